@@ -1,0 +1,52 @@
+// swift-tools-version: 6.0
+// SPDX-License-Identifier: Apache-2.0
+// Targets stand in the order of the data: a log line becomes a transition, a Gaussian process,
+// a program, a policy, a rollout, a kernel, a controller. Arrows point up this list only.
+
+import PackageDescription
+
+let package = Package(
+  name: "bagel",
+  platforms: [.macOS(.v15)],
+  products: [
+    .library(name: "Bagel", targets: ["Bagel"]),
+    .executable(name: "bagel", targets: ["BagelCommand"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.0.0"),
+    .package(url: "https://github.com/swiftcsv/SwiftCSV", from: "0.10.0"),
+  ],
+  targets: [
+    .systemLibrary(
+      name: "COpenBLAS", pkgConfig: "openblas",
+      providers: [.apt(["libopenblas-dev"]), .brew(["openblas"])]),
+    .systemLibrary(
+      name: "CLBFGS", pkgConfig: "liblbfgs",
+      providers: [.apt(["liblbfgs-dev"]), .brew(["liblbfgs"])]),
+
+    .target(
+      name: "MachineLogs", dependencies: [.product(name: "SwiftCSV", package: "SwiftCSV")]),
+    .target(name: "LinearAlgebra", dependencies: ["COpenBLAS"]),
+    .target(name: "TensorFiles"),
+    .target(
+      name: "GaussianProcesses",
+      dependencies: ["MachineLogs", "LinearAlgebra", "TensorFiles", "CLBFGS"]),
+    .target(name: "Programs"),
+    .target(name: "Policies", dependencies: ["Programs", "TensorFiles"]),
+    .target(name: "Rollouts", dependencies: ["GaussianProcesses", "Programs", "Policies"]),
+    .target(name: "Execution", dependencies: ["Programs"]),
+    .target(name: "PolicySearch", dependencies: ["Rollouts", "Execution", "TensorFiles"]),
+    .target(name: "Plants", dependencies: ["MachineLogs"]),
+    .target(
+      name: "Tasks",
+      dependencies: ["PolicySearch", "Plants", .product(name: "Yams", package: "Yams")]),
+    .target(name: "Bagel", dependencies: ["Tasks"]),
+    .executableTarget(
+      name: "BagelCommand",
+      dependencies: [
+        "Bagel", "Execution", "Policies", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      path: "Sources/bagel"),
+  ]
+)

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+// CBLAS from OpenBLAS, and the three LAPACK routines used (OpenBLAS carries LAPACK; declaring them
+// here spares users a second -dev package). Fortran calling convention: all by reference,
+// column-major.
+#ifndef BAGEL_OPENBLAS_SHIM_H
+#define BAGEL_OPENBLAS_SHIM_H
+#include <cblas.h>
+
+void dpotrf_(const char *uplo, const int *n, double *a, const int *lda, int *info);
+void dpotri_(const char *uplo, const int *n, double *a, const int *lda, int *info);
+void dtrtri_(const char *uplo, const char *diag, const int *n, double *a, const int *lda,
+             int *info);
+
+#endif

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+// Execution: programs -> numbers. In: a `RolloutProgram`, its shared data, batches of initial states.
+// Out: returns [B], the gradient of their mean [P], trajectories. Executors differ in how and where
+// (InterpreterExecutor in double precision is the definition, HostExecutor runs emitted C); the draws
+// are the same ones (Philox), so their results agree to rounding.
+
+import Programs
+
+/// One batch of rollouts to run.
+public struct RolloutBatch: Sendable {
+  /// theta [P]
+  public var parameters: [Double]
+  /// [B, stateLength] row-major
+  public var initialStates: [Double]
+  /// [B, goalLength] row-major
+  public var goals: [Double]
+  /// B
+  public var particles: Int
+  /// H, steps
+  public var horizon: Int
+  public var draws: DrawKey
+
+  public init(
+    parameters: [Double], initialStates: [Double], goals: [Double], particles: Int, horizon: Int,
+    draws: DrawKey
+  ) {
+    self.parameters = parameters
+    self.initialStates = initialStates
+    self.goals = goals
+    self.particles = particles
+    self.horizon = horizon
+    self.draws = draws
+  }
+}
+
+/// Returns of a batch.
+public struct BatchReturns: Sendable {
+  /// Return of each particle [B].
+  public var returns: [Double]
+  /// Particles that left the state limit and were frozen.
+  public var diverged: Int
+  /// Fraction of particle-steps with an interpolation argument outside its table's box.
+  public var outsideFraction: Double
+
+  /// (1 / B) sum of the returns (Algorithm 1, line 16, with its sign turned).
+  public var mean: Double { returns.reduce(0, +) / Double(returns.count) }
+}
+
+/// Returns and the gradient of their mean.
+public struct BatchGradient: Sendable {
+  public var returns: BatchReturns
+  /// d mean / d theta [P]
+  public var gradient: [Double]
+}
+
+/// States, actions and rewards of every particle and step.
+public struct BatchTrajectories: Sendable {
+  public var returns: BatchReturns
+  /// [H + 1, B, stateLength]
+  public var states: [Double]
+  /// [H, B, actionLength]
+  public var actions: [Double]
+  public let particles: Int
+  public let horizon: Int
+  public let stateLength: Int
+  public let actionLength: Int
+
+  /// State of a particle at a step, 0 ... H.
+  public func state(step: Int, particle: Int) -> ArraySlice<Double> {
+    let start = (step * particles + particle) * stateLength
+    return states[start..<start + stateLength]
+  }
+
+  /// Action of a particle at a step, 0 ..< H.
+  public func action(step: Int, particle: Int) -> ArraySlice<Double> {
+    let start = (step * particles + particle) * actionLength
+    return actions[start..<start + actionLength]
+  }
+}
+
+/// Runs one rollout program on bound data. Not for concurrent use.
+public protocol RolloutExecutor: AnyObject {
+  var rollout: RolloutProgram { get }
+  /// What runs it, in words: "host, 2 threads, 16 lanes".
+  var device: String { get }
+  func returns(_ batch: RolloutBatch) throws -> BatchReturns
+  func gradient(_ batch: RolloutBatch) throws -> BatchGradient
+  func trajectories(_ batch: RolloutBatch) throws -> BatchTrajectories
+}
+
+extension RolloutBatch {
+  /// Checks lengths; a mismatch is a caller's bug.
+  func validate(for rollout: RolloutProgram) {
+    precondition(
+      parameters.count == rollout.parameterCount,
+      "\(parameters.count) parameters given, the rollout has \(rollout.parameterCount)")
+    precondition(
+      initialStates.count == particles * rollout.stateLength,
+      "\(initialStates.count) initial state scalars, not \(particles) x \(rollout.stateLength)")
+    precondition(
+      goals.count == particles * rollout.goalLength,
+      "\(goals.count) goal scalars given, not \(particles) x \(rollout.goalLength)")
+    precondition(particles > 0 && horizon > 0, "B = \(particles), H = \(horizon)")
+  }
+}

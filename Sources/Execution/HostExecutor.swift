@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+// Runs a rollout as emitted C on the cores of this machine. Tiles of particles are handed to threads
+// as they come free; each tile writes its own partial gradient, and these are added in tile order in
+// double precision, so any number of threads gives the same bits.
+
+import Dispatch
+import Foundation
+import Programs
+import Synchronization
+
+/// Runs rollouts as a compiled kernel on the CPU.
+public final class HostExecutor: RolloutExecutor {
+  public let rollout: RolloutProgram
+  public let threads: Int
+  /// Lanes W of the machine's vectors as compiled.
+  public let lanes: Int
+  /// Seconds from program to loaded kernel, and whether it came from the cache.
+  public let loadSeconds: Double
+  public let wasCached: Bool
+  public let source: KernelSource
+
+  private typealias Kernel =
+    @convention(c) (
+      UnsafePointer<UnsafeMutableRawPointer?>, UnsafePointer<Int64>, Int64,
+      UnsafeMutablePointer<Float>
+    ) -> Void
+  private let returnsKernel: Kernel
+  private let gradientKernel: Kernel
+  private let data: [FloatBuffer]
+  private var workspaces: [FloatBuffer] = []
+
+  /// Emits, compiles (or finds in the cache) and loads the kernel of `rollout`.
+  ///
+  /// - Parameters:
+  ///   - data: values of the shared arrays, by name (all of `rollout.dataArrays`).
+  ///   - threads: nil for one a core.
+  /// - Throws: `ExecutionError`.
+  public init(
+    _ rollout: RolloutProgram, data: [String: [Double]], threads: Int? = nil,
+    tape: TapePolicy = .expensiveValues, cache: KernelCache = .standard
+  ) throws {
+    let start = ContinuousClock.now
+    self.rollout = rollout
+    self.threads = threads ?? ProcessInfo.processInfo.activeProcessorCount
+    source = KernelSource(rollout, tape: tape)
+    let compiler = try HostCompiler.find()
+    let (path, wasCached) = try cache.object(for: source.text, compiler: compiler)
+    guard let library = dlopen(path, RTLD_NOW | RTLD_LOCAL) else {
+      throw ExecutionError.loading(path: path, reason: String(cString: dlerror()))
+    }
+    func symbol(_ name: String) throws -> UnsafeMutableRawPointer {
+      guard let address = dlsym(library, name) else {
+        throw ExecutionError.loading(path: path, reason: "it has no symbol \(name)")
+      }
+      return address
+    }
+    returnsKernel = unsafeBitCast(try symbol("bagel_returns"), to: Kernel.self)
+    gradientKernel = unsafeBitCast(try symbol("bagel_gradient"), to: Kernel.self)
+    let lanesFunction = unsafeBitCast(
+      try symbol("bagel_lanes"), to: (@convention(c) () -> Int32).self)
+    lanes = Int(lanesFunction())
+    self.data = try source.dataArrays.map { name in
+      guard let values = data[name] else {
+        preconditionFailure("shared array '\(name)' is not bound; bound: \(data.keys.sorted())")
+      }
+      return try FloatBuffer(values)
+    }
+    self.wasCached = wasCached
+    loadSeconds = start.duration(to: .now).seconds
+  }
+
+  public var device: String { "host, \(threads) threads, \(lanes) lanes" }
+
+  public func returns(_ batch: RolloutBatch) throws -> BatchReturns {
+    try launch(batch, returnsKernel, gradient: false, record: false).returns
+  }
+
+  public func gradient(_ batch: RolloutBatch) throws -> BatchGradient {
+    let result = try launch(batch, gradientKernel, gradient: true, record: false)
+    return BatchGradient(returns: result.returns, gradient: sum(result.gradients))
+  }
+
+  public func trajectories(_ batch: RolloutBatch) throws -> BatchTrajectories {
+    let result = try launch(batch, returnsKernel, gradient: false, record: true)
+    return BatchTrajectories(
+      returns: result.returns, states: result.states.doubles,
+      actions: result.actions.doubles, particles: batch.particles, horizon: batch.horizon,
+      stateLength: rollout.stateLength, actionLength: rollout.actionLength)
+  }
+
+  private struct Launch {
+    var returns: BatchReturns
+    var gradients: FloatBuffer
+    var states: FloatBuffer
+    var actions: FloatBuffer
+  }
+
+  private func launch(
+    _ batch: RolloutBatch, _ kernel: Kernel, gradient: Bool, record: Bool
+  ) throws -> Launch {
+    batch.validate(for: rollout)
+    let (count, horizon) = (batch.particles, batch.horizon)
+    let tiles = (count + lanes * source.vectors - 1) / (lanes * source.vectors)
+    let recorded = record ? count : 0
+    let inputs = try [batch.parameters, batch.initialStates, batch.goals].map(FloatBuffer.init)
+    let returns = try FloatBuffer(count: count)
+    let outside = try FloatBuffer(count: count)
+    let alive = try FloatBuffer(count: count)
+    let gradients = try FloatBuffer(count: gradient ? tiles * rollout.parameterCount : 0)
+    let states = try FloatBuffer(count: (horizon + 1) * recorded * rollout.stateLength)
+    let actions = try FloatBuffer(count: horizon * recorded * rollout.actionLength)
+    let buffers = inputs + [returns, outside, alive, gradients, states, actions] + data
+    var slots = buffers.map { UnsafeMutableRawPointer?($0.start) }
+    if !record { slots[KernelSource.stateRecordSlot] = nil }
+    let numbers = [
+      Int64(count), Int64(horizon), Int64(batch.draws.seed & 0xffff_ffff),
+      Int64(batch.draws.seed >> 32), Int64(batch.draws.iteration),
+    ]
+    try run(kernel, slots, numbers, tiles: tiles, horizon: horizon)
+    withExtendedLifetime(buffers) {}
+    return Launch(
+      returns: BatchReturns(
+        returns: returns.doubles, diverged: alive.elements.count { $0 < Float(horizon) },
+        outsideFraction: outside.doubles.reduce(0, +) / Double(count * horizon)),
+      gradients: gradients, states: states, actions: actions)
+  }
+
+  /// Adds the tiles' gradients in tile order.
+  private func sum(_ partials: FloatBuffer) -> [Double] {
+    var total = [Double](repeating: 0, count: rollout.parameterCount)
+    for (i, term) in partials.elements.enumerated() { total[i % total.count] += Double(term) }
+    return total
+  }
+
+  private func run(
+    _ kernel: Kernel, _ slots: [UnsafeMutableRawPointer?], _ numbers: [Int64], tiles: Int,
+    horizon: Int
+  ) throws {
+    let workers = min(threads, tiles)
+    try reserveWorkspaces(workers, horizon: horizon)
+    let next = Atomic<Int>(0)
+    let work = workspaces.map(\.start)
+    slots.withUnsafeBufferPointer { slots in
+      numbers.withUnsafeBufferPointer { numbers in
+        guard let slotStart = slots.baseAddress, let numberStart = numbers.baseAddress else { return }
+        // The kernel writes disjoint parts of the buffers for different tiles.
+        nonisolated(unsafe) let (arguments, scalars, memory) = (slotStart, numberStart, work)
+        DispatchQueue.concurrentPerform(iterations: workers) { worker in
+          while true {
+            let tile = next.wrappingAdd(1, ordering: .relaxed).oldValue
+            if tile >= tiles { return }
+            kernel(arguments, scalars, Int64(tile), memory[worker])
+          }
+        }
+      }
+    }
+  }
+
+  /// Every worker's memory for states, tape, gradient and scratch, kept between calls.
+  private func reserveWorkspaces(_ workers: Int, horizon: Int) throws {
+    let vectors = source.workspaceVectors(horizon: horizon, parameterCount: rollout.parameterCount)
+    let count = vectors * source.vectors * lanes
+    if workspaces.count >= workers && workspaces[0].count >= count { return }
+    workspaces = []
+    workspaces = try (0..<workers).map { _ in try FloatBuffer(count: count) }
+  }
+}
+
+extension Duration {
+  /// The duration in seconds.
+  public var seconds: Double {
+    Double(components.seconds) + Double(components.attoseconds) * 1e-18
+  }
+}

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+// The definition of a rollout: the interpreter in double precision, one particle after the other.
+// Used as the reference in tests, and on request where no C compiler is found. About 10^4 times
+// slower than HostExecutor.
+
+import Programs
+
+/// Runs rollouts with the interpreter.
+public final class InterpreterExecutor: RolloutExecutor {
+  public let rollout: RolloutProgram
+  public let device = "interpreter, double precision"
+  private let data: [String: [Double]]
+  private let taped: TapedProgram
+
+  public init(_ rollout: RolloutProgram, data: [String: [Double]]) {
+    self.rollout = rollout
+    self.data = data
+    taped = rollout.taped(.inputsOnly)
+  }
+
+  public func returns(_ batch: RolloutBatch) -> BatchReturns { trajectories(batch).returns }
+
+  public func trajectories(_ batch: RolloutBatch) -> BatchTrajectories {
+    let paths = forward(batch)
+    let count = batch.particles
+    var states: [Double] = []
+    var actions: [Double] = []
+    for step in 0...batch.horizon {
+      for particle in 0..<count { states += paths[particle].states[step] }
+    }
+    for step in 0..<batch.horizon {
+      for particle in 0..<count { actions += paths[particle].actions[step] }
+    }
+    return BatchTrajectories(
+      returns: summary(paths, batch), states: states, actions: actions, particles: count,
+      horizon: batch.horizon, stateLength: rollout.stateLength, actionLength: rollout.actionLength)
+  }
+
+  public func gradient(_ batch: RolloutBatch) -> BatchGradient {
+    let paths = forward(batch)
+    let interpreter = bind(batch)
+    var gradient = [Double](repeating: 0, count: rollout.parameterCount)
+    for (particle, path) in paths.enumerated() {
+      var adjoint = [Double](repeating: 0, count: rollout.stateLength)
+      for step in (0..<path.aliveSteps).reversed() {
+        let result = interpreter.run(
+          taped.adjoint,
+          inputs: inputs(batch, particle, path.states[step]).merging([
+            "adj_next": adjoint, "adj_reward": [1 / Double(batch.particles)],
+          ]) { $1 }, draws: draws(batch, particle, step))
+        adjoint = result.outputs["adj_state"] ?? adjoint
+        for (i, term) in (result.sharedAdjoints[RolloutProgram.parameters] ?? []).enumerated() {
+          gradient[i] += term
+        }
+      }
+    }
+    return BatchGradient(returns: summary(paths, batch), gradient: gradient)
+  }
+
+  private struct Path {
+    /// [H + 1][stateLength]; the last alive state is repeated after divergence.
+    var states: [[Double]]
+    var actions: [[Double]] = []
+    var total: Double
+    var aliveSteps = 0
+    var outsideSteps = 0
+  }
+
+  private func forward(_ batch: RolloutBatch) -> [Path] {
+    batch.validate(for: rollout)
+    let interpreter = bind(batch)
+    let length = rollout.stateLength
+    return (0..<batch.particles).map { particle in
+      var state = Array(batch.initialStates[particle * length..<(particle + 1) * length])
+      let initial = interpreter.run(rollout.initial, inputs: inputs(batch, particle, state))
+      var path = Path(states: [state], total: initial.outputs["reward"]?[0] ?? .nan)
+      var isAlive = true
+      for step in 0..<batch.horizon {
+        let result = interpreter.run(
+          rollout.step, inputs: inputs(batch, particle, state), draws: draws(batch, particle, step))
+        let next = result.outputs["next"] ?? state
+        isAlive = isAlive && next.allSatisfy { abs($0) <= rollout.stateLimit }
+        if isAlive {
+          state = next
+          path.total += result.outputs["reward"]?[0] ?? .nan
+          path.aliveSteps += 1
+        }
+        if result.outsideCount > 0 { path.outsideSteps += 1 }
+        path.states.append(state)
+        path.actions.append(result.outputs["action"] ?? [])
+      }
+      return path
+    }
+  }
+
+  private func bind(_ batch: RolloutBatch) -> Interpreter {
+    Interpreter(
+      shared: data.merging([RolloutProgram.parameters: batch.parameters]) { $1 })
+  }
+
+  private func inputs(
+    _ batch: RolloutBatch, _ particle: Int, _ state: [Double]
+  ) -> [String: [Double]] {
+    let length = rollout.goalLength
+    return [
+      "state": state, "goal": Array(batch.goals[particle * length..<(particle + 1) * length]),
+    ]
+  }
+
+  private func draws(
+    _ batch: RolloutBatch, _ particle: Int, _ step: Int
+  ) -> (Int, Int) -> [Double] {
+    { first, count in
+      batch.draws.normals(particle: particle, step: step, first: first, count: count)
+    }
+  }
+
+  private func summary(_ paths: [Path], _ batch: RolloutBatch) -> BatchReturns {
+    BatchReturns(
+      returns: paths.map(\.total),
+      diverged: paths.count { $0.aliveSteps < batch.horizon },
+      outsideFraction: Double(paths.reduce(0) { $0 + $1.outsideSteps })
+        / Double(batch.particles * batch.horizon))
+  }
+}

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+// The two time loops of a kernel, as a template with its lengths for holes.
+
+enum KernelLoops {
+  static func text(
+    stateLength: Int, goalLength: Int, actionLength: Int, tapeLength: Int, parameterCount: Int,
+    stateLimit: String
+  ) -> String {
+    """
+    enum { S = \(stateLength), G = \(goalLength), U = \(actionLength), TAPE = \(tapeLength),
+           P = \(parameterCount), G_OR_1 = G > 0 ? G : 1, TAPE_OR_1 = TAPE > 0 ? TAPE : 1 };
+
+    // Initial states and goals of a tile; lanes past the last particle repeat it.
+    INLINE void load_tile(const struct arguments *a, int64_t tile, vf state[S][T], vf goal[G_OR_1][T],
+                          int active[T]) {
+      for (int t = 0; t < T; ++t) {
+        int64_t first = (tile * T + t) * W, left = a->particles - first;
+        active[t] = left < 0 ? 0 : left > W ? W : (int)left;
+        for (int l = 0; l < W; ++l) {
+          int64_t b = first + l < a->particles ? first + l : a->particles - 1;
+          for (int i = 0; i < S; ++i) state[i][t][l] = a->initial_states[b * S + i];
+          for (int i = 0; i < G; ++i) goal[i][t][l] = a->goals[b * G + i];
+        }
+      }
+    }
+
+    INLINE vu first_particles(int64_t tile) {
+      vu particle;
+      for (int l = 0; l < W; ++l) particle[l] = (uint32_t)(tile * T * W + l);
+      return particle;
+    }
+
+    // Moves on the particles whose next state is within the limit; the others stay for good.
+    INLINE void advance(vf state[S][T], const vf next[S][T], const vf reward[1][T], vi alive[T],
+                        vf alive_steps[T], vf total[T]) {
+      EACH(i, S) alive[t] &= v_magnitude(next[i][t]) <= \(stateLimit);
+      EACH(i, S) state[i][t] = v_select(alive[t], next[i][t], state[i][t]);
+      EACH(i, 1) total[t] += v_select(alive[t], reward[0][t], splat(0.f));
+      EACH(i, 1) alive_steps[t] += v_select(alive[t], splat(1.f), splat(0.f));
+    }
+
+    INLINE void store_results(const struct arguments *a, int64_t tile, const int active[T],
+                              const vf total[T], const vf outside_steps[T], const vf alive_steps[T]) {
+      for (int t = 0; t < T; ++t)
+        for (int l = 0; l < active[t]; ++l) {
+          int64_t b = (tile * T + t) * W + l;
+          a->returns[b] = total[t][l];
+          a->outside_steps[b] = outside_steps[t][l];
+          a->alive_steps[b] = alive_steps[t][l];
+        }
+    }
+
+    INLINE void record(float *to, int64_t at, int64_t particles, int64_t tile, int length,
+                       const int active[T], const vf (*x)[T]) {
+      for (int t = 0; t < T; ++t)
+        for (int l = 0; l < active[t]; ++l)
+          for (int i = 0; i < length; ++i)
+            to[(at * particles + (tile * T + t) * W + l) * length + i] = x[i][t][l];
+    }
+
+    int bagel_lanes(void) { return W; }
+
+    void bagel_returns(void *const *pointers, const int64_t *numbers, int64_t tile, float *workspace) {
+      struct arguments arguments = unpack(pointers, numbers), *a = &arguments;
+      vf *scratch = (vf *)workspace;
+      vf state[S][T], goal[G_OR_1][T], next[S][T], reward[1][T], action[U][T];
+      vf total[T], alive_steps[T], outside_steps[T];
+      vi alive[T], outside[T];
+      int active[T];
+      load_tile(a, tile, state, goal, active);
+      vu particle = first_particles(tile);
+      EACH(i, 1) { alive[t] = ~(vi)0; alive_steps[t] = outside_steps[t] = splat(0.f); }
+      initial_reward(a, particle, 0, active, state, goal, outside, scratch, reward);
+      EACH(i, 1) total[t] = reward[0][t];
+      if (a->state_record) record(a->state_record, 0, a->particles, tile, S, active, state);
+      for (int64_t k = 0; k < a->horizon; ++k) {
+        EACH(i, 1) outside[t] = (vi)0;
+        step(a, particle, (uint32_t)k, active, state, goal, outside, scratch, next, reward, action);
+        advance(state, next, reward, alive, alive_steps, total);
+        EACH(i, 1) outside_steps[t] += v_select(outside[t] != 0, splat(1.f), splat(0.f));
+        if (a->state_record) {
+          record(a->state_record, k + 1, a->particles, tile, S, active, state);
+          record(a->action_record, k, a->particles, tile, U, active, action);
+        }
+      }
+      store_results(a, tile, active, total, outside_steps, alive_steps);
+    }
+
+    void bagel_gradient(void *const *pointers, const int64_t *numbers, int64_t tile, float *workspace) {
+      struct arguments arguments = unpack(pointers, numbers), *a = &arguments;
+      vf (*states)[S][T] = (vf (*)[S][T])workspace;                      // [H + 1]
+      vf (*tape)[TAPE_OR_1][T] = (vf (*)[TAPE_OR_1][T])(states + a->horizon + 1);  // [H]
+      vf *gradient = (vf *)((vf (*)[TAPE][T])tape + a->horizon);         // [P]
+      vf *scratch = gradient + P;
+      vf state[S][T], goal[G_OR_1][T], next[S][T], reward[1][T];
+      vf total[T], alive_steps[T], outside_steps[T];
+      vi alive[T], outside[T];
+      int active[T];
+      load_tile(a, tile, state, goal, active);
+      vu particle = first_particles(tile);
+      EACH(i, 1) { alive[t] = ~(vi)0; alive_steps[t] = outside_steps[t] = splat(0.f); }
+      initial_reward(a, particle, 0, active, state, goal, outside, scratch, reward);
+      EACH(i, 1) total[t] = reward[0][t];
+      for (int64_t k = 0; k < a->horizon; ++k) {
+        EACH(i, 1) outside[t] = (vi)0;
+        memcpy(states[k], state, sizeof state);
+        step_taped(a, particle, (uint32_t)k, active, state, goal, outside, scratch, next, reward,
+                   (vf (*)[T])tape + k * TAPE);
+        advance(state, next, reward, alive, alive_steps, total);
+        EACH(i, 1) outside_steps[t] += v_select(outside[t] != 0, splat(1.f), splat(0.f));
+      }
+      store_results(a, tile, active, total, outside_steps, alive_steps);
+
+      vf adj_state[S][T], adj_next[S][T], adj_reward[1][T], weight[T];
+      memset(adj_state, 0, sizeof adj_state);
+      memset(gradient, 0, sizeof(vf) * P);
+      for (int t = 0; t < T; ++t)
+        for (int l = 0; l < W; ++l) weight[t][l] = l < active[t] ? 1.f / (float)a->particles : 0.f;
+      for (int64_t k = a->horizon - 1; k >= 0; --k) {
+        EACH(i, 1) {
+          vi lived = splat((float)k) < alive_steps[t];
+          adj_reward[0][t] = v_select(lived, weight[t], splat(0.f));
+        }
+        memcpy(adj_next, adj_state, sizeof adj_state);
+        step_adjoint(a, particle, (uint32_t)k, active, states[k], goal, outside, scratch,
+                     (vf (*)[T])tape + k * TAPE, adj_next, adj_reward, adj_state, gradient);
+      }
+      float *result = a->gradients + tile * P;
+      for (int p = 0; p < P; ++p) result[p] = lane_sum(gradient[p]);
+    }
+    """
+  }
+}

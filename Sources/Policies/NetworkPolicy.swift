@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// Feedforward networks: h_1 = tanh(W_1 z + b_1), ..., raw = W_L h + b_L. Parameters in the order
+// W_1 (row-major), b_1, W_2, ... A network without hidden layers is a linear policy.
+
+import Programs
+
+extension Policy {
+  /// A network with tanh hidden layers (the paper's [8, 8], [64, 64]).
+  ///
+  /// Weights start from N(0, 2 / inputs of the layer) (He 2015, reference 38 of the paper), biases
+  /// from zero; the last layer's weights are ten times smaller, so that a new policy hardly acts.
+  public static func network(
+    hidden: [Int], stateLength: Int, goalLength: Int = 0, goalInput: GoalInput = .none,
+    lower: [Double], upper: [Double]
+  ) -> Policy {
+    let inputs = inputLength(state: stateLength, goal: goalLength, goalInput)
+    let widths = [inputs] + hidden + [lower.count]
+    let layers = Layer.layers(widths: widths)
+    return Policy(
+      architecture: hidden.isEmpty ? .linear : .network(hidden: hidden), goalInput: goalInput,
+      stateLength: stateLength, goalLength: goalLength, lower: lower, upper: upper,
+      parameterCount: layers.reduce(0) { $0 + $1.inputs * $1.outputs + $1.outputs },
+      initialParameters: { seed in Layer.initial(layers, seed: seed) },
+      body: { input in
+        var h = input
+        for (index, layer) in layers.enumerated() {
+          let z = input.builder.affine(layer.weights, bias: layer.bias, h)
+          h = index + 1 < layers.count ? tanh(z).named("hidden") : z.named("raw_action")
+        }
+        return h
+      })
+  }
+
+  /// raw = W z + b.
+  public static func linear(
+    stateLength: Int, goalLength: Int = 0, goalInput: GoalInput = .none, lower: [Double],
+    upper: [Double]
+  ) -> Policy {
+    network(
+      hidden: [], stateLength: stateLength, goalLength: goalLength, goalInput: goalInput,
+      lower: lower, upper: upper)
+  }
+}
+
+private struct Layer: Sendable {
+  let inputs: Int
+  let outputs: Int
+  let offset: Int
+
+  var weights: SharedMatrix {
+    SharedMatrix(
+      array: RolloutProgram.parameters, offset: offset, rows: outputs, columns: inputs)
+  }
+
+  var bias: SharedSlice {
+    SharedSlice(array: RolloutProgram.parameters, offset: offset + inputs * outputs)
+  }
+
+  static func layers(widths: [Int]) -> [Layer] {
+    var offset = 0
+    return zip(widths, widths.dropFirst()).map { inputs, outputs in
+      defer { offset += inputs * outputs + outputs }
+      return Layer(inputs: inputs, outputs: outputs, offset: offset)
+    }
+  }
+
+  static func initial(_ layers: [Layer], seed: UInt64) -> [Double] {
+    layers.enumerated().flatMap { index, layer in
+      let scale = (index + 1 == layers.count ? 0.1 : 1) * (2 / Double(layer.inputs)).squareRoot()
+      let draws = DrawKey(seed: seed).normals(
+        particle: index, step: 0, count: layer.inputs * layer.outputs)
+      return draws.map { scale * $0 } + Array(repeating: 0, count: layer.outputs)
+    }
+  }
+}

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+// The closed set of operations. Every switch over it names all cases (no `default:`), so that a new
+// operation is a list of compile errors: verifier, printer, interpreter, tangent, adjoint, tape, C.
+
+/// What an instruction computes. Elementwise operations need equal lengths; `broadcast` makes them.
+public enum Operation: Hashable, Sendable {
+  // Leaves
+  /// The per-particle input of this name.
+  case input(String)
+  case constant([Double])
+  /// A run of a shared array, the same for every particle.
+  case shared(SharedSlice)
+  /// Standard normal draws of this particle and step, dimensions first, first + 1, ... (Philox).
+  case normal(first: Int)
+
+  // Elementwise
+  case add(ValueID, ValueID)
+  case subtract(ValueID, ValueID)
+  case multiply(ValueID, ValueID)
+  case divide(ValueID, ValueID)
+  case minimum(ValueID, ValueID)
+  case maximum(ValueID, ValueID)
+  case negate(ValueID)
+  case exp(ValueID)
+  case log(ValueID)
+  case tanh(ValueID)
+  case sin(ValueID)
+  case cos(ValueID)
+  case sqrt(ValueID)
+  /// condition[i] >= 0 ? first[i] : second[i]
+  case select(condition: ValueID, ValueID, ValueID)
+
+  // Shape and reduction
+  case concatenate([ValueID])
+  /// Elements start, start + 1, ... of the operand.
+  case slice(ValueID, start: Int)
+  /// A scalar repeated to the instruction's length.
+  case broadcast(ValueID)
+  case sum(ValueID)
+  case dot(ValueID, ValueID)
+
+  // Matrices
+  /// W x + b with W, b shared.
+  case affine(weights: SharedMatrix, bias: SharedSlice?, ValueID)
+  /// W^T y with W shared.
+  case transposedProduct(weights: SharedMatrix, ValueID)
+  /// M x with M [length, x.length] row-major, one per particle.
+  case matrixVector(ValueID, ValueID)
+  /// M^T y with M [y.length, length] row-major, one per particle.
+  case transposedMatrixVector(ValueID, ValueID)
+
+  // Functions of few inputs and few outputs with large shared data behind them
+  /// f(x), length f.outputs.
+  case apply(LocalFunction, ValueID)
+  /// Jacobian of f at x, row-major [f.outputs, f.inputs].
+  case jacobian(LocalFunction, ValueID)
+}
+
+extension Operation {
+  /// The values read, in order.
+  public var operands: [ValueID] {
+    switch self {
+    case .input, .constant, .shared, .normal: []
+    case .add(let a, let b), .subtract(let a, let b), .multiply(let a, let b),
+      .divide(let a, let b), .minimum(let a, let b), .maximum(let a, let b), .dot(let a, let b),
+      .matrixVector(let a, let b), .transposedMatrixVector(let a, let b):
+      [a, b]
+    case .negate(let a), .exp(let a), .log(let a), .tanh(let a), .sin(let a), .cos(let a),
+      .sqrt(let a), .slice(let a, _), .broadcast(let a), .sum(let a), .affine(_, _, let a),
+      .transposedProduct(_, let a), .apply(_, let a), .jacobian(_, let a):
+      [a]
+    case .select(let condition, let a, let b): [condition, a, b]
+    case .concatenate(let parts): parts
+    }
+  }
+
+  /// The same operation on other values.
+  public func mapOperands(_ map: (ValueID) -> ValueID) -> Operation {
+    switch self {
+    case .input, .constant, .shared, .normal: self
+    case .add(let a, let b): .add(map(a), map(b))
+    case .subtract(let a, let b): .subtract(map(a), map(b))
+    case .multiply(let a, let b): .multiply(map(a), map(b))
+    case .divide(let a, let b): .divide(map(a), map(b))
+    case .minimum(let a, let b): .minimum(map(a), map(b))
+    case .maximum(let a, let b): .maximum(map(a), map(b))
+    case .negate(let a): .negate(map(a))
+    case .exp(let a): .exp(map(a))
+    case .log(let a): .log(map(a))
+    case .tanh(let a): .tanh(map(a))
+    case .sin(let a): .sin(map(a))
+    case .cos(let a): .cos(map(a))
+    case .sqrt(let a): .sqrt(map(a))
+    case .select(let condition, let a, let b): .select(condition: map(condition), map(a), map(b))
+    case .concatenate(let parts): .concatenate(parts.map(map))
+    case .slice(let a, let start): .slice(map(a), start: start)
+    case .broadcast(let a): .broadcast(map(a))
+    case .sum(let a): .sum(map(a))
+    case .dot(let a, let b): .dot(map(a), map(b))
+    case .affine(let weights, let bias, let a): .affine(weights: weights, bias: bias, map(a))
+    case .transposedProduct(let weights, let a): .transposedProduct(weights: weights, map(a))
+    case .matrixVector(let a, let b): .matrixVector(map(a), map(b))
+    case .transposedMatrixVector(let a, let b): .transposedMatrixVector(map(a), map(b))
+    case .apply(let function, let a): .apply(function, map(a))
+    case .jacobian(let function, let a): .jacobian(function, map(a))
+    }
+  }
+
+  /// Whether recomputing the result from its operands costs about as little as loading it.
+  /// Decides what the reverse loop stores (Tape.swift).
+  var isCheap: Bool {
+    switch self {
+    case .input, .constant, .shared, .add, .subtract, .multiply, .minimum, .maximum, .negate,
+      .select, .concatenate, .slice, .broadcast:
+      true
+    case .normal, .divide, .exp, .log, .tanh, .sin, .cos, .sqrt, .sum, .dot, .affine,
+      .transposedProduct, .matrixVector, .transposedMatrixVector, .apply, .jacobian:
+      false
+    }
+  }
+}

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: Apache-2.0
+// Ordinary Swift over `Value`s writes a program: operators append instructions, equal instructions
+// are shared (hash-consing), scalars are broadcast. In: closures. Out: a verified `Program`.
+
+/// Collects instructions. Not for use from several threads.
+public final class ProgramBuilder {
+  private(set) var program = Program()
+  private var known: [Key: ValueID] = [:]
+
+  private struct Key: Hashable {
+    let operation: Operation
+    let length: Int
+  }
+
+  public init() {}
+
+  /// A per-particle input vector.
+  public func input(_ name: String, length: Int) -> Value {
+    precondition(
+      program.inputs[name] == nil || program.inputs[name] == length,
+      "input '\(name)' has length \(program.inputs[name] ?? 0), not \(length)")
+    program.inputs[name] = length
+    return append(.input(name), length: length, name: name)
+  }
+
+  /// Declares a shared array of `count` scalars (a second declaration may only enlarge it).
+  public func declareShared(_ name: String, count: Int) {
+    program.shared[name] = max(program.shared[name] ?? 0, count)
+  }
+
+  /// `length` scalars of a shared array as a value, the same for every particle.
+  public func shared(_ array: String, offset: Int = 0, length: Int) -> Value {
+    declareShared(array, count: offset + length)
+    return append(.shared(SharedSlice(array: array, offset: offset)), length: length, name: array)
+  }
+
+  public func constant(_ values: [Double]) -> Value {
+    append(.constant(values), length: values.count)
+  }
+
+  /// Standard normal draws of dimensions first ..< first + length of this particle and step.
+  public func normal(first: Int = 0, length: Int) -> Value {
+    append(.normal(first: first), length: length, name: "draw")
+  }
+
+  /// W x + b. `weights` and `bias` are row-major in shared arrays.
+  public func affine(_ weights: SharedMatrix, bias: SharedSlice?, _ x: Value) -> Value {
+    declare(weights)
+    if let bias { declareShared(bias.array, count: bias.offset + weights.rows) }
+    return append(.affine(weights: weights, bias: bias, x.id), length: weights.rows)
+  }
+
+  /// f(x) for a function with shared data.
+  public func apply(_ function: LocalFunction, _ x: Value) -> Value {
+    declareData(of: function)
+    return append(.apply(function, x.id), length: function.outputs)
+  }
+
+  public func concatenate(_ parts: [Value]) -> Value {
+    if parts.count == 1 { return parts[0] }
+    return append(
+      .concatenate(parts.map(\.id)), length: parts.reduce(0) { $0 + $1.length })
+  }
+
+  /// Declares `value` a result called `name`.
+  public func output(_ name: String, _ value: Value) {
+    program.outputs.append(.init(name: name, value: value.id))
+  }
+
+  func accumulate(_ accumulation: Accumulation) { program.accumulations.append(accumulation) }
+
+  /// The program without dead code. A malformed one is a caller's bug.
+  public func finish() -> Program {
+    let result = program.removingDeadCode()
+    if let problem = result.firstProblem() { preconditionFailure("malformed program: \(problem)") }
+    return result
+  }
+
+  /// Appends one instruction, or returns the equal one that is already there.
+  func append(_ operation: Operation, length: Int, name: String? = nil) -> Value {
+    let key = Key(operation: operation, length: length)
+    if let id = known[key] { return Value(builder: self, id: id, length: length) }
+    let id = ValueID(program.instructions.count)
+    program.instructions.append(Instruction(operation: operation, length: length, name: name))
+    known[key] = id
+    return Value(builder: self, id: id, length: length)
+  }
+
+  func value(_ id: ValueID) -> Value {
+    Value(builder: self, id: id, length: program[id].length)
+  }
+
+  func setName(_ id: ValueID, _ name: String) { program.instructions[id.index].name = name }
+
+  /// Copies the declarations of another program's shared arrays.
+  func declareShared(of other: Program) {
+    for (name, count) in other.shared { declareShared(name, count: count) }
+  }
+
+  func declareInput(_ name: String, length: Int) { program.inputs[name] = length }
+
+  private func declare(_ matrix: SharedMatrix) {
+    declareShared(matrix.array, count: matrix.offset + matrix.rows * matrix.columns)
+  }
+
+  private func declareData(of function: LocalFunction) {
+    switch function {
+    case .interpolation(let f):
+      // The table's size is data: the geometry says how much of it is read.
+      declareShared(f.table, count: 0)
+      declareShared(f.geometry, count: 3 * f.dimensions)
+    case .weightedSum(let f):
+      for matrix in [f.rows, f.weights] + (f.squared.map { [$0] } ?? []) { declare(matrix) }
+      declareShared(of: f.summand)
+    }
+  }
+
+  /// Inlines `other`: its inputs become the given values. Returns the new value of each of its
+  /// instructions.
+  func inline(_ other: Program, inputs: [String: Value]) -> [Value] {
+    declareShared(of: other)
+    var values: [Value] = []
+    for instruction in other.instructions {
+      if case .input(let name) = instruction.operation, let given = inputs[name] {
+        values.append(given)
+      } else {
+        if case .input(let name) = instruction.operation {
+          declareInput(name, length: instruction.length)
+        }
+        values.append(
+          append(
+            instruction.operation.mapOperands { values[$0.index].id }, length: instruction.length,
+            name: instruction.name))
+      }
+    }
+    return values
+  }
+}
+
+/// A vector per particle inside a program under construction.
+public struct Value {
+  public let builder: ProgramBuilder
+  public let id: ValueID
+  public let length: Int
+
+  /// Element i as a scalar value.
+  public subscript(_ i: Int) -> Value { self[i..<i + 1] }
+
+  public subscript(_ range: Range<Int>) -> Value {
+    precondition(
+      range.lowerBound >= 0 && range.upperBound <= length,
+      "slice \(range) of a value of length \(length)")
+    if range == 0..<length { return self }
+    return builder.append(.slice(id, start: range.lowerBound), length: range.count)
+  }
+
+  /// Gives the value a name for readers of the program and the kernel.
+  @discardableResult public func named(_ name: String) -> Value {
+    builder.setName(id, name)
+    return self
+  }
+
+  public func broadcast(to count: Int) -> Value {
+    if length == count { return self }
+    precondition(length == 1, "only a scalar can be broadcast, not length \(length) to \(count)")
+    return builder.append(.broadcast(id), length: count)
+  }
+
+  public var sum: Value { length == 1 ? self : builder.append(.sum(id), length: 1) }
+}
+
+// MARK: Arithmetic; a scalar operand is broadcast, a Double is a constant
+
+private func binary(
+  _ a: Value, _ b: Value, _ operation: (ValueID, ValueID) -> Operation
+) -> Value {
+  let count = max(a.length, b.length)
+  let (x, y) = (a.broadcast(to: count), b.broadcast(to: count))
+  return a.builder.append(operation(x.id, y.id), length: count)
+}
+
+private func unary(_ a: Value, _ operation: Operation) -> Value {
+  a.builder.append(operation, length: a.length)
+}
+
+extension Value {
+  public static func + (a: Value, b: Value) -> Value { binary(a, b, Operation.add) }
+  public static func - (a: Value, b: Value) -> Value { binary(a, b, Operation.subtract) }
+  public static func * (a: Value, b: Value) -> Value { binary(a, b, Operation.multiply) }
+  public static func / (a: Value, b: Value) -> Value { binary(a, b, Operation.divide) }
+  public static prefix func - (a: Value) -> Value { unary(a, .negate(a.id)) }
+  public static func + (a: Value, b: Double) -> Value { a + a.builder.constant([b]) }
+  public static func - (a: Value, b: Double) -> Value { a - a.builder.constant([b]) }
+  public static func * (a: Value, b: Double) -> Value { a * a.builder.constant([b]) }
+  public static func / (a: Value, b: Double) -> Value { a * (1 / b) }
+  public static func + (a: Double, b: Value) -> Value { b.builder.constant([a]) + b }
+  public static func - (a: Double, b: Value) -> Value { b.builder.constant([a]) - b }
+  public static func * (a: Double, b: Value) -> Value { b.builder.constant([a]) * b }
+  public static func / (a: Double, b: Value) -> Value { b.builder.constant([a]) / b }
+
+  /// min(max(self, lower), upper); the adjoint is zero where a bound holds.
+  public func clamped(lower: Value, upper: Value) -> Value { minimum(maximum(self, lower), upper) }
+}
+
+public func exp(_ a: Value) -> Value { unary(a, .exp(a.id)) }
+public func log(_ a: Value) -> Value { unary(a, .log(a.id)) }
+public func tanh(_ a: Value) -> Value { unary(a, .tanh(a.id)) }
+public func sin(_ a: Value) -> Value { unary(a, .sin(a.id)) }
+public func cos(_ a: Value) -> Value { unary(a, .cos(a.id)) }
+public func sqrt(_ a: Value) -> Value { unary(a, .sqrt(a.id)) }
+public func minimum(_ a: Value, _ b: Value) -> Value { binary(a, b, Operation.minimum) }
+public func maximum(_ a: Value, _ b: Value) -> Value { binary(a, b, Operation.maximum) }
+
+/// sum_i a_i b_i
+public func dot(_ a: Value, _ b: Value) -> Value {
+  precondition(a.length == b.length, "dot of lengths \(a.length) and \(b.length)")
+  return a.builder.append(.dot(a.id, b.id), length: 1)
+}
+
+/// condition[i] >= 0 ? a[i] : b[i]
+public func select(_ condition: Value, _ a: Value, _ b: Value) -> Value {
+  let count = max(condition.length, a.length, b.length)
+  return a.builder.append(
+    .select(
+      condition: condition.broadcast(to: count).id, a.broadcast(to: count).id,
+      b.broadcast(to: count).id),
+    length: count)
+}
