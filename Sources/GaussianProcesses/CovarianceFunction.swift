@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+// GaussianProcesses: transitions -> a probabilistic model of the machine's next state.
+// In: standardised inputs X [n, D] and targets y [n] in double precision. Out: posterior mean and
+// variance (equations 2-3 of the paper), fitted hyperparameters (5-6), samplers for rollouts.
+// This file: covariance functions k(x, z) as values that can be added, multiplied and stored.
+// Hyperparameters are logarithms, so that every real vector is valid.
+
+import LinearAlgebra
+
+/// A positive definite function of two inputs. Closed, so that every place that must know a new one
+/// fails to compile until it does.
+public indirect enum CovarianceFunction: Hashable, Sendable, Codable {
+  case stationary(StationaryCovariance)
+  case linear(LinearCovariance)
+  case sum(CovarianceFunction, CovarianceFunction)
+  case product(CovarianceFunction, CovarianceFunction)
+}
+
+public func + (a: CovarianceFunction, b: CovarianceFunction) -> CovarianceFunction { .sum(a, b) }
+public func * (a: CovarianceFunction, b: CovarianceFunction) -> CovarianceFunction {
+  .product(a, b)
+}
+
+extension CovarianceFunction {
+  /// Hyperparameters as logarithms, in the order of `parameterNames`.
+  public var parameters: [Double] {
+    switch self {
+    case .stationary(let k): k.parameters
+    case .linear(let k): k.parameters
+    case .sum(let a, let b), .product(let a, let b): a.parameters + b.parameters
+    }
+  }
+
+  /// "log lengthscale 0", "log signal variance", ...
+  public var parameterNames: [String] {
+    switch self {
+    case .stationary(let k): k.parameterNames
+    case .linear(let k): k.parameterNames
+    case .sum(let a, let b), .product(let a, let b): a.parameterNames + b.parameterNames
+    }
+  }
+
+  /// The same function with other hyperparameters.
+  public func with(parameters: [Double]) -> CovarianceFunction {
+    precondition(
+      parameters.count == self.parameters.count,
+      "\(parameters.count) hyperparameters for \(self.parameters.count)")
+    switch self {
+    case .stationary(let k): return .stationary(k.with(parameters: parameters))
+    case .linear(let k): return .linear(k.with(parameters: parameters))
+    case .sum(let a, let b), .product(let a, let b):
+      let split = a.parameters.count
+      let left = a.with(parameters: Array(parameters[..<split]))
+      let right = b.with(parameters: Array(parameters[split...]))
+      if case .sum = self { return .sum(left, right) }
+      return .product(left, right)
+    }
+  }
+
+  /// k(X_i, Z_j) [n, m]. O(n m D).
+  public func matrix(_ x: Matrix, _ z: Matrix) -> Matrix {
+    switch self {
+    case .stationary(let k): k.matrix(x, z, lowerTriangleOnly: false)
+    case .linear(let k): k.matrix(x, z)
+    case .sum(let a, let b): combine(a.matrix(x, z), b.matrix(x, z), +)
+    case .product(let a, let b): combine(a.matrix(x, z), b.matrix(x, z), *)
+    }
+  }
+
+  /// The lower triangle of k(X_i, X_j) [n, n]; what is above the diagonal is unspecified.
+  public func lowerTriangle(_ x: Matrix) -> Matrix {
+    switch self {
+    case .stationary(let k): k.matrix(x, x, lowerTriangleOnly: true)
+    case .linear(let k): k.matrix(x, x)
+    case .sum(let a, let b): combine(a.lowerTriangle(x), b.lowerTriangle(x), +)
+    case .product(let a, let b): combine(a.lowerTriangle(x), b.lowerTriangle(x), *)
+    }
+  }
+
+  /// k(x_i, x_i) [n].
+  public func diagonal(_ x: Matrix) -> [Double] {
+    switch self {
+    case .stationary(let k): Array(repeating: k.signalVariance, count: x.rows)
+    case .linear(let k): k.diagonal(x)
+    case .sum(let a, let b): zip(a.diagonal(x), b.diagonal(x)).map { $0 + $1 }
+    case .product(let a, let b): zip(a.diagonal(x), b.diagonal(x)).map { $0 * $1 }
+    }
+  }
+
+  /// sum_ij W_ij dk(X_i, X_j)/dtheta for every hyperparameter; W symmetric, its lower triangle is read.
+  /// All that the gradient of the marginal likelihood needs of a covariance function (equation 6).
+  func contraction(_ w: Matrix, _ x: Matrix) -> [Double] {
+    switch self {
+    case .stationary(let k): k.contraction(w, x)
+    case .linear(let k): k.contraction(w, x)
+    case .sum(let a, let b): a.contraction(w, x) + b.contraction(w, x)
+    case .product(let a, let b):
+      a.contraction(combine(w, b.lowerTriangle(x), *), x)
+        + b.contraction(combine(w, a.lowerTriangle(x), *), x)
+    }
+  }
+
+  private func combine(
+    _ a: Matrix, _ b: Matrix, _ operation: (Double, Double) -> Double
+  ) -> Matrix {
+    Matrix(rows: a.rows, columns: a.columns, values: zip(a.values, b.values).map(operation))
+  }
+}

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+// The machine's learnt dynamics: one Gaussian process an output, with the standardisers and the form
+// that tie them to states and actions in physical units (paper, section III-A).
+
+import Foundation
+import LinearAlgebra
+import MachineLogs
+
+/// Gaussian-process dynamics of a machine.
+public struct DynamicsModel: Sendable {
+  public var layout: LogLayout
+  public var form: ModelForm
+  /// Of the states [S], on the training data.
+  public var stateStandardiser: Standardiser
+  /// Of the features [D].
+  public var featureStandardiser: Standardiser
+  /// Of the increments [M].
+  public var incrementStandardiser: Standardiser
+  /// Bounds of the training features [D], physical units.
+  public var featureBounds: [ClosedRange<Double>]
+  /// Bounds of the training states [S], physical units.
+  public var stateBounds: [ClosedRange<Double>]
+  /// One an output, on standardised features and increments.
+  public var processes: [GaussianProcess]
+
+  public var outputNames: [String] { form.outputStates.map { layout.states[$0].name } }
+
+  /// Learns from episodes.
+  ///
+  /// - Parameters:
+  ///   - restCount: rest transitions to add (`TransitionSet.addRest`).
+  ///   - progress: called after each output with (outputs done, outputs).
+  /// - Throws: `LogError` for too little data, `FactorizationError`.
+  public static func fit(
+    _ episodes: [Episode], layout: LogLayout, form: ModelForm, options: FitOptions,
+    restCount: Int = 0, start: DynamicsModel? = nil, progress: (Int, Int) -> Void = { _, _ in }
+  ) throws -> (model: DynamicsModel, results: [FitResult]) {
+    var data = TransitionSet(episodes, form: form)
+    guard data.count >= form.features.count + 2 else {
+      throw LogError(
+        file: episodes.map(\.name).joined(separator: ", "),
+        "\(data.count) transitions are too few for \(form.features.count) model inputs")
+    }
+    let stateStandardiser = Standardiser(fitting: episodes.flatMap(\.states))
+    var featureStandardiser = Standardiser(fitting: data.features)
+    featureStandardiser = form.aligned(featureStandardiser, states: stateStandardiser)
+    let incrementStandardiser = Standardiser(fitting: data.increments)
+    let featureBounds = bounds(of: data.features)
+    if restCount > 0 {
+      let rates = Set(
+        layout.states.indices.filter { layout.states[$0].source != .column }
+          + form.updates.compactMap(\.rate))
+      data.addRest(count: restCount, rates: rates, form: form)
+    }
+    let x = Matrix(data.features.map(featureStandardiser.standardise))
+    let targets = data.increments.map(incrementStandardiser.standardise)
+    var results: [FitResult] = []
+    var processes: [GaussianProcess] = []
+    for output in 0..<form.outputCount {
+      let what = "output '\(layout.states[form.outputStates[output]].name)'"
+      let y = targets.map { $0[output] }
+      let result = try fitHyperparameters(
+        x: x, y: y, options: options, start: start?.processes[output].hyperparameters, what: what)
+      processes.append(try GaussianProcess(result.hyperparameters, x: x, y: y, what: what))
+      results.append(result)
+      progress(output + 1, form.outputCount)
+    }
+    let model = DynamicsModel(
+      layout: layout, form: form, stateStandardiser: stateStandardiser,
+      featureStandardiser: featureStandardiser, incrementStandardiser: incrementStandardiser,
+      featureBounds: featureBounds, stateBounds: bounds(of: episodes.flatMap(\.states)),
+      processes: processes)
+    return (model, results)
+  }
+
+  /// Posterior of the increments at features in physical units: mean, latent and observed standard
+  /// deviation, each [m][M].
+  public func predictIncrements(_ features: [[Double]]) -> (
+    mean: [[Double]], latent: [[Double]], observed: [[Double]]
+  ) {
+    let x = Matrix(features.map(featureStandardiser.standardise))
+    var mean = features.map { _ in [Double]() }
+    var latent = mean
+    var observed = mean
+    for (output, process) in processes.enumerated() {
+      let scale = incrementStandardiser.scale[output]
+      let prediction = process.predict(x)
+      let noise = process.hyperparameters.noiseVariance
+      for i in features.indices {
+        mean[i].append(prediction.mean[i] * scale + incrementStandardiser.mean[output])
+        latent[i].append(prediction.variance[i].squareRoot() * scale)
+        observed[i].append((prediction.variance[i] + noise).squareRoot() * scale)
+      }
+    }
+    return (mean, latent, observed)
+  }
+}
+
+private func bounds(of rows: [[Double]]) -> [ClosedRange<Double>] {
+  rows[0].indices.map { c in
+    let column = rows.map { $0[c] }
+    return (column.min() ?? 0)...(column.max() ?? 0)
+  }
+}
+
+extension StateUpdate {
+  /// The rate that is integrated, if any.
+  var rate: Int? {
+    switch self {
+    case .increment: nil
+    case .backwardIntegral(let rate), .trapezoidalIntegral(let rate): rate
+    }
+  }
+}
+
+extension ModelForm {
+  /// States as features keep the states' own standardiser, so that rollouts convert nothing; sine and
+  /// cosine are left as they are.
+  func aligned(_ standardiser: Standardiser, states: Standardiser) -> Standardiser {
+    var (mean, scale) = (standardiser.mean, standardiser.scale)
+    for (d, feature) in features.enumerated() {
+      switch feature {
+      case .state(let i, _): (mean[d], scale[d]) = (states.mean[i], states.scale[i])
+      case .sine, .cosine: (mean[d], scale[d]) = (0, 1)
+      case .action: break
+      }
+    }
+    return Standardiser(mean: mean, scale: scale)
+  }
+}

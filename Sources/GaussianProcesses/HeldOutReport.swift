@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+// How a model does on episodes it has not seen, beside two baselines, state by state and in physical
+// units: persistence ("the last change again") and linear least squares on the same features.
+
+import Foundation
+import LinearAlgebra
+import MachineLogs
+
+/// One state's figures on held-out episodes.
+public struct HeldOutFigures: Hashable, Sendable, Codable {
+  public var state: String
+  public var units: String
+  /// One step ahead.
+  public var rmse: Double
+  /// Mean negative log density of the next state, nats.
+  public var nll: Double
+  /// Fraction of next states within 1.96 predicted standard deviations.
+  public var coverage95: Double
+  public var persistenceRMSE: Double
+  public var linearRMSE: Double
+  /// Error after `freeRunSteps` steps on the model's own predictions with the logged actions.
+  public var freeRunRMSE: Double
+  public var linearFreeRunRMSE: Double
+  public var freeRunSteps: Int
+
+  /// Whether the model beats both baselines one step ahead.
+  public var beatsBaselines: Bool { rmse <= min(persistenceRMSE, linearRMSE) }
+}
+
+extension DynamicsModel {
+  /// Figures on `episodes`; linear least squares is fitted to `training`.
+  ///
+  /// - Parameter freeRunSeconds: how far ahead the free run looks, shortened to fit the episodes.
+  public func heldOutFigures(
+    _ episodes: [Episode], training: [Episode], freeRunSeconds: Double = 5
+  ) throws -> [HeldOutFigures] {
+    let linear = try LinearBaseline(training, form: form)
+    var sums = layout.states.map { _ in Sums() }
+    let longest = episodes.map(\.count).max() ?? 0
+    let steps = max(
+      1, min(Int((freeRunSeconds / layout.timeStep).rounded()), (longest - form.longestLag) / 2))
+    for episode in episodes {
+      let rows = Array(max(form.longestLag, 1)..<max(episode.count - 1, form.longestLag, 1))
+      if rows.isEmpty { continue }
+      oneStep(episode, rows, linear, &sums)
+      freeRun(episode, steps, linear, &sums)
+    }
+    return zip(layout.states, sums).map { channel, sum in
+      let n = Double(max(sum.count, 1))
+      let runs = Double(max(sum.runs, 1))
+      return HeldOutFigures(
+        state: channel.name, units: channel.units, rmse: (sum.squared / n).squareRoot(),
+        nll: sum.nll / n, coverage95: sum.covered / n,
+        persistenceRMSE: (sum.persistence / n).squareRoot(),
+        linearRMSE: (sum.linear / n).squareRoot(), freeRunRMSE: (sum.free / runs).squareRoot(),
+        linearFreeRunRMSE: (sum.linearFree / runs).squareRoot(), freeRunSteps: steps)
+    }
+  }
+
+  private struct Sums {
+    var count = 0
+    var runs = 0
+    var squared = 0.0
+    var nll = 0.0
+    var covered = 0.0
+    var persistence = 0.0
+    var linear = 0.0
+    var free = 0.0
+    var linearFree = 0.0
+  }
+
+  private func oneStep(
+    _ episode: Episode, _ rows: [Int], _ linear: LinearBaseline, _ sums: inout [Sums]
+  ) {
+    let features = rows.map { form.features(of: episode, at: $0) }
+    let prediction = predictIncrements(features)
+    for (index, k) in rows.enumerated() {
+      let (state, actual) = (episode.states[k], episode.states[k + 1])
+      let next = form.next(
+        state, increments: prediction.mean[index], timeStep: layout.timeStep)
+      let linearNext = form.next(
+        state, increments: linear.increments(features[index]), timeStep: layout.timeStep)
+      let deviation = nextDeviation(prediction.observed[index])
+      for i in state.indices {
+        let error = actual[i] - next[i]
+        sums[i].count += 1
+        sums[i].squared += error * error
+        let z = error / deviation[i]
+        sums[i].nll += 0.5 * log(2 * .pi * deviation[i] * deviation[i]) + 0.5 * z * z
+        sums[i].covered += abs(z) <= 1.96 ? 1 : 0
+        let last = state[i] - episode.states[k - 1][i]
+        let persistence = actual[i] - state[i] - last
+        sums[i].persistence += persistence * persistence
+        sums[i].linear += (actual[i] - linearNext[i]) * (actual[i] - linearNext[i])
+      }
+    }
+  }
+
+  /// Standard deviation of the next state from those of the increments.
+  private func nextDeviation(_ increments: [Double]) -> [Double] {
+    func deviation(_ state: Int) -> Double {
+      switch form.updates[state] {
+      case .increment(let output): increments[output]
+      case .backwardIntegral(let rate): layout.timeStep * deviation(rate)
+      case .trapezoidalIntegral(let rate): 0.5 * layout.timeStep * deviation(rate)
+      }
+    }
+    return form.updates.indices.map { max(deviation($0), 1e-300) }
+  }
+
+  /// Free runs start at every half of their length.
+  private func freeRun(
+    _ episode: Episode, _ steps: Int, _ linear: LinearBaseline, _ sums: inout [Sums]
+  ) {
+    let starts = Array(
+      stride(
+        from: max(form.longestLag, 1), to: episode.count - steps, by: max(steps / 2, 1)))
+    if starts.isEmpty { return }
+    // All starts move together, so that each step is one batch prediction.
+    func run(_ predict: ([[Double]]) -> [[Double]]) -> [[Double]] {
+      var windows = starts.map { start in
+        Episode(
+          name: "", timeStep: layout.timeStep,
+          states: Array(episode.states[(start - form.longestLag)...start]),
+          actions: Array(episode.actions[(start - form.longestLag)...start]))
+      }
+      for step in 0..<steps {
+        let increments = predict(windows.map { form.features(of: $0, at: form.longestLag) })
+        for index in windows.indices {
+          let next = form.next(
+            windows[index].states[form.longestLag], increments: increments[index],
+            timeStep: layout.timeStep)
+          windows[index].states.removeFirst()
+          windows[index].states.append(next)
+          windows[index].actions.removeFirst()
+          windows[index].actions.append(episode.actions[starts[index] + step + 1])
+        }
+      }
+      return windows.map { $0.states[form.longestLag] }
+    }
+    let ends = run { predictIncrements($0).mean }
+    let linearEnds = run { $0.map(linear.increments) }
+    for (index, start) in starts.enumerated() {
+      let actual = episode.states[start + steps]
+      for i in actual.indices {
+        sums[i].runs += 1
+        sums[i].free += (ends[index][i] - actual[i]) * (ends[index][i] - actual[i])
+        sums[i].linearFree +=
+          (linearEnds[index][i] - actual[i]) * (linearEnds[index][i] - actual[i])
+      }
+    }
+  }
+}
+
+/// increments = B^T (1, features), by least squares.
+struct LinearBaseline {
+  /// One an output, [1 + D].
+  let coefficients: [[Double]]
+
+  init(_ episodes: [Episode], form: ModelForm) throws {
+    let data = TransitionSet(episodes, form: form)
+    let design = Matrix(data.features.map { [1] + $0 })
+    coefficients = try (0..<form.outputCount).map { output in
+      try leastSquares(design, data.increments.map { $0[output] }, ridge: 1e-12)
+    }
+  }
+
+  func increments(_ features: [Double]) -> [Double] {
+    coefficients.map { dot($0, [1] + features) }
+  }
+}

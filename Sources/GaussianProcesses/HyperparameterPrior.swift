@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// Weak priors that keep the fit away from what real logs tempt it to: short lengthscales (then the
+// posterior falls back to the prior mean a step outside the data) and a vanishing noise.
+//
+//   log lengthscale ~ N(log 3, 1)                      in standard deviations of the input
+//   penalty ((log sf - log sn) / log 1000)^30          signal-to-noise guard (PILCO's code)
+//
+// Linear variances and signal variances are free. log p is in nats; the gradient is with respect to the
+// logarithms.
+
+import Foundation
+
+/// Prior over the hyperparameters of one Gaussian process.
+public struct HyperparameterPrior: Hashable, Sendable, Codable {
+  /// Mean and deviation of each log lengthscale.
+  public var logLengthscaleMean = log(3.0)
+  public var logLengthscaleDeviation = 1.0
+  /// Signal-to-noise ratio (of deviations) beyond which the penalty grows steeply.
+  public var largestSignalToNoise = 1_000.0
+
+  public init() {}
+
+  /// Log density (unnormalised) and its gradient with respect to (covariance parameters, log noise
+  /// variance).
+  func logDensity(
+    _ covariance: CovarianceFunction, logNoiseVariance: Double
+  ) -> (value: Double, gradient: [Double]) {
+    let names = covariance.parameterNames
+    let parameters = covariance.parameters
+    var value = 0.0
+    var gradient = [Double](repeating: 0, count: parameters.count + 1)
+    for (index, name) in names.enumerated() {
+      if name.hasPrefix("log lengthscale") {
+        let z = (parameters[index] - logLengthscaleMean) / logLengthscaleDeviation
+        value -= 0.5 * z * z
+        gradient[index] -= z / logLengthscaleDeviation
+      } else if name == "log signal variance" {
+        // log sf - log sn = half the difference of the log variances.
+        let limit = log(largestSignalToNoise)
+        let ratio = 0.5 * (parameters[index] - logNoiseVariance) / limit
+        let slope = 30 * pow(ratio, 29) * 0.5 / limit
+        value -= pow(ratio, 30)
+        gradient[index] -= slope
+        gradient[parameters.count] += slope
+      }
+    }
+    return (value, gradient)
+  }
+}

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// Minimisation by libLBFGS (limited-memory BFGS, More-Thuente line search). In: a function with its
+// gradient and a start. Out: the best point seen and how the search ended.
+
+import CLBFGS
+
+/// How a search ended.
+public struct MinimizationResult: Sendable {
+  public var point: [Double]
+  public var value: Double
+  public var evaluations: Int
+  /// Whether libLBFGS met its convergence or stopping test (rather than a limit or a failed line search).
+  public var hasConverged: Bool
+}
+
+/// Minimises `function`, at most `iterations` steps; stops when the value falls by less than
+/// `tolerance` (relative) an iteration.
+///
+/// A point where `function` throws counts as very bad; the error of the start is rethrown.
+func minimize(
+  from start: [Double], iterations: Int, tolerance: Double,
+  _ function: @escaping ([Double]) throws -> (value: Double, gradient: [Double])
+) throws -> MinimizationResult {
+  let search = Search(function)
+  var parameter = lbfgs_parameter_t()
+  lbfgs_parameter_init(&parameter)
+  parameter.max_iterations = Int32(iterations)
+  parameter.past = 1
+  parameter.delta = tolerance
+  parameter.epsilon = 1e-5
+  parameter.max_linesearch = 10
+  var point = start
+  let instance = Unmanaged.passUnretained(search).toOpaque()
+  let status = lbfgs(
+    Int32(start.count), &point, nil,
+    { instance, x, gradient, n, _ in
+      guard let instance, let x, let gradient else { return .infinity }
+      let search = Unmanaged<Search>.fromOpaque(instance).takeUnretainedValue()
+      return search.evaluate(x, gradient, Int(n))
+    }, nil, instance, &parameter)
+  withExtendedLifetime(search) {}
+  let endings = [LBFGS_SUCCESS, LBFGS_STOP, LBFGS_ALREADY_MINIMIZED].map { Int32($0) }
+  guard let best = search.best else {
+    _ = try function(start)
+    return MinimizationResult(
+      point: start, value: .infinity, evaluations: search.evaluations, hasConverged: false)
+  }
+  return MinimizationResult(
+    point: best, value: search.bestValue, evaluations: search.evaluations,
+    hasConverged: endings.contains(status))
+}
+
+private final class Search {
+  let function: ([Double]) throws -> (value: Double, gradient: [Double])
+  var best: [Double]?
+  var bestValue = Double.infinity
+  var evaluations = 0
+
+  init(_ function: @escaping ([Double]) throws -> (value: Double, gradient: [Double])) {
+    self.function = function
+  }
+
+  func evaluate(
+    _ x: UnsafePointer<Double>, _ gradient: UnsafeMutablePointer<Double>, _ n: Int
+  ) -> Double {
+    let point = (0..<n).map { x[$0] }
+    evaluations += 1
+    guard let result = try? function(point), result.value.isFinite,
+      result.gradient.allSatisfy(\.isFinite)
+    else {
+      for i in 0..<n { gradient[i] = 0 }
+      return 1e12
+    }
+    for i in 0..<n { gradient[i] = result.gradient[i] }
+    if result.value < bestValue { (best, bestValue) = (point, result.value) }
+    return result.value
+  }
+}

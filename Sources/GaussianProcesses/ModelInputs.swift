@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the Gaussian processes see of states and actions, and what they predict of the next state.
+// In: a window of rows of an episode. Out: features [D] (before standardising) and increments [M].
+
+/// One input of the Gaussian processes.
+public enum InputFeature: Hashable, Sendable, Codable {
+  /// State i, `lag` rows before the present one.
+  case state(Int, lag: Int)
+  /// Action i, `lag` rows before the present one.
+  case action(Int, lag: Int)
+  /// sin and cos of an angle, so that turns do not matter.
+  case sine(Int)
+  case cosine(Int)
+}
+
+/// How one state moves to the next row.
+public enum StateUpdate: Hashable, Sendable, Codable {
+  /// x' = x + the increment that output m of the model predicts.
+  case increment(output: Int)
+  /// x' = x + T v' : exact for a rate v derived by backward differences.
+  case backwardIntegral(rate: Int)
+  /// x' = x + T v + T/2 (v' - v): for a measured rate (MC-PILCO, Amadio 2022).
+  case trapezoidalIntegral(rate: Int)
+}
+
+/// The form of a dynamics model: its inputs, and the update of each state.
+public struct ModelForm: Hashable, Sendable, Codable {
+  public var features: [InputFeature]
+  /// One for each state.
+  public var updates: [StateUpdate]
+
+  public init(features: [InputFeature], updates: [StateUpdate]) {
+    self.features = features
+    self.updates = updates
+  }
+
+  /// The usual form: every state and action as an input (angles as sine and cosine), actions of the
+  /// last `actionHistory` rows too; every state an output unless it integrates a rate.
+  public init(
+    states: Int, actions: Int, angles: Set<Int> = [], stateHistory: Int = 0,
+    actionHistory: Int = 0, integrals: [Int: StateUpdate] = [:], ignoring: Set<Int> = []
+  ) {
+    var features: [InputFeature] = []
+    for i in 0..<states where !ignoring.contains(i) {
+      features += angles.contains(i) ? [.sine(i), .cosine(i)] : [.state(i, lag: 0)]
+    }
+    for lag in stride(from: 1, through: stateHistory, by: 1) {
+      features += (0..<states).map { .state($0, lag: lag) }
+    }
+    for lag in 0...actionHistory { features += (0..<actions).map { .action($0, lag: lag) } }
+    self.features = features
+    var output = 0
+    updates = (0..<states).map { i in
+      if let integral = integrals[i] { return integral }
+      defer { output += 1 }
+      return .increment(output: output)
+    }
+  }
+
+  /// M, the number of Gaussian processes.
+  public var outputCount: Int { outputStates.count }
+
+  /// The state whose increment each output predicts.
+  public var outputStates: [Int] {
+    updates.enumerated().compactMap { index, update in
+      switch update {
+      case .increment: index
+      case .backwardIntegral, .trapezoidalIntegral: nil
+      }
+    }
+  }
+
+  /// Rows before the present one that the features read.
+  public var longestLag: Int { max(stateLag, actionLag) }
+
+  public var stateLag: Int {
+    features.map { feature in
+      switch feature {
+      case .state(_, let lag): lag
+      case .action, .sine, .cosine: 0
+      }
+    }.max() ?? 0
+  }
+
+  public var actionLag: Int {
+    features.map { feature in
+      switch feature {
+      case .action(_, let lag): lag
+      case .state, .sine, .cosine: 0
+      }
+    }.max() ?? 0
+  }
+}

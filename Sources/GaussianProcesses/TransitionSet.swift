@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// Episodes -> the rows that Gaussian processes learn from. In: episodes with states [T, S] and actions
+// [T, A]. Out: features [n, D] and increments [n, M], in physical units, one row a transition.
+
+import Foundation
+import LinearAlgebra
+import MachineLogs
+
+/// Features and increments of transitions.
+public struct TransitionSet: Sendable {
+  /// [n, D], physical units.
+  public var features: [[Double]]
+  /// [n, M], physical units.
+  public var increments: [[Double]]
+
+  public var count: Int { features.count }
+
+  /// All transitions of the episodes that have enough history.
+  public init(_ episodes: [Episode], form: ModelForm) {
+    features = []
+    increments = []
+    for episode in episodes {
+      for k in form.longestLag..<max(episode.count - 1, form.longestLag) {
+        features.append(form.features(of: episode, at: k))
+        increments.append(
+          form.outputStates.map { episode.states[k + 1][$0] - episode.states[k][$0] })
+      }
+    }
+  }
+
+  /// Adds transitions of a machine at rest (rates and actions zero, no change), at states spread over
+  /// the data: a log that never rests does not say that a machine stays where it is.
+  public mutating func addRest(count: Int, rates: Set<Int>, form: ModelForm) {
+    for index in evenlySpreadRows(count: self.count, wanted: count) {
+      features.append(
+        zip(form.features, features[index]).map { feature, value in
+          switch feature {
+          case .action: 0
+          case .state(let i, _): rates.contains(i) ? 0 : value
+          case .sine, .cosine: value
+          }
+        })
+      increments.append(Array(repeating: 0, count: form.outputCount))
+    }
+  }
+}
+
+extension ModelForm {
+  /// Features of row k of an episode [D].
+  func features(of episode: Episode, at k: Int) -> [Double] {
+    features.map { feature in
+      switch feature {
+      case .state(let i, let lag): episode.states[k - lag][i]
+      case .action(let i, let lag): episode.actions[k - lag][i]
+      case .sine(let i): sin(episode.states[k][i])
+      case .cosine(let i): cos(episode.states[k][i])
+      }
+    }
+  }
+
+  /// The next state from the present one and the outputs' increments, in physical units.
+  func next(_ state: [Double], increments: [Double], timeStep: Double) -> [Double] {
+    var next = state
+    for (i, update) in updates.enumerated() {
+      if case .increment(let output) = update { next[i] = state[i] + increments[output] }
+    }
+    for (i, update) in updates.enumerated() {
+      switch update {
+      case .increment: break
+      case .backwardIntegral(let rate): next[i] = state[i] + timeStep * next[rate]
+      case .trapezoidalIntegral(let rate):
+        next[i] = state[i] + 0.5 * timeStep * (state[rate] + next[rate])
+      }
+    }
+    return next
+  }
+}

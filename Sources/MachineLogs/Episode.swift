@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+// MachineLogs: a machine's log -> episodes on a fixed time step.
+// In: CSV files, one row a sample: a time column (s), state and action columns in their own units.
+// Out: `Episode`s with states [T, S] and actions [T, A]; row k + 1 follows row k by the time step, and
+// action k holds from row k to row k + 1. A `Standardiser` maps channels to mean 0 and deviation 1.
+// Broken input throws `LogError` with file, line and column.
+
+/// One uninterrupted stretch of a log on a fixed time step.
+public struct Episode: Hashable, Sendable {
+  /// Where it came from, for messages: "trial_1.csv" or "trial_1.csv (part 2)".
+  public var name: String
+  /// Seconds between rows.
+  public var timeStep: Double
+  /// [T][S]
+  public var states: [[Double]]
+  /// [T][A]; the last one may have had no effect yet.
+  public var actions: [[Double]]
+
+  public init(name: String, timeStep: Double, states: [[Double]], actions: [[Double]]) {
+    precondition(
+      states.count == actions.count, "\(states.count) states and \(actions.count) actions")
+    self.name = name
+    self.timeStep = timeStep
+    self.states = states
+    self.actions = actions
+  }
+
+  /// T
+  public var count: Int { states.count }
+
+  /// Pairs of consecutive rows.
+  public var transitionCount: Int { max(count - 1, 0) }
+}
+
+/// A channel of a log: a column, or derived from one.
+public struct Channel: Hashable, Sendable, Codable {
+  public enum Source: Hashable, Sendable, Codable {
+    /// The column of the channel's own name.
+    case column
+    /// (x_k - x_{k-1}) / T of another column: causal, so a controller can compute it too.
+    case rate(of: String)
+  }
+
+  public var name: String
+  /// For people: "rad", "m/s".
+  public var units: String
+  public var source: Source
+
+  public init(name: String, units: String = "", source: Source = .column) {
+    self.name = name
+    self.units = units
+    self.source = source
+  }
+
+  /// The column this channel is read from.
+  public var column: String {
+    switch source {
+    case .column: name
+    case .rate(let base): base
+    }
+  }
+}
+
+/// How columns become states and actions.
+public struct LogLayout: Hashable, Sendable, Codable {
+  public var states: [Channel]
+  public var actions: [Channel]
+  /// Seconds.
+  public var timeStep: Double
+  /// nil for the first of `LogLayout.usualTimeColumns` that exists.
+  public var timeColumn: String?
+
+  public static let usualTimeColumns = ["t", "time", "timestamp", "seconds", "time_s"]
+
+  public init(
+    states: [Channel], actions: [Channel], timeStep: Double, timeColumn: String? = nil
+  ) {
+    self.states = states
+    self.actions = actions
+    self.timeStep = timeStep
+    self.timeColumn = timeColumn
+  }
+}
