@@ -33,11 +33,12 @@ let package = Package(
       name: "GaussianProcesses",
       dependencies: ["MachineLogs", "LinearAlgebra", "TensorFiles", "CLBFGS"]),
     .target(name: "Programs"),
+    .target(name: "Samplers", dependencies: ["GaussianProcesses", "Programs"]),
     .target(name: "Policies", dependencies: ["Programs", "TensorFiles"]),
-    .target(name: "Rollouts", dependencies: ["GaussianProcesses", "Programs", "Policies"]),
+    .target(name: "Rollouts", dependencies: ["Samplers", "Policies"]),
     .target(name: "Execution", dependencies: ["Programs"]),
     .target(name: "PolicySearch", dependencies: ["Rollouts", "Execution", "TensorFiles"]),
-    .target(name: "Plants", dependencies: ["MachineLogs"]),
+    .target(name: "Plants", dependencies: ["MachineLogs", "Programs"]),
     .target(
       name: "Tasks",
       dependencies: ["PolicySearch", "Plants", .product(name: "Yams", package: "Yams")]),
@@ -45,7 +46,7 @@ let package = Package(
     .executableTarget(
       name: "BagelCommand",
       dependencies: [
-        "Bagel", "Execution", "Policies", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "Bagel", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Sources/bagel"),
   ]

@@ -13,13 +13,14 @@ import LinearAlgebra
 public struct FitOptions: Hashable, Sendable, Codable {
   public var profile: RadialProfileName = .squaredExponential
   public var mean: MeanFunction = .linear
-  public var prior = HyperparameterPrior()
+  /// nil for maximum likelihood.
+  public var prior: HyperparameterPrior? = HyperparameterPrior()
   /// Smallest noise variance in units of the target's variance.
   public var noiseFloor = 1e-6
   /// Points of the subset on which starts compete.
-  public var subset = 500
+  public var subset = 600
   /// Iterations on all points after that.
-  public var fullIterations = 12
+  public var fullIterations = 6
   /// Stop when an iteration gains less than this, relative.
   public var tolerance = 2e-4
 

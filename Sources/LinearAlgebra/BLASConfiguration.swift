@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which kernels OpenBLAS runs. OpenBLAS 0.3.21 (Debian 12) does not know AMD's Zen 4 and Zen 5 and takes
-// them for Haswell, at half the speed. Its choice is made when the library is loaded, before main, so
-// setting OPENBLAS_CORETYPE in main is too late; but in builds with run-time dispatch the two functions
-// that make and unmake the choice are exported, and calling them before the first product works.
-// Measured on such a machine, single precision: 240 -> 460 GFLOP/s.
+// Which kernels OpenBLAS runs. It chooses them when it is loaded, before main, by the CPU or by
+// OPENBLAS_CORETYPE. A variable left over from elsewhere costs a factor of two: on an AVX-512 machine
+// OpenBLAS 0.3.21 runs Cooperlake kernels at 460 GFLOP/s (single precision, 2 cores), but 240 under
+// OPENBLAS_CORETYPE=Haswell. Rejected: replacing the choice from inside the process (possible through
+// OpenBLAS's private gotoblas_dynamic_init); who sets the variable wants those bits.
 
 import COpenBLAS
 import Foundation
@@ -14,44 +14,42 @@ public struct BLASConfiguration: Sendable {
   public let library: String
   /// The core type whose kernels run.
   public let coreType: String
-  /// The core type OpenBLAS took by itself, if BAGEL changed it.
-  public let replacedCoreType: String?
   public let threads: Int
+  /// Something that makes it slow, and what to do about it.
+  public let advice: String?
 
-  /// Chooses AVX-512 kernels where the CPU has them, OpenBLAS has them, and OpenBLAS did not take them.
-  /// Runs once; every entry point that uses BLAS heavily reads it first.
-  public static let current: BLASConfiguration = {
-    let taken = String(cString: openblas_get_corename())
-    let replaced = useAVX512Kernels(insteadOf: taken) ? taken : nil
-    return BLASConfiguration(
-      library: String(cString: openblas_get_config()),
-      coreType: String(cString: openblas_get_corename()), replacedCoreType: replaced,
-      threads: Int(openblas_get_num_threads()))
-  }()
-
-  private static func useAVX512Kernels(insteadOf taken: String) -> Bool {
-    #if os(Linux) && arch(x86_64)
-      let olderCores = ["Haswell", "Zen", "Sandybridge", "Excavator", "Prescott", "Core2", "Nehalem"]
-      guard olderCores.contains(taken), getenv("OPENBLAS_CORETYPE") == nil, hasAVX512(),
-        let quit = dlsym(nil, "gotoblas_dynamic_quit"),
-        let initialize = dlsym(nil, "gotoblas_dynamic_init")
-      else { return false }
-      typealias Function = @convention(c) () -> Void
-      unsafeBitCast(quit, to: Function.self)()
-      setenv("OPENBLAS_CORETYPE", "SkylakeX", 1)
-      unsafeBitCast(initialize, to: Function.self)()
-      unsetenv("OPENBLAS_CORETYPE")
-      return true
-    #else
-      return false
-    #endif
-  }
-
-  private static func hasAVX512() -> Bool {
-    let flags = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8))?
-      .split(separator: "\n").first { $0.hasPrefix("flags") }?.split(separator: " ") ?? []
-    return ["avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512cd"].allSatisfy {
-      flags.contains(Substring($0))
+  public static var current: BLASConfiguration {
+    let coreType = String(cString: openblas_get_corename())
+    let forced = ProcessInfo.processInfo.environment["OPENBLAS_CORETYPE"]
+    let older = ["Haswell", "Zen", "Sandybridge", "Excavator", "Prescott", "Core2", "Nehalem"]
+    var advice: String?
+    if older.contains(coreType), cpuFeatures().isSuperset(of: ["avx512f", "avx512bw", "avx512vl"]) {
+      advice =
+        forced == nil
+        ? "this CPU has AVX-512 and OpenBLAS did not see it; set OPENBLAS_CORETYPE=SkylakeX"
+        : "OPENBLAS_CORETYPE=\(coreType) is set, but this CPU has AVX-512; unset it (up to 2 x faster)"
     }
+    return BLASConfiguration(
+      library: String(cString: openblas_get_config()), coreType: coreType,
+      threads: Int(openblas_get_num_threads()), advice: advice)
   }
+}
+
+/// The CPU's feature flags as Linux names them; empty elsewhere.
+public func cpuFeatures() -> Set<String> {
+  let line = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8))?
+    .split(separator: "\n").first { $0.hasPrefix("flags") }
+  return Set((line ?? "").split(separator: " ").map(String.init))
+}
+
+/// Seconds of one single-precision product of two square matrices: the machine's peak for benchmarks.
+public func singlePrecisionProductSeconds(size n: Int) -> Double {
+  let a = [Float](repeating: 0.5, count: n * n)
+  var c = [Float](repeating: 0, count: n * n)
+  let start = ContinuousClock.now
+  cblas_sgemm(
+    CblasRowMajor, CblasNoTrans, CblasNoTrans, blasint(n), blasint(n), blasint(n), 1, a,
+    blasint(n), a, blasint(n), 0, &c, blasint(n))
+  let elapsed = start.duration(to: .now).components
+  return Double(elapsed.seconds) + Double(elapsed.attoseconds) * 1e-18
 }

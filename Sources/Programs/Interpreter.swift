@@ -16,7 +16,7 @@ public struct Interpretation {
 }
 
 /// Evaluates programs.
-public struct Interpreter {
+public struct Interpreter: Sendable {
   /// Values of the shared arrays, by name.
   public let shared: [String: [Double]]
 

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+// Pictures by gnuplot: it is in every package manager, draws SVG from text, and needs no library in this
+// package. In: curves. Out: an SVG element, or nil where gnuplot is not installed.
+
+import Foundation
+
+/// One picture.
+struct Plot {
+  enum Style {
+    case lines(color: String, width: Double)
+    /// Filled between `y` and `upper`.
+    case band(color: String)
+  }
+
+  struct Curve {
+    var title: String?
+    var style: Style
+    var x: [Double]
+    var y: [Double]
+    var upper: [Double] = []
+  }
+
+  var title: String
+  var xLabel: String
+  var yLabel: String
+  var curves: [Curve] = []
+
+  /// gnuplot's script for the picture.
+  var script: String {
+    var lines = [
+      "set terminal svg size 760,360 dynamic font 'sans-serif,13' background '#ffffff'",
+      "set title \(quoted(title))", "set xlabel \(quoted(xLabel))", "set ylabel \(quoted(yLabel))",
+      "set grid lc rgb '#dddddd'", "set key outside right top", "set style fill transparent solid 0.25 noborder",
+    ]
+    for (index, curve) in curves.enumerated() {
+      lines.append("$data\(index) << EOD")
+      for i in curve.x.indices where curve.y[i].isFinite {
+        let upper = curve.upper.isEmpty ? "" : " \(curve.upper[i])"
+        lines.append("\(curve.x[i]) \(curve.y[i])\(upper)")
+      }
+      lines.append("EOD")
+    }
+    let parts = curves.enumerated().map { index, curve -> String in
+      let title = curve.title.map { "title \(quoted($0))" } ?? "notitle"
+      switch curve.style {
+      case .lines(let color, let width):
+        return "$data\(index) using 1:2 with lines lc rgb '\(color)' lw \(width) \(title)"
+      case .band(let color):
+        return "$data\(index) using 1:2:3 with filledcurves lc rgb '\(color)' \(title)"
+      }
+    }
+    lines.append("plot " + parts.joined(separator: ", \\\n  "))
+    return lines.joined(separator: "\n") + "\n"
+  }
+
+  /// The SVG element, or nil without gnuplot.
+  func svg() -> String? {
+    guard let gnuplot = Plot.gnuplotPath else { return nil }
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: gnuplot)
+    let (input, output) = (Pipe(), Pipe())
+    process.standardInput = input
+    process.standardOutput = output
+    process.standardError = FileHandle.nullDevice
+    guard (try? process.run()) != nil else { return nil }
+    let text = Data(script.utf8)
+    // Another thread writes, so that neither pipe can fill up while the other waits.
+    DispatchQueue.global().async {
+      try? input.fileHandleForWriting.write(contentsOf: text)
+      try? input.fileHandleForWriting.close()
+    }
+    let data = output.fileHandleForReading.readDataToEndOfFile()
+    process.waitUntilExit()
+    let svg = String(decoding: data, as: UTF8.self)
+    guard process.terminationStatus == 0, let start = svg.range(of: "<svg") else { return nil }
+    return String(svg[start.lowerBound...])
+  }
+
+  /// Path of the gnuplot executable, if there is one.
+  static var gnuplotPath: String? {
+    let folders = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":")
+    return folders.map { "\($0)/gnuplot" }.first {
+      FileManager.default.isExecutableFile(atPath: $0)
+    }
+  }
+
+  private func quoted(_ text: String) -> String {
+    "\"" + text.replacingOccurrences(of: "\"", with: "'").replacingOccurrences(of: "_", with: "\\\\_")
+      + "\""
+  }
+}

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+// Algorithm 1, lines 8-19, for a task: sampler, kernel, search, checkpoints.
+
+import Execution
+import Foundation
+import GaussianProcesses
+import Policies
+import PolicySearch
+import Programs
+import Rollouts
+import Samplers
+import Tasks
+
+/// Which executor runs rollouts.
+public enum ExecutionDevice: String, Sendable, CaseIterable {
+  case host
+  case interpreter
+}
+
+/// A policy and how it was found.
+public struct OptimizedPolicy: Sendable {
+  /// The best policy on the evaluation batch, and the last one.
+  public var best: PolicyController
+  public var last: PolicyController
+  public var state: SearchState
+  /// Rollouts of the best policy on the model: predicted particles, standardised.
+  public var predicted: BatchTrajectories
+  public var certificate: SamplerCertificate?
+  /// "tabulated 12 x 30 x 30", for people.
+  public var samplerDescription: String
+  public var device: String
+  /// Seconds of sampler, kernel and search together.
+  public var seconds: Double
+  /// Median seconds of one iteration, evaluations left out.
+  public var secondsPerIteration: Double
+  /// Whether the search ended by itself rather than by interruption.
+  public var isFinished: Bool
+}
+
+extension ControlTask {
+  /// The task's sampler of a model.
+  public func makeSampler(
+    _ model: DynamicsModel
+  ) throws -> (sampler: any PosteriorSampler, certificate: SamplerCertificate?, description: String) {
+    switch self.model.sampler {
+    case .exact:
+      return (ExactSampler(model, noise: self.model.noise), nil, "exact")
+    case .tabulated:
+      let sampler = try TabulatedSampler(
+        model, actionLimits: actionLimits, noise: self.model.noise)
+      let grid = sampler.pointsPerAxis.map(String.init).joined(separator: " x ")
+      return (sampler, sampler.certificate, "tabulated, \(grid) points")
+    }
+  }
+
+  /// The closed loop of a model and this task's policy, as executors run it.
+  public func makeRollout(
+    _ model: DynamicsModel, _ sampler: any PosteriorSampler
+  ) -> Rollout {
+    Rollout(model: model, sampler: sampler, policy: makePolicy(), reward: makeReward())
+  }
+
+  public func makeExecutor(
+    _ rollout: Rollout, device: ExecutionDevice = .host
+  ) throws -> any RolloutExecutor {
+    switch device {
+    case .host: try HostExecutor(rollout.program, data: rollout.data)
+    case .interpreter: InterpreterExecutor(rollout.program, data: rollout.data)
+    }
+  }
+
+  /// Searches a policy on a learnt model.
+  ///
+  /// - Parameters:
+  ///   - checkpoint: where to save the search every second and at the end, and to resume it from.
+  ///   - progress: called after every iteration; false interrupts the search.
+  /// - Throws: `ExecutionError`, `SearchError`, `TabulationError`, `TensorFileError`.
+  public func optimize(
+    _ model: DynamicsModel, device: ExecutionDevice = .host, checkpoint: String? = nil,
+    progress: (SearchState) -> Bool = { _ in true }
+  ) throws -> OptimizedPolicy {
+    let start = ContinuousClock.now
+    let (sampler, certificate, description) = try makeSampler(model)
+    let rollout = makeRollout(model, sampler)
+    let executor = try makeExecutor(rollout, device: device)
+    let policy = makePolicy()
+    let fingerprint = fingerprint(rollout)
+    let saved = try checkpoint.flatMap { path in
+      FileManager.default.fileExists(atPath: path)
+        ? try SearchState(path: path, fingerprint: fingerprint) : nil
+    }
+    let optimizer = PolicyOptimizer(
+      executor: executor, rollout: rollout, model: model, initialStates: self.start, goals: goal,
+      options: search,
+      state: saved
+        ?? SearchState(parameters: policy.initialParameters(search.seed), options: search))
+    var times: [Double] = []
+    var lastSave = ContinuousClock.now
+    var isInterrupted = false
+    while !optimizer.isFinished && !isInterrupted {
+      let before = ContinuousClock.now
+      try optimizer.step()
+      if optimizer.state.iteration % search.evaluationInterval != 0 {
+        times.append(before.duration(to: .now).seconds)
+      }
+      isInterrupted = !progress(optimizer.state)
+      if let checkpoint, lastSave.duration(to: .now).seconds > 1 {
+        try optimizer.state.write(to: checkpoint, fingerprint: fingerprint)
+        lastSave = .now
+      }
+    }
+    if let checkpoint { try optimizer.state.write(to: checkpoint, fingerprint: fingerprint) }
+    func controller(_ parameters: [Double]) -> PolicyController {
+      PolicyController(
+        policy: policy, parameters: parameters, stateMean: model.stateStandardiser.mean,
+        stateScale: model.stateStandardiser.scale)
+    }
+    let state = optimizer.state
+    return OptimizedPolicy(
+      best: controller(state.bestParameters), last: controller(state.parameters), state: state,
+      predicted: try optimizer.trajectories(state.bestParameters), certificate: certificate,
+      samplerDescription: description, device: executor.device,
+      seconds: start.duration(to: .now).seconds,
+      secondsPerIteration: times.isEmpty ? 0 : times.sorted()[times.count / 2],
+      isFinished: !isInterrupted)
+  }
+
+  /// Changes with anything on which the search's numbers depend.
+  private func fingerprint(_ rollout: Rollout) -> String {
+    let data = rollout.data.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
+    let parts = data + ["\(rollout.program.step)", "\(search)", "\(start) \(goal)"]
+    return sha256(parts.joined(separator: "\n").utf8)
+  }
+}

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+// A boom raised and lowered by one hydraulic cylinder through a proportional valve.
+//
+//   command u --transport delay--> --spool lag--> spool --deadband, metering--> opening A(spool)
+//   cylinder speed = A sqrt(pressure drop);  boom speed = cylinder speed / moment arm
+//   oil spring:  w'' + 2 zeta wn w' + wn^2 (w - boom speed) = 0
+//
+// The pressure drop falls with the load when raising and grows with it when lowering. The metering edges
+// are calibrated so that at 0 degrees the steady rates are those measured on an Avant loader's boom:
+// u 0.10: +0.046, 0.211: +0.103, 0.9: +0.47, -0.10: -0.067, -0.211: -0.133, -0.9: -0.54 rad/s.
+
+import Foundation
+import MachineLogs
+import Programs
+
+/// The boom of the paper's experiments, simulated.
+public struct HydraulicBoom: Plant {
+  /// Seconds between measurements.
+  public var timeStep = 0.05
+  /// Seconds of the integrator.
+  public var innerStep = 0.001
+  /// Seconds from command to spool motion.
+  public var transportDelay = 0.03
+  /// Time constant of the spool, s.
+  public var spoolLag = 0.06
+  /// |spool| below which nothing flows.
+  public var deadband = 0.04
+  /// (spool, boom rate in rad/s at 0 degrees) when raising; straight lines between, from the deadband.
+  public var raising = [(0.10, 0.046), (0.211, 0.103), (0.9, 0.47)]
+  /// The same when lowering (both positive).
+  public var lowering = [(0.10, 0.067), (0.211, 0.133), (0.9, 0.54)]
+  /// Load pressure at 0 degrees as a fraction of the supply pressure; proportional to the gravity torque.
+  public var loadFraction = 0.35
+  /// Pressure drop when lowering without load, fraction of the supply pressure.
+  public var loweringPressure = 0.5
+  /// Distances of the cylinder's pins from the joint, m, and their angle when the boom is at 0, rad.
+  public var basePinDistance = 0.9
+  public var rodPinDistance = 0.7
+  public var pinAngle = 60 * Double.pi / 180
+  /// Natural frequency (rad/s) and damping ratio of boom and oil.
+  public var oilFrequency = 40.0
+  public var oilDamping = 0.7
+  /// Hard stops, rad.
+  public var lowerStop = -38.5 * Double.pi / 180
+  public var upperStop = 58 * Double.pi / 180
+  /// Standard deviations of the measurement noise, rad and rad/s.
+  public var angleNoise = 5e-4
+  public var rateNoise = 5e-3
+
+  private var angle = 0.0
+  private var rate = 0.0
+  private var acceleration = 0.0
+  private var spool = 0.0
+  /// Commands of the last `transportDelay`, oldest first, one an inner step.
+  private var pipeline: [Double] = []
+  private var pipelineHead = 0
+  private var noise = DrawKey(seed: 0)
+  private var measurements = 0
+
+  public init() {}
+
+  public var states: [Channel] {
+    [Channel(name: "angle", units: "rad"), Channel(name: "rate", units: "rad/s")]
+  }
+  public var actions: [Channel] { [Channel(name: "valve", units: "-")] }
+  public var actionLimits: [ClosedRange<Double>] { [-1...1] }
+
+  /// Starts at rest at an angle (state[0], rad; a random one if nil) with the valve closed.
+  public mutating func reset(to state: [Double]?, seed: UInt64) -> [Double] {
+    noise = DrawKey(seed: seed)
+    measurements = 0
+    let u = noise.uniforms(particle: 1, step: 0, count: 1)[0]
+    angle = state?[0] ?? (lowerStop + (upperStop - lowerStop) * (0.2 + 0.6 * u))
+    rate = state.flatMap { $0.count > 1 ? $0[1] : nil } ?? 0
+    (acceleration, spool) = (0, 0)
+    pipeline = Array(repeating: 0, count: Int((transportDelay / innerStep).rounded()))
+    pipelineHead = 0
+    return measure()
+  }
+
+  public mutating func step(_ action: [Double]) -> [Double] {
+    for _ in 0..<Int((timeStep / innerStep).rounded()) { integrate(min(max(action[0], -1), 1)) }
+    return measure()
+  }
+
+  /// The true angle (rad) and rate (rad/s), without noise.
+  public var trueState: [Double] { [angle, rate] }
+
+  /// The boom rate (rad/s) at which the flow of an opened valve moves the boom in the long run.
+  public func steadyRate(spool: Double, angle: Double) -> Double {
+    let edge = spool >= 0 ? raising : lowering
+    let points = [(deadband, 0.0)] + edge
+    let opening = max(abs(spool), deadband)
+    let segment = zip(points, points.dropFirst()).first { opening <= $1.0 }
+    let (a, b) = segment ?? (points[points.count - 2], points[points.count - 1])
+    let nominal = a.1 + (b.1 - a.1) * (opening - a.0) / (b.0 - a.0)
+    let flow = (pressureDrop(spool, angle) / pressureDrop(spool, 0)).squareRoot()
+    return (spool >= 0 ? 1 : -1) * nominal * flow * momentArm(0) / momentArm(angle)
+  }
+
+  private func pressureDrop(_ spool: Double, _ angle: Double) -> Double {
+    let load = loadFraction * cos(angle) * momentArm(0) / momentArm(angle)
+    return max(spool >= 0 ? 1 - load : loweringPressure + load, 0.01)
+  }
+
+  /// Lever of the cylinder about the joint, m: a b sin(theta) / cylinder length.
+  private func momentArm(_ angle: Double) -> Double {
+    let (a, b, theta) = (basePinDistance, rodPinDistance, pinAngle + angle)
+    let length = (a * a + b * b - 2 * a * b * cos(theta)).squareRoot()
+    return a * b * sin(theta) / length
+  }
+
+  /// One inner step, semi-implicit Euler.
+  private mutating func integrate(_ command: Double) {
+    var delayed = command
+    if !pipeline.isEmpty {
+      swap(&delayed, &pipeline[pipelineHead])
+      pipelineHead = (pipelineHead + 1) % pipeline.count
+    }
+    spool += innerStep / spoolLag * (delayed - spool)
+    let target = steadyRate(spool: spool, angle: angle)
+    acceleration +=
+      innerStep
+      * (oilFrequency * oilFrequency * (target - rate) - 2 * oilDamping * oilFrequency * acceleration)
+    rate += innerStep * acceleration
+    angle += innerStep * rate
+    if angle <= lowerStop || angle >= upperStop {
+      angle = min(max(angle, lowerStop), upperStop)
+      (rate, acceleration) = (0, 0)
+    }
+  }
+
+  private mutating func measure() -> [Double] {
+    let draws = noise.normals(particle: 0, step: measurements, count: 2)
+    measurements += 1
+    return [angle + angleNoise * draws[0], rate + rateNoise * draws[1]]
+  }
+}

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// A driver who moves one joint up and down by hand: holds a valve position for a while, changes it at a
+// finite speed, rests now and then, and turns round before the stops. For collecting a first log.
+
+import Programs
+
+/// Commands for one action that moves one position.
+public struct ManualDriving {
+  /// Position bounds at which the driver turns round.
+  public var lower: Double
+  public var upper: Double
+  /// Shortest and longest hold, s.
+  public var shortestHold = 0.4
+  public var longestHold = 2.5
+  /// Share of holds that are rests.
+  public var restShare = 0.2
+  /// Fastest change of the command, 1/s.
+  public var slewRate = 6.0
+  /// Distance from a bound at which the driver begins to slow down, in units of the position.
+  public var slowingRange: Double
+  private let timeStep: Double
+  private let draws: DrawKey
+  private var holds = 0
+  private var left = 0
+  private var target = 0.0
+  private var command = 0.0
+
+  public init(lower: Double, upper: Double, timeStep: Double, seed: UInt64) {
+    self.lower = lower
+    self.upper = upper
+    slowingRange = 0.15 * (upper - lower)
+    self.timeStep = timeStep
+    draws = DrawKey(seed: seed, iteration: 0x6472_6976)
+  }
+
+  /// The next command in [-1, 1] at a measured position.
+  public mutating func command(at position: Double) -> Double {
+    if left == 0 {
+      let u = draws.uniforms(particle: holds, step: 0, count: 4)
+      holds += 1
+      left = Int((shortestHold + (longestHold - shortestHold) * u[0]) / timeStep)
+      // Small openings are used more often than large ones.
+      let size = 0.05 + 0.95 * u[1]
+      target = u[2] < restShare ? 0 : (u[3] < 0.5 ? -size : size)
+    }
+    left -= 1
+    if position > upper { target = -max(abs(target), 0.2) }
+    if position < lower { target = max(abs(target), 0.2) }
+    let change = slewRate * timeStep
+    command += min(max(target - command, -change), change)
+    // Slower towards the ends, as a driver who hears the stops coming.
+    let room = command > 0 ? upper - position : position - lower
+    return command * min(1, max(room / slowingRange, 0.1))
+  }
+}

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+// A policy with its numbers <-> a safetensors file. The header says for which machine it is: channels,
+// units, limits, time step, standardiser; a policy is refused for another one.
+
+import Foundation
+import TensorFiles
+
+/// What a policy file says about itself.
+public struct PolicyDescription: Hashable, Sendable, Codable {
+  public var task: String
+  public var stateNames: [String]
+  public var stateUnits: [String]
+  public var actionNames: [String]
+  public var lower: [Double]
+  public var upper: [Double]
+  public var timeStep: Double
+  public var hiddenLayers: [Int]
+  public var goalInput: GoalInput
+
+  public init(
+    task: String, stateNames: [String], stateUnits: [String], actionNames: [String],
+    lower: [Double], upper: [Double], timeStep: Double, hiddenLayers: [Int], goalInput: GoalInput
+  ) {
+    self.task = task
+    self.stateNames = stateNames
+    self.stateUnits = stateUnits
+    self.actionNames = actionNames
+    self.lower = lower
+    self.upper = upper
+    self.timeStep = timeStep
+    self.hiddenLayers = hiddenLayers
+    self.goalInput = goalInput
+  }
+
+  /// The first difference that makes the policy useless for `other`'s machine, or nil.
+  public func mismatch(with other: PolicyDescription) -> String? {
+    func differ<T: Equatable>(_ what: String, _ a: T, _ b: T) -> String? {
+      a == b ? nil : "its \(what) are \(a), the task's are \(b)"
+    }
+    return differ("states", stateNames, other.stateNames)
+      ?? differ("actions", actionNames, other.actionNames)
+      ?? differ("lower limits", lower, other.lower) ?? differ("upper limits", upper, other.upper)
+      ?? (timeStep == other.timeStep
+        ? nil : "its time step is \(timeStep) s, the task's is \(other.timeStep) s")
+  }
+}
+
+extension PolicyController {
+  static var fileFormat: String { "bagel-policy-1" }
+
+  /// Throws: `TensorFileError`.
+  public func write(to path: String, description: PolicyDescription) throws {
+    let json = try JSONEncoder().encode(description)
+    try TensorFile(
+      tensors: [
+        "parameters": Tensor(parameters), "state_mean": Tensor(stateMean),
+        "state_scale": Tensor(stateScale),
+      ],
+      metadata: [
+        "format": Self.fileFormat, "policy": String(decoding: json, as: UTF8.self),
+      ]
+    ).write(to: path)
+  }
+
+  /// Reads a policy. Throws: `TensorFileError`, also where it was made for another machine than
+  /// `expected`.
+  public static func read(
+    path: String, for expected: PolicyDescription
+  ) throws -> (controller: PolicyController, description: PolicyDescription) {
+    let file = try TensorFile(path: path)
+    guard file.metadata["format"] == fileFormat, let json = file.metadata["policy"],
+      let found = try? JSONDecoder().decode(PolicyDescription.self, from: Data(json.utf8))
+    else { throw TensorFileError(path: path, "is not a policy file of this version of bagel") }
+    if let difference = found.mismatch(with: expected) {
+      throw TensorFileError(path: path, "is a policy for another task ('\(found.task)'): \(difference)")
+    }
+    let states = found.stateNames.count
+    let policy = Policy.network(
+      hidden: found.hiddenLayers, stateLength: states, goalLength: states,
+      goalInput: found.goalInput, lower: found.lower, upper: found.upper)
+    let parameters = try file.tensor("parameters", path: path).values
+    guard parameters.count == policy.parameterCount else {
+      throw TensorFileError(
+        path: path, "has \(parameters.count) parameters, its layers need \(policy.parameterCount)")
+    }
+    let controller = PolicyController(
+      policy: policy, parameters: parameters,
+      stateMean: try file.tensor("state_mean", path: path).values,
+      stateScale: try file.tensor("state_scale", path: path).values)
+    return (controller, found)
+  }
+}

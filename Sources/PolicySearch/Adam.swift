@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// Adam (Kingma & Ba 2014, the paper's reference 40), ascending, in double precision.
+
+/// Adam's moments.
+public struct Adam: Hashable, Sendable {
+  public var firstMoment: [Double]
+  public var secondMoment: [Double]
+  public var steps = 0
+  static let beta1 = 0.9
+  static let beta2 = 0.999
+  static let epsilon = 1e-8
+
+  public init(count: Int) {
+    firstMoment = Array(repeating: 0, count: count)
+    secondMoment = firstMoment
+  }
+
+  /// Moves `parameters` uphill: theta += rate * mhat / (sqrt(vhat) + epsilon).
+  mutating func ascend(_ parameters: inout [Double], gradient: [Double], rate: Double) {
+    steps += 1
+    let correction1 = 1 - power(Self.beta1, steps)
+    let correction2 = 1 - power(Self.beta2, steps)
+    for i in parameters.indices {
+      firstMoment[i] = Self.beta1 * firstMoment[i] + (1 - Self.beta1) * gradient[i]
+      secondMoment[i] =
+        Self.beta2 * secondMoment[i] + (1 - Self.beta2) * gradient[i] * gradient[i]
+      let step = firstMoment[i] / correction1 / ((secondMoment[i] / correction2).squareRoot() + Self.epsilon)
+      parameters[i] += rate * step
+    }
+  }
+
+  private func power(_ base: Double, _ exponent: Int) -> Double {
+    var (result, factor, n) = (1.0, base, exponent)
+    while n > 0 {
+      if n % 2 == 1 { result *= factor }
+      factor *= factor
+      n /= 2
+    }
+    return result
+  }
+}

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+// PolicySearch: a rollout -> a policy (Algorithm 1, lines 8-19). In: an executor of the rollout, the
+// distributions of initial states and goals, options. Out: the best and the last parameters and how the
+// return went. All state is a value that can be saved and resumed with the same bits.
+//
+// A constant rate wanders off once the return is near its maximum. So policies are judged on a fixed
+// evaluation batch; when that has not improved for `patience` evaluations the rate is halved and the
+// search goes on from the best policy; after `halvings` of them it has converged.
+
+import Execution
+import GaussianProcesses
+import Programs
+import Rollouts
+
+/// Fresh draws for every iteration, or the same ones (common random numbers).
+public enum DrawSchedule: String, Hashable, Sendable, Codable {
+  case fresh
+  case fixed
+}
+
+/// How to search.
+public struct SearchOptions: Hashable, Sendable, Codable {
+  /// B
+  public var particles = 100
+  /// H, steps
+  public var horizon = 300
+  public var learningRate = 1e-2
+  /// Gradients longer than this are shortened to it.
+  public var gradientNorm = 10.0
+  public var draws = DrawSchedule.fresh
+  /// Most iterations.
+  public var iterations = 400
+  /// Iterations between evaluations.
+  public var evaluationInterval = 5
+  /// Evaluations without progress after which the rate is halved.
+  public var patience = 6
+  /// Halvings after which the search has converged.
+  public var halvings = 4
+  /// Progress is a gain of this fraction of the best return's magnitude.
+  public var improvement = 1e-3
+  public var seed: UInt64 = 0
+
+  public init() {}
+}
+
+/// Everything a search knows between two iterations.
+public struct SearchState: Hashable, Sendable {
+  public var iteration = 0
+  public var parameters: [Double]
+  public var adam: Adam
+  public var rate: Double
+  public var bestParameters: [Double]
+  /// Mean return of the best policy on the evaluation batch.
+  public var bestReturn = -Double.infinity
+  public var bestIteration = 0
+  public var evaluationsWithoutProgress = 0
+  public var halvings = 0
+  /// Mean return of every iteration's batch.
+  public var returns: [Double] = []
+  /// Norm of every iteration's gradient, before it was shortened.
+  public var gradientNorms: [Double] = []
+  /// Particle-iterations that diverged.
+  public var diverged = 0
+  public var hasConverged = false
+
+  public init(parameters: [Double], options: SearchOptions) {
+    self.parameters = parameters
+    bestParameters = parameters
+    adam = Adam(count: parameters.count)
+    rate = options.learningRate
+  }
+
+  mutating func ascend(_ gradient: [Double]) {
+    adam.ascend(&parameters, gradient: gradient, rate: rate)
+  }
+}
+
+/// A gradient that cannot be followed.
+public struct SearchError: Error, CustomStringConvertible {
+  public let description: String
+}
+
+/// Runs Algorithm 1's inner loop.
+public final class PolicyOptimizer {
+  public let options: SearchOptions
+  public private(set) var state: SearchState
+  private let executor: any RolloutExecutor
+  private let layout: CarryLayout
+  private let standardise: @Sendable ([Double]) -> [Double]
+  private let initialStates: StateDistribution
+  private let goals: StateDistribution
+  private let restAction: [Double]
+
+  /// The evaluation batch has its own draws, the same for every policy.
+  private static let evaluationIteration = UInt32.max
+
+  public init(
+    executor: any RolloutExecutor, rollout: Rollout, model: DynamicsModel,
+    initialStates: StateDistribution, goals: StateDistribution, options: SearchOptions,
+    state: SearchState
+  ) {
+    self.executor = executor
+    self.options = options
+    self.state = state
+    self.initialStates = initialStates
+    self.goals = goals
+    layout = rollout.layout
+    let standardiser = model.stateStandardiser
+    standardise = { standardiser.standardise($0) }
+    restAction = Array(repeating: 0, count: rollout.layout.actionLength)
+  }
+
+  /// The batch of an iteration (line 9).
+  public func batch(parameters: [Double], iteration: UInt32) -> RolloutBatch {
+    let key = DrawKey(seed: options.seed, iteration: iteration)
+    let starts = initialStates.draw(options.particles, key: key, for: .initialStates)
+    let targets = goals.draw(options.particles, key: key, for: .goals)
+    return RolloutBatch(
+      parameters: parameters,
+      initialStates: starts.flatMap { layout.atRest(standardise($0), action: restAction) },
+      goals: targets.flatMap(standardise), particles: options.particles, horizon: options.horizon,
+      draws: key)
+  }
+
+  /// One iteration: roll out, differentiate, update, and every so often evaluate.
+  public func step() throws {
+    let draws = options.draws == .fresh ? UInt32(truncatingIfNeeded: state.iteration) : 0
+    let result = try executor.gradient(batch(parameters: state.parameters, iteration: draws))
+    let norm = result.gradient.reduce(0) { $0 + $1 * $1 }.squareRoot()
+    guard norm.isFinite, result.returns.mean.isFinite else {
+      throw SearchError(
+        description: "iteration \(state.iteration): the gradient's norm is \(norm) and the return "
+          + "\(result.returns.mean); a reward or policy closure leaves its domain, or the model diverges")
+    }
+    let shorten = norm > options.gradientNorm ? options.gradientNorm / norm : 1
+    state.ascend(result.gradient.map { $0 * shorten })
+    state.returns.append(result.returns.mean)
+    state.gradientNorms.append(norm)
+    state.diverged += result.returns.diverged
+    state.iteration += 1
+    if state.iteration % options.evaluationInterval == 0 { try evaluate() }
+    if state.iteration >= options.iterations && !state.hasConverged { try evaluate() }
+  }
+
+  public var isFinished: Bool { state.hasConverged || state.iteration >= options.iterations }
+
+  /// Mean return of parameters on the fixed evaluation batch.
+  public func evaluationReturn(_ parameters: [Double]) throws -> Double {
+    try executor.returns(batch(parameters: parameters, iteration: Self.evaluationIteration)).mean
+  }
+
+  /// Trajectories of parameters on the fixed evaluation batch.
+  public func trajectories(_ parameters: [Double]) throws -> BatchTrajectories {
+    try executor.trajectories(batch(parameters: parameters, iteration: Self.evaluationIteration))
+  }
+
+  private func evaluate() throws {
+    let value = try evaluationReturn(state.parameters)
+    let needed = options.improvement * max(abs(state.bestReturn), 1e-9)
+    let hasProgressed = !state.bestReturn.isFinite || value > state.bestReturn + needed
+    if value > state.bestReturn {
+      state.bestReturn = value
+      state.bestParameters = state.parameters
+      state.bestIteration = state.iteration
+    }
+    if hasProgressed {
+      state.evaluationsWithoutProgress = 0
+      return
+    }
+    state.evaluationsWithoutProgress += 1
+    guard state.evaluationsWithoutProgress >= options.patience else { return }
+    state.evaluationsWithoutProgress = 0
+    state.halvings += 1
+    state.rate *= 0.5
+    state.parameters = state.bestParameters
+    state.adam = Adam(count: state.parameters.count)
+    state.hasConverged = state.halvings > options.halvings
+  }
+}

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where rollouts start and where they should go (Algorithm 1, line 9). In: a draw key. Out: states [B, S]
+// in physical units.
+
+import Programs
+
+/// A distribution over states (or goals), physical units.
+public enum StateDistribution: Hashable, Sendable, Codable {
+  /// Always the same (Experiment 1).
+  case fixed([Double])
+  /// Uniform in a box (Experiment 2).
+  case uniform(lower: [Double], upper: [Double])
+  /// Independent normals.
+  case normal(mean: [Double], deviation: [Double])
+
+  /// What tells the draws of initial states from those of goals: a "step" no rollout reaches.
+  public enum Purpose: Int, Sendable {
+    case initialStates = 0x4000_0000
+    case goals = 0x4000_0001
+  }
+
+  /// One state a particle [B][S]. Depends on (seed, iteration, particle) only.
+  public func draw(_ particles: Int, key: DrawKey, for purpose: Purpose) -> [[Double]] {
+    (0..<particles).map { particle in
+      let step = purpose.rawValue
+      switch self {
+      case .fixed(let state): return state
+      case .uniform(let lower, let upper):
+        let u = key.uniforms(particle: particle, step: step, count: lower.count)
+        return lower.indices.map { lower[$0] + (upper[$0] - lower[$0]) * u[$0] }
+      case .normal(let mean, let deviation):
+        let z = key.normals(particle: particle, step: step, count: mean.count)
+        return mean.indices.map { mean[$0] + deviation[$0] * z[$0] }
+      }
+    }
+  }
+
+  /// Number of states S.
+  public var length: Int {
+    switch self {
+    case .fixed(let state): state.count
+    case .uniform(let lower, _): lower.count
+    case .normal(let mean, _): mean.count
+    }
+  }
+}

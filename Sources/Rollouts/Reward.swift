@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+// Rewards: (state, goal, action, previous action) -> a number to be maximised, as a program. A user's own
+// is a closure over program values; the standard ones are below and can be added.
+
+import Programs
+
+/// What a reward may look at, for one particle and step.
+public struct RewardInputs {
+  /// Standardised [S].
+  public let state: Value
+  public let goal: Value
+  /// Physical units [S].
+  public let physicalState: Value
+  public let physicalGoal: Value
+  /// Physical units [A]: the action that led to `state`, and the one before it.
+  public let action: Value
+  public let previousAction: Value
+}
+
+/// The units in which a reward measures the distance to the goal.
+public enum RewardUnits: String, Hashable, Sendable, Codable {
+  case standardised
+  case physical
+}
+
+/// An immediate reward r(x, x_g).
+public struct Reward: Sendable {
+  public let body: @Sendable (RewardInputs) -> Value
+  /// Whether it reads `previousAction`, which rollouts then carry along.
+  public let usesPreviousAction: Bool
+
+  public init(
+    usesPreviousAction: Bool = false, _ body: @escaping @Sendable (RewardInputs) -> Value
+  ) {
+    self.usesPreviousAction = usesPreviousAction
+    self.body = body
+  }
+
+  /// exp(-(x - x_g)^T Q (x - x_g) / (2 width^2)), Q = diag(weights) (paper, equation 8).
+  public static func saturating(
+    weights: [Double], width: Double = 1, units: RewardUnits = .standardised
+  ) -> Reward {
+    Reward { inputs in
+      exp(-1 / (2 * width * width) * squaredDistance(inputs, weights, units))
+    }
+  }
+
+  /// -(x - x_g)^T Q (x - x_g) - u^T R u, Q and R diagonal.
+  public static func quadratic(
+    weights: [Double], actionWeights: [Double] = [], units: RewardUnits = .standardised
+  ) -> Reward {
+    Reward { inputs in
+      let cost = squaredDistance(inputs, weights, units)
+      guard actionWeights.contains(where: { $0 != 0 }) else { return -cost }
+      let u = inputs.action
+      return -(cost + dot(u.builder.constant(actionWeights), u * u))
+    }
+  }
+
+  /// -weight ||u - u_previous||^2, in physical units.
+  public static func actionChangePenalty(_ weight: Double) -> Reward {
+    Reward(usesPreviousAction: true) { inputs in
+      let change = inputs.action - inputs.previousAction
+      return -weight * dot(change, change)
+    }
+  }
+
+  public static func + (a: Reward, b: Reward) -> Reward {
+    Reward(usesPreviousAction: a.usesPreviousAction || b.usesPreviousAction) {
+      a.body($0) + b.body($0)
+    }
+  }
+}
+
+private func squaredDistance(
+  _ inputs: RewardInputs, _ weights: [Double], _ units: RewardUnits
+) -> Value {
+  let error =
+    switch units {
+    case .standardised: inputs.state - inputs.goal
+    case .physical: inputs.physicalState - inputs.physicalGoal
+    }
+  precondition(
+    weights.count == error.length, "\(weights.count) reward weights for \(error.length) states")
+  return dot(error.builder.constant(weights), error * error)
+}

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+// How many grid points each axis needs. The error of cubic convolution along one axis is measured by
+// itself: four values around a random point of the box, interpolated to the middle, against the
+// value there. The fewest points whose error is under its share of the tolerance are taken.
+// (Lengthscales alone mislead: the deviation's structure is finer than the mean's.)
+
+import Foundation
+import GaussianProcesses
+import LinearAlgebra
+
+struct GridChoice {
+  let posteriors: [TabulatedPosterior]
+  /// Training inputs [n, D].
+  let data: Matrix
+  let box: [ClosedRange<Double>]
+  let noise: DrawnNoise
+  let meanTolerance: Double
+  let deviationTolerance: Double
+
+  /// Counts tried, about a factor 1.3 apart.
+  static let candidates = [6, 8, 10, 13, 17, 22, 28, 36, 47]
+  /// Random lines an axis, half through the box and half through the data.
+  static let lines = 64
+
+  /// Points along each axis, at most `TabulatedSampler.largestRefinement` in all.
+  func pointsPerAxis() -> [Int] {
+    let wanted = wantedPointsPerAxis()
+    let excess =
+      Double(wanted.reduce(1, *)) / Double(TabulatedSampler.largestRefinement)
+    if excess <= 1 { return wanted }
+    let shrink = pow(excess, -1 / Double(wanted.count))
+    return wanted.map { max(Self.candidates[0], Int(Double($0) * shrink)) }
+  }
+
+  private func wantedPointsPerAxis() -> [Int] {
+    box.indices.map { axis in
+      // Error falls with the count: bisect the candidates.
+      var (low, high) = (0, Self.candidates.count - 1)
+      while low < high {
+        let middle = (low + high) / 2
+        if isGood(axis: axis, count: Self.candidates[middle]) { high = middle } else { low = middle + 1 }
+      }
+      return Self.candidates[low]
+    }
+  }
+
+  private func isGood(axis: Int, count: Int) -> Bool {
+    let spacing = (box[axis].upperBound - box[axis].lowerBound) / Double(count - 1)
+    let half = Self.lines / 2
+    let bases =
+      randomPoints(box, count: half, seed: 2)
+      + evenlySpread(half, of: data.rows).map { data.row($0) }
+    // Around each base: nodes at -1.5, -0.5, 0.5, 1.5 spacings and the middle.
+    let offsets = [-1.5, -0.5, 0.5, 1.5, 0]
+    let points = Matrix(
+      bases.flatMap { base in
+        offsets.map { offset in
+          var point = base
+          point[axis] += offset * spacing
+          return point
+        }
+      })
+    // Keys' weights at the middle of a cell: (-1, 9, 9, -1) / 16.
+    func middleErrors(_ values: [Double]) -> [Double] {
+      bases.indices.map { i in
+        let v = values[5 * i..<5 * i + 5].map { $0 }
+        return (9 * (v[1] + v[2]) - v[0] - v[3]) / 16 - v[4]
+      }
+    }
+    let share = 1 / Double(box.count).squareRoot()
+    return posteriors.allSatisfy { posterior in
+      let process = posterior.process
+      let moments = posterior.residualMoments(points, noise: noise)
+      let meanError = typical(middleErrors(moments.mean)) / process.signalDeviation
+      let noiseVariance = noise == .observed ? 0 : process.hyperparameters.noiseVariance
+      let relative = zip(middleErrors(moments.deviation), bases.indices).map { error, i in
+        let deviation = moments.deviation[5 * i + 4]
+        return error / (deviation * deviation + noiseVariance).squareRoot()
+      }
+      return meanError <= share * meanTolerance
+        && typical(relative) <= share * deviationTolerance
+    }
+  }
+
+  /// The error that nine points in ten do not exceed: isolated data make pits in the deviation that no
+  /// affordable grid resolves, and that a root mean square would chase.
+  private func typical(_ errors: [Double]) -> Double {
+    errors.map(abs).sorted()[errors.count * 9 / 10]
+  }
+
+  private func evenlySpread(_ wanted: Int, of count: Int) -> [Int] {
+    (0..<wanted).map { ($0 * count + count / 2) / wanted }
+  }
+}

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+// Tasks and plants that serve by name in place of a file, and the file that `bagel new` writes.
+
+import Plants
+
+/// The plants that a task can name.
+public enum BuiltInPlants {
+  public static let names = ["boom"]
+
+  /// A fresh plant, or nil for an unknown name.
+  public static func make(_ name: String) -> (any Plant)? { name == "boom" ? HydraulicBoom() : nil }
+}
+
+/// Tasks in the form of their own YAML.
+public enum BuiltInTasks {
+  public static let names = ["boom"]
+
+  static func text(_ name: String) -> String? { name == "boom" ? boom : nil }
+
+  /// Experiment 1 of the paper: from -35 degrees to 0.
+  static let boom = """
+    name: boom
+    timeStep: 0.05
+    states:
+      - {name: angle, units: rad}
+      - {name: rate, units: rad/s}
+    actions:
+      - {name: valve, limits: [-1, 1]}
+    plant: boom
+    collectSeconds: 110
+    reward:
+      - saturating: {weights: [10, 0.1]}
+      # Equation 8 alone leaves the policy free to chatter within its flat top, where the plant's hidden
+      # spool and oil turn a high gain into a limit cycle.
+      - actionChange: 0.1
+    start: [-0.6108652, 0]
+    goal: [0, 0]
+    optimise: {particles: 100, horizon: 300, learningRate: 0.01}
+    evaluate: {episodes: 16, seconds: 15, startSpread: 0.0523599, tolerance: 0.0174533, settle: 4}
+    """
+
+  /// The commented file of `bagel new NAME`.
+  public static func template(name: String) -> String {
+    """
+    # A BAGEL task: what the machine is, what was logged, what it should do.
+    #   bagel fit \(name).yaml        learns the dynamics from the logs
+    #   bagel optimize \(name).yaml   finds a controller on the learnt dynamics
+    #   bagel evaluate \(name).yaml   drives a plant with it
+    name: \(name)
+
+    # Seconds between control decisions. Logs with other stamps are resampled to it; a hole of more than
+    # three steps ends an episode.
+    timeStep: 0.1
+    # timeColumn: t          # default: the first of t, time, timestamp, seconds, time_s
+
+    # One entry a state, by column name. A rate that was not measured can be derived from its position
+    # (backward difference, so that the controller can compute it too).
+    states:
+      - {name: boom_angle, units: rad}
+      - {name: boom_rate, units: rad/s, rateOf: boom_angle}
+
+    # What the controller commands, and the limits it will always keep.
+    actions:
+      - {name: valve, limits: [-1, 1]}
+
+    # CSV files with a header line, paths relative to this file. Each file is one or more episodes.
+    logs: [log_1.csv, log_2.csv]
+    # Files the model is judged by and does not learn from.
+    heldOut: [log_3.csv]
+
+    # A simulated machine to try the policy on: boom. Its states must be those above, in order.
+    # plant: boom
+
+    model:
+      covariance: squared-exponential   # or matern-3/2, matern-5/2
+      mean: linear                      # or constant, zero
+      # actionHistory: 1       # the model also sees the action one step back (delays)
+      # stateHistory: 1
+      # angles: [boom_angle]   # the model sees sine and cosine: for joints that turn round
+      # integrate: {position: rate}   # positions that follow from a measured rate
+      # restPseudoData: 50     # tells the model that at zero rate and action nothing moves
+      # shortestLengthscale: 0.5   # in standard deviations of an input
+      sampler: tabulated       # or exact
+
+    policy:
+      layers: [8, 8]           # widths of the tanh layers; [] is a linear policy
+      goal: none               # or concatenated, error: the policy sees the goal
+
+    # Summed. Standardised units: differences in standard deviations of the logs; or units: physical.
+    reward:
+      - saturating: {weights: [10, 0.1], width: 1}   # exp(-(x - goal)' diag(weights) (x - goal) / 2 width^2)
+      - actionChange: 0.1                            # -0.1 (u - u_previous)^2
+
+    # Where episodes start and should go, in the states' units: [x, ...] or {lower: [...], upper: [...]}.
+    start: [-0.6, 0]
+    goal: [0, 0]
+
+    optimise: {particles: 100, horizon: 150, iterations: 400, learningRate: 0.01}
+
+    # How `bagel evaluate` judges: state 1 within `tolerance` of the goal from `settle` seconds on.
+    evaluate: {episodes: 16, seconds: 15, startSpread: 0.05, tolerance: 0.02, settle: 5}
+
+    """
+  }
+}

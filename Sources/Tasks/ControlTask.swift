@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+// Tasks: what a user wants, in one YAML file -> values for all the other targets. In: text with the keys
+// of DESIGN: name, timeStep, states, actions, logs, model, policy, reward, start, goal, optimise, evaluate.
+// Out: a `ControlTask`. Units are those of the log, except where a key says standardised.
+
+import GaussianProcesses
+import MachineLogs
+import Policies
+import PolicySearch
+import Rollouts
+import Samplers
+
+/// A complete description of a control problem.
+public struct ControlTask: Sendable {
+  public var name = ""
+  public var layout = LogLayout(states: [], actions: [], timeStep: 0)
+  /// One an action, physical units.
+  public var actionLimits: [ClosedRange<Double>] = []
+  /// CSV files to learn from, and to judge the model by.
+  public var logs: [String] = []
+  public var heldOutLogs: [String] = []
+  /// A built-in plant's name.
+  public var plant: String?
+  /// Seconds of manual-like driving to collect from the plant where there are no logs.
+  public var collectSeconds: Double?
+  public var model = ModelOptions()
+  public var policy = PolicyOptions()
+  public var rewards: [RewardTerm] = []
+  public var start = StateDistribution.fixed([])
+  public var goal = StateDistribution.fixed([])
+  public var search = SearchOptions()
+  public var evaluation = EvaluationOptions()
+
+  public init() {}
+
+  /// How the dynamics are modelled.
+  public struct ModelOptions: Hashable, Sendable {
+    public var fit = FitOptions()
+    /// Rows of past actions (and of past states) that the model sees.
+    public var actionHistory = 0
+    public var stateHistory = 0
+    /// Names of states that are angles: the model sees their sine and cosine.
+    public var angles: [String] = []
+    /// Position -> measured rate whose integral it is.
+    public var integrals: [String: String] = [:]
+    public var restPseudoData = 0
+    public var sampler = SamplerName.tabulated
+    public var noise = DrawnNoise.latent
+    public init() {}
+  }
+
+  /// The samplers there are.
+  public enum SamplerName: String, Hashable, Sendable, CaseIterable {
+    case exact
+    case tabulated
+  }
+
+  /// The policy's form.
+  public struct PolicyOptions: Hashable, Sendable {
+    /// Widths of hidden layers; none for a linear policy.
+    public var layers = [8, 8]
+    public var goalInput = GoalInput.none
+    public init() {}
+  }
+
+  /// One summand of the reward.
+  public enum RewardTerm: Hashable, Sendable {
+    case saturating(weights: [Double], width: Double, units: RewardUnits)
+    case quadratic(weights: [Double], actionWeights: [Double], units: RewardUnits)
+    case actionChange(Double)
+  }
+
+  /// How a policy is judged on a plant.
+  public struct EvaluationOptions: Hashable, Sendable {
+    public var episodes = 16
+    /// Seconds an episode.
+    public var seconds = 15.0
+    /// Half width of the uniform spread of the first state about `start`, state 0, physical units.
+    public var startSpread = 0.0
+    /// Success: state 0 within this of the goal from `settle` seconds on ...
+    public var tolerance = 0.0
+    public var settle = 4.0
+    /// ... and a mean absolute change of every action below this a step.
+    public var largestActionChange = 0.1
+    public init() {}
+  }
+
+  /// The form of the model that the options describe. Throws: `LogError` for names that do not exist.
+  public func modelForm() throws -> ModelForm {
+    var integrals: [Int: StateUpdate] = [:]
+    for (index, channel) in layout.states.enumerated() {
+      if case .rate(let base) = channel.source,
+        let position = layout.states.firstIndex(where: { $0.name == base })
+      {
+        integrals[position] = .backwardIntegral(rate: index)
+      }
+    }
+    for (position, rate) in model.integrals {
+      integrals[try stateIndex(position)] = .trapezoidalIntegral(rate: try stateIndex(rate))
+    }
+    return ModelForm(
+      states: layout.states.count, actions: layout.actions.count,
+      angles: Set(try model.angles.map(stateIndex)), stateHistory: model.stateHistory,
+      actionHistory: model.actionHistory, integrals: integrals)
+  }
+
+  /// The policy that the options describe.
+  public func makePolicy() -> Policy {
+    Policy.network(
+      hidden: policy.layers, stateLength: layout.states.count, goalLength: layout.states.count,
+      goalInput: policy.goalInput, lower: actionLimits.map(\.lowerBound),
+      upper: actionLimits.map(\.upperBound))
+  }
+
+  /// The sum of the reward's terms.
+  public func makeReward() -> Reward {
+    let terms = rewards.map { term in
+      switch term {
+      case .saturating(let weights, let width, let units):
+        Reward.saturating(weights: weights, width: width, units: units)
+      case .quadratic(let weights, let actionWeights, let units):
+        Reward.quadratic(weights: weights, actionWeights: actionWeights, units: units)
+      case .actionChange(let weight): Reward.actionChangePenalty(weight)
+      }
+    }
+    precondition(!terms.isEmpty, "task '\(name)' has no reward")
+    return terms.dropFirst().reduce(terms[0], +)
+  }
+
+  private func stateIndex(_ name: String) throws -> Int {
+    guard let index = layout.states.firstIndex(where: { $0.name == name }) else {
+      throw LogError(
+        file: self.name, "'\(name)' is not a state; the states are "
+          + layout.states.map(\.name).joined(separator: ", "))
+    }
+    return index
+  }
+}

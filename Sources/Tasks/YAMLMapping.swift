@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+// Typed reading of a YAML mapping that knows where everything stands: a wrong value names file, line and
+// key, an unknown key names the nearest known one. Yams (libYAML) does the parsing: it is the one YAML
+// library for Swift that is kept, and its nodes carry line marks.
+
+import Foundation
+import MachineLogs
+import Yams
+
+/// A mapping of a YAML file while it is read.
+final class YAMLMapping {
+  let file: String
+  private let path: String
+  private let node: Node
+  private var asked: Set<String> = []
+  private var children: [YAMLMapping] = []
+
+  /// Parses a document. Throws: `LogError`.
+  static func document(_ text: String, file: String) throws -> YAMLMapping {
+    do {
+      guard let node = try Yams.compose(yaml: text) else {
+        throw LogError(file: file, "is empty; `bagel new NAME` writes an example")
+      }
+      return try YAMLMapping(node, file: file, path: "")
+    } catch let error as YamlError {
+      throw LogError(file: file, "is not YAML: \(error)")
+    }
+  }
+
+  private init(_ node: Node, file: String, path: String) throws {
+    self.file = file
+    self.path = path
+    self.node = node
+    guard node.mapping != nil else {
+      throw LogError(
+        file: file, line: node.mark?.line,
+        "\(path.isEmpty ? "the task" : "'\(path)'") must be a mapping (key: value)")
+    }
+  }
+
+  /// Line of a key's value.
+  func line(_ key: String) -> Int? { node[key]?.mark?.line ?? node.mark?.line }
+
+  func error(_ key: String, _ problem: String) -> LogError {
+    LogError(file: file, line: line(key), "'\(full(key))' \(problem)")
+  }
+
+  private func full(_ key: String) -> String { path.isEmpty ? key : "\(path).\(key)" }
+
+  private func value(_ key: String) -> Node? {
+    asked.insert(key)
+    return node[key]
+  }
+
+  func has(_ key: String) -> Bool { value(key) != nil }
+
+  func string(_ key: String) throws -> String? {
+    guard let value = value(key) else { return nil }
+    guard let text = value.scalar?.string else { throw error(key, "must be a word") }
+    return text
+  }
+
+  func number(_ key: String) throws -> Double? {
+    guard let value = value(key) else { return nil }
+    return try number(value, key)
+  }
+
+  func integer(_ key: String, atLeast least: Int) throws -> Int? {
+    guard let number = try number(key) else { return nil }
+    guard number == number.rounded(), number >= Double(least), number < 1e15 else {
+      throw error(key, "must be a whole number of at least \(least), not \(text(key))")
+    }
+    return Int(number)
+  }
+
+  func positive(_ key: String) throws -> Double? {
+    guard let number = try number(key) else { return nil }
+    guard number > 0 else { throw error(key, "must be positive, not \(text(key))") }
+    return number
+  }
+
+  func numbers(_ key: String) throws -> [Double]? {
+    guard let value = value(key) else { return nil }
+    guard let sequence = value.sequence else { throw error(key, "must be a list of numbers") }
+    return try sequence.map { try number($0, key) }
+  }
+
+  func strings(_ key: String) throws -> [String]? {
+    guard let value = value(key) else { return nil }
+    if let one = value.scalar?.string { return [one] }
+    guard let sequence = value.sequence else { throw error(key, "must be a list of names") }
+    return try sequence.map {
+      guard let text = $0.scalar?.string else { throw error(key, "must be a list of names") }
+      return text
+    }
+  }
+
+  /// One of an enumeration's raw values.
+  func choice<T: RawRepresentable>(_ key: String, _ type: T.Type, among names: [String]) throws -> T?
+  where T.RawValue == String {
+    guard let text = try string(key) else { return nil }
+    guard let value = T(rawValue: text) else {
+      let hint = nearest(to: text, among: names).map { "; did you mean '\($0)'?" } ?? ""
+      throw error(
+        key, "must be one of \(names.joined(separator: ", ")), not '\(text)'\(hint)")
+    }
+    return value
+  }
+
+  func mapping(_ key: String) throws -> YAMLMapping? {
+    guard let value = value(key) else { return nil }
+    let child = try YAMLMapping(value, file: file, path: full(key))
+    children.append(child)
+    return child
+  }
+
+  /// A list of mappings (a single mapping is a list of one).
+  func mappings(_ key: String) throws -> [YAMLMapping]? {
+    guard let value = value(key) else { return nil }
+    let nodes = value.sequence.map(Array.init) ?? [value]
+    let found = try nodes.enumerated().map {
+      try YAMLMapping($1, file: file, path: "\(full(key))[\($0)]")
+    }
+    children += found
+    return found
+  }
+
+  /// Names of all keys whose value is a word.
+  func words(_ key: String) throws -> [String: String]? {
+    guard let value = value(key) else { return nil }
+    guard let mapping = value.mapping else { throw error(key, "must be a mapping of names") }
+    var result: [String: String] = [:]
+    for (name, other) in mapping {
+      if let name = name.scalar?.string, let other = other.scalar?.string { result[name] = other }
+    }
+    return result
+  }
+
+  /// Throws for the first key, here or below, that nothing asked for.
+  func finish() throws {
+    for (key, value) in node.mapping ?? [:] {
+      guard let name = key.scalar?.string, !asked.contains(name) else { continue }
+      let hint = nearest(to: name, among: Array(asked)).map { "did you mean '\($0)'?" }
+      throw LogError(
+        file: file, line: key.mark?.line ?? value.mark?.line,
+        "unknown key '\(full(name))'; "
+          + (hint ?? "known here: \(asked.sorted().joined(separator: ", "))"))
+    }
+    for child in children { try child.finish() }
+  }
+
+  private func text(_ key: String) -> String { node[key]?.scalar?.string ?? "that" }
+
+  private func number(_ node: Node, _ key: String) throws -> Double {
+    guard let text = node.scalar?.string, let number = Double(text), number.isFinite else {
+      throw LogError(
+        file: file, line: node.mark?.line,
+        "'\(full(key))' must be a number, not '\(node.scalar?.string ?? "a list or mapping")'")
+    }
+    return number
+  }
+}

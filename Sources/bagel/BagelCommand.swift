@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// The command `bagel`: one file a subcommand. Results go to standard output, progress and logs to standard
+// error. Exit codes: 0 success, 64 usage, 65 bad input data, 130 interrupted, 1 anything else.
+// swift-argument-parser reads the arguments: Apple's own, it writes help and completions too.
+
+import ArgumentParser
+import Bagel
+import Foundation
+
+@main
+struct BagelCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "bagel",
+    abstract: "Learns a machine's dynamics from its log and finds a controller for it.",
+    discussion: """
+      A quick look:       bagel demo
+      Your own machine:   bagel new my-boom, edit my-boom.yaml, then
+                          bagel fit my-boom.yaml, bagel optimize my-boom.yaml
+      A log, no file:     bagel fit --log a.csv --held-out b.csv --states angle --actions valve \
+      --time-step 0.1
+      """,
+    version: "0.1.0",
+    subcommands: [
+      DemoCommand.self, NewCommand.self, FitCommand.self, OptimizeCommand.self,
+      EvaluateCommand.self, BenchmarkCommand.self, EmitCommand.self, DoctorCommand.self,
+    ])
+
+  static func main() {
+    do {
+      var command = try parseAsRoot()
+      try command.run()
+    } catch let error as Interruption {
+      Console.error("\(error)")
+      Foundation.exit(130)
+    } catch {
+      guard let code = exitCode(forInputError: error) else { exit(withError: error) }
+      Console.error("error: \(error)")
+      Foundation.exit(code)
+    }
+  }
+
+  /// 65 where the input is at fault, 1 for the other errors of BAGEL's own, nil for those of the parser.
+  private static func exitCode(forInputError error: any Error) -> Int32? {
+    switch error {
+    case is LogError, is TensorFileError, is FactorizationError, is TabulationError: 65
+    case is ExecutionError, is SearchError, is OutputError: 1
+    default: nil
+    }
+  }
+}
+
+/// Ctrl-C during a search whose state was saved.
+struct Interruption: Error, CustomStringConvertible {
+  let description: String
+}
+
+/// Something that cannot be written.
+struct OutputError: Error, CustomStringConvertible {
+  let description: String
+}

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+// bagel benchmark: seconds of the two things that take time, on the paper's Experiment 1.
+
+import ArgumentParser
+import Bagel
+import Foundation
+
+struct BenchmarkCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "benchmark", abstract: "Measure an iteration or a fit on the simulated boom.",
+    subcommands: [IterationBenchmark.self, FitBenchmark.self])
+}
+
+/// Forward and adjoint rollout of Experiment 1.
+struct IterationBenchmark: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "iteration",
+    abstract: "Time one iteration (rollout and adjoint) after a warm-up.")
+
+  @Option(help: "Sampler.") var sampler = ControlTask.SamplerName.tabulated
+  @Option(help: "Particles B.") var particles = 100
+  @Option(help: "Horizon H, steps.") var horizon = 300
+  @Option(help: "Hidden layers.") var layers = "8,8"
+  @Option(help: "Training points n.") var points = 2_200
+  @Option(help: "Where it runs.") var device = ExecutionDevice.host
+  @Option(help: "Threads (default: one a core).") var threads: Int?
+  @Option(help: "Seconds to measure for, after the warm-up.") var seconds = 1.0
+  @OptionGroup var common: CommonOptions
+
+  func validate() throws {
+    guard particles > 0, horizon > 0, points >= 10, threads ?? 1 > 0 else {
+      throw ValidationError("particles, horizon and threads must be positive, points at least 10")
+    }
+    guard layers.split(separator: ",").allSatisfy({ Int($0) ?? 0 > 0 }) else {
+      throw ValidationError("--layers is a list of widths such as 8,8")
+    }
+  }
+
+  func run() throws {
+    let console = Console(json: common.json)
+    var task = try ControlTask("boom")
+    task.search.seed = common.seed
+    task.rewards = [.saturating(weights: [10, 0.1], width: 1, units: .standardised)]
+    task.policy.layers = layers.split(separator: ",").compactMap { Int($0) }
+    task.collectSeconds = Double(points) * task.layout.timeStep
+    task.model.sampler = sampler
+    task.model.fit.fullIterations = 1
+    task.search.particles = particles
+    task.search.horizon = horizon
+    let fit = try task.fit(seed: common.seed)
+    let (sampler, certificate, description) = try task.makeSampler(fit.model)
+    let rollout = task.makeRollout(fit.model, sampler)
+    let executor: any RolloutExecutor
+    if device == .host {
+      let host = try HostExecutor(rollout.program, data: rollout.data, threads: threads)
+      console.say(
+        "kernel: \(number(1e3 * host.loadSeconds)) ms to \(host.wasCached ? "load" : "emit and compile")")
+      executor = host
+    } else {
+      executor = try task.makeExecutor(rollout, device: device)
+    }
+    let optimizer = PolicyOptimizer(
+      executor: executor, rollout: rollout, model: fit.model, initialStates: task.start,
+      goals: task.goal, options: task.search,
+      state: SearchState(
+        parameters: task.makePolicy().initialParameters(common.seed), options: task.search))
+    let batch = optimizer.batch(
+      parameters: optimizer.state.parameters, iteration: 0)
+    let times = try measure { _ = try executor.gradient(batch) }
+    let median = times[times.count / 2]
+    console.say(
+      "B = \(particles), H = \(horizon), [\(layers)], n = \(points), \(description), \(executor.device)")
+    console.say(
+      "iteration: median \(number(1e3 * median)) ms, min \(number(1e3 * times[0])) ms, p90 "
+        + "\(number(1e3 * times[times.count * 9 / 10])) ms (\(times.count) runs)")
+    var result: [String: Any] = [
+      "secondsPerIteration": median, "minimumSeconds": times[0], "sampler": sampler.name,
+      "device": executor.device, "particles": particles, "horizon": horizon, "points": points,
+    ]
+    if let certificate {
+      result["samplerError"] = ["mean": certificate.worst.mean, "sd": certificate.worst.deviation]
+    }
+    if sampler.name == "exact" {
+      // Two triangular products of n^2 multiply-adds' half each, an output, particle and step.
+      let n = Double(points)
+      let work = 2 * n * n * Double(particles * horizon * fit.model.processes.count)
+      let peak = measuredPeak()
+      console.say(
+        "  \(number(work / median * 1e-9)) of \(number(peak * 1e-9)) GFLOP/s that sgemm reaches here: "
+          + "\(number(100 * work / median / peak)) %")
+      result["flopPerSecond"] = work / median
+      result["peakFlopPerSecond"] = peak
+    }
+    try console.finish(merge(result))
+  }
+
+  /// Sorted seconds of repeated calls, the first ones left out.
+  private func measure(_ body: () throws -> Void) throws -> [Double] {
+    let start = ContinuousClock.now
+    try body()
+    if start.duration(to: .now).seconds < 1 { for _ in 0..<3 { try body() } }
+    var times: [Double] = []
+    let from = ContinuousClock.now
+    while times.count < 3 || from.duration(to: .now).seconds < seconds {
+      let before = ContinuousClock.now
+      try body()
+      times.append(before.duration(to: .now).seconds)
+    }
+    return times.sorted()
+  }
+
+  /// FLOP/s of a large single-precision matrix product, the best of five.
+  private func measuredPeak() -> Double {
+    let n = 2_048
+    let best = (0..<5).map { _ in singlePrecisionProductSeconds(size: n) }.min() ?? .infinity
+    return 2 * Double(n * n * n) / best
+  }
+}
+
+/// Hyperparameter learning on the boom.
+struct FitBenchmark: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "fit", abstract: "Time the learning of hyperparameters.")
+
+  @Option(help: "Training points n.") var points = 2_200
+  @Option(help: "Outputs to learn, 1 or 2.") var outputs = 2
+  @Flag(help: "Maximum likelihood, without the priors.") var noPrior = false
+  @Option(help: "Also write the standardised inputs and targets here, as CSV for peers.")
+  var data: String?
+  @OptionGroup var common: CommonOptions
+
+  func validate() throws {
+    guard points >= 10, (1...2).contains(outputs) else {
+      throw ValidationError("--points must be at least 10, --outputs 1 or 2")
+    }
+  }
+
+  func run() throws {
+    let console = Console(json: common.json)
+    var task = try ControlTask("boom")
+    task.collectSeconds = Double(points) * task.layout.timeStep
+    if noPrior { task.model.fit.prior = nil }
+    let episodes = try task.trainingEpisodes(seed: common.seed)
+    var form = try task.modelForm()
+    if outputs == 1 { form.updates[1] = .increment(output: 0) }
+    if outputs == 1 { form.updates[0] = .backwardIntegral(rate: 1) }
+    let start = ContinuousClock.now
+    let (model, results) = try DynamicsModel.fit(
+      episodes, layout: task.layout, form: form, options: task.model.fit)
+    let seconds = start.duration(to: .now).seconds
+    let fit = FittedModel(
+      model: model, results: results, seconds: seconds, training: episodes, heldOut: [])
+    fit.describe(console)
+    console.say("full evaluations: \(results.map(\.fullEvaluations))")
+    if let data { try writeData(model, to: data) }
+    let perPoint = model.processes.map { $0.logMarginalLikelihood / Double($0.y.count) }
+    try console.finish(merge(fit.json, ["logMarginalLikelihoodPerPoint": perPoint]))
+  }
+
+  private func writeData(_ model: DynamicsModel, to path: String) throws {
+    let x = model.processes[0].x
+    let header =
+      (0..<x.columns).map { "x\($0)" } + model.processes.indices.map { "y\($0)" }
+    let rows = (0..<x.rows).map { i in
+      (x.row(i) + model.processes.map { $0.y[i] }).map { "\($0)" }.joined(separator: ",")
+    }
+    do {
+      try ([header.joined(separator: ",")] + rows).joined(separator: "\n").write(
+        toFile: path, atomically: true, encoding: .utf8)
+    } catch {
+      throw OutputError(description: "cannot write \(path)")
+    }
+  }
+}

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// Options that every command has.
+
+import ArgumentParser
+import Bagel
+import Foundation
+
+/// --json, --seed, --output.
+struct CommonOptions: ParsableArguments {
+  @Flag(help: "Print one JSON object as the last line of standard output.")
+  var json = false
+
+  @Option(help: "Seed of data, policies, draws and noise.")
+  var seed: UInt64 = 0
+
+  @Option(help: "Folder for models, policies and reports (default: the task's name and '-out').")
+  var output: String?
+
+  /// The output folder of a task, made if it is not there. Throws: `OutputError`.
+  func folder(for task: ControlTask) throws -> String {
+    let folder = output ?? "\(task.name)-out"
+    do {
+      try FileManager.default.createDirectory(
+        atPath: folder, withIntermediateDirectories: true)
+    } catch {
+      throw OutputError(description: "cannot make the folder \(folder); name another with --output")
+    }
+    guard FileManager.default.isWritableFile(atPath: folder) else {
+      throw OutputError(description: "cannot write to the folder \(folder); name another with --output")
+    }
+    return folder
+  }
+
+  func report(_ report: Report, in folder: String, console: Console) throws {
+    let path = folder + "/report.html"
+    do {
+      let hasPictures = try report.write(to: path)
+      console.say("report: \(path)")
+      if !hasPictures {
+        console.say("  without pictures: gnuplot was not found (apt-get install gnuplot-nox)")
+      }
+    } catch {
+      throw OutputError(description: "cannot write \(path)")
+    }
+  }
+}
+
+/// The two that also name a task.
+struct TaskOptions: ParsableArguments {
+  @Argument(help: "A task file, or a built-in task: \(BuiltInTasks.names.joined(separator: ", ")).")
+  var task: String
+
+  /// The task with the seed of the command line.
+  func load(seed: UInt64) throws -> ControlTask {
+    var task = try ControlTask(task)
+    task.search.seed = seed
+    return task
+  }
+}
+
+extension ExecutionDevice: ExpressibleByArgument {}
+extension ControlTask.SamplerName: ExpressibleByArgument {}

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a person sees: sentences, a progress bar on a terminal, and the JSON line.
+
+import Bagel
+import Foundation
+
+/// Writes for people to standard output (standard error under --json), JSON to standard output.
+struct Console {
+  let json: Bool
+
+  /// One line for people.
+  func say(_ line: String) {
+    if json { Console.error(line) } else { Console.write(line + "\n", to: .standardOutput) }
+  }
+
+  /// One line to standard error.
+  static func error(_ line: String) { write(line + "\n", to: .standardError) }
+
+  /// The last line of standard output under --json. Numbers that are not finite become null.
+  func finish(_ result: [String: Any]) throws {
+    guard json else { return }
+    let data = try JSONSerialization.data(
+      withJSONObject: Console.finite(result), options: [.sortedKeys, .withoutEscapingSlashes])
+    Console.write(String(decoding: data, as: UTF8.self) + "\n", to: .standardOutput)
+  }
+
+  private static func finite(_ value: Any) -> Any {
+    switch value {
+    case let number as Double: number.isFinite ? number : NSNull()
+    case let list as [Any]: list.map(finite)
+    case let object as [String: Any]: object.mapValues(finite)
+    default: value
+    }
+  }
+
+  private static func write(_ text: String, to handle: FileHandle) {
+    try? handle.write(contentsOf: Data(text.utf8))
+  }
+}
+
+/// A bar on standard error, drawn only on a terminal and only after a second.
+final class ProgressBar {
+  private let title: String
+  private let start = ContinuousClock.now
+  private var drawn = ContinuousClock.now
+  private var isVisible = false
+  private let isTerminal = isatty(STDERR_FILENO) == 1
+
+  init(_ title: String) { self.title = title }
+
+  /// `fraction` 0 ... 1, and a word about the present value.
+  func update(_ fraction: Double, _ detail: String = "") {
+    guard isTerminal, start.duration(to: .now).seconds > 0.5,
+      !isVisible || drawn.duration(to: .now).seconds > 0.1
+    else { return }
+    drawn = .now
+    isVisible = true
+    let width = 30
+    let filled = Int((fraction * Double(width)).rounded())
+    let bar = String(repeating: "#", count: filled) + String(repeating: ".", count: width - filled)
+    try? FileHandle.standardError.write(contentsOf: Data("\r\u{1B}[K\(title) [\(bar)] \(detail)".utf8))
+  }
+
+  func finish() {
+    if isVisible { try? FileHandle.standardError.write(contentsOf: Data("\r\u{1B}[K".utf8)) }
+  }
+}
+
+/// Largest resident memory of this process so far, bytes.
+func peakMemoryBytes() -> Int {
+  var usage = rusage()
+  #if os(Linux)
+    getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+    return usage.ru_maxrss * 1_024
+  #else
+    getrusage(RUSAGE_SELF, &usage)
+    return usage.ru_maxrss
+  #endif
+}

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// bagel demo: the paper's Experiment 1 on the simulated boom, from driving to a report.
+
+import ArgumentParser
+import Bagel
+
+struct DemoCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "demo",
+    abstract: "Drive a simulated boom, learn it, find a controller, try it: a minute's tour.")
+
+  @OptionGroup var common: CommonOptions
+
+  func run() throws {
+    let console = Console(json: common.json)
+    var task = try ControlTask("boom")
+    task.search.seed = common.seed
+    let folder = try common.folder(for: task)
+    console.say("driving the simulated boom by hand for 110 s (2,200 transitions, with noise)")
+    let fit = try runFit(task, seed: common.seed)
+    fit.describe(console)
+    let policy = try runSearch(task, fit.model, checkpoint: nil)
+    policy.describe(console)
+    let evaluation = try task.evaluate(policy.best, seed: common.seed)
+    evaluation.describe(task, console)
+    try fit.model.write(to: folder + "/model.safetensors", provenance: "demo, seed \(common.seed)")
+    try policy.best.write(
+      to: folder + "/policy.safetensors", description: task.policyDescription)
+    try common.report(
+      Report(task: task, fit: fit, policy: policy, evaluation: evaluation), in: folder,
+      console: console)
+    try console.finish(merge(fit.json, policy.json, evaluation.json))
+  }
+}
+
+/// Fits with a progress bar.
+func runFit(_ task: ControlTask, seed: UInt64) throws -> FittedModel {
+  let bar = ProgressBar("learning")
+  defer { bar.finish() }
+  return try task.fit(seed: seed) { done, outputs in
+    bar.update(Double(done) / Double(outputs), "\(done) of \(outputs) outputs")
+  }
+}
+
+/// Searches with a progress bar; Ctrl-C saves the state and throws `Interruption`.
+func runSearch(
+  _ task: ControlTask, _ model: DynamicsModel, checkpoint: String?,
+  device: ExecutionDevice = .host
+) throws -> OptimizedPolicy {
+  let bar = ProgressBar("optimising")
+  defer { bar.finish() }
+  InterruptSignal.watch()
+  let policy = try task.optimize(model, device: device, checkpoint: checkpoint) { state in
+    bar.update(
+      Double(state.iteration) / Double(task.search.iterations),
+      "iteration \(state.iteration), best return \(number(state.bestReturn))")
+    return !InterruptSignal.wasRaised
+  }
+  guard policy.isFinished else {
+    bar.finish()
+    throw Interruption(
+      description: "interrupted at iteration \(policy.state.iteration)"
+        + (checkpoint.map { "; state saved to \($0), the same command goes on from there" } ?? ""))
+  }
+  return policy
+}

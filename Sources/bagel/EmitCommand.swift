@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// bagel emit: the kernel's text, for people who want to see what runs.
+
+import ArgumentParser
+import Bagel
+import Foundation
+
+struct EmitCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "emit", abstract: "Print the emitted kernel of a task.")
+
+  @Argument(help: "A task file or built-in task.")
+  var task = "boom"
+
+  @Option(help: "Sampler in place of the task's.")
+  var sampler: ControlTask.SamplerName?
+
+  @Flag(help: "Print the step's program and its adjoint instead of C.")
+  var program = false
+
+  @OptionGroup var common: CommonOptions
+
+  func run() throws {
+    var task = try ControlTask(task)
+    if let sampler { task.model.sampler = sampler }
+    let path = (common.output ?? "\(task.name)-out") + "/model.safetensors"
+    let model =
+      FileManager.default.fileExists(atPath: path)
+      ? try readModel(path, for: task) : try sketch(task)
+    let (sampler, _, _) = try task.makeSampler(model)
+    let rollout = task.makeRollout(model, sampler)
+    let text: String
+    if program {
+      let taped = rollout.program.taped(.expensiveValues)
+      text = "# step\n\(taped.forward)\n\n# adjoint of the step\n\(taped.adjoint)"
+    } else {
+      text = KernelSource(rollout.program).text
+    }
+    print(text)
+    try Console(json: common.json).finish(["text": text])
+  }
+
+  /// A model of the task's form from little data: the kernel's text does not depend on the numbers.
+  private func sketch(_ task: ControlTask) throws -> DynamicsModel {
+    var options = task.model.fit
+    options.subset = 100
+    options.fullIterations = 1
+    let episodes = try task.trainingEpisodes(seed: common.seed).map { episode in
+      Episode(
+        name: episode.name, timeStep: episode.timeStep, states: Array(episode.states.prefix(150)),
+        actions: Array(episode.actions.prefix(150)))
+    }
+    return try DynamicsModel.fit(
+      episodes, layout: task.layout, form: try task.modelForm(), options: options
+    ).model
+  }
+}

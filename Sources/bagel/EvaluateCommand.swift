@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// bagel evaluate: a policy on a plant, episode by episode.
+
+import ArgumentParser
+import Bagel
+
+struct EvaluateCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "evaluate", abstract: "Drive a plant with a controller and judge it.")
+
+  @OptionGroup var taskOptions: TaskOptions
+
+  @Option(help: "Policy file (default: policy.safetensors in the output folder).")
+  var policy: String?
+
+  @Option(help: "Plant in place of the task's: \(BuiltInPlants.names.joined(separator: ", ")).")
+  var plant: String?
+
+  @Option(help: "Episodes, in place of the task's.")
+  var episodes: Int?
+
+  @OptionGroup var common: CommonOptions
+
+  func validate() throws {
+    if let episodes, episodes < 1 { throw ValidationError("--episodes must be at least 1") }
+    if let plant, !BuiltInPlants.names.contains(plant) {
+      throw ValidationError(
+        "there is no plant '\(plant)'; there are: \(BuiltInPlants.names.joined(separator: ", "))")
+    }
+  }
+
+  func run() throws {
+    let console = Console(json: common.json)
+    var task = try taskOptions.load(seed: common.seed)
+    if let plant { task.plant = plant }
+    if let episodes { task.evaluation.episodes = episodes }
+    let folder = try common.folder(for: task)
+    let (controller, _) = try PolicyController.read(
+      path: policy ?? folder + "/policy.safetensors", for: task.policyDescription)
+    let evaluation = try task.evaluate(controller, seed: common.seed)
+    evaluation.describe(task, console)
+    try common.report(Report(task: task, evaluation: evaluation), in: folder, console: console)
+    try console.finish(merge(evaluation.json))
+  }
+}

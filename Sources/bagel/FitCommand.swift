@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+// bagel fit: logs -> model.safetensors, with figures on held-out logs.
+
+import ArgumentParser
+import Bagel
+import Foundation
+
+struct FitCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "fit",
+    abstract: "Learn the dynamics from logs and judge them on held-out logs.")
+
+  @Argument(
+    help: "A task file or built-in task; or none, and --log, --states, --actions, --time-step.")
+  var task: String?
+
+  @Option(parsing: .upToNextOption, help: "CSV logs to learn from.")
+  var log: [String] = []
+
+  @Option(parsing: .upToNextOption, help: "CSV logs to judge the model by.")
+  var heldOut: [String] = []
+
+  @Option(help: "State columns, separated by commas.")
+  var states: String?
+
+  @Option(help: "Action columns, separated by commas.")
+  var actions: String?
+
+  @Option(help: "Seconds between rows; other stamps are resampled.")
+  var timeStep: Double?
+
+  @Option(
+    help: """
+      States whose rate is derived and becomes a state too: names separated by commas, none, or auto \
+      (every state, unless one of them is named like a rate).
+      """)
+  var rates = "auto"
+
+  @OptionGroup var common: CommonOptions
+
+  func validate() throws {
+    if task == nil {
+      if log.isEmpty { throw ValidationError("name a task, or logs with --log") }
+      guard states != nil, actions != nil, timeStep != nil else {
+        throw ValidationError("--log needs --states, --actions and --time-step too")
+      }
+      guard let timeStep, timeStep > 0, timeStep.isFinite else {
+        throw ValidationError("--time-step must be a positive number of seconds")
+      }
+    } else if !log.isEmpty || states != nil || actions != nil || timeStep != nil {
+      throw ValidationError("give either a task or --log, --states, --actions, --time-step")
+    }
+  }
+
+  func run() throws {
+    let console = Console(json: common.json)
+    var task: ControlTask
+    if let name = self.task {
+      task = try ControlTask(name)
+      if !heldOut.isEmpty { task.heldOutLogs = heldOut }
+    } else {
+      task = taskFromOptions(console)
+    }
+    let folder = try common.folder(for: task)
+    let fit = try runFit(task, seed: common.seed)
+    fit.describe(console)
+    let path = folder + "/model.safetensors"
+    try fit.model.write(
+      to: path, provenance: (task.logs.isEmpty ? [task.name] : task.logs).joined(separator: ", "))
+    console.say("model: \(path)")
+    try common.report(Report(task: task, fit: fit), in: folder, console: console)
+    try console.finish(merge(fit.json))
+  }
+
+  /// A task for a fit only: no reward, no goal.
+  private func taskFromOptions(_ console: Console) -> ControlTask {
+    func names(_ list: String?) -> [String] {
+      (list ?? "").split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
+    }
+    var task = ControlTask()
+    task.name = "log"
+    task.logs = log
+    task.heldOutLogs = heldOut
+    let measured = names(states)
+    var channels = measured.map { Channel(name: $0) }
+    for name in ratesToDerive(measured, names(rates)) {
+      channels.append(Channel(name: name + "_rate", source: .rate(of: name)))
+      console.say(
+        "derived the rate of '\(name)' by backward differences (--rates none leaves it out)")
+    }
+    task.layout = LogLayout(
+      states: channels, actions: names(actions).map { Channel(name: $0) },
+      timeStep: timeStep ?? 0)
+    return task
+  }
+
+  private func ratesToDerive(_ states: [String], _ wanted: [String]) -> [String] {
+    switch rates {
+    case "none": return []
+    case "auto":
+      let words = ["rate", "vel", "speed", "dot", "omega"]
+      let hasRate = states.contains { s in words.contains { s.lowercased().contains($0) } }
+      return hasRate ? [] : states
+    default: return wanted
+    }
+  }
+}

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// bagel new NAME: a commented task file to edit.
+
+import ArgumentParser
+import Bagel
+import Foundation
+
+struct NewCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "new", abstract: "Write a commented task file for your own machine.")
+
+  @Argument(help: "Name of the task; the file is NAME.yaml.")
+  var name: String
+
+  @OptionGroup var common: CommonOptions
+
+  func validate() throws {
+    guard !name.isEmpty, name.allSatisfy({ $0.isLetter || $0.isNumber || "-_.".contains($0) }) else {
+      throw ValidationError("a task's name has letters, digits, '-', '_' and '.' only")
+    }
+  }
+
+  func run() throws {
+    let path = (common.output.map { $0 + "/" } ?? "") + name + ".yaml"
+    guard !FileManager.default.fileExists(atPath: path) else {
+      throw OutputError(description: "\(path) is there already and is left as it is")
+    }
+    do {
+      try BuiltInTasks.template(name: name).write(toFile: path, atomically: true, encoding: .utf8)
+    } catch {
+      throw OutputError(description: "cannot write \(path)")
+    }
+    let console = Console(json: common.json)
+    console.say("wrote \(path): name your log files, channels and limits in it, then bagel fit \(path)")
+    try console.finish(["path": path])
+  }
+}

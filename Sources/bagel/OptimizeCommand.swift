@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// bagel optimize: model.safetensors -> policy.safetensors. Ctrl-C saves the state; the same command goes on.
+
+import ArgumentParser
+import Bagel
+import Foundation
+
+struct OptimizeCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "optimize", abstract: "Find a controller on the learnt dynamics.")
+
+  @OptionGroup var taskOptions: TaskOptions
+
+  @Option(help: "Model file (default: model.safetensors in the output folder).")
+  var model: String?
+
+  @Option(help: "Sampler in place of the task's: \(ControlTask.SamplerName.allCases.map(\.rawValue).joined(separator: ", ")).")
+  var sampler: ControlTask.SamplerName?
+
+  @Option(help: "Most iterations, in place of the task's.")
+  var iterations: Int?
+
+  @Option(help: "Where rollouts run: host (emitted C on all cores) or interpreter (slow, no compiler).")
+  var device = ExecutionDevice.host
+
+  @Flag(help: "Start afresh even where an interrupted search could go on.")
+  var restart = false
+
+  @OptionGroup var common: CommonOptions
+
+  func validate() throws {
+    if let iterations, iterations < 1 { throw ValidationError("--iterations must be at least 1") }
+  }
+
+  func run() throws {
+    let console = Console(json: common.json)
+    var task = try taskOptions.load(seed: common.seed)
+    if let sampler { task.model.sampler = sampler }
+    if let iterations { task.search.iterations = iterations }
+    let folder = try common.folder(for: task)
+    let dynamics = try readModel(model ?? folder + "/model.safetensors", for: task)
+    let checkpoint = folder + "/search-state.safetensors"
+    if restart { try? FileManager.default.removeItem(atPath: checkpoint) }
+    let policy = try runSearch(task, dynamics, checkpoint: checkpoint, device: device)
+    policy.describe(console)
+    let description = task.policyDescription
+    try policy.best.write(to: folder + "/policy.safetensors", description: description)
+    try policy.last.write(to: folder + "/policy-last.safetensors", description: description)
+    try? FileManager.default.removeItem(atPath: checkpoint)
+    console.say("policy: \(folder)/policy.safetensors (the last one: policy-last.safetensors)")
+    try common.report(Report(task: task, policy: policy), in: folder, console: console)
+    try console.finish(merge(policy.json))
+  }
+}
+
+/// A model file, checked against the task. Throws: `TensorFileError`.
+func readModel(_ path: String, for task: ControlTask) throws -> DynamicsModel {
+  guard FileManager.default.fileExists(atPath: path) else {
+    throw TensorFileError(path: path, "no model yet; run `bagel fit` on the task first")
+  }
+  let model = try DynamicsModel(path: path)
+  let found = model.layout
+  guard found.states.map(\.name) == task.layout.states.map(\.name),
+    found.actions.map(\.name) == task.layout.actions.map(\.name),
+    found.timeStep == task.layout.timeStep
+  else {
+    throw TensorFileError(
+      path: path, "is a model of states \(found.states.map(\.name)), actions "
+        + "\(found.actions.map(\.name)) at \(found.timeStep) s; the task has "
+        + "\(task.layout.states.map(\.name)), \(task.layout.actions.map(\.name)) at "
+        + "\(task.layout.timeStep) s. Run `bagel fit` on the task again")
+  }
+  return model
+}

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+// Outcomes as sentences for a control engineer and as keys of the JSON contract, side by side so that
+// neither says what the other does not.
+
+import Bagel
+import Foundation
+
+extension FittedModel {
+  var json: [String: Any] {
+    var result: [String: Any] = [
+      "fitSeconds": seconds, "transitions": model.processes[0].x.rows,
+      "outputs": model.outputNames,
+      "logMarginalLikelihood": model.processes.map(\.logMarginalLikelihood),
+      "noiseDeviation": zip(model.processes, model.incrementStandardiser.scale).map {
+        $0.hyperparameters.noiseVariance.squareRoot() * $1
+      },
+      "fullEvaluations": results.map(\.fullEvaluations),
+    ]
+    if !heldOut.isEmpty {
+      result["heldOut"] = [
+        "states": heldOut.map(\.state), "rmse": heldOut.map(\.rmse), "nll": heldOut.map(\.nll),
+        "coverage95": heldOut.map(\.coverage95),
+        "persistenceRMSE": heldOut.map(\.persistenceRMSE), "linearRMSE": heldOut.map(\.linearRMSE),
+        "freeRunRMSE": heldOut.map(\.freeRunRMSE),
+        "linearFreeRunRMSE": heldOut.map(\.linearFreeRunRMSE),
+        "freeRunSteps": heldOut.map(\.freeRunSteps),
+      ]
+    }
+    return result
+  }
+
+  func describe(_ console: Console) {
+    console.say(
+      "learnt \(model.outputNames.count) output\(model.outputNames.count == 1 ? "" : "s") from "
+        + "\(model.processes[0].x.rows) transitions in \(number(seconds)) s")
+    for line in model.summaryLines { console.say("  " + line) }
+    if heldOut.isEmpty { return }
+    console.say("held out, one step ahead:")
+    for figures in heldOut {
+      let steps = Double(figures.freeRunSteps) * model.layout.timeStep
+      console.say(
+        "  \(figures.state): RMSE \(number(figures.rmse)) \(figures.units) (persistence "
+          + "\(number(figures.persistenceRMSE)), linear \(number(figures.linearRMSE))), "
+          + "\(number(100 * figures.coverage95)) % within the 95 % band, NLL \(number(figures.nll))")
+      console.say(
+        "    after \(number(steps)) s on its own predictions: RMSE \(number(figures.freeRunRMSE)) "
+          + "\(figures.units) (linear \(number(figures.linearFreeRunRMSE)))")
+      if !figures.beatsBaselines {
+        console.say(
+          "    the Gaussian process does NOT beat the better baseline here: log more, and more varied, "
+            + "driving, or try actionHistory: 1")
+      }
+    }
+  }
+}
+
+extension OptimizedPolicy {
+  var json: [String: Any] {
+    var result: [String: Any] = [
+      "optimizeSeconds": seconds, "secondsPerIteration": secondsPerIteration,
+      "iterations": state.iteration, "returns": state.returns, "bestReturn": state.bestReturn,
+      "bestIteration": state.bestIteration, "converged": state.hasConverged,
+      "diverged": state.diverged, "outsideFraction": predicted.returns.outsideFraction,
+      "sampler": samplerDescription.split(separator: ",").first.map(String.init) ?? "",
+      "device": device,
+    ]
+    if let certificate {
+      result["samplerError"] = [
+        "mean": certificate.worst.mean, "sd": certificate.worst.deviation,
+      ]
+    }
+    return result
+  }
+
+  func describe(_ console: Console) {
+    console.say(
+      "found a policy in \(number(seconds)) s: \(state.iteration) iterations at "
+        + "\(number(1e3 * secondsPerIteration)) ms (\(device)), "
+        + (state.hasConverged ? "converged" : "stopped at the limit"))
+    console.say(
+      "  return \(number(state.returns.first ?? .nan)) -> \(number(state.bestReturn)) (best, iteration "
+        + "\(state.bestIteration))")
+    console.say("  sampler: \(samplerDescription)")
+    if let certificate {
+      console.say(
+        "    error against the exact posterior: mean \(number(certificate.worst.mean)) of the signal, "
+          + "deviation \(number(100 * certificate.worst.deviation)) % of the predictive (RMS)")
+      if !certificate.isWithin(
+        mean: SamplerCertificate.meanTolerance, deviation: SamplerCertificate.deviationTolerance)
+      {
+        console.say("    above the tolerance (0.001, 1 %): --sampler exact is slower and has no such error")
+      }
+    }
+    if state.diverged > 0 { console.say("  \(state.diverged) particles diverged and were frozen") }
+    if predicted.returns.outsideFraction > 0.05 {
+      console.say(
+        "  \(number(100 * predicted.returns.outsideFraction)) % of the predicted steps lie outside the "
+          + "logged data: the model guesses there")
+    }
+  }
+}
+
+extension Evaluation {
+  var json: [String: Any] {
+    [
+      "successes": successes, "episodes": episodes.count, "steadyStateError": steadyStateError,
+      "largestError": episodes.map(\.largestError).max() ?? 0,
+      "actionChange": episodes.map(\.actionChange).max() ?? 0,
+      "riseTime": episodes.compactMap(\.riseTime).max() ?? 0,
+      "overshoot": episodes.map(\.overshoot).max() ?? 0,
+    ]
+  }
+
+  func describe(_ task: ControlTask, _ console: Console) {
+    let isAngle = task.layout.states[0].units == "rad"
+    let factor = isAngle ? 180 / Double.pi : 1
+    let units = isAngle ? "deg" : task.layout.states[0].units
+    console.say("\(successes) of \(episodes.count) episodes succeed on the plant '\(task.plant ?? "")'")
+    let rises = episodes.compactMap(\.riseTime)
+    console.say(
+      "  worst of them: rise time \(number(rises.max() ?? .nan)) s, overshoot "
+        + "\(number(factor * (episodes.map(\.overshoot).max() ?? 0))) \(units), largest error after "
+        + "\(number(task.evaluation.settle)) s "
+        + "\(number(factor * (episodes.map(\.largestError).max() ?? 0))) \(units), action change "
+        + "\(number(episodes.map(\.actionChange).max() ?? 0)) a step")
+    console.say("  mean steady-state error \(number(factor * steadyStateError)) \(units)")
+  }
+}
+
+func merge(_ parts: [String: Any]...) -> [String: Any] {
+  parts.reduce(["peakMemoryBytes": peakMemoryBytes()]) { $0.merging($1) { $1 } }
+}
