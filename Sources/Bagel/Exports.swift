@@ -31,7 +31,8 @@ extension ControlTask {
   public func makePlant() throws -> any Plant {
     guard let plant, let made = BuiltInPlants.make(plant) else {
       throw LogError(
-        file: name, "names no plant; add `plant:` with one of "
+        file: name,
+        "names no plant; add `plant:` with one of "
           + BuiltInPlants.names.joined(separator: ", "))
     }
     guard made.states.count == layout.states.count, made.actions.count == layout.actions.count
@@ -44,7 +45,8 @@ extension ControlTask {
     }
     guard abs(made.timeStep - layout.timeStep) < 1e-9 else {
       throw LogError(
-        file: name, "has a time step of \(layout.timeStep) s, the plant '\(plant)' of "
+        file: name,
+        "has a time step of \(layout.timeStep) s, the plant '\(plant)' of "
           + "\(made.timeStep) s")
     }
     return made

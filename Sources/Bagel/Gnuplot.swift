@@ -30,7 +30,8 @@ struct Plot {
     var lines = [
       "set terminal svg size 760,360 dynamic font 'sans-serif,13' background '#ffffff'",
       "set title \(quoted(title))", "set xlabel \(quoted(xLabel))", "set ylabel \(quoted(yLabel))",
-      "set grid lc rgb '#dddddd'", "set key outside right top", "set style fill transparent solid 0.25 noborder",
+      "set grid lc rgb '#dddddd'", "set key outside right top",
+      "set style fill transparent solid 0.25 noborder",
     ]
     for (index, curve) in curves.enumerated() {
       lines.append("$data\(index) << EOD")
@@ -85,7 +86,8 @@ struct Plot {
   }
 
   private func quoted(_ text: String) -> String {
-    "\"" + text.replacingOccurrences(of: "\"", with: "'").replacingOccurrences(of: "_", with: "\\\\_")
+    "\""
+      + text.replacingOccurrences(of: "\"", with: "'").replacingOccurrences(of: "_", with: "\\\\_")
       + "\""
   }
 }

@@ -41,7 +41,8 @@ extension ControlTask {
   /// The task's sampler of a model.
   public func makeSampler(
     _ model: DynamicsModel
-  ) throws -> (sampler: any PosteriorSampler, certificate: SamplerCertificate?, description: String) {
+  ) throws -> (sampler: any PosteriorSampler, certificate: SamplerCertificate?, description: String)
+  {
     switch self.model.sampler {
     case .exact:
       return (ExactSampler(model, noise: self.model.noise), nil, "exact")

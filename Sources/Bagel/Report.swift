@@ -246,7 +246,8 @@ extension DynamicsModel {
         .map { number(exp($0.1)) }.joined(separator: ", ")
       let noise = h.noiseVariance.squareRoot() * incrementStandardiser.scale[m]
       let jitter = process.jitter > 0 ? "; jitter \(number(process.jitter)) was needed" : ""
-      return "\(name): lengthscales \(lengthscales) standard deviations, noise \(number(noise)), log "
+      return
+        "\(name): lengthscales \(lengthscales) standard deviations, noise \(number(noise)), log "
         + "marginal likelihood \(number(process.logMarginalLikelihood)) "
         + "(\(number(process.logMarginalLikelihood / Double(process.y.count))) a point)\(jitter)"
     }

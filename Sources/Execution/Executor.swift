@@ -51,6 +51,8 @@ public struct BatchGradient: Sendable {
   public var returns: BatchReturns
   /// d mean / d theta [P]
   public var gradient: [Double]
+  /// Particles whose adjoint exceeded `RolloutProgram.adjointLimit` and was cut.
+  public var truncated: Int
 }
 
 /// States, actions and rewards of every particle and step.

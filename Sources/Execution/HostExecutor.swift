@@ -77,7 +77,8 @@ public final class HostExecutor: RolloutExecutor {
 
   public func gradient(_ batch: RolloutBatch) throws -> BatchGradient {
     let result = try launch(batch, gradientKernel, gradient: true, record: false)
-    return BatchGradient(returns: result.returns, gradient: sum(result.gradients))
+    return BatchGradient(returns: result.returns, gradient: sum(result.gradients),
+      truncated: result.truncations.elements.count { $0 != 0 })
   }
 
   public func trajectories(_ batch: RolloutBatch) throws -> BatchTrajectories {
@@ -93,6 +94,7 @@ public final class HostExecutor: RolloutExecutor {
     var gradients: FloatBuffer
     var states: FloatBuffer
     var actions: FloatBuffer
+    var truncations: FloatBuffer
   }
 
   private func launch(
@@ -109,7 +111,9 @@ public final class HostExecutor: RolloutExecutor {
     let gradients = try FloatBuffer(count: gradient ? tiles * rollout.parameterCount : 0)
     let states = try FloatBuffer(count: (horizon + 1) * recorded * rollout.stateLength)
     let actions = try FloatBuffer(count: horizon * recorded * rollout.actionLength)
-    let buffers = inputs + [returns, outside, alive, gradients, states, actions] + data
+    let truncations = try FloatBuffer(count: gradient ? count : 0)
+    let buffers =
+      inputs + [returns, outside, alive, gradients, states, actions, truncations] + data
     var slots = buffers.map { UnsafeMutableRawPointer?($0.start) }
     if !record { slots[KernelSource.stateRecordSlot] = nil }
     let numbers = [
@@ -122,7 +126,7 @@ public final class HostExecutor: RolloutExecutor {
       returns: BatchReturns(
         returns: returns.doubles, diverged: alive.elements.count { $0 < Float(horizon) },
         outsideFraction: outside.doubles.reduce(0, +) / Double(count * horizon)),
-      gradients: gradients, states: states, actions: actions)
+      gradients: gradients, states: states, actions: actions, truncations: truncations)
   }
 
   /// Adds the tiles' gradients in tile order.
@@ -142,7 +146,9 @@ public final class HostExecutor: RolloutExecutor {
     let work = workspaces.map(\.start)
     slots.withUnsafeBufferPointer { slots in
       numbers.withUnsafeBufferPointer { numbers in
-        guard let slotStart = slots.baseAddress, let numberStart = numbers.baseAddress else { return }
+        guard let slotStart = slots.baseAddress, let numberStart = numbers.baseAddress else {
+          return
+        }
         // The kernel writes disjoint parts of the buffers for different tiles.
         nonisolated(unsafe) let (arguments, scalars, memory) = (slotStart, numberStart, work)
         DispatchQueue.concurrentPerform(iterations: workers) { worker in

@@ -40,7 +40,9 @@ public final class InterpreterExecutor: RolloutExecutor {
     let paths = forward(batch)
     let interpreter = bind(batch)
     var gradient = [Double](repeating: 0, count: rollout.parameterCount)
+    var truncated = 0
     for (particle, path) in paths.enumerated() {
+      var isTruncated = false
       var adjoint = [Double](repeating: 0, count: rollout.stateLength)
       for step in (0..<path.aliveSteps).reversed() {
         let result = interpreter.run(
@@ -48,13 +50,19 @@ public final class InterpreterExecutor: RolloutExecutor {
           inputs: inputs(batch, particle, path.states[step]).merging([
             "adj_next": adjoint, "adj_reward": [1 / Double(batch.particles)],
           ]) { $1 }, draws: draws(batch, particle, step))
-        adjoint = result.outputs["adj_state"] ?? adjoint
+        adjoint = (result.outputs["adj_state"] ?? adjoint).map { element in
+          if abs(element) <= rollout.adjointLimit { return element }
+          isTruncated = true
+          return 0
+        }
         for (i, term) in (result.sharedAdjoints[RolloutProgram.parameters] ?? []).enumerated() {
           gradient[i] += term
         }
       }
+      if isTruncated { truncated += 1 }
     }
-    return BatchGradient(returns: summary(paths, batch), gradient: gradient)
+    return BatchGradient(
+      returns: summary(paths, batch), gradient: gradient, truncated: truncated)
   }
 
   private struct Path {

@@ -84,7 +84,8 @@ public struct KernelCache: Sendable {
 
 /// Model and features of the CPU: -march=native objects must not travel between different ones.
 func hostProcessor() -> String {
-  let lines = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8))?
+  let lines =
+    (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8))?
     .split(separator: "\n") ?? []
   let wanted = lines.prefix(40).filter { $0.hasPrefix("model name") || $0.hasPrefix("flags") }
   return wanted.isEmpty ? ProcessInfo.processInfo.hostName : wanted.joined(separator: "\n")

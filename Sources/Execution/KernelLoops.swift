@@ -4,7 +4,7 @@
 enum KernelLoops {
   static func text(
     stateLength: Int, goalLength: Int, actionLength: Int, tapeLength: Int, parameterCount: Int,
-    stateLimit: String
+    stateLimit: String, adjointLimit: String
   ) -> String {
     """
     enum { S = \(stateLength), G = \(goalLength), U = \(actionLength), TAPE = \(tapeLength),
@@ -113,6 +113,8 @@ enum KernelLoops {
 
       vf adj_state[S][T], adj_next[S][T], adj_reward[1][T], weight[T];
       memset(adj_state, 0, sizeof adj_state);
+      vi truncated[T];
+      EACH(i, 1) truncated[t] = (vi)0;
       memset(gradient, 0, sizeof(vf) * P);
       for (int t = 0; t < T; ++t)
         for (int l = 0; l < W; ++l) weight[t][l] = l < active[t] ? 1.f / (float)a->particles : 0.f;
@@ -124,7 +126,15 @@ enum KernelLoops {
         memcpy(adj_next, adj_state, sizeof adj_state);
         step_adjoint(a, particle, (uint32_t)k, active, states[k], goal, outside, scratch,
                      (vf (*)[T])tape + k * TAPE, adj_next, adj_reward, adj_state, gradient);
+        EACH(i, S) {
+          vi sound = v_magnitude(adj_state[i][t]) <= \(adjointLimit);
+          truncated[t] |= ~sound;
+          adj_state[i][t] = v_select(sound, adj_state[i][t], splat(0.f));
+        }
       }
+      for (int t = 0; t < T; ++t)
+        for (int l = 0; l < active[t]; ++l)
+          a->truncations[(tile * T + t) * W + l] = truncated[t][l] ? 1.f : 0.f;
       float *result = a->gradients + tile * P;
       for (int p = 0; p < P; ++p) result[p] = lane_sum(gradient[p]);
     }

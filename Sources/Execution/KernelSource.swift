@@ -24,7 +24,7 @@ public struct KernelSource: Sendable {
   /// Slots of the pointer argument before the shared arrays.
   static let fixedPointers = [
     "parameters", "initial_states", "goals", "returns", "outside_steps", "alive_steps", "gradients",
-    "state_record", "action_record",
+    "state_record", "action_record", "truncations",
   ]
 
   /// Slot of the record of states; NULL there means that nothing is recorded.
@@ -76,9 +76,13 @@ private struct KernelEmitter {
       step("step", rollout.step, results: [("next", s), ("reward", 1), ("action", u)]),
       step("step_taped", taped.forward, results: [("next", s), ("reward", 1)], tape: true),
       adjointStep,
-      [KernelLoops.text(stateLength: s, goalLength: rollout.goalLength, actionLength: u,
-        tapeLength: tapeLength, parameterCount: rollout.parameterCount,
-        stateLimit: literal(rollout.stateLimit))],
+      [
+        KernelLoops.text(
+          stateLength: s, goalLength: rollout.goalLength, actionLength: u,
+          tapeLength: tapeLength, parameterCount: rollout.parameterCount,
+          stateLimit: literal(rollout.stateLimit),
+          adjointLimit: literal(rollout.adjointLimit))
+      ],
     ]
     return parts.map { $0.joined(separator: "\n") }.joined(separator: "\n\n") + "\n"
   }
@@ -113,7 +117,9 @@ private struct KernelEmitter {
   ) -> [String] {
     let body = ProgramText(program, functions: functions) { name, i in "\(name)[\(i)][t]" }
     let outputs = results.map { ", vf \($0.name)[\($0.length)][T]" }.joined()
-    var lines = ["INLINE void \(name)(\(inputParameters)\(outputs)\(tape ? ", vf (*tape)[T]" : "")) {"]
+    var lines = [
+      "INLINE void \(name)(\(inputParameters)\(outputs)\(tape ? ", vf (*tape)[T]" : "")) {"
+    ]
     lines += body.lines.map { "  " + $0 }
     for result in results {
       let element = body.element(program.output(result.name), "i")

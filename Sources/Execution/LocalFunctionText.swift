@@ -31,7 +31,9 @@ struct LocalFunctionNames {
   }
 
   /// Whether a matrix product over many rows is in it, so that wide tiles pay.
-  var hasWeightedSum: Bool { functions.contains { if case .weightedSum = $0 { true } else { false } } }
+  var hasWeightedSum: Bool {
+    functions.contains { if case .weightedSum = $0 { true } else { false } }
+  }
 
   /// Vectors [T] of scratch memory that the largest function needs.
   var scratchVectors: Int {
@@ -54,7 +56,8 @@ struct LocalFunctionNames {
   }
 
   /// The call statement; `jacobian` may be nil.
-  func call(_ function: LocalFunction, _ x: String, _ value: String, _ jacobian: String?) -> String {
+  func call(_ function: LocalFunction, _ x: String, _ value: String, _ jacobian: String?) -> String
+  {
     "\(name(function))(a, \(x), active, outside, \(value), \(jacobian ?? "NULL"), scratch);"
   }
 
@@ -137,10 +140,12 @@ struct LocalFunctionNames {
     var body = gradient.lines
     for axis in 0..<d {
       body.append(
-        "EACH(c, \(columns)) jacobian[c * \(d) + \(axis)][t] += weight[c] * \(slope(String(axis)));")
+        "EACH(c, \(columns)) jacobian[c * \(d) + \(axis)][t] += weight[c] * \(slope(String(axis)));"
+      )
       if f.squared != nil {
         body.append(
-          "EACH(c, 1) jacobian[\(columns * d + axis)][t] += 2.f * g[i][t] * \(slope(String(axis)));")
+          "EACH(c, 1) jacobian[\(columns * d + axis)][t] += 2.f * g[i][t] * \(slope(String(axis)));"
+        )
       }
     }
     return lines + rowLoop(body) + ["}"]

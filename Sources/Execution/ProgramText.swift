@@ -157,7 +157,8 @@ struct ProgramText {
       let x = materialized(operand)
       define(
         id,
-        "product(a->\(weights.array) + \(weights.offset), \(rows), \(columns), 0, \(x), \(name(id)));")
+        "product(a->\(weights.array) + \(weights.offset), \(rows), \(columns), 0, \(x), \(name(id)));"
+      )
       if bias != nil { lines.append("\(loop(rows)) \(name(id))[i][t] += \(start);") }
     }
   }

@@ -20,7 +20,8 @@ public struct Hyperparameters: Hashable, Sendable, Codable {
   public var noiseFloor: Double
 
   public init(
-    covariance: CovarianceFunction, mean: MeanFunction, noiseVariance: Double, noiseFloor: Double = 1e-6
+    covariance: CovarianceFunction, mean: MeanFunction, noiseVariance: Double,
+    noiseFloor: Double = 1e-6
   ) {
     self.covariance = covariance
     self.mean = mean

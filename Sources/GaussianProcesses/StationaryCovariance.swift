@@ -100,7 +100,8 @@ public struct StationaryCovariance: Hashable, Sendable, Codable {
         }
       }
       return (0...d).map { p in
-        signalVariance * stride(from: p, to: partial.count, by: d + 1).reduce(0) { $0 + partial[$1] }
+        signalVariance
+          * stride(from: p, to: partial.count, by: d + 1).reduce(0) { $0 + partial[$1] }
       }
     }
     return contract(profile.profile)

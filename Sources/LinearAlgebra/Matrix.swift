@@ -55,7 +55,8 @@ public struct Matrix: Hashable, Sendable {
 
   /// A B by dgemm: [rows, columns] times [columns, k].
   public func times(_ other: Matrix) -> Matrix {
-    precondition(columns == other.rows, "\(rows) x \(columns) times \(other.rows) x \(other.columns)")
+    precondition(
+      columns == other.rows, "\(rows) x \(columns) times \(other.rows) x \(other.columns)")
     var result = Matrix(rows: rows, columns: other.columns)
     cblas_dgemm(
       CblasRowMajor, CblasNoTrans, CblasNoTrans, blasint(rows), blasint(other.columns),

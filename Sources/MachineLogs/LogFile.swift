@@ -41,7 +41,9 @@ public struct LogFile: Sendable {
       throw LogError(file: path, line: 1, "is empty; expected a line of column names")
     }
     let repeated = Dictionary(grouping: header, by: { $0 }).first { $0.value.count > 1 }
-    if let repeated { throw LogError(file: path, line: 1, "two columns are called '\(repeated.key)'") }
+    if let repeated {
+      throw LogError(file: path, line: 1, "two columns are called '\(repeated.key)'")
+    }
   }
 
   /// The values of a column [rows]. Throws: `LogError` for a name that does not exist and for anything

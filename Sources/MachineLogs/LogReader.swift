@@ -30,14 +30,16 @@ extension LogLayout {
     let least = 3
     guard times.count >= least else {
       throw LogError(
-        file: file.path, "has \(times.count) row\(times.count == 1 ? "" : "s") of data; "
+        file: file.path,
+        "has \(times.count) row\(times.count == 1 ? "" : "s") of data; "
           + "at least \(least) are needed")
     }
     let base = URL(fileURLWithPath: file.path).lastPathComponent
     let parts = stretches(of: times)
     let episodes = parts.enumerated().compactMap { index, range -> Episode? in
       let name = parts.count == 1 ? base : "\(base) (part \(index + 1))"
-      return episode(name, times: Array(times[range]), columns: columns.mapValues { Array($0[range]) })
+      return episode(
+        name, times: Array(times[range]), columns: columns.mapValues { Array($0[range]) })
     }
     guard !episodes.isEmpty else {
       let typical = (times.last.map { $0 - times[0] } ?? 0) / Double(times.count - 1)
@@ -94,7 +96,8 @@ extension LogLayout {
     where isConstant(episodes.flatMap { $0.states.map { $0[index] } }) {
       throw LogError(
         file: place, column: channel.name,
-        "is constant, so nothing can be learnt about it; remove it from the states or log it moving")
+        "is constant, so nothing can be learnt about it; remove it from the states or log it moving"
+      )
     }
     for (index, channel) in actions.enumerated()
     where isConstant(episodes.flatMap { $0.actions.map { $0[index] } }) {

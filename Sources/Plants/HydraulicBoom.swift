@@ -121,7 +121,8 @@ public struct HydraulicBoom: Plant {
     let target = steadyRate(spool: spool, angle: angle)
     acceleration +=
       innerStep
-      * (oilFrequency * oilFrequency * (target - rate) - 2 * oilDamping * oilFrequency * acceleration)
+      * (oilFrequency * oilFrequency * (target - rate) - 2 * oilDamping * oilFrequency
+        * acceleration)
     rate += innerStep * acceleration
     angle += innerStep * rate
     if angle <= lowerStop || angle >= upperStop {

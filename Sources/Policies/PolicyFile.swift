@@ -72,7 +72,8 @@ extension PolicyController {
       let found = try? JSONDecoder().decode(PolicyDescription.self, from: Data(json.utf8))
     else { throw TensorFileError(path: path, "is not a policy file of this version of bagel") }
     if let difference = found.mismatch(with: expected) {
-      throw TensorFileError(path: path, "is a policy for another task ('\(found.task)'): \(difference)")
+      throw TensorFileError(
+        path: path, "is a policy for another task ('\(found.task)'): \(difference)")
     }
     let states = found.stateNames.count
     let policy = Policy.network(

@@ -24,7 +24,8 @@ public struct Adam: Hashable, Sendable {
       firstMoment[i] = Self.beta1 * firstMoment[i] + (1 - Self.beta1) * gradient[i]
       secondMoment[i] =
         Self.beta2 * secondMoment[i] + (1 - Self.beta2) * gradient[i] * gradient[i]
-      let step = firstMoment[i] / correction1 / ((secondMoment[i] / correction2).squareRoot() + Self.epsilon)
+      let step =
+        firstMoment[i] / correction1 / ((secondMoment[i] / correction2).squareRoot() + Self.epsilon)
       parameters[i] += rate * step
     }
   }

@@ -61,6 +61,8 @@ public struct SearchState: Hashable, Sendable {
   public var gradientNorms: [Double] = []
   /// Particle-iterations that diverged.
   public var diverged = 0
+  /// Particle-iterations whose adjoint was cut because it exploded.
+  public var truncated = 0
   public var hasConverged = false
 
   public init(parameters: [Double], options: SearchOptions) {
@@ -130,13 +132,15 @@ public final class PolicyOptimizer {
     guard norm.isFinite, result.returns.mean.isFinite else {
       throw SearchError(
         description: "iteration \(state.iteration): the gradient's norm is \(norm) and the return "
-          + "\(result.returns.mean); a reward or policy closure leaves its domain, or the model diverges")
+          + "\(result.returns.mean); a reward or policy closure leaves its domain, or the model diverges"
+      )
     }
     let shorten = norm > options.gradientNorm ? options.gradientNorm / norm : 1
     state.ascend(result.gradient.map { $0 * shorten })
     state.returns.append(result.returns.mean)
     state.gradientNorms.append(norm)
     state.diverged += result.returns.diverged
+    state.truncated += result.truncated
     state.iteration += 1
     if state.iteration % options.evaluationInterval == 0 { try evaluate() }
     if state.iteration >= options.iterations && !state.hasConverged { try evaluate() }

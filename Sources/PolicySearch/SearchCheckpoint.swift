@@ -12,7 +12,7 @@ extension SearchState {
     let scalars = [
       Double(iteration), rate, bestReturn, Double(bestIteration),
       Double(evaluationsWithoutProgress), Double(halvings), Double(diverged), hasConverged ? 1 : 0,
-      Double(adam.steps),
+      Double(adam.steps), Double(truncated),
     ]
     try TensorFile(
       tensors: [
@@ -32,8 +32,8 @@ extension SearchState {
     else { return nil }
     func values(_ name: String) throws -> [Double] { try file.tensor(name, path: path).values }
     let scalars = try values("scalars")
-    guard scalars.count == 9 else {
-      throw TensorFileError(path: path, "has \(scalars.count) scalars, not 9")
+    guard scalars.count == 10 else {
+      throw TensorFileError(path: path, "has \(scalars.count) scalars, not 10")
     }
     parameters = try values("parameters")
     bestParameters = try values("best_parameters")
@@ -46,6 +46,7 @@ extension SearchState {
     (iteration, rate) = (Int(scalars[0]), scalars[1])
     (bestReturn, bestIteration) = (scalars[2], Int(scalars[3]))
     (evaluationsWithoutProgress, halvings) = (Int(scalars[4]), Int(scalars[5]))
+    truncated = Int(scalars[9])
     (diverged, hasConverged) = (Int(scalars[6]), scalars[7] != 0)
   }
 }

@@ -20,15 +20,22 @@ public struct RolloutProgram: Hashable, Sendable {
   /// A particle with an element of |next| above this (or NaN) is diverged: it keeps its last state
   /// and earns nothing from then on.
   public let stateLimit: Double
+  /// An element of a state's adjoint above this is set to zero in the reverse loop: the particle's
+  /// later rewards stop reaching back. Unstable closed loops multiply adjoints at every step (1.35
+  /// over 300 steps overflows single precision); sound ones stay below 10^4 in standardised units.
+  public let adjointLimit: Double
 
   /// Name of the shared array that is differentiated.
   public static let parameters = "parameters"
 
-  public init(initial: Program, step: Program, parameterCount: Int, stateLimit: Double) {
+  public init(initial: Program, step: Program, parameterCount: Int, stateLimit: Double,
+    adjointLimit: Double = 1e6
+  ) {
     self.initial = initial
     self.step = step
     self.parameterCount = parameterCount
     self.stateLimit = stateLimit
+    self.adjointLimit = adjointLimit
     stateLength = step.inputs["state"] ?? 0
     goalLength = step.inputs["goal"] ?? 0
     actionLength = step[step.output("action")].length

@@ -149,7 +149,8 @@ private struct StepBuilder {
 
   private func physical(_ state: Value) -> Value {
     let (builder, n) = (state.builder, layout.stateLength)
-    return state * builder.shared("state_scale", length: n) + builder.shared("state_mean", length: n)
+    return state * builder.shared("state_scale", length: n)
+      + builder.shared("state_mean", length: n)
   }
 
   /// Standardised features [D].

@@ -38,7 +38,11 @@ struct GridChoice {
       var (low, high) = (0, Self.candidates.count - 1)
       while low < high {
         let middle = (low + high) / 2
-        if isGood(axis: axis, count: Self.candidates[middle]) { high = middle } else { low = middle + 1 }
+        if isGood(axis: axis, count: Self.candidates[middle]) {
+          high = middle
+        } else {
+          low = middle + 1
+        }
       }
       return Self.candidates[low]
     }

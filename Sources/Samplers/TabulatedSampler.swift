@@ -45,13 +45,15 @@ public struct TabulatedSampler: PosteriorSampler {
     let d = model.form.features.count
     guard d <= 4 else {
       throw TabulationError(
-        description: "\(d) model inputs are too many to tabulate (at most 4); use --sampler exact, or "
+        description:
+          "\(d) model inputs are too many to tabulate (at most 4); use --sampler exact, or "
           + "fewer features or a shorter history")
     }
     let box = model.tableBox(actionLimits: actionLimits)
     let posteriors = try model.processes.map { try TabulatedPosterior($0) }
     var counts = GridChoice(
-      posteriors: posteriors, data: model.processes[0].x, box: box, noise: noise, meanTolerance: meanTolerance,
+      posteriors: posteriors, data: model.processes[0].x, box: box, noise: noise,
+      meanTolerance: meanTolerance,
       deviationTolerance: deviationTolerance
     ).pointsPerAxis()
     for attempt in 0...2 {
@@ -119,7 +121,8 @@ public struct TabulatedSampler: PosteriorSampler {
     let table = x.builder.apply(
       .interpolation(
         Interpolation(
-          table: "table", geometry: "geometry", dimensions: pointsPerAxis.count, outputs: 2 * m)), x)
+          table: "table", geometry: "geometry", dimensions: pointsPerAxis.count, outputs: 2 * m)), x
+    )
     let residuals = (0..<m).map { table[2 * $0] }
     let deviations = (0..<m).map { table[2 * $0 + 1] }
     return PosteriorMoments(
@@ -139,7 +142,8 @@ extension DynamicsModel {
         (lower - mean) / scale...(upper - mean) / scale
       }
       switch feature {
-      case .action(let j, _): return standardised(actionLimits[j].lowerBound, actionLimits[j].upperBound)
+      case .action(let j, _):
+        return standardised(actionLimits[j].lowerBound, actionLimits[j].upperBound)
       case .sine, .cosine: return standardised(-1, 1)
       case .state:
         let margin = 0.1 * max(bounds.upperBound - bounds.lowerBound, scale)

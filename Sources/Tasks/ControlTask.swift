@@ -130,7 +130,8 @@ public struct ControlTask: Sendable {
   private func stateIndex(_ name: String) throws -> Int {
     guard let index = layout.states.firstIndex(where: { $0.name == name }) else {
       throw LogError(
-        file: self.name, "'\(name)' is not a state; the states are "
+        file: self.name,
+        "'\(name)' is not a state; the states are "
           + layout.states.map(\.name).joined(separator: ", "))
     }
     return index

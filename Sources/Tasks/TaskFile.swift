@@ -19,7 +19,8 @@ extension ControlTask {
     guard let text = try? String(contentsOfFile: nameOrPath, encoding: .utf8) else {
       let known = BuiltInTasks.names.joined(separator: ", ")
       throw LogError(
-        file: nameOrPath, "no such task file, and no built-in task (there are: \(known)); "
+        file: nameOrPath,
+        "no such task file, and no built-in task (there are: \(known)); "
           + "`bagel new NAME` writes a task file")
     }
     let folder = URL(fileURLWithPath: nameOrPath).deletingLastPathComponent().path
@@ -118,7 +119,8 @@ extension ControlTask {
     }
     rewards = try (yaml.mappings("reward") ?? []).map { try rewardTerm($0) }
     if rewards.isEmpty {
-      throw yaml.error("reward", "is missing; for example: reward: {saturating: {weights: [10, 0.1]}}")
+      throw yaml.error(
+        "reward", "is missing; for example: reward: {saturating: {weights: [10, 0.1]}}")
     }
     start = try distribution("start", yaml)
     goal = try distribution("goal", yaml)

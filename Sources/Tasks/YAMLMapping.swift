@@ -96,7 +96,8 @@ final class YAMLMapping {
   }
 
   /// One of an enumeration's raw values.
-  func choice<T: RawRepresentable>(_ key: String, _ type: T.Type, among names: [String]) throws -> T?
+  func choice<T: RawRepresentable>(_ key: String, _ type: T.Type, among names: [String]) throws
+    -> T?
   where T.RawValue == String {
     guard let text = try string(key) else { return nil }
     guard let value = T(rawValue: text) else {

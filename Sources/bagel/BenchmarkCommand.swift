@@ -54,7 +54,8 @@ struct IterationBenchmark: ParsableCommand {
     if device == .host {
       let host = try HostExecutor(rollout.program, data: rollout.data, threads: threads)
       console.say(
-        "kernel: \(number(1e3 * host.loadSeconds)) ms to \(host.wasCached ? "load" : "emit and compile")")
+        "kernel: \(number(1e3 * host.loadSeconds)) ms to \(host.wasCached ? "load" : "emit and compile")"
+      )
       executor = host
     } else {
       executor = try task.makeExecutor(rollout, device: device)
@@ -69,7 +70,8 @@ struct IterationBenchmark: ParsableCommand {
     let times = try measure { _ = try executor.gradient(batch) }
     let median = times[times.count / 2]
     console.say(
-      "B = \(particles), H = \(horizon), [\(layers)], n = \(points), \(description), \(executor.device)")
+      "B = \(particles), H = \(horizon), [\(layers)], n = \(points), \(description), \(executor.device)"
+    )
     console.say(
       "iteration: median \(number(1e3 * median)) ms, min \(number(1e3 * times[0])) ms, p90 "
         + "\(number(1e3 * times[times.count * 9 / 10])) ms (\(times.count) runs)")

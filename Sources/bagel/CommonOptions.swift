@@ -26,7 +26,8 @@ struct CommonOptions: ParsableArguments {
       throw OutputError(description: "cannot make the folder \(folder); name another with --output")
     }
     guard FileManager.default.isWritableFile(atPath: folder) else {
-      throw OutputError(description: "cannot write to the folder \(folder); name another with --output")
+      throw OutputError(
+        description: "cannot write to the folder \(folder); name another with --output")
     }
     return folder
   }

@@ -58,7 +58,8 @@ final class ProgressBar {
     let width = 30
     let filled = Int((fraction * Double(width)).rounded())
     let bar = String(repeating: "#", count: filled) + String(repeating: ".", count: width - filled)
-    try? FileHandle.standardError.write(contentsOf: Data("\r\u{1B}[K\(title) [\(bar)] \(detail)".utf8))
+    try? FileHandle.standardError.write(
+      contentsOf: Data("\r\u{1B}[K\(title) [\(bar)] \(detail)".utf8))
   }
 
   func finish() {

@@ -24,8 +24,9 @@ struct DoctorCommand: ParsableCommand {
     ]
     console.say("cores:     \(ProcessInfo.processInfo.activeProcessorCount)")
     console.say("vectors:   \(lanes) single-precision lanes")
-    console.say("BLAS:      \(blas.library.split(separator: " ").prefix(2).joined(separator: " ")), "
-      + "core type \(blas.coreType), \(blas.threads) threads")
+    console.say(
+      "BLAS:      \(blas.library.split(separator: " ").prefix(2).joined(separator: " ")), "
+        + "core type \(blas.coreType), \(blas.threads) threads")
     if let advice = blas.advice {
       console.say("           \(advice)")
       result["blasAdvice"] = advice
@@ -42,7 +43,9 @@ struct DoctorCommand: ParsableCommand {
     }
     console.say("kernels:   cached in \(KernelCache.standard.folder)")
     let gnuplot = Report.gnuplotPath
-    console.say("gnuplot:   \(gnuplot ?? "not found; reports have no pictures (apt-get install gnuplot-nox)")")
+    console.say(
+      "gnuplot:   \(gnuplot ?? "not found; reports have no pictures (apt-get install gnuplot-nox)")"
+    )
     result["gnuplot"] = gnuplot ?? NSNull()
     console.say("GPU:       not used by this version")
     try console.finish(result)

@@ -15,7 +15,8 @@ struct NewCommand: ParsableCommand {
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
-    guard !name.isEmpty, name.allSatisfy({ $0.isLetter || $0.isNumber || "-_.".contains($0) }) else {
+    guard !name.isEmpty, name.allSatisfy({ $0.isLetter || $0.isNumber || "-_.".contains($0) })
+    else {
       throw ValidationError("a task's name has letters, digits, '-', '_' and '.' only")
     }
   }
@@ -31,7 +32,8 @@ struct NewCommand: ParsableCommand {
       throw OutputError(description: "cannot write \(path)")
     }
     let console = Console(json: common.json)
-    console.say("wrote \(path): name your log files, channels and limits in it, then bagel fit \(path)")
+    console.say(
+      "wrote \(path): name your log files, channels and limits in it, then bagel fit \(path)")
     try console.finish(["path": path])
   }
 }

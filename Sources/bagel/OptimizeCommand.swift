@@ -14,13 +14,17 @@ struct OptimizeCommand: ParsableCommand {
   @Option(help: "Model file (default: model.safetensors in the output folder).")
   var model: String?
 
-  @Option(help: "Sampler in place of the task's: \(ControlTask.SamplerName.allCases.map(\.rawValue).joined(separator: ", ")).")
+  @Option(
+    help:
+      "Sampler in place of the task's: \(ControlTask.SamplerName.allCases.map(\.rawValue).joined(separator: ", "))."
+  )
   var sampler: ControlTask.SamplerName?
 
   @Option(help: "Most iterations, in place of the task's.")
   var iterations: Int?
 
-  @Option(help: "Where rollouts run: host (emitted C on all cores) or interpreter (slow, no compiler).")
+  @Option(
+    help: "Where rollouts run: host (emitted C on all cores) or interpreter (slow, no compiler).")
   var device = ExecutionDevice.host
 
   @Flag(help: "Start afresh even where an interrupted search could go on.")
@@ -65,7 +69,8 @@ func readModel(_ path: String, for task: ControlTask) throws -> DynamicsModel {
     found.timeStep == task.layout.timeStep
   else {
     throw TensorFileError(
-      path: path, "is a model of states \(found.states.map(\.name)), actions "
+      path: path,
+      "is a model of states \(found.states.map(\.name)), actions "
         + "\(found.actions.map(\.name)) at \(found.timeStep) s; the task has "
         + "\(task.layout.states.map(\.name)), \(task.layout.actions.map(\.name)) at "
         + "\(task.layout.timeStep) s. Run `bagel fit` on the task again")

@@ -41,7 +41,8 @@ extension FittedModel {
       console.say(
         "  \(figures.state): RMSE \(number(figures.rmse)) \(figures.units) (persistence "
           + "\(number(figures.persistenceRMSE)), linear \(number(figures.linearRMSE))), "
-          + "\(number(100 * figures.coverage95)) % within the 95 % band, NLL \(number(figures.nll))")
+          + "\(number(100 * figures.coverage95)) % within the 95 % band, NLL \(number(figures.nll))"
+      )
       console.say(
         "    after \(number(steps)) s on its own predictions: RMSE \(number(figures.freeRunRMSE)) "
           + "\(figures.units) (linear \(number(figures.linearFreeRunRMSE)))")
@@ -60,7 +61,8 @@ extension OptimizedPolicy {
       "optimizeSeconds": seconds, "secondsPerIteration": secondsPerIteration,
       "iterations": state.iteration, "returns": state.returns, "bestReturn": state.bestReturn,
       "bestIteration": state.bestIteration, "converged": state.hasConverged,
-      "diverged": state.diverged, "outsideFraction": predicted.returns.outsideFraction,
+      "diverged": state.diverged, "truncated": state.truncated,
+      "outsideFraction": predicted.returns.outsideFraction,
       "sampler": samplerDescription.split(separator: ",").first.map(String.init) ?? "",
       "device": device,
     ]
@@ -88,7 +90,8 @@ extension OptimizedPolicy {
       if !certificate.isWithin(
         mean: SamplerCertificate.meanTolerance, deviation: SamplerCertificate.deviationTolerance)
       {
-        console.say("    above the tolerance (0.001, 1 %): --sampler exact is slower and has no such error")
+        console.say(
+          "    above the tolerance (0.001, 1 %): --sampler exact is slower and has no such error")
       }
     }
     if state.diverged > 0 { console.say("  \(state.diverged) particles diverged and were frozen") }
@@ -115,7 +118,8 @@ extension Evaluation {
     let isAngle = task.layout.states[0].units == "rad"
     let factor = isAngle ? 180 / Double.pi : 1
     let units = isAngle ? "deg" : task.layout.states[0].units
-    console.say("\(successes) of \(episodes.count) episodes succeed on the plant '\(task.plant ?? "")'")
+    console.say(
+      "\(successes) of \(episodes.count) episodes succeed on the plant '\(task.plant ?? "")'")
     let rises = episodes.compactMap(\.riseTime)
     console.say(
       "  worst of them: rise time \(number(rises.max() ?? .nan)) s, overshoot "
