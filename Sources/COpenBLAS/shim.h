@@ -5,6 +5,9 @@
 #ifndef BAGEL_OPENBLAS_SHIM_H
 #define BAGEL_OPENBLAS_SHIM_H
 #include <cblas.h>
+#ifdef __linux__
+#include <malloc.h>  // mallopt: Swift's Glibc module leaves it out
+#endif
 
 void dpotrf_(const char *uplo, const int *n, double *a, const int *lda, int *info);
 void dpotri_(const char *uplo, const int *n, double *a, const int *lda, int *info);

@@ -53,3 +53,14 @@ public func singlePrecisionProductSeconds(size n: Int) -> Double {
   let elapsed = start.duration(to: .now).components
   return Double(elapsed.seconds) + Double(elapsed.attoseconds) * 1e-18
 }
+
+/// Keeps freed memory in the process, for programs that fit models.
+///
+/// A fit allocates and frees matrices of 40 MB many times. By default glibc maps and unmaps each, at 10,000
+/// page faults a matrix; kept in the heap, a fit of two outputs on 2,200 points takes 2.4 s instead of 3.0 s.
+public func keepFreedMemory() {
+  #if os(Linux)
+    mallopt(M_MMAP_THRESHOLD, 1 << 30)
+    mallopt(M_TRIM_THRESHOLD, Int32.max)
+  #endif
+}

@@ -26,6 +26,7 @@ struct BagelCommand: ParsableCommand {
     ])
 
   static func main() {
+    keepFreedMemory()
     do {
       var command = try parseAsRoot()
       try command.run()

@@ -3,6 +3,7 @@
 
 import Bagel
 import Foundation
+import Synchronization
 
 /// Writes for people to standard output (standard error under --json), JSON to standard output.
 struct Console {
@@ -38,32 +39,39 @@ struct Console {
   }
 }
 
-/// A bar on standard error, drawn only on a terminal and only after a second.
-final class ProgressBar {
+/// A bar on standard error, drawn only on a terminal and only after half a second. For any thread.
+final class ProgressBar: Sendable {
   private let title: String
   private let start = ContinuousClock.now
-  private var drawn = ContinuousClock.now
-  private var isVisible = false
   private let isTerminal = isatty(STDERR_FILENO) == 1
+  /// When the bar was last drawn; nil while it has not been.
+  private let drawn = Mutex<ContinuousClock.Instant?>(nil)
 
   init(_ title: String) { self.title = title }
 
   /// `fraction` 0 ... 1, and a word about the present value.
   func update(_ fraction: Double, _ detail: String = "") {
-    guard isTerminal, start.duration(to: .now).seconds > 0.5,
-      !isVisible || drawn.duration(to: .now).seconds > 0.1
-    else { return }
-    drawn = .now
-    isVisible = true
-    let width = 30
-    let filled = Int((fraction * Double(width)).rounded())
-    let bar = String(repeating: "#", count: filled) + String(repeating: ".", count: width - filled)
-    try? FileHandle.standardError.write(
-      contentsOf: Data("\r\u{1B}[K\(title) [\(bar)] \(detail)".utf8))
+    guard isTerminal, start.duration(to: .now).seconds > 0.5 else { return }
+    drawn.withLock { last in
+      if let last, last.duration(to: .now).seconds < 0.1 { return }
+      last = .now
+      let width = 30
+      let filled = Int((fraction * Double(width)).rounded())
+      let bar = String(repeating: "#", count: filled) + String(repeating: ".", count: width - filled)
+      write("\r\u{1B}[K\(title) [\(bar)] \(detail)")
+    }
   }
 
+  /// Wipes the bar.
   func finish() {
-    if isVisible { try? FileHandle.standardError.write(contentsOf: Data("\r\u{1B}[K".utf8)) }
+    drawn.withLock { last in
+      if last != nil { write("\r\u{1B}[K") }
+      last = nil
+    }
+  }
+
+  private func write(_ text: String) {
+    try? FileHandle.standardError.write(contentsOf: Data(text.utf8))
   }
 }
 
