@@ -37,7 +37,8 @@ public struct HostCompiler: Sendable {
   /// Part of every cache key. Not -ffast-math: comparisons with NaN must hold.
   static let options = [
     "-std=c11", "-O3", "-march=native", "-fPIC", "-shared", "-ffp-contract=fast",
-    "-fno-math-errno", "-fno-trapping-math", "-fno-signed-zeros", "-Wno-psabi",
+    "-fno-math-errno", "-fno-trapping-math", "-fno-signed-zeros", "-fno-vectorize",
+    "-fno-slp-vectorize", "-Wno-psabi",
   ]
 
   /// The clang named by BAGEL_CLANG, else the first one on PATH, else the one beside `swift`.
