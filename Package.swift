@@ -49,5 +49,10 @@ let package = Package(
         "Bagel", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Sources/bagel"),
+
+    .testTarget(name: "ProgramsTests", dependencies: ["Programs"]),
+    .testTarget(name: "ExecutionTests", dependencies: ["Execution", "Policies"]),
+    .testTarget(name: "LearningTests", dependencies: ["Bagel"]),
+    .testTarget(name: "ControlTests", dependencies: ["Bagel", "BagelCommand"]),
   ]
 )

@@ -77,7 +77,8 @@ public final class HostExecutor: RolloutExecutor {
 
   public func gradient(_ batch: RolloutBatch) throws -> BatchGradient {
     let result = try launch(batch, gradientKernel, gradient: true, record: false)
-    return BatchGradient(returns: result.returns, gradient: sum(result.gradients),
+    return BatchGradient(
+      returns: result.returns, gradient: sum(result.gradients),
       truncated: result.truncations.elements.count { $0 != 0 })
   }
 

@@ -13,20 +13,21 @@ public struct MinimizationResult: Sendable {
   public var hasConverged: Bool
 }
 
-/// Minimises `function`, at most `iterations` steps; stops when the value falls by less than
-/// `tolerance` (relative) an iteration.
+/// Minimises `function`, at most `iterations` steps; stops when an iteration lowers the value by less than
+/// `tolerance` max(1, |value|).
+///
+/// That test is ours: the one of libLBFGS 1.10 divides by the value without its sign, so it stops at once
+/// where the value is negative.
 ///
 /// A point where `function` throws counts as very bad; the error of the start is rethrown.
 func minimize(
   from start: [Double], iterations: Int, tolerance: Double,
   _ function: @escaping ([Double]) throws -> (value: Double, gradient: [Double])
 ) throws -> MinimizationResult {
-  let search = Search(function)
+  let search = Search(function, tolerance: tolerance)
   var parameter = lbfgs_parameter_t()
   lbfgs_parameter_init(&parameter)
   parameter.max_iterations = Int32(iterations)
-  parameter.past = 1
-  parameter.delta = tolerance
   parameter.epsilon = 1e-5
   parameter.max_linesearch = 10
   var point = start
@@ -37,9 +38,14 @@ func minimize(
       guard let instance, let x, let gradient else { return .infinity }
       let search = Unmanaged<Search>.fromOpaque(instance).takeUnretainedValue()
       return search.evaluate(x, gradient, Int(n))
-    }, nil, instance, &parameter)
+    },
+    { instance, _, _, value, _, _, _, _, _, _ in
+      guard let instance else { return 1 }
+      let search = Unmanaged<Search>.fromOpaque(instance).takeUnretainedValue()
+      return search.shouldStop(at: value) ? Search.stopped : 0
+    }, instance, &parameter)
   withExtendedLifetime(search) {}
-  let endings = [LBFGS_SUCCESS, LBFGS_STOP, LBFGS_ALREADY_MINIMIZED].map { Int32($0) }
+  let endings = [LBFGS_SUCCESS, LBFGS_ALREADY_MINIMIZED].map { Int32($0) } + [Search.stopped]
   guard let best = search.best else {
     _ = try function(start)
     return MinimizationResult(
@@ -55,9 +61,24 @@ private final class Search {
   var best: [Double]?
   var bestValue = Double.infinity
   var evaluations = 0
+  private let tolerance: Double
+  private var previous = Double.infinity
 
-  init(_ function: @escaping ([Double]) throws -> (value: Double, gradient: [Double])) {
+  /// What libLBFGS returns when `shouldStop` ended the search (its own codes are others).
+  static let stopped: Int32 = 77
+
+  init(
+    _ function: @escaping ([Double]) throws -> (value: Double, gradient: [Double]),
+    tolerance: Double
+  ) {
     self.function = function
+    self.tolerance = tolerance
+  }
+
+  /// Called once an iteration.
+  func shouldStop(at value: Double) -> Bool {
+    defer { previous = value }
+    return previous - value < tolerance * max(1, abs(value))
   }
 
   func evaluate(

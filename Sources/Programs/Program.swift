@@ -43,6 +43,12 @@ public struct Instruction: Hashable, Sendable {
   public let length: Int
   /// A word for readers of the printed program and of the emitted text; never affects the result.
   public var name: String?
+
+  public init(operation: Operation, length: Int, name: String? = nil) {
+    self.operation = operation
+    self.length = length
+    self.name = name
+  }
 }
 
 /// A contribution of one particle to the adjoint of a shared array, summed over particles and steps.

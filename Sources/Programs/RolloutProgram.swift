@@ -28,7 +28,8 @@ public struct RolloutProgram: Hashable, Sendable {
   /// Name of the shared array that is differentiated.
   public static let parameters = "parameters"
 
-  public init(initial: Program, step: Program, parameterCount: Int, stateLimit: Double,
+  public init(
+    initial: Program, step: Program, parameterCount: Int, stateLimit: Double,
     adjointLimit: Double = 1e6
   ) {
     self.initial = initial

@@ -57,7 +57,8 @@ final class ProgressBar: Sendable {
       last = .now
       let width = 30
       let filled = Int((fraction * Double(width)).rounded())
-      let bar = String(repeating: "#", count: filled) + String(repeating: ".", count: width - filled)
+      let bar =
+        String(repeating: "#", count: filled) + String(repeating: ".", count: width - filled)
       write("\r\u{1B}[K\(title) [\(bar)] \(detail)")
     }
   }

@@ -19,7 +19,8 @@ private let operations: [(name: String, build: Build)] = [
   ("minimum", { _, a, b in minimum(a, b) * b }), ("maximum", { _, a, b in maximum(a, b) * a }),
   ("select", { _, a, b in select(a, a * b, b) }),
   ("concatenate", { builder, a, b in builder.concatenate([a, b, a]) * 2 }),
-  ("slice", { _, a, b in a[1..<3] * b[0] }), ("broadcast", { _, a, b in a[0].broadcast(to: 3) * b }),
+  ("slice", { _, a, b in a[1..<3] * b[0] }),
+  ("broadcast", { _, a, b in a[0].broadcast(to: 3) * b }),
   ("sum", { _, a, b in a.sum * b }), ("dot", { _, a, b in dot(a, b) * a }),
   ("normal", { builder, a, b in a * builder.normal(length: 3) + b }),
   ("shared", { builder, a, b in a * builder.shared("weights", offset: 2, length: 3) * b }),
@@ -131,7 +132,9 @@ struct OperationTests {
     #expect(GradientCheck(program, inputs: inputs, seed: 1, adjoint: wrong).adjointError > 1e-6)
   }
 
-  @Test("the taped pair gives the adjoint's numbers", arguments: [TapePolicy.inputsOnly, .expensiveValues])
+  @Test(
+    "the taped pair gives the adjoint's numbers",
+    arguments: [TapePolicy.inputsOnly, .expensiveValues])
   func tape(policy: TapePolicy) {
     let program = program { builder, a, b in
       let table = Interpolation(table: "table", geometry: "geometry", dimensions: 3, outputs: 5)

@@ -38,7 +38,9 @@ struct PhiloxTests {
   @Test("a draw depends on each of its coordinates and on nothing else")
   func coordinates() {
     let base = DrawKey(seed: 1, iteration: 2).normals(particle: 3, step: 4, count: 2)
-    #expect(base == DrawKey(seed: 1, iteration: 2).normals(particle: 3, step: 4, count: 5)[..<2].map { $0 })
+    #expect(
+      base
+        == DrawKey(seed: 1, iteration: 2).normals(particle: 3, step: 4, count: 5)[..<2].map { $0 })
     let others = [
       DrawKey(seed: 9, iteration: 2).normals(particle: 3, step: 4, count: 2),
       DrawKey(seed: 1 << 40, iteration: 2).normals(particle: 3, step: 4, count: 2),

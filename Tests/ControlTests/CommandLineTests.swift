@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: Apache-2.0
+// The real binary: exit codes, messages, JSON keys, the way from a log to an evaluated policy, Ctrl-C.
+
+import Foundation
+import Testing
+
+private struct Outcome {
+  var status: Int32
+  var output: String
+  var errors: String
+
+  /// The JSON object on the last line of standard output.
+  var json: [String: Any] {
+    let last = output.split(separator: "\n").last.map(String.init) ?? ""
+    return (try? JSONSerialization.jsonObject(with: Data(last.utf8))) as? [String: Any] ?? [:]
+  }
+}
+
+/// The folder of the built products, beside the test bundle.
+private let binary: String = {
+  let bundle = CommandLine.arguments[0]
+  var folder = URL(fileURLWithPath: bundle)
+  while folder.path != "/" {
+    let candidate = folder.appendingPathComponent("bagel").path
+    var isFolder: ObjCBool = false
+    if FileManager.default.fileExists(atPath: candidate, isDirectory: &isFolder),
+      !isFolder.boolValue
+    {
+      return candidate
+    }
+    folder = folder.deletingLastPathComponent()
+  }
+  let package = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+    .deletingLastPathComponent().deletingLastPathComponent()
+  return package.appendingPathComponent(".build/release/bagel").path
+}()
+
+private func makeFolder() throws -> String {
+  let path = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString).path
+  try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+  return path
+}
+
+/// Runs bagel in `folder`; `interruptAfter` sends SIGINT once that file exists.
+private func bagel(
+  _ arguments: [String], in folder: String, interruptWhenExists file: String? = nil
+) throws -> Outcome {
+  let process = Process()
+  process.executableURL = URL(fileURLWithPath: binary)
+  process.arguments = arguments
+  process.currentDirectoryURL = URL(fileURLWithPath: folder)
+  let outputPath = folder + "/" + UUID().uuidString
+  let errorPath = outputPath + ".err"
+  for path in [outputPath, errorPath] {
+    try Data().write(to: URL(fileURLWithPath: path))
+  }
+  process.standardOutput = FileHandle(forWritingAtPath: outputPath)
+  process.standardError = FileHandle(forWritingAtPath: errorPath)
+  process.standardInput = FileHandle.nullDevice
+  try process.run()
+  if let file {
+    for _ in 0..<600 where !FileManager.default.fileExists(atPath: file) { usleep(50_000) }
+    process.interrupt()
+  }
+  process.waitUntilExit()
+  return Outcome(
+    status: process.terminationStatus,
+    output: try String(contentsOfFile: outputPath, encoding: .utf8),
+    errors: try String(contentsOfFile: errorPath, encoding: .utf8))
+}
+
+/// A log of a first-order machine: x' = x + 0.1 (u - x), with pauses.
+private func writeLog(_ path: String, phase: Double) throws {
+  var x = 0.0
+  var lines = ["t,position,lever"]
+  for k in 0..<150 {
+    let u = sin(0.13 * Double(k) + phase) + 0.5 * sin(0.41 * Double(k))
+    lines.append(String(format: "%.3f,%.5f,%.4f", 0.1 * Double(k), x, u))
+    x += 0.1 * (u - x)
+  }
+  try lines.joined(separator: "\n").write(toFile: path, atomically: true, encoding: .utf8)
+}
+
+@Suite("command line")
+struct CommandLineTests {
+  @Test("usage errors exit with 64, help and version with 0")
+  func usage() throws {
+    let folder = try makeFolder()
+    #expect(try bagel(["--help"], in: folder).status == 0)
+    #expect(try bagel(["--version"], in: folder).output.contains("."))
+    for arguments in [
+      ["fly"], ["fit"], ["fit", "--log", "a.csv"], ["optimize", "boom", "--iterations", "0"],
+      ["benchmark", "iteration", "--horizon", "0"], ["evaluate", "boom", "--plant", "moon"],
+    ] {
+      let outcome = try bagel(arguments, in: folder)
+      #expect(outcome.status == 64, "\(arguments): \(outcome.errors)")
+      #expect(outcome.errors.contains("Error:"))
+    }
+  }
+
+  @Test("bad data exits with 65 and one sentence, files with nothing lost")
+  func badData() throws {
+    let folder = try makeFolder()
+    try writeLog(folder + "/good.csv", phase: 0)
+    let good = try String(contentsOfFile: folder + "/good.csv", encoding: .utf8)
+    try good.replacingOccurrences(of: "\n3.000,", with: "\n3.000,x").write(
+      toFile: folder + "/bad.csv", atomically: true, encoding: .utf8)
+    func fit(_ log: String, _ actions: String = "lever") throws -> Outcome {
+      try bagel(
+        ["fit", "--log", log, "--states", "position", "--actions", actions, "--time-step", "0.1"],
+        in: folder)
+    }
+    let text = try fit("bad.csv")
+    #expect(
+      text.status == 65 && text.errors.contains("bad.csv:32, column 'position'"), "\(text.errors)")
+    let missing = try fit("none.csv")
+    #expect(missing.status == 65 && missing.errors.contains("none.csv: no such file"))
+    let column = try fit("good.csv", "leever")
+    #expect(column.status == 65 && column.errors.contains("did you mean 'lever'?"))
+    try "name: x\ntimeStep: 0.1\nspeed: 3\n".write(
+      toFile: folder + "/t.yaml", atomically: true, encoding: .utf8)
+    #expect(try bagel(["fit", "t.yaml"], in: folder).status == 65)
+    #expect(try bagel(["fit", "nothing.yaml"], in: folder).status == 65)
+    #expect(
+      try bagel(["optimize", "boom"], in: folder).errors.contains(
+        "run `bagel fit` on the task first"))
+    try "x".write(toFile: folder + "/file", atomically: true, encoding: .utf8)
+    let blocked = try bagel(["fit", "boom", "--output", "file/sub"], in: folder)
+    #expect(blocked.status == 1 && blocked.errors.contains("cannot make the folder"))
+  }
+
+  @Test("from a log to a policy to a plant, with the keys of the contract")
+  func wholeWay() throws {
+    let folder = try makeFolder()
+    try writeLog(folder + "/a.csv", phase: 0)
+    try writeLog(folder + "/b.csv", phase: 2)
+    let fit = try bagel(
+      [
+        "fit", "--log", "a.csv", "--held-out", "b.csv", "--states", "position", "--actions",
+        "lever",
+        "--time-step", "0.1", "--rates", "none", "--json", "--output", "m",
+      ], in: folder)
+    #expect(fit.status == 0, "\(fit.errors)")
+    let heldOut = fit.json["heldOut"] as? [String: Any] ?? [:]
+    for key in ["rmse", "nll", "coverage95", "persistenceRMSE", "linearRMSE", "freeRunRMSE"] {
+      #expect((heldOut[key] as? [Double])?.count == 1, "\(key)")
+    }
+    #expect((fit.json["logMarginalLikelihood"] as? [Double])?.count == 1)
+    // A noiseless linear machine: the model must be about as good as least squares, 1e-5 of rounding.
+    #expect((heldOut["rmse"] as? [Double])?.first ?? 1 < 1e-4)
+
+    let new = try bagel(["new", "mine"], in: folder)
+    #expect(new.status == 0)
+    #expect(try bagel(["new", "mine"], in: folder).status == 1)
+    try """
+    name: quick
+    timeStep: 0.05
+    states: [{name: angle, units: rad}, {name: rate, units: rad/s}]
+    actions: [{name: valve, limits: [-1, 1]}]
+    plant: boom
+    collectSeconds: 20
+    reward: [{saturating: {weights: [10, 0.1]}}, {actionChange: 0.5}]
+    start: [-0.6, 0]
+    goal: [0, 0]
+    optimise: {particles: 32, horizon: 60, iterations: 20}
+    evaluate: {episodes: 2, seconds: 5, tolerance: 0.5}
+    """.write(toFile: folder + "/quick.yaml", atomically: true, encoding: .utf8)
+    let learnt = try bagel(["fit", "quick.yaml", "--json"], in: folder)
+    #expect(learnt.status == 0, "\(learnt.errors)")
+    let optimized = try bagel(["optimize", "quick.yaml", "--json"], in: folder)
+    #expect(optimized.status == 0, "\(optimized.errors)")
+    #expect((optimized.json["returns"] as? [Double])?.count == 20)
+    for key in [
+      "secondsPerIteration", "iterations", "optimizeSeconds", "sampler", "samplerError", "device",
+      "peakMemoryBytes",
+    ] {
+      #expect(optimized.json[key] != nil, "\(key)")
+    }
+    let evaluated = try bagel(["evaluate", "quick.yaml", "--json"], in: folder)
+    #expect(evaluated.status == 0, "\(evaluated.errors)")
+    #expect(evaluated.json["episodes"] as? Int == 2)
+    #expect(evaluated.json["successes"] != nil && evaluated.json["steadyStateError"] != nil)
+    let report = try String(contentsOfFile: folder + "/quick-out/report.html", encoding: .utf8)
+    #expect(report.contains("episodes succeed"))
+    // A policy of another task.
+    let other = try bagel(
+      ["evaluate", "boom", "--policy", "quick-out/policy.safetensors"], in: folder)
+    #expect(other.status == 0, "same machine, another name: \(other.errors)")
+    let yaml = try String(contentsOfFile: folder + "/quick.yaml", encoding: .utf8)
+    try yaml.replacingOccurrences(of: "[-1, 1]", with: "[-2, 1]").write(
+      toFile: folder + "/other.yaml", atomically: true, encoding: .utf8)
+    let refused = try bagel(
+      ["evaluate", "other.yaml", "--policy", "quick-out/policy.safetensors"], in: folder)
+    #expect(refused.status == 65 && refused.errors.contains("lower limits"))
+  }
+
+  @Test(
+    "Ctrl-C during a search saves its state, exits with 130, and the next call goes on from there")
+  func interruption() throws {
+    let folder = try makeFolder()
+    try """
+    name: long
+    timeStep: 0.05
+    states: [{name: angle, units: rad}, {name: rate, units: rad/s}]
+    actions: [{name: valve, limits: [-1, 1]}]
+    plant: boom
+    collectSeconds: 20
+    reward: {saturating: {weights: [10, 0.1]}}
+    start: [-0.6, 0]
+    goal: [0, 0]
+    optimise: {particles: 2000, horizon: 300, iterations: 400}
+    """.write(toFile: folder + "/long.yaml", atomically: true, encoding: .utf8)
+    #expect(try bagel(["fit", "long.yaml"], in: folder).status == 0)
+    let state = folder + "/long-out/search-state.safetensors"
+    let first = try bagel(["optimize", "long.yaml"], in: folder, interruptWhenExists: state)
+    #expect(first.status == 130)
+    #expect(
+      first.errors.contains("state saved to long-out/search-state.safetensors"), "\(first.errors)")
+    let second = try bagel(
+      ["optimize", "long.yaml", "--json"], in: folder, interruptWhenExists: state)
+    #expect(second.status == 130 || second.status == 0)
+  }
+
+  @Test("emit prints a kernel, doctor what it found")
+  func inspection() throws {
+    let folder = try makeFolder()
+    let kernel = try bagel(["emit"], in: folder)
+    #expect(kernel.status == 0 && kernel.output.contains("void bagel_gradient"))
+    #expect(try bagel(["emit", "--program"], in: folder).output.contains("= tanh"))
+    let doctor = try bagel(["doctor", "--json"], in: folder)
+    #expect(
+      doctor.status == 0 && doctor.json["blasCore"] != nil && doctor.json["vectorLanes"] != nil)
+  }
+}

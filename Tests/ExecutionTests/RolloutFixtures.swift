@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// Rollouts for executor tests: each op and each local function somewhere in a closed loop.
+
+import Execution
+import Foundation
+import Policies
+import Programs
+import Testing
+
+/// A rollout program with its data and sensible arguments.
+struct RolloutFixture: CustomTestStringConvertible, Sendable {
+  let testDescription: String
+  let program: RolloutProgram
+  let data: [String: [Double]]
+  let parameters: [Double]
+
+  func batch(particles: Int, horizon: Int, seed: UInt64 = 7) -> RolloutBatch {
+    let key = DrawKey(seed: 99)
+    let starts = (0..<particles).flatMap { b in
+      key.normals(particle: b, step: 1, count: program.stateLength).map { 0.5 * $0 }
+    }
+    let goals = (0..<particles).flatMap { b in
+      key.normals(particle: b, step: 2, count: program.goalLength).map { 0.3 * $0 }
+    }
+    return RolloutBatch(
+      parameters: parameters, initialStates: starts, goals: goals, particles: particles,
+      horizon: horizon, draws: DrawKey(seed: seed))
+  }
+
+  static let all = [tabulated, weighted, everyOperation, wide]
+
+  private static func make(
+    _ name: String, hidden: [Int], data: [String: [Double]],
+    moments: @escaping (Value) -> Value
+  ) -> RolloutFixture {
+    let policy = Policy.network(
+      hidden: hidden, stateLength: 2, goalLength: 2, goalInput: .concatenated, lower: [-1],
+      upper: [1])
+    func reward(_ x: Value, _ goal: Value) -> Value {
+      exp(-0.5 * dot(x.builder.constant([2, 0.3]), (x - goal) * (x - goal)))
+    }
+    let first = ProgramBuilder()
+    first.output("reward", reward(first.input("state", length: 2), first.input("goal", length: 2)))
+    let builder = ProgramBuilder()
+    let state = builder.input("state", length: 2)
+    let goal = builder.input("goal", length: 2)
+    let action = policy.action(state: state, goal: goal)
+    let m = moments(builder.concatenate([state, action]))
+    let draw = builder.normal(length: 2)
+    let next =
+      0.9 * state
+      + builder.concatenate([m[0] + 0.1 * m[1] * draw[0], m[2] + 0.1 * m[3] * draw[1]])
+    builder.output("next", next)
+    builder.output("reward", reward(next, goal))
+    builder.output("action", action)
+    let program = RolloutProgram(
+      initial: first.finish(), step: builder.finish(), parameterCount: policy.parameterCount,
+      stateLimit: 1e3)
+    let parameters = policy.initialParameters(3).map { 2 * $0 }
+    return RolloutFixture(
+      testDescription: name, program: program, data: data, parameters: parameters)
+  }
+
+  static let tabulated = make(
+    "tabulated", hidden: [8, 8],
+    data: [
+      "table": (0..<(9 * 8 * 7 * 4)).map { 0.3 * sin(0.37 * Double($0)) },
+      "geometry": [-2, 2, 9, -2, 1.75, 8, -1.5, 2, 7],
+    ]
+  ) { x in
+    x.builder.apply(
+      .interpolation(
+        Interpolation(table: "table", geometry: "geometry", dimensions: 3, outputs: 4)), x)
+  }
+
+  static let weighted = make(
+    "weighted sum", hidden: [5],
+    data: [
+      "rows": DrawKey(seed: 1).normals(particle: 0, step: 0, count: 13 * 3),
+      "columns": DrawKey(seed: 1).normals(particle: 1, step: 0, count: 13 * 3).map { 0.1 * $0 },
+      "root": (0..<169).map { $0 / 13 <= $0 % 13 ? 0.3 * cos(Double($0)) : 0 },
+    ]
+  ) { x in
+    let sum = WeightedSum(
+      dimensions: 3, rows: SharedMatrix(array: "rows", rows: 13, columns: 3),
+      weights: SharedMatrix(array: "columns", rows: 13, columns: 3),
+      squared: SharedMatrix(array: "root", rows: 13, columns: 13), squaredIsUpperTriangular: true
+    ) { x, row in exp(-0.5 * dot(x - row, x - row)) }
+    return x.builder.apply(.weightedSum(sum), x)
+  }
+
+  static let everyOperation = make("every operation", hidden: [4], data: [:]) { x in
+    let a = x[0]
+    let b = x[1]
+    let c = x[2]
+    let first = sin(a) * cos(b) + log(1 + a * a) / (1 + exp(c))
+    let second = sqrt(0.1 + b * b) * minimum(a, c)
+    let third = maximum(b, -c) * tanh(a) - select(a, b, c) * 0.2
+    let fourth = (x * x).sum * 0.1 + dot(x, x.builder.constant([0.1, 0.2, 0.3]))
+    return 0.3 * x.builder.concatenate([first, second, third, fourth])
+  }
+
+  static let wide = make("wide policy", hidden: [40, 40], data: [:]) { x in
+    x.builder.concatenate([0.2 * x[2], x[0] * 0.1, 0.3 * sin(x[0]), 0.1 * x[1]])
+  }
+}

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+// Marginal likelihood, gradient, posterior: against GPyTorch and NumPy; and properties that hold for any data.
+
+import Bagel
+import Foundation
+import Testing
+
+private func covariance(_ name: String, inputs: Int) -> CovarianceFunction {
+  let se = CovarianceFunction.stationary(
+    StationaryCovariance(
+      .squaredExponential, lengthscales: Array(repeating: 1, count: inputs), signalVariance: 1))
+  let linear = CovarianceFunction.linear(
+    LinearCovariance(variances: Array(repeating: 1, count: inputs)))
+  switch name {
+  case "linear": return linear
+  case "sum": return se + linear
+  case "product": return se * linear
+  default:
+    let profile = RadialProfileName(rawValue: name) ?? .squaredExponential
+    return .stationary(
+      StationaryCovariance(
+        profile, lengthscales: Array(repeating: 1, count: inputs), signalVariance: 1))
+  }
+}
+
+private func hyperparameters(_ reference: References.Case) -> Hyperparameters {
+  Hyperparameters(
+    covariance: covariance(reference.name, inputs: 3).with(parameters: reference.parameters),
+    mean: .zero, noiseVariance: reference.noiseVariance, noiseFloor: 0)
+}
+
+@Suite("Gaussian processes")
+struct GaussianProcessTests {
+  @Test("likelihood, gradient and posterior of every covariance function agree with GPyTorch")
+  func references() throws {
+    let references = try References.load()
+    #expect(references.cases.count == 6)
+    let x = Matrix(references.x)
+    for reference in references.cases {
+      let h = hyperparameters(reference)
+      let (value, gradient) = try logMarginalLikelihood(h, x: x, y: references.y)
+      #expect(abs(value - reference.logMarginalLikelihood) < 1e-9 * abs(value), "\(reference.name)")
+      for (found, expected) in zip(gradient, reference.gradient) {
+        // Central differences with step 1e-5 are good to about 1e-8.
+        #expect(abs(found - expected) < 1e-6 * max(1, abs(expected)), "\(reference.name)")
+      }
+      let process = try GaussianProcess(h, x: x, y: references.y)
+      let prediction = process.predict(Matrix(references.z))
+      for i in references.z.indices {
+        #expect(abs(prediction.mean[i] - reference.mean[i]) < 1e-9)
+        #expect(abs(prediction.variance[i] - reference.variance[i]) < 1e-9)
+      }
+    }
+  }
+
+  @Test("the linear mean's coefficients are those of generalised least squares")
+  func linearMean() throws {
+    let references = try References.load()
+    var h = hyperparameters(references.cases[0])
+    h.mean = .linear
+    let process = try GaussianProcess(h, x: Matrix(references.x), y: references.y)
+    let expected = references.linearMean
+    #expect(zip(process.meanCoefficients, expected.coefficients).allSatisfy { abs($0 - $1) < 1e-9 })
+    #expect(abs(process.logMarginalLikelihood - expected.logMarginalLikelihood) < 1e-9)
+    let mean = process.predict(Matrix(references.z)).mean
+    #expect(zip(mean, expected.mean).allSatisfy { abs($0 - $1) < 1e-9 })
+  }
+
+  @Test("the gradient holds with a linear mean too, where the coefficients move along")
+  func linearMeanGradient() throws {
+    let references = try References.load()
+    let x = Matrix(references.x)
+    for reference in references.cases {
+      var h = hyperparameters(reference)
+      h.mean = .linear
+      let (_, gradient) = try logMarginalLikelihood(h, x: x, y: references.y)
+      for i in gradient.indices {
+        func value(_ step: Double) throws -> Double {
+          var vector = h.vector
+          vector[i] += step
+          return try logMarginalLikelihood(h.with(vector: vector), x: x, y: references.y).value
+        }
+        let difference = (try value(1e-5) - value(-1e-5)) / 2e-5
+        #expect(abs(gradient[i] - difference) < 1e-6 * max(1, abs(difference)), "\(reference.name)")
+      }
+    }
+  }
+
+  @Test(
+    "the fit finds the maximum: no gradient is left, and the likelihood is GPyTorch's or better")
+  func fit() throws {
+    let references = try References.load()
+    var options = FitOptions()
+    options.prior = nil
+    options.mean = .zero
+    options.fullIterations = 200
+    options.tolerance = 1e-12
+    let x = Matrix(references.x)
+    let result = try fitHyperparameters(x: x, y: references.y, options: options, what: "test")
+    let (value, gradient) = try logMarginalLikelihood(
+      result.hyperparameters, x: x, y: references.y)
+    #expect(value > references.cases[0].logMarginalLikelihood)
+    // libLBFGS stops at |g| < 1e-5 max(1, |theta|) of the objective divided by n = 24, |theta| about 20.
+    #expect(gradient.allSatisfy { abs($0) < 24 * 1e-5 * 100 }, "\(gradient)")
+  }
+
+  @Test("variances are between 0 and the prior's, at any point")
+  func varianceBounds() throws {
+    let references = try References.load()
+    for reference in references.cases {
+      let process = try GaussianProcess(
+        hyperparameters(reference), x: Matrix(references.x), y: references.y)
+      let points = Matrix(references.x + references.z)
+      let variance = process.predict(points).variance
+      let prior = process.hyperparameters.covariance.diagonal(points)
+      #expect(zip(variance, prior).allSatisfy { $0 >= 0 && $0 <= $1 * (1 + 1e-12) })
+    }
+  }
+
+  @Test("the low-rank posterior agrees with the exact one")
+  func lowRank() throws {
+    let references = try References.load()
+    let process = try GaussianProcess(
+      hyperparameters(references.cases[0]), x: Matrix(references.x), y: references.y)
+    let exact = process.predict(Matrix(references.z))
+    let cheap = try LowRankPosterior(process, tolerance: 1e-9).predict(Matrix(references.z))
+    #expect(zip(exact.mean, cheap.mean).allSatisfy { abs($0 - $1) < 1e-6 })
+    #expect(zip(exact.variance, cheap.variance).allSatisfy { abs($0 - $1) < 1e-6 })
+  }
+
+  @Test("repeated inputs get a reported jitter or a named error, NaN another one")
+  func failures() throws {
+    let x = Matrix([[0, 0], [0, 0], [1, 1]])
+    var singular = Hyperparameters(
+      covariance: covariance("squared-exponential", inputs: 2), mean: .zero, noiseVariance: 0,
+      noiseFloor: 0)
+    singular.logNoiseVariance = -200
+    let process = try GaussianProcess(singular, x: x, y: [1, 1, 0])
+    #expect(process.jitter > 0)
+    let indefinite = Matrix([[1, 2], [2, 1]])
+    do {
+      _ = try Cholesky(indefinite, what: "test matrix")
+      Issue.record("an indefinite matrix was factorised")
+    } catch let error as FactorizationError {
+      #expect("\(error)".contains("test matrix") && "\(error)".contains("pivot 2"))
+    }
+    do {
+      _ = try Cholesky(Matrix([[1, .nan], [.nan, 1]]), what: "test matrix")
+      Issue.record("NaN was factorised")
+    } catch let error as FactorizationError {
+      #expect("\(error)".contains("not finite"))
+    }
+  }
+}
