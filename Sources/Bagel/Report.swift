@@ -126,17 +126,17 @@ public struct Report {
       plot.curves.append(
         .init(title: nil, style: .lines(color: "#9cbde0", width: 0.6), x: times, y: particle))
     }
-    plot.curves.append(
-      .init(
-        title: "predicted mean", style: .lines(color: "#1d4e86", width: 2), x: times,
-        y: sorted.map { $0.reduce(0, +) / Double($0.count) }))
     for (index, path) in real.enumerated() {
       let x = path.indices.map { Double($0) * task.layout.timeStep }
       plot.curves.append(
         .init(
-          title: index == 0 ? "real episodes" : nil, style: .lines(color: "#d1661f", width: 1),
+          title: index == 0 ? "real episodes" : nil, style: .lines(color: "#60d1661f", width: 0.8),
           x: x, y: path))
     }
+    plot.curves.append(
+      .init(
+        title: "predicted mean", style: .lines(color: "#1d4e86", width: 2), x: times,
+        y: sorted.map { $0.reduce(0, +) / Double($0.count) }))
     return plot
   }
 
