@@ -25,6 +25,6 @@ lint:
 format:
 	$(SWIFT) format --in-place --recursive Sources Tests Package.swift
 
-# Reference values from other implementations (needs numpy, scipy, mpmath).
+# Reference values from other implementations (needs numpy, torch, gpytorch).
 references:
 	python3 Tests/References/make_references.py

@@ -28,7 +28,7 @@ struct Plot {
   /// gnuplot's script for the picture.
   var script: String {
     var lines = [
-      "set terminal svg size 760,360 dynamic font 'sans-serif,13' background '#ffffff'",
+      "set terminal svg size 760,360 dynamic noenhanced font 'sans-serif,13' background '#ffffff'",
       "set title \(quoted(title))", "set xlabel \(quoted(xLabel))", "set ylabel \(quoted(yLabel))",
       "set grid lc rgb '#dddddd'", "set key outside right top",
       "set style fill transparent solid 0.25 noborder",
@@ -85,9 +85,9 @@ struct Plot {
     }
   }
 
+  /// A single-quoted gnuplot string: nothing in it is substituted; '' stands for a quote.
   private func quoted(_ text: String) -> String {
-    "\""
-      + text.replacingOccurrences(of: "\"", with: "'").replacingOccurrences(of: "_", with: "\\\\_")
-      + "\""
+    let printable = text.filter { !$0.isNewline && $0.asciiValue ?? 32 >= 32 }
+    return "'" + printable.replacingOccurrences(of: "'", with: "''") + "'"
   }
 }

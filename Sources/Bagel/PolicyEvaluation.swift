@@ -53,7 +53,7 @@ extension ControlTask {
       first[0] += evaluation.startSpread * (2 * spread - 1)
       let target = goals[index]
       let episode = try plant.run(
-        steps: steps, from: first, seed: seed &* 1_000_003 &+ UInt64(index),
+        steps: steps, from: first, seed: seed &* 1_000_003 &+ 7_919 &+ UInt64(index),
         name: "evaluation \(index + 1)"
       ) { _, state in controller.action(state: state, goal: target) }
       return judge(episode, goal: target)

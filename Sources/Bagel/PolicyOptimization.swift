@@ -31,10 +31,20 @@ public struct OptimizedPolicy: Sendable {
   public var device: String
   /// Seconds of sampler, kernel and search together.
   public var seconds: Double
-  /// Median seconds of one iteration, evaluations left out.
+  /// Median seconds of one iteration, evaluations left out where they are not part of each; NaN without any.
   public var secondsPerIteration: Double
   /// Whether the search ended by itself rather than by interruption.
   public var isFinished: Bool
+  public var beginning: SearchBeginning
+}
+
+/// Where a search began.
+public enum SearchBeginning: Hashable, Sendable {
+  case fresh
+  /// At this iteration of a saved search.
+  case resumed(iteration: Int)
+  /// Afresh: the saved search was of another model, task, device or seed, and now has this path.
+  case setAside(path: String)
 }
 
 extension ControlTask {
@@ -85,11 +95,8 @@ extension ControlTask {
     let rollout = makeRollout(model, sampler)
     let executor = try makeExecutor(rollout, device: device)
     let policy = makePolicy()
-    let fingerprint = fingerprint(rollout)
-    let saved = try checkpoint.flatMap { path in
-      FileManager.default.fileExists(atPath: path)
-        ? try SearchState(path: path, fingerprint: fingerprint) : nil
-    }
+    let fingerprint = checkpoint == nil ? "" : fingerprint(rollout, device)
+    let (saved, beginning) = try checkpoint.map { try resume($0, fingerprint) } ?? (nil, .fresh)
     let optimizer = PolicyOptimizer(
       executor: executor, rollout: rollout, model: model, initialStates: self.start, goals: goal,
       options: search,
@@ -101,7 +108,8 @@ extension ControlTask {
     while !optimizer.isFinished && !isInterrupted {
       let before = ContinuousClock.now
       try optimizer.step()
-      if optimizer.state.iteration % search.evaluationInterval != 0 {
+      let wasEvaluated = optimizer.state.iteration % search.evaluationInterval == 0
+      if !wasEvaluated || search.evaluationInterval == 1 {
         times.append(before.duration(to: .now).seconds)
       }
       isInterrupted = !progress(optimizer.state)
@@ -122,14 +130,36 @@ extension ControlTask {
       predicted: try optimizer.trajectories(state.bestParameters), certificate: certificate,
       samplerDescription: description, device: executor.device,
       seconds: start.duration(to: .now).seconds,
-      secondsPerIteration: times.isEmpty ? 0 : times.sorted()[times.count / 2],
-      isFinished: !isInterrupted)
+      secondsPerIteration: times.isEmpty ? .nan : times.sorted()[times.count / 2],
+      isFinished: !isInterrupted, beginning: beginning)
   }
 
-  /// Changes with anything on which the search's numbers depend.
-  private func fingerprint(_ rollout: Rollout) -> String {
-    let data = rollout.data.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
-    let parts = data + ["\(rollout.program.step)", "\(search)", "\(start) \(goal)"]
+  /// A saved search that this one can go on from; one of another problem is moved out of the way.
+  private func resume(
+    _ path: String, _ fingerprint: String
+  ) throws -> (SearchState?, SearchBeginning) {
+    guard FileManager.default.fileExists(atPath: path) else { return (nil, .fresh) }
+    if let state = try SearchState(path: path, fingerprint: fingerprint) {
+      return (state, .resumed(iteration: state.iteration))
+    }
+    let aside = path + ".other"
+    try? FileManager.default.removeItem(atPath: aside)
+    try? FileManager.default.moveItem(atPath: path, toPath: aside)
+    return (nil, .setAside(path: aside))
+  }
+
+  /// Changes with anything on which the search's numbers depend, but the most iterations: the kernel's text,
+  /// the model's numbers, starts and goals, options, device.
+  private func fingerprint(_ rollout: Rollout, _ device: ExecutionDevice) -> String {
+    var options = search
+    options.iterations = 0
+    let numbers = rollout.data.sorted { $0.key < $1.key }.map { name, values in
+      name + " " + values.withUnsafeBytes { sha256($0) }
+    }
+    let parts =
+      numbers + [
+        KernelSource(rollout.program).text, "\(options)", "\(start) \(goal)", device.rawValue,
+      ]
     return sha256(parts.joined(separator: "\n").utf8)
   }
 }

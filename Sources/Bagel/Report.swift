@@ -64,79 +64,91 @@ public struct Report {
 
   private var pictures: [Plot] {
     var plots: [Plot] = []
-    if let policy {
-      plots += task.layout.states.indices.map { responsePlot($0, policy) }
-      plots += task.layout.actions.indices.map { actionPlot($0, policy) }
-      plots.append(returnPlot(policy.state))
+    if policy != nil || evaluation != nil {
+      plots += task.layout.states.indices.map(responsePlot)
+      plots += task.layout.actions.indices.map(actionPlot)
     }
+    if let policy { plots.append(returnPlot(policy.state)) }
     return plots
   }
 
-  /// Mean, 95 % band and a few lines of the predicted particles, against the real episodes.
-  private func responsePlot(_ state: Int, _ policy: OptimizedPolicy) -> Plot {
+  /// A state: mean, 95 % band and a few lines of the predicted particles, against the real episodes.
+  private func responsePlot(_ state: Int) -> Plot {
     let channel = task.layout.states[state]
-    let scale = policy.best.stateScale[state]
-    let mean = policy.best.stateMean[state]
-    let predicted = policy.predicted
-    let particles = (0..<predicted.particles).map { b in
-      (0...predicted.horizon).map { k in
-        let state = predicted.state(step: k, particle: b)
-        return state[state.startIndex + self.offset(state: channel.name)] * scale + mean
+    let unit = Unit(channel.units)
+    var particles: [[Double]] = []
+    if let policy {
+      let (scale, mean) = (policy.best.stateScale[state], policy.best.stateMean[state])
+      let predicted = policy.predicted
+      particles = (0..<predicted.particles).map { b in
+        (0...predicted.horizon).map { k in
+          let carry = predicted.state(step: k, particle: b)
+          return carry[carry.startIndex + state] * scale + mean
+        }
       }
     }
     let real = evaluation?.episodes.map { $0.episode.states.map { $0[state] } } ?? []
-    let unit = Unit(channel.units)
     return ribbon(
-      title: "\(channel.name): predicted particles and real episodes",
-      yLabel: "\(channel.name) (\(unit.name))", particles.map(unit.convert), real.map(unit.convert))
+      title: channel.name, yLabel: "\(channel.name) (\(unit.name))", particles.map(unit.convert),
+      real.map(unit.convert))
   }
 
-  private func offset(state name: String) -> Int {
-    task.layout.states.firstIndex { $0.name == name } ?? 0
-  }
-
-  private func actionPlot(_ action: Int, _ policy: OptimizedPolicy) -> Plot {
-    let predicted = policy.predicted
-    let particles = (0..<predicted.particles).map { b in
-      (0..<predicted.horizon).map { k in
-        let action = predicted.action(step: k, particle: b)
-        return action[action.startIndex]
+  private func actionPlot(_ action: Int) -> Plot {
+    let channel = task.layout.actions[action]
+    var particles: [[Double]] = []
+    if let predicted = policy?.predicted {
+      particles = (0..<predicted.particles).map { b in
+        (0..<predicted.horizon).map { k in
+          let actions = predicted.action(step: k, particle: b)
+          return actions[actions.startIndex + action]
+        }
       }
     }
     let real =
       evaluation?.episodes.map { $0.episode.actions.dropLast().map { $0[action] } } ?? []
-    let channel = task.layout.actions[action]
-    return ribbon(
-      title: "\(channel.name) command", yLabel: channel.name, particles, real)
+    return ribbon(title: "\(channel.name) command", yLabel: channel.name, particles, real)
   }
 
+  /// `particles` [B][T] as a band with a few lines and the mean, `real` [episodes][T] as lines.
   private func ribbon(
     title: String, yLabel: String, _ particles: [[Double]], _ real: [[Double]]
   ) -> Plot {
-    var plot = Plot(title: title, xLabel: "time (s)", yLabel: yLabel)
-    let steps = particles[0].indices
-    let times = steps.map { Double($0) * task.layout.timeStep }
-    let sorted = steps.map { k in particles.map { $0[k] }.sorted() }
-    func quantile(_ q: Double) -> [Double] { sorted.map { $0[Int(q * Double($0.count - 1))] } }
-    plot.curves.append(
-      .init(
-        title: "predicted, 95 %", style: .band(color: "#2f6fb0"), x: times, y: quantile(0.025),
-        upper: quantile(0.975)))
-    for particle in particles.prefix(5) {
-      plot.curves.append(
-        .init(title: nil, style: .lines(color: "#9cbde0", width: 0.6), x: times, y: particle))
-    }
-    for (index, path) in real.enumerated() {
-      let x = path.indices.map { Double($0) * task.layout.timeStep }
+    let what = [
+      particles.isEmpty ? nil : "predicted particles", real.isEmpty ? nil : "real episodes",
+    ]
+    var plot = Plot(
+      title: "\(title): \(what.compactMap { $0 }.joined(separator: " and "))", xLabel: "time (s)",
+      yLabel: yLabel)
+    func times(_ count: Int) -> [Double] { (0..<count).map { Double($0) * task.layout.timeStep } }
+    if let first = particles.first {
+      let sorted = first.indices.map { k in particles.map { $0[k] }.sorted() }
+      func quantile(_ q: Double) -> [Double] { sorted.map { $0[Int(q * Double($0.count - 1))] } }
       plot.curves.append(
         .init(
-          title: index == 0 ? "real episodes" : nil, style: .lines(color: "#60d1661f", width: 0.8),
-          x: x, y: path))
+          title: "predicted, 95 %", style: .band(color: "#2f6fb0"), x: times(first.count),
+          y: quantile(0.025), upper: quantile(0.975)))
+      for particle in particles.prefix(5) {
+        plot.curves.append(
+          .init(
+            title: nil, style: .lines(color: "#9cbde0", width: 0.6), x: times(first.count),
+            y: particle))
+      }
     }
-    plot.curves.append(
-      .init(
-        title: "predicted mean", style: .lines(color: "#1d4e86", width: 2), x: times,
-        y: sorted.map { $0.reduce(0, +) / Double($0.count) }))
+    for (index, path) in real.enumerated() {
+      plot.curves.append(
+        .init(
+          title: index == 0 ? "real episodes" : nil,
+          style: .lines(color: "#60d1661f", width: 0.8), x: times(path.count), y: path))
+    }
+    if let first = particles.first {
+      let mean = first.indices.map { k in
+        particles.reduce(0) { $0 + $1[k] } / Double(particles.count)
+      }
+      plot.curves.append(
+        .init(
+          title: "predicted mean", style: .lines(color: "#1d4e86", width: 2),
+          x: times(first.count), y: mean))
+    }
     return plot
   }
 
@@ -201,13 +213,18 @@ public struct Report {
     if !fit.heldOut.isEmpty {
       lines.append(
         "<table><tr><th>held out</th><th>RMSE</th><th>persistence</th><th>linear</th><th>95 % coverage</th>"
-          + "<th>free run</th></tr>")
+          + "<th>free run</th><th>linear, free run</th></tr>")
       lines += fit.heldOut.map {
         "<tr><td>\(escaped($0.state))</td><td>\(number($0.rmse))</td>"
           + "<td>\(number($0.persistenceRMSE))</td><td>\(number($0.linearRMSE))</td>"
-          + "<td>\(number(100 * $0.coverage95)) %</td><td>\(number($0.freeRunRMSE))</td></tr>"
+          + "<td>\(number(100 * $0.coverage95)) %</td><td>\(number($0.freeRunRMSE))</td>"
+          + "<td>\(number($0.linearFreeRunRMSE))</td></tr>"
       }
       lines.append("</table>")
+      if !fit.heldOut.allSatisfy(\.beatsBaselines) {
+        lines.append(
+          "<p class=\"bad\">The Gaussian process does not beat the better baseline everywhere.</p>")
+      }
     }
     return lines
   }

@@ -41,7 +41,8 @@ public struct HostCompiler: Sendable {
     "-fno-slp-vectorize", "-Wno-psabi",
   ]
 
-  /// The clang named by BAGEL_CLANG, else the first one on PATH, else the one beside `swift`.
+  /// The clang named by BAGEL_CLANG, else the first one on PATH, else one in the folders where Swift is
+  /// usually unpacked.
   public static func find() throws -> HostCompiler {
     let environment = ProcessInfo.processInfo.environment
     if let named = environment["BAGEL_CLANG"] {

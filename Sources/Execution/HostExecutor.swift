@@ -42,6 +42,7 @@ public final class HostExecutor: RolloutExecutor {
     let start = ContinuousClock.now
     self.rollout = rollout
     self.threads = threads ?? ProcessInfo.processInfo.activeProcessorCount
+    precondition(self.threads >= 1, "\(self.threads) threads")
     source = KernelSource(rollout, tape: tape)
     let compiler = try HostCompiler.find()
     let (path, wasCached) = try cache.object(for: source.text, compiler: compiler)
@@ -63,6 +64,9 @@ public final class HostExecutor: RolloutExecutor {
       guard let values = data[name] else {
         preconditionFailure("shared array '\(name)' is not bound; bound: \(data.keys.sorted())")
       }
+      let least = rollout.leastCount(of: name, data: data)
+      precondition(
+        values.count >= least, "shared array '\(name)' has \(values.count) scalars, needs \(least)")
       return try FloatBuffer(values)
     }
     self.wasCached = wasCached

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Compiled kernels on disk, so that a kernel is compiled once a machine. Key: SHA-256 of text, options,
-// compiler and CPU. The folder is the user's alone (mode 0700, checked); an object is loaded only if
+// compiler and CPU. The folder is the user's alone (made with mode 0700, refused if others may write); an object is loaded only if
 // its checksum is the recorded one; both files appear by rename, so parallel processes never see half
 // of one. A missing, foreign or damaged entry is compiled anew.
 
@@ -62,7 +62,7 @@ public struct KernelCache: Sendable {
     do {
       try text.write(toFile: path, atomically: false, encoding: .utf8)
     } catch {
-      throw ExecutionError.cache(path: path, reason: "cannot be written (\(error))")
+      throw ExecutionError.cache(path: path, reason: "cannot be written; is the disk full?")
     }
   }
 

@@ -30,6 +30,18 @@ enum KernelLoops {
       return particle;
     }
 
+    // Everything before the first step, the initial reward included.
+    INLINE void start_tile(const struct arguments *a, int64_t tile, vu particle, vf state[S][T],
+                           vf goal[G_OR_1][T], int active[T], vi alive[T], vf alive_steps[T],
+                           vf outside_steps[T], vf *scratch, vf total[T]) {
+      vf reward[1][T];
+      vi outside[T];
+      load_tile(a, tile, state, goal, active);
+      EACH(i, 1) { alive[t] = ~(vi)0; alive_steps[t] = outside_steps[t] = splat(0.f); }
+      initial_reward(a, particle, 0, active, state, goal, outside, scratch, reward);
+      EACH(i, 1) total[t] = reward[0][t];
+    }
+
     // Moves on the particles whose next state is within the limit; the others stay for good.
     INLINE void advance(vf state[S][T], const vf next[S][T], const vf reward[1][T], vi alive[T],
                         vf alive_steps[T], vf total[T]) {
@@ -67,11 +79,8 @@ enum KernelLoops {
       vf total[T], alive_steps[T], outside_steps[T];
       vi alive[T], outside[T];
       int active[T];
-      load_tile(a, tile, state, goal, active);
       vu particle = first_particles(tile);
-      EACH(i, 1) { alive[t] = ~(vi)0; alive_steps[t] = outside_steps[t] = splat(0.f); }
-      initial_reward(a, particle, 0, active, state, goal, outside, scratch, reward);
-      EACH(i, 1) total[t] = reward[0][t];
+      start_tile(a, tile, particle, state, goal, active, alive, alive_steps, outside_steps, scratch, total);
       if (a->state_record) record(a->state_record, 0, a->particles, tile, S, active, state);
       for (int64_t k = 0; k < a->horizon; ++k) {
         EACH(i, 1) outside[t] = (vi)0;
@@ -88,7 +97,7 @@ enum KernelLoops {
 
     void bagel_gradient(void *const *pointers, const int64_t *numbers, int64_t tile, float *workspace) {
       struct arguments arguments = unpack(pointers, numbers), *a = &arguments;
-      vf (*states)[S][T] = (vf (*)[S][T])workspace;                      // [H + 1]
+      vf (*states)[S][T] = (vf (*)[S][T])workspace;  // [H + 1]
       vf (*tape)[TAPE_OR_1][T] = (vf (*)[TAPE_OR_1][T])(states + a->horizon + 1);  // [H]
       vf *gradient = (vf *)((vf (*)[TAPE][T])tape + a->horizon);         // [P]
       vf *scratch = gradient + P;
@@ -96,11 +105,8 @@ enum KernelLoops {
       vf total[T], alive_steps[T], outside_steps[T];
       vi alive[T], outside[T];
       int active[T];
-      load_tile(a, tile, state, goal, active);
       vu particle = first_particles(tile);
-      EACH(i, 1) { alive[t] = ~(vi)0; alive_steps[t] = outside_steps[t] = splat(0.f); }
-      initial_reward(a, particle, 0, active, state, goal, outside, scratch, reward);
-      EACH(i, 1) total[t] = reward[0][t];
+      start_tile(a, tile, particle, state, goal, active, alive, alive_steps, outside_steps, scratch, total);
       for (int64_t k = 0; k < a->horizon; ++k) {
         EACH(i, 1) outside[t] = (vi)0;
         memcpy(states[k], state, sizeof state);
@@ -113,23 +119,23 @@ enum KernelLoops {
 
       vf adj_state[S][T], adj_next[S][T], adj_reward[1][T], weight[T];
       memset(adj_state, 0, sizeof adj_state);
-      vi truncated[T];
+      vi truncated[T], lived[T];
       EACH(i, 1) truncated[t] = (vi)0;
       memset(gradient, 0, sizeof(vf) * P);
       for (int t = 0; t < T; ++t)
         for (int l = 0; l < W; ++l) weight[t][l] = l < active[t] ? 1.f / (float)a->particles : 0.f;
       for (int64_t k = a->horizon - 1; k >= 0; --k) {
         EACH(i, 1) {
-          vi lived = splat((float)k) < alive_steps[t];
-          adj_reward[0][t] = v_select(lived, weight[t], splat(0.f));
+          lived[t] = (splat((float)k) < alive_steps[t]) & (weight[t] > 0.f);
+          adj_reward[0][t] = v_select(lived[t], weight[t], splat(0.f));
         }
         memcpy(adj_next, adj_state, sizeof adj_state);
         step_adjoint(a, particle, (uint32_t)k, active, states[k], goal, outside, scratch,
-                     (vf (*)[T])tape + k * TAPE, adj_next, adj_reward, adj_state, gradient);
+                     (vf (*)[T])tape + k * TAPE, adj_next, adj_reward, lived, adj_state, gradient);
         EACH(i, S) {
-          vi sound = v_magnitude(adj_state[i][t]) <= \(adjointLimit);
+          vi sound = ~lived[t] | (v_magnitude(adj_state[i][t]) <= \(adjointLimit));
           truncated[t] |= ~sound;
-          adj_state[i][t] = v_select(sound, adj_state[i][t], splat(0.f));
+          adj_state[i][t] = v_select(sound & lived[t], adj_state[i][t], splat(0.f));
         }
       }
       for (int t = 0; t < T; ++t)

@@ -134,7 +134,8 @@ private struct KernelEmitter {
     return lines + ["}", ""]
   }
 
-  /// Reads state, tape and output adjoints; adds to `gradient`, gives the state's adjoint.
+  /// Reads state, tape and output adjoints; adds to `gradient` what the lanes that lived contribute (others may
+  /// hold 0 times infinity), gives the state's adjoint.
   private var adjointStep: [String] {
     let slots = Dictionary(uniqueKeysWithValues: tapeSlots.map { ($0.name, $0.offset) })
     let body = ProgramText(taped.adjoint, functions: functions) { name, i in
@@ -142,7 +143,8 @@ private struct KernelEmitter {
     }
     var lines = [
       "INLINE void step_adjoint(\(inputParameters), const vf (*tape)[T],",
-      "    const vf adj_next[\(s)][T], const vf adj_reward[1][T], vf adj_state[\(s)][T], vf *gradient) {",
+      "    const vf adj_next[\(s)][T], const vf adj_reward[1][T], const vi lived[T],",
+      "    vf adj_state[\(s)][T], vf *gradient) {",
     ]
     lines += body.lines.map { "  " + $0 }
     for accumulation in taped.adjoint.accumulations {
@@ -158,7 +160,9 @@ private struct KernelEmitter {
     switch accumulation.term {
     case .vector(let value):
       let n = taped.adjoint[value].length
-      return ["EACH(i, \(n)) gradient[\(sum(offset, "i"))] += \(body.element(value, "i"));"]
+      return [
+        "EACH(i, \(n)) gradient[\(sum(offset, "i"))] += v_select(lived[t], \(body.element(value, "i")), splat(0.f));"
+      ]
     case .outer(let rows, let columns):
       let (m, n) = (taped.adjoint[rows].length, taped.adjoint[columns].length)
       let unroll = m * n <= 8 * ProgramText.longestUnrolled ? "UNROLL " : ""
@@ -166,7 +170,8 @@ private struct KernelEmitter {
       let term = "\(body.element(rows, "i")) * \(body.element(columns, "j"))"
       return [
         "\(unroll)for (int i = 0; i < \(m); ++i) \(unroll)for (int j = 0; j < \(n); ++j)",
-        "  UNROLL for (int t = 0; t < T; ++t) \(target) += \(term);",
+        "  UNROLL for (int t = 0; t < T; ++t)",
+        "    \(target) += v_select(lived[t], \(term), splat(0.f));",
       ]
     }
   }

@@ -73,6 +73,23 @@ public struct DynamicsModel: Sendable {
     return (model, results)
   }
 
+  /// Present actions whose limits reach beyond the logged commands by more than a tenth of the limits' range:
+  /// (action, logged range). The model guesses there.
+  public func unloggedActions(
+    limits: [ClosedRange<Double>]
+  ) -> [(action: Int, logged: ClosedRange<Double>)] {
+    zip(form.features, featureBounds).compactMap { feature, logged in
+      guard case .action(let action, lag: 0) = feature else { return nil }
+      let (limit, margin) = (
+        limits[action], 0.1 * (limits[action].upperBound - limits[action].lowerBound)
+      )
+      let isInside =
+        limit.lowerBound >= logged.lowerBound - margin
+        && limit.upperBound <= logged.upperBound + margin
+      return isInside ? nil : (action, logged)
+    }
+  }
+
   /// Posterior of the increments at features in physical units: mean, latent and observed standard
   /// deviation, each [m][M].
   public func predictIncrements(_ features: [[Double]]) -> (
@@ -105,7 +122,7 @@ private func bounds(of rows: [[Double]]) -> [ClosedRange<Double>] {
 
 extension StateUpdate {
   /// The rate that is integrated, if any.
-  var rate: Int? {
+  public var rate: Int? {
     switch self {
     case .increment: nil
     case .backwardIntegral(let rate), .trapezoidalIntegral(let rate): rate

@@ -18,7 +18,7 @@ public struct HeldOutFigures: Hashable, Sendable, Codable {
   public var coverage95: Double
   public var persistenceRMSE: Double
   public var linearRMSE: Double
-  /// Error after `freeRunSteps` steps on the model's own predictions with the logged actions.
+  /// NaN where the episodes are too short for a free run. Error after `freeRunSteps` steps on the model's own predictions with the logged actions.
   public var freeRunRMSE: Double
   public var linearFreeRunRMSE: Double
   public var freeRunSteps: Int
@@ -31,6 +31,7 @@ extension DynamicsModel {
   /// Figures on `episodes`; linear least squares is fitted to `training`.
   ///
   /// - Parameter freeRunSeconds: how far ahead the free run looks, shortened to fit the episodes.
+  /// - Throws: `LogError` where no episode is long enough, `FactorizationError`.
   public func heldOutFigures(
     _ episodes: [Episode], training: [Episode], freeRunSeconds: Double = 5
   ) throws -> [HeldOutFigures] {
@@ -45,9 +46,14 @@ extension DynamicsModel {
       oneStep(episode, rows, linear, &sums)
       freeRun(episode, steps, linear, &sums)
     }
+    guard sums[0].count > 0 else {
+      throw LogError(
+        file: episodes.map(\.name).joined(separator: ", "),
+        "no held-out episode is long enough: the model looks back \(form.longestLag) rows")
+    }
     return zip(layout.states, sums).map { channel, sum in
-      let n = Double(max(sum.count, 1))
-      let runs = Double(max(sum.runs, 1))
+      let n = Double(sum.count)
+      let runs = sum.runs > 0 ? Double(sum.runs) : .nan
       return HeldOutFigures(
         state: channel.name, units: channel.units, rmse: (sum.squared / n).squareRoot(),
         nll: sum.nll / n, coverage95: sum.covered / n,

@@ -76,14 +76,14 @@ private func pivotRows(
   var columns: [[Double]] = []
   while chosen.count < most {
     guard let pivot = diagonal.indices.max(by: { diagonal[$0] < diagonal[$1] }),
-      diagonal[pivot] > residual
+      diagonal[pivot] > residual || chosen.isEmpty
     else { break }
     var column = covariance.matrix(x, x.selecting(rows: [pivot])).values
     for earlier in columns {
       let factor = earlier[pivot]
       for i in column.indices { column[i] -= factor * earlier[i] }
     }
-    let scale = 1 / diagonal[pivot].squareRoot()
+    let scale = 1 / max(diagonal[pivot], .leastNormalMagnitude).squareRoot()
     for i in column.indices {
       column[i] *= scale
       diagonal[i] -= column[i] * column[i]

@@ -116,7 +116,7 @@ struct MarginalLikelihood {
 }
 
 /// The log marginal likelihood of `y` [n] at `x` [n, D] and its gradient with respect to
-/// `hyperparameters.vector`, without priors. Throws: `FactorizationError`.
+/// `hyperparameters.vector`, without priors on them (that of the mean's coefficients is in it). Throws: `FactorizationError`.
 public func logMarginalLikelihood(
   _ hyperparameters: Hyperparameters, x: Matrix, y: [Double]
 ) throws -> (value: Double, gradient: [Double]) {

@@ -31,7 +31,9 @@ extension DynamicsModel {
       featureStandardiser: featureStandardiser, incrementStandardiser: incrementStandardiser,
       featureBounds: featureBounds, stateBounds: stateBounds,
       hyperparameters: processes.map(\.hyperparameters))
-    let json = try JSONEncoder().encode(description)
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = .sortedKeys
+    let json = try encoder.encode(description)
     let x = processes[0].x
     var tensors = ["inputs": Tensor(shape: [x.rows, x.columns], values: x.values)]
     for (m, process) in processes.enumerated() { tensors["targets_\(m)"] = Tensor(process.y) }
@@ -51,6 +53,15 @@ extension DynamicsModel {
       let description = try? JSONDecoder().decode(ModelDescription.self, from: Data(json.utf8))
     else { throw TensorFileError(path: path, "is not a model file of this version of bagel") }
     let inputs = try file.tensor("inputs", path: path)
+    let scales = [
+      description.stateStandardiser, description.featureStandardiser,
+      description.incrementStandardiser,
+    ].flatMap(\.scale)
+    guard inputs.shape.count == 2, inputs.shape[0] > 0,
+      inputs.shape[1] == description.form.features.count,
+      description.hyperparameters.count == description.form.outputCount,
+      description.form.outputCount > 0, scales.allSatisfy({ $0 > 0 && $0.isFinite })
+    else { throw TensorFileError(path: path, "is damaged: its parts do not fit together") }
     let x = Matrix(rows: inputs.shape[0], columns: inputs.shape[1], values: inputs.values)
     layout = description.layout
     form = description.form
@@ -61,6 +72,9 @@ extension DynamicsModel {
     stateBounds = description.stateBounds
     processes = try description.hyperparameters.enumerated().map { m, hyperparameters in
       let y = try file.tensor("targets_\(m)", path: path).values
+      guard y.count == x.rows else {
+        throw TensorFileError(path: path, "has \(x.rows) inputs and \(y.count) targets")
+      }
       return try GaussianProcess(hyperparameters, x: x, y: y, what: "\(path), output \(m)")
     }
   }

@@ -38,10 +38,10 @@ public struct ModelForm: Hashable, Sendable, Codable {
   /// last `actionHistory` rows too; every state an output unless it integrates a rate.
   public init(
     states: Int, actions: Int, angles: Set<Int> = [], stateHistory: Int = 0,
-    actionHistory: Int = 0, integrals: [Int: StateUpdate] = [:], ignoring: Set<Int> = []
+    actionHistory: Int = 0, integrals: [Int: StateUpdate] = [:]
   ) {
     var features: [InputFeature] = []
-    for i in 0..<states where !ignoring.contains(i) {
+    for i in 0..<states {
       features += angles.contains(i) ? [.sine(i), .cosine(i)] : [.state(i, lag: 0)]
     }
     for lag in stride(from: 1, through: stateHistory, by: 1) {

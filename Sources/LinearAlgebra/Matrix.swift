@@ -83,12 +83,12 @@ public func dot(_ x: [Double], _ y: [Double]) -> Double {
   return cblas_ddot(blasint(x.count), x, 1, y, 1)
 }
 
-/// Least squares: beta that minimises ||A beta - y||^2 + ridge ||beta||^2, by the normal equations.
+/// Least squares: beta that minimises ||A beta - y||^2 (and a tiny ridge), by the normal equations.
 ///
-/// A [n, k] with n >= k; `ridge` keeps collinear columns harmless. Throws: `FactorizationError`.
+/// A [n, k] with n >= k; each column's ridge is `ridge` times its own square sum, so units do not matter, and
+/// collinear columns are harmless. Throws: `FactorizationError`.
 public func leastSquares(_ a: Matrix, _ y: [Double], ridge: Double = 1e-9) throws -> [Double] {
   var normal = a.transposed.times(a)
-  let scale = (0..<a.columns).reduce(0) { $0 + normal[$1, $1] } / Double(max(a.columns, 1))
-  for i in 0..<a.columns { normal[i, i] += ridge * scale + .leastNormalMagnitude }
+  for i in 0..<a.columns { normal[i, i] += ridge * normal[i, i] + .leastNormalMagnitude }
   return try Cholesky(normal, what: "least squares").solve(a.times(y, transposed: true))
 }

@@ -27,9 +27,6 @@ public struct Episode: Hashable, Sendable {
 
   /// T
   public var count: Int { states.count }
-
-  /// Pairs of consecutive rows.
-  public var transitionCount: Int { max(count - 1, 0) }
 }
 
 /// A channel of a log: a column, or derived from one.

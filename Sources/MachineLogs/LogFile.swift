@@ -21,6 +21,13 @@ public struct LogFile: Sendable {
     guard FileManager.default.fileExists(atPath: path) else {
       throw LogError(file: path, "no such file")
     }
+    guard FileManager.default.isReadableFile(atPath: path) else {
+      throw LogError(file: path, "cannot be read: permission denied")
+    }
+    var isFolder: ObjCBool = false
+    if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue {
+      throw LogError(file: path, "is a folder, not a CSV file")
+    }
     let text: String
     do {
       text = try String(contentsOfFile: path, encoding: .utf8)

@@ -5,10 +5,12 @@
 import Foundation
 
 extension LogLayout {
-  /// Stamps within this fraction of the time step of a regular grid are taken as the grid.
+  /// Stamps within this fraction of the time step of a regular grid, drift included, are taken as the grid.
   static let regularTolerance = 0.05
   /// A hole in the stamps longer than this many time steps (or three of the log's own) ends an episode.
   static let longestGap = 3.0
+  /// A log is not resampled to steps shorter than its own spacing divided by this.
+  static let finestStep = 4.0
 
   /// The episodes of several files.
   ///
@@ -24,9 +26,10 @@ extension LogLayout {
   /// The episodes of one file: one, or more where the stamps have gaps.
   func episodes(in file: LogFile) throws -> [Episode] {
     let times = try file.times(timeColumn)
-    let names = Array(Set((states + actions).map(\.column)))
-    let columns = Dictionary(
-      uniqueKeysWithValues: try names.map { ($0, try file.column($0)) })
+    var columns: [String: [Double]] = [:]
+    for name in (states + actions).map(\.column) where columns[name] == nil {
+      columns[name] = try file.column(name)
+    }
     let least = 3
     guard times.count >= least else {
       throw LogError(
@@ -34,30 +37,36 @@ extension LogLayout {
         "has \(times.count) row\(times.count == 1 ? "" : "s") of data; "
           + "at least \(least) are needed")
     }
+    let spacings = zip(times.dropFirst(), times).map { $0 - $1 }.sorted()
+    let spacing = spacings[spacings.count / 2]
+    guard timeStep > spacing / Self.finestStep else {
+      throw LogError(
+        file: file.path,
+        "rows are \(format(spacing)) s apart; a time step of "
+          + "\(format(timeStep)) s would invent what lies between them (are the stamps in seconds?)"
+      )
+    }
     let base = URL(fileURLWithPath: file.path).lastPathComponent
-    let parts = stretches(of: times)
+    let parts = stretches(of: times, longestGap: Self.longestGap * max(timeStep, spacing))
     let episodes = parts.enumerated().compactMap { index, range -> Episode? in
       let name = parts.count == 1 ? base : "\(base) (part \(index + 1))"
       return episode(
         name, times: Array(times[range]), columns: columns.mapValues { Array($0[range]) })
     }
     guard !episodes.isEmpty else {
-      let typical = (times.last.map { $0 - times[0] } ?? 0) / Double(times.count - 1)
       throw LogError(
         file: file.path,
-        "no stretch of three time steps: rows are \(format(typical)) s apart and the time step is "
+        "no stretch of three time steps: rows are \(format(spacing)) s apart and the time step is "
           + "\(format(timeStep)) s")
     }
     return episodes
   }
 
   /// Runs of rows without a gap.
-  private func stretches(of times: [Double]) -> [Range<Int>] {
-    let spacings = zip(times.dropFirst(), times).map { $0 - $1 }.sorted()
-    let longest = Self.longestGap * max(timeStep, spacings[spacings.count / 2])
+  private func stretches(of times: [Double], longestGap: Double) -> [Range<Int>] {
     var result: [Range<Int>] = []
     var start = 0
-    for index in 1..<times.count where times[index] - times[index - 1] > longest {
+    for index in 1..<times.count where times[index] - times[index - 1] > longestGap {
       result.append(start..<index)
       start = index
     }
@@ -69,16 +78,16 @@ extension LogLayout {
   ) -> Episode? {
     guard times.count >= 2 else { return nil }
     let grid = Grid(times: times, timeStep: timeStep)
-    func values(_ channel: Channel, held: Bool) -> [Double] {
-      let raw = grid.resample(columns[channel.column] ?? [], held: held)
+    func state(_ channel: Channel) -> [Double] {
+      let raw = grid.interpolate(columns[channel.column] ?? [])
       switch channel.source {
       case .column: return raw
       case .rate:  // no rate at the first row, which is dropped below
         return [0] + zip(raw.dropFirst(), raw).map { ($0 - $1) / timeStep }
       }
     }
-    let stateColumns = states.map { values($0, held: false) }
-    let actionColumns = actions.map { values($0, held: true) }
+    let stateColumns = states.map(state)
+    let actionColumns = actions.map { grid.average(columns[$0.column] ?? []) }
     let isDerived = states.contains { $0.source != .column }
     let rows = (isDerived ? 1 : 0)..<grid.count
     guard rows.count >= 3 else { return nil }
@@ -119,23 +128,42 @@ private struct Grid {
   init(times: [Double], timeStep: Double) {
     self.times = times
     self.timeStep = timeStep
-    isRegular = zip(times.dropFirst(), times).allSatisfy {
-      abs($0 - $1 - timeStep) <= LogLayout.regularTolerance * timeStep
+    isRegular = times.indices.allSatisfy {
+      abs(times[$0] - times[0] - Double($0) * timeStep) <= LogLayout.regularTolerance * timeStep
     }
     let duration = times[times.count - 1] - times[0]
     count = isRegular ? times.count : Int((duration / timeStep + 1e-9).rounded(.down)) + 1
   }
 
-  /// Linear interpolation between samples, or the last sample at or before (`held`, for commands).
-  func resample(_ values: [Double], held: Bool) -> [Double] {
+  /// States: linear interpolation between samples [count].
+  func interpolate(_ values: [Double]) -> [Double] {
     if isRegular { return values }
     var index = 0
     return (0..<count).map { k in
       let time = times[0] + Double(k) * timeStep
-      while index + 2 < times.count && times[index + 1] <= time + 1e-6 * timeStep { index += 1 }
+      while index + 2 < times.count && times[index + 1] <= time { index += 1 }
       let fraction = (time - times[index]) / (times[index + 1] - times[index])
-      if held { return fraction >= 1 - 1e-6 ? values[index + 1] : values[index] }
       return values[index] + fraction * (values[index + 1] - values[index])
+    }
+  }
+
+  /// Commands, which hold until the next sample: their mean over each time step [count]. (The command at the
+  /// step's start would be the previous one wherever stamps come a little late.)
+  func average(_ values: [Double]) -> [Double] {
+    if isRegular { return values }
+    var first = 0
+    return (0..<count).map { k in
+      let (start, end) = (times[0] + Double(k) * timeStep, times[0] + Double(k + 1) * timeStep)
+      while first + 1 < times.count && times[first + 1] <= start { first += 1 }
+      var total = 0.0
+      var index = first
+      var from = start
+      while from < end {
+        let until = index + 1 < times.count ? min(times[index + 1], end) : end
+        total += values[index] * (until - from)
+        (from, index) = (until, index + 1)
+      }
+      return total / timeStep
     }
   }
 }

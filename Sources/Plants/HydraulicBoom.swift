@@ -67,7 +67,7 @@ public struct HydraulicBoom: Plant {
 
   /// Starts at rest at an angle (state[0], rad; a random one if nil) with the valve closed.
   public mutating func reset(to state: [Double]?, seed: UInt64) -> [Double] {
-    noise = DrawKey(seed: seed)
+    noise = DrawKey(seed: seed, iteration: 0x626f_6f6d)
     measurements = 0
     let u = noise.uniforms(particle: 1, step: 0, count: 1)[0]
     angle = state?[0] ?? (lowerStop + (upperStop - lowerStop) * (0.2 + 0.6 * u))

@@ -67,7 +67,7 @@ private struct Layer: Sendable {
   static func initial(_ layers: [Layer], seed: UInt64) -> [Double] {
     layers.enumerated().flatMap { index, layer in
       let scale = (index + 1 == layers.count ? 0.1 : 1) * (2 / Double(layer.inputs)).squareRoot()
-      let draws = DrawKey(seed: seed).normals(
+      let draws = DrawKey(seed: seed, iteration: 0x706f_6c69).normals(
         particle: index, step: 0, count: layer.inputs * layer.outputs)
       return draws.map { scale * $0 } + Array(repeating: 0, count: layer.outputs)
     }

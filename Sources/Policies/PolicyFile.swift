@@ -38,6 +38,7 @@ public struct PolicyDescription: Hashable, Sendable, Codable {
       a == b ? nil : "its \(what) are \(a), the task's are \(b)"
     }
     return differ("states", stateNames, other.stateNames)
+      ?? differ("states' units", stateUnits, other.stateUnits)
       ?? differ("actions", actionNames, other.actionNames)
       ?? differ("lower limits", lower, other.lower) ?? differ("upper limits", upper, other.upper)
       ?? (timeStep == other.timeStep
@@ -50,7 +51,9 @@ extension PolicyController {
 
   /// Throws: `TensorFileError`.
   public func write(to path: String, description: PolicyDescription) throws {
-    let json = try JSONEncoder().encode(description)
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = .sortedKeys
+    let json = try encoder.encode(description)
     try TensorFile(
       tensors: [
         "parameters": Tensor(parameters), "state_mean": Tensor(stateMean),
@@ -75,6 +78,9 @@ extension PolicyController {
       throw TensorFileError(
         path: path, "is a policy for another task ('\(found.task)'): \(difference)")
     }
+    guard found.hiddenLayers.allSatisfy({ (1...4_096).contains($0) }) else {
+      throw TensorFileError(path: path, "is damaged: layers of \(found.hiddenLayers)")
+    }
     let states = found.stateNames.count
     let policy = Policy.network(
       hidden: found.hiddenLayers, stateLength: states, goalLength: states,
@@ -84,10 +90,13 @@ extension PolicyController {
       throw TensorFileError(
         path: path, "has \(parameters.count) parameters, its layers need \(policy.parameterCount)")
     }
+    let mean = try file.tensor("state_mean", path: path).values
+    let scale = try file.tensor("state_scale", path: path).values
+    guard mean.count == states, scale.count == states, scale.allSatisfy({ $0 > 0 }),
+      (parameters + mean + scale).allSatisfy(\.isFinite)
+    else { throw TensorFileError(path: path, "is damaged: numbers are missing or not finite") }
     let controller = PolicyController(
-      policy: policy, parameters: parameters,
-      stateMean: try file.tensor("state_mean", path: path).values,
-      stateScale: try file.tensor("state_scale", path: path).values)
+      policy: policy, parameters: parameters, stateMean: mean, stateScale: scale)
     return (controller, found)
   }
 }

@@ -5,7 +5,7 @@
 //
 // A constant rate wanders off once the return is near its maximum. So policies are judged on a fixed
 // evaluation batch; when that has not improved for `patience` evaluations the rate is halved and the
-// search goes on from the best policy; after `halvings` of them it has converged.
+// search goes on from the best policy; at the `halvings`-th time it has converged.
 
 import Execution
 import GaussianProcesses
@@ -34,8 +34,8 @@ public struct SearchOptions: Hashable, Sendable, Codable {
   public var evaluationInterval = 5
   /// Evaluations without progress after which the rate is halved.
   public var patience = 6
-  /// Halvings after which the search has converged.
-  public var halvings = 4
+  /// The search has converged when the rate would be halved for this many-th time.
+  public var halvings = 5
   /// Progress is a gain of this fraction of the best return's magnitude.
   public var improvement = 1e-3
   public var seed: UInt64 = 0
@@ -142,8 +142,9 @@ public final class PolicyOptimizer {
     state.diverged += result.returns.diverged
     state.truncated += result.truncated
     state.iteration += 1
-    if state.iteration % options.evaluationInterval == 0 { try evaluate() }
-    if state.iteration >= options.iterations && !state.hasConverged { try evaluate() }
+    if state.iteration % options.evaluationInterval == 0 || state.iteration >= options.iterations {
+      try evaluate()
+    }
   }
 
   public var isFinished: Bool { state.hasConverged || state.iteration >= options.iterations }
@@ -175,9 +176,10 @@ public final class PolicyOptimizer {
     guard state.evaluationsWithoutProgress >= options.patience else { return }
     state.evaluationsWithoutProgress = 0
     state.halvings += 1
+    state.hasConverged = state.halvings >= options.halvings
+    if state.hasConverged { return }
     state.rate *= 0.5
     state.parameters = state.bestParameters
     state.adam = Adam(count: state.parameters.count)
-    state.hasConverged = state.halvings > options.halvings
   }
 }

@@ -26,7 +26,12 @@ extension SearchState {
 
   /// Reads a state; nil if it belongs to another task, model or options. Throws: `TensorFileError`.
   public init?(path: String, fingerprint: String) throws {
-    let file = try TensorFile(path: path)
+    let file: TensorFile
+    do {
+      file = try TensorFile(path: path)
+    } catch let error as TensorFileError {
+      throw TensorFileError(path: path, error.problem + " (bagel optimize --restart begins afresh)")
+    }
     guard file.metadata["format"] == "bagel-search-state-1",
       file.metadata["fingerprint"] == fingerprint
     else { return nil }

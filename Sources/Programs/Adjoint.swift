@@ -35,8 +35,9 @@ struct AdjointTransform {
     case .input(let name): return inputs.contains(name)
     case .shared(let slice): return sharedArrays.contains(slice.array)
     case .constant, .normal: return false
-    case .affine(let weights, _, let a):
+    case .affine(let weights, let bias, let a):
       return active[a.index] || sharedArrays.contains(weights.array)
+        || bias.map { sharedArrays.contains($0.array) } ?? false
     case .transposedProduct(let weights, let a):
       return active[a.index] || sharedArrays.contains(weights.array)
     case .add, .subtract, .multiply, .divide, .minimum, .maximum, .negate, .exp, .log, .tanh, .sin,

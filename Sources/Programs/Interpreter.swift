@@ -69,8 +69,8 @@ public struct Interpreter: Sendable {
     case .subtract(let a, let b): return zip2(a, b, -)
     case .multiply(let a, let b): return zip2(a, b, *)
     case .divide(let a, let b): return zip2(a, b, /)
-    case .minimum(let a, let b): return zip2(a, b, Swift.min)
-    case .maximum(let a, let b): return zip2(a, b, Swift.max)
+    case .minimum(let a, let b): return zip2(a, b) { $0 < $1 ? $0 : $1 }
+    case .maximum(let a, let b): return zip2(a, b) { $0 > $1 ? $0 : $1 }
     case .negate(let a): return map(a) { -$0 }
     case .exp(let a): return map(a, Foundation.exp)
     case .log(let a): return map(a, Foundation.log)

@@ -32,7 +32,9 @@ extension Interpreter {
       let upper = Double(counts[axis] - 2)
       let isInside = position >= 1 && position <= upper
       if !isInside { outside = true }
-      let clamped = min(max(position, 1), upper)
+      // In this form NaN lands on the upper face, as it does in kernels.
+      let below = position < upper ? position : upper
+      let clamped = below > 1 ? below : 1
       let cell = min(clamped.rounded(.down), upper - 1)
       first.append(Int(cell) - 1)
       var (value, slope) = Interpolation.weights(clamped - cell)

@@ -86,10 +86,6 @@ public final class ProgramBuilder {
     return Value(builder: self, id: id, length: length)
   }
 
-  func value(_ id: ValueID) -> Value {
-    Value(builder: self, id: id, length: program[id].length)
-  }
-
   func setName(_ id: ValueID, _ name: String) { program.instructions[id.index].name = name }
 
   /// Copies the declarations of another program's shared arrays.

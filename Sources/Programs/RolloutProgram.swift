@@ -53,6 +53,20 @@ public struct RolloutProgram: Hashable, Sendable {
       policy, withRespectTo: ["state"], sharedArrays: [Self.parameters])
   }
 
+  /// How many scalars of a shared array the programs read, tables as large as their geometry says.
+  public func leastCount(of array: String, data: [String: [Double]]) -> Int {
+    var least = max(initial.shared[array] ?? 0, step.shared[array] ?? 0)
+    for instruction in initial.instructions + step.instructions {
+      guard case .apply(.interpolation(let f), _) = instruction.operation, f.table == array,
+        let geometry = data[f.geometry], geometry.count >= 3 * f.dimensions
+      else { continue }
+      let counts = (0..<f.dimensions).map { Int(geometry[3 * $0 + 2]) }
+      precondition(counts.allSatisfy { $0 >= 4 }, "a grid of \(counts) points; 4 an axis at least")
+      least = max(least, 4 * f.groups * counts.reduce(1, *))
+    }
+    return least
+  }
+
   /// Shared arrays other than the parameters, sorted by name.
   public var dataArrays: [String] {
     Set(initial.shared.keys).union(step.shared.keys).subtracting([Self.parameters]).sorted()

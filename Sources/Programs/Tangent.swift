@@ -77,8 +77,12 @@ private struct TangentRule {
     case .affine(let weights, let bias, let a):  // W adot + Wdot a + bdot
       var perturbed: Value?
       if sharedArrays.contains(weights.array) {
-        perturbed = builder.affine(
-          weights.inTangentArray, bias: bias.map(\.inTangentArray), primal(a))
+        perturbed = builder.affine(weights.inTangentArray, bias: nil, primal(a))
+      }
+      if let bias, sharedArrays.contains(bias.array) {
+        let moved = bias.inTangentArray
+        perturbed = plus(
+          perturbed, builder.shared(moved.array, offset: moved.offset, length: weights.rows))
       }
       return plus(tangent(a).map { builder.affine(weights, bias: nil, $0) }, perturbed)
     case .transposedProduct(let weights, let a):

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Covariance functions as program expressions k(x, z), for samplers that evaluate them in the rollout.
-// Hyperparameters come from a shared array, so that a new fit needs no new kernel.
+// Hyperparameters come from a shared array, so that a new fit on as much data needs
+// no new kernel.
 
 import GaussianProcesses
 import Programs

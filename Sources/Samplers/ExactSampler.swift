@@ -29,6 +29,7 @@ public struct ExactSampler: PosteriorSampler {
       data["alpha_\(m)"] = process.alpha
       data["root_\(m)"] = process.cholesky.inverseLower().transposed.values
       data["covariance_\(m)"] = process.hyperparameters.covariance.expressionData
+      data["variance_floor_\(m)"] = [1e-8 * process.signalDeviation * process.signalDeviation]
       data["noise_\(m)"] = [noise == .observed ? process.hyperparameters.noiseVariance : 0]
     }
     self.data = data
@@ -51,8 +52,7 @@ public struct ExactSampler: PosteriorSampler {
         summand: { x, row in covariance.expression(x, row, array: array) })
       let y = builder.apply(.weightedSum(sum), x)
       let prior = covariance.expression(x, x, array: array)
-      let floor = 1e-8 * covariance.diagonal(Matrix(rows: 1, columns: x.length, repeating: 1))[0]
-      let variance = maximum(prior - y[1], builder.constant([floor]))
+      let variance = maximum(prior - y[1], builder.shared("variance_floor_\(m)", length: 1))
       means.append(y[0])
       deviations.append(sqrt(variance + builder.shared("noise_\(m)", length: 1)))
     }

@@ -4,7 +4,6 @@
 // value there. The fewest points whose error is under its share of the tolerance are taken.
 // (Lengthscales alone mislead: the deviation's structure is finer than the mean's.)
 
-import Foundation
 import GaussianProcesses
 import LinearAlgebra
 
@@ -22,14 +21,17 @@ struct GridChoice {
   /// Random lines an axis, half through the box and half through the data.
   static let lines = 64
 
-  /// Points along each axis, at most `TabulatedSampler.largestRefinement` in all.
+  /// Points along each axis; with the stencil's at most `TabulatedSampler.largestRefinement` in all.
   func pointsPerAxis() -> [Int] {
-    let wanted = wantedPointsPerAxis()
-    let excess =
-      Double(wanted.reduce(1, *)) / Double(TabulatedSampler.largestRefinement)
-    if excess <= 1 { return wanted }
-    let shrink = pow(excess, -1 / Double(wanted.count))
-    return wanted.map { max(Self.candidates[0], Int(Double($0) * shrink)) }
+    var counts = wantedPointsPerAxis()
+    // The finest axis gives way first by its share, so the axes keep their proportions.
+    while counts.reduce(1, { $0 * ($1 + 2) }) > TabulatedSampler.largestRefinement {
+      guard let axis = counts.indices.max(by: { counts[$0] < counts[$1] }),
+        counts[axis] > Self.candidates[0]
+      else { break }
+      counts[axis] = max(Self.candidates[0], counts[axis] * 19 / 20)
+    }
+    return counts
   }
 
   private func wantedPointsPerAxis() -> [Int] {
@@ -53,7 +55,7 @@ struct GridChoice {
     let half = Self.lines / 2
     let bases =
       randomPoints(box, count: half, seed: 2)
-      + evenlySpread(half, of: data.rows).map { data.row($0) }
+      + evenlySpreadRows(count: data.rows, wanted: half).map(data.row)
     // Around each base: nodes at -1.5, -0.5, 0.5, 1.5 spacings and the middle.
     let offsets = [-1.5, -0.5, 0.5, 1.5, 0]
     let points = Matrix(
@@ -90,9 +92,5 @@ struct GridChoice {
   /// affordable grid resolves, and that a root mean square would chase.
   private func typical(_ errors: [Double]) -> Double {
     errors.map(abs).sorted()[errors.count * 9 / 10]
-  }
-
-  private func evenlySpread(_ wanted: Int, of count: Int) -> [Int] {
-    (0..<wanted).map { ($0 * count + count / 2) / wanted }
   }
 }

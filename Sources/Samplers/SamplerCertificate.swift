@@ -18,7 +18,7 @@ public struct SamplerError: Hashable, Sendable, Codable {
 /// What was measured of a sampler.
 public struct SamplerCertificate: Hashable, Sendable, Codable {
   public var sampler: String
-  /// Random points of the box, and of the data.
+  /// Random points of the box, and as many of the data, evenly spread.
   public var points: Int
   /// One an output: the worse of box and data in each figure.
   public var errors: [SamplerError]
@@ -51,7 +51,7 @@ extension PosteriorSampler {
     let program = builder.finish()
     let interpreter = Interpreter(shared: data)
     let data = model.processes[0].x
-    let dataRows = (0..<count).map { ($0 * 7_919) % data.rows }
+    let dataRows = (0..<count).map { ($0 * data.rows + data.rows / 2) / count }
     let sets = [randomPoints(box, count: count), dataRows.map(data.row)]
     var errors = model.processes.map { _ in SamplerError() }
     for points in sets {
@@ -67,15 +67,18 @@ extension PosteriorSampler {
           return abs((results[i]["deviation"]?[m] ?? .nan) - deviation)
             / (exact.variance[i] + process.hyperparameters.noiseVariance).squareRoot()
         }
-        errors[m].meanRMS = max(errors[m].meanRMS, rootMeanSquare(meanErrors))
-        errors[m].meanMax = max(errors[m].meanMax, meanErrors.max() ?? 0)
-        errors[m].deviationRMS = max(errors[m].deviationRMS, rootMeanSquare(deviationErrors))
-        errors[m].deviationMax = max(errors[m].deviationMax, deviationErrors.max() ?? 0)
+        errors[m].meanRMS = worse(errors[m].meanRMS, rootMeanSquare(meanErrors))
+        errors[m].meanMax = worse(errors[m].meanMax, meanErrors.reduce(0, worse))
+        errors[m].deviationRMS = worse(errors[m].deviationRMS, rootMeanSquare(deviationErrors))
+        errors[m].deviationMax = worse(errors[m].deviationMax, deviationErrors.reduce(0, worse))
       }
     }
     return SamplerCertificate(sampler: name, points: count, errors: errors)
   }
 }
+
+/// The larger of two errors; NaN wins, so that it cannot pass for a small one.
+private func worse(_ a: Double, _ b: Double) -> Double { a.isNaN || b.isNaN ? .nan : max(a, b) }
 
 /// Points spread uniformly over a box, the same every time.
 func randomPoints(_ box: [ClosedRange<Double>], count: Int, seed: UInt64 = 1) -> [[Double]] {

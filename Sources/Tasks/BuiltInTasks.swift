@@ -69,7 +69,8 @@ public enum BuiltInTasks {
     # Files the model is judged by and does not learn from.
     heldOut: [log_3.csv]
 
-    # A simulated machine to try the policy on: boom. Its states must be those above, in order.
+    # A simulated machine to try the policy on: boom. Its states must be those above, in its order and units
+    # (angle in rad, rate in rad/s), at its time step (0.05 s).
     # plant: boom
 
     model:

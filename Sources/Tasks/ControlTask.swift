@@ -98,6 +98,14 @@ public struct ControlTask: Sendable {
     for (position, rate) in model.integrals {
       integrals[try stateIndex(position)] = .trapezoidalIntegral(rate: try stateIndex(rate))
     }
+    for (position, update) in integrals {
+      guard let rate = update.rate, rate != position, integrals[rate] == nil else {
+        throw LogError(
+          file: name,
+          "'\(layout.states[position].name)' integrates a state that is itself integrated; a rate must "
+            + "be predicted by the model")
+      }
+    }
     return ModelForm(
       states: layout.states.count, actions: layout.actions.count,
       angles: Set(try model.angles.map(stateIndex)), stateHistory: model.stateHistory,

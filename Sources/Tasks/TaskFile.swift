@@ -16,11 +16,19 @@ extension ControlTask {
       self = try ControlTask(yaml: text, file: "built-in task \(nameOrPath)", folder: ".")
       return
     }
+    var isFolder: ObjCBool = false
+    if FileManager.default.fileExists(atPath: nameOrPath, isDirectory: &isFolder) {
+      guard !isFolder.boolValue, FileManager.default.isReadableFile(atPath: nameOrPath) else {
+        throw LogError(
+          file: nameOrPath, isFolder.boolValue ? "is a folder" : "cannot be read: permission denied"
+        )
+      }
+    }
     guard let text = try? String(contentsOfFile: nameOrPath, encoding: .utf8) else {
       let known = BuiltInTasks.names.joined(separator: ", ")
       throw LogError(
         file: nameOrPath,
-        "no such task file, and no built-in task (there are: \(known)); "
+        "no such task file (in UTF-8), and no built-in task (there are: \(known)); "
           + "`bagel new NAME` writes a task file")
     }
     let folder = URL(fileURLWithPath: nameOrPath).deletingLastPathComponent().path
@@ -51,12 +59,13 @@ extension ControlTask {
     for entry in try required(yaml.mappings("actions"), "actions", yaml) {
       let name = try required(entry.string("name"), "name", entry)
       let limits = try required(entry.numbers("limits"), "limits", entry)
-      guard limits.count == 2, limits[0] < limits[1] else {
+      guard limits.count == 2, limits[0] < limits[1], limits.allSatisfy({ abs($0) < 1e9 }) else {
         throw entry.error("limits", "must be [lower, upper] with lower < upper, not \(limits)")
       }
       layout.actions.append(Channel(name: name, units: try entry.string("units") ?? ""))
       actionLimits.append(limits[0]...limits[1])
     }
+    try checkNames(yaml)
     func resolve(_ paths: [String]?) -> [String] {
       (paths ?? []).map { $0.hasPrefix("/") || folder == "." ? $0 : "\(folder)/\($0)" }
     }
@@ -68,6 +77,24 @@ extension ControlTask {
         "plant", "must be one of \(BuiltInPlants.names.joined(separator: ", ")), not '\(plant)'")
     }
     collectSeconds = try yaml.positive("collectSeconds")
+    if let collectSeconds { try checkSteps(collectSeconds, "collectSeconds", yaml) }
+  }
+
+  private func checkNames(_ yaml: YAMLMapping) throws {
+    if layout.states.isEmpty { throw yaml.error("states", "must name at least one state") }
+    if layout.actions.isEmpty { throw yaml.error("actions", "must name at least one action") }
+    let names = (layout.states + layout.actions).map(\.name)
+    if let twice = Dictionary(grouping: names, by: { $0 }).first(where: { $0.value.count > 1 }) {
+      throw yaml.error("states", "and actions: two are called '\(twice.key)'")
+    }
+    for channel in layout.states {
+      guard case .rate(let base) = channel.source else { continue }
+      let isDerived = layout.states.contains { $0.name == base && $0.source != .column }
+      if layout.actions.contains(where: { $0.name == base }) || isDerived || base == channel.name {
+        throw yaml.error(
+          "states", "'\(channel.name)' has rateOf: \(base), which must be a measured state")
+      }
+    }
   }
 
   private mutating func readModel(_ yaml: YAMLMapping) throws {
@@ -86,11 +113,11 @@ extension ControlTask {
       model.fit.prior?.shortestLengthscale = shortest
     }
     if let floor = try entry.positive("noiseFloor") { model.fit.noiseFloor = floor }
-    model.actionHistory = try entry.integer("actionHistory", atLeast: 0) ?? 0
-    model.stateHistory = try entry.integer("stateHistory", atLeast: 0) ?? 0
+    model.actionHistory = try entry.integer("actionHistory", 0...100) ?? 0
+    model.stateHistory = try entry.integer("stateHistory", 0...100) ?? 0
     model.angles = try entry.strings("angles") ?? []
     model.integrals = try entry.words("integrate") ?? [:]
-    model.restPseudoData = try entry.integer("restPseudoData", atLeast: 0) ?? 0
+    model.restPseudoData = try entry.integer("restPseudoData", 0...100_000) ?? 0
     if let sampler = try entry.choice(
       "sampler", SamplerName.self, among: SamplerName.allCases.map(\.rawValue))
     {
@@ -157,7 +184,7 @@ extension ControlTask {
   /// [x, ...], or {lower: [...], upper: [...]}, or {mean: [...], deviation: [...]}.
   private func distribution(_ key: String, _ yaml: YAMLMapping) throws -> StateDistribution {
     let result: StateDistribution
-    if let state = try? yaml.numbers(key) {
+    if yaml.isList(key), let state = try yaml.numbers(key) {
       result = .fixed(state)
     } else if let entry = try yaml.mapping(key) {
       if let lower = try entry.numbers("lower") {
@@ -169,8 +196,8 @@ extension ControlTask {
       } else {
         let mean = try required(entry.numbers("mean"), "mean", entry)
         let deviation = try required(entry.numbers("deviation"), "deviation", entry)
-        guard mean.count == deviation.count else {
-          throw entry.error("deviation", "must be as long as 'mean'")
+        guard mean.count == deviation.count, deviation.allSatisfy({ $0 >= 0 }) else {
+          throw entry.error("deviation", "must be as long as 'mean' and not negative")
         }
         result = .normal(mean: mean, deviation: deviation)
       }
@@ -185,15 +212,15 @@ extension ControlTask {
 
   private mutating func readSearch(_ yaml: YAMLMapping) throws {
     guard let entry = try yaml.mapping("optimise") else { return }
-    if let value = try entry.integer("particles", atLeast: 1) { search.particles = value }
-    if let value = try entry.integer("horizon", atLeast: 1) { search.horizon = value }
-    if let value = try entry.integer("iterations", atLeast: 1) { search.iterations = value }
+    if let value = try entry.integer("particles", 1...10_000_000) { search.particles = value }
+    if let value = try entry.integer("horizon", 1...1_000_000) { search.horizon = value }
+    if let value = try entry.integer("iterations", 1...10_000_000) { search.iterations = value }
     if let value = try entry.positive("learningRate") { search.learningRate = value }
     if let value = try entry.positive("gradientNorm") { search.gradientNorm = value }
-    if let value = try entry.integer("evaluationInterval", atLeast: 1) {
+    if let value = try entry.integer("evaluationInterval", 1...1_000_000) {
       search.evaluationInterval = value
     }
-    if let value = try entry.integer("patience", atLeast: 1) { search.patience = value }
+    if let value = try entry.integer("patience", 1...1_000_000) { search.patience = value }
     if let value = try entry.choice("draws", DrawSchedule.self, among: ["fresh", "fixed"]) {
       search.draws = value
     }
@@ -202,13 +229,33 @@ extension ControlTask {
   private mutating func readEvaluation(_ yaml: YAMLMapping) throws {
     evaluation.seconds = Double(search.horizon) * layout.timeStep
     guard let entry = try yaml.mapping("evaluate") else { return }
-    if let value = try entry.integer("episodes", atLeast: 1) { evaluation.episodes = value }
+    if let value = try entry.integer("episodes", 1...100_000) { evaluation.episodes = value }
     if let value = try entry.positive("seconds") { evaluation.seconds = value }
-    if let value = try entry.number("startSpread") { evaluation.startSpread = value }
-    if let value = try entry.positive("tolerance") { evaluation.tolerance = value }
+    try checkSteps(evaluation.seconds, "seconds", entry)
+    if let value = try entry.number("startSpread") {
+      guard value >= 0 else { throw entry.error("startSpread", "must not be negative") }
+      evaluation.startSpread = value
+    }
+    evaluation.tolerance = try required(entry.positive("tolerance"), "tolerance", entry)
     if let value = try entry.number("settle") { evaluation.settle = value }
+    guard evaluation.settle >= 0, evaluation.settle < evaluation.seconds else {
+      throw entry.error(
+        "settle",
+        "must lie within the episode of \(evaluation.seconds) s, not at "
+          + "\(evaluation.settle) s")
+    }
     if let value = try entry.positive("largestActionChange") {
       evaluation.largestActionChange = value
+    }
+  }
+
+  /// An episode has from 2 steps to a million.
+  private func checkSteps(_ seconds: Double, _ key: String, _ yaml: YAMLMapping) throws {
+    guard (2...1e6).contains(seconds / layout.timeStep) else {
+      throw yaml.error(
+        key,
+        "is \(seconds) s, \(seconds / layout.timeStep) time steps; from 2 to 1,000,000 are possible"
+      )
     }
   }
 

@@ -52,8 +52,6 @@ final class YAMLMapping {
     return node[key]
   }
 
-  func has(_ key: String) -> Bool { value(key) != nil }
-
   func string(_ key: String) throws -> String? {
     guard let value = value(key) else { return nil }
     guard let text = value.scalar?.string else { throw error(key, "must be a word") }
@@ -65,10 +63,17 @@ final class YAMLMapping {
     return try number(value, key)
   }
 
-  func integer(_ key: String, atLeast least: Int) throws -> Int? {
+  /// Whether the key's value is a list.
+  func isList(_ key: String) -> Bool { value(key)?.sequence != nil }
+
+  func integer(_ key: String, _ range: ClosedRange<Int>) throws -> Int? {
     guard let number = try number(key) else { return nil }
-    guard number == number.rounded(), number >= Double(least), number < 1e15 else {
-      throw error(key, "must be a whole number of at least \(least), not \(text(key))")
+    guard number == number.rounded(), number >= Double(range.lowerBound),
+      number <= Double(range.upperBound)
+    else {
+      throw error(
+        key,
+        "must be a whole number from \(range.lowerBound) to \(range.upperBound), not \(text(key))")
     }
     return Int(number)
   }
@@ -132,7 +137,10 @@ final class YAMLMapping {
     guard let mapping = value.mapping else { throw error(key, "must be a mapping of names") }
     var result: [String: String] = [:]
     for (name, other) in mapping {
-      if let name = name.scalar?.string, let other = other.scalar?.string { result[name] = other }
+      guard let name = name.scalar?.string, let other = other.scalar?.string else {
+        throw error(key, "must be a mapping of names, like {position: rate}")
+      }
+      result[name] = other
     }
     return result
   }

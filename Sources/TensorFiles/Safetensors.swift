@@ -26,9 +26,12 @@ public struct Tensor: Hashable, Sendable {
 public struct TensorFileError: Error, CustomStringConvertible {
   public let path: String
   public let problem: String
-  public init(path: String, _ problem: String) {
+  /// Whether the file could not be written (rather than read).
+  public let isWriting: Bool
+  public init(path: String, _ problem: String, isWriting: Bool = false) {
     self.path = path
     self.problem = problem
+    self.isWriting = isWriting
   }
   public var description: String { "\(path): \(problem)" }
 }
@@ -63,7 +66,7 @@ public struct TensorFile: Sendable {
       file.append(data)
       try file.write(to: URL(fileURLWithPath: path), options: .atomic)
     } catch {
-      throw TensorFileError(path: path, "cannot be written: \(reason(error))")
+      throw TensorFileError(path: path, "cannot be written: \(reason(error))", isWriting: true)
     }
   }
 
@@ -86,10 +89,10 @@ public struct TensorFile: Sendable {
       guard let entry = entry as? [String: Any], let shape = entry["shape"] as? [Int],
         let offsets = entry["data_offsets"] as? [Int], offsets.count == 2,
         let type = entry["dtype"] as? String, offsets[0] >= 0, offsets[0] <= offsets[1],
-        8 + Int(length) + offsets[1] <= file.count
+        offsets[1] <= file.count - 8 - Int(length), let count = Self.elementCount(shape)
       else { throw TensorFileError(path: path, "tensor '\(name)' is damaged or cut off") }
       let bytes = file[(8 + Int(length) + offsets[0])..<(8 + Int(length) + offsets[1])]
-      guard let values = Self.decode(bytes, type), values.count == shape.reduce(1, *) else {
+      guard let values = Self.decode(bytes, type), values.count == count else {
         throw TensorFileError(path: path, "tensor '\(name)' has type \(type) and shape \(shape)")
       }
       tensors[name] = Tensor(shape: shape, values: values)
@@ -102,6 +105,17 @@ public struct TensorFile: Sendable {
       throw TensorFileError(path: path, "has no tensor '\(name)'; it is not the file expected here")
     }
     return tensor
+  }
+
+  /// Product of the dimensions, nil where one is negative or the product overflows.
+  private static func elementCount(_ shape: [Int]) -> Int? {
+    var product = 1
+    for dimension in shape {
+      let (next, overflow) = product.multipliedReportingOverflow(by: dimension)
+      if dimension < 0 || overflow { return nil }
+      product = next
+    }
+    return product
   }
 
   private static func decode(_ bytes: Data, _ type: String) -> [Double]? {

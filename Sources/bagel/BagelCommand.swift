@@ -43,7 +43,8 @@ struct BagelCommand: ParsableCommand {
   /// 65 where the input is at fault, 1 for the other errors of BAGEL's own, nil for those of the parser.
   private static func exitCode(forInputError error: any Error) -> Int32? {
     switch error {
-    case is LogError, is TensorFileError, is FactorizationError, is TabulationError: 65
+    case let error as TensorFileError: error.isWriting ? 1 : 65
+    case is LogError, is FactorizationError, is TabulationError: 65
     case is ExecutionError, is SearchError, is OutputError: 1
     default: nil
     }

@@ -32,8 +32,11 @@ struct CommonOptions: ParsableArguments {
     return folder
   }
 
-  func report(_ report: Report, in folder: String, console: Console) throws {
-    let path = folder + "/report.html"
+  /// Writes a report; each command has its own, so that none overwrites another's.
+  func report(
+    _ report: Report, in folder: String, name: String = "report.html", console: Console
+  ) throws {
+    let path = folder + "/" + name
     do {
       let hasPictures = try report.write(to: path)
       console.say("report: \(path)")

@@ -22,7 +22,11 @@ struct Console {
     guard json else { return }
     let data = try JSONSerialization.data(
       withJSONObject: Console.finite(result), options: [.sortedKeys, .withoutEscapingSlashes])
-    Console.write(String(decoding: data, as: UTF8.self) + "\n", to: .standardOutput)
+    do {
+      try FileHandle.standardOutput.write(contentsOf: data + Data("\n".utf8))
+    } catch {
+      throw OutputError(description: "cannot write the result to standard output")
+    }
   }
 
   private static func finite(_ value: Any) -> Any {

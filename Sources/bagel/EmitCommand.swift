@@ -40,7 +40,8 @@ struct EmitCommand: ParsableCommand {
     try Console(json: common.json).finish(["text": text])
   }
 
-  /// A model of the task's form from little data: the kernel's text does not depend on the numbers.
+  /// A model of the task's form from little data: the kernel's text does not depend on the
+  /// numbers (the exact sampler's on their count).
   private func sketch(_ task: ControlTask) throws -> DynamicsModel {
     var options = task.model.fit
     options.subset = 100

@@ -34,12 +34,19 @@ struct EvaluateCommand: ParsableCommand {
     var task = try taskOptions.load(seed: common.seed)
     if let plant { task.plant = plant }
     if let episodes { task.evaluation.episodes = episodes }
+    guard task.evaluation.tolerance > 0, task.evaluation.settle < task.evaluation.seconds else {
+      throw LogError(
+        file: task.name, "has no `evaluate:` with a tolerance, and a settle time within the episode"
+      )
+    }
     let folder = try common.folder(for: task)
     let (controller, _) = try PolicyController.read(
       path: policy ?? folder + "/policy.safetensors", for: task.policyDescription)
     let evaluation = try task.evaluate(controller, seed: common.seed)
     evaluation.describe(task, console)
-    try common.report(Report(task: task, evaluation: evaluation), in: folder, console: console)
+    try common.report(
+      Report(task: task, evaluation: evaluation), in: folder, name: "report-evaluate.html",
+      console: console)
     try console.finish(merge(evaluation.json))
   }
 }

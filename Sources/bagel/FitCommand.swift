@@ -44,11 +44,20 @@ struct FitCommand: ParsableCommand {
       guard states != nil, actions != nil, timeStep != nil else {
         throw ValidationError("--log needs --states, --actions and --time-step too")
       }
+      let listed = names(states) + names(actions)
+      if names(states).isEmpty || names(actions).isEmpty {
+        throw ValidationError("--states and --actions need at least one name each")
+      }
+      if Set(listed).count < listed.count {
+        throw ValidationError("a name stands twice in --states and --actions")
+      }
       guard let timeStep, timeStep > 0, timeStep.isFinite else {
         throw ValidationError("--time-step must be a positive number of seconds")
       }
-    } else if !log.isEmpty || states != nil || actions != nil || timeStep != nil {
-      throw ValidationError("give either a task or --log, --states, --actions, --time-step")
+    } else if !log.isEmpty || states != nil || actions != nil || timeStep != nil || rates != "auto"
+    {
+      throw ValidationError(
+        "give either a task or --log, --states, --actions, --time-step, --rates")
     }
   }
 
@@ -68,15 +77,14 @@ struct FitCommand: ParsableCommand {
     try fit.model.write(
       to: path, provenance: (task.logs.isEmpty ? [task.name] : task.logs).joined(separator: ", "))
     console.say("model: \(path)")
-    try common.report(Report(task: task, fit: fit), in: folder, console: console)
+    try common.report(
+      Report(task: task, fit: fit), in: folder, name: "report-fit.html",
+      console: console)
     try console.finish(merge(fit.json))
   }
 
   /// A task for a fit only: no reward, no goal.
   private func taskFromOptions(_ console: Console) -> ControlTask {
-    func names(_ list: String?) -> [String] {
-      (list ?? "").split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
-    }
     var task = ControlTask()
     task.name = "log"
     task.logs = log
@@ -92,6 +100,10 @@ struct FitCommand: ParsableCommand {
       states: channels, actions: names(actions).map { Channel(name: $0) },
       timeStep: timeStep ?? 0)
     return task
+  }
+
+  private func names(_ list: String?) -> [String] {
+    (list ?? "").split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
   }
 
   private func ratesToDerive(_ states: [String], _ wanted: [String]) -> [String] {

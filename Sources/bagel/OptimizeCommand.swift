@@ -43,6 +43,13 @@ struct OptimizeCommand: ParsableCommand {
     if let iterations { task.search.iterations = iterations }
     let folder = try common.folder(for: task)
     let dynamics = try readModel(model ?? folder + "/model.safetensors", for: task)
+    for (action, logged) in dynamics.unloggedActions(limits: task.actionLimits) {
+      let limits = task.actionLimits[action]
+      console.say(
+        "warning: '\(task.layout.actions[action].name)' may be \(number(limits.lowerBound)) to "
+          + "\(number(limits.upperBound)), but the logs only have \(number(logged.lowerBound)) to "
+          + "\(number(logged.upperBound)); the model guesses beyond")
+    }
     let checkpoint = folder + "/search-state.safetensors"
     if restart { try? FileManager.default.removeItem(atPath: checkpoint) }
     let policy = try runSearch(task, dynamics, checkpoint: checkpoint, device: device)
@@ -52,7 +59,9 @@ struct OptimizeCommand: ParsableCommand {
     try policy.last.write(to: folder + "/policy-last.safetensors", description: description)
     try? FileManager.default.removeItem(atPath: checkpoint)
     console.say("policy: \(folder)/policy.safetensors (the last one: policy-last.safetensors)")
-    try common.report(Report(task: task, policy: policy), in: folder, console: console)
+    try common.report(
+      Report(task: task, policy: policy), in: folder, name: "report-optimize.html",
+      console: console)
     try console.finish(merge(policy.json))
   }
 }
@@ -66,7 +75,8 @@ func readModel(_ path: String, for task: ControlTask) throws -> DynamicsModel {
   let found = model.layout
   guard found.states.map(\.name) == task.layout.states.map(\.name),
     found.actions.map(\.name) == task.layout.actions.map(\.name),
-    found.timeStep == task.layout.timeStep
+    found.timeStep == task.layout.timeStep,
+    found.states.map(\.source) == task.layout.states.map(\.source)
   else {
     throw TensorFileError(
       path: path,
@@ -74,6 +84,12 @@ func readModel(_ path: String, for task: ControlTask) throws -> DynamicsModel {
         + "\(found.actions.map(\.name)) at \(found.timeStep) s; the task has "
         + "\(task.layout.states.map(\.name)), \(task.layout.actions.map(\.name)) at "
         + "\(task.layout.timeStep) s. Run `bagel fit` on the task again")
+  }
+  guard model.form == (try task.modelForm()) else {
+    throw TensorFileError(
+      path: path,
+      "was fitted with other model options (histories, angles, integrals) than the task "
+        + "has; run `bagel fit` on the task again")
   }
   return model
 }

@@ -56,12 +56,17 @@ extension FittedModel {
 }
 
 extension OptimizedPolicy {
+  /// 0 for a search from the start.
+  private var resumedIteration: Int {
+    if case .resumed(let iteration) = beginning { iteration } else { 0 }
+  }
+
   var json: [String: Any] {
     var result: [String: Any] = [
       "optimizeSeconds": seconds, "secondsPerIteration": secondsPerIteration,
       "iterations": state.iteration, "returns": state.returns, "bestReturn": state.bestReturn,
       "bestIteration": state.bestIteration, "converged": state.hasConverged,
-      "diverged": state.diverged, "truncated": state.truncated,
+      "diverged": state.diverged, "resumed": resumedIteration, "truncated": state.truncated,
       "outsideFraction": predicted.returns.outsideFraction,
       "sampler": samplerDescription.split(separator: ",").first.map(String.init) ?? "",
       "device": device,
@@ -75,6 +80,12 @@ extension OptimizedPolicy {
   }
 
   func describe(_ console: Console) {
+    switch beginning {
+    case .fresh: break
+    case .resumed(let iteration): console.say("resumed the saved search at iteration \(iteration)")
+    case .setAside(let path):
+      console.say("a saved search of another model or task is now \(path); this one starts afresh")
+    }
     console.say(
       "found a policy in \(number(seconds)) s: \(state.iteration) iterations at "
         + "\(number(1e3 * secondsPerIteration)) ms (\(device)), "
@@ -109,9 +120,14 @@ extension Evaluation {
       "successes": successes, "episodes": episodes.count, "steadyStateError": steadyStateError,
       "largestError": episodes.map(\.largestError).max() ?? 0,
       "actionChange": episodes.map(\.actionChange).max() ?? 0,
-      "riseTime": episodes.compactMap(\.riseTime).max() ?? 0,
+      "riseTime": slowestRise ?? .nan,
       "overshoot": episodes.map(\.overshoot).max() ?? 0,
     ]
+  }
+
+  /// Largest rise time; nil if an episode never got there.
+  private var slowestRise: Double? {
+    episodes.contains { $0.riseTime == nil } ? nil : episodes.compactMap(\.riseTime).max()
   }
 
   func describe(_ task: ControlTask, _ console: Console) {
@@ -120,9 +136,8 @@ extension Evaluation {
     let units = isAngle ? "deg" : task.layout.states[0].units
     console.say(
       "\(successes) of \(episodes.count) episodes succeed on the plant '\(task.plant ?? "")'")
-    let rises = episodes.compactMap(\.riseTime)
     console.say(
-      "  worst of them: rise time \(number(rises.max() ?? .nan)) s, overshoot "
+      "  worst of them: rise time \(slowestRise.map { number($0) + " s" } ?? "never"), overshoot "
         + "\(number(factor * (episodes.map(\.overshoot).max() ?? 0))) \(units), largest error after "
         + "\(number(task.evaluation.settle)) s "
         + "\(number(factor * (episodes.map(\.largestError).max() ?? 0))) \(units), action change "

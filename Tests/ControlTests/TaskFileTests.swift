@@ -61,7 +61,7 @@ struct TaskFileTests {
         "t.yaml:2: 'timeStep' must be a number, not 'fast'"))
     #expect(
       message("goal:", "optimise: {horizon: 0}\ngoal:").contains(
-        "must be a whole number of at least 1, not 0"))
+        "must be a whole number from 1 to 1000000, not 0"))
     #expect(message("goal:", "model: {mean: liner}\ngoal:").contains("did you mean 'linear'?"))
     #expect(message("name: test", "name: [").contains("is not YAML"))
   }

@@ -142,4 +142,63 @@ struct ExecutorTests {
       #expect(result.gradient.allSatisfy { $0.isFinite })
     }
   }
+
+  @Test(
+    "NaN and domain errors stay visible, and do not leak from a frozen particle into the others' gradient"
+  )
+  func notANumber() throws {
+    let step = ProgramBuilder()
+    let state = step.input("state", length: 1)
+    let gain = step.shared(RolloutProgram.parameters, length: 1)
+    // log of a negative number for the second particle.
+    step.output("next", log(state) * gain)
+    step.output("reward", state * gain)
+    step.output("action", gain)
+    let initial = ProgramBuilder()
+    initial.output("reward", tanh(log(initial.input("state", length: 1))))
+    let program = RolloutProgram(
+      initial: initial.finish(), step: step.finish(), parameterCount: 1, stateLimit: 100)
+    let batch = RolloutBatch(
+      parameters: [1.5], initialStates: [2, -1, 3], goals: [], particles: 3, horizon: 1,
+      draws: DrawKey(seed: 1))
+    let expected = InterpreterExecutor(program, data: [:]).gradient(batch)
+    let found = try HostExecutor(program, data: [:]).gradient(batch)
+    #expect(expected.returns.returns[1].isNaN && found.returns.returns[1].isNaN)
+    #expect(expected.returns.diverged == 1 && found.returns.diverged == 1)
+    #expect(found.gradient[0].isFinite)
+    #expect(abs(found.gradient[0] - expected.gradient[0]) < 1e-5 * abs(expected.gradient[0]))
+  }
+
+  @Test(
+    "interpolation in 1, 2 and 4 inputs and with 6 outputs, value and slopes", arguments: [1, 2, 4])
+  func interpolationShapes(inputs: Int) throws {
+    let counts = [6, 5, 7, 5].prefix(inputs)
+    let f = Interpolation(table: "table", geometry: "geometry", dimensions: inputs, outputs: 6)
+    let step = ProgramBuilder()
+    let state = step.input("state", length: inputs)
+    let theta = step.shared(RolloutProgram.parameters, length: inputs)
+    let y = step.apply(.interpolation(f), 0.4 * tanh(state + theta))
+    step.output("next", state)
+    step.output("reward", dot(step.constant([1, -2, 3, 0.5, -1, 2]), y))
+    step.output("action", theta)
+    let initial = ProgramBuilder()
+    initial.output("reward", initial.input("state", length: inputs).sum * 0)
+    let program = RolloutProgram(
+      initial: initial.finish(), step: step.finish(), parameterCount: inputs, stateLimit: 100)
+    let size = 8 * counts.reduce(1, *)
+    let geometry: [[Double]] = counts.map { [-0.9, Double($0 - 1) / 1.8, Double($0)] }
+    let data: [String: [Double]] = [
+      "table": (0..<size).map { sin(0.7 * Double($0)) }, "geometry": geometry.flatMap { $0 },
+    ]
+    let key = DrawKey(seed: 6)
+    let batch = RolloutBatch(
+      parameters: key.normals(particle: 0, step: 0, count: inputs),
+      initialStates: (0..<20).flatMap { key.normals(particle: $0, step: 1, count: inputs) },
+      goals: [], particles: 20, horizon: 2, draws: key)
+    let expected = InterpreterExecutor(program, data: data).gradient(batch)
+    let found = try HostExecutor(program, data: data).gradient(batch)
+    #expect(distance(found.returns.returns, expected.returns.returns) < 1e-4)
+    #expect(distance(found.gradient, expected.gradient) < 1e-4 * max(1, largest(expected.gradient)))
+    #expect(found.returns.outsideFraction == expected.returns.outsideFraction)
+  }
 }

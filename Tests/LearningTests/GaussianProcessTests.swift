@@ -87,7 +87,7 @@ struct GaussianProcessTests {
   }
 
   @Test(
-    "the fit finds the maximum: no gradient is left, and the likelihood is GPyTorch's or better")
+    "the fit finds the maximum: no gradient is left")
   func fit() throws {
     let references = try References.load()
     var options = FitOptions()

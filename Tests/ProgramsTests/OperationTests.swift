@@ -33,6 +33,14 @@ private let operations: [(name: String, build: Build)] = [
     }
   ),
   (
+    "affine with a bias of its own",
+    { builder, a, b in
+      builder.affine(
+        SharedMatrix(array: "columns", offset: 0, rows: 2, columns: 3),
+        bias: SharedSlice(array: "weights", offset: 4), a * b)
+    }
+  ),
+  (
     "interpolation",
     { builder, a, b in
       builder.apply(
