@@ -100,8 +100,7 @@ extension ControlTask {
     let optimizer = PolicyOptimizer(
       executor: executor, rollout: rollout, model: model, initialStates: self.start, goals: goal,
       options: search,
-      state: saved
-        ?? SearchState(parameters: policy.initialParameters(search.seed), options: search))
+      initialParameters: policy.initialParameters, state: saved)
     var times: [Double] = []
     var lastSave = ContinuousClock.now
     var isInterrupted = false

@@ -20,7 +20,7 @@ public struct FitOptions: Hashable, Sendable, Codable {
   /// Points of the subset on which starts compete.
   public var subset = 600
   /// Iterations on all points after that.
-  public var fullIterations = 6
+  public var fullIterations = 3
   /// Stop when an iteration gains less than this, relative.
   public var tolerance = 2e-4
 

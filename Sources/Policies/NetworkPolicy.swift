@@ -7,8 +7,9 @@ import Programs
 extension Policy {
   /// A network with tanh hidden layers (the paper's [8, 8], [64, 64]).
   ///
-  /// Weights start from N(0, 2 / inputs of the layer) (He 2015, reference 38 of the paper), biases
-  /// from zero; the last layer's weights are ten times smaller, so that a new policy hardly acts.
+  /// Weights start from N(0, 2 / inputs of the layer) (He 2015, reference 38 of the paper), biases from zero.
+  /// (A ten times smaller last layer, so that a new policy hardly acts, left searches stuck inside the
+  /// boom's deadband.)
   public static func network(
     hidden: [Int], stateLength: Int, goalLength: Int = 0, goalInput: GoalInput = .none,
     lower: [Double], upper: [Double]
@@ -66,7 +67,7 @@ private struct Layer: Sendable {
 
   static func initial(_ layers: [Layer], seed: UInt64) -> [Double] {
     layers.enumerated().flatMap { index, layer in
-      let scale = (index + 1 == layers.count ? 0.1 : 1) * (2 / Double(layer.inputs)).squareRoot()
+      let scale = (2 / Double(layer.inputs)).squareRoot()
       let draws = DrawKey(seed: seed, iteration: 0x706f_6c69).normals(
         particle: index, step: 0, count: layer.inputs * layer.outputs)
       return draws.map { scale * $0 } + Array(repeating: 0, count: layer.outputs)

@@ -5,7 +5,8 @@
 //
 // A constant rate wanders off once the return is near its maximum. So policies are judged on a fixed
 // evaluation batch; when that has not improved for `patience` evaluations the rate is halved and the
-// search goes on from the best policy; at the `halvings`-th time it has converged.
+// search goes on from the best policy; at the `halvings`-th time it has converged. Several starts, the best
+// counts.
 
 import Execution
 import GaussianProcesses
@@ -28,7 +29,10 @@ public struct SearchOptions: Hashable, Sendable, Codable {
   /// Gradients longer than this are shortened to it.
   public var gradientNorm = 10.0
   public var draws = DrawSchedule.fresh
-  /// Most iterations.
+  /// Independent searches from new parameters, of which the best policy counts. Of single searches on the
+  /// boom, about one in five ends in a worse optimum (stays down, or comes slowly).
+  public var starts = 5
+  /// Most iterations of each start.
   public var iterations = 400
   /// Iterations between evaluations.
   public var evaluationInterval = 5
@@ -45,7 +49,11 @@ public struct SearchOptions: Hashable, Sendable, Codable {
 
 /// Everything a search knows between two iterations.
 public struct SearchState: Hashable, Sendable {
+  /// Iterations so far, and those of earlier starts among them.
   public var iteration = 0
+  public var firstIteration = 0
+  /// Starts that have ended.
+  public var startsDone = 0
   public var parameters: [Double]
   public var adam: Adam
   public var rate: Double
@@ -53,6 +61,9 @@ public struct SearchState: Hashable, Sendable {
   /// Mean return of the best policy on the evaluation batch.
   public var bestReturn = -Double.infinity
   public var bestIteration = 0
+  /// The same of the present start.
+  public var startBestParameters: [Double]
+  public var startBestReturn = -Double.infinity
   public var evaluationsWithoutProgress = 0
   public var halvings = 0
   /// Mean return of every iteration's batch.
@@ -63,13 +74,25 @@ public struct SearchState: Hashable, Sendable {
   public var diverged = 0
   /// Particle-iterations whose adjoint was cut because it exploded.
   public var truncated = 0
-  public var hasConverged = false
+  /// Whether every start so far has converged rather than met the limit of iterations.
+  public var hasConverged = true
 
   public init(parameters: [Double], options: SearchOptions) {
     self.parameters = parameters
     bestParameters = parameters
+    startBestParameters = parameters
     adam = Adam(count: parameters.count)
     rate = options.learningRate
+  }
+
+  /// The next start, from new parameters.
+  mutating func startAgain(from parameters: [Double], options: SearchOptions) {
+    self.parameters = parameters
+    startBestParameters = parameters
+    startBestReturn = -.infinity
+    adam = Adam(count: parameters.count)
+    rate = options.learningRate
+    (evaluationsWithoutProgress, halvings, firstIteration) = (0, 0, iteration)
   }
 
   mutating func ascend(_ gradient: [Double]) {
@@ -92,6 +115,7 @@ public final class PolicyOptimizer {
   private let initialStates: StateDistribution
   private let goals: StateDistribution
   private let restAction: [Double]
+  private let initialParameters: @Sendable (UInt64) -> [Double]
 
   /// The evaluation batch has its own draws, the same for every policy.
   private static let evaluationIteration = UInt32.max
@@ -99,11 +123,13 @@ public final class PolicyOptimizer {
   public init(
     executor: any RolloutExecutor, rollout: Rollout, model: DynamicsModel,
     initialStates: StateDistribution, goals: StateDistribution, options: SearchOptions,
-    state: SearchState
+    initialParameters: @escaping @Sendable (UInt64) -> [Double], state: SearchState? = nil
   ) {
     self.executor = executor
     self.options = options
-    self.state = state
+    self.initialParameters = initialParameters
+    self.state =
+      state ?? SearchState(parameters: initialParameters(options.seed), options: options)
     self.initialStates = initialStates
     self.goals = goals
     layout = rollout.layout
@@ -142,12 +168,23 @@ public final class PolicyOptimizer {
     state.diverged += result.returns.diverged
     state.truncated += result.truncated
     state.iteration += 1
-    if state.iteration % options.evaluationInterval == 0 || state.iteration >= options.iterations {
-      try evaluate()
+    let iteration = state.iteration - state.firstIteration
+    let isLast = iteration >= options.iterations
+    if iteration % options.evaluationInterval == 0 || isLast {
+      let hasConverged = try evaluate()
+      if hasConverged || isLast { endStart(hasConverged) }
     }
   }
 
-  public var isFinished: Bool { state.hasConverged || state.iteration >= options.iterations }
+  public var isFinished: Bool { state.startsDone >= options.starts }
+
+  private func endStart(_ hasConverged: Bool) {
+    state.hasConverged = state.hasConverged && hasConverged
+    state.startsDone += 1
+    if isFinished { return }
+    let seed = options.seed &+ UInt64(state.startsDone) &* 0x9E37_79B9_7F4A_7C15
+    state.startAgain(from: initialParameters(seed), options: options)
+  }
 
   /// Mean return of parameters on the fixed evaluation batch.
   public func evaluationReturn(_ parameters: [Double]) throws -> Double {
@@ -159,10 +196,15 @@ public final class PolicyOptimizer {
     try executor.trajectories(batch(parameters: parameters, iteration: Self.evaluationIteration))
   }
 
-  private func evaluate() throws {
+  /// Judges the present parameters; true if the present start has converged.
+  private func evaluate() throws -> Bool {
     let value = try evaluationReturn(state.parameters)
-    let needed = options.improvement * max(abs(state.bestReturn), 1e-9)
-    let hasProgressed = !state.bestReturn.isFinite || value > state.bestReturn + needed
+    let needed = options.improvement * max(abs(state.startBestReturn), 1e-9)
+    let hasProgressed = !state.startBestReturn.isFinite || value > state.startBestReturn + needed
+    if value > state.startBestReturn {
+      state.startBestReturn = value
+      state.startBestParameters = state.parameters
+    }
     if value > state.bestReturn {
       state.bestReturn = value
       state.bestParameters = state.parameters
@@ -170,16 +212,16 @@ public final class PolicyOptimizer {
     }
     if hasProgressed {
       state.evaluationsWithoutProgress = 0
-      return
+      return false
     }
     state.evaluationsWithoutProgress += 1
-    guard state.evaluationsWithoutProgress >= options.patience else { return }
+    guard state.evaluationsWithoutProgress >= options.patience else { return false }
     state.evaluationsWithoutProgress = 0
     state.halvings += 1
-    state.hasConverged = state.halvings >= options.halvings
-    if state.hasConverged { return }
+    if state.halvings >= options.halvings { return true }
     state.rate *= 0.5
-    state.parameters = state.bestParameters
+    state.parameters = state.startBestParameters
     state.adam = Adam(count: state.parameters.count)
+    return false
   }
 }

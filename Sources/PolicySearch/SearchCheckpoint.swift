@@ -12,11 +12,13 @@ extension SearchState {
     let scalars = [
       Double(iteration), rate, bestReturn, Double(bestIteration),
       Double(evaluationsWithoutProgress), Double(halvings), Double(diverged), hasConverged ? 1 : 0,
-      Double(adam.steps), Double(truncated),
+      Double(adam.steps), Double(truncated), Double(firstIteration), Double(startsDone),
+      startBestReturn,
     ]
     try TensorFile(
       tensors: [
         "parameters": Tensor(parameters), "best_parameters": Tensor(bestParameters),
+        "start_best_parameters": Tensor(startBestParameters),
         "adam_first_moment": Tensor(adam.firstMoment),
         "adam_second_moment": Tensor(adam.secondMoment), "returns": Tensor(returns),
         "gradient_norms": Tensor(gradientNorms), "scalars": Tensor(scalars),
@@ -37,11 +39,12 @@ extension SearchState {
     else { return nil }
     func values(_ name: String) throws -> [Double] { try file.tensor(name, path: path).values }
     let scalars = try values("scalars")
-    guard scalars.count == 10 else {
-      throw TensorFileError(path: path, "has \(scalars.count) scalars, not 10")
+    guard scalars.count == 13 else {
+      throw TensorFileError(path: path, "has \(scalars.count) scalars, not 13")
     }
     parameters = try values("parameters")
     bestParameters = try values("best_parameters")
+    startBestParameters = try values("start_best_parameters")
     adam = Adam(count: parameters.count)
     adam.firstMoment = try values("adam_first_moment")
     adam.secondMoment = try values("adam_second_moment")
@@ -52,6 +55,8 @@ extension SearchState {
     (bestReturn, bestIteration) = (scalars[2], Int(scalars[3]))
     (evaluationsWithoutProgress, halvings) = (Int(scalars[4]), Int(scalars[5]))
     truncated = Int(scalars[9])
+    (firstIteration, startsDone) = (Int(scalars[10]), Int(scalars[11]))
+    startBestReturn = scalars[12]
     (diverged, hasConverged) = (Int(scalars[6]), scalars[7] != 0)
   }
 }

@@ -97,7 +97,8 @@ public enum BuiltInTasks {
     start: [-0.6, 0]
     goal: [0, 0]
 
-    optimise: {particles: 100, horizon: 150, iterations: 400, learningRate: 0.01}
+    # The best of `starts` independent searches counts.
+    optimise: {particles: 100, horizon: 150, starts: 5, iterations: 400, learningRate: 0.01}
 
     # How `bagel evaluate` judges: state 1 within `tolerance` of the goal from `settle` seconds on.
     evaluate: {episodes: 16, seconds: 15, startSpread: 0.05, tolerance: 0.02, settle: 5}

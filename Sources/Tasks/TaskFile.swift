@@ -215,6 +215,7 @@ extension ControlTask {
     if let value = try entry.integer("particles", 1...10_000_000) { search.particles = value }
     if let value = try entry.integer("horizon", 1...1_000_000) { search.horizon = value }
     if let value = try entry.integer("iterations", 1...10_000_000) { search.iterations = value }
+    if let value = try entry.integer("starts", 1...1_000) { search.starts = value }
     if let value = try entry.positive("learningRate") { search.learningRate = value }
     if let value = try entry.positive("gradientNorm") { search.gradientNorm = value }
     if let value = try entry.integer("evaluationInterval", 1...1_000_000) {

@@ -63,8 +63,7 @@ struct IterationBenchmark: ParsableCommand {
     let optimizer = PolicyOptimizer(
       executor: executor, rollout: rollout, model: fit.model, initialStates: task.start,
       goals: task.goal, options: task.search,
-      state: SearchState(
-        parameters: task.makePolicy().initialParameters(common.seed), options: task.search))
+      initialParameters: task.makePolicy().initialParameters)
     let batch = optimizer.batch(
       parameters: optimizer.state.parameters, iteration: 0)
     let times = try measure { _ = try executor.gradient(batch) }

@@ -52,8 +52,11 @@ func runSearch(
   InterruptSignal.watch()
   let policy = try task.optimize(model, device: device, checkpoint: checkpoint) { state in
     bar.update(
-      Double(state.iteration) / Double(task.search.iterations),
-      "iteration \(state.iteration), best return \(number(state.bestReturn))")
+      (Double(state.startsDone)
+        + Double(state.iteration - state.firstIteration) / Double(task.search.iterations))
+        / Double(task.search.starts),
+      "start \(state.startsDone + 1), iteration \(state.iteration), best return \(number(state.bestReturn))"
+    )
     return !InterruptSignal.wasRaised
   }
   guard policy.isFinished else {

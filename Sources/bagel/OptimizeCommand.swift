@@ -20,7 +20,7 @@ struct OptimizeCommand: ParsableCommand {
   )
   var sampler: ControlTask.SamplerName?
 
-  @Option(help: "Most iterations, in place of the task's.")
+  @Option(help: "Most iterations of each start, in place of the task's.")
   var iterations: Int?
 
   @Option(

@@ -162,7 +162,7 @@ struct CommandLineTests {
     reward: [{saturating: {weights: [10, 0.1]}}, {actionChange: 0.5}]
     start: [-0.6, 0]
     goal: [0, 0]
-    optimise: {particles: 32, horizon: 60, iterations: 20}
+    optimise: {particles: 32, horizon: 60, iterations: 20, starts: 1}
     evaluate: {episodes: 2, seconds: 5, tolerance: 0.5}
     """.write(toFile: folder + "/quick.yaml", atomically: true, encoding: .utf8)
     let learnt = try bagel(["fit", "quick.yaml", "--json"], in: folder)
@@ -209,7 +209,7 @@ struct CommandLineTests {
     reward: {saturating: {weights: [10, 0.1]}}
     start: [-0.6, 0]
     goal: [0, 0]
-    optimise: {particles: 2000, horizon: 300, iterations: 250}
+    optimise: {particles: 2000, horizon: 300, iterations: 250, starts: 1}
     """.write(toFile: folder + "/long.yaml", atomically: true, encoding: .utf8)
     #expect(try bagel(["fit", "long.yaml"], in: folder).status == 0)
     let state = folder + "/long-out/search-state.safetensors"

@@ -93,7 +93,9 @@ struct PolicySearchTests {
   @Test("an interrupted search resumes with the same bits")
   func resume() throws {
     var task = doubleIntegratorTask()
-    task.search.iterations = 30
+    // Two starts, so that the second one's beginning is saved and resumed as well.
+    task.search.iterations = 8
+    task.search.starts = 2
     task.search.horizon = 20
     let (model, _) = try DynamicsModel.fit(
       [doubleIntegrator(timeStep: 0.1)], layout: task.layout, form: try task.modelForm(),
@@ -118,6 +120,7 @@ struct PolicySearchTests {
   func draws() throws {
     var task = doubleIntegratorTask()
     task.search.iterations = 3
+    task.search.starts = 1
     task.search.horizon = 10
     task.search.learningRate = 1e-12
     task.search.draws = .fixed
