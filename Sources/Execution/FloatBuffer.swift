@@ -5,6 +5,9 @@ import Foundation
 
 /// Owned memory for `count` floats, aligned to a page, initially zero.
 final class FloatBuffer {
+  /// Large matrices are read in columns; with pages of 4 kB every row would be another one.
+  private static let hugePage = 1 << 21
+
   let start: UnsafeMutablePointer<Float>
   let count: Int
 
@@ -12,9 +15,13 @@ final class FloatBuffer {
   init(count: Int) throws {
     var memory: UnsafeMutableRawPointer?
     let bytes = max(count, 1) * MemoryLayout<Float>.size
-    guard posix_memalign(&memory, 4_096, bytes) == 0, let memory else {
+    let isLarge = bytes >= Self.hugePage
+    guard posix_memalign(&memory, isLarge ? Self.hugePage : 4_096, bytes) == 0, let memory else {
       throw ExecutionError.outOfMemory(bytes: bytes)
     }
+    #if os(Linux)
+      if isLarge { madvise(memory, bytes, MADV_HUGEPAGE) }
+    #endif
     start = memory.bindMemory(to: Float.self, capacity: max(count, 1))
     start.initialize(repeating: 0, count: count)
     self.count = count

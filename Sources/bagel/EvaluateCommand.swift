@@ -3,6 +3,7 @@
 
 import ArgumentParser
 import Bagel
+import Foundation
 
 struct EvaluateCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -22,7 +23,9 @@ struct EvaluateCommand: ParsableCommand {
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
-    if let episodes, episodes < 1 { throw ValidationError("--episodes must be at least 1") }
+    if let episodes, !(1...100_000).contains(episodes) {
+      throw ValidationError("--episodes must be from 1 to 100000")
+    }
     if let plant, !BuiltInPlants.names.contains(plant) {
       throw ValidationError(
         "there is no plant '\(plant)'; there are: \(BuiltInPlants.names.joined(separator: ", "))")
@@ -40,8 +43,11 @@ struct EvaluateCommand: ParsableCommand {
       )
     }
     let folder = try common.folder(for: task)
-    let (controller, _) = try PolicyController.read(
-      path: policy ?? folder + "/policy.safetensors", for: task.policyDescription)
+    let path = policy ?? folder + "/policy.safetensors"
+    guard FileManager.default.fileExists(atPath: path) else {
+      throw TensorFileError(path: path, "no policy yet; run `bagel optimize` on the task first")
+    }
+    let (controller, _) = try PolicyController.read(path: path, for: task.policyDescription)
     let evaluation = try task.evaluate(controller, seed: common.seed)
     evaluation.describe(task, console)
     try common.report(
