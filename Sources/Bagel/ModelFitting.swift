@@ -54,10 +54,10 @@ extension ControlTask {
   ///
   /// - Parameters:
   ///   - seed: of collected data, where there are no logs.
-  ///   - progress: (outputs done, outputs).
+  ///   - progress: an estimate of the fraction done, after every evaluation of the likelihood.
   /// - Throws: `LogError`, `FactorizationError`.
   public func fit(
-    seed: UInt64 = 0, progress: (Int, Int) -> Void = { _, _ in }
+    seed: UInt64 = 0, progress: @escaping (Double) -> Void = { _ in }
   ) throws -> FittedModel {
     let training = try trainingEpisodes(seed: seed)
     let held = try layout.episodes(from: heldOutLogs, needsExcitation: false)

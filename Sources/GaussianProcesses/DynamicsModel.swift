@@ -29,11 +29,11 @@ public struct DynamicsModel: Sendable {
   ///
   /// - Parameters:
   ///   - restCount: rest transitions to add (`TransitionSet.addRest`).
-  ///   - progress: called after each output with (outputs done, outputs).
+  ///   - progress: called after every evaluation with an estimate of the fraction done.
   /// - Throws: `LogError` for too little data, `FactorizationError`.
   public static func fit(
     _ episodes: [Episode], layout: LogLayout, form: ModelForm, options: FitOptions,
-    restCount: Int = 0, start: DynamicsModel? = nil, progress: (Int, Int) -> Void = { _, _ in }
+    restCount: Int = 0, start: DynamicsModel? = nil, progress: @escaping (Double) -> Void = { _ in }
   ) throws -> (model: DynamicsModel, results: [FitResult]) {
     var data = TransitionSet(episodes, form: form)
     guard data.count >= form.features.count + 2 else {
@@ -60,10 +60,10 @@ public struct DynamicsModel: Sendable {
       let what = "output '\(layout.states[form.outputStates[output]].name)'"
       let y = targets.map { $0[output] }
       let result = try fitHyperparameters(
-        x: x, y: y, options: options, start: start?.processes[output].hyperparameters, what: what)
+        x: x, y: y, options: options, start: start?.processes[output].hyperparameters, what: what
+      ) { progress((Double(output) + $0) / Double(form.outputCount)) }
       processes.append(try GaussianProcess(result.hyperparameters, x: x, y: y, what: what))
       results.append(result)
-      progress(output + 1, form.outputCount)
     }
     let model = DynamicsModel(
       layout: layout, form: form, stateStandardiser: stateStandardiser,

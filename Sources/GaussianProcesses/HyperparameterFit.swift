@@ -40,10 +40,11 @@ public struct FitResult: Sendable {
 /// - Parameters:
 ///   - covariance: the form and its starting values; nil for ARD of `options.profile`.
 ///   - start: hyperparameters of an earlier fit, tried as one more start.
+///   - progress: called after every evaluation with an estimate of the fraction done.
 /// - Throws: `FactorizationError`.
 public func fitHyperparameters(
   x: Matrix, y: [Double], options: FitOptions, covariance: CovarianceFunction? = nil,
-  start: Hyperparameters? = nil, what: String
+  start: Hyperparameters? = nil, what: String, progress: @escaping (Double) -> Void = { _ in }
 ) throws -> FitResult {
   var candidates = startingPoints(x: x, options: options, covariance: covariance)
   if let start { candidates.append(start) }
@@ -52,14 +53,18 @@ public func fitHyperparameters(
     x: x.selecting(rows: rows), y: rows.map { y[$0] }, prior: options.prior, what: what)
   var subsetEvaluations = 0
   let tried = try candidates.map { candidate in
-    let result = try maximize(part, from: candidate, iterations: 60, tolerance: 1e-4)
+    let before = subsetEvaluations
+    let result = try maximize(part, from: candidate, iterations: 60, tolerance: 1e-4) {
+      progress(min(0.2, 0.2 * Double(before + $0) / 60))
+    }
     subsetEvaluations += result.evaluations
     return (value: result.value, hyperparameters: candidate.with(vector: result.point))
   }
   let best = tried.min { $0.value < $1.value }?.hyperparameters ?? candidates[0]
   let likelihood = MarginalLikelihood(x: x, y: y, prior: options.prior, what: what)
   let result = try maximize(
-    likelihood, from: best, iterations: options.fullIterations, tolerance: options.tolerance)
+    likelihood, from: best, iterations: options.fullIterations, tolerance: options.tolerance
+  ) { progress(min(1, 0.2 + 0.8 * Double($0) / Double(options.fullIterations + 2))) }
   return FitResult(
     hyperparameters: best.with(vector: result.point),
     fullEvaluations: result.evaluations, subsetEvaluations: subsetEvaluations,
@@ -68,12 +73,15 @@ public func fitHyperparameters(
 
 private func maximize(
   _ likelihood: MarginalLikelihood, from start: Hyperparameters, iterations: Int,
-  tolerance: Double
+  tolerance: Double, evaluated: @escaping (Int) -> Void
 ) throws -> MinimizationResult {
+  var evaluations = 0
   // Scaled by 1 / n, so that tolerances mean the same for any amount of data.
   let scale = 1 / Double(likelihood.y.count)
   return try minimize(from: start.vector, iterations: iterations, tolerance: tolerance) { vector in
     let (value, gradient) = try likelihood.evaluate(start.with(vector: vector))
+    evaluations += 1
+    evaluated(evaluations)
     return (-scale * value, gradient.map { -scale * $0 })
   }
 }

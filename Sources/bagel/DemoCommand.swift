@@ -37,8 +37,8 @@ struct DemoCommand: ParsableCommand {
 func runFit(_ task: ControlTask, seed: UInt64) throws -> FittedModel {
   let bar = ProgressBar("learning")
   defer { bar.finish() }
-  return try task.fit(seed: seed) { done, outputs in
-    bar.update(Double(done) / Double(outputs), "\(done) of \(outputs) outputs")
+  return try task.fit(seed: seed) { fraction in
+    bar.update(fraction, "\(Int(100 * fraction)) %")
   }
 }
 
