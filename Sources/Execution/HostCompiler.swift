@@ -41,8 +41,8 @@ public struct HostCompiler: Sendable {
     "-fno-slp-vectorize", "-Wno-psabi",
   ]
 
-  /// The clang named by BAGEL_CLANG, else the first one on PATH, else one in the folders where Swift is
-  /// usually unpacked.
+  /// The clang named by BAGEL_CLANG, else the first one on PATH, else one in the folders where clang is
+  /// usually installed.
   public static func find() throws -> HostCompiler {
     let environment = ProcessInfo.processInfo.environment
     if let named = environment["BAGEL_CLANG"] {
@@ -52,7 +52,9 @@ public struct HostCompiler: Sendable {
       return HostCompiler(path: named)
     }
     let folders = (environment["PATH"] ?? "").split(separator: ":").map(String.init)
-    let candidates = (folders + ["/opt/swift/usr/bin", "/usr/local/bin"]).map { $0 + "/clang" }
+    let candidates = (folders + ["/usr/bin", "/usr/local/bin", "/opt/homebrew/opt/llvm/bin"]).map {
+      $0 + "/clang"
+    }
     for candidate in candidates where FileManager.default.isExecutableFile(atPath: candidate) {
       return HostCompiler(path: candidate)
     }
