@@ -61,7 +61,7 @@ public struct HostCompiler: Sendable {
     throw ExecutionError.noCompiler(searched: candidates)
   }
 
-  /// Distinguishes compilers without running them (running one takes 20 ms): path, size, date.
+  /// Distinguishes compilers without running them: path, size, date.
   var identity: String {
     let resolved = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
     let attributes = try? FileManager.default.attributesOfItem(atPath: resolved)

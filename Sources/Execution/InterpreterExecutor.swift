@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The definition of a rollout: the interpreter in double precision, one particle after the other.
-// Used as the reference in tests, and on request where no C compiler is found. About 10^4 times
+// Used as the reference in tests, and on request where no C compiler is found. About a thousand times
 // slower than HostExecutor.
 
 import Programs

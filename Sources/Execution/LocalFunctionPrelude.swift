@@ -4,8 +4,7 @@
 // register-blocked products of a shared matrix with a tile of particles.
 //
 // The interpolation's value and all slopes share the loads: 16 loads and 44 multiply-adds a particle
-// in 3 inputs and 4 outputs. The first version read the table again in the reverse loop (as a
-// hand-written probe does): 1.6 times slower an iteration.
+// in 3 inputs and 4 outputs, and the reverse loop does not read the table again.
 
 enum LocalFunctionPrelude {
   static let text = #"""

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // SHA-256 (FIPS 180-4), for cache keys and checksums of compiled kernels. Why here and not
-// swift-crypto: that package compiles BoringSSL, minutes of every clean build, for this one function.
+// swift-crypto: that package compiles BoringSSL in every clean build, for this one function.
 
 /// SHA-256 of bytes, as 64 hexadecimal digits.
 public func sha256(_ bytes: some Sequence<UInt8>) -> String {

@@ -7,7 +7,7 @@
 //
 // the predictive distribution of a sparse process whose inducing points are the pivots (Quinonero-Candela &
 // Rasmussen 2005, DTC). Pivots are taken until K - G G^T is below `tolerance` sn2 everywhere, where it
-// agrees with equations 2-3. O(r^2) a point: 30,000 points of n = 2,200 in under a second instead of 9 s exactly.
+// agrees with equations 2-3. O(r^2) a point: a table of 117,649 points, n = 2,200, 2 outputs took 1.9 s, 17 s by exact solves.
 
 import LinearAlgebra
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which kernels OpenBLAS runs. It chooses them when it is loaded, before main, by the CPU or by
 // OPENBLAS_CORETYPE. A variable left over from elsewhere costs a factor of two: on an AVX-512 machine
-// OpenBLAS 0.3.21 runs Cooperlake kernels at 460 GFLOP/s (single precision, 2 cores), but 240 under
+// OpenBLAS 0.3.21 runs Cooperlake kernels at 420-450 GFLOP/s (single precision, 2 cores), but 225-240 under
 // OPENBLAS_CORETYPE=Haswell. Rejected: replacing the choice from inside the process (possible through
 // OpenBLAS's private gotoblas_dynamic_init); who sets the variable wants those bits.
 

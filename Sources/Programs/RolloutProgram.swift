@@ -22,7 +22,7 @@ public struct RolloutProgram: Hashable, Sendable {
   public let stateLimit: Double
   /// An element of a state's adjoint above this is set to zero in the reverse loop: the particle's
   /// later rewards stop reaching back. Unstable closed loops multiply adjoints at every step (1.35
-  /// over 300 steps overflows single precision); sound ones stay below 10^4 in standardised units.
+  /// over 300 steps overflows single precision); sound ones are far smaller.
   public let adjointLimit: Double
 
   /// Name of the shared array that is differentiated.

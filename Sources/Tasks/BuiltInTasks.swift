@@ -31,8 +31,8 @@ public enum BuiltInTasks {
     reward:
       - saturating: {weights: [10, 0.1]}
       # Equation 8 alone leaves the policy free to chatter within its flat top, where the plant's hidden
-      # spool and oil turn a high gain into a limit cycle. Over seeds 1-16: without it most policies chatter,
-      # with 0.1 three in sixteen, with 0.5 none; the rise time stays the same.
+      # spool and oil turn a high gain into a limit cycle. Over seeds: without it most policies chatter,
+      # with 0.1 three in thirteen, with 0.5 none; the rise time stays the same.
       - actionChange: 0.5
     start: [-0.6108652, 0]
     goal: [0, 0]
