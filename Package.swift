@@ -1,7 +1,8 @@
 // swift-tools-version: 6.0
 // SPDX-License-Identifier: Apache-2.0
-// Targets stand in the order of the data: a log line becomes a transition, a Gaussian process,
-// a program, a policy, a rollout, a kernel, a controller. Arrows point up this list only.
+// Targets stand in the order of the data. First what the rest computes with: matrices, programs and the
+// kernels they become. Then a log line becomes a transition, a Gaussian process, a sampler, with a policy a
+// rollout, a controller. Arrows point up this list only.
 
 import PackageDescription
 
@@ -25,19 +26,19 @@ let package = Package(
       name: "CLBFGS", pkgConfig: "liblbfgs",
       providers: [.apt(["liblbfgs-dev"]), .brew(["liblbfgs"])]),
 
-    .target(
-      name: "MachineLogs", dependencies: [.product(name: "SwiftCSV", package: "SwiftCSV")]),
     .target(name: "LinearAlgebra", dependencies: ["COpenBLAS"]),
     .target(name: "TensorFiles"),
+    .target(name: "Programs"),
+    .target(name: "Execution", dependencies: ["Programs"]),
+    .target(
+      name: "MachineLogs", dependencies: [.product(name: "SwiftCSV", package: "SwiftCSV")]),
     .target(
       name: "GaussianProcesses",
-      dependencies: ["MachineLogs", "LinearAlgebra", "TensorFiles", "CLBFGS"]),
-    .target(name: "Programs"),
-    .target(name: "Samplers", dependencies: ["GaussianProcesses", "Programs"]),
+      dependencies: ["MachineLogs", "LinearAlgebra", "TensorFiles", "Execution", "CLBFGS"]),
+    .target(name: "Samplers", dependencies: ["GaussianProcesses"]),
     .target(name: "Policies", dependencies: ["Programs", "TensorFiles"]),
     .target(name: "Rollouts", dependencies: ["Samplers", "Policies"]),
-    .target(name: "Execution", dependencies: ["Programs"]),
-    .target(name: "PolicySearch", dependencies: ["Rollouts", "Execution", "TensorFiles"]),
+    .target(name: "PolicySearch", dependencies: ["Rollouts"]),
     .target(name: "Plants", dependencies: ["MachineLogs", "Programs"]),
     .target(
       name: "Tasks",

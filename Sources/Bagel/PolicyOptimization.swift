@@ -25,9 +25,8 @@ public struct OptimizedPolicy: Sendable {
   public var state: SearchState
   /// Rollouts of the best policy on the model: predicted particles, standardised.
   public var predicted: BatchTrajectories
-  public var certificate: SamplerCertificate?
-  /// "tabulated 12 x 30 x 30", for people.
-  public var samplerDescription: String
+  /// The sampler that was used, and its errors.
+  public var sampler: MeasuredSampler
   public var device: String
   /// Seconds of sampler, kernel and search together.
   public var seconds: Double
@@ -48,20 +47,11 @@ public enum SearchBeginning: Hashable, Sendable {
 }
 
 extension ControlTask {
-  /// The task's sampler of a model.
-  public func makeSampler(
-    _ model: DynamicsModel
-  ) throws -> (sampler: any PosteriorSampler, certificate: SamplerCertificate?, description: String)
-  {
-    switch self.model.sampler {
-    case .exact:
-      return (ExactSampler(model, noise: self.model.noise), nil, "exact")
-    case .tabulated:
-      let sampler = try TabulatedSampler(
-        model, actionLimits: actionLimits, noise: self.model.noise)
-      let grid = sampler.pointsPerAxis.map(String.init).joined(separator: " x ")
-      return (sampler, sampler.certificate, "tabulated, \(grid) points")
-    }
+  /// The task's sampler of a model, measured.
+  ///
+  /// Throws: `UnsuitableSampler`, `GridError`, `FactorizationError`, `ExecutionError`.
+  public func makeSampler(_ model: DynamicsModel) throws -> MeasuredSampler {
+    try model.sampler(self.model.sampler, actionLimits: actionLimits)
   }
 
   /// The closed loop of a model and this task's policy, as executors run it.
@@ -85,14 +75,14 @@ extension ControlTask {
   /// - Parameters:
   ///   - checkpoint: where to save the search every second and at the end, and to resume it from.
   ///   - progress: called after every iteration; false interrupts the search.
-  /// - Throws: `ExecutionError`, `SearchError`, `TabulationError`, `TensorFileError`.
+  /// - Throws: `ExecutionError`, `SearchError`, `UnsuitableSampler`, `GridError`, `TensorFileError`.
   public func optimize(
     _ model: DynamicsModel, device: ExecutionDevice = .host, checkpoint: String? = nil,
     progress: (SearchState) -> Bool = { _ in true }
   ) throws -> OptimizedPolicy {
     let start = ContinuousClock.now
-    let (sampler, certificate, description) = try makeSampler(model)
-    let rollout = makeRollout(model, sampler)
+    let sampler = try makeSampler(model)
+    let rollout = makeRollout(model, sampler.sampler)
     let executor = try makeExecutor(rollout, device: device)
     let policy = makePolicy()
     let fingerprint = checkpoint == nil ? "" : fingerprint(rollout, device)
@@ -126,8 +116,8 @@ extension ControlTask {
     let state = optimizer.state
     return OptimizedPolicy(
       best: controller(state.bestParameters), last: controller(state.parameters), state: state,
-      predicted: try optimizer.trajectories(state.bestParameters), certificate: certificate,
-      samplerDescription: description, device: executor.device,
+      predicted: try optimizer.trajectories(state.bestParameters), sampler: sampler,
+      device: executor.device,
       seconds: start.duration(to: .now).seconds,
       secondsPerIteration: times.isEmpty ? .nan : times.sorted()[times.count / 2],
       isFinished: !isInterrupted, beginning: beginning)

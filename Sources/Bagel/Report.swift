@@ -190,21 +190,24 @@ public struct Report {
         + "\(escaped(policy.device)); \(policy.state.diverged) diverged particles; "
         + "\(number(100 * policy.predicted.returns.outsideFraction)) % of the particle-steps of the best "
         + "policy outside the data's box.</p>",
-      "<p>Sampler: \(escaped(policy.samplerDescription)).</p>",
+      "<p>Sampler: \(escaped(policy.sampler.description)).</p>",
     ]
-    if let certificate = policy.certificate {
-      lines.append(
-        "<p>Its error against the exact posterior at \(certificate.points) random points of the box and of "
-          + "the data:</p><table><tr><th>output</th><th>mean, RMS of signal</th><th>max</th>"
-          + "<th>deviation, RMS of predictive</th><th>max</th></tr>")
+    let certificates = [policy.sampler.certificate] + policy.sampler.rejected
+    lines.append(
+      "<p>Errors against the exact posterior at \(certificates[0].points) random points of the box and at as many "
+        + "data"
+        + (certificates.count > 1 ? "; the sampler used first, then those beyond the tolerance" : "")
+        + ":</p><table><tr><th>sampler</th><th>output</th><th>mean, RMS of signal</th><th>max</th>"
+        + "<th>deviation, RMS of predictive</th><th>max</th></tr>")
+    for certificate in certificates {
       for (m, error) in certificate.errors.enumerated() {
         lines.append(
-          "<tr><td>\(m + 1)</td><td>\(number(error.meanRMS))</td><td>\(number(error.meanMax))</td>"
+          "<tr><td>\(certificate.sampler.rawValue), \(escaped(certificate.summary))</td>"
+            + "<td>\(m + 1)</td><td>\(number(error.meanRMS))</td><td>\(number(error.meanMax))</td>"
             + "<td>\(number(error.deviationRMS))</td><td>\(number(error.deviationMax))</td></tr>")
       }
-      lines.append("</table>")
     }
-    return lines
+    return lines + ["</table>"]
   }
 
   private func fitSummary(_ fit: FittedModel) -> [String] {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// CBLAS from OpenBLAS, and the three LAPACK routines used (OpenBLAS carries LAPACK; declaring them
+// CBLAS from OpenBLAS, and the LAPACK routines used (OpenBLAS carries LAPACK; declaring them
 // here spares users a second -dev package). Fortran calling convention: all by reference,
 // column-major.
 #ifndef BAGEL_OPENBLAS_SHIM_H
@@ -13,5 +13,7 @@ void dpotrf_(const char *uplo, const int *n, double *a, const int *lda, int *inf
 void dpotri_(const char *uplo, const int *n, double *a, const int *lda, int *info);
 void dtrtri_(const char *uplo, const char *diag, const int *n, double *a, const int *lda,
              int *info);
+void dstev_(const char *jobz, const int *n, double *d, double *e, double *z, const int *ldz,
+            double *work, int *info);
 
 #endif

@@ -14,6 +14,8 @@ public struct RolloutBatch: Sendable {
   public var initialStates: [Double]
   /// [B, goalLength] row-major
   public var goals: [Double]
+  /// [B, functionLength] row-major; empty where particles draw no functions.
+  public var functionDraws: [Double]
   /// B
   public var particles: Int
   /// H, steps
@@ -22,11 +24,12 @@ public struct RolloutBatch: Sendable {
 
   public init(
     parameters: [Double], initialStates: [Double], goals: [Double], particles: Int, horizon: Int,
-    draws: DrawKey
+    draws: DrawKey, functionDraws: [Double] = []
   ) {
     self.parameters = parameters
     self.initialStates = initialStates
     self.goals = goals
+    self.functionDraws = functionDraws
     self.particles = particles
     self.horizon = horizon
     self.draws = draws
@@ -102,6 +105,9 @@ extension RolloutBatch {
     precondition(
       goals.count == particles * rollout.goalLength,
       "\(goals.count) goal scalars given, not \(particles) x \(rollout.goalLength)")
+    precondition(
+      functionDraws.count == particles * rollout.functionLength,
+      "\(functionDraws.count) function scalars given, not \(particles) x \(rollout.functionLength)")
     precondition(particles > 0 && horizon > 0, "B = \(particles), H = \(horizon)")
   }
 }

@@ -15,7 +15,7 @@ public final class HostExecutor: RolloutExecutor {
   /// Lanes W of the machine's vectors as compiled.
   public let lanes: Int
   /// Seconds from program to loaded kernel, and whether it came from the cache.
-  public let loadSeconds: Double
+  public private(set) var loadSeconds = 0.0
   public let wasCached: Bool
   public let source: KernelSource
 
@@ -25,8 +25,9 @@ public final class HostExecutor: RolloutExecutor {
       UnsafeMutablePointer<Float>
     ) -> Void
   private let returnsKernel: Kernel
-  private let gradientKernel: Kernel
-  private let data: [FloatBuffer]
+  /// nil for a rollout without parameters.
+  private let gradientKernel: Kernel?
+  private var data: [FloatBuffer]
   private var workspaces: [FloatBuffer] = []
 
   /// Emits, compiles (or finds in the cache) and loads the kernel of `rollout`.
@@ -56,21 +57,43 @@ public final class HostExecutor: RolloutExecutor {
       return address
     }
     returnsKernel = unsafeBitCast(try symbol("bagel_returns"), to: Kernel.self)
-    gradientKernel = unsafeBitCast(try symbol("bagel_gradient"), to: Kernel.self)
+    gradientKernel =
+      rollout.parameterCount > 0
+      ? unsafeBitCast(try symbol("bagel_gradient"), to: Kernel.self) : nil
     let lanesFunction = unsafeBitCast(
       try symbol("bagel_lanes"), to: (@convention(c) () -> Int32).self)
     lanes = Int(lanesFunction())
+    self.wasCached = wasCached
+    self.data = []
     self.data = try source.dataArrays.map { name in
       guard let values = data[name] else {
         preconditionFailure("shared array '\(name)' is not bound; bound: \(data.keys.sorted())")
       }
-      let least = rollout.leastCount(of: name, data: data)
-      precondition(
-        values.count >= least, "shared array '\(name)' has \(values.count) scalars, needs \(least)")
-      return try FloatBuffer(values)
+      return try buffer(name, values, data)
     }
-    self.wasCached = wasCached
     loadSeconds = start.duration(to: .now).seconds
+  }
+
+  /// Other values for one shared array, as many as before.
+  ///
+  /// Throws: `ExecutionError.outOfMemory`.
+  public func rebind(_ name: String, _ values: [Double]) throws {
+    guard let index = source.dataArrays.firstIndex(of: name) else {
+      preconditionFailure("the kernel reads no shared array '\(name)'")
+    }
+    precondition(
+      values.count == data[index].count,
+      "'\(name)' has \(data[index].count) scalars, not \(values.count)")
+    data[index] = try FloatBuffer(values)
+  }
+
+  private func buffer(
+    _ name: String, _ values: [Double], _ all: [String: [Double]]
+  ) throws -> FloatBuffer {
+    let least = rollout.leastCount(of: name, data: all)
+    precondition(
+      values.count >= least, "shared array '\(name)' has \(values.count) scalars, needs \(least)")
+    return try FloatBuffer(values)
   }
 
   public var device: String { "host, \(threads) threads, \(lanes) lanes" }
@@ -80,6 +103,9 @@ public final class HostExecutor: RolloutExecutor {
   }
 
   public func gradient(_ batch: RolloutBatch) throws -> BatchGradient {
+    guard let gradientKernel else {
+      preconditionFailure("the gradient of a rollout without parameters was asked for")
+    }
     let result = try launch(batch, gradientKernel, gradient: true, record: false)
     return BatchGradient(
       returns: result.returns, gradient: sum(result.gradients),
@@ -109,7 +135,9 @@ public final class HostExecutor: RolloutExecutor {
     let (count, horizon) = (batch.particles, batch.horizon)
     let tiles = (count + lanes * source.vectors - 1) / (lanes * source.vectors)
     let recorded = record ? count : 0
-    let inputs = try [batch.parameters, batch.initialStates, batch.goals].map(FloatBuffer.init)
+    let inputs =
+      try [batch.parameters, batch.initialStates, batch.goals].map(FloatBuffer.init)
+      + [packedFunctions(batch, tiles: tiles)]
     let returns = try FloatBuffer(count: count)
     let outside = try FloatBuffer(count: count)
     let alive = try FloatBuffer(count: count)
@@ -132,6 +160,19 @@ public final class HostExecutor: RolloutExecutor {
         returns: returns.doubles, diverged: alive.elements.count { $0 < Float(horizon) },
         outsideFraction: outside.doubles.reduce(0, +) / Double(count * horizon)),
       gradients: gradients, states: states, actions: actions, truncations: truncations)
+  }
+
+  /// Function draws [B, F] -> [tiles][F][T W], lanes past the last particle zero.
+  private func packedFunctions(_ batch: RolloutBatch, tiles: Int) throws -> FloatBuffer {
+    let (length, width) = (rollout.functionLength, lanes * source.vectors)
+    let packed = try FloatBuffer(count: tiles * length * width)
+    batch.functionDraws.withUnsafeBufferPointer { draws in
+      for particle in 0..<(length > 0 ? batch.particles : 0) {
+        let to = packed.start + particle / width * length * width + particle % width
+        for i in 0..<length { to[i * width] = Float(draws[particle * length + i]) }
+      }
+    }
+    return packed
   }
 
   /// Adds the tiles' gradients in tile order.

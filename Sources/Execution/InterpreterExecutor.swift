@@ -38,10 +38,10 @@ public final class InterpreterExecutor: RolloutExecutor {
 
   public func gradient(_ batch: RolloutBatch) -> BatchGradient {
     let paths = forward(batch)
-    let interpreter = bind(batch)
     var gradient = [Double](repeating: 0, count: rollout.parameterCount)
     var truncated = 0
     for (particle, path) in paths.enumerated() {
+      let interpreter = bind(batch, particle)
       var isTruncated = false
       var adjoint = [Double](repeating: 0, count: rollout.stateLength)
       for step in (0..<path.aliveSteps).reversed() {
@@ -76,9 +76,9 @@ public final class InterpreterExecutor: RolloutExecutor {
 
   private func forward(_ batch: RolloutBatch) -> [Path] {
     batch.validate(for: rollout)
-    let interpreter = bind(batch)
     let length = rollout.stateLength
     return (0..<batch.particles).map { particle in
+      let interpreter = bind(batch, particle)
       var state = Array(batch.initialStates[particle * length..<(particle + 1) * length])
       let initial = interpreter.run(rollout.initial, inputs: inputs(batch, particle, state))
       var path = Path(states: [state], total: initial.outputs["reward"]?[0] ?? .nan)
@@ -101,9 +101,13 @@ public final class InterpreterExecutor: RolloutExecutor {
     }
   }
 
-  private func bind(_ batch: RolloutBatch) -> Interpreter {
-    Interpreter(
-      shared: data.merging([RolloutProgram.parameters: batch.parameters]) { $1 })
+  private func bind(_ batch: RolloutBatch, _ particle: Int) -> Interpreter {
+    let k = rollout.functionLength
+    let function = Array(batch.functionDraws[particle * k..<(particle + 1) * k])
+    return Interpreter(
+      shared: data.merging([
+        RolloutProgram.parameters: batch.parameters, RolloutProgram.functionDraw: function,
+      ]) { $1 })
   }
 
   private func inputs(

@@ -4,11 +4,11 @@
 enum KernelLoops {
   static func text(
     stateLength: Int, goalLength: Int, actionLength: Int, tapeLength: Int, parameterCount: Int,
-    stateLimit: String, adjointLimit: String
+    functionLength: Int, isDifferentiated: Bool, stateLimit: String, adjointLimit: String
   ) -> String {
     """
     enum { S = \(stateLength), G = \(goalLength), U = \(actionLength), TAPE = \(tapeLength),
-           P = \(parameterCount), G_OR_1 = G > 0 ? G : 1, TAPE_OR_1 = TAPE > 0 ? TAPE : 1 };
+           P = \(parameterCount), F = \(functionLength), G_OR_1 = G > 0 ? G : 1, TAPE_OR_1 = TAPE > 0 ? TAPE : 1 };
 
     // Initial states and goals of a tile; lanes past the last particle repeat it.
     INLINE void load_tile(const struct arguments *a, int64_t tile, vf state[S][T], vf goal[G_OR_1][T],
@@ -22,6 +22,11 @@ enum KernelLoops {
           for (int i = 0; i < G; ++i) goal[i][t][l] = a->goals[b * G + i];
         }
       }
+    }
+
+    // A tile's function draws [F][T], packed by the launcher.
+    INLINE const vf (*tile_functions(const struct arguments *a, int64_t tile))[T] {
+      return (const vf (*)[T])a->function_draws + tile * F;
     }
 
     INLINE vu first_particles(int64_t tile) {
@@ -38,7 +43,7 @@ enum KernelLoops {
       vi outside[T];
       load_tile(a, tile, state, goal, active);
       EACH(i, 1) { alive[t] = ~(vi)0; alive_steps[t] = outside_steps[t] = splat(0.f); }
-      initial_reward(a, particle, 0, active, state, goal, outside, scratch, reward);
+      initial_reward(a, particle, 0, active, state, goal, outside, scratch, NULL, reward);
       EACH(i, 1) total[t] = reward[0][t];
     }
 
@@ -80,11 +85,13 @@ enum KernelLoops {
       vi alive[T], outside[T];
       int active[T];
       vu particle = first_particles(tile);
+      const vf (*functions)[T] = tile_functions(a, tile);
       start_tile(a, tile, particle, state, goal, active, alive, alive_steps, outside_steps, scratch, total);
       if (a->state_record) record(a->state_record, 0, a->particles, tile, S, active, state);
       for (int64_t k = 0; k < a->horizon; ++k) {
         EACH(i, 1) outside[t] = (vi)0;
-        step(a, particle, (uint32_t)k, active, state, goal, outside, scratch, next, reward, action);
+        step(a, particle, (uint32_t)k, active, state, goal, outside, scratch, functions, next, reward,
+             action);
         advance(state, next, reward, alive, alive_steps, total);
         EACH(i, 1) outside_steps[t] += v_select(outside[t] != 0, splat(1.f), splat(0.f));
         if (a->state_record) {
@@ -95,6 +102,12 @@ enum KernelLoops {
       store_results(a, tile, active, total, outside_steps, alive_steps);
     }
 
+    \(isDifferentiated ? gradient(adjointLimit: adjointLimit) : "")
+    """
+  }
+
+  private static func gradient(adjointLimit: String) -> String {
+    """
     void bagel_gradient(void *const *pointers, const int64_t *numbers, int64_t tile, float *workspace) {
       struct arguments arguments = unpack(pointers, numbers), *a = &arguments;
       vf (*states)[S][T] = (vf (*)[S][T])workspace;  // [H + 1]
@@ -106,12 +119,13 @@ enum KernelLoops {
       vi alive[T], outside[T];
       int active[T];
       vu particle = first_particles(tile);
+      const vf (*functions)[T] = tile_functions(a, tile);
       start_tile(a, tile, particle, state, goal, active, alive, alive_steps, outside_steps, scratch, total);
       for (int64_t k = 0; k < a->horizon; ++k) {
         EACH(i, 1) outside[t] = (vi)0;
         memcpy(states[k], state, sizeof state);
-        step_taped(a, particle, (uint32_t)k, active, state, goal, outside, scratch, next, reward,
-                   (vf (*)[T])tape + k * TAPE);
+        step_taped(a, particle, (uint32_t)k, active, state, goal, outside, scratch, functions, next,
+                   reward, (vf (*)[T])tape + k * TAPE);
         advance(state, next, reward, alive, alive_steps, total);
         EACH(i, 1) outside_steps[t] += v_select(outside[t] != 0, splat(1.f), splat(0.f));
       }
@@ -131,7 +145,7 @@ enum KernelLoops {
         }
         memcpy(adj_next, adj_state, sizeof adj_state);
         step_adjoint(a, particle, (uint32_t)k, active, states[k], goal, outside, scratch,
-                     (vf (*)[T])tape + k * TAPE, adj_next, adj_reward, lived, adj_state, gradient);
+                     functions, (vf (*)[T])tape + k * TAPE, adj_next, adj_reward, lived, adj_state, gradient);
         EACH(i, S) {
           vi sound = ~lived[t] | (v_magnitude(adj_state[i][t]) <= \(adjointLimit));
           truncated[t] |= ~sound;

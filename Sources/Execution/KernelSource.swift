@@ -23,12 +23,12 @@ public struct KernelSource: Sendable {
 
   /// Slots of the pointer argument before the shared arrays.
   static let fixedPointers = [
-    "parameters", "initial_states", "goals", "returns", "outside_steps", "alive_steps", "gradients",
+    "parameters", "initial_states", "goals", "function_draws", "returns", "outside_steps", "alive_steps", "gradients",
     "state_record", "action_record", "truncations",
   ]
 
   /// Slot of the record of states; NULL there means that nothing is recorded.
-  static let stateRecordSlot = 7
+  static let stateRecordSlot = 8
 
   public init(_ rollout: RolloutProgram, tape: TapePolicy = .expensiveValues) {
     let taped = rollout.taped(tape)
@@ -64,23 +64,26 @@ private struct KernelEmitter {
   private var s: Int { rollout.stateLength }
   private var g: Int { max(rollout.goalLength, 1) }
   private var u: Int { rollout.actionLength }
+  /// Without parameters there is nothing to differentiate, and no adjoint is emitted.
+  private var isDifferentiated: Bool { rollout.parameterCount > 0 }
 
   var text: String {
     let parts: [[String]] = [
       ["// Emitted by BAGEL: one fused rollout and its adjoint. T vectors of W particles a tile."],
       ["enum { T = \(vectors) };"],
-      [HostPrelude.text, LocalFunctionPrelude.text],
+      [HostPrelude.text, GridPrelude.text, ProductPrelude.text],
       arguments,
       functions.definitions,
       step("initial_reward", rollout.initial, results: [("reward", 1)]),
       step("step", rollout.step, results: [("next", s), ("reward", 1), ("action", u)]),
-      step("step_taped", taped.forward, results: [("next", s), ("reward", 1)], tape: true),
-      adjointStep,
+      isDifferentiated
+        ? step("step_taped", taped.forward, results: [("next", s), ("reward", 1)], tape: true) : [],
+      isDifferentiated ? adjointStep : [],
       [
         KernelLoops.text(
           stateLength: s, goalLength: rollout.goalLength, actionLength: u,
           tapeLength: tapeLength, parameterCount: rollout.parameterCount,
-          stateLimit: literal(rollout.stateLimit),
+          functionLength: rollout.functionLength, isDifferentiated: isDifferentiated, stateLimit: literal(rollout.stateLimit),
           adjointLimit: literal(rollout.adjointLimit))
       ],
     ]
@@ -90,7 +93,7 @@ private struct KernelEmitter {
   /// The argument structure, filled from a launcher's slots.
   private var arguments: [String] {
     let fixed = KernelSource.fixedPointers.enumerated().map { index, name in
-      index < 3 ? "  const float *\(name);" : "  float *\(name);"
+      index < 4 ? "  const float *\(name);" : "  float *\(name);"
     }
     let names = KernelSource.fixedPointers + dataArrays
     let fill = names.enumerated().map { "    .\($1) = pointers[\($0)]," }
@@ -109,7 +112,8 @@ private struct KernelEmitter {
 
   private var inputParameters: String {
     "const struct arguments *a, vu particle, uint32_t step, const int active[T],\n"
-      + "    const vf state[\(s)][T], const vf goal[\(g)][T], vi outside[T], vf *scratch"
+      + "    const vf state[\(s)][T], const vf goal[\(g)][T], vi outside[T], vf *scratch,\n"
+      + "    const vf (*function_draw)[T]"
   }
 
   private func step(

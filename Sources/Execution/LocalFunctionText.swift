@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // C functions for the local functions of a rollout: each is emitted once and called from the step.
 //
-//   interpolation: value, J = interpolate(table, x), W particles at a time
+//   interpolation: value, J = interpolate(table, x), W particles at a time; a grid variance likewise
 //   weightedSum:   g_i = g(x; Z_i);  y = C^T g;  z = S^T g;  q = ||z||^2
 //                  dq/dx = 2 sum_i (S z)_i dg_i/dx;  dy_j/dx = sum_i C_ij dg_i/dx
 
@@ -39,8 +39,8 @@ struct LocalFunctionNames {
   var scratchVectors: Int {
     functions.map { function in
       switch function {
-      case .interpolation: 0
-      case .weightedSum(let f): f.rows.rows + (f.squared?.columns ?? 0)
+      case .interpolation, .gridVariance: 0
+      case .weightedSum(let f): f.squared.map { f.rows.rows + $0.columns } ?? 0
       }
     }.max() ?? 0
   }
@@ -51,6 +51,7 @@ struct LocalFunctionNames {
     }
     switch function {
     case .interpolation(let f): return "interpolate_\(f.table)_\(index)"
+    case .gridVariance(let f): return "grid_variance_\(f.root)_\(index)"
     case .weightedSum(let f): return "weighted_sum_\(f.rows.array)_\(index)"
     }
   }
@@ -58,14 +59,21 @@ struct LocalFunctionNames {
   /// The call statement; `jacobian` may be nil.
   func call(_ function: LocalFunction, _ x: String, _ value: String, _ jacobian: String?) -> String
   {
-    "\(name(function))(a, \(x), active, outside, \(value), \(jacobian ?? "NULL"), scratch);"
+    "\(name(function))(a, \(x), active, outside, \(value), \(jacobian ?? "NULL"), scratch, "
+      + "function_draw);"
   }
 
   /// The C definitions.
   var definitions: [String] {
     functions.flatMap { function in
       switch function {
-      case .interpolation(let f): interpolation(f, name(function))
+      case .interpolation(let f):
+        vectorByVector(
+          function, "interpolate(\(f.dimensions), \(f.outputs), \(f.basis.rawValue), a->\(f.geometry), a->\(f.table)")
+      case .gridVariance(let f):
+        vectorByVector(
+          function,
+          "grid_variance(\(f.dimensions), \(f.rank), a->\(f.geometry), a->\(f.toeplitz), a->\(f.root)")
       case .weightedSum(let f): weightedSum(f, name(function))
       }
     }
@@ -75,20 +83,21 @@ struct LocalFunctionNames {
     [
       "\(inline) void \(name)(const struct arguments *a, const vf x[\(f.inputs)][T],",
       "    const int active[T], vi outside[T], vf value[\(f.outputs)][T],",
-      "    vf jacobian[\(f.outputs * f.inputs)][T], vf *scratch) {",
+      "    vf jacobian[\(f.outputs * f.inputs)][T], vf *scratch, const vf (*function_draw)[T]) {",
     ]
   }
 
-  private func interpolation(_ f: Interpolation, _ name: String) -> [String] {
-    let jacobianLength = f.outputs * f.dimensions
-    return signature(name, "INLINE", .interpolation(f)) + [
+  /// A function of one vector of particles, called for each of a tile's; `call` lacks its last arguments.
+  private func vectorByVector(_ function: LocalFunction, _ call: String) -> [String] {
+    let (d, outputs) = (function.inputs, function.outputs)
+    return signature(name(function), "INLINE", function) + [
       "  UNROLL for (int t = 0; t < T; ++t) {",
-      "    vf point[\(f.dimensions)], v[\(f.outputs)], j[\(jacobianLength)];",
-      "    UNROLL for (int i = 0; i < \(f.dimensions); ++i) point[i] = x[i][t];",
-      "    interpolate(\(f.dimensions), \(f.outputs), a->\(f.geometry), a->\(f.table), point, active[t],",
-      "                &outside[t], v, jacobian ? j : NULL);",
-      "    UNROLL for (int i = 0; i < \(f.outputs); ++i) value[i][t] = v[i];",
-      "    if (jacobian) UNROLL for (int i = 0; i < \(jacobianLength); ++i) jacobian[i][t] = j[i];",
+      "    vf point[\(d)], v[\(outputs)], j[\(outputs * d)];",
+      "    UNROLL for (int i = 0; i < \(d); ++i) point[i] = x[i][t];",
+      "    \(call),",
+      "        point, active[t], &outside[t], v, jacobian ? j : NULL);",
+      "    UNROLL for (int i = 0; i < \(outputs); ++i) value[i][t] = v[i];",
+      "    if (jacobian) UNROLL for (int i = 0; i < \(outputs * d); ++i) jacobian[i][t] = j[i];",
       "  }",
       "}",
     ]
@@ -107,47 +116,46 @@ struct LocalFunctionNames {
     let gradient = ProgramText(f.summandGradient, functions: self, input: input)
     let g = summand.element(f.summand.output("g"), "0")
     func slope(_ i: String) -> String { gradient.element(f.summandGradient.output("adj_x"), i) }
-    let weights = "a->\(f.weights.array) + \(sum(f.weights.offset, "i * \(columns)"))"
+    let isOwn = f.weights.array == RolloutProgram.functionDraw
+    let weights = sum(f.weights.offset, "i * \(columns)")
+    let weight = isOwn ? "weight[c][t]" : "weight[c]"
     func rowLoop(_ body: [String]) -> [String] {
       [
         "  for (int i = 0; i < \(n); ++i) {",
         "    const float *row = a->\(f.rows.array) + \(sum(f.rows.offset, "i * \(f.rows.columns)"));",
-        "    const float *weight = \(weights);",
+        isOwn
+          ? "    const vf (*weight)[T] = function_draw + \(weights);"
+          : "    const float *weight = a->\(f.weights.array) + \(weights);",
       ] + body.map { "    " + $0 } + ["  }"]
     }
+    let values = "EACH(c, \(columns)) value[c][t] += \(weight) * "
+    let slopes = (0..<d).map { axis in
+      "EACH(c, \(columns)) jacobian[c * \(d) + \(axis)][t] += \(weight) * \(slope(String(axis)));"
+    }
     var lines = signature(name, "static", .weightedSum(f))
-    lines += ["  vf (*g)[T] = (vf (*)[T])scratch;"]
     lines += ["  EACH(c, \(f.outputs)) value[c][t] = splat(0.f);"]
-    lines += rowLoop(
-      summand.lines + [
-        "EACH(c, 1) g[i][t] = \(g);",
-        "EACH(c, \(columns)) value[c][t] += weight[c] * g[i][t];",
-      ])
-    if let s = f.squared {
-      let (matrix, upper) = ("a->\(s.array) + \(s.offset)", f.squaredIsUpperTriangular ? 1 : 0)
-      lines += [
-        "  vf (*z)[T] = g + \(n);",
-        "  transposed_product(\(matrix), \(n), \(s.columns), \(upper), g, z);",
-        "  for (int j = 0; j < \(s.columns); ++j) "
-          + "EACH(c, 1) value[\(columns)][t] += z[j][t] * z[j][t];",
-        "  if (!jacobian) return;",
-        "  product(\(matrix), \(n), \(s.columns), \(upper), z, g);  // g now holds S z",
-      ]
-    } else {
-      lines += ["  if (!jacobian) return;"]
+    let clear = "EACH(c, \(f.outputs * d)) jacobian[c][t] = splat(0.f);"
+    guard let s = f.squared else {
+      // Value and slopes in one pass: they share the summand.
+      lines += ["  if (!jacobian) {"] + rowLoop(summand.lines + ["\(values)\(g);"])
+      return lines + ["    return;", "  }", "  \(clear)"]
+        + rowLoop(summand.lines + ["\(values)\(g);", "{"] + gradient.lines + slopes + ["}"]) + ["}"]
     }
-    lines += ["  EACH(c, \(f.outputs * d)) jacobian[c][t] = splat(0.f);"]
-    var body = gradient.lines
-    for axis in 0..<d {
-      body.append(
-        "EACH(c, \(columns)) jacobian[c * \(d) + \(axis)][t] += weight[c] * \(slope(String(axis)));"
-      )
-      if f.squared != nil {
-        body.append(
-          "EACH(c, 1) jacobian[\(columns * d + axis)][t] += 2.f * g[i][t] * \(slope(String(axis)));"
-        )
-      }
+    lines += ["  vf (*g)[T] = (vf (*)[T])scratch;"]
+    lines += rowLoop(summand.lines + ["EACH(c, 1) g[i][t] = \(g);", "\(values)g[i][t];"])
+    let (matrix, upper) = ("a->\(s.array) + \(s.offset)", f.squaredIsUpperTriangular ? 1 : 0)
+    lines += [
+      "  vf (*z)[T] = g + \(n);",
+      "  transposed_product(\(matrix), \(n), \(s.columns), \(upper), g, z);",
+      "  for (int j = 0; j < \(s.columns); ++j) "
+        + "EACH(c, 1) value[\(columns)][t] += z[j][t] * z[j][t];",
+      "  if (!jacobian) return;",
+      "  product(\(matrix), \(n), \(s.columns), \(upper), z, g);  // g now holds S z",
+      "  \(clear)",
+    ]
+    let squaredSlopes = (0..<d).map { axis in
+      "EACH(c, 1) jacobian[\(columns * d + axis)][t] += 2.f * g[i][t] * \(slope(String(axis)));"
     }
-    return lines + rowLoop(body) + ["}"]
+    return lines + rowLoop(gradient.lines + slopes + squaredSlopes) + ["}"]
   }
 }

@@ -36,6 +36,8 @@ struct ProgramText {
     switch instruction.operation {
     case .input(let name): return input(name, i)
     case .constant(let values) where Set(values).count == 1: return "splat(\(literal(values[0])))"
+    case .shared(let slice) where slice.array == RolloutProgram.functionDraw:
+      return "function_draw[\(sum(slice.offset, i))][t]"
     case .shared(let slice): return "splat(a->\(slice.array)[\(sum(slice.offset, i))])"
     case .slice(let a, let start): return element(a, sum(start, i))
     case .broadcast(let a): return element(a, "0")

@@ -5,7 +5,7 @@
 
 import LinearAlgebra
 
-/// A Gaussian process conditioned on data.
+/// A Gaussian process conditioned on data: exactly, or through inducing points where there are many data.
 public struct GaussianProcess: Sendable {
   public let hyperparameters: Hyperparameters
   /// Training inputs [n, D], standardised.
@@ -14,29 +14,53 @@ public struct GaussianProcess: Sendable {
   public let y: [Double]
   /// Coefficients of the mean's basis [q].
   public let meanCoefficients: [Double]
-  /// (K + sn2 I)^-1 (y - H beta) [n]
-  public let alpha: [Double]
   public let logMarginalLikelihood: Double
-  /// K + sn2 I = L L^T
-  public let cholesky: Cholesky
+  private let conditioning: Conditioning
 
-  /// Conditions on data. O(n^3). Throws: `FactorizationError`, naming `what`.
+  private enum Conditioning {
+    case exact(ExactConditioning)
+    case lowRank(LowRankPosterior)
+  }
+
+  /// Beyond this many points the Cholesky factor (200 MB) gives way to inducing points.
+  public static let largestExact = 5_000
+
+  /// Conditions on data. O(n^3), or O(n r^2) beyond `largestExact` points. Throws: `FactorizationError`,
+  /// naming `what`.
   public init(
     _ hyperparameters: Hyperparameters, x: Matrix, y: [Double], what: String = "Gaussian process"
   ) throws {
     precondition(x.rows == y.count, "\(x.rows) inputs and \(y.count) targets")
-    let data = try ConditionedData(hyperparameters, x: x, y: y, what: what)
     self.hyperparameters = hyperparameters
     self.x = x
     self.y = y
-    meanCoefficients = data.coefficients
-    alpha = data.alpha
-    logMarginalLikelihood = data.logMarginalLikelihood
-    cholesky = data.cholesky
+    if x.rows <= Self.largestExact {
+      let data = try ConditionedData(hyperparameters, x: x, y: y, what: what)
+      meanCoefficients = data.coefficients
+      logMarginalLikelihood = data.logMarginalLikelihood
+      conditioning = .exact(ExactConditioning(alpha: data.alpha, cholesky: data.cholesky))
+    } else {
+      let posterior = try LowRankPosterior(hyperparameters, x: x, y: y)
+      meanCoefficients = posterior.meanCoefficients
+      logMarginalLikelihood = posterior.logMarginalLikelihood
+      conditioning = .lowRank(posterior)
+    }
   }
 
-  /// Jitter that the factorisation needed; 0 almost always.
-  public var jitter: Double { cholesky.jitter }
+  /// The exact posterior's factors; nil beyond `largestExact` points.
+  public var exact: ExactConditioning? {
+    if case .exact(let exact) = conditioning { return exact }
+    return nil
+  }
+
+  /// The posterior through inducing points; nil up to `largestExact` points.
+  public var lowRank: LowRankPosterior? {
+    if case .lowRank(let posterior) = conditioning { return posterior }
+    return nil
+  }
+
+  /// Jitter that a factorisation needed; 0 almost always.
+  public var jitter: Double { exact?.cholesky.jitter ?? 0 }
 
   /// The standard deviation of the prior about its mean function.
   public var signalDeviation: Double {
@@ -46,21 +70,39 @@ public struct GaussianProcess: Sendable {
 
   /// h(x_i)^T beta [m].
   public func priorMean(_ points: Matrix) -> [Double] {
-    let basis = hyperparameters.mean.basis(points)
-    return basis.columns == 0
-      ? Array(repeating: 0, count: points.rows) : basis.times(meanCoefficients)
+    hyperparameters.mean.values(points, meanCoefficients)
   }
 
-  /// Posterior mean and latent variance at `points` [m, D]. O(n^2 m), in blocks of 1,024 points.
-  ///
-  /// A variance that rounding makes negative is raised to 0.
+  /// y - H beta [n].
+  public var residuals: [Double] { zip(y, priorMean(x)).map { $0 - $1 } }
+
+  /// Posterior mean and latent variance at `points` [m, D].
   public func predict(_ points: Matrix) -> (mean: [Double], variance: [Double]) {
-    var mean = priorMean(points)
-    var variance = hyperparameters.covariance.diagonal(points)
+    switch conditioning {
+    case .exact(let exact): exact.predict(self, points)
+    case .lowRank(let posterior): posterior.predict(points)
+    }
+  }
+}
+
+/// What conditioning on all data gives (equations 2-3).
+public struct ExactConditioning: Sendable {
+  /// (K + sn2 I)^-1 (y - H beta) [n]
+  public let alpha: [Double]
+  /// K + sn2 I = L L^T
+  public let cholesky: Cholesky
+
+  /// O(n^2 m), in blocks of 1,024 points. A variance that rounding makes negative is raised to 0.
+  func predict(
+    _ process: GaussianProcess, _ points: Matrix
+  ) -> (mean: [Double], variance: [Double]) {
+    var mean = process.priorMean(points)
+    let covariance = process.hyperparameters.covariance
+    var variance = covariance.diagonal(points)
     for start in stride(from: 0, to: points.rows, by: 1_024) {
       let rows = start..<min(start + 1_024, points.rows)
       let block = points.selecting(rows: Array(rows))
-      let cross = hyperparameters.covariance.matrix(x, block)
+      let cross = covariance.matrix(process.x, block)
       for (offset, value) in cross.times(alpha, transposed: true).enumerated() {
         mean[start + offset] += value
       }

@@ -23,6 +23,8 @@ public struct FitOptions: Hashable, Sendable, Codable {
   public var fullIterations = 3
   /// Stop when an iteration gains less than this, relative.
   public var tolerance = 2e-4
+  /// How the likelihood of all points is computed.
+  public var likelihood = LikelihoodMethod.automatic
 
   public init() {}
 }
@@ -33,6 +35,10 @@ public struct FitResult: Sendable {
   public var fullEvaluations: Int
   public var subsetEvaluations: Int
   public var hasConverged: Bool
+  /// How the likelihood of all points was computed.
+  public var method: LikelihoodMethod
+  /// Solves by conjugate gradients that ended above their tolerance.
+  public var unconvergedSolves: Int
 }
 
 /// Learns the hyperparameters of one output.
@@ -54,30 +60,47 @@ public func fitHyperparameters(
   var subsetEvaluations = 0
   let tried = try candidates.map { candidate in
     let before = subsetEvaluations
-    let result = try maximize(part, from: candidate, iterations: 60, tolerance: 1e-4) {
+    let result = try maximize(
+      part, points: rows.count, from: candidate, iterations: 60, tolerance: 1e-4
+    ) {
       progress(min(0.2, 0.2 * Double(before + $0) / 60))
     }
     subsetEvaluations += result.evaluations
     return (value: result.value, hyperparameters: candidate.with(vector: result.point))
   }
   let best = tried.min { $0.value < $1.value }?.hyperparameters ?? candidates[0]
-  let likelihood = MarginalLikelihood(x: x, y: y, prior: options.prior, what: what)
+  let method = options.likelihood.resolved(
+    points: x.rows, inputs: x.columns, covariance: best.covariance)
+  // An iteration is an evaluation or two.
+  let expected = Double(options.fullIterations + 2)
+  var evaluated = 0.0
+  func report(_ part: Double) { progress(min(1, 0.2 + 0.8 * (evaluated + part) / expected)) }
+  let likelihood: any LikelihoodFunction =
+    method == .cholesky
+    ? MarginalLikelihood(x: x, y: y, prior: options.prior, what: what)
+    : try IterativeLikelihood(
+      x: x, y: y, prior: options.prior, method: method, progress: { report($0) })
   let result = try maximize(
-    likelihood, from: best, iterations: options.fullIterations, tolerance: options.tolerance
-  ) { progress(min(1, 0.2 + 0.8 * Double($0) / Double(options.fullIterations + 2))) }
+    likelihood, points: x.rows, from: best, iterations: options.fullIterations,
+    tolerance: options.tolerance
+  ) {
+    evaluated = Double($0)
+    report(0)
+  }
   return FitResult(
     hyperparameters: best.with(vector: result.point),
     fullEvaluations: result.evaluations, subsetEvaluations: subsetEvaluations,
-    hasConverged: result.hasConverged)
+    hasConverged: result.hasConverged, method: method,
+    unconvergedSolves: (likelihood as? IterativeLikelihood)?.unconverged ?? 0)
 }
 
 private func maximize(
-  _ likelihood: MarginalLikelihood, from start: Hyperparameters, iterations: Int,
+  _ likelihood: any LikelihoodFunction, points: Int, from start: Hyperparameters, iterations: Int,
   tolerance: Double, evaluated: @escaping (Int) -> Void
 ) throws -> MinimizationResult {
   var evaluations = 0
   // Scaled by 1 / n, so that tolerances mean the same for any amount of data.
-  let scale = 1 / Double(likelihood.y.count)
+  let scale = 1 / Double(points)
   return try minimize(from: start.vector, iterations: iterations, tolerance: tolerance) { vector in
     let (value, gradient) = try likelihood.evaluate(start.with(vector: vector))
     evaluations += 1

@@ -1,53 +1,96 @@
 // SPDX-License-Identifier: Apache-2.0
-// The posterior from r << n pivots of a pivoted Cholesky factorisation (Harbrecht 2012), for filling
-// tables: with K ~ G G^T, G [n, r], and psi(x) = L_P^-1 k(P, x),
+// The posterior from r << n inducing points (Titsias 2009; Quinonero-Candela & Rasmussen 2005, "DTC"). They are
+// the pivots P of a pivoted Cholesky factorisation (Burt 2020). With psi(x) = L_P^-1 k(P, x), k(P, P) = L_P L_P^T,
+// and G^T = psi(X) [r, n]:
 //
 //   mean = h(x)^T beta + psi^T A^-1 G^T (y - H beta) / sn2,   A = I + G^T G / sn2 = L_A L_A^T
 //   variance = k(x, x) - ||psi||^2 + ||L_A^-1 psi||^2
 //
-// the predictive distribution of a sparse process whose inducing points are the pivots (Quinonero-Candela &
-// Rasmussen 2005, DTC). Pivots are taken until K - G G^T is below `tolerance` sn2 everywhere, where it
-// agrees with equations 2-3. O(r^2) a point: a table of 117,649 points, n = 2,200, 2 outputs took 1.9 s, 17 s by exact solves.
+// Pivots are taken until K - G G^T is below `tolerance` sn2 everywhere, where it agrees with equations 2-3, or
+// up to a given rank (a sparse process). O(n r^2) once, O(r^2) a point, memory O(r^2 + block r): a table of 117,649
+// points, n = 2,200, 2 outputs took 1.9 s, 17 s by exact solves.
 
+import Foundation
 import LinearAlgebra
 
-/// A cheap, very close approximation of a Gaussian process's posterior.
+/// A Gaussian process conditioned on its data through inducing points.
 public struct LowRankPosterior: Sendable {
-  private let process: GaussianProcess
-  /// Pivots' inputs [r, D].
-  private let pivots: Matrix
-  /// L_P [r, r]: the factor of k(P, P).
+  public let hyperparameters: Hyperparameters
+  /// Inducing inputs [r, D].
+  public let pivots: Matrix
+  /// beta [q]
+  public let meanCoefficients: [Double]
+  /// log p(y) of the approximation, nats.
+  public let logMarginalLikelihood: Double
+  /// The largest prior variance that the pivots do not explain, at the points they were chosen from.
+  public let residual: Double
+  /// L_P [r, r]
   private let pivotFactor: Cholesky
+  /// L_A [r, r]
   private let dataFactor: Cholesky
   /// A^-1 G^T (y - H beta) / sn2 [r]
   private let weights: [Double]
 
   public var rank: Int { pivots.rows }
 
-  /// O(n r^2). Throws: `FactorizationError`.
+  /// Pivots are chosen among this many rows at most.
+  static let candidates = 20_000
+
+  /// Throws: `FactorizationError`.
+  ///
+  /// - Parameter coefficients: beta; nil to find it by generalised least squares.
   public init(
-    _ process: GaussianProcess, tolerance: Double = 1e-4, largestRank: Int = 1_000
+    _ hyperparameters: Hyperparameters, x: Matrix, y: [Double], tolerance: Double = 1e-4,
+    largestRank: Int = 1_000, coefficients: [Double]? = nil
   ) throws {
-    self.process = process
-    let covariance = process.hyperparameters.covariance
-    let noise = process.hyperparameters.noiseVariance
-    let chosen = pivotRows(
-      covariance, process.x, residual: tolerance * noise, most: min(largestRank, process.x.rows))
-    pivots = process.x.selecting(rows: chosen)
-    pivotFactor = try Cholesky(covariance.lowerTriangle(pivots), what: "pivots")
-    let g = pivotFactor.solveLower(covariance.matrix(pivots, process.x))  // G^T [r, n]
-    var a = g.times(g.transposed)
+    self.hyperparameters = hyperparameters
+    let covariance = hyperparameters.covariance
+    let noise = hyperparameters.noiseVariance
+    let candidates = x.selecting(rows: evenlySpreadRows(count: x.rows, wanted: Self.candidates))
+    let chosen = PivotedCholesky(
+      diagonal: covariance.diagonal(candidates), rank: largestRank, tolerance: tolerance * noise
+    ) { covariance.matrix(candidates, candidates.selecting(rows: [$0])).values }
+    residual = chosen.residual
+    let pivots = candidates.selecting(rows: chosen.pivots)
+    self.pivots = pivots
+    let pivotFactor = try Cholesky(covariance.lowerTriangle(pivots), what: "pivots")
+    let sums = CrossProducts(x: x, y: y, mean: hyperparameters.mean) {
+      pivotFactor.solveLower(covariance.matrix(pivots, $0))
+    }
+    self.pivotFactor = pivotFactor
+    var a = sums.gram
     for index in a.values.indices { a.values[index] /= noise }
     for i in 0..<a.rows { a[i, i] += 1 }
     dataFactor = try Cholesky(a, what: "low-rank posterior")
-    let residual = zip(process.y, process.priorMean(process.x)).map { $0 - $1 }
-    weights = dataFactor.solve(g.times(residual)).map { $0 / noise }
+    let beta = try coefficients ?? sums.coefficients(dataFactor, noise: noise)
+    meanCoefficients = beta
+    let projected = sums.projectedResidual(beta)
+    weights = dataFactor.solve(projected).map { $0 / noise }
+    let quadratic = (sums.squaredResidual(beta) - dot(projected, weights)) / noise
+    let n = Double(x.rows)
+    logMarginalLikelihood =
+      -0.5 * (quadratic + dataFactor.logDeterminant + n * log(2 * .pi * noise))
+  }
+
+  /// The same process, conditioned. Throws: `FactorizationError`.
+  public init(
+    _ process: GaussianProcess, tolerance: Double = 1e-4, largestRank: Int = 1_000
+  ) throws {
+    if let lowRank = process.lowRank, largestRank >= lowRank.rank {
+      self = lowRank
+      return
+    }
+    try self.init(
+      process.hyperparameters, x: process.x, y: process.y, tolerance: tolerance,
+      largestRank: largestRank, coefficients: process.meanCoefficients)
   }
 
   /// Posterior mean and latent variance at `points` [m, D].
+  ///
+  /// A variance that rounding makes negative is raised to 0.
   public func predict(_ points: Matrix) -> (mean: [Double], variance: [Double]) {
-    let covariance = process.hyperparameters.covariance
-    var mean = process.priorMean(points)
+    let covariance = hyperparameters.covariance
+    var mean = hyperparameters.mean.values(points, meanCoefficients)
     var variance = covariance.diagonal(points)
     for start in stride(from: 0, to: points.rows, by: 2_048) {
       let rows = Array(start..<min(start + 2_048, points.rows))
@@ -65,32 +108,83 @@ public struct LowRankPosterior: Sendable {
     }
     return (mean, variance.map { max($0, 0) })
   }
+
+  /// The same posterior as sums over the pivots: mean = h^T beta + k(x, P) c, variance = k(x, x) -
+  /// ||S^T k(P, x)||^2 with S = L_P^-T chol(I - A^-1) [r, r].
+  public func weightedSums() throws -> (weights: [Double], root: Matrix) {
+    var kept = dataFactor.inverseLowerTriangle()
+    for i in 0..<kept.rows {
+      for j in 0...i { kept[i, j] = (i == j ? 1 : 0) - kept[i, j] }
+    }
+    let inner = try Cholesky(kept, what: "sparse posterior").lower
+    let inverse = pivotFactor.inverseLower()
+    return (
+      inverse.times(weights, transposed: true), inverse.times(inner, transposingFirst: true)
+    )
+  }
 }
 
-/// Rows chosen greedily: each the one with the largest residual diagonal of K - G G^T. O(n r^2).
-private func pivotRows(
-  _ covariance: CovarianceFunction, _ x: Matrix, residual: Double, most: Int
-) -> [Int] {
-  var diagonal = covariance.diagonal(x)
-  var chosen: [Int] = []
-  var columns: [[Double]] = []
-  while chosen.count < most {
-    guard let pivot = diagonal.indices.max(by: { diagonal[$0] < diagonal[$1] }),
-      diagonal[pivot] > residual || chosen.isEmpty
-    else { break }
-    var column = covariance.matrix(x, x.selecting(rows: [pivot])).values
-    for earlier in columns {
-      let factor = earlier[pivot]
-      for i in column.indices { column[i] -= factor * earlier[i] }
+/// Sums over all data that a low-rank posterior needs, in blocks of rows: nothing as long as the data stays.
+private struct CrossProducts {
+  /// G^T G [r, r]
+  var gram = Matrix(rows: 0, columns: 0)
+  /// G^T H [r, q], G^T y [r]
+  var basis = Matrix(rows: 0, columns: 0)
+  var targets: [Double] = []
+  /// H^T H [q, q], H^T y [q], y^T y
+  var basisGram = Matrix(rows: 0, columns: 0)
+  var basisTargets: [Double] = []
+  var squares = 0.0
+
+  init(x: Matrix, y: [Double], mean: MeanFunction, psi: (Matrix) -> Matrix) {
+    for start in stride(from: 0, to: x.rows, by: 8_192) {
+      let rows = Array(start..<min(start + 8_192, x.rows))
+      let block = x.selecting(rows: rows)
+      let (g, h, t) = (psi(block), mean.basis(block), rows.map { y[$0] })
+      add(&gram, g.times(g, transposingSecond: true))
+      add(&basis, g.times(h))
+      add(&basisGram, h.times(h, transposingFirst: true))
+      let (gt, ht) = (g.times(t), h.columns > 0 ? h.times(t, transposed: true) : [])
+      targets = targets.isEmpty ? gt : zip(targets, gt).map(+)
+      basisTargets = basisTargets.isEmpty ? ht : zip(basisTargets, ht).map(+)
+      squares += dot(t, t)
     }
-    let scale = 1 / max(diagonal[pivot], .leastNormalMagnitude).squareRoot()
-    for i in column.indices {
-      column[i] *= scale
-      diagonal[i] -= column[i] * column[i]
-    }
-    diagonal[pivot] = 0
-    chosen.append(pivot)
-    columns.append(column)
   }
-  return chosen
+
+  private func add(_ sum: inout Matrix, _ term: Matrix) {
+    if sum.rows == 0 {
+      sum = term
+    } else {
+      for i in sum.values.indices { sum.values[i] += term.values[i] }
+    }
+  }
+
+  /// (H^T K^-1 H + I / b^2) beta = H^T K^-1 y with K^-1 = (I - G A^-1 G^T / sn2) / sn2.
+  func coefficients(_ a: Cholesky, noise: Double) throws -> [Double] {
+    if basis.columns == 0 { return [] }
+    let white = a.solveLower(basis)
+    let whiteTargets = a.solveLower(
+      Matrix(rows: targets.count, columns: 1, values: targets)
+    ).values
+    var normal = white.times(white, transposingFirst: true)
+    let deviation = MeanFunction.coefficientDeviation
+    for i in normal.values.indices {
+      normal.values[i] = (basisGram.values[i] - normal.values[i] / noise) / noise
+    }
+    for q in 0..<normal.rows { normal[q, q] += 1 / (deviation * deviation) }
+    let explained = white.times(whiteTargets, transposed: true)
+    return try Cholesky(normal, what: "mean coefficients").solve(
+      zip(basisTargets, explained).map { ($0 - $1 / noise) / noise })
+  }
+
+  /// G^T (y - H beta)
+  func projectedResidual(_ beta: [Double]) -> [Double] {
+    beta.isEmpty ? targets : zip(targets, basis.times(beta)).map { $0 - $1 }
+  }
+
+  /// ||y - H beta||^2
+  func squaredResidual(_ beta: [Double]) -> Double {
+    if beta.isEmpty { return squares }
+    return squares - 2 * dot(beta, basisTargets) + dot(beta, basisGram.times(beta))
+  }
 }

@@ -80,12 +80,16 @@ struct ConditionedData {
   }
 }
 
-/// The value and gradient that the fit maximises.
-struct MarginalLikelihood {
+/// The value and gradient that the fit maximises, by a factorisation.
+final class MarginalLikelihood: LikelihoodFunction {
   let x: Matrix
   let y: [Double]
   let prior: HyperparameterPrior?
   let what: String
+
+  init(x: Matrix, y: [Double], prior: HyperparameterPrior?, what: String) {
+    (self.x, self.y, self.prior, self.what) = (x, y, prior, what)
+  }
 
   /// log p(y | X, theta) + log prior, and its gradient with respect to `Hyperparameters.vector`.
   func evaluate(_ h: Hyperparameters) throws -> (value: Double, gradient: [Double]) {

@@ -22,6 +22,11 @@ public enum MeanFunction: String, Hashable, Sendable, Codable, CaseIterable {
     }
   }
 
+  /// h(x_i)^T beta [n].
+  func values(_ x: Matrix, _ beta: [Double]) -> [Double] {
+    self == .zero ? Array(repeating: 0, count: x.rows) : basis(x).times(beta)
+  }
+
   /// Prior standard deviation of each coefficient.
   static let coefficientDeviation = 10.0
 }

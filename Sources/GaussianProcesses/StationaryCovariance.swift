@@ -65,6 +65,22 @@ public struct StationaryCovariance: Hashable, Sendable, Codable {
     return fill(profile.profile)
   }
 
+  /// k(X_i, X_j) and its derivative with respect to the one lengthscale's logarithm, for X [n, 1].
+  func matrixAndSlope(_ x: Matrix) -> (value: Matrix, slope: Matrix) {
+    let a = scaled(x).values
+    var value = Matrix(rows: x.rows, columns: x.rows)
+    var slope = value
+    for i in a.indices {
+      for j in a.indices {
+        let r2 = (a[i] - a[j]) * (a[i] - a[j])
+        let point = profile.profile.valueAndSlope(r2)
+        value[i, j] = signalVariance * point.value
+        slope[i, j] = -2 * signalVariance * point.slope * r2
+      }
+    }
+    return (value, slope)
+  }
+
   /// sum_ij W_ij dK_ij/dtheta, from the lower triangle of W.
   func contraction(_ w: Matrix, _ x: Matrix) -> [Double] {
     func contract<P: RadialProfile>(_ profile: P.Type) -> [Double] {

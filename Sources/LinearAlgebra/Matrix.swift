@@ -47,21 +47,62 @@ public struct Matrix: Hashable, Sendable {
     Matrix(rows: indices.count, columns: columns, values: indices.flatMap(row))
   }
 
+  /// The columns in a range.
+  public func selecting(columns range: Range<Int>) -> Matrix {
+    var result = Matrix(rows: rows, columns: range.count)
+    for i in 0..<rows {
+      for (k, j) in range.enumerated() { result[i, k] = self[i, j] }
+    }
+    return result
+  }
+
+  /// [A B] for as many rows.
+  public func beside(_ other: Matrix) -> Matrix {
+    precondition(rows == other.rows, "\(rows) rows beside \(other.rows)")
+    var result = Matrix(rows: rows, columns: columns + other.columns)
+    for i in 0..<rows {
+      for j in 0..<columns { result[i, j] = self[i, j] }
+      for j in 0..<other.columns { result[i, columns + j] = other[i, j] }
+    }
+    return result
+  }
+
   public var transposed: Matrix {
     var result = Matrix(rows: columns, columns: rows)
     for i in 0..<rows { for j in 0..<columns { result[j, i] = self[i, j] } }
     return result
   }
 
-  /// A B by dgemm: [rows, columns] times [columns, k].
-  public func times(_ other: Matrix) -> Matrix {
-    precondition(
-      columns == other.rows, "\(rows) x \(columns) times \(other.rows) x \(other.columns)")
-    var result = Matrix(rows: rows, columns: other.columns)
+  /// A B by dgemm, with either factor transposed where asked.
+  public func times(
+    _ other: Matrix, transposingFirst: Bool = false, transposingSecond: Bool = false
+  ) -> Matrix {
+    let (m, k) = transposingFirst ? (columns, rows) : (rows, columns)
+    let (inner, n) =
+      transposingSecond ? (other.columns, other.rows) : (other.rows, other.columns)
+    precondition(k == inner, "\(m) x \(k) times \(inner) x \(n)")
+    var result = Matrix(rows: m, columns: n)
     cblas_dgemm(
-      CblasRowMajor, CblasNoTrans, CblasNoTrans, blasint(rows), blasint(other.columns),
-      blasint(columns), 1, values, blasint(columns), other.values, blasint(other.columns), 0,
-      &result.values, blasint(other.columns))
+      CblasRowMajor, transposingFirst ? CblasTrans : CblasNoTrans,
+      transposingSecond ? CblasTrans : CblasNoTrans, blasint(m), blasint(n), blasint(k), 1, values,
+      blasint(max(columns, 1)), other.values, blasint(max(other.columns, 1)), 0, &result.values,
+      blasint(max(n, 1)))
+    return result
+  }
+
+  /// A B for a symmetric A of which the lower triangle is read.
+  func symmetricTimes(_ other: Matrix) -> Matrix {
+    precondition(rows == columns && columns == other.rows, "\(rows) x \(columns) is not symmetric")
+    var result = Matrix(rows: rows, columns: other.columns)
+    let (n, k) = (blasint(rows), blasint(other.columns))
+    if k == 1 {
+      cblas_dsymv(
+        CblasRowMajor, CblasLower, n, 1, values, n, other.values, 1, 0, &result.values, 1)
+    } else {
+      cblas_dsymm(
+        CblasRowMajor, CblasLeft, CblasLower, n, k, 1, values, n, other.values, k, 0,
+        &result.values, k)
+    }
     return result
   }
 
@@ -91,4 +132,22 @@ public func leastSquares(_ a: Matrix, _ y: [Double], ridge: Double = 1e-9) throw
   var normal = a.transposed.times(a)
   for i in 0..<a.columns { normal[i, i] += ridge * normal[i, i] + .leastNormalMagnitude }
   return try Cholesky(normal, what: "least squares").solve(a.times(y, transposed: true))
+}
+
+/// Eigenvalues of a symmetric tridiagonal matrix and the first component of each eigenvector, by LAPACK's
+/// dstev. O(k^3).
+func tridiagonalEigen(
+  diagonal: [Double], offDiagonal: [Double]
+) -> (values: [Double], first: [Double]) {
+  var n = Int32(diagonal.count)
+  if n == 0 { return ([], []) }
+  var values = diagonal
+  var off = offDiagonal + [0]
+  var vectors = [Double](repeating: 0, count: diagonal.count * diagonal.count)
+  var work = [Double](repeating: 0, count: max(1, 2 * diagonal.count - 2))
+  var (leading, info) = (n, Int32(0))
+  dstev_("V", &n, &values, &off, &vectors, &leading, &work, &info)
+  precondition(info == 0, "dstev did not converge: \(info)")
+  // Column-major: the first component of vector j is at j n.
+  return (values, (0..<diagonal.count).map { vectors[$0 * diagonal.count] })
 }

@@ -111,6 +111,7 @@ public final class PolicyOptimizer {
   public private(set) var state: SearchState
   private let executor: any RolloutExecutor
   private let layout: CarryLayout
+  private let functionDraws: @Sendable (Int, DrawKey) -> [Double]
   private let standardise: @Sendable ([Double]) -> [Double]
   private let initialStates: StateDistribution
   private let goals: StateDistribution
@@ -133,6 +134,7 @@ public final class PolicyOptimizer {
     self.initialStates = initialStates
     self.goals = goals
     layout = rollout.layout
+    functionDraws = rollout.functionDraws
     let standardiser = model.stateStandardiser
     standardise = { standardiser.standardise($0) }
     restAction = Array(repeating: 0, count: rollout.layout.actionLength)
@@ -147,7 +149,7 @@ public final class PolicyOptimizer {
       parameters: parameters,
       initialStates: starts.flatMap { layout.atRest(standardise($0), action: restAction) },
       goals: targets.flatMap(standardise), particles: options.particles, horizon: options.horizon,
-      draws: key)
+      draws: key, functionDraws: functionDraws(options.particles, key))
   }
 
   /// One iteration: roll out, differentiate, update, and every so often evaluate.

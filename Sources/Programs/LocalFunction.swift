@@ -7,11 +7,13 @@
 /// A function of few inputs and few outputs, evaluated from shared arrays.
 public enum LocalFunction: Hashable, Sendable {
   case interpolation(Interpolation)
+  case gridVariance(GridVariance)
   case weightedSum(WeightedSum)
 
   public var inputs: Int {
     switch self {
     case .interpolation(let f): f.dimensions
+    case .gridVariance(let f): f.dimensions
     case .weightedSum(let f): f.dimensions
     }
   }
@@ -19,50 +21,9 @@ public enum LocalFunction: Hashable, Sendable {
   public var outputs: Int {
     switch self {
     case .interpolation(let f): f.outputs
+    case .gridVariance: 1
     case .weightedSum(let f): f.outputs
     }
-  }
-}
-
-/// Cubic convolution on a regular grid (Keys 1981, a = -1/2): C1, reproduces quadratics,
-/// error O(spacing^3).
-///
-/// Shared data: `geometry` [dimensions, 3] rows (lower, 1 / spacing, points per axis), where lower is
-/// the coordinate of grid index 0; `table` [ceil(outputs / 4), n_1, ..., n_d, 4]. One index at each
-/// end of an axis only supports the stencil: the box is [lower + spacing, upper - spacing]. Outside
-/// it a coordinate is clamped to the box (the gradient along it is then zero) and the step counted.
-public struct Interpolation: Hashable, Sendable {
-  /// Shared array holding the values.
-  public let table: String
-  /// Shared array holding lower, 1 / spacing and point count of each axis.
-  public let geometry: String
-  /// 1 ... 4.
-  public let dimensions: Int
-  public let outputs: Int
-
-  public init(table: String, geometry: String, dimensions: Int, outputs: Int) {
-    precondition(
-      (1...4).contains(dimensions), "interpolation needs 1 to 4 inputs, not \(dimensions)")
-    self.table = table
-    self.geometry = geometry
-    self.dimensions = dimensions
-    self.outputs = outputs
-  }
-
-  /// Outputs are stored four side by side; this many groups of four.
-  public var groups: Int { (outputs + 3) / 4 }
-
-  /// Keys' weights of the four grid points around fraction t in [0, 1], and their derivatives.
-  static func weights(_ t: Double) -> (value: [Double], slope: [Double]) {
-    (
-      [
-        ((-0.5 * t + 1) * t - 0.5) * t, (1.5 * t - 2.5) * t * t + 1,
-        ((-1.5 * t + 2) * t + 0.5) * t, (0.5 * t - 0.5) * t * t,
-      ],
-      [
-        (-1.5 * t + 2) * t - 0.5, (4.5 * t - 5) * t, (-4.5 * t + 4) * t + 0.5, (1.5 * t - 1) * t,
-      ]
-    )
   }
 }
 
@@ -70,8 +31,9 @@ public struct Interpolation: Hashable, Sendable {
 /// particles and rows at once, and one more output ||S^T g||^2, where g_i = g(x; Z_i).
 ///
 /// Serves the exact and the low-rank posterior: mean = k^T alpha, variance = k(x,x) - ||S^T k||^2
-/// with S = L^-T (K = L L^T) or a Lanczos root. Shared data: `rows` Z [count, rowLength], `weights` C
-/// [count, columns], `squared` S [count, squaredColumns].
+/// with S = L^-T (K = L L^T) or a Lanczos root; random Fourier features; radial-basis policies. Shared
+/// data: `rows` Z [count, rowLength], `weights` C [count, columns] (of `RolloutProgram.functionDraw`, where
+/// every particle has its own), `squared` S [count, squaredColumns].
 public struct WeightedSum: Hashable, Sendable {
   /// g: inputs "x" [dimensions] and "row" [rowLength], one output of length 1.
   public let summand: Program

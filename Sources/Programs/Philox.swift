@@ -39,12 +39,33 @@ public struct DrawKey: Hashable, Sendable {
   /// come from one block, in pairs (radius cos, radius sin).
   public func normals(particle: Int, step: Int, first: Int = 0, count: Int) -> [Double] {
     (first..<first + count).map { dimension in
-      let w = words(particle: particle, step: step, group: dimension / 4)
-      let pair = dimension % 4 / 2
+      normalGroup(particle: particle, step: step, group: dimension / 4)[dimension % 4]
+    }
+  }
+
+  /// The same draws for many particles at once [particles, count], row-major.
+  public func normals(particles: Int, step: Int, count: Int) -> [Double] {
+    var draws = [Double](repeating: 0, count: particles * count)
+    for particle in 0..<particles {
+      for group in 0..<(count + 3) / 4 {
+        let four = normalGroup(particle: particle, step: step, group: group)
+        for k in 0..<min(4, count - 4 * group) { draws[particle * count + 4 * group + k] = four[k] }
+      }
+    }
+    return draws
+  }
+
+  /// Dimensions 4 group ... 4 group + 3.
+  private func normalGroup(particle: Int, step: Int, group: Int) -> SIMD4<Double> {
+    let w = words(particle: particle, step: step, group: group)
+    var four = SIMD4<Double>()
+    for pair in 0..<2 {
       let radius = (-2 * logOf(Philox.uniform(w[2 * pair]))).squareRoot()
       let angle = 2 * Double.pi * Philox.uniform(w[2 * pair + 1])
-      return radius * (dimension % 2 == 0 ? cosOf(angle) : sinOf(angle))
+      four[2 * pair] = radius * cosOf(angle)
+      four[2 * pair + 1] = radius * sinOf(angle)
     }
+    return four
   }
 
   /// Uniform draws in (0, 1), independent of the normals (groups from 2^31 on).

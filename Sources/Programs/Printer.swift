@@ -73,6 +73,7 @@ extension LocalFunction {
   var text: String {
     switch self {
     case .interpolation(let f): "interpolation(\(f.table))"
+    case .gridVariance(let f): "gridVariance(\(f.root))"
     case .weightedSum(let f): "weightedSum(\(f.rows.array))"
     }
   }

@@ -105,10 +105,21 @@ public final class ProgramBuilder {
       // The table's size is data: the geometry says how much of it is read.
       declareShared(f.table, count: 0)
       declareShared(f.geometry, count: 3 * f.dimensions)
+    case .gridVariance(let f):
+      declareShared(f.root, count: 0)
+      declareShared(f.toeplitz, count: 4 * f.dimensions)
+      declareShared(f.geometry, count: 3 * f.dimensions)
     case .weightedSum(let f):
       for matrix in [f.rows, f.weights] + (f.squared.map { [$0] } ?? []) { declare(matrix) }
       declareShared(of: f.summand)
     }
+  }
+
+  /// The outputs of `other` at the given inputs, by name.
+  public func call(_ other: Program, inputs: [String: Value]) -> [String: Value] {
+    let values = inline(other, inputs: inputs)
+    return Dictionary(
+      uniqueKeysWithValues: other.outputs.map { ($0.name, values[$0.value.index]) })
   }
 
   /// Inlines `other`: its inputs become the given values. Returns the new value of each of its

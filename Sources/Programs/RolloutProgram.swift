@@ -25,8 +25,14 @@ public struct RolloutProgram: Hashable, Sendable {
   /// over 300 steps overflows single precision); sound ones are far smaller.
   public let adjointLimit: Double
 
+  /// Length of what each particle brings along, below.
+  public let functionLength: Int
+
   /// Name of the shared array that is differentiated.
   public static let parameters = "parameters"
+  /// Name of the array that every particle has its own of, the same at every step: weights of a function
+  /// drawn from the posterior. Only the step reads it: as `shared` runs and as a weighted sum's weights.
+  public static let functionDraw = "function_draw"
 
   public init(
     initial: Program, step: Program, parameterCount: Int, stateLimit: Double,
@@ -39,6 +45,7 @@ public struct RolloutProgram: Hashable, Sendable {
     self.adjointLimit = adjointLimit
     stateLength = step.inputs["state"] ?? 0
     goalLength = step.inputs["goal"] ?? 0
+    functionLength = step.shared[Self.functionDraw] ?? 0
     actionLength = step[step.output("action")].length
     let next = step[step.output("next")].length
     precondition(next == stateLength, "next state has length \(next), the state \(stateLength)")
@@ -56,19 +63,30 @@ public struct RolloutProgram: Hashable, Sendable {
   /// How many scalars of a shared array the programs read, tables as large as their geometry says.
   public func leastCount(of array: String, data: [String: [Double]]) -> Int {
     var least = max(initial.shared[array] ?? 0, step.shared[array] ?? 0)
-    for instruction in initial.instructions + step.instructions {
-      guard case .apply(.interpolation(let f), _) = instruction.operation, f.table == array,
-        let geometry = data[f.geometry], geometry.count >= 3 * f.dimensions
-      else { continue }
-      let counts = (0..<f.dimensions).map { Int(geometry[3 * $0 + 2]) }
+    func gridSize(_ geometryName: String, _ dimensions: Int) -> Int {
+      guard let geometry = data[geometryName], geometry.count >= 3 * dimensions else { return 0 }
+      let counts = (0..<dimensions).map { Int(geometry[3 * $0 + 2]) }
       precondition(counts.allSatisfy { $0 >= 4 }, "a grid of \(counts) points; 4 an axis at least")
-      least = max(least, 4 * f.groups * counts.reduce(1, *))
+      return counts.reduce(1, *)
+    }
+    for instruction in initial.instructions + step.instructions {
+      guard case .apply(let function, _) = instruction.operation else { continue }
+      switch function {
+      case .interpolation(let f):
+        if f.table == array {
+          least = max(least, 4 * f.groups * gridSize(f.geometry, f.dimensions))
+        }
+      case .gridVariance(let f):
+        if f.root == array { least = max(least, f.rank * gridSize(f.geometry, f.dimensions)) }
+      case .weightedSum: break
+      }
     }
     return least
   }
 
-  /// Shared arrays other than the parameters, sorted by name.
+  /// Shared arrays other than the parameters and the function draws, sorted by name.
   public var dataArrays: [String] {
-    Set(initial.shared.keys).union(step.shared.keys).subtracting([Self.parameters]).sorted()
+    Set(initial.shared.keys).union(step.shared.keys)
+      .subtracting([Self.parameters, Self.functionDraw]).sorted()
   }
 }

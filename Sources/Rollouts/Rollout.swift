@@ -18,6 +18,8 @@ public struct Rollout: Sendable {
   /// Values of the program's shared arrays, without the parameters.
   public let data: [String: [Double]]
   public let layout: CarryLayout
+  /// Functions that particles draw for a whole rollout [B, F] (`PosteriorSampler.functionDraws`).
+  public let functionDraws: @Sendable (_ particles: Int, _ key: DrawKey) -> [Double]
 
   /// - Parameter stateLimit: standardised states beyond this count as diverged.
   public init(
@@ -35,6 +37,7 @@ public struct Rollout: Sendable {
     program = RolloutProgram(
       initial: step.initialProgram(), step: step.stepProgram(),
       parameterCount: policy.parameterCount, stateLimit: stateLimit)
+    functionDraws = { sampler.functionDraws($0, key: $1) }
     data = sampler.data.merging(step.data) { $1 }
   }
 }
@@ -115,9 +118,7 @@ private struct StepBuilder {
     let state = layout.state(carry, lag: 0)
     let goal = goal(builder)
     let action = policy.action(state: state, goal: goal).named("action")
-    let moments = sampler.moments(at: features(carry, action))
-    let draw = builder.normal(length: model.form.outputCount)
-    let increments = moments.mean + moments.deviation * draw
+    let increments = sampler.increments(at: features(carry, action))
     let next = nextState(state, increments).named("next_state")
     var parts = [next]
     for lag in stride(from: 0, to: layout.stateLag, by: 1) {

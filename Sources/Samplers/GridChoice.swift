@@ -13,25 +13,16 @@ struct GridChoice {
   let data: Matrix
   let box: [ClosedRange<Double>]
   let noise: DrawnNoise
-  let meanTolerance: Double
-  let deviationTolerance: Double
+  let tolerance: SamplerTolerance
 
   /// Counts tried, about a factor 1.3 apart.
   static let candidates = [6, 8, 10, 13, 17, 22, 28, 36, 47]
   /// Random lines an axis, half through the box and half through the data.
   static let lines = 64
 
-  /// Points along each axis; with the stencil's at most `TabulatedSampler.largestRefinement` in all.
+  /// Points along each axis; with the stencil's at most `largestSamplerGrid` in all.
   func pointsPerAxis() -> [Int] {
-    var counts = wantedPointsPerAxis()
-    // The finest axis gives way first by its share, so the axes keep their proportions.
-    while counts.reduce(1, { $0 * ($1 + 2) }) > TabulatedSampler.largestRefinement {
-      guard let axis = counts.indices.max(by: { counts[$0] < counts[$1] }),
-        counts[axis] > Self.candidates[0]
-      else { break }
-      counts[axis] = max(Self.candidates[0], counts[axis] * 19 / 20)
-    }
-    return counts
+    withinBudget(wantedPointsPerAxis(), least: Self.candidates[0], support: 2)
   }
 
   private func wantedPointsPerAxis() -> [Int] {
@@ -83,8 +74,8 @@ struct GridChoice {
         let deviation = moments.deviation[5 * i + 4]
         return error / (deviation * deviation + noiseVariance).squareRoot()
       }
-      return meanError <= share * meanTolerance
-        && typical(relative) <= share * deviationTolerance
+      return meanError <= share * tolerance.mean
+        && typical(relative) <= share * tolerance.deviation
     }
   }
 

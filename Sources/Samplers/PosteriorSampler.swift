@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Samplers: a learnt model's posterior -> a differentiable program of its moments, with shared data.
-// In: standardised features x [D]. Out: mean [M] and standard deviation [M] of the standardised
-// increments, as program values. Each sampler is one file here: what it precomputes, and its program.
-// How far it is from the exact posterior is measured on the program itself (SamplerCertificate.swift).
+// Samplers: a learnt model's posterior -> a differentiable program of its draws, with shared data.
+// In: standardised features x [D]. Out: a draw of the standardised increments [M] as program values. Each
+// sampler is one file here: what it precomputes, and its program. How far it is from the exact posterior is
+// measured on the compiled program itself (SamplerCertificate.swift).
 
 import GaussianProcesses
 import LinearAlgebra
@@ -26,11 +26,24 @@ public enum DrawnNoise: String, Hashable, Sendable, Codable, CaseIterable {
 
 /// A posterior as a program.
 public protocol PosteriorSampler: Sendable {
-  /// The name on the command line.
-  var name: String { get }
+  var name: SamplerName { get }
+  /// What it consists of, for people: "12 x 30 x 30 points", "rank 80 and 64".
+  var summary: String { get }
   var draw: PosteriorDraw { get }
-  /// Values of the shared arrays that `moments` reads.
+  /// Values of the shared arrays that the program reads.
   var data: [String: [Double]] { get }
+  /// Adds the program of one draw of the standardised increments [M] at standardised features x [D].
+  func increments(at x: Value) -> Value
+  /// What every particle brings along for a whole rollout [B, F] (`RolloutProgram.functionDraw`); empty for
+  /// marginal draws. Depends on (seed, iteration, particle) only.
+  func functionDraws(_ particles: Int, key: DrawKey) -> [Double]
+  /// What can be said of its errors, or nil.
+  func certificate(at points: [Matrix], noise: DrawnNoise) throws -> SamplerCertificate
+}
+
+/// A sampler of per-step marginals, known by its moments.
+public protocol MarginalSampler: PosteriorSampler {
+  var model: DynamicsModel { get }
   /// Adds the program of the moments at standardised features x [D].
   func moments(at x: Value) -> PosteriorMoments
 }
@@ -41,6 +54,23 @@ public struct PosteriorMoments {
   public let mean: Value
   /// [M], positive
   public let deviation: Value
+}
+
+extension MarginalSampler {
+  public var draw: PosteriorDraw { .marginal }
+
+  /// mean + deviation * normal draw (paper, equation 9).
+  public func increments(at x: Value) -> Value {
+    let moments = moments(at: x)
+    return moments.mean + moments.deviation * x.builder.normal(length: moments.mean.length)
+  }
+
+  public func functionDraws(_ particles: Int, key: DrawKey) -> [Double] { [] }
+}
+
+/// Why a sampler cannot serve a model.
+public struct UnsuitableSampler: Error, CustomStringConvertible {
+  public let description: String
 }
 
 extension DynamicsModel {

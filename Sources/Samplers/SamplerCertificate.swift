@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// How far a sampler's program is from the exact posterior, measured: the program is run at random
-// points of the box and of the data and compared with equations 2-3 in double precision.
+// How far a sampler's program is from the exact posterior, measured: the compiled program is run at random
+// points of the box and at data, in single precision as in rollouts, and compared with equations 2-3 in
+// double precision.
 
+import Execution
 import GaussianProcesses
 import LinearAlgebra
 import Programs
@@ -15,57 +17,55 @@ public struct SamplerError: Hashable, Sendable, Codable {
   public var deviationMax = 0.0
 }
 
+/// How much error is accepted, as RMS over the points.
+public struct SamplerTolerance: Hashable, Sendable, Codable {
+  /// In signal standard deviations.
+  public var mean = 1e-3
+  /// In predictive standard deviations of an observation.
+  public var deviation = 1e-2
+
+  public init() {}
+}
+
 /// What was measured of a sampler.
 public struct SamplerCertificate: Hashable, Sendable, Codable {
-  public var sampler: String
+  public var sampler: SamplerName
+  public var summary: String
   /// Random points of the box, and as many of the data, evenly spread.
   public var points: Int
   /// One an output: the worse of box and data in each figure.
   public var errors: [SamplerError]
 
-  /// The default tolerance on the RMS: 1e-3 of the signal for means, 1e-2 of the predictive deviation.
-  public static let meanTolerance = 1e-3
-  public static let deviationTolerance = 1e-2
-
-  public func isWithin(mean: Double, deviation: Double) -> Bool {
-    errors.allSatisfy { $0.meanRMS <= mean && $0.deviationRMS <= deviation }
+  public func isWithin(_ tolerance: SamplerTolerance) -> Bool {
+    errors.allSatisfy { $0.meanRMS <= tolerance.mean && $0.deviationRMS <= tolerance.deviation }
   }
 
   /// Largest RMS over the outputs.
   public var worst: (mean: Double, deviation: Double) {
-    (errors.map(\.meanRMS).max() ?? 0, errors.map(\.deviationRMS).max() ?? 0)
+    (errors.map(\.meanRMS).reduce(0, worse), errors.map(\.deviationRMS).reduce(0, worse))
   }
-}
 
-extension PosteriorSampler {
-  /// Measures the sampler at `count` random points of `box` and `count` of the data.
+  /// Compares moments at sets of points with the model's own.
   ///
-  /// - Parameter noise: what the sampler's deviation includes.
-  func certificate(
-    _ model: DynamicsModel, box: [ClosedRange<Double>], count: Int, noise: DrawnNoise
-  ) -> SamplerCertificate {
-    let builder = ProgramBuilder()
-    let moments = moments(at: builder.input("x", length: box.count))
-    builder.output("mean", moments.mean)
-    builder.output("deviation", moments.deviation)
-    let program = builder.finish()
-    let interpreter = Interpreter(shared: data)
-    let data = model.processes[0].x
-    let dataRows = (0..<count).map { ($0 * data.rows + data.rows / 2) / count }
-    let sets = [randomPoints(box, count: count), dataRows.map(data.row)]
-    var errors = model.processes.map { _ in SamplerError() }
-    for points in sets {
-      let results = points.map { interpreter.run(program, inputs: ["x": $0]).outputs }
+  /// - Parameter moments: means and deviations [points][M] of draws at a set.
+  init(
+    _ sampler: some PosteriorSampler, _ model: DynamicsModel, sets: [Matrix], noise: DrawnNoise,
+    moments: (Matrix) throws -> (mean: Matrix, deviation: Matrix)
+  ) throws {
+    (self.sampler, summary, points) = (sampler.name, sampler.summary, sets.first?.rows ?? 0)
+    errors = model.processes.map { _ in SamplerError() }
+    for set in sets {
+      let found = try moments(set)
       for (m, process) in model.processes.enumerated() {
-        let exact = process.predict(Matrix(points))
-        let added = noise == .observed ? process.hyperparameters.noiseVariance : 0
-        let meanErrors = results.indices.map {
-          abs((results[$0]["mean"]?[m] ?? .nan) - exact.mean[$0]) / process.signalDeviation
+        let exact = process.predict(set)
+        let observation = process.hyperparameters.noiseVariance
+        let added = noise == .observed ? observation : 0
+        let meanErrors = (0..<set.rows).map {
+          abs(found.mean[$0, m] - exact.mean[$0]) / process.signalDeviation
         }
-        let deviationErrors = results.indices.map { i in
-          let deviation = (exact.variance[i] + added).squareRoot()
-          return abs((results[i]["deviation"]?[m] ?? .nan) - deviation)
-            / (exact.variance[i] + process.hyperparameters.noiseVariance).squareRoot()
+        let deviationErrors = (0..<set.rows).map { i in
+          abs(found.deviation[i, m] - (exact.variance[i] + added).squareRoot())
+            / (exact.variance[i] + observation).squareRoot()
         }
         errors[m].meanRMS = worse(errors[m].meanRMS, rootMeanSquare(meanErrors))
         errors[m].meanMax = worse(errors[m].meanMax, meanErrors.reduce(0, worse))
@@ -73,22 +73,27 @@ extension PosteriorSampler {
         errors[m].deviationMax = worse(errors[m].deviationMax, deviationErrors.reduce(0, worse))
       }
     }
-    return SamplerCertificate(sampler: name, points: count, errors: errors)
+  }
+}
+
+extension MarginalSampler {
+  /// Runs the program of the moments at sets of points [.][points, D]. Throws: `ExecutionError`.
+  public func certificate(at sets: [Matrix], noise: DrawnNoise) throws -> SamplerCertificate {
+    let m = model.processes.count
+    let program = try PointwiseEvaluator(inputs: model.form.features.count, data: data) { x in
+      let moments = moments(at: x)
+      return x.builder.concatenate([moments.mean, moments.deviation])
+    }
+    return try SamplerCertificate(self, model, sets: sets, noise: noise) { set in
+      let both = Matrix(rows: set.rows, columns: 2 * m, values: try program.values(at: set.values))
+      return (both.selecting(columns: 0..<m), both.selecting(columns: m..<2 * m))
+    }
   }
 }
 
 /// The larger of two errors; NaN wins, so that it cannot pass for a small one.
 private func worse(_ a: Double, _ b: Double) -> Double { a.isNaN || b.isNaN ? .nan : max(a, b) }
 
-/// Points spread uniformly over a box, the same every time.
-func randomPoints(_ box: [ClosedRange<Double>], count: Int, seed: UInt64 = 1) -> [[Double]] {
-  (0..<count).map { index in
-    zip(box, DrawKey(seed: seed).uniforms(particle: index, step: 0, count: box.count)).map {
-      $0.lowerBound + ($0.upperBound - $0.lowerBound) * $1
-    }
-  }
-}
-
-func rootMeanSquare(_ values: [Double]) -> Double {
+private func rootMeanSquare(_ values: [Double]) -> Double {
   (values.reduce(0) { $0 + $1 * $1 } / Double(max(values.count, 1))).squareRoot()
 }

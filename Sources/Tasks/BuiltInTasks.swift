@@ -82,7 +82,12 @@ public enum BuiltInTasks {
       # integrate: {position: rate}   # positions that follow from a measured rate
       # restPseudoData: 50     # tells the model that at zero rate and action nothing moves
       # shortestLengthscale: 0.5   # in standard deviations of an input
-      sampler: tabulated       # or exact
+      sampler: automatic       # the cheapest within tolerance of: tabulated, kiss-gp, sparse, love, exact; or pathwise
+      # rank: 100              # of love and kiss-gp, in place of their tolerance
+      # gridPoints: 30         # of kiss-gp, along every input
+      # inducingPoints: 300    # of sparse, at most
+      # features: 256          # of pathwise
+      # likelihood: automatic  # or cholesky, row-blocks, kiss-gp: how hyperparameters are learnt
 
     policy:
       layers: [8, 8]           # widths of the tanh layers; [] is a linear policy

@@ -44,15 +44,8 @@ public struct ControlTask: Sendable {
     /// Position -> measured rate whose integral it is.
     public var integrals: [String: String] = [:]
     public var restPseudoData = 0
-    public var sampler = SamplerName.tabulated
-    public var noise = DrawnNoise.latent
+    public var sampler = SamplerOptions()
     public init() {}
-  }
-
-  /// The samplers there are.
-  public enum SamplerName: String, Hashable, Sendable, CaseIterable {
-    case exact
-    case tabulated
   }
 
   /// The policy's form.

@@ -121,12 +121,25 @@ extension ControlTask {
     if let sampler = try entry.choice(
       "sampler", SamplerName.self, among: SamplerName.allCases.map(\.rawValue))
     {
-      model.sampler = sampler
+      model.sampler.name = sampler
     }
     if let noise = try entry.choice(
       "noise", DrawnNoise.self, among: DrawnNoise.allCases.map(\.rawValue))
     {
-      model.noise = noise
+      model.sampler.noise = noise
+    }
+    model.sampler.rank = try entry.integer("rank", 1...10_000)
+    model.sampler.gridPoints = try entry.integer("gridPoints", 4...100)
+    if let points = try entry.integer("inducingPoints", 1...5_000) {
+      model.sampler.inducingPoints = points
+    }
+    if let features = try entry.integer("features", 1...10_000) {
+      model.sampler.features = features
+    }
+    if let likelihood = try entry.choice(
+      "likelihood", LikelihoodMethod.self, among: LikelihoodMethod.allCases.map(\.rawValue))
+    {
+      model.fit.likelihood = likelihood
     }
   }
 

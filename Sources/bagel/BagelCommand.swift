@@ -44,7 +44,7 @@ struct BagelCommand: ParsableCommand {
   private static func exitCode(forInputError error: any Error) -> Int32? {
     switch error {
     case let error as TensorFileError: error.isWriting ? 1 : 65
-    case is LogError, is FactorizationError, is TabulationError: 65
+    case is LogError, is FactorizationError, is UnsuitableSampler, is GridError: 65
     case is ExecutionError, is SearchError, is OutputError: 1
     default: nil
     }

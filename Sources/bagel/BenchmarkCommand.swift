@@ -17,7 +17,11 @@ struct IterationBenchmark: ParsableCommand {
     commandName: "iteration",
     abstract: "Time one iteration (rollout and adjoint) after a warm-up.")
 
-  @Option(help: "Sampler.") var sampler = ControlTask.SamplerName.tabulated
+  @Option(help: "Sampler.") var sampler = SamplerName.tabulated
+  @Option(help: "Rank of love and kiss-gp (default: by tolerance).") var rank: Int?
+  @Option(help: "Grid points an input of kiss-gp (default: by lengthscale).") var grid: Int?
+  @Option(help: "Inducing points of sparse, at most.") var inducing = 300
+  @Option(help: "Random Fourier features of pathwise.") var features = 256
   @Option(help: "Particles B.") var particles = 100
   @Option(help: "Horizon H, steps.") var horizon = 300
   @Option(help: "Hidden layers.") var layers = "8,8"
@@ -43,13 +47,19 @@ struct IterationBenchmark: ParsableCommand {
     task.rewards = [.saturating(weights: [10, 0.1], width: 1, units: .standardised)]
     task.policy.layers = layers.split(separator: ",").compactMap { Int($0) }
     task.collectSeconds = Double(points) * task.layout.timeStep
-    task.model.sampler = sampler
+    task.model.sampler.name = sampler
+    task.model.sampler.rank = rank
+    task.model.sampler.gridPoints = grid
+    task.model.sampler.inducingPoints = inducing
+    task.model.sampler.features = features
     task.model.fit.fullIterations = 1
     task.search.particles = particles
     task.search.horizon = horizon
     let fit = try task.fit(seed: common.seed)
-    let (sampler, certificate, description) = try task.makeSampler(fit.model)
-    let rollout = task.makeRollout(fit.model, sampler)
+    let start = ContinuousClock.now
+    let measured = try task.makeSampler(fit.model)
+    let samplerSeconds = start.duration(to: .now).seconds
+    let rollout = task.makeRollout(fit.model, measured.sampler)
     let executor: any RolloutExecutor
     if device == .host {
       let host = try HostExecutor(rollout.program, data: rollout.data, threads: threads)
@@ -64,24 +74,29 @@ struct IterationBenchmark: ParsableCommand {
       executor: executor, rollout: rollout, model: fit.model, initialStates: task.start,
       goals: task.goal, options: task.search,
       initialParameters: task.makePolicy().initialParameters)
-    let batch = optimizer.batch(
-      parameters: optimizer.state.parameters, iteration: 0)
-    let times = try measure { _ = try executor.gradient(batch) }
+    // What an iteration of the search does: new draws, rollout, adjoint.
+    var iteration: UInt32 = 0
+    let times = try measure {
+      iteration += 1
+      _ = try executor.gradient(
+        optimizer.batch(parameters: optimizer.state.parameters, iteration: iteration))
+    }
     let median = times[times.count / 2]
     console.say(
-      "B = \(particles), H = \(horizon), [\(layers)], n = \(points), \(description), \(executor.device)"
+      "B = \(particles), H = \(horizon), [\(layers)], n = \(points), \(executor.device)"
     )
+    measured.describe(console)
+    console.say("  built and measured in \(number(samplerSeconds)) s")
     console.say(
       "iteration: median \(number(1e3 * median)) ms, min \(number(1e3 * times[0])) ms, p90 "
         + "\(number(1e3 * times[times.count * 9 / 10])) ms (\(times.count) runs)")
     var result: [String: Any] = [
-      "secondsPerIteration": median, "minimumSeconds": times[0], "sampler": sampler.name,
+      "secondsPerIteration": median, "minimumSeconds": times[0],
+      "samplerSeconds": samplerSeconds,
       "device": executor.device, "particles": particles, "horizon": horizon, "points": points,
     ]
-    if let certificate {
-      result["samplerError"] = ["mean": certificate.worst.mean, "sd": certificate.worst.deviation]
-    }
-    if sampler.name == "exact" {
+    result.merge(measured.json) { $1 }
+    if measured.sampler.name == .exact {
       // Two triangular products of n^2 multiply-adds' half each, an output, particle and step.
       let n = Double(points)
       let work = 2 * n * n * Double(particles * horizon * fit.model.processes.count)

@@ -63,4 +63,5 @@ struct TaskOptions: ParsableArguments {
 }
 
 extension ExecutionDevice: ExpressibleByArgument {}
-extension ControlTask.SamplerName: ExpressibleByArgument {}
+extension SamplerName: ExpressibleByArgument {}
+extension LikelihoodMethod: ExpressibleByArgument {}

@@ -13,7 +13,7 @@ struct EmitCommand: ParsableCommand {
   var task = "boom"
 
   @Option(help: "Sampler in place of the task's.")
-  var sampler: ControlTask.SamplerName?
+  var sampler: SamplerName?
 
   @Flag(help: "Print the step's program and its adjoint instead of C.")
   var program = false
@@ -22,13 +22,12 @@ struct EmitCommand: ParsableCommand {
 
   func run() throws {
     var task = try ControlTask(task)
-    if let sampler { task.model.sampler = sampler }
+    if let sampler { task.model.sampler.name = sampler }
     let path = (common.output ?? "\(task.name)-out") + "/model.safetensors"
     let model =
       FileManager.default.fileExists(atPath: path)
       ? try readModel(path, for: task) : try sketch(task)
-    let (sampler, _, _) = try task.makeSampler(model)
-    let rollout = task.makeRollout(model, sampler)
+    let rollout = task.makeRollout(model, try task.makeSampler(model).sampler)
     let text: String
     if program {
       let taped = rollout.program.taped(.expensiveValues)

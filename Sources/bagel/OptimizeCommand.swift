@@ -16,9 +16,9 @@ struct OptimizeCommand: ParsableCommand {
 
   @Option(
     help:
-      "Sampler in place of the task's: \(ControlTask.SamplerName.allCases.map(\.rawValue).joined(separator: ", "))."
+      "Sampler in place of the task's: \(SamplerName.allCases.map(\.rawValue).joined(separator: ", "))."
   )
-  var sampler: ControlTask.SamplerName?
+  var sampler: SamplerName?
 
   @Option(help: "Most iterations of each start, in place of the task's.")
   var iterations: Int?
@@ -39,7 +39,7 @@ struct OptimizeCommand: ParsableCommand {
   func run() throws {
     let console = Console(json: common.json)
     var task = try taskOptions.load(seed: common.seed)
-    if let sampler { task.model.sampler = sampler }
+    if let sampler { task.model.sampler.name = sampler }
     if let iterations { task.search.iterations = iterations }
     let folder = try common.folder(for: task)
     let dynamics = try readModel(model ?? folder + "/model.safetensors", for: task)

@@ -68,14 +68,9 @@ extension OptimizedPolicy {
       "bestIteration": state.bestIteration, "converged": state.hasConverged,
       "diverged": state.diverged, "resumed": resumedIteration, "truncated": state.truncated,
       "outsideFraction": predicted.returns.outsideFraction,
-      "sampler": samplerDescription.split(separator: ",").first.map(String.init) ?? "",
       "device": device,
     ]
-    if let certificate {
-      result["samplerError"] = [
-        "mean": certificate.worst.mean, "sd": certificate.worst.deviation,
-      ]
-    }
+    result.merge(sampler.json) { $1 }
     return result
   }
 
@@ -93,24 +88,44 @@ extension OptimizedPolicy {
     console.say(
       "  return \(number(state.returns.first ?? .nan)) -> \(number(state.bestReturn)) (best, iteration "
         + "\(state.bestIteration))")
-    console.say("  sampler: \(samplerDescription)")
-    if let certificate {
-      console.say(
-        "    error against the exact posterior: mean \(number(certificate.worst.mean)) of the signal, "
-          + "deviation \(number(100 * certificate.worst.deviation)) % of the predictive (RMS)")
-      if !certificate.isWithin(
-        mean: SamplerCertificate.meanTolerance, deviation: SamplerCertificate.deviationTolerance)
-      {
-        console.say(
-          "    above the tolerance (0.001, 1 %): --sampler exact is slower and has no such error")
-      }
-    }
+    sampler.describe(console)
     if state.diverged > 0 { console.say("  \(state.diverged) particles diverged and were frozen") }
     if predicted.returns.outsideFraction > 0.05 {
       console.say(
         "  \(number(100 * predicted.returns.outsideFraction)) % of the predicted steps lie outside the "
           + "logged data: the model guesses there")
     }
+  }
+}
+
+extension MeasuredSampler {
+  var json: [String: Any] {
+    [
+      "sampler": sampler.name.rawValue, "samplerSummary": sampler.summary,
+      "samplerError": ["mean": certificate.worst.mean, "sd": certificate.worst.deviation],
+      "withinTolerance": isWithinTolerance,
+    ]
+  }
+
+  func describe(_ console: Console) {
+    for certificate in rejected {
+      console.say(
+        "  \(certificate.sampler.rawValue) (\(certificate.summary)) is beyond the tolerance: "
+          + certificate.sentence)
+    }
+    console.say("  sampler: \(description)")
+    console.say("    error against the exact posterior: " + certificate.sentence)
+    if !isWithinTolerance {
+      console.say(
+        "    above the tolerance (0.001, 1 %); --sampler automatic takes the cheapest that is within it")
+    }
+  }
+}
+
+extension SamplerCertificate {
+  var sentence: String {
+    "mean \(number(worst.mean)) of the signal, deviation \(number(100 * worst.deviation)) % of the "
+      + "predictive (RMS)"
   }
 }
 

@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Covariance functions as program expressions k(x, z), for samplers that evaluate them in the rollout.
-// Hyperparameters come from a shared array, so that a new fit on as much data needs
-// no new kernel.
+// Covariance functions as program expressions k(x, z): samplers evaluate them in the rollout, learning on many
+// points in row blocks. Hyperparameters come from a shared array, so that a new fit needs no new kernel.
 
-import GaussianProcesses
 import Programs
 
 extension CovarianceFunction {
-  /// What `expression` reads: inverse lengthscales and signal variance, linear variances, in order.
-  var expressionData: [Double] {
+  /// What `expression` reads, from the start of the array it is given: inverse lengthscales and signal variance, linear variances, in order.
+  public var expressionData: [Double] {
     switch self {
     case .stationary(let k): k.lengthscales.map { 1 / $0 } + [k.signalVariance]
     case .linear(let k): k.variances
@@ -16,8 +14,18 @@ extension CovarianceFunction {
     }
   }
 
+  /// The derivative of each of these numbers with respect to its hyperparameter (a logarithm); they stand in
+  /// the same order.
+  var expressionSlopes: [Double] {
+    switch self {
+    case .stationary(let k): k.lengthscales.map { -1 / $0 } + [k.signalVariance]
+    case .linear(let k): k.variances
+    case .sum(let a, let b), .product(let a, let b): a.expressionSlopes + b.expressionSlopes
+    }
+  }
+
   /// k(x, z) as a scalar value; its numbers start at `offset` of the shared `array`.
-  func expression(_ x: Value, _ z: Value, array: String, offset: Int = 0) -> Value {
+  public func expression(_ x: Value, _ z: Value, array: String, offset: Int = 0) -> Value {
     let (builder, d) = (x.builder, x.length)
     switch self {
     case .stationary(let k):

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// One program at many points: y_i = f(x_i), on the cores of this machine, in single precision. In: points
+// [m, D]. Out: values [m, outputs]. It is a rollout of one step without a reward, so everything that holds
+// for rollout kernels (threads, cache, errors) holds here.
+
+import Programs
+
+/// Evaluates a function of x as a compiled kernel.
+public final class PointwiseEvaluator {
+  private let program: RolloutProgram
+  private var data: [String: [Double]]
+  /// nil where there is no compiler: then the interpreter runs the program, much slower.
+  private let kernel: HostExecutor?
+  private let inputs: Int
+  private let outputs: Int
+
+  /// - Parameters:
+  ///   - inputs: D
+  ///   - function: builds y from x [D].
+  /// - Throws: `ExecutionError`.
+  public init(inputs: Int, data: [String: [Double]], _ function: (Value) -> Value) throws {
+    let builder = ProgramBuilder()
+    // State and next state are equally long: x and y share one vector, filled up with zeros.
+    let probe = function(ProgramBuilder().input("state", length: inputs))
+    let length = max(inputs, probe.length)
+    func filled(_ value: Value) -> Value {
+      let missing = length - value.length
+      return missing == 0
+        ? value
+        : builder.concatenate([value, builder.constant(Array(repeating: 0, count: missing))])
+    }
+    let state = builder.input("state", length: length)
+    builder.output("next", filled(function(inputs == length ? state : state[0..<inputs])))
+    builder.output("reward", builder.constant([0]))
+    builder.output("action", builder.constant([0]))
+    let initial = ProgramBuilder()
+    initial.output("reward", initial.constant([0]))
+    let program = RolloutProgram(
+      initial: initial.finish(), step: builder.finish(), parameterCount: 0,
+      stateLimit: Double(Float.greatestFiniteMagnitude))
+    self.program = program
+    self.data = data
+    do {
+      kernel = try HostExecutor(program, data: data)
+    } catch ExecutionError.noCompiler {
+      kernel = nil
+    }
+    self.inputs = inputs
+    outputs = probe.length
+  }
+
+  /// Other values for one shared array, as many as before. Throws: `ExecutionError.outOfMemory`.
+  public func rebind(_ name: String, _ values: [Double]) throws {
+    data[name] = values
+    try kernel?.rebind(name, values)
+  }
+
+  /// Row-major values [m, outputs] at row-major points [m, D]; all NaN if one is not finite.
+  ///
+  /// Throws: `ExecutionError.outOfMemory`.
+  public func values(at points: [Double]) throws -> [Double] {
+    let count = points.count / inputs
+    let length = program.stateLength
+    var states = [Double](repeating: 0, count: count * length)
+    for i in 0..<count {
+      for d in 0..<inputs { states[i * length + d] = points[i * inputs + d] }
+    }
+    let batch = RolloutBatch(
+      parameters: [], initialStates: states, goals: [], particles: count, horizon: 1,
+      draws: DrawKey(seed: 0))
+    let executor: any RolloutExecutor = kernel ?? InterpreterExecutor(program, data: data)
+    let result = try executor.trajectories(batch)
+    var values = [Double](repeating: .nan, count: count * outputs)
+    if result.returns.diverged > 0 { return values }
+    for i in 0..<count {
+      for o in 0..<outputs { values[i * outputs + o] = result.states[(count + i) * length + o] }
+    }
+    return values
+  }
+}

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+// What KISS-GP caches of one process at its grid's points (mean m, root R), and what LOVE caches of the exact
+// covariance (alpha, root S): conditioning by products with the covariance alone.
+
+import LinearAlgebra
+
+/// One output's caches on a grid [size].
+public struct GridConditioning: Sendable {
+  /// m [size]
+  public let mean: [Double]
+  /// R [size, rank]
+  public let root: Matrix
+  /// Covariances 0 ... 3 spacings apart [D, 4], the signal variance in the first axis.
+  public let toeplitz: [Double]
+  public let iterations: Int
+  public let hasConverged: Bool
+
+  public var rank: Int { root.columns }
+
+  /// Relative residual of the solve for the mean.
+  static let tolerance = 1e-6
+  static let largestIterations = 1_000
+
+  /// Throws: `GridError`, `FactorizationError`.
+  ///
+  /// - Parameter probes: where the rank is judged.
+  public init(
+    _ process: GaussianProcess, _ weights: GridWeights, probes: GridWeights, rank: RankChoice
+  ) throws {
+    let a = try GridCovariance(process.hyperparameters, weights: weights)
+    let solved = conjugateGradients(
+      a, Matrix(rows: process.y.count, columns: 1, values: process.residuals),
+      preconditioner: try process.preconditioner(), tolerance: Self.tolerance,
+      iterations: Self.largestIterations)
+    iterations = solved.iterations
+    hasConverged = solved.hasConverged
+    let k = a.gridCovariance
+    mean = k.times(weights.transposedTimes(solved.solution)).values
+    toeplitz = k.factors.flatMap { Array($0.row(0)[..<4]) }
+    // b = the mean over the probes of their covariance with the data.
+    let toProbes = probes.transposedTimes(Matrix(rows: probes.rows, columns: 1, repeating: 1))
+    let start = weights.times(k.times(toProbes)).values
+    let prior = (0..<probes.rows).map { k.quadratic(probes.entries(row: $0)) }
+    func column(_ values: [Double]) -> Matrix {
+      Matrix(rows: values.count, columns: 1, values: values)
+    }
+    let columns = lanczosVarianceRoot(
+      a, start: start,
+      probes: VarianceProbes(
+        prior: prior, noise: a.noise,
+        cache: { k.times(weights.transposedTimes(column($0))).values },
+        projection: { probes.times(column($0)).values }), choice: rank)
+    root = Matrix(columns).transposed
+  }
+
+  /// R with zeros up to a multiple of `block` columns, row-major.
+  public func paddedRoot(block: Int) -> [Double] {
+    let width = (rank + block - 1) / block * block
+    var values = [Double](repeating: 0, count: root.rows * width)
+    for i in 0..<root.rows {
+      for j in 0..<rank { values[i * width + j] = root.values[i * rank + j] }
+    }
+    return values
+  }
+}
+
+extension KroneckerProduct {
+  /// w^T K w of a sparse w.
+  func quadratic(_ w: (points: [Int], weights: [Double])) -> Double {
+    var total = 0.0
+    for (i, a) in zip(w.points, w.weights) {
+      for (j, b) in zip(w.points, w.weights) { total += a * b * entry(i, j) }
+    }
+    return total
+  }
+
+  private func entry(_ i: Int, _ j: Int) -> Double {
+    var (i, j, product) = (i, j, 1.0)
+    for factor in factors.reversed() {
+      product *= factor[i % factor.rows, j % factor.rows]
+      i /= factor.rows
+      j /= factor.rows
+    }
+    return product
+  }
+}
+
+extension GaussianProcess {
+  /// Pivoted Cholesky of the exact covariance, rank 100: where it explains the data to a hundredth of the noise
+  /// it has fewer. Throws: `FactorizationError`.
+  func preconditioner() throws -> LowRankPreconditioner {
+    let covariance = hyperparameters.covariance
+    let cholesky = PivotedCholesky(
+      diagonal: covariance.diagonal(x), rank: IterativeLikelihood.rank,
+      tolerance: 1e-2 * hyperparameters.noiseVariance
+    ) { covariance.matrix(x, x.selecting(rows: [$0])).values }
+    return try LowRankPreconditioner(cholesky.factor, noise: hyperparameters.noiseVariance)
+  }
+
+  /// alpha [n] and a Lanczos root S [n, r] of (K + sn2 I)^-1.
+  ///
+  /// - Parameter probes: points [p, D] where the rank is judged.
+  /// - Throws: `FactorizationError`; `ExecutionError` where the covariance is too large to be formed.
+  public func lanczosConditioning(
+    probes: Matrix, rank: RankChoice
+  ) throws -> (alpha: [Double], root: Matrix) {
+    if let exact {
+      var k = hyperparameters.covariance.lowerTriangle(x)
+      for i in 0..<x.rows { k[i, i] += hyperparameters.noiseVariance }
+      return (
+        exact.alpha, lanczosRoot(DenseOperator(lowerTriangle: k), probes: probes, rank: rank)
+      )
+    }
+    let a = try RowBlockCovariance(hyperparameters, x: x, columns: 1)
+    let solved = conjugateGradients(
+      a, Matrix(rows: y.count, columns: 1, values: residuals), preconditioner: try preconditioner(),
+      tolerance: 1e-4, iterations: IterativeLikelihood.iterations)
+    return (solved.solution.values, lanczosRoot(a, probes: probes, rank: rank))
+  }
+
+  private func lanczosRoot(
+    _ a: some SymmetricOperator, probes: Matrix, rank: RankChoice
+  ) -> Matrix {
+    let covariance = hyperparameters.covariance
+    let cross = covariance.matrix(probes, x)
+    let start = cross.times(Array(repeating: 1, count: probes.rows), transposed: true)
+    let columns = lanczosVarianceRoot(
+      a, start: start,
+      probes: VarianceProbes(
+        prior: covariance.diagonal(probes), noise: hyperparameters.noiseVariance, cache: { $0 },
+        projection: { cross.times($0) }), choice: rank)
+    return Matrix(columns).transposed
+  }
+}

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// KISS-GP (Wilson & Nickisch 2015): the covariance of any two points is interpolated from that of grid points,
+// k(x, z) ~ w(x)^T K_UU w(z), so that K ~ W K_UU W^T. On a regular grid with a covariance function that is a
+// product over the inputs, K_UU is a Kronecker product of Toeplitz matrices: a product with K costs
+// O(n 4^D + m sum n_a) for m grid points.
+
+import LinearAlgebra
+
+/// Why a grid cannot stand for a process.
+public struct GridError: Error, CustomStringConvertible {
+  public let description: String
+}
+
+/// W K_UU W^T + noise I; the signal variance is in the first factor of K_UU.
+public struct GridCovariance: SymmetricOperator {
+  public let weights: GridWeights
+  /// K_UU
+  public let gridCovariance: KroneckerProduct
+  public let noise: Double
+  /// dK_a / dlog l_a of every axis.
+  let lengthscaleDerivatives: [Matrix]
+
+  /// Throws: `GridError` for more than 4 inputs or a covariance function that is no product over them.
+  public init(_ hyperparameters: Hyperparameters, weights: GridWeights) throws {
+    self.weights = weights
+    noise = hyperparameters.noiseVariance
+    let covariance = try hyperparameters.covariance.gridStationary(inputs: weights.grid.dimensions)
+    let axes = (0..<weights.grid.dimensions).map { axis in
+      let points = weights.grid.coordinates(axis: axis)
+      return StationaryCovariance(
+        covariance.profile, lengthscales: [covariance.lengthscales[axis]],
+        signalVariance: axis == 0 ? covariance.signalVariance : 1
+      ).matrixAndSlope(Matrix(rows: points.count, columns: 1, values: points))
+    }
+    gridCovariance = KroneckerProduct(axes.map(\.value))
+    lengthscaleDerivatives = axes.map(\.slope)
+  }
+
+  public var size: Int { weights.rows }
+
+  public func times(_ v: Matrix) -> Matrix {
+    var result = weights.times(gridCovariance.times(weights.transposedTimes(v)))
+    for i in result.values.indices { result.values[i] += noise * v.values[i] }
+    return result
+  }
+}
+
+extension CovarianceFunction {
+  /// The covariance function, if KISS-GP can use it.
+  ///
+  /// Throws: `GridError`.
+  public func gridStationary(inputs: Int) throws -> StationaryCovariance {
+    guard inputs <= 4 else {
+      throw GridError(
+        description:
+          "kiss-gp needs a grid point for every combination of inputs, which \(inputs) inputs are too many for "
+          + "(at most 4); use --sampler love, sparse or exact, or fewer features or a shorter history")
+    }
+    guard case .stationary(let covariance) = self,
+      covariance.profile == .squaredExponential || inputs == 1
+    else {
+      throw GridError(
+        description:
+          "kiss-gp needs a covariance function that is a product over the inputs: squared-exponential; "
+          + "use --sampler love, sparse or exact for others")
+    }
+    return covariance
+  }
+}

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+// The log marginal likelihood and its gradient without a factorisation (BBMM: Gardner, Pleiss, Bindel,
+// Weinberger, Wilson 2018), for covariances that are known by their products, K^ = K + sn2 I:
+//
+//   K^-1 [y, H, Z] by conjugate gradients, preconditioned by P = G G^T + sn2 I (pivoted Cholesky)
+//   log|K^| ~ log|P| + mean_c z_c^T P^-1 z_c  e_1^T log(T_c) e_1,       z_c ~ N(0, P)   (Lanczos quadrature)
+//   d log p / d theta ~ 1/2 alpha^T dK alpha - 1/2 mean_c (K^-1 z_c)^T dK (P^-1 z_c)
+//
+// Pivots and draws stay the same from one evaluation to the next, so that a search sees a smooth function.
+
+import Foundation
+import LinearAlgebra
+import Programs
+
+/// How the marginal likelihood of many points is computed.
+public enum LikelihoodMethod: String, Hashable, Sendable, Codable, CaseIterable {
+  /// Cholesky up to 5,000 points; beyond, kiss-gp for up to 4 inputs and row blocks for more.
+  case automatic
+  /// One Cholesky factorisation an evaluation, O(n^3).
+  case cholesky
+  /// Conjugate gradients on the exact covariance in row blocks, O(n^2) an iteration.
+  case rowBlocks = "row-blocks"
+  /// Conjugate gradients on a grid's interpolation, O(n 4^D) an iteration.
+  case kissGP = "kiss-gp"
+
+  /// What `automatic` means.
+  func resolved(points: Int, inputs: Int, covariance: CovarianceFunction) -> LikelihoodMethod {
+    guard self == .automatic else { return self }
+    if points <= GaussianProcess.largestExact { return .cholesky }
+    return (try? covariance.gridStationary(inputs: inputs)) == nil ? .rowBlocks : .kissGP
+  }
+}
+
+/// A likelihood that a search can climb.
+protocol LikelihoodFunction: AnyObject {
+  /// log p(y | X, theta) + log prior, and its gradient with respect to `Hyperparameters.vector`.
+  func evaluate(_ h: Hyperparameters) throws -> (value: Double, gradient: [Double])
+}
+
+/// BBMM's estimate.
+final class IterativeLikelihood: LikelihoodFunction {
+  let x: Matrix
+  let y: [Double]
+  let prior: HyperparameterPrior?
+  /// Worst relative residual of the last solve, and whether it was small enough.
+  private(set) var lastResidual = 0.0
+  private(set) var unconverged = 0
+  private let method: LikelihoodMethod
+  private let gridWeights: GridWeights?
+  private var pivots: Matrix?
+  /// Standard normal draws behind the probes: g [r, t] and e [n, t].
+  private let pivotDraws: Matrix
+  private let noiseDraws: Matrix
+  private let progress: (Double) -> Void
+
+  static let probes = 8
+  static let rank = 100
+  static let tolerance = 1e-3
+  static let iterations = 200
+
+  /// - Parameter progress: called after every product with the covariance, with the fraction of this
+  ///   evaluation that is probably done.
+  /// - Throws: `GridError`.
+  init(
+    x: Matrix, y: [Double], prior: HyperparameterPrior?, method: LikelihoodMethod,
+    progress: @escaping (Double) -> Void = { _ in }
+  ) throws {
+    (self.x, self.y, self.prior, self.method, self.progress) = (x, y, prior, method, progress)
+    if method == .kissGP {
+      let bounds = (0..<x.columns).map { axis -> ClosedRange<Double> in
+        let column = x.column(axis)
+        return (column.min() ?? 0)...(column.max() ?? 0)
+      }
+      gridWeights = GridWeights(RegularGrid(box: bounds, budget: RegularGrid.fitBudget), x)
+    } else {
+      gridWeights = nil
+    }
+    pivotDraws = Self.draws(rows: Self.rank, step: 0)
+    noiseDraws = Self.draws(rows: x.rows, step: 1)
+  }
+
+  private static func draws(rows: Int, step: Int) -> Matrix {
+    let key = DrawKey(seed: 0x6262_6d6d)
+    return Matrix(
+      rows: rows, columns: probes,
+      values: (0..<rows).flatMap { key.normals(particle: $0, step: step, count: probes) })
+  }
+
+  func evaluate(_ h: Hyperparameters) throws -> (value: Double, gradient: [Double]) {
+    if let gridWeights {
+      return try evaluate(h, GridCovariance(h, weights: gridWeights))
+    }
+    let columns = 1 + h.mean.basis(x.selecting(rows: [0])).columns + Self.probes
+    return try evaluate(h, RowBlockCovariance(h, x: x, columns: columns))
+  }
+
+  private func evaluate(
+    _ h: Hyperparameters, _ a: some LikelihoodOperator
+  ) throws -> (value: Double, gradient: [Double]) {
+    let preconditioner = try preconditioner(h)
+    let draws = preconditioner.draw(
+      pivotDraws.selecting(rows: Array(0..<preconditioner.rank)), noiseDraws)
+    let basis = h.mean.basis(x)
+    let sides = Matrix(rows: y.count, columns: 1, values: y).beside(basis).beside(draws)
+    var products = 0
+    let solved = conjugateGradients(
+      a, sides, preconditioner: preconditioner, tolerance: Self.tolerance,
+      iterations: Self.iterations
+    ) {
+      products += 1
+      // Most solves need 10 to 40 products.
+      self.progress(1 - exp(-Double(products) / 20))
+    }
+    lastResidual = solved.residual
+    if !solved.hasConverged { unconverged += 1 }
+    let q = basis.columns
+    let (beta, alpha, residual) = try mean(basis, solved.solution, q)
+    let whitened = preconditioner.solve(draws)
+    let norms = columnDots(draws, whitened)
+    let quadrature = (0..<Self.probes).map {
+      norms[$0] * logQuadrature(tridiagonal: solved.tridiagonals[1 + q + $0])
+    }
+    let logDeterminant =
+      preconditioner.logDeterminant + quadrature.reduce(0, +) / Double(Self.probes)
+    let n = Double(y.count)
+    let deviation = MeanFunction.coefficientDeviation
+    var value =
+      -0.5 * (dot(residual, alpha) + logDeterminant + n * log(2 * .pi))
+      - 0.5 * dot(beta, beta) / (deviation * deviation)
+    // Columns (alpha, K^-1 z) and (alpha / 2, -P^-1 z / 2t): the gradient is sum_c u_c^T dK v_c.
+    var (u, v) = (
+      Matrix(rows: y.count, columns: 1, values: alpha),
+      Matrix(rows: y.count, columns: 1, values: alpha.map { 0.5 * $0 })
+    )
+    u = u.beside(solved.solution.selecting(columns: 1 + q..<1 + q + Self.probes))
+    var scaled = whitened
+    for i in scaled.values.indices { scaled.values[i] *= -0.5 / Double(Self.probes) }
+    v = v.beside(scaled)
+    let noiseSlope = columnDots(u, v).reduce(0, +) * exp(h.logNoiseVariance)
+    var gradient = try a.contraction(u, v) + [noiseSlope]
+    if let prior {
+      let term = prior.logDensity(h.covariance, logNoiseVariance: h.logNoiseVariance)
+      value += term.value
+      gradient = zip(gradient, term.gradient).map { $0 + $1 }
+    }
+    progress(1)
+    return (value, gradient)
+  }
+
+  /// beta by generalised least squares from K^-1 [y, H], and alpha = K^-1 (y - H beta).
+  private func mean(
+    _ basis: Matrix, _ solution: Matrix, _ q: Int
+  ) throws -> (beta: [Double], alpha: [Double], residual: [Double]) {
+    let solvedTargets = solution.column(0)
+    if q == 0 { return ([], solvedTargets, y) }
+    let solvedBasis = solution.selecting(columns: 1..<1 + q)
+    var normal = basis.times(solvedBasis, transposingFirst: true)
+    let deviation = MeanFunction.coefficientDeviation
+    for i in 0..<q { normal[i, i] += 1 / (deviation * deviation) }
+    let beta = try Cholesky(normal, what: "mean coefficients").solve(
+      basis.times(solvedTargets, transposed: true))
+    return (
+      beta, zip(solvedTargets, solvedBasis.times(beta)).map { $0 - $1 },
+      zip(y, basis.times(beta)).map { $0 - $1 }
+    )
+  }
+
+  /// P from the covariance with the pivots, which the first evaluation chose.
+  private func preconditioner(_ h: Hyperparameters) throws -> LowRankPreconditioner {
+    let chosen: Matrix
+    if let pivots {
+      chosen = pivots
+    } else {
+      let candidates = x.selecting(
+        rows: evenlySpreadRows(count: x.rows, wanted: LowRankPosterior.candidates))
+      let cholesky = PivotedCholesky(
+        diagonal: h.covariance.diagonal(candidates), rank: Self.rank,
+        tolerance: 1e-2 * h.noiseVariance
+      ) { h.covariance.matrix(candidates, candidates.selecting(rows: [$0])).values }
+      chosen = candidates.selecting(rows: cholesky.pivots)
+      pivots = chosen
+    }
+    let factor = try Cholesky(h.covariance.lowerTriangle(chosen), what: "pivots")
+    return try LowRankPreconditioner(
+      factor.solveLower(h.covariance.matrix(chosen, x)), noise: h.noiseVariance)
+  }
+}

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+// The exact covariance K + sn2 I of many points, never formed: K v is the weighted sum y(x) = sum_i k(x, X_i) v_i
+// at every training input, which a compiled kernel evaluates tile by tile (KeOps' reduction, Charlier 2021).
+// O(n^2) work, O(n) memory, single precision; n = 100,000 in 3 inputs with 13 columns takes 2-3 s on two cores.
+
+import Execution
+import LinearAlgebra
+import Programs
+
+/// What the marginal likelihood by iteration needs of a covariance.
+protocol LikelihoodOperator: SymmetricOperator {
+  /// sum_c u_c^T (dK / dtheta) v_c for every covariance parameter, U and V [n, t].
+  func contraction(_ u: Matrix, _ v: Matrix) throws -> [Double]
+}
+
+/// K + sn2 I in row blocks.
+///
+/// @unchecked: its kernels are used by one thread at a time, which uses all cores itself.
+public final class RowBlockCovariance: LikelihoodOperator, @unchecked Sendable {
+  private let x: Matrix
+  private let hyperparameters: Hyperparameters
+  private let columns: Int
+  private let product: PointwiseEvaluator
+  private let derivative: PointwiseEvaluator
+
+  private static let rowsArray = "rows"
+  private static let weightsArray = "weights"
+  private static let covarianceArray = "covariance"
+
+  /// - Parameter columns: t, how many vectors are multiplied at once.
+  /// - Throws: `ExecutionError`.
+  public init(_ hyperparameters: Hyperparameters, x: Matrix, columns: Int) throws {
+    self.x = x
+    self.hyperparameters = hyperparameters
+    self.columns = columns
+    let covariance = hyperparameters.covariance
+    let numbers = covariance.expressionData
+    var data = [
+      Self.rowsArray: x.values, Self.weightsArray: [Double](repeating: 0, count: x.rows * columns),
+      Self.covarianceArray: numbers,
+    ]
+    func kernel(_ summand: @escaping (Value, Value) -> Value) throws -> PointwiseEvaluator {
+      try PointwiseEvaluator(inputs: x.columns, data: data) { point in
+        let sum = WeightedSum(
+          dimensions: x.columns,
+          rows: SharedMatrix(array: Self.rowsArray, rows: x.rows, columns: x.columns),
+          weights: SharedMatrix(array: Self.weightsArray, rows: x.rows, columns: columns),
+          summand: summand)
+        return point.builder.apply(.weightedSum(sum), point)
+      }
+    }
+    product = try kernel { covariance.expression($0, $1, array: Self.covarianceArray) }
+    // dk(x, z)/dtheta is the tangent of the same expression along one of its numbers.
+    let builder = ProgramBuilder()
+    builder.output(
+      "k",
+      covariance.expression(
+        builder.input("x", length: x.columns), builder.input("z", length: x.columns),
+        array: Self.covarianceArray))
+    let tangent = builder.finish().tangent(
+      withRespectTo: [], sharedArrays: [Self.covarianceArray])
+    data["tangent_" + Self.covarianceArray] = numbers.map { _ in 0 }
+    derivative = try kernel { x, z in
+      x.builder.call(tangent, inputs: ["x": x, "z": z])["tangent_k"] ?? x[0]
+    }
+  }
+
+  public var size: Int { x.rows }
+
+  public func times(_ v: Matrix) -> Matrix {
+    var result = evaluate(product, v)
+    let noise = hyperparameters.noiseVariance
+    for i in result.values.indices { result.values[i] += noise * v.values[i] }
+    return result
+  }
+
+  func contraction(_ u: Matrix, _ v: Matrix) throws -> [Double] {
+    let slopes = hyperparameters.covariance.expressionSlopes
+    return try slopes.indices.map { p in
+      try derivative.rebind(
+        "tangent_" + Self.covarianceArray, slopes.indices.map { $0 == p ? slopes[p] : 0 })
+      return columnDots(u, evaluate(derivative, v)).reduce(0, +)
+    }
+  }
+
+  /// Products with up to `columns` vectors at a time; NaN where memory is exhausted, which ends a search.
+  private func evaluate(_ kernel: PointwiseEvaluator, _ v: Matrix) -> Matrix {
+    var result = Matrix(rows: v.rows, columns: v.columns, repeating: .nan)
+    for start in stride(from: 0, to: v.columns, by: columns) {
+      let count = min(columns, v.columns - start)
+      var weights = [Double](repeating: 0, count: v.rows * columns)
+      for i in 0..<v.rows {
+        for c in 0..<count { weights[i * columns + c] = v.values[i * v.columns + start + c] }
+      }
+      guard (try? kernel.rebind(Self.weightsArray, weights)) != nil,
+        let values = try? kernel.values(at: x.values)
+      else { return result }
+      for i in 0..<v.rows {
+        for c in 0..<count { result.values[i * v.columns + start + c] = values[i * columns + c] }
+      }
+    }
+    return result
+  }
+}
+
+extension GridCovariance: LikelihoodOperator {
+  /// u^T W (dK_UU / dtheta) W^T v, by a Kronecker product with one factor's derivative for each lengthscale.
+  func contraction(_ u: Matrix, _ v: Matrix) throws -> [Double] {
+    let (a, b) = (weights.transposedTimes(u), weights.transposedTimes(v))
+    func form(_ k: KroneckerProduct) -> Double { columnDots(a, k.times(b)).reduce(0, +) }
+    let slopes = lengthscaleDerivatives.enumerated().map { axis, derivative in
+      var factors = gridCovariance.factors
+      factors[axis] = derivative
+      return form(KroneckerProduct(factors))
+    }
+    return slopes + [form(gridCovariance)]
+  }
+}

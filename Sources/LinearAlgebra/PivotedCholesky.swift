@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+// Partial Cholesky factorisation with pivoting (Harbrecht 2012): K ~ G G^T with G [n, r], where each step
+// takes the row with the largest residual diagonal. Needs r columns of K and its diagonal, O(n r^2).
+
+import Foundation
+
+/// Rows in the order of the pivots, and the factor.
+public struct PivotedCholesky: Sendable {
+  public let pivots: [Int]
+  /// G^T [r, n]
+  public let factor: Matrix
+  /// The largest diagonal entry of K - G G^T.
+  public let residual: Double
+
+  /// Stops at `rank` pivots, or when no residual is above `tolerance`.
+  ///
+  /// - Parameter column: column j of K [n].
+  public init(
+    diagonal: [Double], rank: Int, tolerance: Double, column: (Int) -> [Double]
+  ) {
+    var diagonal = diagonal
+    let n = diagonal.count
+    var pivots: [Int] = []
+    var rows: [[Double]] = []
+    while pivots.count < min(rank, n) {
+      var pivot = 0
+      for i in diagonal.indices where diagonal[i] > diagonal[pivot] { pivot = i }
+      guard diagonal[pivot] > tolerance || pivots.isEmpty else { break }
+      var row = column(pivot)
+      row.withUnsafeMutableBufferPointer { row in
+        for earlier in rows {
+          let factor = earlier[pivot]
+          earlier.withUnsafeBufferPointer { earlier in
+            for i in 0..<n { row[i] -= factor * earlier[i] }
+          }
+        }
+      }
+      let scale = 1 / max(diagonal[pivot], .leastNormalMagnitude).squareRoot()
+      for i in 0..<n {
+        row[i] *= scale
+        diagonal[i] -= row[i] * row[i]
+      }
+      diagonal[pivot] = 0
+      pivots.append(pivot)
+      rows.append(row)
+    }
+    self.pivots = pivots
+    factor = Matrix(rows: rows.count, columns: n, values: rows.flatMap { $0 })
+    residual = diagonal.max() ?? 0
+  }
+}
+
+/// P = G G^T + noise I, inverted by Woodbury's identity: the preconditioner of BBMM (Gardner 2018, 4.1).
+public struct LowRankPreconditioner: Preconditioner {
+  /// G^T [r, n]
+  private let factor: Matrix
+  public let noise: Double
+  /// noise I + G^T G
+  private let inner: Cholesky
+
+  /// O(n r^2). Throws: `FactorizationError`.
+  public init(_ factor: Matrix, noise: Double) throws {
+    self.factor = factor
+    self.noise = noise
+    var gram = factor.times(factor, transposingSecond: true)
+    for i in 0..<gram.rows { gram[i, i] += noise }
+    inner = try Cholesky(gram, what: "preconditioner")
+  }
+
+  /// (R - G (noise I + G^T G)^-1 G^T R) / noise. O(n r t).
+  public func solve(_ r: Matrix) -> Matrix {
+    let correction = factor.times(inner.solve(factor.times(r)), transposingFirst: true)
+    var result = r
+    for i in result.values.indices {
+      result.values[i] = (result.values[i] - correction.values[i]) / noise
+    }
+    return result
+  }
+
+  /// log |P|
+  public var logDeterminant: Double {
+    inner.logDeterminant + Double(factor.columns - factor.rows) * log(noise)
+  }
+
+  /// G g + sqrt(noise) e for standard normal g [r, t] and e [n, t]: columns with covariance P.
+  public func draw(_ g: Matrix, _ e: Matrix) -> Matrix {
+    var result = factor.times(g, transposingFirst: true)
+    let deviation = noise.squareRoot()
+    for i in result.values.indices { result.values[i] += deviation * e.values[i] }
+    return result
+  }
+
+  public var rank: Int { factor.rows }
+}

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+// KISS-GP with LOVE on a grid (Wilson & Nickisch 2015; Pleiss 2018, section 3.3): everything that depends on the
+// data is cached at the grid's points, so a read costs 4^D (1 + r) multiply-adds whatever n is.
+//
+//   mean = h(x)^T beta + w(x)^T m,    m = K_UU W^T (W K_UU W^T + sn2 I)^-1 (y - H beta)
+//   variance = w(x)^T K_UU w(x) - ||R^T w(x)||^2,   R = K_UU W^T S
+
+import GaussianProcesses
+import LinearAlgebra
+import Programs
+
+/// Interpolation in a grid of inducing points.
+public struct KISSGPSampler: MarginalSampler {
+  public let name = SamplerName.kissGP
+  public let model: DynamicsModel
+  public let data: [String: [Double]]
+  public let grid: RegularGrid
+  public let ranks: [Int]
+  /// Solves for the mean that ended above their tolerance.
+  public let unconvergedSolves: Int
+
+  /// - Parameters:
+  ///   - box: covered by the grid, beside the training data. Bounds come from the model file, not from the
+  ///     points asked for, so a prediction never depends on its neighbours.
+  ///   - pointsPerAxis: nil to choose them from the lengthscales.
+  /// - Throws: `GridError` for more than 4 inputs or other covariance functions than squared exponentials.
+  public init(
+    _ model: DynamicsModel, box: [ClosedRange<Double>], pointsPerAxis: Int? = nil,
+    rank: RankChoice, noise: DrawnNoise = .latent
+  ) throws {
+    self.model = model
+    let box = model.boxWithData(box)
+    grid = RegularGrid(
+      box: box,
+      pointsPerAxis: try pointsPerAxis.map { points in box.map { _ in points } }
+        ?? model.gridPoints(box))
+    let probes = Matrix(randomPoints(box, count: 64, seed: 3) + model.spreadInputs(64))
+    let (trainingWeights, probeWeights) = (
+      GridWeights(grid, model.processes[0].x), GridWeights(grid, probes)
+    )
+    let caches = try model.processes.map {
+      try GridConditioning($0, trainingWeights, probes: probeWeights, rank: rank)
+    }
+    ranks = caches.map(\.rank)
+    unconvergedSolves = caches.count { !$0.hasConverged }
+    var data = [
+      "geometry": grid.geometry, DynamicsModel.priorMeanArray: model.priorMeanData,
+      "grid_mean": sideBySide(caches.map(\.mean)),
+    ]
+    for (m, cache) in caches.enumerated() {
+      let process = model.processes[m]
+      data["toeplitz_\(m)"] = cache.toeplitz
+      data["grid_root_\(m)"] = cache.paddedRoot(block: GridVariance.columnBlock)
+      data["variance_floor_\(m)"] = [process.varianceFloor]
+      data["noise_\(m)"] = [noise == .observed ? process.hyperparameters.noiseVariance : 0]
+    }
+    self.data = data
+  }
+
+  public var summary: String {
+    let points = grid.counts.map { String($0 - 2) }.joined(separator: " x ")
+    return "\(points) points, rank \(list(ranks))"
+  }
+
+  public func moments(at x: Value) -> PosteriorMoments {
+    let builder = x.builder
+    let d = grid.dimensions
+    let mean = builder.apply(
+      .interpolation(
+        Interpolation(
+          table: "grid_mean", geometry: "geometry", dimensions: d, outputs: model.processes.count)),
+      x)
+    let deviations = ranks.enumerated().map { m, rank -> Value in
+      let block = GridVariance.columnBlock
+      let variance = builder.apply(
+        .gridVariance(
+          GridVariance(
+            root: "grid_root_\(m)", toeplitz: "toeplitz_\(m)", geometry: "geometry",
+            dimensions: d, rank: (rank + block - 1) / block * block)), x)
+      let floored = maximum(variance, builder.shared("variance_floor_\(m)", length: 1))
+      return sqrt(floored + builder.shared("noise_\(m)", length: 1))
+    }
+    return PosteriorMoments(
+      mean: model.priorMean(at: x) + mean, deviation: builder.concatenate(deviations))
+  }
+}
+
+/// Columns [size] each -> a table [ceil(columns / 4), size, 4], as interpolation reads it.
+func sideBySide(_ columns: [[Double]]) -> [Double] {
+  let size = columns.first?.count ?? 0
+  var table = [Double](repeating: 0, count: (columns.count + 3) / 4 * size * 4)
+  for (output, values) in columns.enumerated() {
+    let start = output / 4 * size * 4 + output % 4
+    for (i, value) in values.enumerated() { table[start + 4 * i] = value }
+  }
+  return table
+}

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+// Pathwise conditioning (Wilson et al. 2021): every particle draws one function of the posterior and keeps it for
+// its whole rollout. Random Fourier features (Rahimi & Recht 2008) draw from the prior, Matheron's rule makes
+// it a draw of the posterior:
+//
+//   f(x) = h(x)^T beta + sum_j w_j phi_j(x) + k(x, X) v
+//   phi_j(x) = sqrt(2 s2 / F) cos(omega_j^T x + b_j),  w ~ N(0, I)
+//   v = (K + sn2 I)^-1 (y - H beta - Phi w - e),       e ~ N(0, sn2 I)
+//
+// F + n multiply-adds a particle-step and output, F + n numbers a particle.
+
+import Foundation
+import GaussianProcesses
+import LinearAlgebra
+import Programs
+
+/// One consistent function draw a particle.
+public struct PathwiseSampler: PosteriorSampler {
+  public let name = SamplerName.pathwise
+  public let draw = PosteriorDraw.function
+  public let data: [String: [Double]]
+  private let model: DynamicsModel
+  private let noise: DrawnNoise
+  private let outputs: [Output]
+
+  /// What draws of one output need.
+  private struct Output: Sendable {
+    /// omega_j and b_j [F, D + 1]
+    let frequencies: Matrix
+    /// Phi [n, F]
+    let features: Matrix
+    let residuals: [Double]
+    /// L of K + sn2 I
+    let factor: Cholesky
+    let amplitude: Double
+    let noiseDeviation: Double
+  }
+
+  /// - Parameter features: F of each output.
+  /// - Throws: `UnsuitableSampler` for more than `GaussianProcess.largestExact` points and for covariance functions
+  ///   that are not stationary.
+  public init(
+    _ model: DynamicsModel, features: Int = 256, noise: DrawnNoise = .latent
+  ) throws {
+    self.model = model
+    self.noise = noise
+    var outputs: [Output] = []
+    var data = [DynamicsModel.priorMeanArray: model.priorMeanData]
+    for (m, process) in model.processes.enumerated() {
+      guard case .stationary(let covariance) = process.hyperparameters.covariance else {
+        throw UnsuitableSampler(
+          description: "pathwise draws need a stationary covariance function; use --sampler exact")
+      }
+      guard let exact = process.exact else {
+        throw UnsuitableSampler(
+          description:
+            "\(process.x.rows) points are too many for pathwise draws (at most "
+            + "\(GaussianProcess.largestExact)); use --sampler tabulated, kiss-gp or sparse")
+      }
+      let frequencies = covariance.spectralDraws(features, key: DrawKey(seed: UInt64(m)))
+      let amplitude = (2 * covariance.signalVariance / Double(features)).squareRoot()
+      outputs.append(
+        Output(
+          frequencies: frequencies,
+          features: cosines(process.x, frequencies, amplitude: amplitude),
+          residuals: process.residuals, factor: exact.cholesky, amplitude: amplitude,
+          noiseDeviation: process.hyperparameters.noiseVariance.squareRoot()))
+      data["inputs_\(m)"] = process.x.values
+      data["frequencies_\(m)"] = frequencies.values
+      data["covariance_\(m)"] = process.hyperparameters.covariance.expressionData
+    }
+    data["noise_deviation"] = outputs.map { noise == .observed ? $0.noiseDeviation : 0 }
+    self.outputs = outputs
+    self.data = data
+  }
+
+  public var summary: String { "\(outputs[0].features.columns) features" }
+
+  public func increments(at x: Value) -> Value {
+    let builder = x.builder
+    var offset = 0
+    let functions = outputs.enumerated().map { m, output -> Value in
+      let (n, features) = (output.features.rows, output.features.columns)
+      func weights(_ count: Int) -> SharedMatrix {
+        defer { offset += count }
+        return SharedMatrix(
+          array: RolloutProgram.functionDraw, offset: offset, rows: count, columns: 1)
+      }
+      let d = x.length
+      let prior = WeightedSum(
+        dimensions: d,
+        rows: SharedMatrix(array: "frequencies_\(m)", rows: features, columns: d + 1),
+        weights: weights(features)
+      ) { x, row in cos(dot(x, row[0..<d]) + row[d]) }
+      let covariance = model.processes[m].hyperparameters.covariance
+      let update = WeightedSum(
+        dimensions: d, rows: SharedMatrix(array: "inputs_\(m)", rows: n, columns: d),
+        weights: weights(n)
+      ) { x, row in covariance.expression(x, row, array: "covariance_\(m)") }
+      return builder.apply(.weightedSum(prior), x) + builder.apply(.weightedSum(update), x)
+    }
+    let latent = model.priorMean(at: x) + builder.concatenate(functions)
+    if noise == .latent { return latent }
+    let m = outputs.count
+    return latent + builder.shared("noise_deviation", length: m) * builder.normal(length: m)
+  }
+
+  /// Draws' "step": beyond what rollouts and the distributions of states use.
+  private static let purpose = 0x5000_0000
+
+  public func functionDraws(_ particles: Int, key: DrawKey) -> [Double] {
+    let length = outputs.reduce(0) { $0 + $1.features.columns + $1.features.rows }
+    var draws = [Double](repeating: 0, count: particles * length)
+    var offset = 0
+    for (m, output) in outputs.enumerated() {
+      let (n, f) = (output.features.rows, output.features.columns)
+      let normals = Matrix(
+        rows: particles, columns: f + n,
+        values: key.normals(particles: particles, step: Self.purpose + m, count: f + n))
+      // y - H beta - Phi w - e, a column a particle.
+      var targets = output.features.times(
+        normals.selecting(columns: 0..<f), transposingSecond: true)
+      targets.values.withUnsafeMutableBufferPointer { targets in
+        for i in 0..<n {
+          for b in 0..<particles {
+            let e = output.noiseDeviation * normals.values[b * (f + n) + f + i]
+            targets[i * particles + b] = output.residuals[i] - targets[i * particles + b] - e
+          }
+        }
+      }
+      let v = output.factor.solve(targets)
+      for b in 0..<particles {
+        let start = b * length + offset
+        for j in 0..<f { draws[start + j] = output.amplitude * normals.values[b * (f + n) + j] }
+        for i in 0..<n { draws[start + f + i] = v.values[i * particles + b] }
+      }
+      offset += f + n
+    }
+    return draws
+  }
+
+  /// The moments of the draws in closed form: their mean is the exact posterior's, their variance
+  ///
+  ///   ||phi(x) - Phi^T c||^2 + sn2 ||c||^2,   c = (K + sn2 I)^-1 k(X, x)
+  ///
+  /// differs from it by what F features miss of the prior.
+  public func certificate(at sets: [Matrix], noise: DrawnNoise) throws -> SamplerCertificate {
+    try SamplerCertificate(self, model, sets: sets, noise: noise) { set in
+      var (mean, deviation) = (
+        Matrix(rows: set.rows, columns: outputs.count), Matrix(rows: set.rows, columns: outputs.count)
+      )
+      for (m, output) in outputs.enumerated() {
+        let process = model.processes[m]
+        let exact = process.predict(set).mean
+        let c = output.factor.solve(process.hyperparameters.covariance.matrix(process.x, set))
+        var left = cosines(set, output.frequencies, amplitude: output.amplitude).transposed
+        let explained = output.features.times(c, transposingFirst: true)
+        for i in left.values.indices { left.values[i] -= explained.values[i] }
+        let (features, data) = (columnDots(left, left), columnDots(c, c))
+        let sn2 = output.noiseDeviation * output.noiseDeviation
+        for i in 0..<set.rows {
+          mean[i, m] = exact[i]
+          deviation[i, m] =
+            (features[i] + sn2 * data[i] + (noise == .observed ? sn2 : 0)).squareRoot()
+        }
+      }
+      return (mean, deviation)
+    }
+  }
+}
+
+/// amplitude cos(omega_j^T x_i + b_j) [n, F].
+private func cosines(_ x: Matrix, _ frequencies: Matrix, amplitude: Double) -> Matrix {
+  let d = x.columns
+  var result = x.times(frequencies.selecting(columns: 0..<d), transposingSecond: true)
+  for i in 0..<result.rows {
+    for j in 0..<result.columns {
+      result[i, j] = amplitude * cos(result[i, j] + frequencies[j, d])
+    }
+  }
+  return result
+}
+
+extension StationaryCovariance {
+  /// Frequencies from the spectral density and uniform phases [F, D + 1]: normal for the squared exponential,
+  /// Student's t with 3 or 5 degrees of freedom for Matern 3/2 and 5/2 (Rahimi & Recht 2008).
+  func spectralDraws(_ count: Int, key: DrawKey) -> Matrix {
+    let d = lengthscales.count
+    let degrees: Int? =
+      switch profile {
+      case .squaredExponential: nil
+      case .matern32: 3
+      case .matern52: 5
+      }
+    return Matrix(
+      (0..<count).map { j in
+        let normals = key.normals(particle: j, step: 0, count: d)
+        var scale = 1.0
+        if let degrees {
+          let chi = key.normals(particle: j, step: 1, count: degrees).reduce(0) { $0 + $1 * $1 }
+          scale = (Double(degrees) / chi).squareRoot()
+        }
+        let phase = 2 * Double.pi * key.uniforms(particle: j, step: 2, count: 1)[0]
+        return zip(normals, lengthscales).map { scale * $0 / $1 } + [phase]
+      })
+  }
+}

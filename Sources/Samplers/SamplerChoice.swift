@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+// A sampler by name, with its measured errors; `automatic` is the cheapest whose errors are within tolerance.
+
+import GaussianProcesses
+import LinearAlgebra
+
+/// The samplers there are, the cheapest in a rollout first.
+public enum SamplerName: String, Hashable, Sendable, Codable, CaseIterable {
+  case tabulated
+  case kissGP = "kiss-gp"
+  case sparse
+  case love
+  case exact
+  case pathwise
+  case automatic
+}
+
+/// What to build.
+public struct SamplerOptions: Hashable, Sendable, Codable {
+  public var name = SamplerName.automatic
+  public var noise = DrawnNoise.latent
+  public var tolerance = SamplerTolerance()
+  /// Columns of LOVE's root; nil for as many as the tolerance needs.
+  public var rank: Int?
+  /// KISS-GP's grid points along every axis; nil to follow the lengthscales.
+  public var gridPoints: Int?
+  /// Most inducing points of the sparse sampler.
+  public var inducingPoints = 300
+  /// Random Fourier features of the pathwise sampler.
+  public var features = 256
+
+  public init() {}
+
+  /// LOVE's own stopping rule asks for a third of the deviation's tolerance.
+  var rankChoice: RankChoice {
+    rank.map { .rank($0) } ?? .tolerance(tolerance.deviation / 3, largest: 400)
+  }
+}
+
+/// A sampler and what was measured of it.
+public struct MeasuredSampler: Sendable {
+  public let sampler: any PosteriorSampler
+  public let certificate: SamplerCertificate
+  /// What `automatic` tried before, cheaper and beyond the tolerance.
+  public var rejected: [SamplerCertificate] = []
+  public let isWithinTolerance: Bool
+
+  /// "tabulated, 12 x 30 x 30 points"
+  public var description: String { "\(sampler.name.rawValue), \(sampler.summary)" }
+}
+
+extension DynamicsModel {
+  /// Points of the box, and as many of the data, at which samplers are measured.
+  static let certificatePoints = 1_000
+
+  /// Builds and measures a sampler of this model.
+  ///
+  /// - Parameter actionLimits: samplers cover all commands, not only those in the data.
+  /// - Throws: `UnsuitableSampler`, `GridError`, `FactorizationError`, `ExecutionError`.
+  public func sampler(
+    _ options: SamplerOptions, actionLimits: [ClosedRange<Double>]
+  ) throws -> MeasuredSampler {
+    let box = samplerBox(actionLimits: actionLimits)
+    let count = min(Self.certificatePoints, max(processes[0].x.rows, 1))
+    let sets = [Matrix(randomPoints(box, count: count)), Matrix(spreadInputs(count))]
+    func measured(_ name: SamplerName) throws -> MeasuredSampler {
+      let sampler = try make(name, options, box)
+      let certificate = try sampler.certificate(at: sets, noise: options.noise)
+      return MeasuredSampler(
+        sampler: sampler, certificate: certificate,
+        isWithinTolerance: certificate.isWithin(options.tolerance))
+    }
+    if options.name != .automatic { return try measured(options.name) }
+    var rejected: [SamplerCertificate] = []
+    var last: MeasuredSampler?
+    for name in [SamplerName.tabulated, .kissGP, .sparse, .love, .exact] {
+      do {
+        let candidate = try measured(name)
+        last = candidate
+        if candidate.isWithinTolerance { break }
+        rejected.append(candidate.certificate)
+      } catch is UnsuitableSampler {
+      } catch is GridError {}
+    }
+    guard var chosen = last else {
+      throw UnsuitableSampler(description: "no sampler can serve this model")
+    }
+    // Nothing is within tolerance: the best there is, and the certificate says so.
+    if !chosen.isWithinTolerance { rejected.removeLast() }
+    chosen.rejected = rejected
+    return chosen
+  }
+
+  private func make(
+    _ name: SamplerName, _ options: SamplerOptions, _ box: [ClosedRange<Double>]
+  ) throws -> any PosteriorSampler {
+    switch name {
+    case .tabulated:
+      try TabulatedSampler(self, box: box, noise: options.noise, tolerance: options.tolerance)
+    case .kissGP:
+      try KISSGPSampler(
+        self, box: box, pointsPerAxis: options.gridPoints, rank: options.rankChoice,
+        noise: options.noise)
+    case .sparse:
+      try SparseSampler(self, inducingPoints: options.inducingPoints, noise: options.noise)
+    case .love: try LoveSampler(self, box: box, rank: options.rankChoice, noise: options.noise)
+    case .exact: try ExactSampler(self, noise: options.noise)
+    case .pathwise:
+      try PathwiseSampler(self, features: options.features, noise: options.noise)
+    case .automatic: preconditionFailure("automatic is resolved before a sampler is made")
+    }
+  }
+}

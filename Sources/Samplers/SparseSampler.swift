@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// A sparse Gaussian process (SGPR: Titsias 2009) with m inducing points, the pivots of the covariance
+// (LowRankPosterior.swift): m + m^2 multiply-adds a particle-step and output, whatever n is.
+
+import GaussianProcesses
+import LinearAlgebra
+import Programs
+
+/// The posterior through inducing points.
+public struct SparseSampler: MarginalSampler {
+  public let name = SamplerName.sparse
+  public let model: DynamicsModel
+  /// m of each output.
+  public let inducingPoints: [Int]
+  private let posterior: WeightedSumPosterior
+
+  /// - Parameter inducingPoints: at most this many; fewer where fewer explain the data.
+  /// - Throws: `FactorizationError`.
+  public init(
+    _ model: DynamicsModel, inducingPoints: Int, noise: DrawnNoise = .latent
+  ) throws {
+    self.model = model
+    let sums = try model.processes.map { process in
+      let lowRank = try LowRankPosterior(
+        process, tolerance: 1e-3, largestRank: inducingPoints)
+      let (weights, root) = try lowRank.weightedSums()
+      return PosteriorSums(rows: lowRank.pivots, weights: weights, root: root)
+    }
+    self.inducingPoints = sums.map(\.rows.rows)
+    posterior = WeightedSumPosterior(model, sums, noise: noise)
+  }
+
+  public var summary: String { list(inducingPoints) + " inducing points" }
+  public var data: [String: [Double]] { posterior.data }
+  public func moments(at x: Value) -> PosteriorMoments { posterior.moments(at: x) }
+}
