@@ -5,6 +5,7 @@
 // This file: covariance functions k(x, z) as values that can be added, multiplied and stored.
 // Hyperparameters are logarithms, so that every real vector is valid.
 
+import Foundation
 import LinearAlgebra
 
 /// A positive definite function of two inputs. Closed, so that every place that must know a new one
@@ -54,6 +55,18 @@ extension CovarianceFunction {
       let right = b.with(parameters: Array(parameters[split...]))
       if case .sum = self { return .sum(left, right) }
       return .product(left, right)
+    }
+  }
+
+  /// factor k(x, z)
+  func scaled(by factor: Double) -> CovarianceFunction {
+    switch self {
+    case .stationary(var k):
+      k.logSignalVariance += log(factor)
+      return .stationary(k)
+    case .linear(let k): return .linear(LinearCovariance(variances: k.variances.map { $0 * factor }))
+    case .sum(let a, let b): return .sum(a.scaled(by: factor), b.scaled(by: factor))
+    case .product(let a, let b): return .product(a.scaled(by: factor), b)
     }
   }
 

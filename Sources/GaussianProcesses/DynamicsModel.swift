@@ -60,9 +60,14 @@ public struct DynamicsModel: Sendable {
       let what = "output '\(layout.states[form.outputStates[output]].name)'"
       let y = targets.map { $0[output] }
       let result = try fitHyperparameters(
-        x: x, y: y, options: options, start: start?.processes[output].hyperparameters, what: what
+        x: x, y: y, options: options, episodeOf: data.episodeOf,
+        start: start?.processes[output].hyperparameters, what: what
       ) { progress((Double(output) + $0) / Double(form.outputCount)) }
-      processes.append(try GaussianProcess(result.hyperparameters, x: x, y: y, what: what))
+      var process = try GaussianProcess(result.hyperparameters, x: x, y: y, what: what)
+      if options.criterion == .blockOut {
+        process = try process.calibrated(episodeOf: data.episodeOf, what: what)
+      }
+      processes.append(process)
       results.append(result)
     }
     let model = DynamicsModel(
@@ -102,11 +107,11 @@ public struct DynamicsModel: Sendable {
     for (output, process) in processes.enumerated() {
       let scale = incrementStandardiser.scale[output]
       let prediction = process.predict(x)
-      let noise = process.hyperparameters.noiseVariance
+      let noisy = process.observedVariance(x, latent: prediction.variance)
       for i in features.indices {
         mean[i].append(prediction.mean[i] * scale + incrementStandardiser.mean[output])
         latent[i].append(prediction.variance[i].squareRoot() * scale)
-        observed[i].append((prediction.variance[i] + noise).squareRoot() * scale)
+        observed[i].append(noisy[i].squareRoot() * scale)
       }
     }
     return (mean, latent, observed)

@@ -15,6 +15,8 @@ public struct GaussianProcess: Sendable {
   /// Coefficients of the mean's basis [q].
   public let meanCoefficients: [Double]
   public let logMarginalLikelihood: Double
+  /// How noise varies with the inputs; nil where it is the same everywhere.
+  public internal(set) var localNoise: LocalNoise?
   private let conditioning: Conditioning
 
   private enum Conditioning {

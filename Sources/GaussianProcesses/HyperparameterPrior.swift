@@ -44,7 +44,7 @@ public struct HyperparameterPrior: Hashable, Sendable, Codable {
       } else if name == "log signal variance" {
         // log sf - log sn = half the difference of the log variances.
         let limit = log(largestSignalToNoise)
-        let ratio = 0.5 * (parameters[index] - logNoiseVariance) / limit
+        let ratio = max(0.5 * (parameters[index] - logNoiseVariance) / limit, 0)
         let slope = 30 * pow(ratio, 29) * 0.5 / limit
         value -= pow(ratio, 30)
         gradient[index] -= slope

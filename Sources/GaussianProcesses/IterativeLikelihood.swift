@@ -31,14 +31,8 @@ public enum LikelihoodMethod: String, Hashable, Sendable, Codable, CaseIterable 
   }
 }
 
-/// A likelihood that a search can climb.
-protocol LikelihoodFunction: AnyObject {
-  /// log p(y | X, theta) + log prior, and its gradient with respect to `Hyperparameters.vector`.
-  func evaluate(_ h: Hyperparameters) throws -> (value: Double, gradient: [Double])
-}
-
 /// BBMM's estimate.
-final class IterativeLikelihood: LikelihoodFunction {
+final class IterativeLikelihood: FitObjective {
   let x: Matrix
   let y: [Double]
   let prior: HyperparameterPrior?

@@ -35,6 +35,14 @@ public struct Hyperparameters: Hashable, Sendable, Codable {
   /// Covariance parameters, then the log noise variance.
   public var vector: [Double] { covariance.parameters + [logNoiseVariance] }
 
+  /// Signal and noise variances times a factor; the mean does not change.
+  func scaled(by factor: Double) -> Hyperparameters {
+    var copy = self
+    copy.covariance = covariance.scaled(by: factor)
+    copy.logNoiseVariance = log(max(noiseVariance * factor - noiseFloor, 1e-12))
+    return copy
+  }
+
   public func with(vector: [Double]) -> Hyperparameters {
     var copy = self
     copy.covariance = covariance.with(parameters: Array(vector.dropLast()))
@@ -81,7 +89,7 @@ struct ConditionedData {
 }
 
 /// The value and gradient that the fit maximises, by a factorisation.
-final class MarginalLikelihood: LikelihoodFunction {
+final class MarginalLikelihood: FitObjective {
   let x: Matrix
   let y: [Double]
   let prior: HyperparameterPrior?

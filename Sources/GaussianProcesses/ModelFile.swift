@@ -17,10 +17,18 @@ private struct ModelDescription: Codable {
   var featureBounds: [ClosedRange<Double>]
   var stateBounds: [ClosedRange<Double>]
   var hyperparameters: [Hyperparameters]
+  /// One an output; absent where the noise is the same everywhere.
+  var noiseBandwidths: [NoiseBandwidth]
+
+  struct NoiseBandwidth: Codable {
+    var isLocal: Bool
+    /// nil for the same factor everywhere.
+    var bandwidth: Double?
+  }
 }
 
 extension DynamicsModel {
-  static var fileFormat: String { "bagel-model-1" }
+  static var fileFormat: String { "bagel-model-2" }
 
   /// Throws: `TensorFileError`.
   ///
@@ -30,13 +38,24 @@ extension DynamicsModel {
       layout: layout, form: form, stateStandardiser: stateStandardiser,
       featureStandardiser: featureStandardiser, incrementStandardiser: incrementStandardiser,
       featureBounds: featureBounds, stateBounds: stateBounds,
-      hyperparameters: processes.map(\.hyperparameters))
+      hyperparameters: processes.map(\.hyperparameters),
+      noiseBandwidths: processes.map {
+        .init(isLocal: $0.localNoise != nil, bandwidth: $0.localNoise?.bandwidth)
+      })
     let encoder = JSONEncoder()
     encoder.outputFormatting = .sortedKeys
     let json = try encoder.encode(description)
     let x = processes[0].x
     var tensors = ["inputs": Tensor(shape: [x.rows, x.columns], values: x.values)]
-    for (m, process) in processes.enumerated() { tensors["targets_\(m)"] = Tensor(process.y) }
+    for (m, process) in processes.enumerated() {
+      tensors["targets_\(m)"] = Tensor(process.y)
+      if let local = process.localNoise {
+        let inputs = local.inputs
+        tensors["noise_inputs_\(m)"] = Tensor(
+          shape: [inputs.rows, inputs.columns], values: inputs.values)
+        tensors["noise_squares_\(m)"] = Tensor(local.squares)
+      }
+    }
     try TensorFile(
       tensors: tensors,
       metadata: [
@@ -60,7 +79,8 @@ extension DynamicsModel {
     guard inputs.shape.count == 2, inputs.shape[0] > 0,
       inputs.shape[1] == description.form.features.count,
       description.hyperparameters.count == description.form.outputCount,
-      description.form.outputCount > 0, scales.allSatisfy({ $0 > 0 && $0.isFinite })
+      description.form.outputCount > 0,
+      description.noiseBandwidths.count == description.form.outputCount, scales.allSatisfy({ $0 > 0 && $0.isFinite })
     else { throw TensorFileError(path: path, "is damaged: its parts do not fit together") }
     let x = Matrix(rows: inputs.shape[0], columns: inputs.shape[1], values: inputs.values)
     layout = description.layout
@@ -75,7 +95,27 @@ extension DynamicsModel {
       guard y.count == x.rows else {
         throw TensorFileError(path: path, "has \(x.rows) inputs and \(y.count) targets")
       }
-      return try GaussianProcess(hyperparameters, x: x, y: y, what: "\(path), output \(m)")
+      var process = try GaussianProcess(
+        hyperparameters, x: x, y: y, what: "\(path), output \(m)")
+      process.localNoise = try description.localNoise(m, inputs: x.columns, file: file, path: path)
+      return process
     }
+  }
+}
+
+extension ModelDescription {
+  /// Throws: `TensorFileError`.
+  func localNoise(
+    _ m: Int, inputs columns: Int, file: TensorFile, path: String
+  ) throws -> LocalNoise? {
+    guard noiseBandwidths[m].isLocal else { return nil }
+    let inputs = try file.tensor("noise_inputs_\(m)", path: path)
+    let squares = try file.tensor("noise_squares_\(m)", path: path).values
+    guard inputs.shape == [squares.count, columns] else {
+      throw TensorFileError(path: path, "is damaged: its noise does not fit its inputs")
+    }
+    return LocalNoise(
+      inputs: Matrix(rows: squares.count, columns: columns, values: inputs.values),
+      squares: squares, bandwidth: noiseBandwidths[m].bandwidth)
   }
 }

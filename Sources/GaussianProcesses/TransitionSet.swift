@@ -12,6 +12,8 @@ public struct TransitionSet: Sendable {
   public var features: [[Double]]
   /// [n, M], physical units.
   public var increments: [[Double]]
+  /// Number of the episode of each row [n]; rest transitions are one more.
+  public var episodeOf: [Int]
 
   public var count: Int { features.count }
 
@@ -19,9 +21,11 @@ public struct TransitionSet: Sendable {
   public init(_ episodes: [Episode], form: ModelForm) {
     features = []
     increments = []
-    for episode in episodes {
+    episodeOf = []
+    for (number, episode) in episodes.enumerated() {
       for k in form.longestLag..<max(episode.count - 1, form.longestLag) {
         features.append(form.features(of: episode, at: k))
+        episodeOf.append(number)
         increments.append(
           form.outputStates.map { episode.states[k + 1][$0] - episode.states[k][$0] })
       }
@@ -31,6 +35,7 @@ public struct TransitionSet: Sendable {
   /// Adds transitions of a machine at rest (rates and actions zero, no change), at states spread over
   /// the data: a log that never rests does not say that a machine stays where it is.
   public mutating func addRest(count: Int, rates: Set<Int>, form: ModelForm) {
+    let rest = (episodeOf.last ?? -1) + 1
     for index in evenlySpreadRows(count: self.count, wanted: count) {
       features.append(
         zip(form.features, features[index]).map { feature, value in
@@ -41,6 +46,7 @@ public struct TransitionSet: Sendable {
           }
         })
       increments.append(Array(repeating: 0, count: form.outputCount))
+      episodeOf.append(rest)
     }
   }
 }

@@ -18,6 +18,7 @@ public struct KISSGPSampler: MarginalSampler {
   public let ranks: [Int]
   /// Solves for the mean that ended above their tolerance.
   public let unconvergedSolves: Int
+  private let noise: ObservationNoise
 
   /// - Parameters:
   ///   - box: covered by the grid, beside the training data. Bounds come from the model file, not from the
@@ -48,13 +49,11 @@ public struct KISSGPSampler: MarginalSampler {
       "grid_mean": sideBySide(caches.map(\.mean)),
     ]
     for (m, cache) in caches.enumerated() {
-      let process = model.processes[m]
       data["toeplitz_\(m)"] = cache.toeplitz
       data["grid_root_\(m)"] = cache.paddedRoot(block: GridVariance.columnBlock)
-      data["variance_floor_\(m)"] = [process.varianceFloor]
-      data["noise_\(m)"] = [noise == .observed ? process.hyperparameters.noiseVariance : 0]
     }
-    self.data = data
+    self.noise = ObservationNoise(model, noise)
+    self.data = data.merging(self.noise.data) { $1 }
   }
 
   public var summary: String {
@@ -77,8 +76,7 @@ public struct KISSGPSampler: MarginalSampler {
           GridVariance(
             root: "grid_root_\(m)", toeplitz: "toeplitz_\(m)", geometry: "geometry",
             dimensions: d, rank: (rank + block - 1) / block * block)), x)
-      let floored = maximum(variance, builder.shared("variance_floor_\(m)", length: 1))
-      return sqrt(floored + builder.shared("noise_\(m)", length: 1))
+      return noise.deviation(variance, output: m, at: x)
     }
     return PosteriorMoments(
       mean: model.priorMean(at: x) + mean, deviation: builder.concatenate(deviations))

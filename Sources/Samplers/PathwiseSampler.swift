@@ -20,7 +20,7 @@ public struct PathwiseSampler: PosteriorSampler {
   public let draw = PosteriorDraw.function
   public let data: [String: [Double]]
   private let model: DynamicsModel
-  private let noise: DrawnNoise
+  private let noise: ObservationNoise
   private let outputs: [Output]
 
   /// What draws of one output need.
@@ -43,7 +43,6 @@ public struct PathwiseSampler: PosteriorSampler {
     _ model: DynamicsModel, features: Int = 256, noise: DrawnNoise = .latent
   ) throws {
     self.model = model
-    self.noise = noise
     var outputs: [Output] = []
     var data = [DynamicsModel.priorMeanArray: model.priorMeanData]
     for (m, process) in model.processes.enumerated() {
@@ -69,9 +68,9 @@ public struct PathwiseSampler: PosteriorSampler {
       data["frequencies_\(m)"] = frequencies.values
       data["covariance_\(m)"] = process.hyperparameters.covariance.expressionData
     }
-    data["noise_deviation"] = outputs.map { noise == .observed ? $0.noiseDeviation : 0 }
     self.outputs = outputs
-    self.data = data
+    self.noise = ObservationNoise(model, noise)
+    self.data = data.merging(self.noise.data) { $1 }
   }
 
   public var summary: String { "\(outputs[0].features.columns) features" }
@@ -100,9 +99,9 @@ public struct PathwiseSampler: PosteriorSampler {
       return builder.apply(.weightedSum(prior), x) + builder.apply(.weightedSum(update), x)
     }
     let latent = model.priorMean(at: x) + builder.concatenate(functions)
-    if noise == .latent { return latent }
-    let m = outputs.count
-    return latent + builder.shared("noise_deviation", length: m) * builder.normal(length: m)
+    if noise.noise == .latent { return latent }
+    let added = outputs.indices.map { noise.addedDeviation(output: $0, at: x) }
+    return latent + builder.concatenate(added) * builder.normal(length: outputs.count)
   }
 
   /// Draws' "step": beyond what rollouts and the distributions of states use.
@@ -157,11 +156,12 @@ public struct PathwiseSampler: PosteriorSampler {
         let explained = output.features.times(c, transposingFirst: true)
         for i in left.values.indices { left.values[i] -= explained.values[i] }
         let (features, data) = (columnDots(left, left), columnDots(c, c))
+        let factors = process.localNoise?.factors(set) ?? features.map { _ in 1 }
         let sn2 = output.noiseDeviation * output.noiseDeviation
         for i in 0..<set.rows {
           mean[i, m] = exact[i]
-          deviation[i, m] =
-            (features[i] + sn2 * data[i] + (noise == .observed ? sn2 : 0)).squareRoot()
+          let latent = features[i] + sn2 * data[i]
+          deviation[i, m] = (latent + (noise == .observed ? factors[i] * sn2 : 0)).squareRoot()
         }
       }
       return (mean, deviation)

@@ -7,6 +7,9 @@ import LinearAlgebra
 import Programs
 
 extension DynamicsModel {
+  /// Most points of KISS-GP's grid: with a root of rank 100 they fill 13 MB an output.
+  static let largestGrid = 1 << 15
+
   /// The data's bounds with a tenth of the range added at each end; present actions reach exactly their
   /// limits. Standardised.
   public func samplerBox(actionLimits: [ClosedRange<Double>]) -> [ClosedRange<Double>] {
@@ -48,7 +51,7 @@ extension DynamicsModel {
       let count = (range.upperBound - range.lowerBound) / (0.25 * shortest)
       return min(max(Int(count.rounded(.up)) + 1, 8), 100)
     }
-    return withinBudget(wanted, least: 6, support: 2)
+    return withinBudget(wanted, budget: Self.largestGrid, least: 6, support: 2)
   }
 
   /// `count` training inputs, evenly spread over the log.
@@ -57,13 +60,10 @@ extension DynamicsModel {
   }
 }
 
-/// Most grid points of a sampler: a table or a root beyond the third-level cache costs more than it gains.
-let largestSamplerGrid = 1 << 15
-
-/// Fewer points along the finest axes, until all with their `support` are within `largestSamplerGrid`.
-func withinBudget(_ wanted: [Int], least: Int, support: Int) -> [Int] {
+/// Fewer points along the finest axes, until all with their `support` are within a budget.
+func withinBudget(_ wanted: [Int], budget: Int, least: Int, support: Int) -> [Int] {
   var counts = wanted
-  while counts.reduce(1, { $0 * ($1 + support) }) > largestSamplerGrid {
+  while counts.reduce(1, { $0 * ($1 + support) }) > budget {
     guard let axis = counts.indices.max(by: { counts[$0] < counts[$1] }), counts[axis] > least
     else { break }
     counts[axis] = max(least, counts[axis] * 19 / 20)

@@ -59,12 +59,14 @@ public struct SamplerCertificate: Hashable, Sendable, Codable {
       for (m, process) in model.processes.enumerated() {
         let exact = process.predict(set)
         let observation = process.hyperparameters.noiseVariance
-        let added = noise == .observed ? observation : 0
+        let variance =
+          noise == .observed
+          ? process.observedVariance(set, latent: exact.variance) : exact.variance
         let meanErrors = (0..<set.rows).map {
           abs(found.mean[$0, m] - exact.mean[$0]) / process.signalDeviation
         }
         let deviationErrors = (0..<set.rows).map { i in
-          abs(found.deviation[i, m] - (exact.variance[i] + added).squareRoot())
+          abs(found.deviation[i, m] - variance[i].squareRoot())
             / (exact.variance[i] + observation).squareRoot()
         }
         errors[m].meanRMS = worse(errors[m].meanRMS, rootMeanSquare(meanErrors))

@@ -92,10 +92,12 @@ struct TabulatedPosterior {
   ) -> (mean: [Double], deviation: [Double]) {
     let prediction = lowRank.predict(points)
     let prior = process.priorMean(points)
-    let added = noise == .observed ? process.hyperparameters.noiseVariance : 0
+    let variance =
+      noise == .observed
+      ? process.observedVariance(points, latent: prediction.variance) : prediction.variance
     return (
       zip(prediction.mean, prior).map { $0 - $1 },
-      prediction.variance.map { ($0 + added).squareRoot() }
+      variance.map { $0.squareRoot() }
     )
   }
 }

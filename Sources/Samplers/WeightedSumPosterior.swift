@@ -25,6 +25,7 @@ struct PosteriorSums: Sendable {
 struct WeightedSumPosterior: Sendable {
   let model: DynamicsModel
   let data: [String: [Double]]
+  private let noise: ObservationNoise
   /// One an output: m, r, whether S is upper triangular.
   private let shapes: [(rows: Int, rank: Int, isUpperTriangular: Bool)]
 
@@ -36,10 +37,9 @@ struct WeightedSumPosterior: Sendable {
       data["weights_\(m)"] = sums[m].weights
       data["root_\(m)"] = sums[m].root.values
       data["covariance_\(m)"] = process.hyperparameters.covariance.expressionData
-      data["variance_floor_\(m)"] = [process.varianceFloor]
-      data["noise_\(m)"] = [noise == .observed ? process.hyperparameters.noiseVariance : 0]
     }
-    self.data = data
+    self.noise = ObservationNoise(model, noise)
+    self.data = data.merging(self.noise.data) { $1 }
     shapes = sums.map { ($0.rows.rows, $0.root.columns, $0.isUpperTriangular) }
   }
 
@@ -60,17 +60,11 @@ struct WeightedSumPosterior: Sendable {
         summand: { x, row in covariance.expression(x, row, array: array) })
       let y = builder.apply(.weightedSum(sum), x)
       let prior = covariance.expression(x, x, array: array)
-      let variance = maximum(prior - y[1], builder.shared("variance_floor_\(m)", length: 1))
       means.append(y[0])
-      deviations.append(sqrt(variance + builder.shared("noise_\(m)", length: 1)))
+      deviations.append(noise.deviation(prior - y[1], output: m, at: x))
     }
     return PosteriorMoments(
       mean: model.priorMean(at: x) + builder.concatenate(means),
       deviation: builder.concatenate(deviations))
   }
-}
-
-extension GaussianProcess {
-  /// What a draw's variance is raised to: single precision knows k - ||S^T k||^2 no better.
-  var varianceFloor: Double { 1e-8 * signalDeviation * signalDeviation }
 }

@@ -87,6 +87,7 @@ public enum BuiltInTasks {
       # gridPoints: 30         # of kiss-gp, along every input
       # inducingPoints: 300    # of sparse, at most
       # features: 256          # of pathwise
+      # criterion: block-out   # or marginal-likelihood: what hyperparameters are learnt for
       # likelihood: automatic  # or cholesky, row-blocks, kiss-gp: how hyperparameters are learnt
 
     policy:

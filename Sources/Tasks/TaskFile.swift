@@ -109,6 +109,11 @@ extension ControlTask {
     {
       model.fit.mean = mean
     }
+    if let criterion = try entry.choice(
+      "criterion", FitCriterion.self, among: FitCriterion.allCases.map(\.rawValue))
+    {
+      model.fit.criterion = criterion
+    }
     if let shortest = try entry.positive("shortestLengthscale") {
       model.fit.prior?.shortestLengthscale = shortest
     }

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+// Noise that depends on where the machine is: rests are silent, fast motion is not. From the squared residuals z_i^2
+// of rows predicted without their block, in units of their predicted variance, smoothed under a scaled inverse
+// chi-square prior of 3 degrees of freedom and scale 1 (the posterior mean of a local variance):
+//
+//   c(x) = (3 + sum_i w_i z_i^2) / (3 + sum_i w_i - 2),   w_i = exp(-|x - x_i|^2 / 2 h^2)
+//   variance of an observation at x = c(x) (latent variance + sn2)
+//
+// Far from the data c is 3. The bandwidth h is the one under which the z_i are most probable, each judged without
+// its own block.
+
+import Foundation
+import LinearAlgebra
+
+/// A factor on the predictive variance.
+public struct LocalNoise: Hashable, Sendable {
+  /// Inputs [k, D], standardised, and their z^2 [k].
+  public let inputs: Matrix
+  public let squares: [Double]
+  /// h in standard deviations of the inputs; nil for the same factor everywhere.
+  public let bandwidth: Double?
+
+  /// nu
+  public static let priorWeight = 3.0
+  static let bandwidths: [Double?] = [0.25, 0.5, 1, 2, nil]
+  /// At most this many rows are kept.
+  static let largest = 2_000
+
+  public init(inputs: Matrix, squares: [Double], bandwidth: Double?) {
+    precondition(inputs.rows == squares.count, "\(inputs.rows) inputs, \(squares.count) squares")
+    (self.inputs, self.squares, self.bandwidth) = (inputs, squares, bandwidth)
+  }
+
+  /// Chooses the bandwidth. O(k^2).
+  init(inputs: Matrix, squares: [Double], blocks: RowBlocks) {
+    var best = (score: Double.infinity, bandwidth: Double?.none)
+    for bandwidth in Self.bandwidths {
+      var weights = Self.weights(inputs, inputs, bandwidth)
+      for block in blocks.ranges {
+        for i in block { for j in block { weights[i, j] = 0 } }
+      }
+      let score = zip(Self.factors(weights, squares), squares).reduce(0) {
+        $0 + log($1.0) + $1.1 / $1.0
+      }
+      if score < best.score { best = (score, bandwidth) }
+    }
+    self.init(inputs: inputs, squares: squares, bandwidth: best.bandwidth)
+  }
+
+  /// c at points [m, D].
+  public func factors(_ points: Matrix) -> [Double] {
+    Self.factors(Self.weights(points, inputs, bandwidth), squares)
+  }
+
+  private static func weights(_ x: Matrix, _ z: Matrix, _ bandwidth: Double?) -> Matrix {
+    guard let bandwidth else { return Matrix(rows: x.rows, columns: z.rows, repeating: 1) }
+    return StationaryCovariance(
+      .squaredExponential, lengthscales: Array(repeating: bandwidth, count: x.columns),
+      signalVariance: 1
+    ).matrix(x, z, lowerTriangleOnly: false)
+  }
+
+  private static func factors(_ weights: Matrix, _ squares: [Double]) -> [Double] {
+    let sums = weights.times(squares)
+    let counts = weights.times(squares.map { _ in 1 })
+    return zip(sums, counts).map { (priorWeight + $0) / (priorWeight + $1 - 2) }
+  }
+}
+
+extension GaussianProcess {
+  /// Calibrates the noise on residuals of rows predicted without their block: a common factor on signal and
+  /// noise variance, and a local one.
+  ///
+  /// Beyond `largestExact` points the plain residuals take their place: with so many data a block weighs nothing.
+  /// Throws: `FactorizationError`.
+  func calibrated(episodeOf: [Int], what: String) throws -> GaussianProcess {
+    let squares: [Double]
+    if exact != nil {
+      let inverse = try MarginalInverse(hyperparameters, x: x, y: y, what: what)
+      let residuals = try BlockOutResiduals(
+        inverse.q, alpha: inverse.alpha, blocks: RowBlocks(episodeOf: episodeOf))
+      squares = zip(residuals.errors, residuals.variances).map { $0 * $0 / $1 }
+    } else {
+      let rows = evenlySpreadRows(count: x.rows, wanted: LocalNoise.largest)
+      let prediction = predict(x.selecting(rows: rows))
+      var all = [Double](repeating: 0, count: x.rows)
+      for (k, row) in rows.enumerated() {
+        let error = y[row] - prediction.mean[k]
+        all[row] = error * error / (prediction.variance[k] + hyperparameters.noiseVariance)
+      }
+      squares = all
+    }
+    let rows = evenlySpreadRows(count: x.rows, wanted: LocalNoise.largest)
+    let scale = max(rows.reduce(0) { $0 + squares[$1] } / Double(rows.count), 1e-6)
+    var process = try GaussianProcess(hyperparameters.scaled(by: scale), x: x, y: y, what: what)
+    process.localNoise = LocalNoise(
+      inputs: x.selecting(rows: rows), squares: rows.map { squares[$0] / scale },
+      blocks: RowBlocks(episodeOf: rows.map { episodeOf[$0] }))
+    return process
+  }
+
+  /// Variances of observations at points where the latent variances are known.
+  public func observedVariance(_ points: Matrix, latent: [Double]) -> [Double] {
+    let noise = hyperparameters.noiseVariance
+    let factors = localNoise?.factors(points) ?? latent.map { _ in 1 }
+    return zip(factors, latent).map { $0 * ($1 + noise) }
+  }
+}
