@@ -78,7 +78,9 @@ struct MarginalInverse {
   let alpha: [Double]
 
   /// O(n^3). Throws: `FactorizationError`.
-  init(_ h: Hyperparameters, x: Matrix, y: [Double], what: String) throws {
+  init(
+    _ h: Hyperparameters, x: Matrix, y: [Double], noiseFactors: [Double]? = nil, what: String
+  ) throws {
     var k = h.covariance.lowerTriangle(x)
     let basis = h.mean.basis(x)
     let variance = MeanFunction.coefficientDeviation * MeanFunction.coefficientDeviation
@@ -86,7 +88,7 @@ struct MarginalInverse {
       let linear = basis.times(basis, transposingSecond: true)
       for i in k.values.indices { k.values[i] += variance * linear.values[i] }
     }
-    for i in 0..<x.rows { k[i, i] += h.noiseVariance }
+    for i in 0..<x.rows { k[i, i] += h.noiseVariance * (noiseFactors?[i] ?? 1) }
     let cholesky = try Cholesky(k, what: what)
     alpha = cholesky.solve(y)
     var inverse = cholesky.inverseLowerTriangle()

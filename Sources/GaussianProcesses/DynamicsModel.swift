@@ -63,7 +63,8 @@ public struct DynamicsModel: Sendable {
         x: x, y: y, options: options, episodeOf: data.episodeOf,
         start: start?.processes[output].hyperparameters, what: what
       ) { progress((Double(output) + $0) / Double(form.outputCount)) }
-      var process = try GaussianProcess(result.hyperparameters, x: x, y: y, what: what)
+      var process = try GaussianProcess(
+        result.hyperparameters, x: x, y: y, noiseProfile: result.noiseProfile, what: what)
       if options.criterion == .blockOut {
         process = try process.calibrated(episodeOf: data.episodeOf, what: what)
       }

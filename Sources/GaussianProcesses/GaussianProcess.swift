@@ -15,8 +15,12 @@ public struct GaussianProcess: Sendable {
   /// Coefficients of the mean's basis [q].
   public let meanCoefficients: [Double]
   public let logMarginalLikelihood: Double
-  /// How noise varies with the inputs; nil where it is the same everywhere.
-  public internal(set) var localNoise: LocalNoise?
+  /// The noise variance at x is c(x) sn2; nil where it is the same everywhere.
+  public let noiseProfile: LocalNoise?
+  /// c at the training inputs [n].
+  public let noiseFactors: [Double]
+  /// Factor on the predictive variance of observations, from residuals of left-out blocks; nil for none.
+  public internal(set) var calibration: LocalNoise?
   private let conditioning: Conditioning
 
   private enum Conditioning {
@@ -30,19 +34,25 @@ public struct GaussianProcess: Sendable {
   /// Conditions on data. O(n^3), or O(n r^2) beyond `largestExact` points. Throws: `FactorizationError`,
   /// naming `what`.
   public init(
-    _ hyperparameters: Hyperparameters, x: Matrix, y: [Double], what: String = "Gaussian process"
+    _ hyperparameters: Hyperparameters, x: Matrix, y: [Double], noiseProfile: LocalNoise? = nil,
+    what: String = "Gaussian process"
   ) throws {
     precondition(x.rows == y.count, "\(x.rows) inputs and \(y.count) targets")
     self.hyperparameters = hyperparameters
     self.x = x
     self.y = y
+    self.noiseProfile = noiseProfile
+    let factors = noiseProfile?.factors(x) ?? y.map { _ in 1 }
+    noiseFactors = factors
     if x.rows <= Self.largestExact {
-      let data = try ConditionedData(hyperparameters, x: x, y: y, what: what)
+      let data = try ConditionedData(
+        hyperparameters, x: x, y: y, noiseFactors: factors, what: what)
       meanCoefficients = data.coefficients
       logMarginalLikelihood = data.logMarginalLikelihood
       conditioning = .exact(ExactConditioning(alpha: data.alpha, cholesky: data.cholesky))
     } else {
-      let posterior = try LowRankPosterior(hyperparameters, x: x, y: y)
+      let posterior = try LowRankPosterior(
+        hyperparameters, x: x, y: y, noiseFactors: factors)
       meanCoefficients = posterior.meanCoefficients
       logMarginalLikelihood = posterior.logMarginalLikelihood
       conditioning = .lowRank(posterior)

@@ -27,28 +27,26 @@ public struct GridConditioning: Sendable {
   public init(
     _ process: GaussianProcess, _ weights: GridWeights, probes: GridWeights, rank: RankChoice
   ) throws {
-    let a = try GridCovariance(process.hyperparameters, weights: weights)
+    let scales = process.rowScales
+    let a = try GridCovariance(process.hyperparameters, weights: weights, scales: scales)
     let solved = conjugateGradients(
-      a, Matrix(rows: process.y.count, columns: 1, values: process.residuals),
+      a, column(process.residuals).scalingRows(by: scales),
       preconditioner: try process.preconditioner(), tolerance: Self.tolerance,
       iterations: Self.largestIterations)
     iterations = solved.iterations
     hasConverged = solved.hasConverged
     let k = a.gridCovariance
-    mean = k.times(weights.transposedTimes(solved.solution)).values
+    mean = k.times(weights.transposedTimes(solved.solution.scalingRows(by: scales))).values
     toeplitz = k.factors.flatMap { Array($0.row(0)[..<4]) }
     // b = the mean over the probes of their covariance with the data.
     let toProbes = probes.transposedTimes(Matrix(rows: probes.rows, columns: 1, repeating: 1))
-    let start = weights.times(k.times(toProbes)).values
+    let start = weights.times(k.times(toProbes)).scalingRows(by: scales).values
     let prior = (0..<probes.rows).map { k.quadratic(probes.entries(row: $0)) }
-    func column(_ values: [Double]) -> Matrix {
-      Matrix(rows: values.count, columns: 1, values: values)
-    }
     let columns = lanczosVarianceRoot(
       a, start: start,
       probes: VarianceProbes(
         prior: prior, noise: a.noise,
-        cache: { k.times(weights.transposedTimes(column($0))).values },
+        cache: { k.times(weights.transposedTimes(column($0).scalingRows(by: scales))).values },
         projection: { probes.times(column($0)).values }), choice: rank)
     root = Matrix(columns).transposed
   }
@@ -94,8 +92,12 @@ extension GaussianProcess {
       diagonal: covariance.diagonal(x), rank: IterativeLikelihood.rank,
       tolerance: 1e-2 * hyperparameters.noiseVariance
     ) { covariance.matrix(x, x.selecting(rows: [$0])).values }
-    return try LowRankPreconditioner(cholesky.factor, noise: hyperparameters.noiseVariance)
+    return try LowRankPreconditioner(
+      cholesky.factor.scalingColumns(by: rowScales), noise: hyperparameters.noiseVariance)
   }
+
+  /// 1 / sqrt(c_i) [n]: rows multiplied by this have the same noise.
+  var rowScales: [Double] { noiseFactors.map { 1 / $0.squareRoot() } }
 
   /// alpha [n] and a Lanczos root S [n, r] of (K + sn2 I)^-1.
   ///
@@ -104,31 +106,37 @@ extension GaussianProcess {
   public func lanczosConditioning(
     probes: Matrix, rank: RankChoice
   ) throws -> (alpha: [Double], root: Matrix) {
+    let scales = rowScales
     if let exact {
-      var k = hyperparameters.covariance.lowerTriangle(x)
+      var k = hyperparameters.covariance.lowerTriangle(x).scalingRows(by: scales)
+        .scalingColumns(by: scales)
       for i in 0..<x.rows { k[i, i] += hyperparameters.noiseVariance }
       return (
         exact.alpha, lanczosRoot(DenseOperator(lowerTriangle: k), probes: probes, rank: rank)
       )
     }
-    let a = try RowBlockCovariance(hyperparameters, x: x, columns: 1)
+    let a = try RowBlockCovariance(hyperparameters, x: x, scales: scales, columns: 1)
     let solved = conjugateGradients(
-      a, Matrix(rows: y.count, columns: 1, values: residuals), preconditioner: try preconditioner(),
+      a, column(residuals).scalingRows(by: scales), preconditioner: try preconditioner(),
       tolerance: 1e-4, iterations: IterativeLikelihood.iterations)
-    return (solved.solution.values, lanczosRoot(a, probes: probes, rank: rank))
+    return (zip(solved.solution.values, scales).map(*), lanczosRoot(a, probes: probes, rank: rank))
   }
 
   private func lanczosRoot(
     _ a: some SymmetricOperator, probes: Matrix, rank: RankChoice
   ) -> Matrix {
     let covariance = hyperparameters.covariance
-    let cross = covariance.matrix(probes, x)
+    let cross = covariance.matrix(probes, x).scalingColumns(by: rowScales)
     let start = cross.times(Array(repeating: 1, count: probes.rows), transposed: true)
     let columns = lanczosVarianceRoot(
       a, start: start,
       probes: VarianceProbes(
         prior: covariance.diagonal(probes), noise: hyperparameters.noiseVariance, cache: { $0 },
         projection: { cross.times($0) }), choice: rank)
-    return Matrix(columns).transposed
+    return Matrix(columns).transposed.scalingRows(by: rowScales)
   }
+}
+
+private func column(_ values: [Double]) -> Matrix {
+  Matrix(rows: values.count, columns: 1, values: values)
 }

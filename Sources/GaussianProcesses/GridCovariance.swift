@@ -11,18 +11,22 @@ public struct GridError: Error, CustomStringConvertible {
   public let description: String
 }
 
-/// W K_UU W^T + noise I; the signal variance is in the first factor of K_UU.
+/// S W K_UU W^T S + noise I with S = diag(scales): rows divided by sqrt(c_i) have the same noise. The signal variance is in the first factor of K_UU.
 public struct GridCovariance: SymmetricOperator {
   public let weights: GridWeights
   /// K_UU
   public let gridCovariance: KroneckerProduct
   public let noise: Double
+  /// 1 / sqrt(c_i) [n]
+  let scales: [Double]
   /// dK_a / dlog l_a of every axis.
   let lengthscaleDerivatives: [Matrix]
 
   /// Throws: `GridError` for more than 4 inputs or a covariance function that is no product over them.
-  public init(_ hyperparameters: Hyperparameters, weights: GridWeights) throws {
-    self.weights = weights
+  public init(
+    _ hyperparameters: Hyperparameters, weights: GridWeights, scales: [Double]
+  ) throws {
+    (self.weights, self.scales) = (weights, scales)
     noise = hyperparameters.noiseVariance
     let covariance = try hyperparameters.covariance.gridStationary(inputs: weights.grid.dimensions)
     let axes = (0..<weights.grid.dimensions).map { axis in
@@ -39,7 +43,9 @@ public struct GridCovariance: SymmetricOperator {
   public var size: Int { weights.rows }
 
   public func times(_ v: Matrix) -> Matrix {
-    var result = weights.times(gridCovariance.times(weights.transposedTimes(v)))
+    var result = weights.times(
+      gridCovariance.times(weights.transposedTimes(v.scalingRows(by: scales)))
+    ).scalingRows(by: scales)
     for i in result.values.indices { result.values[i] += noise * v.values[i] }
     return result
   }

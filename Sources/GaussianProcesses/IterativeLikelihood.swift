@@ -34,7 +34,10 @@ public enum LikelihoodMethod: String, Hashable, Sendable, Codable, CaseIterable 
 /// BBMM's estimate.
 final class IterativeLikelihood: FitObjective {
   let x: Matrix
+  /// Targets divided by sqrt(c_i) [n]: in these rows the noise is the same everywhere.
   let y: [Double]
+  /// 1 / sqrt(c_i) [n]
+  let scales: [Double]
   let prior: HyperparameterPrior?
   /// Worst relative residual of the last solve, and whether it was small enough.
   private(set) var lastResidual = 0.0
@@ -56,10 +59,13 @@ final class IterativeLikelihood: FitObjective {
   ///   evaluation that is probably done.
   /// - Throws: `GridError`.
   init(
-    x: Matrix, y: [Double], prior: HyperparameterPrior?, method: LikelihoodMethod,
-    progress: @escaping (Double) -> Void = { _ in }
+    x: Matrix, y: [Double], noiseFactors: [Double]? = nil, prior: HyperparameterPrior?,
+    method: LikelihoodMethod, progress: @escaping (Double) -> Void = { _ in }
   ) throws {
-    (self.x, self.y, self.prior, self.method, self.progress) = (x, y, prior, method, progress)
+    (self.x, self.prior, self.method, self.progress) = (x, prior, method, progress)
+    let scales = noiseFactors?.map { 1 / $0.squareRoot() } ?? y.map { _ in 1 }
+    self.scales = scales
+    self.y = zip(y, scales).map(*)
     if method == .kissGP {
       let bounds = (0..<x.columns).map { axis -> ClosedRange<Double> in
         let column = x.column(axis)
@@ -82,10 +88,10 @@ final class IterativeLikelihood: FitObjective {
 
   func evaluate(_ h: Hyperparameters) throws -> (value: Double, gradient: [Double]) {
     if let gridWeights {
-      return try evaluate(h, GridCovariance(h, weights: gridWeights))
+      return try evaluate(h, GridCovariance(h, weights: gridWeights, scales: scales))
     }
     let columns = 1 + h.mean.basis(x.selecting(rows: [0])).columns + Self.probes
-    return try evaluate(h, RowBlockCovariance(h, x: x, columns: columns))
+    return try evaluate(h, RowBlockCovariance(h, x: x, scales: scales, columns: columns))
   }
 
   private func evaluate(
@@ -94,7 +100,7 @@ final class IterativeLikelihood: FitObjective {
     let preconditioner = try preconditioner(h)
     let draws = preconditioner.draw(
       pivotDraws.selecting(rows: Array(0..<preconditioner.rank)), noiseDraws)
-    let basis = h.mean.basis(x)
+    let basis = h.mean.basis(x).scalingRows(by: scales)
     let sides = Matrix(rows: y.count, columns: 1, values: y).beside(basis).beside(draws)
     var products = 0
     let solved = conjugateGradients(
@@ -120,7 +126,7 @@ final class IterativeLikelihood: FitObjective {
     let deviation = MeanFunction.coefficientDeviation
     var value =
       -0.5 * (dot(residual, alpha) + logDeterminant + n * log(2 * .pi))
-      - 0.5 * dot(beta, beta) / (deviation * deviation)
+      - 0.5 * dot(beta, beta) / (deviation * deviation) + scales.reduce(0) { $0 + log($1) }
     // Columns (alpha, K^-1 z) and (alpha / 2, -P^-1 z / 2t): the gradient is sum_c u_c^T dK v_c.
     var (u, v) = (
       Matrix(rows: y.count, columns: 1, values: alpha),
@@ -176,6 +182,6 @@ final class IterativeLikelihood: FitObjective {
     }
     let factor = try Cholesky(h.covariance.lowerTriangle(chosen), what: "pivots")
     return try LowRankPreconditioner(
-      factor.solveLower(h.covariance.matrix(chosen, x)), noise: h.noiseVariance)
+      factor.solveLower(h.covariance.matrix(chosen, x)).scalingColumns(by: scales), noise: h.noiseVariance)
   }
 }

@@ -52,6 +52,12 @@ public struct LocalNoise: Hashable, Sendable {
     Self.factors(Self.weights(points, inputs, bandwidth), squares)
   }
 
+  /// c where it is the same everywhere (no bandwidth).
+  public var constantFactor: Double {
+    (Self.priorWeight + squares.reduce(0, +))
+      / (Self.priorWeight - 2 + Double(squares.count))
+  }
+
   private static func weights(_ x: Matrix, _ z: Matrix, _ bandwidth: Double?) -> Matrix {
     guard let bandwidth else { return Matrix(rows: x.rows, columns: z.rows, repeating: 1) }
     return StationaryCovariance(
@@ -68,41 +74,53 @@ public struct LocalNoise: Hashable, Sendable {
 }
 
 extension GaussianProcess {
-  /// Calibrates the noise on residuals of rows predicted without their block: a common factor on signal and
+  /// Calibrates predictive variances on residuals of rows predicted without their block: a common factor on signal and
   /// noise variance, and a local one.
   ///
   /// Beyond `largestExact` points the plain residuals take their place: with so many data a block weighs nothing.
   /// Throws: `FactorizationError`.
   func calibrated(episodeOf: [Int], what: String) throws -> GaussianProcess {
+    let rows = evenlySpreadRows(count: x.rows, wanted: LocalNoise.largest)
     let squares: [Double]
     if exact != nil {
-      let inverse = try MarginalInverse(hyperparameters, x: x, y: y, what: what)
+      let inverse = try MarginalInverse(
+        hyperparameters, x: x, y: y, noiseFactors: noiseFactors, what: what)
       let residuals = try BlockOutResiduals(
         inverse.q, alpha: inverse.alpha, blocks: RowBlocks(episodeOf: episodeOf))
-      squares = zip(residuals.errors, residuals.variances).map { $0 * $0 / $1 }
+      squares = rows.map { residuals.errors[$0] * residuals.errors[$0] / residuals.variances[$0] }
     } else {
-      let rows = evenlySpreadRows(count: x.rows, wanted: LocalNoise.largest)
       let prediction = predict(x.selecting(rows: rows))
-      var all = [Double](repeating: 0, count: x.rows)
-      for (k, row) in rows.enumerated() {
+      squares = rows.enumerated().map { k, row in
         let error = y[row] - prediction.mean[k]
-        all[row] = error * error / (prediction.variance[k] + hyperparameters.noiseVariance)
+        return error * error
+          / (prediction.variance[k] + noiseFactors[row] * hyperparameters.noiseVariance)
       }
-      squares = all
     }
-    let rows = evenlySpreadRows(count: x.rows, wanted: LocalNoise.largest)
-    let scale = max(rows.reduce(0) { $0 + squares[$1] } / Double(rows.count), 1e-6)
-    var process = try GaussianProcess(hyperparameters.scaled(by: scale), x: x, y: y, what: what)
-    process.localNoise = LocalNoise(
-      inputs: x.selecting(rows: rows), squares: rows.map { squares[$0] / scale },
+    let scale = max(squares.reduce(0, +) / Double(rows.count), 1e-6)
+    var process = try GaussianProcess(
+      hyperparameters.scaled(by: scale), x: x, y: y, noiseProfile: noiseProfile, what: what)
+    process.calibration = LocalNoise(
+      inputs: x.selecting(rows: rows), squares: squares.map { $0 / scale },
       blocks: RowBlocks(episodeOf: rows.map { episodeOf[$0] }))
     return process
   }
 
+  /// Noise variances at points.
+  public func noiseVariance(_ points: Matrix) -> [Double] {
+    let noise = hyperparameters.noiseVariance
+    return noiseProfile?.factors(points).map { $0 * noise }
+      ?? Array(repeating: noise, count: points.rows)
+  }
+
+  /// What observations add to a known latent value: the calibrated noise variances at points.
+  public func addedVariance(_ points: Matrix) -> [Double] {
+    observedVariance(points, latent: Array(repeating: 0, count: points.rows))
+  }
+
   /// Variances of observations at points where the latent variances are known.
   public func observedVariance(_ points: Matrix, latent: [Double]) -> [Double] {
-    let noise = hyperparameters.noiseVariance
-    let factors = localNoise?.factors(points) ?? latent.map { _ in 1 }
-    return zip(factors, latent).map { $0 * ($1 + noise) }
+    let variances = zip(latent, noiseVariance(points)).map(+)
+    guard let calibration else { return variances }
+    return zip(calibration.factors(points), variances).map { $0 * $1 }
   }
 }

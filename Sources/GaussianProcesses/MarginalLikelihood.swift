@@ -61,10 +61,12 @@ struct ConditionedData {
   let logMarginalLikelihood: Double
 
   /// Throws: `FactorizationError`, naming `what`.
-  init(_ h: Hyperparameters, x: Matrix, y: [Double], what: String) throws {
+  init(
+    _ h: Hyperparameters, x: Matrix, y: [Double], noiseFactors: [Double], what: String
+  ) throws {
     var k = h.covariance.lowerTriangle(x)
     let noise = h.noiseVariance
-    for i in 0..<x.rows { k[i, i] += noise }
+    for i in 0..<x.rows { k[i, i] += noise * noiseFactors[i] }
     cholesky = try Cholesky(k, what: what)
     let basis = h.mean.basis(x)
     if basis.columns == 0 {
@@ -92,16 +94,23 @@ struct ConditionedData {
 final class MarginalLikelihood: FitObjective {
   let x: Matrix
   let y: [Double]
+  /// c [n]: the noise variance of row i is c_i sn2.
+  let noiseFactors: [Double]
   let prior: HyperparameterPrior?
   let what: String
 
-  init(x: Matrix, y: [Double], prior: HyperparameterPrior?, what: String) {
+  init(
+    x: Matrix, y: [Double], noiseFactors: [Double]? = nil, prior: HyperparameterPrior?,
+    what: String
+  ) {
     (self.x, self.y, self.prior, self.what) = (x, y, prior, what)
+    self.noiseFactors = noiseFactors ?? y.map { _ in 1 }
   }
 
   /// log p(y | X, theta) + log prior, and its gradient with respect to `Hyperparameters.vector`.
   func evaluate(_ h: Hyperparameters) throws -> (value: Double, gradient: [Double]) {
-    let data = try ConditionedData(h, x: x, y: y, what: what)
+    let data = try ConditionedData(
+      h, x: x, y: y, noiseFactors: noiseFactors, what: what)
     var w = data.cholesky.inverseLowerTriangle()
     let (n, alpha) = (x.rows, data.alpha)
     w.values.withUnsafeMutableBufferPointer { buffer in
@@ -112,7 +121,7 @@ final class MarginalLikelihood: FitObjective {
         }
       }
     }
-    let trace = (0..<n).reduce(0) { $0 + w[$1, $1] }
+    let trace = (0..<n).reduce(0) { $0 + w[$1, $1] * noiseFactors[$1] }
     var gradient = h.covariance.contraction(w, x) + [trace * exp(h.logNoiseVariance)]
     let deviation = MeanFunction.coefficientDeviation
     var value =

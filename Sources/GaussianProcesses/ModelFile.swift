@@ -17,13 +17,30 @@ private struct ModelDescription: Codable {
   var featureBounds: [ClosedRange<Double>]
   var stateBounds: [ClosedRange<Double>]
   var hyperparameters: [Hyperparameters]
-  /// One an output; absent where the noise is the same everywhere.
-  var noiseBandwidths: [NoiseBandwidth]
+  /// One an output.
+  var noiseProfiles: [LocalNoiseDescription]
+  var calibrations: [LocalNoiseDescription]
+}
 
-  struct NoiseBandwidth: Codable {
-    var isLocal: Bool
-    /// nil for the same factor everywhere.
-    var bandwidth: Double?
+/// What the header says of a local noise; its numbers are tensors.
+private struct LocalNoiseDescription: Codable {
+  var isLocal: Bool
+  /// nil for the same factor everywhere.
+  var bandwidth: Double?
+
+  init(_ noise: LocalNoise?) { (isLocal, bandwidth) = (noise != nil, noise?.bandwidth) }
+
+  /// Throws: `TensorFileError`.
+  func noise(_ name: String, columns: Int, _ file: TensorFile, path: String) throws -> LocalNoise? {
+    guard isLocal else { return nil }
+    let inputs = try file.tensor(name + "_inputs", path: path)
+    let squares = try file.tensor(name + "_squares", path: path).values
+    guard inputs.shape == [squares.count, columns], !squares.isEmpty, bandwidth ?? 1 > 0 else {
+      throw TensorFileError(path: path, "is damaged: \(name) does not fit the model")
+    }
+    return LocalNoise(
+      inputs: Matrix(rows: squares.count, columns: columns, values: inputs.values),
+      squares: squares, bandwidth: bandwidth)
   }
 }
 
@@ -39,9 +56,8 @@ extension DynamicsModel {
       featureStandardiser: featureStandardiser, incrementStandardiser: incrementStandardiser,
       featureBounds: featureBounds, stateBounds: stateBounds,
       hyperparameters: processes.map(\.hyperparameters),
-      noiseBandwidths: processes.map {
-        .init(isLocal: $0.localNoise != nil, bandwidth: $0.localNoise?.bandwidth)
-      })
+      noiseProfiles: processes.map { LocalNoiseDescription($0.noiseProfile) },
+      calibrations: processes.map { LocalNoiseDescription($0.calibration) })
     let encoder = JSONEncoder()
     encoder.outputFormatting = .sortedKeys
     let json = try encoder.encode(description)
@@ -49,11 +65,11 @@ extension DynamicsModel {
     var tensors = ["inputs": Tensor(shape: [x.rows, x.columns], values: x.values)]
     for (m, process) in processes.enumerated() {
       tensors["targets_\(m)"] = Tensor(process.y)
-      if let local = process.localNoise {
-        let inputs = local.inputs
-        tensors["noise_inputs_\(m)"] = Tensor(
-          shape: [inputs.rows, inputs.columns], values: inputs.values)
-        tensors["noise_squares_\(m)"] = Tensor(local.squares)
+      for (name, noise) in [("noise_profile", process.noiseProfile), ("calibration", process.calibration)] {
+        guard let noise else { continue }
+        tensors["\(name)_\(m)_inputs"] = Tensor(
+          shape: [noise.inputs.rows, noise.inputs.columns], values: noise.inputs.values)
+        tensors["\(name)_\(m)_squares"] = Tensor(noise.squares)
       }
     }
     try TensorFile(
@@ -80,7 +96,8 @@ extension DynamicsModel {
       inputs.shape[1] == description.form.features.count,
       description.hyperparameters.count == description.form.outputCount,
       description.form.outputCount > 0,
-      description.noiseBandwidths.count == description.form.outputCount, scales.allSatisfy({ $0 > 0 && $0.isFinite })
+      description.noiseProfiles.count == description.form.outputCount,
+      description.calibrations.count == description.form.outputCount, scales.allSatisfy({ $0 > 0 && $0.isFinite })
     else { throw TensorFileError(path: path, "is damaged: its parts do not fit together") }
     let x = Matrix(rows: inputs.shape[0], columns: inputs.shape[1], values: inputs.values)
     layout = description.layout
@@ -96,26 +113,14 @@ extension DynamicsModel {
         throw TensorFileError(path: path, "has \(x.rows) inputs and \(y.count) targets")
       }
       var process = try GaussianProcess(
-        hyperparameters, x: x, y: y, what: "\(path), output \(m)")
-      process.localNoise = try description.localNoise(m, inputs: x.columns, file: file, path: path)
+        hyperparameters, x: x, y: y,
+        noiseProfile: try description.noiseProfiles[m].noise(
+          "noise_profile_\(m)", columns: x.columns, file, path: path),
+        what: "\(path), output \(m)")
+      process.calibration = try description.calibrations[m].noise(
+        "calibration_\(m)", columns: x.columns, file, path: path)
       return process
     }
   }
 }
 
-extension ModelDescription {
-  /// Throws: `TensorFileError`.
-  func localNoise(
-    _ m: Int, inputs columns: Int, file: TensorFile, path: String
-  ) throws -> LocalNoise? {
-    guard noiseBandwidths[m].isLocal else { return nil }
-    let inputs = try file.tensor("noise_inputs_\(m)", path: path)
-    let squares = try file.tensor("noise_squares_\(m)", path: path).values
-    guard inputs.shape == [squares.count, columns] else {
-      throw TensorFileError(path: path, "is damaged: its noise does not fit its inputs")
-    }
-    return LocalNoise(
-      inputs: Matrix(rows: squares.count, columns: columns, values: inputs.values),
-      squares: squares, bandwidth: noiseBandwidths[m].bandwidth)
-  }
-}

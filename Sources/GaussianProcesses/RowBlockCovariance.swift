@@ -9,17 +9,19 @@ import Programs
 
 /// What the marginal likelihood by iteration needs of a covariance.
 protocol LikelihoodOperator: SymmetricOperator {
-  /// sum_c u_c^T (dK / dtheta) v_c for every covariance parameter, U and V [n, t].
+  /// sum_c u_c^T S (dK / dtheta) S v_c for every covariance parameter, U and V [n, t].
   func contraction(_ u: Matrix, _ v: Matrix) throws -> [Double]
 }
 
-/// K + sn2 I in row blocks.
+/// S K S + sn2 I in row blocks, S = diag(scales): rows divided by sqrt(c_i) have the same noise.
 ///
 /// @unchecked: its kernels are used by one thread at a time, which uses all cores itself.
 public final class RowBlockCovariance: LikelihoodOperator, @unchecked Sendable {
   private let x: Matrix
   private let hyperparameters: Hyperparameters
   private let columns: Int
+  /// 1 / sqrt(c_i) [n]
+  private let scales: [Double]
   private let product: PointwiseEvaluator
   private let derivative: PointwiseEvaluator
 
@@ -29,8 +31,10 @@ public final class RowBlockCovariance: LikelihoodOperator, @unchecked Sendable {
 
   /// - Parameter columns: t, how many vectors are multiplied at once.
   /// - Throws: `ExecutionError`.
-  public init(_ hyperparameters: Hyperparameters, x: Matrix, columns: Int) throws {
-    self.x = x
+  public init(
+    _ hyperparameters: Hyperparameters, x: Matrix, scales: [Double], columns: Int
+  ) throws {
+    (self.x, self.scales) = (x, scales)
     self.hyperparameters = hyperparameters
     self.columns = columns
     let covariance = hyperparameters.covariance
@@ -68,7 +72,7 @@ public final class RowBlockCovariance: LikelihoodOperator, @unchecked Sendable {
   public var size: Int { x.rows }
 
   public func times(_ v: Matrix) -> Matrix {
-    var result = evaluate(product, v)
+    var result = evaluate(product, v.scalingRows(by: scales)).scalingRows(by: scales)
     let noise = hyperparameters.noiseVariance
     for i in result.values.indices { result.values[i] += noise * v.values[i] }
     return result
@@ -76,6 +80,7 @@ public final class RowBlockCovariance: LikelihoodOperator, @unchecked Sendable {
 
   func contraction(_ u: Matrix, _ v: Matrix) throws -> [Double] {
     let slopes = hyperparameters.covariance.expressionSlopes
+    let (u, v) = (u.scalingRows(by: scales), v.scalingRows(by: scales))
     return try slopes.indices.map { p in
       try derivative.rebind(
         "tangent_" + Self.covarianceArray, slopes.indices.map { $0 == p ? slopes[p] : 0 })
@@ -106,7 +111,10 @@ public final class RowBlockCovariance: LikelihoodOperator, @unchecked Sendable {
 extension GridCovariance: LikelihoodOperator {
   /// u^T W (dK_UU / dtheta) W^T v, by a Kronecker product with one factor's derivative for each lengthscale.
   func contraction(_ u: Matrix, _ v: Matrix) throws -> [Double] {
-    let (a, b) = (weights.transposedTimes(u), weights.transposedTimes(v))
+    let (a, b) = (
+      weights.transposedTimes(u.scalingRows(by: scales)),
+      weights.transposedTimes(v.scalingRows(by: scales))
+    )
     func form(_ k: KroneckerProduct) -> Double { columnDots(a, k.times(b)).reduce(0, +) }
     let slopes = lengthscaleDerivatives.enumerated().map { axis, derivative in
       var factors = gridCovariance.factors

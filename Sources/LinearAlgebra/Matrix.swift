@@ -56,6 +56,26 @@ public struct Matrix: Hashable, Sendable {
     return result
   }
 
+  /// diag(factors) A
+  public func scalingRows(by factors: [Double]) -> Matrix {
+    precondition(factors.count == rows, "\(factors.count) factors for \(rows) rows")
+    var result = self
+    result.values.withUnsafeMutableBufferPointer { values in
+      for i in 0..<rows { for j in 0..<columns { values[i * columns + j] *= factors[i] } }
+    }
+    return result
+  }
+
+  /// A diag(factors)
+  public func scalingColumns(by factors: [Double]) -> Matrix {
+    precondition(factors.count == columns, "\(factors.count) factors for \(columns) columns")
+    var result = self
+    result.values.withUnsafeMutableBufferPointer { values in
+      for i in 0..<rows { for j in 0..<columns { values[i * columns + j] *= factors[j] } }
+    }
+    return result
+  }
+
   /// [A B] for as many rows.
   public func beside(_ other: Matrix) -> Matrix {
     precondition(rows == other.rows, "\(rows) rows beside \(other.rows)")

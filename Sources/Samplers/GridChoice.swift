@@ -74,10 +74,11 @@ struct GridChoice {
       let process = posterior.process
       let moments = posterior.residualMoments(points, noise: noise)
       let meanError = typical(middleErrors(moments.mean)) / process.signalDeviation
-      let noiseVariance = noise == .observed ? 0 : process.hyperparameters.noiseVariance
+      let noiseVariance =
+        noise == .observed ? points.column(0).map { _ in 0 } : process.noiseVariance(points)
       let relative = zip(middleErrors(moments.deviation), bases.indices).map { error, i in
         let deviation = moments.deviation[5 * i + 4]
-        return error / (deviation * deviation + noiseVariance).squareRoot()
+        return error / (deviation * deviation + noiseVariance[5 * i + 4]).squareRoot()
       }
       return meanError <= share * tolerance.mean
         && typical(relative) <= share * tolerance.deviation

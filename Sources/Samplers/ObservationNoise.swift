@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// From the latent variance to that of a draw, as a program: nothing to add for latent draws, for observed ones the
-// noise and its local factor (LocalNoise.swift).
+// From the latent variance to that of a draw, as a program: nothing to add for latent draws; for observed ones
+// f(x) (latent + c(x) sn2), the noise profile c and the calibration f of the process (LocalNoise.swift).
 
 import GaussianProcesses
 import LinearAlgebra
@@ -9,57 +9,69 @@ import Programs
 /// The variances of draws of a model's outputs.
 struct ObservationNoise: Sendable {
   let noise: DrawnNoise
-  let data: [String: [Double]]
-  /// Rows of each output's local noise; nil where the noise is the same everywhere.
-  private let localRows: [Int?]
+  private(set) var data: [String: [Double]] = [:]
+  /// Of each output.
+  private var profiles: [NoiseFactor] = []
+  private var calibrations: [NoiseFactor] = []
 
   init(_ model: DynamicsModel, _ noise: DrawnNoise) {
     self.noise = noise
-    var data: [String: [Double]] = [:]
-    var localRows: [Int?] = []
     for (m, process) in model.processes.enumerated() {
       data["variance_floor_\(m)"] = [process.varianceFloor]
       guard noise == .observed else { continue }
       data["noise_\(m)"] = [process.hyperparameters.noiseVariance]
-      guard let local = process.localNoise, let bandwidth = local.bandwidth else {
-        let anywhere = process.x.selecting(rows: [0])
-        data["noise_factor_\(m)"] = process.localNoise?.factors(anywhere) ?? [1]
-        localRows.append(nil)
-        continue
-      }
-      data["noise_inputs_\(m)"] = local.inputs.values
-      data["noise_squares_\(m)"] = local.squares.flatMap { [$0, 1] }
-      data["noise_scale_\(m)"] = [-0.5 / (bandwidth * bandwidth)]
-      localRows.append(local.inputs.rows)
+      profiles.append(NoiseFactor(process.noiseProfile, name: "noise_profile_\(m)"))
+      calibrations.append(NoiseFactor(process.calibration, name: "calibration_\(m)"))
     }
-    (self.data, self.localRows) = (data, localRows)
+    for factor in profiles + calibrations { data.merge(factor.data) { $1 } }
   }
 
   /// The deviation of a draw of output m at x from its latent variance, which is raised to the floor first.
   func deviation(_ variance: Value, output m: Int, at x: Value) -> Value {
-    let builder = x.builder
-    let latent = maximum(variance, builder.shared("variance_floor_\(m)", length: 1))
+    let latent = maximum(variance, x.builder.shared("variance_floor_\(m)", length: 1))
     guard noise == .observed else { return sqrt(latent) }
-    return sqrt(factor(output: m, at: x) * (latent + builder.shared("noise_\(m)", length: 1)))
+    return sqrt(calibrations[m].value(at: x) * (latent + noiseVariance(output: m, at: x)))
   }
 
   /// The deviation that observations add to a known latent value.
   func addedDeviation(output m: Int, at x: Value) -> Value {
-    sqrt(factor(output: m, at: x) * x.builder.shared("noise_\(m)", length: 1))
+    sqrt(calibrations[m].value(at: x) * noiseVariance(output: m, at: x))
   }
 
-  /// c(x)
-  private func factor(output m: Int, at x: Value) -> Value {
-    let builder = x.builder
-    guard let rows = localRows[m] else { return builder.shared("noise_factor_\(m)", length: 1) }
+  private func noiseVariance(output m: Int, at x: Value) -> Value {
+    profiles[m].value(at: x) * x.builder.shared("noise_\(m)", length: 1)
+  }
+}
+
+/// A local factor as a program over its own shared arrays.
+private struct NoiseFactor: Sendable {
+  let data: [String: [Double]]
+  private let name: String
+  /// 0 where the factor is the same everywhere.
+  private let rows: Int
+
+  init(_ local: LocalNoise?, name: String) {
+    self.name = name
+    guard let local, let bandwidth = local.bandwidth else {
+      data = [name: [local?.constantFactor ?? 1]]
+      rows = 0
+      return
+    }
+    data = [
+      name: [-0.5 / (bandwidth * bandwidth)], name + "_inputs": local.inputs.values,
+      name + "_squares": local.squares.flatMap { [$0, 1] },
+    ]
+    rows = local.inputs.rows
+  }
+
+  func value(at x: Value) -> Value {
+    if rows == 0 { return x.builder.shared(name, length: 1) }
     let sum = WeightedSum(
       dimensions: x.length,
-      rows: SharedMatrix(array: "noise_inputs_\(m)", rows: rows, columns: x.length),
-      weights: SharedMatrix(array: "noise_squares_\(m)", rows: rows, columns: 2)
-    ) { x, row in
-      exp(x.builder.shared("noise_scale_\(m)", length: 1) * dot(x - row, x - row))
-    }
-    let sums = builder.apply(.weightedSum(sum), x)
+      rows: SharedMatrix(array: name + "_inputs", rows: rows, columns: x.length),
+      weights: SharedMatrix(array: name + "_squares", rows: rows, columns: 2)
+    ) { x, row in exp(x.builder.shared(name, length: 1) * dot(x - row, x - row)) }
+    let sums = x.builder.apply(.weightedSum(sum), x)
     let prior = LocalNoise.priorWeight
     return (prior + sums[0]) / (prior - 2 + sums[1])
   }

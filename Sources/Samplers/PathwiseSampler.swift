@@ -5,7 +5,7 @@
 //
 //   f(x) = h(x)^T beta + sum_j w_j phi_j(x) + k(x, X) v
 //   phi_j(x) = sqrt(2 s2 / F) cos(omega_j^T x + b_j),  w ~ N(0, I)
-//   v = (K + sn2 I)^-1 (y - H beta - Phi w - e),       e ~ N(0, sn2 I)
+//   v = (K + sn2 C)^-1 (y - H beta - Phi w - e),       e ~ N(0, sn2 C)
 //
 // F + n multiply-adds a particle-step and output, F + n numbers a particle.
 
@@ -30,10 +30,11 @@ public struct PathwiseSampler: PosteriorSampler {
     /// Phi [n, F]
     let features: Matrix
     let residuals: [Double]
-    /// L of K + sn2 I
+    /// L of K + sn2 C
     let factor: Cholesky
     let amplitude: Double
-    let noiseDeviation: Double
+    /// Of the noise of each row [n].
+    let noiseDeviations: [Double]
   }
 
   /// - Parameter features: F of each output.
@@ -63,7 +64,9 @@ public struct PathwiseSampler: PosteriorSampler {
           frequencies: frequencies,
           features: cosines(process.x, frequencies, amplitude: amplitude),
           residuals: process.residuals, factor: exact.cholesky, amplitude: amplitude,
-          noiseDeviation: process.hyperparameters.noiseVariance.squareRoot()))
+          noiseDeviations: process.noiseFactors.map {
+            ($0 * process.hyperparameters.noiseVariance).squareRoot()
+          }))
       data["inputs_\(m)"] = process.x.values
       data["frequencies_\(m)"] = frequencies.values
       data["covariance_\(m)"] = process.hyperparameters.covariance.expressionData
@@ -122,7 +125,7 @@ public struct PathwiseSampler: PosteriorSampler {
       targets.values.withUnsafeMutableBufferPointer { targets in
         for i in 0..<n {
           for b in 0..<particles {
-            let e = output.noiseDeviation * normals.values[b * (f + n) + f + i]
+            let e = output.noiseDeviations[i] * normals.values[b * (f + n) + f + i]
             targets[i * particles + b] = output.residuals[i] - targets[i * particles + b] - e
           }
         }
@@ -140,7 +143,7 @@ public struct PathwiseSampler: PosteriorSampler {
 
   /// The moments of the draws in closed form: their mean is the exact posterior's, their variance
   ///
-  ///   ||phi(x) - Phi^T c||^2 + sn2 ||c||^2,   c = (K + sn2 I)^-1 k(X, x)
+  ///   ||phi(x) - Phi^T a||^2 + sn2 a^T C a,   a = (K + sn2 C)^-1 k(X, x)
   ///
   /// differs from it by what F features miss of the prior.
   public func certificate(at sets: [Matrix], noise: DrawnNoise) throws -> SamplerCertificate {
@@ -151,17 +154,17 @@ public struct PathwiseSampler: PosteriorSampler {
       for (m, output) in outputs.enumerated() {
         let process = model.processes[m]
         let exact = process.predict(set).mean
-        let c = output.factor.solve(process.hyperparameters.covariance.matrix(process.x, set))
+        let a = output.factor.solve(process.hyperparameters.covariance.matrix(process.x, set))
         var left = cosines(set, output.frequencies, amplitude: output.amplitude).transposed
-        let explained = output.features.times(c, transposingFirst: true)
+        let explained = output.features.times(a, transposingFirst: true)
         for i in left.values.indices { left.values[i] -= explained.values[i] }
-        let (features, data) = (columnDots(left, left), columnDots(c, c))
-        let factors = process.localNoise?.factors(set) ?? features.map { _ in 1 }
-        let sn2 = output.noiseDeviation * output.noiseDeviation
+        let weighted = a.scalingRows(by: output.noiseDeviations)
+        let (features, data) = (columnDots(left, left), columnDots(weighted, weighted))
+        let latent = zip(features, data).map(+)
+        let added = noise == .observed ? process.addedVariance(set) : latent.map { _ in 0 }
         for i in 0..<set.rows {
           mean[i, m] = exact[i]
-          let latent = features[i] + sn2 * data[i]
-          deviation[i, m] = (latent + (noise == .observed ? factors[i] * sn2 : 0)).squareRoot()
+          deviation[i, m] = (latent[i] + added[i]).squareRoot()
         }
       }
       return (mean, deviation)

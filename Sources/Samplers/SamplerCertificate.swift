@@ -58,7 +58,7 @@ public struct SamplerCertificate: Hashable, Sendable, Codable {
       let found = try moments(set)
       for (m, process) in model.processes.enumerated() {
         let exact = process.predict(set)
-        let observation = process.hyperparameters.noiseVariance
+        let observation = process.noiseVariance(set)
         let variance =
           noise == .observed
           ? process.observedVariance(set, latent: exact.variance) : exact.variance
@@ -67,7 +67,7 @@ public struct SamplerCertificate: Hashable, Sendable, Codable {
         }
         let deviationErrors = (0..<set.rows).map { i in
           abs(found.deviation[i, m] - variance[i].squareRoot())
-            / (exact.variance[i] + observation).squareRoot()
+            / (exact.variance[i] + observation[i]).squareRoot()
         }
         errors[m].meanRMS = worse(errors[m].meanRMS, rootMeanSquare(meanErrors))
         errors[m].meanMax = worse(errors[m].meanMax, meanErrors.reduce(0, worse))
