@@ -21,6 +21,7 @@ enum ProductPrelude {
           EACH(r, 6) sum[r][t] = y[i + r][t];
           const float *row = s + (ptrdiff_t)i * columns;
           for (int j = upper && i > first ? i : first; j < last; ++j) {
+            __builtin_prefetch(row + 6 * (ptrdiff_t)columns + 6 * j);
             EACH(r, 6) sum[r][t] += row[(ptrdiff_t)r * columns + j] * x[j][t];
           }
           EACH(r, 6) y[i + r][t] = sum[r][t];
@@ -36,6 +37,8 @@ enum ProductPrelude {
     static void transposed_product(const float *s, int rows, int columns, int upper,
                                    const vf (*x)[T], vf (*y)[T]) {
       memset(y, 0, sizeof(vf) * T * (size_t)columns);
+      // Ahead along the row, or where rows are short the next chunk.
+      const ptrdiff_t next = columns < 256 ? CHUNK * (ptrdiff_t)columns : 48;
       for (int first = 0; first < rows; first += CHUNK) {
         int last = first + CHUNK < rows ? first + CHUNK : rows;
         int j = upper ? first / 6 * 6 : 0;
@@ -45,7 +48,7 @@ enum ProductPrelude {
           int end = upper && j + 6 < last ? j + 6 : last;
           for (int i = first; i < end; ++i) {
             const float *entry = s + (ptrdiff_t)i * columns + j;
-            __builtin_prefetch(entry + 48);
+            __builtin_prefetch(entry + next);
             EACH(c, 6) sum[c][t] += entry[c] * x[i][t];
           }
           EACH(c, 6) y[j + c][t] = sum[c][t];

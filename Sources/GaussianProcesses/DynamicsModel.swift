@@ -63,12 +63,12 @@ public struct DynamicsModel: Sendable {
         x: x, y: y, options: options, episodeOf: data.episodeOf,
         start: start?.processes[output].hyperparameters, what: what
       ) { progress((Double(output) + $0) / Double(form.outputCount)) }
-      var process = try GaussianProcess(
-        result.hyperparameters, x: x, y: y, noiseProfile: result.noiseProfile, what: what)
-      if options.criterion == .blockOut {
-        process = try process.calibrated(episodeOf: data.episodeOf, what: what)
-      }
-      processes.append(process)
+      processes.append(
+        options.criterion == .marginalLikelihood
+          ? try GaussianProcess(result.hyperparameters, x: x, y: y, what: what)
+          : try GaussianProcess(
+            calibrating: result.hyperparameters, x: x, y: y, noiseProfile: result.noiseProfile,
+            episodeOf: data.episodeOf, what: what))
       results.append(result)
     }
     let model = DynamicsModel(

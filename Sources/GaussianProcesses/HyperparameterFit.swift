@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Hyperparameters: in: standardised X [n, D], y [n]. Out: hyperparameters and how the search went. Two criteria find
-// a candidate each on a subset of the data, where an evaluation costs 10 ms: the block-out error
-// (BlockOutError.swift) and the marginal likelihood (the paper's equations 5-6). The one that predicts left-out
-// blocks of all data better wins; the likelihood's then gets a few iterations on all points.
+// Hyperparameters: in: standardised X [n, D], y [n]. Out: hyperparameters and how the search went.
 //
-// Rejected: Adam at 0.1 as in GPyTorch's examples (100 full evaluations, and a lower likelihood), and
-// full-data restarts (each evaluation costs 0.2 s at n = 2,200).
+//   1. minimise the error of left-out blocks on a subset of the data (BlockOutError.swift)
+//   2. from those residuals, how the noise varies with the inputs (LocalNoise.swift)
+//   3. with that noise maximise the marginal likelihood (the paper's equations 5-6) on the subset, from there and from a
+//      rougher start, then a few iterations on all points
+//
+// The first alone smooths away what matters near rest (a deadband), the last alone memorises single movements where
+// rests dominate the log. Rejected: Adam at 0.1 as in GPyTorch's examples (100 full evaluations, and a lower
+// likelihood), and full-data restarts (each evaluation costs 0.2 s at n = 2,200).
 
 import Foundation
 import LinearAlgebra
@@ -38,7 +41,7 @@ public struct FitOptions: Hashable, Sendable, Codable {
   /// Points of the subset on which the block-out error is minimised, or starts of the likelihood compete.
   public var subset = 600
   /// Iterations of the marginal likelihood on all points after that.
-  public var fullIterations = 3
+  public var fullIterations = 2
   /// Stop when an iteration gains less than this, relative.
   public var tolerance = 2e-4
   /// How the marginal likelihood of all points is computed.
@@ -80,11 +83,13 @@ public func fitHyperparameters(
     earlier: start.map { [$0] } ?? [], what: what)
   switch options.criterion {
   case .blockOut: return try search.blockOut(progress)
-  case .marginalLikelihood: return try search.likelihood(noise: nil, from: [], progress)
+  case .marginalLikelihood: return try search.likelihood(noise: nil, from: search.starts, progress)
   case .heteroscedastic:
     let blockOut = try search.blockOut { progress(0.2 * $0) }
     let noise = try search.noiseProfile(blockOut.hyperparameters)
-    return try search.likelihood(noise: noise, from: [blockOut.hyperparameters]) {
+    return try search.likelihood(
+      noise: noise, from: [blockOut.hyperparameters, search.starts[1]]
+    ) {
       progress(0.2 + 0.8 * $0)
     }
   }
@@ -132,18 +137,19 @@ private struct HyperparameterSearch {
     let squares = zip(residuals.errors, residuals.variances).map { $0 * $0 / $1 }
     let scale = max(squares.reduce(0, +) / Double(squares.count), 1e-6)
     return LocalNoise(
-      inputs: part.x, squares: squares.map { $0 / scale }, blocks: part.blocks)
+      inputs: part.x, squares: squares.map { $0 / scale }, blocks: part.blocks,
+      bandwidths: LocalNoise.profileBandwidths)
   }
 
   /// The best marginal likelihood on the subset, then a few iterations on all points.
   func likelihood(
-    noise: LocalNoise?, from more: [Hyperparameters], _ progress: @escaping (Double) -> Void
+    noise: LocalNoise?, from starts: [Hyperparameters], _ progress: @escaping (Double) -> Void
   ) throws -> FitResult {
     let part = subset(options.subset)
     let objective = MarginalLikelihood(
       x: part.x, y: part.y, noiseFactors: noise?.factors(part.x), prior: options.prior, what: what)
     let best = try climb(
-      objective, points: part.y.count, from: starts + earlier + more, iterations: 60
+      objective, points: part.y.count, from: starts + earlier, iterations: 60
     ) { progress(0.2 * $0) }
     let method = options.likelihood.resolved(
       points: x.rows, inputs: x.columns, covariance: best.hyperparameters.covariance)

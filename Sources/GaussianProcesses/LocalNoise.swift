@@ -22,7 +22,9 @@ public struct LocalNoise: Hashable, Sendable {
 
   /// nu
   public static let priorWeight = 3.0
-  static let bandwidths: [Double?] = [0.25, 0.5, 1, 2, nil]
+  /// Candidates for the profile that hyperparameters are learnt with, and for the calibration of predictions.
+  static let profileBandwidths: [Double?] = [0.5, 1, 2, nil]
+  static let calibrationBandwidths: [Double?] = [0.25, 0.5, 1, 2, nil]
   /// At most this many rows are kept.
   static let largest = 2_000
 
@@ -31,10 +33,10 @@ public struct LocalNoise: Hashable, Sendable {
     (self.inputs, self.squares, self.bandwidth) = (inputs, squares, bandwidth)
   }
 
-  /// Chooses the bandwidth. O(k^2).
-  init(inputs: Matrix, squares: [Double], blocks: RowBlocks) {
+  /// Chooses one of the bandwidths. O(k^2).
+  init(inputs: Matrix, squares: [Double], blocks: RowBlocks, bandwidths: [Double?]) {
     var best = (score: Double.infinity, bandwidth: Double?.none)
-    for bandwidth in Self.bandwidths {
+    for bandwidth in bandwidths {
       var weights = Self.weights(inputs, inputs, bandwidth)
       for block in blocks.ranges {
         for i in block { for j in block { weights[i, j] = 0 } }
@@ -74,35 +76,39 @@ public struct LocalNoise: Hashable, Sendable {
 }
 
 extension GaussianProcess {
-  /// Calibrates predictive variances on residuals of rows predicted without their block: a common factor on signal and
-  /// noise variance, and a local one.
+  /// Conditions on data and calibrates predictive variances on residuals of rows predicted without their block: a common
+  /// factor on signal and noise variance, and a local one.
   ///
   /// Beyond `largestExact` points the plain residuals take their place: with so many data a block weighs nothing.
   /// Throws: `FactorizationError`.
-  func calibrated(episodeOf: [Int], what: String) throws -> GaussianProcess {
+  init(
+    calibrating h: Hyperparameters, x: Matrix, y: [Double], noiseProfile: LocalNoise?,
+    episodeOf: [Int], what: String
+  ) throws {
     let rows = evenlySpreadRows(count: x.rows, wanted: LocalNoise.largest)
     let squares: [Double]
-    if exact != nil {
+    if x.rows <= Self.largestExact {
       let inverse = try MarginalInverse(
-        hyperparameters, x: x, y: y, noiseFactors: noiseFactors, what: what)
+        h, x: x, y: y, noiseFactors: noiseProfile?.factors(x), what: what)
       let residuals = try BlockOutResiduals(
         inverse.q, alpha: inverse.alpha, blocks: RowBlocks(episodeOf: episodeOf))
       squares = rows.map { residuals.errors[$0] * residuals.errors[$0] / residuals.variances[$0] }
     } else {
-      let prediction = predict(x.selecting(rows: rows))
-      squares = rows.enumerated().map { k, row in
-        let error = y[row] - prediction.mean[k]
-        return error * error
-          / (prediction.variance[k] + noiseFactors[row] * hyperparameters.noiseVariance)
+      let process = try GaussianProcess(h, x: x, y: y, noiseProfile: noiseProfile, what: what)
+      let points = x.selecting(rows: rows)
+      let prediction = process.predict(points)
+      let variances = process.observedVariance(points, latent: prediction.variance)
+      squares = rows.indices.map { k in
+        let error = y[rows[k]] - prediction.mean[k]
+        return error * error / variances[k]
       }
     }
     let scale = max(squares.reduce(0, +) / Double(rows.count), 1e-6)
-    var process = try GaussianProcess(
-      hyperparameters.scaled(by: scale), x: x, y: y, noiseProfile: noiseProfile, what: what)
-    process.calibration = LocalNoise(
+    try self.init(h.scaled(by: scale), x: x, y: y, noiseProfile: noiseProfile, what: what)
+    calibration = LocalNoise(
       inputs: x.selecting(rows: rows), squares: squares.map { $0 / scale },
-      blocks: RowBlocks(episodeOf: rows.map { episodeOf[$0] }))
-    return process
+      blocks: RowBlocks(episodeOf: rows.map { episodeOf[$0] }),
+      bandwidths: LocalNoise.calibrationBandwidths)
   }
 
   /// Noise variances at points.

@@ -85,17 +85,19 @@ struct AdjointTransform {
     builder.declareShared(of: primal)
     var values: [Value] = []
     for (index, instruction) in primal.instructions.enumerated() {
+      let operation = instruction.operation.mapOperands { values[$0.index].id }
       if stored.contains(ValueID(index)) {
-        values.append(builder.input("stored_\(index)", length: instruction.length))
+        let value = builder.input("stored_\(index)", length: instruction.length)
+        // Rules that ask for the same operation get what is stored, not a second computation.
+        builder.register(operation, as: value)
+        values.append(value)
         continue
       }
       if case .input(let name) = instruction.operation {
         builder.declareInput(name, length: instruction.length)
       }
       values.append(
-        builder.append(
-          instruction.operation.mapOperands { values[$0.index].id }, length: instruction.length,
-          name: instruction.name))
+        builder.append(operation, length: instruction.length, name: instruction.name))
     }
     let reverse = ReverseSweep(
       builder: builder, values: values, active: active, sharedArrays: sharedArrays)

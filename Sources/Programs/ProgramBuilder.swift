@@ -86,6 +86,11 @@ public final class ProgramBuilder {
     return Value(builder: self, id: id, length: length)
   }
 
+  /// From now on `operation` means `value`, which is known to be its result.
+  func register(_ operation: Operation, as value: Value) {
+    known[Key(operation: operation, length: value.length)] = value.id
+  }
+
   func setName(_ id: ValueID, _ name: String) { program.instructions[id.index].name = name }
 
   /// Copies the declarations of another program's shared arrays.

@@ -14,20 +14,18 @@ struct GridChoice {
   let box: [ClosedRange<Double>]
   let noise: DrawnNoise
   let tolerance: SamplerTolerance
+  /// Most points, the stencil's included.
+  let budget: Int
 
   /// Counts tried, about a factor 1.3 apart.
   static let candidates = [6, 8, 10, 13, 17, 22, 28, 36, 47, 61, 79, 100]
   /// Random lines an axis, half through the box and half through the data.
   static let lines = 64
 
-  /// Most points with the stencil's: filling takes its time, reading does not depend on it (0.57 ms an
-  /// iteration of Experiment 1 with 28,000 points and with 200,000; `bagel benchmark iteration`).
-  static let largestTable = 1 << 17
-
-  /// Points along each axis, at most `largestTable` in all.
+  /// Points along each axis, within the budget.
   func pointsPerAxis() -> [Int] {
     withinBudget(
-      wantedPointsPerAxis(), budget: Self.largestTable, least: Self.candidates[0], support: 2)
+      wantedPointsPerAxis(), budget: budget, least: Self.candidates[0], support: 2)
   }
 
   private func wantedPointsPerAxis() -> [Int] {
@@ -69,7 +67,8 @@ struct GridChoice {
         return (9 * (v[1] + v[2]) - v[0] - v[3]) / 16 - v[4]
       }
     }
-    let share = 1 / Double(box.count).squareRoot()
+    // Splines err about a third as much as the convolution whose error is measured here.
+    let share = 1.4 / Double(box.count).squareRoot()
     return posteriors.allSatisfy { posterior in
       let process = posterior.process
       let moments = posterior.residualMoments(points, noise: noise)

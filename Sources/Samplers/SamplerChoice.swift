@@ -22,6 +22,8 @@ public struct SamplerOptions: Hashable, Sendable, Codable {
   public var tolerance = SamplerTolerance()
   /// Columns of LOVE's root; nil for as many as the tolerance needs.
   public var rank: Int?
+  /// Most points of the tabulated sampler's grid; `automatic` tries four times as many after that.
+  public var tablePoints = 1 << 16
   /// KISS-GP's grid points along every axis; nil to follow the lengthscales.
   public var gridPoints: Int?
   /// Most inducing points of the sparse sampler.
@@ -63,19 +65,24 @@ extension DynamicsModel {
     let box = samplerBox(actionLimits: actionLimits)
     let count = min(Self.certificatePoints, max(processes[0].x.rows, 1))
     let sets = [Matrix(randomPoints(box, count: count)), Matrix(spreadInputs(count))]
-    func measured(_ name: SamplerName) throws -> MeasuredSampler {
+    func measured(_ name: SamplerName, _ options: SamplerOptions) throws -> MeasuredSampler {
       let sampler = try make(name, options, box)
       let certificate = try sampler.certificate(at: sets, noise: options.noise)
       return MeasuredSampler(
         sampler: sampler, certificate: certificate,
         isWithinTolerance: certificate.isWithin(options.tolerance))
     }
-    if options.name != .automatic { return try measured(options.name) }
+    if options.name != .automatic { return try measured(options.name, options) }
     var rejected: [SamplerCertificate] = []
     var last: MeasuredSampler?
-    for name in [SamplerName.tabulated, .kissGP, .sparse, .love, .exact] {
+    var larger = options
+    larger.tablePoints *= 4
+    let candidates: [(SamplerName, SamplerOptions)] =
+      [(.tabulated, options), (.tabulated, larger)]
+      + [.kissGP, .sparse, .love, .exact].map { ($0, options) }
+    for (name, options) in candidates {
       do {
-        let candidate = try measured(name)
+        let candidate = try measured(name, options)
         last = candidate
         if candidate.isWithinTolerance { break }
         rejected.append(candidate.certificate)
@@ -96,7 +103,9 @@ extension DynamicsModel {
   ) throws -> any PosteriorSampler {
     switch name {
     case .tabulated:
-      try TabulatedSampler(self, box: box, noise: options.noise, tolerance: options.tolerance)
+      try TabulatedSampler(
+        self, box: box, largestTable: options.tablePoints, noise: options.noise,
+        tolerance: options.tolerance)
     case .kissGP:
       try KISSGPSampler(
         self, box: box, pointsPerAxis: options.gridPoints, rank: options.rankChoice,

@@ -28,6 +28,7 @@ public enum BuiltInTasks {
       - {name: valve, limits: [-1, 1]}
     plant: boom
     collectSeconds: 110
+    model: {sampler: tabulated}
     reward:
       - saturating: {weights: [10, 0.1]}
       # Equation 8 alone leaves the policy free to chatter within its flat top, where the plant's hidden
@@ -83,6 +84,7 @@ public enum BuiltInTasks {
       # restPseudoData: 50     # tells the model that at zero rate and action nothing moves
       # shortestLengthscale: 0.5   # in standard deviations of an input
       sampler: automatic       # the cheapest within tolerance of: tabulated, kiss-gp, sparse, love, exact; or pathwise
+      # tablePoints: 65536     # of tabulated, at most
       # rank: 100              # of love and kiss-gp, in place of their tolerance
       # gridPoints: 30         # of kiss-gp, along every input
       # inducingPoints: 300    # of sparse, at most

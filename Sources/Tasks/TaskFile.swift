@@ -133,6 +133,9 @@ extension ControlTask {
     {
       model.sampler.noise = noise
     }
+    if let points = try entry.integer("tablePoints", 1_000...10_000_000) {
+      model.sampler.tablePoints = points
+    }
     model.sampler.rank = try entry.integer("rank", 1...10_000)
     model.sampler.gridPoints = try entry.integer("gridPoints", 4...100)
     if let points = try entry.integer("inducingPoints", 1...5_000) {

@@ -47,6 +47,7 @@ struct IterationBenchmark: ParsableCommand {
     task.rewards = [.saturating(weights: [10, 0.1], width: 1, units: .standardised)]
     task.policy.layers = layers.split(separator: ",").compactMap { Int($0) }
     task.collectSeconds = Double(points) * task.layout.timeStep
+    task.model.sampler = SamplerOptions()
     task.model.sampler.name = sampler
     task.model.sampler.rank = rank
     task.model.sampler.gridPoints = grid
