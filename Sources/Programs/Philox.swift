@@ -43,16 +43,14 @@ public struct DrawKey: Hashable, Sendable {
     }
   }
 
-  /// The same draws for many particles at once [particles, count], row-major.
-  public func normals(particles: Int, step: Int, count: Int) -> [Double] {
-    var draws = [Double](repeating: 0, count: particles * count)
-    for particle in 0..<particles {
-      for group in 0..<(count + 3) / 4 {
-        let four = normalGroup(particle: particle, step: step, group: group)
-        for k in 0..<min(4, count - 4 * group) { draws[particle * count + 4 * group + k] = four[k] }
-      }
+  /// The draws of dimensions 0, 1, ... of one particle, as many as `draws` holds.
+  public func fillNormals(
+    particle: Int, step: Int, _ draws: UnsafeMutableBufferPointer<Double>
+  ) {
+    for group in 0..<(draws.count + 3) / 4 {
+      let four = normalGroup(particle: particle, step: step, group: group)
+      for k in 0..<min(4, draws.count - 4 * group) { draws[4 * group + k] = four[k] }
     }
-    return draws
   }
 
   /// Dimensions 4 group ... 4 group + 3.

@@ -30,8 +30,8 @@ public struct PathwiseSampler: PosteriorSampler {
     /// Phi [n, F]
     let features: Matrix
     let residuals: [Double]
-    /// L of K + sn2 C
-    let factor: Cholesky
+    /// (K + sn2 C)^-1; the kernel reads v in single precision too
+    let precision: SinglePrecisionOperator
     let amplitude: Double
     /// Of the noise of each row [n].
     let noiseDeviations: [Double]
@@ -63,7 +63,9 @@ public struct PathwiseSampler: PosteriorSampler {
         Output(
           frequencies: frequencies,
           features: cosines(process.x, frequencies, amplitude: amplitude),
-          residuals: process.residuals, factor: exact.cholesky, amplitude: amplitude,
+          residuals: process.residuals, precision: SinglePrecisionOperator(
+            lowerTriangle: exact.cholesky.inverseLowerTriangle()),
+          amplitude: amplitude,
           noiseDeviations: process.noiseFactors.map {
             ($0 * process.hyperparameters.noiseVariance).squareRoot()
           }))
@@ -116,9 +118,7 @@ public struct PathwiseSampler: PosteriorSampler {
     var offset = 0
     for (m, output) in outputs.enumerated() {
       let (n, f) = (output.features.rows, output.features.columns)
-      let normals = Matrix(
-        rows: particles, columns: f + n,
-        values: key.normals(particles: particles, step: Self.purpose + m, count: f + n))
+      let normals = Self.normals(particles, count: f + n, output: m, key: key)
       // y - H beta - Phi w - e, a column a particle.
       var targets = output.features.times(
         normals.selecting(columns: 0..<f), transposingSecond: true)
@@ -130,13 +130,31 @@ public struct PathwiseSampler: PosteriorSampler {
           }
         }
       }
-      let v = output.factor.solve(targets)
+      let v = output.precision.times(targets)
       for b in 0..<particles {
         let start = b * length + offset
         for j in 0..<f { draws[start + j] = output.amplitude * normals.values[b * (f + n) + j] }
         for i in 0..<n { draws[start + f + i] = v.values[i * particles + b] }
       }
       offset += f + n
+    }
+    return draws
+  }
+
+  /// Standard normal draws [B, count].
+  private static func normals(
+    _ particles: Int, count: Int, output m: Int, key: DrawKey
+  ) -> Matrix {
+    var draws = Matrix(rows: particles, columns: count)
+    draws.values.withUnsafeMutableBufferPointer { buffer in
+      nonisolated(unsafe) let all = buffer
+      forEachRowBlock(count: particles, block: 4) { block in
+        for particle in block {
+          key.fillNormals(
+            particle: particle, step: purpose + m,
+            UnsafeMutableBufferPointer(rebasing: all[particle * count..<(particle + 1) * count]))
+        }
+      }
     }
     return draws
   }
@@ -154,7 +172,7 @@ public struct PathwiseSampler: PosteriorSampler {
       for (m, output) in outputs.enumerated() {
         let process = model.processes[m]
         let exact = process.predict(set).mean
-        let a = output.factor.solve(process.hyperparameters.covariance.matrix(process.x, set))
+        let a = output.precision.times(process.hyperparameters.covariance.matrix(process.x, set))
         var left = cosines(set, output.frequencies, amplitude: output.amplitude).transposed
         let explained = output.features.times(a, transposingFirst: true)
         for i in left.values.indices { left.values[i] -= explained.values[i] }

@@ -18,8 +18,8 @@ struct IterationBenchmark: ParsableCommand {
     abstract: "Time one iteration (rollout and adjoint) after a warm-up.")
 
   @Option(help: "Sampler.") var sampler = SamplerName.tabulated
-  @Option(help: "Rank of love and kiss-gp (default: by tolerance).") var rank: Int?
-  @Option(help: "Grid points an input of kiss-gp (default: by lengthscale).") var grid: Int?
+  @Option(help: "Rank of love and kiss-gp; 0 for their tolerance.") var rank = 100
+  @Option(help: "Grid points an input of kiss-gp; 0 for the lengthscales.") var grid = 30
   @Option(help: "Inducing points of sparse, at most.") var inducing = 300
   @Option(help: "Random Fourier features of pathwise.") var features = 256
   @Option(help: "Particles B.") var particles = 100
@@ -32,8 +32,11 @@ struct IterationBenchmark: ParsableCommand {
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
-    guard particles > 0, horizon > 0, points >= 10, threads ?? 1 > 0 else {
-      throw ValidationError("particles, horizon and threads must be positive, points at least 10")
+    guard particles > 0, horizon > 0, points >= 10, threads ?? 1 > 0, rank >= 0, inducing > 0,
+      features > 0, grid == 0 || grid >= 4
+    else {
+      throw ValidationError("particles, horizon, threads, inducing and features must be positive, points at least 10, grid 0 or "
+          + "at least 4")
     }
     guard layers.split(separator: ",").allSatisfy({ Int($0) ?? 0 > 0 }) else {
       throw ValidationError("--layers is a list of widths such as 8,8")
@@ -49,8 +52,8 @@ struct IterationBenchmark: ParsableCommand {
     task.collectSeconds = Double(points) * task.layout.timeStep
     task.model.sampler = SamplerOptions()
     task.model.sampler.name = sampler
-    task.model.sampler.rank = rank
-    task.model.sampler.gridPoints = grid
+    if sampler != .automatic && rank > 0 { task.model.sampler.rank = rank }
+    if sampler != .automatic && grid > 0 { task.model.sampler.gridPoints = grid }
     task.model.sampler.inducingPoints = inducing
     task.model.sampler.features = features
     task.model.fit.fullIterations = 1
