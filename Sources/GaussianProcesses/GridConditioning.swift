@@ -84,16 +84,11 @@ extension KroneckerProduct {
 }
 
 extension GaussianProcess {
-  /// Pivoted Cholesky of the exact covariance, rank 100: where it explains the data to a hundredth of the noise
-  /// it has fewer. Throws: `FactorizationError`.
+  /// Pivoted Cholesky of the exact covariance: where it explains the data to a hundredth of the noise
+  /// it has a lower rank than it may have. Throws: `FactorizationError`.
   func preconditioner() throws -> LowRankPreconditioner {
-    let covariance = hyperparameters.covariance
-    let cholesky = PivotedCholesky(
-      diagonal: covariance.diagonal(x), rank: IterativeLikelihood.rank,
-      tolerance: 1e-2 * hyperparameters.noiseVariance
-    ) { covariance.matrix(x, x.selecting(rows: [$0])).values }
-    return try LowRankPreconditioner(
-      cholesky.factor.scalingColumns(by: rowScales), noise: hyperparameters.noiseVariance)
+    let pivots = preconditionerPivots(hyperparameters, x)
+    return try preconditionerOf(hyperparameters, x, pivots: pivots, scales: rowScales)
   }
 
   /// 1 / sqrt(c_i) [n]: rows multiplied by this have the same noise.
@@ -135,6 +130,27 @@ extension GaussianProcess {
         projection: { cross.times($0) }), choice: rank)
     return Matrix(columns).transposed.scalingRows(by: rowScales)
   }
+}
+
+/// Inputs [r, D] that explain the covariance best, chosen among at most `LowRankPosterior.candidates` rows.
+func preconditionerPivots(_ h: Hyperparameters, _ x: Matrix) -> Matrix {
+  let candidates = x.selecting(
+    rows: evenlySpreadRows(count: x.rows, wanted: LowRankPosterior.candidates))
+  let cholesky = PivotedCholesky(
+    diagonal: h.covariance.diagonal(candidates), rank: IterativeLikelihood.rank(points: x.rows),
+    tolerance: 1e-2 * h.noiseVariance
+  ) { h.covariance.matrix(candidates, candidates.selecting(rows: [$0])).values }
+  return candidates.selecting(rows: cholesky.pivots)
+}
+
+/// The preconditioner of S K S + sn2 I through pivots, S = diag(scales). Throws: `FactorizationError`.
+func preconditionerOf(
+  _ h: Hyperparameters, _ x: Matrix, pivots: Matrix, scales: [Double]
+) throws -> LowRankPreconditioner {
+  let factor = try Cholesky(h.covariance.lowerTriangle(pivots), what: "pivots")
+  return try LowRankPreconditioner(
+    factor.solveLower(h.covariance.matrix(pivots, x)).scalingColumns(by: scales),
+    noise: h.noiseVariance)
 }
 
 private func column(_ values: [Double]) -> Matrix {

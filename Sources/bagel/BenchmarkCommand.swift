@@ -144,6 +144,10 @@ struct FitBenchmark: ParsableCommand {
 
   @Option(help: "Training points n.") var points = 2_200
   @Option(help: "Outputs to learn, 1 or 2.") var outputs = 2
+  @Option(help: "What to learn for; heteroscedastic is what `bagel fit` does.")
+  var criterion = FitCriterion.marginalLikelihood
+  @Option(help: "How the likelihood of all points is computed.")
+  var likelihood = LikelihoodMethod.automatic
   @Flag(help: "Maximum likelihood, without the priors.") var noPrior = false
   @Option(help: "Also write the standardised inputs and targets here, as CSV for peers.")
   var data: String?
@@ -160,21 +164,30 @@ struct FitBenchmark: ParsableCommand {
     var task = try ControlTask("boom")
     task.collectSeconds = Double(points) * task.layout.timeStep
     if noPrior { task.model.fit.prior = nil }
+    task.model.fit.criterion = criterion
+    task.model.fit.likelihood = likelihood
     let episodes = try task.trainingEpisodes(seed: common.seed)
     var form = try task.modelForm()
     if outputs == 1 { form.updates[1] = .increment(output: 0) }
     if outputs == 1 { form.updates[0] = .backwardIntegral(rate: 1) }
     let start = ContinuousClock.now
+    let bar = ProgressBar("learning")
     let (model, results) = try DynamicsModel.fit(
-      episodes, layout: task.layout, form: form, options: task.model.fit)
+      episodes, layout: task.layout, form: form, options: task.model.fit,
+      progress: { bar.update($0) })
+    bar.finish()
     let seconds = start.duration(to: .now).seconds
     let fit = FittedModel(
       model: model, results: results, seconds: seconds, training: episodes, heldOut: [])
     fit.describe(console)
-    console.say("full evaluations: \(results.map(\.fullEvaluations))")
+    console.say("full evaluations: \(results.map(\.fullEvaluations)) (\(results[0].method.rawValue))")
+    console.say("peak memory: \(number(Double(peakMemoryBytes()) / 1e6)) MB")
     if let data { try writeData(model, to: data) }
     let perPoint = model.processes.map { $0.logMarginalLikelihood / Double($0.y.count) }
-    try console.finish(merge(fit.json, ["logMarginalLikelihoodPerPoint": perPoint]))
+    try console.finish(merge(fit.json, [
+      "logMarginalLikelihoodPerPoint": perPoint, "peakMemoryBytes": peakMemoryBytes(),
+      "likelihood": results[0].method.rawValue,
+    ]))
   }
 
   private func writeData(_ model: DynamicsModel, to path: String) throws {

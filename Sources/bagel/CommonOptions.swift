@@ -65,3 +65,4 @@ struct TaskOptions: ParsableArguments {
 extension ExecutionDevice: ExpressibleByArgument {}
 extension SamplerName: ExpressibleByArgument {}
 extension LikelihoodMethod: ExpressibleByArgument {}
+extension FitCriterion: ExpressibleByArgument {}

@@ -63,8 +63,16 @@ final class ProgressBar: Sendable {
       let filled = Int((fraction * Double(width)).rounded())
       let bar =
         String(repeating: "#", count: filled) + String(repeating: ".", count: width - filled)
-      write("\r\u{1B}[K\(title) [\(bar)] \(detail)")
+      write("\r\u{1B}[K\(title) [\(bar)] \(detail)\(timeLeft(fraction))")
     }
+  }
+
+  /// "  2 min left", after a few seconds of what takes a while.
+  private func timeLeft(_ fraction: Double) -> String {
+    let elapsed = start.duration(to: .now).seconds
+    guard elapsed > 5, fraction > 0.02, fraction < 1 else { return "" }
+    let left = elapsed / fraction - elapsed
+    return left > 90 ? "  \(Int((left / 60).rounded())) min left" : "  \(Int(left.rounded())) s left"
   }
 
   /// Wipes the bar.
