@@ -196,7 +196,8 @@ public struct Report {
     lines.append(
       "<p>Errors against the exact posterior at \(certificates[0].points) random points of the box and at as many "
         + "data"
-        + (certificates.count > 1 ? "; the sampler used first, then those beyond the tolerance" : "")
+        + (certificates.count > 1
+          ? "; the sampler used first, then those beyond the tolerance" : "")
         + ":</p><table><tr><th>sampler</th><th>output</th><th>mean, RMS of signal</th><th>max</th>"
         + "<th>deviation, RMS of predictive</th><th>max</th></tr>")
     for certificate in certificates {

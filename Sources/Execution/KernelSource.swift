@@ -23,7 +23,8 @@ public struct KernelSource: Sendable {
 
   /// Slots of the pointer argument before the shared arrays.
   static let fixedPointers = [
-    "parameters", "initial_states", "goals", "function_draws", "returns", "outside_steps", "alive_steps", "gradients",
+    "parameters", "initial_states", "goals", "function_draws", "returns", "outside_steps",
+    "alive_steps", "gradients",
     "state_record", "action_record", "truncations",
   ]
 
@@ -83,7 +84,8 @@ private struct KernelEmitter {
         KernelLoops.text(
           stateLength: s, goalLength: rollout.goalLength, actionLength: u,
           tapeLength: tapeLength, parameterCount: rollout.parameterCount,
-          functionLength: rollout.functionLength, isDifferentiated: isDifferentiated, stateLimit: literal(rollout.stateLimit),
+          functionLength: rollout.functionLength, isDifferentiated: isDifferentiated,
+          stateLimit: literal(rollout.stateLimit),
           adjointLimit: literal(rollout.adjointLimit))
       ],
     ]

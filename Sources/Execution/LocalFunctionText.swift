@@ -69,11 +69,14 @@ struct LocalFunctionNames {
       switch function {
       case .interpolation(let f):
         vectorByVector(
-          function, "interpolate(\(f.dimensions), \(f.outputs), \(f.basis.rawValue), a->\(f.geometry), a->\(f.table)")
+          function,
+          "interpolate(\(f.dimensions), \(f.outputs), \(f.basis.rawValue), a->\(f.geometry), a->\(f.table)"
+        )
       case .gridVariance(let f):
         vectorByVector(
           function,
-          "grid_variance(\(f.dimensions), \(f.rank), a->\(f.geometry), a->\(f.toeplitz), a->\(f.root)")
+          "grid_variance(\(f.dimensions), \(f.rank), a->\(f.geometry), a->\(f.toeplitz), a->\(f.root)"
+        )
       case .weightedSum(let f): weightedSum(f, name(function))
       }
     }

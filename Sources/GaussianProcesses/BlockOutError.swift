@@ -149,3 +149,25 @@ final class BlockOutError: FitObjective {
     return (value, gradient)
   }
 }
+
+/// The residual of every row predicted without its block, and that prediction's variance with the noise.
+///
+/// - Parameter episodeOf: number of the episode of each row, not decreasing; blocks are about 10 rows of one.
+/// - Throws: `FactorizationError`.
+public func blockOutErrors(
+  _ h: Hyperparameters, x: Matrix, y: [Double], episodeOf: [Int]
+) throws -> (errors: [Double], variances: [Double]) {
+  let inverse = try MarginalInverse(h, x: x, y: y, what: "left-out blocks")
+  let residuals = try BlockOutResiduals(
+    inverse.q, alpha: inverse.alpha, blocks: RowBlocks(episodeOf: episodeOf))
+  return (residuals.errors, residuals.variances)
+}
+
+/// J = -n/2 log(mean squared error of left-out blocks) and its gradient, without priors. Throws: `FactorizationError`.
+public func blockOutObjective(
+  _ h: Hyperparameters, x: Matrix, y: [Double], episodeOf: [Int]
+) throws -> (value: Double, gradient: [Double]) {
+  try BlockOutError(
+    x: x, y: y, blocks: RowBlocks(episodeOf: episodeOf), prior: nil, what: "left-out blocks"
+  ).evaluate(h)
+}

@@ -64,7 +64,8 @@ extension CovarianceFunction {
     case .stationary(var k):
       k.logSignalVariance += log(factor)
       return .stationary(k)
-    case .linear(let k): return .linear(LinearCovariance(variances: k.variances.map { $0 * factor }))
+    case .linear(let k):
+      return .linear(LinearCovariance(variances: k.variances.map { $0 * factor }))
     case .sum(let a, let b): return .sum(a.scaled(by: factor), b.scaled(by: factor))
     case .product(let a, let b): return .product(a.scaled(by: factor), b)
     }

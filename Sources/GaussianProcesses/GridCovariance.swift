@@ -60,7 +60,8 @@ extension CovarianceFunction {
       throw GridError(
         description:
           "kiss-gp needs a grid point for every combination of inputs, which \(inputs) inputs are too many for "
-          + "(at most 4); use --sampler love, sparse or exact, or fewer features or a shorter history")
+          + "(at most 4); use --sampler love, sparse or exact, or fewer features or a shorter history"
+      )
     }
     guard case .stationary(let covariance) = self,
       covariance.profile == .squaredExponential || inputs == 1

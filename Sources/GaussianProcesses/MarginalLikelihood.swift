@@ -138,9 +138,16 @@ final class MarginalLikelihood: FitObjective {
 
 /// The log marginal likelihood of `y` [n] at `x` [n, D] and its gradient with respect to
 /// `hyperparameters.vector`, without priors on them (that of the mean's coefficients is in it). Throws: `FactorizationError`.
+///
+/// - Parameter method: conjugate gradients give estimates (IterativeLikelihood.swift).
 public func logMarginalLikelihood(
-  _ hyperparameters: Hyperparameters, x: Matrix, y: [Double]
+  _ hyperparameters: Hyperparameters, x: Matrix, y: [Double], method: LikelihoodMethod = .cholesky
 ) throws -> (value: Double, gradient: [Double]) {
-  try MarginalLikelihood(x: x, y: y, prior: nil, what: "marginal likelihood").evaluate(
-    hyperparameters)
+  let resolved = method.resolved(
+    points: x.rows, inputs: x.columns, covariance: hyperparameters.covariance)
+  if resolved == .cholesky {
+    return try MarginalLikelihood(x: x, y: y, prior: nil, what: "marginal likelihood").evaluate(
+      hyperparameters)
+  }
+  return try IterativeLikelihood(x: x, y: y, prior: nil, method: resolved).evaluate(hyperparameters)
 }

@@ -65,7 +65,9 @@ extension DynamicsModel {
     var tensors = ["inputs": Tensor(shape: [x.rows, x.columns], values: x.values)]
     for (m, process) in processes.enumerated() {
       tensors["targets_\(m)"] = Tensor(process.y)
-      for (name, noise) in [("noise_profile", process.noiseProfile), ("calibration", process.calibration)] {
+      for (name, noise) in [
+        ("noise_profile", process.noiseProfile), ("calibration", process.calibration),
+      ] {
         guard let noise else { continue }
         tensors["\(name)_\(m)_inputs"] = Tensor(
           shape: [noise.inputs.rows, noise.inputs.columns], values: noise.inputs.values)
@@ -97,7 +99,8 @@ extension DynamicsModel {
       description.hyperparameters.count == description.form.outputCount,
       description.form.outputCount > 0,
       description.noiseProfiles.count == description.form.outputCount,
-      description.calibrations.count == description.form.outputCount, scales.allSatisfy({ $0 > 0 && $0.isFinite })
+      description.calibrations.count == description.form.outputCount,
+      scales.allSatisfy({ $0 > 0 && $0.isFinite })
     else { throw TensorFileError(path: path, "is damaged: its parts do not fit together") }
     let x = Matrix(rows: inputs.shape[0], columns: inputs.shape[1], values: inputs.values)
     layout = description.layout
@@ -123,4 +126,3 @@ extension DynamicsModel {
     }
   }
 }
-

@@ -63,7 +63,8 @@ public struct PathwiseSampler: PosteriorSampler {
         Output(
           frequencies: frequencies,
           features: cosines(process.x, frequencies, amplitude: amplitude),
-          residuals: process.residuals, precision: SinglePrecisionOperator(
+          residuals: process.residuals,
+          precision: SinglePrecisionOperator(
             lowerTriangle: exact.cholesky.inverseLowerTriangle()),
           amplitude: amplitude,
           noiseDeviations: process.noiseFactors.map {
@@ -167,7 +168,8 @@ public struct PathwiseSampler: PosteriorSampler {
   public func certificate(at sets: [Matrix], noise: DrawnNoise) throws -> SamplerCertificate {
     try SamplerCertificate(self, model, sets: sets, noise: noise) { set in
       var (mean, deviation) = (
-        Matrix(rows: set.rows, columns: outputs.count), Matrix(rows: set.rows, columns: outputs.count)
+        Matrix(rows: set.rows, columns: outputs.count),
+        Matrix(rows: set.rows, columns: outputs.count)
       )
       for (m, output) in outputs.enumerated() {
         let process = model.processes[m]

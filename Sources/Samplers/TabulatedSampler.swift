@@ -31,7 +31,8 @@ public struct TabulatedSampler: MarginalSampler {
     let d = box.count
     guard d <= 4 else {
       throw UnsuitableSampler(
-        description: "\(d) model inputs are too many to tabulate (at most 4); use --sampler love, sparse or "
+        description:
+          "\(d) model inputs are too many to tabulate (at most 4); use --sampler love, sparse or "
           + "exact, or fewer features or a shorter history")
     }
     self.model = model

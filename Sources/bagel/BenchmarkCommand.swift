@@ -35,7 +35,8 @@ struct IterationBenchmark: ParsableCommand {
     guard particles > 0, horizon > 0, points >= 10, threads ?? 1 > 0, rank >= 0, inducing > 0,
       features > 0, grid == 0 || grid >= 4
     else {
-      throw ValidationError("particles, horizon, threads, inducing and features must be positive, points at least 10, grid 0 or "
+      throw ValidationError(
+        "particles, horizon, threads, inducing and features must be positive, points at least 10, grid 0 or "
           + "at least 4")
     }
     guard layers.split(separator: ",").allSatisfy({ Int($0) ?? 0 > 0 }) else {
@@ -180,14 +181,18 @@ struct FitBenchmark: ParsableCommand {
     let fit = FittedModel(
       model: model, results: results, seconds: seconds, training: episodes, heldOut: [])
     fit.describe(console)
-    console.say("full evaluations: \(results.map(\.fullEvaluations)) (\(results[0].method.rawValue))")
+    console.say(
+      "full evaluations: \(results.map(\.fullEvaluations)) (\(results[0].method.rawValue))")
     console.say("peak memory: \(number(Double(peakMemoryBytes()) / 1e6)) MB")
     if let data { try writeData(model, to: data) }
     let perPoint = model.processes.map { $0.logMarginalLikelihood / Double($0.y.count) }
-    try console.finish(merge(fit.json, [
-      "logMarginalLikelihoodPerPoint": perPoint, "peakMemoryBytes": peakMemoryBytes(),
-      "likelihood": results[0].method.rawValue,
-    ]))
+    try console.finish(
+      merge(
+        fit.json,
+        [
+          "logMarginalLikelihoodPerPoint": perPoint, "peakMemoryBytes": peakMemoryBytes(),
+          "likelihood": results[0].method.rawValue,
+        ]))
   }
 
   private func writeData(_ model: DynamicsModel, to path: String) throws {

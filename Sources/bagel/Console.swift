@@ -72,7 +72,8 @@ final class ProgressBar: Sendable {
     let elapsed = start.duration(to: .now).seconds
     guard elapsed > 5, fraction > 0.02, fraction < 1 else { return "" }
     let left = elapsed / fraction - elapsed
-    return left > 90 ? "  \(Int((left / 60).rounded())) min left" : "  \(Int(left.rounded())) s left"
+    return left > 90
+      ? "  \(Int((left / 60).rounded())) min left" : "  \(Int(left.rounded())) s left"
   }
 
   /// Wipes the bar.

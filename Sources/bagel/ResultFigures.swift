@@ -117,7 +117,8 @@ extension MeasuredSampler {
     console.say("    error against the exact posterior: " + certificate.sentence)
     if !isWithinTolerance {
       console.say(
-        "    above the tolerance (0.001, 1 %); --sampler automatic takes the cheapest that is within it")
+        "    above the tolerance (0.001, 1 %); --sampler automatic takes the cheapest that is within it"
+      )
     }
   }
 }

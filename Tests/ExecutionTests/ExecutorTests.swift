@@ -170,25 +170,40 @@ struct ExecutorTests {
   }
 
   @Test(
-    "interpolation in 1, 2 and 4 inputs and with 6 outputs, value and slopes", arguments: [1, 2, 4])
-  func interpolationShapes(inputs: Int) throws {
+    "grid functions in 1, 2, 3 and 4 inputs: 6 outputs by both bases, and a variance",
+    arguments: [1, 2, 3, 4])
+  func gridShapes(inputs: Int) throws {
     let counts = [6, 5, 7, 5].prefix(inputs)
-    let f = Interpolation(table: "table", geometry: "geometry", dimensions: inputs, outputs: 6)
     let step = ProgramBuilder()
     let state = step.input("state", length: inputs)
     let theta = step.shared(RolloutProgram.parameters, length: inputs)
-    let y = step.apply(.interpolation(f), 0.4 * tanh(state + theta))
+    let x = 0.4 * tanh(state + theta)
+    let tables = [GridBasis.cubicConvolution, .cubicSpline].map {
+      step.apply(
+        .interpolation(
+          Interpolation(
+            table: "table", geometry: "geometry", dimensions: inputs, outputs: 6, basis: $0)), x)
+    }
+    let variance = step.apply(
+      .gridVariance(
+        GridVariance(
+          root: "root", toeplitz: "toeplitz", geometry: "geometry", dimensions: inputs, rank: 32)),
+      x)
     step.output("next", state)
-    step.output("reward", dot(step.constant([1, -2, 3, 0.5, -1, 2]), y))
+    step.output(
+      "reward",
+      dot(step.constant([1, -2, 3, 0.5, -1, 2]), tables[0] - 0.3 * tables[1]) + 0.1 * variance)
     step.output("action", theta)
     let initial = ProgramBuilder()
     initial.output("reward", initial.input("state", length: inputs).sum * 0)
     let program = RolloutProgram(
       initial: initial.finish(), step: step.finish(), parameterCount: inputs, stateLimit: 100)
-    let size = 8 * counts.reduce(1, *)
+    let size = counts.reduce(1, *)
     let geometry: [[Double]] = counts.map { [-0.9, Double($0 - 1) / 1.8, Double($0)] }
     let data: [String: [Double]] = [
-      "table": (0..<size).map { sin(0.7 * Double($0)) }, "geometry": geometry.flatMap { $0 },
+      "table": (0..<8 * size).map { sin(0.7 * Double($0)) }, "geometry": geometry.flatMap { $0 },
+      "root": (0..<32 * size).map { 0.2 * sin(0.9 * Double($0)) },
+      "toeplitz": (0..<4 * inputs).map { cos(0.3 * Double($0 % 4)) },
     ]
     let key = DrawKey(seed: 6)
     let batch = RolloutBatch(
@@ -200,5 +215,50 @@ struct ExecutorTests {
     #expect(distance(found.returns.returns, expected.returns.returns) < 1e-4)
     #expect(distance(found.gradient, expected.gradient) < 1e-4 * max(1, largest(expected.gradient)))
     #expect(found.returns.outsideFraction == expected.returns.outsideFraction)
+  }
+
+  @Test("function draws belong to their particle at every step, on every executor")
+  func functionDraws() throws {
+    let step = ProgramBuilder()
+    let state = step.input("state", length: 1)
+    let sum = WeightedSum(
+      dimensions: 1, rows: SharedMatrix(array: "rows", rows: 3, columns: 1),
+      weights: SharedMatrix(array: RolloutProgram.functionDraw, offset: 1, rows: 3, columns: 1)
+    ) { x, row in cos(x * row) }
+    let theta = step.shared(RolloutProgram.parameters, length: 1)
+    step.output("next", 0.5 * step.apply(.weightedSum(sum), theta * state))
+    step.output("reward", state * step.shared(RolloutProgram.functionDraw, length: 1))
+    step.output("action", state)
+    let initial = ProgramBuilder()
+    initial.output("reward", initial.input("state", length: 1) * 0)
+    let program = RolloutProgram(
+      initial: initial.finish(), step: step.finish(), parameterCount: 1, stateLimit: 100)
+    #expect(program.functionLength == 4)
+    let key = DrawKey(seed: 6)
+    let count = 70
+    let batch = RolloutBatch(
+      parameters: [0.8], initialStates: key.normals(particle: 0, step: 0, count: count), goals: [],
+      particles: count, horizon: 5, draws: key,
+      functionDraws: key.normals(particle: 1, step: 0, count: 4 * count))
+    let data = ["rows": [0.5, 1.5, -2]]
+    let expected = InterpreterExecutor(program, data: data).gradient(batch)
+    for maker in [1, 3] {
+      let found = try HostExecutor(program, data: data, threads: maker).gradient(batch)
+      #expect(distance(found.returns.returns, expected.returns.returns) < 1e-4)
+      #expect(
+        distance(found.gradient, expected.gradient) < 1e-4 * max(1, largest(expected.gradient)))
+    }
+  }
+
+  @Test("a function at many points, and again with other data")
+  func pointwise() throws {
+    let evaluator = try PointwiseEvaluator(inputs: 2, data: ["scale": [2, 3, 4]]) { x in
+      x.builder.shared("scale", length: 3) * x.sum
+    }
+    #expect(try evaluator.values(at: [1, 2, 0.5, 0.25]) == [6, 9, 12, 1.5, 2.25, 3])
+    try evaluator.rebind("scale", [1, 0, -1])
+    #expect(try evaluator.values(at: [1, 2]) == [3, 0, -3])
+    let broken = try PointwiseEvaluator(inputs: 1, data: [:]) { log($0) }
+    #expect(try broken.values(at: [1, -1]).allSatisfy(\.isNaN))
   }
 }

@@ -5,30 +5,6 @@ import Bagel
 import Foundation
 import Testing
 
-private func covariance(_ name: String, inputs: Int) -> CovarianceFunction {
-  let se = CovarianceFunction.stationary(
-    StationaryCovariance(
-      .squaredExponential, lengthscales: Array(repeating: 1, count: inputs), signalVariance: 1))
-  let linear = CovarianceFunction.linear(
-    LinearCovariance(variances: Array(repeating: 1, count: inputs)))
-  switch name {
-  case "linear": return linear
-  case "sum": return se + linear
-  case "product": return se * linear
-  default:
-    let profile = RadialProfileName(rawValue: name) ?? .squaredExponential
-    return .stationary(
-      StationaryCovariance(
-        profile, lengthscales: Array(repeating: 1, count: inputs), signalVariance: 1))
-  }
-}
-
-private func hyperparameters(_ reference: References.Case) -> Hyperparameters {
-  Hyperparameters(
-    covariance: covariance(reference.name, inputs: 3).with(parameters: reference.parameters),
-    mean: .zero, noiseVariance: reference.noiseVariance, noiseFloor: 0)
-}
-
 @Suite("Gaussian processes")
 struct GaussianProcessTests {
   @Test("likelihood, gradient and posterior of every covariance function agree with GPyTorch")
@@ -37,7 +13,7 @@ struct GaussianProcessTests {
     #expect(references.cases.count == 6)
     let x = Matrix(references.x)
     for reference in references.cases {
-      let h = hyperparameters(reference)
+      let h = references.hyperparameters(reference)
       let (value, gradient) = try logMarginalLikelihood(h, x: x, y: references.y)
       #expect(abs(value - reference.logMarginalLikelihood) < 1e-9 * abs(value), "\(reference.name)")
       for (found, expected) in zip(gradient, reference.gradient) {
@@ -56,7 +32,7 @@ struct GaussianProcessTests {
   @Test("the linear mean's coefficients are those of generalised least squares")
   func linearMean() throws {
     let references = try References.load()
-    var h = hyperparameters(references.cases[0])
+    var h = references.squaredExponential
     h.mean = .linear
     let process = try GaussianProcess(h, x: Matrix(references.x), y: references.y)
     let expected = references.linearMean
@@ -71,7 +47,7 @@ struct GaussianProcessTests {
     let references = try References.load()
     let x = Matrix(references.x)
     for reference in references.cases {
-      var h = hyperparameters(reference)
+      var h = references.hyperparameters(reference)
       h.mean = .linear
       let (_, gradient) = try logMarginalLikelihood(h, x: x, y: references.y)
       for i in gradient.indices {
@@ -91,6 +67,7 @@ struct GaussianProcessTests {
   func fit() throws {
     let references = try References.load()
     var options = FitOptions()
+    options.criterion = .marginalLikelihood
     options.prior = nil
     options.mean = .zero
     options.fullIterations = 200
@@ -109,7 +86,7 @@ struct GaussianProcessTests {
     let references = try References.load()
     for reference in references.cases {
       let process = try GaussianProcess(
-        hyperparameters(reference), x: Matrix(references.x), y: references.y)
+        references.hyperparameters(reference), x: Matrix(references.x), y: references.y)
       let points = Matrix(references.x + references.z)
       let variance = process.predict(points).variance
       let prior = process.hyperparameters.covariance.diagonal(points)
@@ -121,7 +98,7 @@ struct GaussianProcessTests {
   func lowRank() throws {
     let references = try References.load()
     let process = try GaussianProcess(
-      hyperparameters(references.cases[0]), x: Matrix(references.x), y: references.y)
+      references.squaredExponential, x: Matrix(references.x), y: references.y)
     let exact = process.predict(Matrix(references.z))
     let cheap = try LowRankPosterior(process, tolerance: 1e-9).predict(Matrix(references.z))
     #expect(zip(exact.mean, cheap.mean).allSatisfy { abs($0 - $1) < 1e-6 })
@@ -132,7 +109,8 @@ struct GaussianProcessTests {
   func failures() throws {
     let x = Matrix([[0, 0], [0, 0], [1, 1]])
     var singular = Hyperparameters(
-      covariance: covariance("squared-exponential", inputs: 2), mean: .zero, noiseVariance: 0,
+      covariance: References.covariance("squared-exponential", inputs: 2), mean: .zero,
+      noiseVariance: 0,
       noiseFloor: 0)
     singular.logNoiseVariance = -200
     let process = try GaussianProcess(singular, x: x, y: [1, 1, 0])

@@ -50,6 +50,26 @@ private let operations: [(name: String, build: Build)] = [
     }
   ),
   (
+    "interpolation by splines",
+    { builder, a, b in
+      builder.apply(
+        .interpolation(
+          Interpolation(
+            table: "table", geometry: "geometry", dimensions: 3, outputs: 5, basis: .cubicSpline)),
+        0.3 * tanh(a + b))
+    }
+  ),
+  (
+    "gridVariance",
+    { builder, a, b in
+      builder.apply(
+        .gridVariance(
+          GridVariance(
+            root: "grid_root", toeplitz: "toeplitz", geometry: "geometry", dimensions: 3, rank: 16)),
+        0.3 * tanh(a + b))
+    }
+  ),
+  (
     "weightedSum",
     { builder, a, b in
       let sum = WeightedSum(
@@ -76,7 +96,7 @@ private func draw(_ count: Int, _ particle: Int) -> [Double] {
 private let sharedData: [String: [Double]] = [
   "weights": draw(12, 1), "table": draw(2 * 6 * 7 * 5 * 4, 2),
   "geometry": [-1, 2, 6, -1.2, 2.5, 7, -0.9, 2, 5], "rows": draw(12, 3), "columns": draw(8, 4),
-  "root": draw(12, 5),
+  "root": draw(12, 5), "grid_root": draw(6 * 7 * 5 * 16, 10), "toeplitz": draw(12, 12),
 ]
 
 @Suite("operations")
@@ -152,6 +172,11 @@ struct OperationTests {
     }
     let taped = program.taped(policy, withRespectTo: ["a", "b"], sharedArrays: ["weights"])
     #expect(taped.stored.isEmpty == (policy == .inputsOnly))
+    // What is stored is not computed again: the reverse loop evaluates no table.
+    let evaluates = taped.adjoint.instructions.contains {
+      if case .jacobian = $0.operation { true } else { false }
+    }
+    #expect(evaluates == (policy == .inputsOnly))
     let interpreter = Interpreter(shared: sharedData)
     let inputs = ["a": draw(3, 6), "b": draw(3, 7)]
     let forward = interpreter.run(taped.forward, inputs: inputs)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reference values from other implementations: GPyTorch's covariance functions, PyTorch's multivariate
 normal, NumPy's linear algebra, all in double precision. Gradients by central differences (step 1e-5,
-relative error about 1e-9). Writes gaussian_processes.json beside itself.
+relative error about 1e-9). Interpolation weights of KISS-GP from GPyTorch. Writes gaussian_processes.json beside itself.
 
 usage: make_references.py   (needs numpy, torch, gpytorch)"""
 import json, math, os
@@ -77,6 +77,62 @@ cross = gram("squared-exponential", [.2, -.1, .4, .3], Z, X)
 linear_mean = dict(coefficients=beta.tolist(),
                    logMarginalLikelihood=float(-.5 * residual @ inverse @ residual - .5 * np.linalg.slogdet(k)[1] - .5 * N * math.log(2 * math.pi)),
                    mean=(np.hstack([np.ones((M, 1)), Z]) @ beta + cross @ inverse @ residual).tolist())
+# Noise that differs from row to row.
+factors = rng.uniform(.3, 3, size=N)
+base = gram("squared-exponential", [.2, -.1, .4, .3], X, X)
+cross0 = gram("squared-exponential", [.2, -.1, .4, .3], Z, X)
+prior = np.diag(gram("squared-exponential", [.2, -.1, .4, .3], Z, Z))
+khat = base + .05 * np.diag(factors)
+normal = torch.distributions.MultivariateNormal(torch.zeros(N, dtype=torch.float64), torch.tensor(khat))
+varying_noise = dict(factors=factors.tolist(), mean=(cross0 @ np.linalg.solve(khat, y)).tolist(),
+                     variance=(prior - np.einsum("ij,ji->i", cross0, np.linalg.solve(khat, cross0.T))).tolist(),
+                     logMarginalLikelihood=normal.log_prob(torch.tensor(y)).item())
+
+# Blocks of rows predicted from all the others, each by a solve of its own; linear mean integrated out.
+marginal = base + .05 * np.eye(N) + 100 * H @ H.T
+blocks = [list(range(0, 8)), list(range(8, 16)), list(range(16, 24))]
+block_errors, block_variances = np.zeros(N), np.zeros(N)
+for block in blocks:
+    rest = [i for i in range(N) if i not in block]
+    gain = marginal[np.ix_(block, rest)] @ np.linalg.inv(marginal[np.ix_(rest, rest)])
+    block_errors[block] = y[block] - gain @ y[rest]
+    block_variances[block] = np.diag(marginal[np.ix_(block, block)] - gain @ marginal[np.ix_(rest, block)])
+block_out = dict(errors=block_errors.tolist(), variances=block_variances.tolist())
+
+# KISS-GP on a grid: interpolation weights by GPyTorch, the rest by NumPy.
+counts, lower, spacing = [9, 8, 10], [-3.2, -3.0, -3.4], [.8, .9, .75]
+axes = [torch.tensor(l + s * np.arange(n)) for l, s, n in zip(lower, spacing, counts)]
+def weights(points):
+    indices, values = gpytorch.utils.interpolation.Interpolation().interpolate(axes, torch.tensor(points))
+    w = np.zeros((len(points), math.prod(counts)))
+    for row in range(len(points)):
+        np.add.at(w[row], indices[row].numpy(), values[row].numpy())
+    return w
+inside_x, inside_z = np.clip(X, -2.2, 2.2), np.clip(Z, -2.2, 2.2)
+nodes = np.stack(np.meshgrid(*[a.numpy() for a in axes], indexing="ij"), -1).reshape(-1, D)
+kuu = gram("squared-exponential", [.2, -.1, .4, .3], nodes, nodes)
+wx, wz = weights(inside_x), weights(inside_z)
+kx = wx @ kuu @ wx.T + .05 * np.eye(N)
+kz = wz @ kuu @ wx.T
+kiss = dict(counts=counts, lower=lower, spacing=spacing, x=inside_x.tolist(), z=inside_z.tolist(),
+            weights=[[[int(i), float(row[i])] for i in np.nonzero(np.abs(row) > 1e-14)[0]] for row in wz],
+            mean=(kz @ np.linalg.solve(kx, y)).tolist(),
+            variance=np.diag(wz @ kuu @ wz.T - kz @ np.linalg.solve(kx, kz.T)).tolist())
+
+# SGPR's predictive distribution (Titsias 2009, equation 6) with the first eight pivots as inducing points.
+residual_diagonal, factor, pivots = np.diag(base).copy(), np.zeros((N, 0)), []
+for _ in range(8):
+    pivot = int(np.argmax(residual_diagonal)); pivots.append(pivot)
+    column = (base[:, pivot] - factor @ factor[pivot]) / math.sqrt(residual_diagonal[pivot])
+    factor = np.hstack([factor, column[:, None]]); residual_diagonal -= column ** 2; residual_diagonal[pivot] = 0
+P = X[pivots]
+m = gram("squared-exponential", [.2, -.1, .4, .3], P, P)
+mx = gram("squared-exponential", [.2, -.1, .4, .3], P, X)
+mz = gram("squared-exponential", [.2, -.1, .4, .3], P, Z)
+sigma = np.linalg.inv(m + mx @ mx.T / .05)
+sparse = dict(pivots=pivots, mean=(mz.T @ sigma @ mx @ y / .05).tolist(),
+              variance=(prior - np.diag(mz.T @ (np.linalg.inv(m) - sigma) @ mz)).tolist())
 json.dump(dict(versions=dict(numpy=np.__version__, torch=torch.__version__, gpytorch=gpytorch.__version__), seed=SEED,
-               x=X.tolist(), y=y.tolist(), z=Z.tolist(), cases=cases, linearMean=linear_mean),
+               x=X.tolist(), y=y.tolist(), z=Z.tolist(), cases=cases, linearMean=linear_mean,
+               varyingNoise=varying_noise, blockOut=block_out, kiss=kiss, sparse=sparse),
           open(os.path.join(HERE, "gaussian_processes.json"), "w"), indent=1)
