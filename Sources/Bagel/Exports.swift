@@ -18,15 +18,6 @@
 @_exported import TensorFiles
 
 extension ControlTask {
-  /// What a policy file must say to be a policy for this task.
-  public var policyDescription: PolicyDescription {
-    PolicyDescription(
-      task: name, stateNames: layout.states.map(\.name), stateUnits: layout.states.map(\.units),
-      actionNames: layout.actions.map(\.name), lower: actionLimits.map(\.lowerBound),
-      upper: actionLimits.map(\.upperBound), timeStep: layout.timeStep,
-      hiddenLayers: policy.layers, goalInput: policy.goalInput)
-  }
-
   /// The task's plant. Throws: `LogError` where it has none, or one with another number of
   /// channels, other units or another time step.
   public func makePlant() throws -> any Plant {

@@ -55,10 +55,13 @@ extension ControlTask {
   }
 
   /// The closed loop of a model and this task's policy, as executors run it.
+  ///
+  /// Throws: `LogError` where a learnt reward is missing.
   public func makeRollout(
     _ model: DynamicsModel, _ sampler: any PosteriorSampler
-  ) -> Rollout {
-    Rollout(model: model, sampler: sampler, policy: makePolicy(), reward: makeReward())
+  ) throws -> Rollout {
+    Rollout(
+      model: model, sampler: sampler, policy: makePolicy(), reward: try makeReward(model))
   }
 
   public func makeExecutor(
@@ -82,7 +85,7 @@ extension ControlTask {
   ) throws -> OptimizedPolicy {
     let start = ContinuousClock.now
     let sampler = try makeSampler(model)
-    let rollout = makeRollout(model, sampler.sampler)
+    let rollout = try makeRollout(model, sampler.sampler)
     let executor = try makeExecutor(rollout, device: device)
     let policy = makePolicy()
     let fingerprint = checkpoint == nil ? "" : fingerprint(rollout, device)

@@ -22,6 +22,8 @@ public struct DynamicsModel: Sendable {
   public var stateBounds: [ClosedRange<Double>]
   /// One an output, on standardised features and increments.
   public var processes: [GaussianProcess]
+  /// Learnt from the log's reward channel, if there is one.
+  public var rewardModel: RewardModel?
 
   public var outputNames: [String] { form.outputStates.map { layout.states[$0].name } }
 
@@ -71,11 +73,15 @@ public struct DynamicsModel: Sendable {
             episodeOf: data.episodeOf, what: what))
       results.append(result)
     }
+    let rewardModel = try layout.rewardColumn.map {
+      try RewardModel(
+        fitting: episodes, column: $0, states: stateStandardiser, options: options)
+    }
     let model = DynamicsModel(
       layout: layout, form: form, stateStandardiser: stateStandardiser,
       featureStandardiser: featureStandardiser, incrementStandardiser: incrementStandardiser,
       featureBounds: featureBounds, stateBounds: bounds(of: episodes.flatMap(\.states)),
-      processes: processes)
+      processes: processes, rewardModel: rewardModel)
     return (model, results)
   }
 

@@ -31,7 +31,7 @@ public struct GridConditioning: Sendable {
     let a = try GridCovariance(process.hyperparameters, weights: weights, scales: scales)
     let solved = conjugateGradients(
       a, column(process.residuals).scalingRows(by: scales),
-      preconditioner: try process.preconditioner(), tolerance: Self.tolerance,
+      preconditioner: try process.preconditioner(weights), tolerance: Self.tolerance,
       iterations: Self.largestIterations)
     iterations = solved.iterations
     hasConverged = solved.hasConverged
@@ -86,9 +86,12 @@ extension KroneckerProduct {
 extension GaussianProcess {
   /// Pivoted Cholesky of the exact covariance: where it explains the data to a hundredth of the noise
   /// it has a lower rank than it may have. Throws: `FactorizationError`.
-  func preconditioner() throws -> LowRankPreconditioner {
-    let pivots = preconditionerPivots(hyperparameters, x)
-    return try preconditionerOf(hyperparameters, x, pivots: pivots, scales: rowScales)
+  ///
+  /// - Parameter weights: of a grid, through which the preconditioner is then kept.
+  func preconditioner(_ weights: GridWeights? = nil) throws -> LowRankPreconditioner {
+    let pivots = preconditionerPivots(hyperparameters, x, isStored: weights == nil)
+    return try preconditionerOf(
+      hyperparameters, x, pivots: pivots, scales: rowScales, weights: weights)
   }
 
   /// 1 / sqrt(c_i) [n]: rows multiplied by this have the same noise.
@@ -130,27 +133,6 @@ extension GaussianProcess {
         projection: { cross.times($0) }), choice: rank)
     return Matrix(columns).transposed.scalingRows(by: rowScales)
   }
-}
-
-/// Inputs [r, D] that explain the covariance best, chosen among at most `LowRankPosterior.candidates` rows.
-func preconditionerPivots(_ h: Hyperparameters, _ x: Matrix) -> Matrix {
-  let candidates = x.selecting(
-    rows: evenlySpreadRows(count: x.rows, wanted: LowRankPosterior.candidates))
-  let cholesky = PivotedCholesky(
-    diagonal: h.covariance.diagonal(candidates), rank: IterativeLikelihood.rank(points: x.rows),
-    tolerance: 1e-2 * h.noiseVariance
-  ) { h.covariance.matrix(candidates, candidates.selecting(rows: [$0])).values }
-  return candidates.selecting(rows: cholesky.pivots)
-}
-
-/// The preconditioner of S K S + sn2 I through pivots, S = diag(scales). Throws: `FactorizationError`.
-func preconditionerOf(
-  _ h: Hyperparameters, _ x: Matrix, pivots: Matrix, scales: [Double]
-) throws -> LowRankPreconditioner {
-  let factor = try Cholesky(h.covariance.lowerTriangle(pivots), what: "pivots")
-  return try LowRankPreconditioner(
-    factor.solveLower(h.covariance.matrix(pivots, x)).scalingColumns(by: scales),
-    noise: h.noiseVariance)
 }
 
 private func column(_ values: [Double]) -> Matrix {

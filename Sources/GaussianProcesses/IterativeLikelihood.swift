@@ -45,15 +45,12 @@ final class IterativeLikelihood: FitObjective {
   private let method: LikelihoodMethod
   private let gridWeights: GridWeights?
   private var pivots: Matrix?
-  /// Standard normal draws behind the probes: g [r, t] and e [n, t].
+  /// Standard normal draws behind the probes: g [r, t], of which as many rows count as there are pivots, and e [n, t].
   private let pivotDraws: Matrix
   private let noiseDraws: Matrix
   private let progress: (Double) -> Void
 
   static let probes = 8
-  /// Rank of the preconditioner: as much as 400 MB hold, at most 600. At n = 20,000 on the boom's rate (lengthscales
-  /// 0.4, signal to noise 7) solves took 165 products with rank 100.
-  static func rank(points: Int) -> Int { max(20, min(600, 50_000_000 / points)) }
   static let tolerance = 1e-3
   static let iterations = 200
 
@@ -77,7 +74,7 @@ final class IterativeLikelihood: FitObjective {
     } else {
       gridWeights = nil
     }
-    pivotDraws = Self.draws(rows: Self.rank(points: x.rows), step: 0)
+    pivotDraws = Self.draws(rows: 1_000, step: 0)
     noiseDraws = Self.draws(rows: x.rows, step: 1)
   }
 
@@ -169,8 +166,8 @@ final class IterativeLikelihood: FitObjective {
 
   /// P from the covariance with the pivots, which the first evaluation chose.
   private func preconditioner(_ h: Hyperparameters) throws -> LowRankPreconditioner {
-    let chosen = pivots ?? preconditionerPivots(h, x)
+    let chosen = pivots ?? preconditionerPivots(h, x, isStored: gridWeights == nil)
     pivots = chosen
-    return try preconditionerOf(h, x, pivots: chosen, scales: scales)
+    return try preconditionerOf(h, x, pivots: chosen, scales: scales, weights: gridWeights)
   }
 }

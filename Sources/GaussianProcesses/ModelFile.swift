@@ -20,6 +20,36 @@ private struct ModelDescription: Codable {
   /// One an output.
   var noiseProfiles: [LocalNoiseDescription]
   var calibrations: [LocalNoiseDescription]
+  var reward: RewardDescription?
+}
+
+/// What the header says of a learnt reward; inputs and targets are tensors.
+private struct RewardDescription: Codable {
+  var column: String
+  var mean: Double
+  var scale: Double
+  var hyperparameters: Hyperparameters
+  var noiseProfile: LocalNoiseDescription
+
+  init(_ model: RewardModel) {
+    (column, mean, scale) = (model.column, model.mean, model.scale)
+    hyperparameters = model.process.hyperparameters
+    noiseProfile = LocalNoiseDescription(model.process.noiseProfile)
+  }
+
+  /// Throws: `TensorFileError`, `FactorizationError`.
+  func model(states: Int, _ file: TensorFile, path: String) throws -> RewardModel {
+    let inputs = try file.tensor("reward_inputs", path: path)
+    let y = try file.tensor("reward_targets", path: path).values
+    guard inputs.shape == [y.count, states], !y.isEmpty, scale > 0 else {
+      throw TensorFileError(path: path, "is damaged: its reward does not fit the model")
+    }
+    let process = try GaussianProcess(
+      hyperparameters, x: Matrix(rows: y.count, columns: states, values: inputs.values), y: y,
+      noiseProfile: try noiseProfile.noise("reward_noise", columns: states, file, path: path),
+      what: "\(path), reward")
+    return RewardModel(column: column, process: process, mean: mean, scale: scale)
+  }
 }
 
 /// What the header says of a local noise; its numbers are tensors.
@@ -57,22 +87,29 @@ extension DynamicsModel {
       featureBounds: featureBounds, stateBounds: stateBounds,
       hyperparameters: processes.map(\.hyperparameters),
       noiseProfiles: processes.map { LocalNoiseDescription($0.noiseProfile) },
-      calibrations: processes.map { LocalNoiseDescription($0.calibration) })
+      calibrations: processes.map { LocalNoiseDescription($0.calibration) },
+      reward: rewardModel.map(RewardDescription.init))
     let encoder = JSONEncoder()
     encoder.outputFormatting = .sortedKeys
     let json = try encoder.encode(description)
     let x = processes[0].x
     var tensors = ["inputs": Tensor(shape: [x.rows, x.columns], values: x.values)]
+    func add(_ noise: LocalNoise?, _ name: String) {
+      guard let noise else { return }
+      tensors[name + "_inputs"] = Tensor(
+        shape: [noise.inputs.rows, noise.inputs.columns], values: noise.inputs.values)
+      tensors[name + "_squares"] = Tensor(noise.squares)
+    }
     for (m, process) in processes.enumerated() {
       tensors["targets_\(m)"] = Tensor(process.y)
-      for (name, noise) in [
-        ("noise_profile", process.noiseProfile), ("calibration", process.calibration),
-      ] {
-        guard let noise else { continue }
-        tensors["\(name)_\(m)_inputs"] = Tensor(
-          shape: [noise.inputs.rows, noise.inputs.columns], values: noise.inputs.values)
-        tensors["\(name)_\(m)_squares"] = Tensor(noise.squares)
-      }
+      add(process.noiseProfile, "noise_profile_\(m)")
+      add(process.calibration, "calibration_\(m)")
+    }
+    if let reward = rewardModel?.process {
+      tensors["reward_inputs"] = Tensor(
+        shape: [reward.x.rows, reward.x.columns], values: reward.x.values)
+      tensors["reward_targets"] = Tensor(reward.y)
+      add(reward.noiseProfile, "reward_noise")
     }
     try TensorFile(
       tensors: tensors,
@@ -110,6 +147,9 @@ extension DynamicsModel {
     incrementStandardiser = description.incrementStandardiser
     featureBounds = description.featureBounds
     stateBounds = description.stateBounds
+    rewardModel = try description.reward.map {
+      try $0.model(states: description.layout.states.count, file, path: path)
+    }
     processes = try description.hyperparameters.enumerated().map { m, hyperparameters in
       let y = try file.tensor("targets_\(m)", path: path).values
       guard y.count == x.rows else {

@@ -101,6 +101,18 @@ public struct GridWeights: Sendable {
     (self.first, self.weights) = (first, weights)
   }
 
+  /// The weights of some of the rows.
+  public func selecting(rows range: Range<Int>) -> GridWeights {
+    let width = 4 * grid.dimensions
+    return GridWeights(
+      grid: grid, rows: range.count, first: Array(first[range]),
+      weights: Array(weights[range.lowerBound * width..<range.upperBound * width]))
+  }
+
+  private init(grid: RegularGrid, rows: Int, first: [Int32], weights: [Double]) {
+    (self.grid, self.rows, self.first, self.weights) = (grid, rows, first, weights)
+  }
+
   /// The grid points and weights of one row: 4^D each.
   public func entries(row: Int) -> (points: [Int], weights: [Double]) {
     let offsets = stencilOffsets

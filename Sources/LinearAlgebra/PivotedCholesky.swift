@@ -50,26 +50,51 @@ public struct PivotedCholesky: Sendable {
   }
 }
 
+/// G [n, r] by its products, so that it need not be in memory.
+public protocol LowRankFactor: Sendable {
+  var size: Int { get }
+  var rank: Int { get }
+  /// G C for C [r, t].
+  func times(_ c: Matrix) -> Matrix
+  /// G^T V for V [n, t].
+  func transposedTimes(_ v: Matrix) -> Matrix
+  /// G^T G [r, r]. O(n r^2).
+  func gram() -> Matrix
+}
+
+/// G in memory.
+public struct DenseFactor: LowRankFactor {
+  /// G^T [r, n]
+  private let transposed: Matrix
+
+  public init(transposed: Matrix) { self.transposed = transposed }
+
+  public var size: Int { transposed.columns }
+  public var rank: Int { transposed.rows }
+  public func times(_ c: Matrix) -> Matrix { transposed.times(c, transposingFirst: true) }
+  public func transposedTimes(_ v: Matrix) -> Matrix { transposed.times(v) }
+  public func gram() -> Matrix { transposed.times(transposed, transposingSecond: true) }
+}
+
 /// P = G G^T + noise I, inverted by Woodbury's identity: the preconditioner of BBMM (Gardner 2018, 4.1).
 public struct LowRankPreconditioner: Preconditioner {
-  /// G^T [r, n]
-  private let factor: Matrix
+  private let factor: any LowRankFactor
   public let noise: Double
   /// noise I + G^T G
   private let inner: Cholesky
 
   /// O(n r^2). Throws: `FactorizationError`.
-  public init(_ factor: Matrix, noise: Double) throws {
+  public init(_ factor: any LowRankFactor, noise: Double) throws {
     self.factor = factor
     self.noise = noise
-    var gram = factor.times(factor, transposingSecond: true)
+    var gram = factor.gram()
     for i in 0..<gram.rows { gram[i, i] += noise }
     inner = try Cholesky(gram, what: "preconditioner")
   }
 
   /// (R - G (noise I + G^T G)^-1 G^T R) / noise. O(n r t).
   public func solve(_ r: Matrix) -> Matrix {
-    let correction = factor.times(inner.solve(factor.times(r)), transposingFirst: true)
+    let correction = factor.times(inner.solve(factor.transposedTimes(r)))
     var result = r
     for i in result.values.indices {
       result.values[i] = (result.values[i] - correction.values[i]) / noise
@@ -79,16 +104,16 @@ public struct LowRankPreconditioner: Preconditioner {
 
   /// log |P|
   public var logDeterminant: Double {
-    inner.logDeterminant + Double(factor.columns - factor.rows) * log(noise)
+    inner.logDeterminant + Double(factor.size - factor.rank) * log(noise)
   }
 
   /// G g + sqrt(noise) e for standard normal g [r, t] and e [n, t]: columns with covariance P.
   public func draw(_ g: Matrix, _ e: Matrix) -> Matrix {
-    var result = factor.times(g, transposingFirst: true)
+    var result = factor.times(g)
     let deviation = noise.squareRoot()
     for i in result.values.indices { result.values[i] += deviation * e.values[i] }
     return result
   }
 
-  public var rank: Int { factor.rows }
+  public var rank: Int { factor.rank }
 }

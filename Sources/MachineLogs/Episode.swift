@@ -15,8 +15,16 @@ public struct Episode: Hashable, Sendable {
   public var states: [[Double]]
   /// [T][A]; the last one may have had no effect yet.
   public var actions: [[Double]]
+  /// [T], or empty where the log has no reward channel.
+  public var rewards: [Double]
 
-  public init(name: String, timeStep: Double, states: [[Double]], actions: [[Double]]) {
+  public init(
+    name: String, timeStep: Double, states: [[Double]], actions: [[Double]], rewards: [Double] = []
+  ) {
+    precondition(
+      rewards.isEmpty || rewards.count == states.count,
+      "\(states.count) states and \(rewards.count) rewards")
+    self.rewards = rewards
     precondition(
       states.count == actions.count, "\(states.count) states and \(actions.count) actions")
     self.name = name
@@ -64,6 +72,8 @@ public struct LogLayout: Hashable, Sendable, Codable {
   public var actions: [Channel]
   /// Seconds.
   public var timeStep: Double
+  /// A column with rewards to learn, or nil.
+  public var rewardColumn: String?
   /// nil for the first of `LogLayout.usualTimeColumns` that exists.
   public var timeColumn: String?
 

@@ -27,7 +27,8 @@ extension LogLayout {
   func episodes(in file: LogFile) throws -> [Episode] {
     let times = try file.times(timeColumn)
     var columns: [String: [Double]] = [:]
-    for name in (states + actions).map(\.column) where columns[name] == nil {
+    let wanted = (states + actions).map(\.column) + (rewardColumn.map { [$0] } ?? [])
+    for name in wanted where columns[name] == nil {
       columns[name] = try file.column(name)
     }
     let least = 3
@@ -88,12 +89,14 @@ extension LogLayout {
     }
     let stateColumns = states.map(state)
     let actionColumns = actions.map { grid.average(columns[$0.column] ?? []) }
+    let rewards = rewardColumn.map { grid.interpolate(columns[$0] ?? []) } ?? []
     let isDerived = states.contains { $0.source != .column }
     let rows = (isDerived ? 1 : 0)..<grid.count
     guard rows.count >= 3 else { return nil }
     return Episode(
       name: name, timeStep: timeStep, states: rows.map { k in stateColumns.map { $0[k] } },
-      actions: rows.map { k in actionColumns.map { $0[k] } })
+      actions: rows.map { k in actionColumns.map { $0[k] } },
+      rewards: rewards.isEmpty ? [] : Array(rewards[rows]))
   }
 
   private func checkExcitation(_ episodes: [Episode], _ paths: [String]) throws {

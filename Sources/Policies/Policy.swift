@@ -23,6 +23,8 @@ public struct Policy: Sendable {
     /// Feedforward network with tanh hidden layers of these widths.
     case network(hidden: [Int])
     case linear
+    /// Gaussian basis functions.
+    case radialBasis(count: Int)
     case custom(String)
   }
 

@@ -15,11 +15,14 @@ public struct PolicyDescription: Hashable, Sendable, Codable {
   public var upper: [Double]
   public var timeStep: Double
   public var hiddenLayers: [Int]
+  /// Gaussian basis functions in place of layers, or nil.
+  public var basisFunctions: Int?
   public var goalInput: GoalInput
 
   public init(
     task: String, stateNames: [String], stateUnits: [String], actionNames: [String],
-    lower: [Double], upper: [Double], timeStep: Double, hiddenLayers: [Int], goalInput: GoalInput
+    lower: [Double], upper: [Double], timeStep: Double, hiddenLayers: [Int],
+    basisFunctions: Int? = nil, goalInput: GoalInput
   ) {
     self.task = task
     self.stateNames = stateNames
@@ -29,7 +32,21 @@ public struct PolicyDescription: Hashable, Sendable, Codable {
     self.upper = upper
     self.timeStep = timeStep
     self.hiddenLayers = hiddenLayers
+    self.basisFunctions = basisFunctions
     self.goalInput = goalInput
+  }
+
+  /// The policy it describes.
+  public func makePolicy() -> Policy {
+    let states = stateNames.count
+    if let basisFunctions {
+      return Policy.radialBasis(
+        count: basisFunctions, stateLength: states, goalLength: states, goalInput: goalInput,
+        lower: lower, upper: upper)
+    }
+    return Policy.network(
+      hidden: hiddenLayers, stateLength: states, goalLength: states, goalInput: goalInput,
+      lower: lower, upper: upper)
   }
 
   /// The first difference that makes the policy useless for `other`'s machine, or nil.
@@ -78,13 +95,12 @@ extension PolicyController {
       throw TensorFileError(
         path: path, "is a policy for another task ('\(found.task)'): \(difference)")
     }
-    guard found.hiddenLayers.allSatisfy({ (1...4_096).contains($0) }) else {
-      throw TensorFileError(path: path, "is damaged: layers of \(found.hiddenLayers)")
+    let sizes = found.hiddenLayers + (found.basisFunctions.map { [$0] } ?? [])
+    guard sizes.allSatisfy({ (1...4_096).contains($0) }) else {
+      throw TensorFileError(path: path, "is damaged: layers of \(sizes)")
     }
     let states = found.stateNames.count
-    let policy = Policy.network(
-      hidden: found.hiddenLayers, stateLength: states, goalLength: states,
-      goalInput: found.goalInput, lower: found.lower, upper: found.upper)
+    let policy = found.makePolicy()
     let parameters = try file.tensor("parameters", path: path).values
     guard parameters.count == policy.parameterCount else {
       throw TensorFileError(

@@ -28,10 +28,14 @@ public struct Reward: Sendable {
   public let body: @Sendable (RewardInputs) -> Value
   /// Whether it reads `previousAction`, which rollouts then carry along.
   public let usesPreviousAction: Bool
+  /// Values of the shared arrays that it reads.
+  public let data: [String: [Double]]
 
   public init(
-    usesPreviousAction: Bool = false, _ body: @escaping @Sendable (RewardInputs) -> Value
+    usesPreviousAction: Bool = false, data: [String: [Double]] = [:],
+    _ body: @escaping @Sendable (RewardInputs) -> Value
   ) {
+    self.data = data
     self.usesPreviousAction = usesPreviousAction
     self.body = body
   }
@@ -66,9 +70,10 @@ public struct Reward: Sendable {
   }
 
   public static func + (a: Reward, b: Reward) -> Reward {
-    Reward(usesPreviousAction: a.usesPreviousAction || b.usesPreviousAction) {
-      a.body($0) + b.body($0)
-    }
+    Reward(
+      usesPreviousAction: a.usesPreviousAction || b.usesPreviousAction,
+      data: a.data.merging(b.data) { $1 }
+    ) { a.body($0) + b.body($0) }
   }
 }
 

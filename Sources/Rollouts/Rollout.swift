@@ -38,7 +38,7 @@ public struct Rollout: Sendable {
       initial: step.initialProgram(), step: step.stepProgram(),
       parameterCount: policy.parameterCount, stateLimit: stateLimit)
     functionDraws = { sampler.functionDraws($0, key: $1) }
-    data = sampler.data.merging(step.data) { $1 }
+    data = sampler.data.merging(step.data) { $1 }.merging(reward.data) { $1 }
   }
 }
 

@@ -94,12 +94,14 @@ public enum BuiltInTasks {
 
     policy:
       layers: [8, 8]           # widths of the tanh layers; [] is a linear policy
+      # radialBasis: 50        # Gaussian basis functions in place of layers
       goal: none               # or concatenated, error: the policy sees the goal
 
     # Summed. Standardised units: differences in standard deviations of the logs; or units: physical.
     reward:
       - saturating: {weights: [10, 0.1], width: 1}   # exp(-(x - goal)' diag(weights) (x - goal) / 2 width^2)
       - actionChange: 0.1                            # -0.1 (u - u_previous)^2
+      # - learned: {column: score}   # a reward that the logs have as a column, learnt as one more Gaussian process
 
     # Where episodes start and should go, in the states' units: [x, ...] or {lower: [...], upper: [...]}.
     start: [-0.6, 0]

@@ -52,6 +52,8 @@ public struct ControlTask: Sendable {
   public struct PolicyOptions: Hashable, Sendable {
     /// Widths of hidden layers; none for a linear policy.
     public var layers = [8, 8]
+    /// Gaussian basis functions in place of layers, or nil.
+    public var basisFunctions: Int?
     public var goalInput = GoalInput.none
     public init() {}
   }
@@ -61,6 +63,8 @@ public struct ControlTask: Sendable {
     case saturating(weights: [Double], width: Double, units: RewardUnits)
     case quadratic(weights: [Double], actionWeights: [Double], units: RewardUnits)
     case actionChange(Double)
+    /// The posterior mean of a reward learnt from this column of the logs, times a weight.
+    case learned(column: String, weight: Double)
   }
 
   /// How a policy is judged on a plant.
@@ -105,23 +109,38 @@ public struct ControlTask: Sendable {
       actionHistory: model.actionHistory, integrals: integrals)
   }
 
-  /// The policy that the options describe.
-  public func makePolicy() -> Policy {
-    Policy.network(
-      hidden: policy.layers, stateLength: layout.states.count, goalLength: layout.states.count,
-      goalInput: policy.goalInput, lower: actionLimits.map(\.lowerBound),
-      upper: actionLimits.map(\.upperBound))
+  /// What a policy file must say to be a policy for this task.
+  public var policyDescription: PolicyDescription {
+    PolicyDescription(
+      task: name, stateNames: layout.states.map(\.name), stateUnits: layout.states.map(\.units),
+      actionNames: layout.actions.map(\.name), lower: actionLimits.map(\.lowerBound),
+      upper: actionLimits.map(\.upperBound), timeStep: layout.timeStep,
+      hiddenLayers: policy.layers, basisFunctions: policy.basisFunctions,
+      goalInput: policy.goalInput)
   }
 
+  /// The policy that the options describe.
+  public func makePolicy() -> Policy { policyDescription.makePolicy() }
+
   /// The sum of the reward's terms.
-  public func makeReward() -> Reward {
-    let terms = rewards.map { term in
+  ///
+  /// - Parameter model: holds the learnt reward, if a term asks for it.
+  /// - Throws: `LogError` where it does not; `FactorizationError`.
+  public func makeReward(_ model: DynamicsModel) throws -> Reward {
+    let terms = try rewards.map { term in
       switch term {
       case .saturating(let weights, let width, let units):
-        Reward.saturating(weights: weights, width: width, units: units)
+        return Reward.saturating(weights: weights, width: width, units: units)
       case .quadratic(let weights, let actionWeights, let units):
-        Reward.quadratic(weights: weights, actionWeights: actionWeights, units: units)
-      case .actionChange(let weight): Reward.actionChangePenalty(weight)
+        return Reward.quadratic(weights: weights, actionWeights: actionWeights, units: units)
+      case .actionChange(let weight): return Reward.actionChangePenalty(weight)
+      case .learned(let column, let weight):
+        guard let learnt = model.rewardModel, learnt.column == column else {
+          throw LogError(
+            file: name, column: column,
+            "is the reward, but the model has not learnt it; run `bagel fit` on the task again")
+        }
+        return try Reward.learned(learnt, weight: weight)
       }
     }
     precondition(!terms.isEmpty, "task '\(name)' has no reward")

@@ -159,6 +159,7 @@ extension ControlTask {
         }
         policy.layers = layers.map { Int($0) }
       }
+      policy.basisFunctions = try entry.integer("radialBasis", 1...4_096)
       if let goal = try entry.choice(
         "goal", GoalInput.self, among: ["none", "concatenated", "error"])
       {
@@ -169,6 +170,12 @@ extension ControlTask {
     if rewards.isEmpty {
       throw yaml.error(
         "reward", "is missing; for example: reward: {saturating: {weights: [10, 0.1]}}")
+    }
+    for case .learned(let column, _) in rewards {
+      guard layout.rewardColumn ?? column == column else {
+        throw yaml.error("reward", "learns from two columns; one is possible")
+      }
+      layout.rewardColumn = column
     }
     start = try distribution("start", yaml)
     goal = try distribution("goal", yaml)
@@ -198,8 +205,12 @@ extension ControlTask {
       return .quadratic(weights: weights, actionWeights: actions, units: units)
     }
     if let weight = try entry.number("actionChange") { return .actionChange(weight) }
+    if let term = try entry.mapping("learned") {
+      let column = try required(term.string("column"), "column", term)
+      return .learned(column: column, weight: try term.positive("weight") ?? 1)
+    }
     try entry.finish()
-    throw entry.error("saturating", "or quadratic or actionChange is expected in a reward")
+    throw entry.error("saturating", "or quadratic, actionChange or learned is expected in a reward")
   }
 
   /// [x, ...], or {lower: [...], upper: [...]}, or {mean: [...], deviation: [...]}.

@@ -64,7 +64,7 @@ struct IterationBenchmark: ParsableCommand {
     let start = ContinuousClock.now
     let measured = try task.makeSampler(fit.model)
     let samplerSeconds = start.duration(to: .now).seconds
-    let rollout = task.makeRollout(fit.model, measured.sampler)
+    let rollout = try task.makeRollout(fit.model, measured.sampler)
     let executor: any RolloutExecutor
     if device == .host {
       let host = try HostExecutor(rollout.program, data: rollout.data, threads: threads)

@@ -27,7 +27,7 @@ struct EmitCommand: ParsableCommand {
     let model =
       FileManager.default.fileExists(atPath: path)
       ? try readModel(path, for: task) : try sketch(task)
-    let rollout = task.makeRollout(model, try task.makeSampler(model).sampler)
+    let rollout = try task.makeRollout(model, try task.makeSampler(model).sampler)
     let text: String
     if program {
       let taped = rollout.program.taped(.expensiveValues)

@@ -66,7 +66,7 @@ struct SamplerTests {
     arguments: SamplerName.allCases)
   func closedLoop(name: SamplerName) throws {
     let fixture = try Fixture()
-    let rollout = fixture.task.makeRollout(fixture.model, try fixture.sampler(name).sampler)
+    let rollout = try fixture.task.makeRollout(fixture.model, try fixture.sampler(name).sampler)
     let batch = smallBatch(rollout, fixture.task)
     let expected = InterpreterExecutor(rollout.program, data: rollout.data).gradient(batch)
     let found = try HostExecutor(rollout.program, data: rollout.data).gradient(batch)
@@ -81,7 +81,7 @@ struct SamplerTests {
   @Test("the gradient is the derivative of the mean return", arguments: SamplerName.allCases)
   func differences(name: SamplerName) throws {
     let fixture = try Fixture()
-    let rollout = fixture.task.makeRollout(fixture.model, try fixture.sampler(name).sampler)
+    let rollout = try fixture.task.makeRollout(fixture.model, try fixture.sampler(name).sampler)
     let executor = InterpreterExecutor(rollout.program, data: rollout.data)
     let batch = smallBatch(rollout, fixture.task)
     let gradient = executor.gradient(batch).gradient
@@ -200,7 +200,7 @@ struct SamplerTests {
     task.model.restPseudoData = 10
     let model = try task.fit().model
     #expect(model.processes.count == 1)
-    let rollout = task.makeRollout(model, try ExactSampler(model, noise: .observed))
+    let rollout = try task.makeRollout(model, try ExactSampler(model, noise: .observed))
     let carry = rollout.layout.length
     #expect(carry == 2 * 2 + 1)
     let state = rollout.layout.atRest([0.2, -0.1], action: [0])

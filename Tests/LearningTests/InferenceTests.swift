@@ -141,7 +141,8 @@ struct InferenceTests {
     let pivoted = PivotedCholesky(
       diagonal: h.covariance.diagonal(x), rank: 20, tolerance: 1e-6
     ) { h.covariance.matrix(x, x.selecting(rows: [$0])).values }
-    let preconditioner = try LowRankPreconditioner(pivoted.factor, noise: h.noiseVariance)
+    let preconditioner = try LowRankPreconditioner(
+      DenseFactor(transposed: pivoted.factor), noise: h.noiseVariance)
     let faster = conjugateGradients(
       a, sides, preconditioner: preconditioner, tolerance: 1e-10, iterations: 100)
     #expect(faster.hasConverged && faster.iterations < solved.iterations)

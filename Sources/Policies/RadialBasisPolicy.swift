@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// Radial-basis policies, as in PILCO and MC-PILCO: raw = V phi(z) + b with Gaussians about K centres,
+//
+//   phi_k(z) = exp(-1/2 sum_d s_d^2 z_d^2 + c_k^T (s z) + a_k)
+//
+// which is exp(-1/2 ||s z - c_k||^2) times a constant that V takes up; a_k starts from -1/2 ||c_k||^2. In this form
+// it is two matrix products and an exponential, whose gradients reach centres, widths and weights.
+
+import Programs
+
+extension Policy {
+  /// Gaussian basis functions of the standardised inputs.
+  ///
+  /// Parameters: inverse widths s [D] (from 1), centres c [K, D] (from N(0, 1)), exponents a [K], weights V [A, K] (from
+  /// N(0, 1 / K)), biases [A] (from 0).
+  public static func radialBasis(
+    count: Int, stateLength: Int, goalLength: Int = 0, goalInput: GoalInput = .none,
+    lower: [Double], upper: [Double]
+  ) -> Policy {
+    let inputs = inputLength(state: stateLength, goal: goalLength, goalInput)
+    let actions = lower.count
+    let centres = inputs
+    let exponents = centres + count * inputs
+    let weights = exponents + count
+    let biases = weights + actions * count
+    let array = RolloutProgram.parameters
+    return Policy(
+      architecture: .radialBasis(count: count), goalInput: goalInput, stateLength: stateLength,
+      goalLength: goalLength, lower: lower, upper: upper, parameterCount: biases + actions,
+      initialParameters: { seed in
+        let key = DrawKey(seed: seed, iteration: 0x7262_6670)
+        let c = (0..<count).map { key.normals(particle: $0, step: 0, count: inputs) }
+        let v = key.normals(particle: 0, step: 1, count: actions * count)
+        return Array(repeating: 1, count: inputs) + c.flatMap { $0 }
+          + c.map { -0.5 * $0.reduce(0) { $0 + $1 * $1 } }
+          + v.map { $0 / Double(count).squareRoot() } + Array(repeating: 0, count: actions)
+      },
+      body: { z in
+        let scaled = z * z.builder.shared(array, length: inputs)
+        let projected = z.builder.affine(
+          SharedMatrix(array: array, offset: centres, rows: count, columns: inputs),
+          bias: SharedSlice(array: array, offset: exponents), scaled)
+        let basis = exp(projected - 0.5 * dot(scaled, scaled)).named("basis")
+        return z.builder.affine(
+          SharedMatrix(array: array, offset: weights, rows: actions, columns: count),
+          bias: SharedSlice(array: array, offset: biases), basis
+        ).named("raw_action")
+      })
+  }
+}

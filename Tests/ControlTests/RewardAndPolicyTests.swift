@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+// Learnt rewards and radial-basis policies: their programs against what they stand for, gradients by differences, and
+// the way through files.
+
+import Bagel
+import Foundation
+import Testing
+
+@Suite("learnt rewards and radial-basis policies")
+struct RewardAndPolicyTests {
+  /// The boom with a score that falls off around 0.2 rad.
+  private func task() throws -> (task: ControlTask, episodes: [Episode]) {
+    var task = try ControlTask("boom")
+    task.collectSeconds = 20
+    task.model.fit.fullIterations = 1
+    var episodes = try task.trainingEpisodes()
+    for e in episodes.indices {
+      episodes[e].rewards = episodes[e].states.map { exp(-2 * ($0[0] - 0.2) * ($0[0] - 0.2)) }
+    }
+    task.layout.rewardColumn = "score"
+    task.rewards = [.learned(column: "score", weight: 1), .actionChange(0.1)]
+    task.model.sampler.name = .tabulated
+    return (task, episodes)
+  }
+
+  @Test(
+    "a reward learnt from a column enters the return with its gradient, and survives the model file"
+  )
+  func learnedReward() throws {
+    let (task, episodes) = try task()
+    let (model, _) = try DynamicsModel.fit(
+      episodes, layout: task.layout, form: try task.modelForm(), options: task.model.fit)
+    let reward = try #require(model.rewardModel)
+    let states = [[-0.3, 0.0], [0.1, 0.05], [0.4, -0.1]].map(model.stateStandardiser.standardise)
+    for (found, state) in zip(reward.predict(Matrix(states)), [-0.3, 0.1, 0.4]) {
+      // A smooth function of one state without noise: a hundredth of its range.
+      #expect(abs(found - exp(-2 * (state - 0.2) * (state - 0.2))) < 1e-2)
+    }
+    let path = NSTemporaryDirectory() + "reward-model-\(UUID().uuidString).safetensors"
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    try model.write(to: path, provenance: "test")
+    let read = try #require(try DynamicsModel(path: path).rewardModel)
+    #expect(read.predict(Matrix(states)) == reward.predict(Matrix(states)))
+
+    let rollout = try task.makeRollout(model, try task.makeSampler(model).sampler)
+    let executor = InterpreterExecutor(rollout.program, data: rollout.data)
+    var batch = RolloutBatch(
+      parameters: task.makePolicy().initialParameters(1),
+      initialStates: rollout.layout.atRest(states[1], action: [0]), goals: [0, 0], particles: 1,
+      horizon: 4, draws: DrawKey(seed: 1))
+    let gradient = executor.gradient(batch).gradient
+    let host = try HostExecutor(rollout.program, data: rollout.data).gradient(batch).gradient
+    let largest = gradient.map(abs).max() ?? 0
+    #expect(largest > 0)
+    #expect(zip(host, gradient).allSatisfy { abs($0 - $1) < 1e-3 * largest })
+    let direction = DrawKey(seed: 4).normals(particle: 0, step: 0, count: gradient.count)
+    let start = batch.parameters
+    func mean(_ step: Double) -> Double {
+      batch.parameters = zip(start, direction).map { $0 + step * $1 }
+      return executor.returns(batch).mean
+    }
+    let slope = zip(gradient, direction).reduce(0) { $0 + $1.0 * $1.1 }
+    #expect(abs(slope - (mean(1e-5) - mean(-1e-5)) / 2e-5) < 1e-6 * max(1, abs(slope)))
+  }
+
+  @Test("a task that wants a reward which the model has not learnt says so")
+  func missingReward() throws {
+    var (task, episodes) = try task()
+    task.layout.rewardColumn = nil
+    episodes = episodes.map {
+      Episode(name: $0.name, timeStep: $0.timeStep, states: $0.states, actions: $0.actions)
+    }
+    let (model, _) = try DynamicsModel.fit(
+      episodes, layout: task.layout, form: try task.modelForm(), options: task.model.fit)
+    do {
+      _ = try task.makeReward(model)
+      Issue.record("a reward appeared from nowhere")
+    } catch let error as LogError {
+      #expect("\(error)".contains("score") && "\(error)".contains("bagel fit"))
+    }
+  }
+
+  @Test("a radial-basis policy is the sum of Gaussians, with gradients to every parameter")
+  func radialBasis() throws {
+    let policy = Policy.radialBasis(count: 5, stateLength: 2, lower: [-2], upper: [2])
+    let parameters = policy.initialParameters(3)
+    #expect(
+      parameters.count == policy.parameterCount && policy.parameterCount == 2 + 10 + 5 + 5 + 1)
+    let builder = ProgramBuilder()
+    builder.output("u", policy.action(state: builder.input("x", length: 2), goal: nil))
+    let program = builder.finish()
+    func action(_ theta: [Double]) -> Double {
+      Interpreter(shared: [RolloutProgram.parameters: theta]).run(
+        program, inputs: ["x": [0.4, -0.7]]
+      ).outputs["u"]?[0] ?? .nan
+    }
+    let raw = (0..<5).reduce(0.0) { sum, k in
+      let c = [parameters[2 + 2 * k], parameters[3 + 2 * k]]
+      let r2 = (0.4 - c[0]) * (0.4 - c[0]) + (-0.7 - c[1]) * (-0.7 - c[1])
+      return sum + parameters[17 + k] * exp(-0.5 * r2)
+    }
+    #expect(abs(action(parameters) - 2 * tanh(raw)) < 1e-12)
+    let adjoint = program.adjoint(
+      withRespectTo: [], sharedArrays: [RolloutProgram.parameters])
+    let gradient =
+      Interpreter(shared: [RolloutProgram.parameters: parameters]).run(
+        adjoint, inputs: ["x": [0.4, -0.7], "adj_u": [1]]
+      ).sharedAdjoints[RolloutProgram.parameters] ?? []
+    for i in parameters.indices {
+      var (up, down) = (parameters, parameters)
+      up[i] += 1e-6
+      down[i] -= 1e-6
+      #expect(abs(gradient[i] - (action(up) - action(down)) / 2e-6) < 1e-8)
+    }
+  }
+}
