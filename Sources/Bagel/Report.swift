@@ -194,7 +194,7 @@ public struct Report {
     ]
     let certificates = [policy.sampler.certificate] + policy.sampler.rejected
     lines.append(
-      "<p>Errors against the exact posterior at \(certificates[0].points) random points of the box and at as many "
+      "<p>Errors against \(certificates[0].reference) at \(certificates[0].points) random points of the box and at as many "
         + "data"
         + (certificates.count > 1
           ? "; the sampler used first, then those beyond the tolerance" : "")

@@ -16,11 +16,20 @@ public struct ConjugateGradientsResult: Sendable {
   /// [n, t]
   public var solution: Matrix
   public var iterations: Int
-  /// ||B - A X|| / ||B||, the largest of the columns.
+  /// ||B - A X|| / ||B||, the largest of the columns; NaN where a product or a side was not finite.
   public var residual: Double
   public var hasConverged: Bool
   /// Lanczos tridiagonal of each column: diagonal and off-diagonal.
   public var tridiagonals: [(diagonal: [Double], offDiagonal: [Double])]
+}
+
+extension ConjugateGradientsResult {
+  /// Throws: `FactorizationError.notFinite` where a product or a side was not finite.
+  public func checkFinite(_ what: String) throws {
+    if residual.isNaN {
+      throw FactorizationError.notFinite(what: what, row: 0, column: 0, value: residual)
+    }
+  }
 }
 
 /// Solves A X = B for B [n, t]; a column stops changing once its residual is below `tolerance` ||b||.
@@ -37,7 +46,7 @@ public func conjugateGradients(
   var p = z
   var rz = columnDots(r, z)
   let norms = columnDots(b, b).map { $0.squareRoot() }
-  var residuals = norms.map { $0 > 0 ? 1.0 : 0.0 }
+  var residuals = norms.map { $0 == 0 ? 0.0 : $0.isFinite ? 1.0 : .nan }
   var isActive = residuals.map { $0 > tolerance }
   var (lastAlpha, lastBeta) = ([Double](repeating: 1, count: t), [Double](repeating: 0, count: t))
   var tridiagonals = Array(
@@ -52,6 +61,7 @@ public func conjugateGradients(
       // A direction of no curvature is rounding: the column has converged as far as it can.
       guard curvature[c] > 0, rz[c] > 0 else {
         isActive[c] = false
+        if curvature[c].isNaN || rz[c].isNaN { residuals[c] = .nan }
         continue
       }
       alpha[c] = rz[c] / curvature[c]
@@ -74,7 +84,7 @@ public func conjugateGradients(
     for i in p.values.indices { p.values[i] = z.values[i] + beta[i % t] * p.values[i] }
     (rz, lastAlpha, lastBeta) = (rzNext, alpha, beta)
   }
-  let worst = residuals.max() ?? 0
+  let worst = residuals.reduce(0) { $0.isNaN || $1.isNaN ? .nan : max($0, $1) }
   return ConjugateGradientsResult(
     solution: x, iterations: count, residual: worst, hasConverged: worst <= tolerance,
     tridiagonals: tridiagonals)

@@ -14,7 +14,7 @@ import COpenBLAS
 public struct LanczosRoot {
   /// q_1 ... q_{r + 1} as rows [capacity, n]
   private var basis: Matrix
-  /// L_{r+1,r}, and ||w|| of the step that made q_{r+1}
+  /// L_{r+1,r}
   private var coupling = 0.0
   private var previous: [Double] = []
   private var next: [Double]?

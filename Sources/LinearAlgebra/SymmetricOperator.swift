@@ -2,6 +2,7 @@
 // Symmetric matrices that are never formed: what conjugate gradients and Lanczos need of them.
 
 import COpenBLAS
+import Synchronization
 
 /// A symmetric matrix A [size, size] known by its products.
 public protocol SymmetricOperator: Sendable {
@@ -63,10 +64,15 @@ public struct SinglePrecisionOperator: SymmetricOperator {
   }
 }
 
+/// One caller at a time may change the number of OpenBLAS's threads.
+private let threadCount = Mutex<Void>(())
+
 /// Runs `body` with OpenBLAS on the calling threads only.
 private func withOneBLASThread(_ body: () -> Void) {
-  let threads = openblas_get_num_threads()
-  openblas_set_num_threads(1)
-  body()
-  openblas_set_num_threads(threads)
+  threadCount.withLock { _ in
+    let threads = openblas_get_num_threads()
+    openblas_set_num_threads(1)
+    body()
+    openblas_set_num_threads(threads)
+  }
 }

@@ -17,7 +17,7 @@ extension Reward {
       (rows, weights) = (process.x, exact.alpha)
     } else {
       let posterior = try LowRankPosterior(process)
-      (rows, weights) = (posterior.pivots, try posterior.weightedSums().weights)
+      (rows, weights) = (posterior.pivots, posterior.meanWeights)
     }
     let covariance = process.hyperparameters.covariance
     // Constant and slopes of the prior mean, in the channel's units.

@@ -74,7 +74,7 @@ struct GridChoice {
       let moments = posterior.residualMoments(points, noise: noise)
       let meanError = typical(middleErrors(moments.mean)) / process.signalDeviation
       let noiseVariance =
-        noise == .observed ? points.column(0).map { _ in 0 } : process.noiseVariance(points)
+        noise == .observed ? points.column(0).map { _ in 0 } : process.addedVariance(points)
       let relative = zip(middleErrors(moments.deviation), bases.indices).map { error, i in
         let deviation = moments.deviation[5 * i + 4]
         return error / (deviation * deviation + noiseVariance[5 * i + 4]).squareRoot()

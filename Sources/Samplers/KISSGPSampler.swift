@@ -31,10 +31,15 @@ public struct KISSGPSampler: MarginalSampler {
   ) throws {
     self.model = model
     let box = model.boxWithData(box)
-    grid = RegularGrid(
-      box: box,
-      pointsPerAxis: try pointsPerAxis.map { points in box.map { _ in points } }
-        ?? model.gridPoints(box))
+    let wanted = try model.gridPoints(box)
+    let points = pointsPerAxis.map { points in box.map { _ in points } } ?? wanted
+    guard points.reduce(1, { $0 * ($1 + 2) }) <= RegularGrid.largestSize else {
+      throw GridError(
+        description:
+          "\(points.map(String.init).joined(separator: " x ")) grid points are too many; "
+          + "use fewer (gridPoints, --grid)")
+    }
+    grid = RegularGrid(box: box, pointsPerAxis: points)
     let probes = Matrix(randomPoints(box, count: 64, seed: 3) + model.spreadInputs(64))
     let (trainingWeights, probeWeights) = (
       GridWeights(grid, model.processes[0].x), GridWeights(grid, probes)
@@ -58,7 +63,8 @@ public struct KISSGPSampler: MarginalSampler {
 
   public var summary: String {
     let points = grid.counts.map { String($0 - 2) }.joined(separator: " x ")
-    return "\(points) points, rank \(list(ranks))"
+    let ending = unconvergedSolves > 0 ? ", \(unconvergedSolves) solves not converged" : ""
+    return "\(points) points, rank \(list(ranks))\(ending)"
   }
 
   public func moments(at x: Value) -> PosteriorMoments {
@@ -81,15 +87,4 @@ public struct KISSGPSampler: MarginalSampler {
     return PosteriorMoments(
       mean: model.priorMean(at: x) + mean, deviation: builder.concatenate(deviations))
   }
-}
-
-/// Columns [size] each -> a table [ceil(columns / 4), size, 4], as interpolation reads it.
-func sideBySide(_ columns: [[Double]]) -> [Double] {
-  let size = columns.first?.count ?? 0
-  var table = [Double](repeating: 0, count: (columns.count + 3) / 4 * size * 4)
-  for (output, values) in columns.enumerated() {
-    let start = output / 4 * size * 4 + output % 4
-    for (i, value) in values.enumerated() { table[start + 4 * i] = value }
-  }
-  return table
 }

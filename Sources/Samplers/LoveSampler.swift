@@ -12,32 +12,36 @@ public struct LoveSampler: MarginalSampler {
   public let model: DynamicsModel
   /// Columns of each output's root.
   public let ranks: [Int]
+  /// Solves for the mean that ended above their tolerance (beyond `GaussianProcess.largestExact` points).
+  public let unconvergedSolves: Int
   private let posterior: WeightedSumPosterior
 
   /// - Parameters:
   ///   - box: where the rank is judged, with the data.
   ///   - rank: of every output, or until the tolerance is met.
-  /// - Throws: `ExecutionError` beyond `GaussianProcess.largestExact` points, where K is not formed.
+  /// - Throws: `ExecutionError`, `FactorizationError`: beyond `GaussianProcess.largestExact` points K is not formed but
+  ///   multiplied in row blocks, by a compiled kernel.
   public init(
     _ model: DynamicsModel, box: [ClosedRange<Double>], rank: RankChoice,
     noise: DrawnNoise = .latent
   ) throws {
     self.model = model
     let probes = Matrix(randomPoints(box, count: 64, seed: 3) + model.spreadInputs(64))
-    let sums = try model.processes.map { process in
-      let found = try process.lanczosConditioning(probes: probes, rank: rank)
-      return PosteriorSums(rows: process.x, weights: found.alpha, root: found.root)
+    let found = try model.processes.map {
+      try $0.lanczosConditioning(probes: probes, rank: rank)
+    }
+    unconvergedSolves = found.count { !$0.hasConverged }
+    let sums = zip(model.processes, found).map {
+      PosteriorSums(rows: $0.x, weights: $1.alpha, root: $1.root)
     }
     ranks = sums.map(\.root.columns)
     posterior = WeightedSumPosterior(model, sums, noise: noise)
   }
 
-  public var summary: String { "rank " + list(ranks) }
+  public var summary: String {
+    let ending = unconvergedSolves > 0 ? ", \(unconvergedSolves) solves not converged" : ""
+    return "rank " + list(ranks) + ending
+  }
   public var data: [String: [Double]] { posterior.data }
   public func moments(at x: Value) -> PosteriorMoments { posterior.moments(at: x) }
-}
-
-/// "80 and 64"
-func list(_ numbers: [Int]) -> String {
-  numbers.map(String.init).joined(separator: " and ")
 }

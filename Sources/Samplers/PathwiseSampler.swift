@@ -57,7 +57,8 @@ public struct PathwiseSampler: PosteriorSampler {
             "\(process.x.rows) points are too many for pathwise draws (at most "
             + "\(GaussianProcess.largestExact)); use --sampler tabulated, kiss-gp or sparse")
       }
-      let frequencies = covariance.spectralDraws(features, key: DrawKey(seed: UInt64(m)))
+      let frequencies = covariance.spectralDraws(
+        features, key: DrawKey(seed: UInt64(m), iteration: 0x7061_7468))
       let amplitude = (2 * covariance.signalVariance / Double(features)).squareRoot()
       outputs.append(
         Output(
@@ -164,7 +165,8 @@ public struct PathwiseSampler: PosteriorSampler {
   ///
   ///   ||phi(x) - Phi^T a||^2 + sn2 a^T C a,   a = (K + sn2 C)^-1 k(X, x)
   ///
-  /// differs from it by what F features miss of the prior.
+  /// differs from it by what F features miss of the prior. With observed noise, what the calibration adds to the latent
+  /// variance is left out.
   public func certificate(at sets: [Matrix], noise: DrawnNoise) throws -> SamplerCertificate {
     try SamplerCertificate(self, model, sets: sets, noise: noise) { set in
       var (mean, deviation) = (

@@ -98,3 +98,8 @@ extension DynamicsModel {
     return coefficients.flatMap { $0.dropFirst() } + coefficients.map { $0[0] }
   }
 }
+
+/// "80 and 64"
+func list(_ numbers: [Int]) -> String {
+  numbers.map(String.init).joined(separator: " and ")
+}

@@ -74,7 +74,11 @@ func withinBudget(_ wanted: [Int], budget: Int, least: Int, support: Int) -> [In
 /// Points spread uniformly over a box, the same every time.
 func randomPoints(_ box: [ClosedRange<Double>], count: Int, seed: UInt64 = 1) -> [[Double]] {
   (0..<count).map { index in
-    zip(box, DrawKey(seed: seed).uniforms(particle: index, step: 0, count: box.count)).map {
+    zip(
+      box,
+      DrawKey(seed: seed, iteration: 0x626f_7865).uniforms(
+        particle: index, step: 0, count: box.count)
+    ).map {
       $0.lowerBound + ($0.upperBound - $0.lowerBound) * $1
     }
   }

@@ -43,9 +43,13 @@ public struct SamplerOptions: Hashable, Sendable, Codable {
 public struct MeasuredSampler: Sendable {
   public let sampler: any PosteriorSampler
   public let certificate: SamplerCertificate
-  /// What `automatic` tried before, cheaper and beyond the tolerance.
+  public let tolerance: SamplerTolerance
+  /// Whether `automatic` chose it, what it tried besides beyond the tolerance, and why others could not serve.
+  public var wasChosen = false
   public var rejected: [SamplerCertificate] = []
-  public let isWithinTolerance: Bool
+  public var unsuitable: [String] = []
+
+  public var isWithinTolerance: Bool { certificate.isWithin(tolerance) }
 
   /// "tabulated, 12 x 30 x 30 points"
   public var description: String { "\(sampler.name.rawValue), \(sampler.summary)" }
@@ -67,34 +71,44 @@ extension DynamicsModel {
     let sets = [Matrix(randomPoints(box, count: count)), Matrix(spreadInputs(count))]
     func measured(_ name: SamplerName, _ options: SamplerOptions) throws -> MeasuredSampler {
       let sampler = try make(name, options, box)
-      let certificate = try sampler.certificate(at: sets, noise: options.noise)
       return MeasuredSampler(
-        sampler: sampler, certificate: certificate,
-        isWithinTolerance: certificate.isWithin(options.tolerance))
+        sampler: sampler, certificate: try sampler.certificate(at: sets, noise: options.noise),
+        tolerance: options.tolerance)
     }
     if options.name != .automatic { return try measured(options.name, options) }
-    var rejected: [SamplerCertificate] = []
-    var last: MeasuredSampler?
     var larger = options
     larger.tablePoints *= 4
     let candidates: [(SamplerName, SamplerOptions)] =
       [(.tabulated, options), (.tabulated, larger)]
       + [.kissGP, .sparse, .love, .exact].map { ($0, options) }
-    for (name, options) in candidates {
+    var tried: [MeasuredSampler] = []
+    var unsuitable: [String] = []
+    for (name, options) in candidates where tried.last?.isWithinTolerance != true {
       do {
-        let candidate = try measured(name, options)
-        last = candidate
-        if candidate.isWithinTolerance { break }
-        rejected.append(candidate.certificate)
-      } catch is UnsuitableSampler {
-      } catch is GridError {}
+        tried.append(try measured(name, options))
+      } catch let error as UnsuitableSampler {
+        unsuitable.append("\(error)")
+      } catch let error as GridError {
+        unsuitable.append("\(error)")
+      } catch let error as FactorizationError {
+        unsuitable.append("\(name.rawValue): \(error)")
+      }
     }
-    guard var chosen = last else {
-      throw UnsuitableSampler(description: "no sampler can serve this model")
+    // The last one if it is within tolerance, else the best there is.
+    func excess(_ index: Int) -> Double {
+      let worst = tried[index].certificate.worst
+      return max(
+        worst.mean / options.tolerance.mean, worst.deviation / options.tolerance.deviation)
     }
-    // Nothing is within tolerance: the best there is, and the certificate says so.
-    if !chosen.isWithinTolerance { rejected.removeLast() }
-    chosen.rejected = rejected
+    guard let best = tried.indices.min(by: { excess($0) < excess($1) }) else {
+      throw UnsuitableSampler(
+        description: "no sampler can serve this model: " + unsuitable.joined(separator: "; "))
+    }
+    let index = tried[tried.count - 1].isWithinTolerance ? tried.count - 1 : best
+    var chosen = tried[index]
+    chosen.wasChosen = true
+    chosen.rejected = tried.indices.filter { $0 != index }.map { tried[$0].certificate }
+    chosen.unsuitable = Array(Set(unsuitable)).sorted()
     return chosen
   }
 

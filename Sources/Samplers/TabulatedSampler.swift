@@ -54,6 +54,8 @@ public struct TabulatedSampler: MarginalSampler {
       "table": sideBySide(columns),
       "geometry": RegularGrid(box: box, pointsPerAxis: pointsPerAxis).geometry,
       DynamicsModel.priorMeanArray: model.priorMeanData,
+      // A spline may swing below zero beside a pit.
+      "deviation_floor": model.processes.map { $0.varianceFloor.squareRoot() },
     ]
   }
 
@@ -72,7 +74,8 @@ public struct TabulatedSampler: MarginalSampler {
     let deviations = (0..<m).map { table[2 * $0 + 1] }
     return PosteriorMoments(
       mean: model.priorMean(at: x) + x.builder.concatenate(residuals),
-      deviation: x.builder.concatenate(deviations))
+      deviation: maximum(
+        x.builder.concatenate(deviations), x.builder.shared("deviation_floor", length: m)))
   }
 }
 

@@ -15,6 +15,7 @@ extension FittedModel {
         $0.hyperparameters.noiseVariance.squareRoot() * $1
       },
       "fullEvaluations": results.map(\.fullEvaluations),
+      "unconvergedSolves": results.reduce(0) { $0 + $1.unconvergedSolves },
     ]
     if !heldOut.isEmpty {
       result["heldOut"] = [
@@ -34,6 +35,13 @@ extension FittedModel {
       "learnt \(model.outputNames.count) output\(model.outputNames.count == 1 ? "" : "s") from "
         + "\(model.processes[0].x.rows) transitions in \(number(seconds)) s")
     for line in model.summaryLines { console.say("  " + line) }
+    let unconverged = results.reduce(0) { $0 + $1.unconvergedSolves }
+    if unconverged > 0 {
+      console.say(
+        "  warning: \(unconverged) solves by conjugate gradients ended above their tolerance; "
+          + "the hyperparameters are less certain (--likelihood row-blocks in `bagel benchmark fit` shows how much)"
+      )
+    }
     if heldOut.isEmpty { return }
     console.say("held out, one step ahead:")
     for figures in heldOut {
@@ -114,10 +122,14 @@ extension MeasuredSampler {
           + certificate.sentence)
     }
     console.say("  sampler: \(description)")
-    console.say("    error against the exact posterior: " + certificate.sentence)
+    console.say("    error against \(certificate.reference): " + certificate.sentence)
+    for reason in unsuitable { console.say("    not possible: " + reason) }
     if !isWithinTolerance {
+      let accepted = "\(number(tolerance.mean)), \(number(100 * tolerance.deviation)) %"
       console.say(
-        "    above the tolerance (0.001, 1 %); --sampler automatic takes the cheapest that is within it"
+        wasChosen
+          ? "    above the tolerance (\(accepted)), and so is every sampler that can serve this model"
+          : "    above the tolerance (\(accepted)); --sampler automatic takes the cheapest within it"
       )
     }
   }

@@ -49,9 +49,13 @@ public struct LocalNoise: Hashable, Sendable {
     self.init(inputs: inputs, squares: squares, bandwidth: best.bandwidth)
   }
 
-  /// c at points [m, D].
+  /// c at points [m, D], in blocks of 2,048. O(m k).
   public func factors(_ points: Matrix) -> [Double] {
-    Self.factors(Self.weights(points, inputs, bandwidth), squares)
+    if bandwidth == nil { return Array(repeating: constantFactor, count: points.rows) }
+    return stride(from: 0, to: points.rows, by: 2_048).flatMap { start -> [Double] in
+      let block = points.selecting(rows: Array(start..<min(start + 2_048, points.rows)))
+      return Self.factors(Self.weights(block, inputs, bandwidth), squares)
+    }
   }
 
   /// c where it is the same everywhere (no bandwidth).

@@ -29,15 +29,19 @@ public struct RegularGrid: Hashable, Sendable {
     counts = pointsPerAxis.map { $0 + 2 * margin }
   }
 
-  /// As many points along each axis as a budget of grid points allows, at most 100.
-  public init(box: [ClosedRange<Double>], budget: Int) {
-    let root = pow(Double(budget), 1 / Double(box.count)).rounded(.down)
-    self.init(
-      box: box, pointsPerAxis: box.map { _ in max(2, min(100, Int(root) - 2)) })
+  /// The grid on which hyperparameters are learnt: the data's bounds, equally many points along each axis, 65,536 at most
+  /// (38 an axis in 3 inputs).
+  public init(fitting x: Matrix) {
+    let root = pow(Double(1 << 16), 1 / Double(x.columns)).rounded(.down)
+    let box = (0..<x.columns).map { axis -> ClosedRange<Double> in
+      let column = x.column(axis)
+      return (column.min() ?? 0)...(column.max() ?? 0)
+    }
+    self.init(box: box, pointsPerAxis: box.map { _ in max(2, min(100, Int(root) - 2)) })
   }
 
-  /// Grid points for learning hyperparameters: 38 an axis in 3 inputs.
-  static let fitBudget = 1 << 16
+  /// Larger grids are refused: a root of rank 100 would fill 3 GB.
+  public static let largestSize = 1 << 22
 
   public var dimensions: Int { counts.count }
   public var size: Int { counts.reduce(1, *) }

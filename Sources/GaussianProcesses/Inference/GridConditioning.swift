@@ -12,7 +12,7 @@ public struct GridConditioning: Sendable {
   public let root: Matrix
   /// Covariances 0 ... 3 spacings apart [D, 4], the signal variance in the first axis.
   public let toeplitz: [Double]
-  public let iterations: Int
+  /// Whether the solve for the mean met its tolerance.
   public let hasConverged: Bool
 
   public var rank: Int { root.columns }
@@ -33,7 +33,7 @@ public struct GridConditioning: Sendable {
       a, column(process.residuals).scalingRows(by: scales),
       preconditioner: try process.preconditioner(weights), tolerance: Self.tolerance,
       iterations: Self.largestIterations)
-    iterations = solved.iterations
+    try solved.checkFinite("KISS-GP")
     hasConverged = solved.hasConverged
     let k = a.gridCovariance
     mean = k.times(weights.transposedTimes(solved.solution.scalingRows(by: scales))).values
@@ -103,21 +103,26 @@ extension GaussianProcess {
   /// - Throws: `FactorizationError`; `ExecutionError` where the covariance is too large to be formed.
   public func lanczosConditioning(
     probes: Matrix, rank: RankChoice
-  ) throws -> (alpha: [Double], root: Matrix) {
+  ) throws -> (alpha: [Double], root: Matrix, hasConverged: Bool) {
     let scales = rowScales
     if let exact {
       var k = hyperparameters.covariance.lowerTriangle(x).scalingRows(by: scales)
         .scalingColumns(by: scales)
       for i in 0..<x.rows { k[i, i] += hyperparameters.noiseVariance }
       return (
-        exact.alpha, lanczosRoot(DenseOperator(lowerTriangle: k), probes: probes, rank: rank)
+        exact.alpha, lanczosRoot(DenseOperator(lowerTriangle: k), probes: probes, rank: rank),
+        true
       )
     }
     let a = try RowBlockCovariance(hyperparameters, x: x, scales: scales, columns: 1)
     let solved = conjugateGradients(
       a, column(residuals).scalingRows(by: scales), preconditioner: try preconditioner(),
-      tolerance: 1e-4, iterations: IterativeLikelihood.iterations)
-    return (zip(solved.solution.values, scales).map(*), lanczosRoot(a, probes: probes, rank: rank))
+      tolerance: 1e-4, iterations: IterativeLikelihood.largestIterations)
+    try solved.checkFinite("LOVE")
+    return (
+      zip(solved.solution.values, scales).map(*), lanczosRoot(a, probes: probes, rank: rank),
+      solved.hasConverged
+    )
   }
 
   private func lanczosRoot(

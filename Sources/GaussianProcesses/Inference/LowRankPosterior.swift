@@ -32,6 +32,8 @@ public struct LowRankPosterior: Sendable {
   private let weights: [Double]
 
   public var rank: Int { pivots.rows }
+  /// What the factorisations of the pivots' covariance needed on the diagonal.
+  public var jitter: Double { max(pivotFactor.jitter, dataFactor.jitter) }
 
   /// Pivots are chosen among this many rows at most.
   static let candidates = 20_000
@@ -116,6 +118,11 @@ public struct LowRankPosterior: Sendable {
       }
     }
     return (mean, variance.map { max($0, 0) })
+  }
+
+  /// c [r] of the mean as a sum over the pivots: h^T beta + k(x, P) c.
+  public var meanWeights: [Double] {
+    pivotFactor.inverseLower().times(weights, transposed: true)
   }
 
   /// The same posterior as sums over the pivots: mean = h^T beta + k(x, P) c, variance = k(x, x) -

@@ -72,7 +72,7 @@ public struct GaussianProcess: Sendable {
   }
 
   /// Jitter that a factorisation needed; 0 almost always.
-  public var jitter: Double { exact?.cholesky.jitter ?? 0 }
+  public var jitter: Double { exact?.cholesky.jitter ?? lowRank?.jitter ?? 0 }
 
   /// The standard deviation of the prior about its mean function.
   public var signalDeviation: Double {

@@ -139,15 +139,20 @@ final class MarginalLikelihood: FitObjective {
 /// The log marginal likelihood of `y` [n] at `x` [n, D] and its gradient with respect to
 /// `hyperparameters.vector`, without priors on them (that of the mean's coefficients is in it). Throws: `FactorizationError`.
 ///
-/// - Parameter method: conjugate gradients give estimates (IterativeLikelihood.swift).
+/// - Parameters:
+///   - noiseFactors: c [n], the noise variance of row i is c_i sn2; nil for ones.
+///   - method: conjugate gradients give estimates (IterativeLikelihood.swift).
 public func logMarginalLikelihood(
-  _ hyperparameters: Hyperparameters, x: Matrix, y: [Double], method: LikelihoodMethod = .cholesky
+  _ hyperparameters: Hyperparameters, x: Matrix, y: [Double], noiseFactors: [Double]? = nil,
+  method: LikelihoodMethod = .cholesky
 ) throws -> (value: Double, gradient: [Double]) {
-  let resolved = method.resolved(
-    points: x.rows, inputs: x.columns, covariance: hyperparameters.covariance)
+  let resolved = method.resolved(x, covariance: hyperparameters.covariance)
   if resolved == .cholesky {
-    return try MarginalLikelihood(x: x, y: y, prior: nil, what: "marginal likelihood").evaluate(
-      hyperparameters)
+    return try MarginalLikelihood(
+      x: x, y: y, noiseFactors: noiseFactors, prior: nil, what: "marginal likelihood"
+    ).evaluate(hyperparameters)
   }
-  return try IterativeLikelihood(x: x, y: y, prior: nil, method: resolved).evaluate(hyperparameters)
+  return try IterativeLikelihood(
+    x: x, y: y, noiseFactors: noiseFactors, prior: nil, method: resolved
+  ).evaluate(hyperparameters)
 }

@@ -65,7 +65,10 @@ public final class RowBlockCovariance: LikelihoodOperator, @unchecked Sendable {
       withRespectTo: [], sharedArrays: [Self.covarianceArray])
     data["tangent_" + Self.covarianceArray] = numbers.map { _ in 0 }
     derivative = try kernel { x, z in
-      x.builder.call(tangent, inputs: ["x": x, "z": z])["tangent_k"] ?? x[0]
+      guard let slope = x.builder.call(tangent, inputs: ["x": x, "z": z])["tangent_k"] else {
+        preconditionFailure("the covariance's tangent has no output tangent_k")
+      }
+      return slope
     }
   }
 
@@ -88,7 +91,8 @@ public final class RowBlockCovariance: LikelihoodOperator, @unchecked Sendable {
     }
   }
 
-  /// Products with up to `columns` vectors at a time; NaN where memory is exhausted, which ends a search.
+  /// Products with up to `columns` vectors at a time; NaN where memory is exhausted: solves then end with a residual of
+  /// NaN, and their callers throw.
   private func evaluate(_ kernel: PointwiseEvaluator, _ v: Matrix) -> Matrix {
     var result = Matrix(rows: v.rows, columns: v.columns, repeating: .nan)
     for start in stride(from: 0, to: v.columns, by: columns) {

@@ -17,7 +17,8 @@ import LinearAlgebra
 public enum FitCriterion: String, Hashable, Sendable, Codable, CaseIterable {
   /// The marginal likelihood with noise that depends on the inputs, as residuals of left-out blocks show it.
   case heteroscedastic
-  /// The squared error of blocks of rows predicted from the others; the noise is calibrated on the same residuals.
+  /// The squared error of blocks of rows predicted from the others, on the subset alone (`likelihood` and
+  /// `fullIterations` do not matter); the noise is calibrated on the same residuals.
   case blockOut = "block-out"
   /// The marginal likelihood, with the same noise everywhere (paper, equations 5-6).
   case marginalLikelihood = "marginal-likelihood"
@@ -152,7 +153,7 @@ private struct HyperparameterSearch {
       objective, points: part.y.count, from: starts + earlier, iterations: 60
     ) { progress(0.2 * $0) }
     let method = options.likelihood.resolved(
-      points: x.rows, inputs: x.columns, covariance: best.hyperparameters.covariance)
+      x, covariance: best.hyperparameters.covariance)
     // An iteration is an evaluation or two.
     let expected = Double(options.fullIterations + 2)
     var evaluated = 0.0

@@ -9,6 +9,7 @@ import LinearAlgebra
 /// Why a grid cannot stand for a process.
 public struct GridError: Error, CustomStringConvertible {
   public let description: String
+  public init(description: String) { self.description = description }
 }
 
 /// S W K_UU W^T S + noise I with S = diag(scales): rows divided by sqrt(c_i) have the same noise. The signal variance is in the first factor of K_UU.

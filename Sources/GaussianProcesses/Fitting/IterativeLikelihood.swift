@@ -14,7 +14,7 @@ import Programs
 
 /// How the marginal likelihood of many points is computed.
 public enum LikelihoodMethod: String, Hashable, Sendable, Codable, CaseIterable {
-  /// Cholesky up to 5,000 points; beyond, kiss-gp for up to 4 inputs and row blocks for more.
+  /// Cholesky up to 5,000 points; beyond, kiss-gp where a grid resolves the lengthscales, else row blocks.
   case automatic
   /// One Cholesky factorisation an evaluation, O(n^3).
   case cholesky
@@ -24,10 +24,16 @@ public enum LikelihoodMethod: String, Hashable, Sendable, Codable, CaseIterable 
   case kissGP = "kiss-gp"
 
   /// What `automatic` means.
-  func resolved(points: Int, inputs: Int, covariance: CovarianceFunction) -> LikelihoodMethod {
+  func resolved(_ x: Matrix, covariance: CovarianceFunction) -> LikelihoodMethod {
     guard self == .automatic else { return self }
-    if points <= GaussianProcess.largestExact { return .cholesky }
-    return (try? covariance.gridStationary(inputs: inputs)) == nil ? .rowBlocks : .kissGP
+    if x.rows <= GaussianProcess.largestExact { return .cholesky }
+    guard let stationary = try? covariance.gridStationary(inputs: x.columns) else {
+      return .rowBlocks
+    }
+    // Half a lengthscale apart, interpolation errs by a few percent of the signal.
+    let spacing = RegularGrid(fitting: x).spacing
+    let isFine = zip(spacing, stationary.lengthscales).allSatisfy { $0 <= 0.5 * $1 }
+    return isFine ? .kissGP : .rowBlocks
   }
 }
 
@@ -39,8 +45,7 @@ final class IterativeLikelihood: FitObjective {
   /// 1 / sqrt(c_i) [n]
   let scales: [Double]
   let prior: HyperparameterPrior?
-  /// Worst relative residual of the last solve, and whether it was small enough.
-  private(set) var lastResidual = 0.0
+  /// Solves that ended above the tolerance.
   private(set) var unconverged = 0
   private let method: LikelihoodMethod
   private let gridWeights: GridWeights?
@@ -52,7 +57,7 @@ final class IterativeLikelihood: FitObjective {
 
   static let probes = 8
   static let tolerance = 1e-3
-  static let iterations = 200
+  static let largestIterations = 200
 
   /// - Parameter progress: called after every product with the covariance, with the fraction of this
   ///   evaluation that is probably done.
@@ -66,11 +71,7 @@ final class IterativeLikelihood: FitObjective {
     self.scales = scales
     self.y = zip(y, scales).map(*)
     if method == .kissGP {
-      let bounds = (0..<x.columns).map { axis -> ClosedRange<Double> in
-        let column = x.column(axis)
-        return (column.min() ?? 0)...(column.max() ?? 0)
-      }
-      gridWeights = GridWeights(RegularGrid(box: bounds, budget: RegularGrid.fitBudget), x)
+      gridWeights = GridWeights(RegularGrid(fitting: x), x)
     } else {
       gridWeights = nil
     }
@@ -104,13 +105,13 @@ final class IterativeLikelihood: FitObjective {
     var products = 0
     let solved = conjugateGradients(
       a, sides, preconditioner: preconditioner, tolerance: Self.tolerance,
-      iterations: Self.iterations
+      iterations: Self.largestIterations
     ) {
       products += 1
       // Most solves need 10 to 40 products.
       self.progress(1 - exp(-Double(products) / 20))
     }
-    lastResidual = solved.residual
+    try solved.checkFinite("marginal likelihood")
     if !solved.hasConverged { unconverged += 1 }
     let q = basis.columns
     let (beta, alpha, residual) = try mean(basis, solved.solution, q)
