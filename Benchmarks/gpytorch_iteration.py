@@ -43,7 +43,7 @@ def learn(y, steps=30):
         (-objective(process(x), y)).backward()
         optimizer.step()
     if a.grid:
-        bounds = [(low - .5, high + .5) for low, high in zip(x.min(0)[0].tolist(), x.max(0)[0].tolist())]
+        bounds = [(low - 3, high + 3) for low, high in zip(x.min(0)[0].tolist(), x.max(0)[0].tolist())]
         process.covar_module = gpytorch.kernels.GridInterpolationKernel(
             process.covar_module, grid_size=a.grid, num_dims=3, grid_bounds=bounds)
     process.eval(), likelihood.eval()
@@ -62,6 +62,8 @@ def iteration():
     state, total = start, 0.
     for _ in range(a.horizon):
         inputs, increments = torch.cat([state, policy(state)], 1), []
+        if a.grid:  # GPyTorch stops at points outside its grid
+            inputs = torch.minimum(torch.maximum(inputs, x.min(0)[0] - 2.9), x.max(0)[0] + 2.9)
         for process in processes:
             moments = process(inputs)
             draw = torch.randn(a.particles)

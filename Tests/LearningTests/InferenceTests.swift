@@ -251,19 +251,26 @@ struct InferenceTests {
         StationaryCovariance(.squaredExponential, lengthscales: [1.2, 2], signalVariance: 0.8)),
       mean: .linear, noiseVariance: 0.02)
     h.noiseFloor = 1e-6
-    let exact = try logMarginalLikelihood(h, x: x, y: y)
-    let found = try logMarginalLikelihood(h, x: x, y: y, method: method)
+    // Noise that differs from row to row, by up to a factor of 4.
+    let factors = (0..<400).map { 0.5 + 1.5 * abs(sin(Double($0))) }
+    let exact = try logMarginalLikelihood(h, x: x, y: y, noiseFactors: factors)
+    let found = try logMarginalLikelihood(h, x: x, y: y, noiseFactors: factors, method: method)
     // CG's tolerance of 1e-3 enters the value quadratically; the preconditioner explains K to a hundredth of the noise,
     // so the quadrature's draws hardly matter. KISS-GP interpolates K.
     #expect(abs(found.value - exact.value) < (method == .kissGP ? 2e-3 : 5e-4) * abs(exact.value))
     // The trace of K^-1 dK comes from 8 probes: standard error sqrt(2 tr((K^-1 dK)^2) / 8), halved.
-    let factor = try Cholesky(noisyCovariance(h, x), what: "test")
+    func covariance(_ h: Hyperparameters) -> Matrix {
+      var k = h.covariance.matrix(x, x)
+      for i in 0..<x.rows { k[i, i] += factors[i] * h.noiseVariance }
+      return k
+    }
+    let factor = try Cholesky(covariance(h), what: "test")
     for i in h.vector.indices {
       var (up, down) = (h.vector, h.vector)
       up[i] += 1e-5
       down[i] -= 1e-5
       let (a, b) = (
-        noisyCovariance(h.with(vector: up), x), noisyCovariance(h.with(vector: down), x)
+        covariance(h.with(vector: up)), covariance(h.with(vector: down))
       )
       let slope = Matrix(
         rows: 400, columns: 400, values: zip(a.values, b.values).map { ($0 - $1) / 2e-5 })
@@ -300,6 +307,55 @@ struct InferenceTests {
     let love = try one.lanczosConditioning(
       probes: Matrix([[0.1, 0, 0]]), rank: .tolerance(1e-3, largest: 10))
     #expect(love.root.columns == 1)
+  }
+
+  @Test(
+    "solves say when something was not finite, and which of NaN's columns it was does not matter")
+  func notFinite() throws {
+    let sides = Matrix(rows: 2, columns: 2, values: [1, .nan, 1, 1])
+    let a = DenseOperator(lowerTriangle: Matrix([[2, 0], [0.5, 1]]))
+    let solved = conjugateGradients(
+      a, sides, preconditioner: Identity(), tolerance: 1e-9, iterations: 10)
+    #expect(solved.residual.isNaN && !solved.hasConverged)
+    #expect(throws: FactorizationError.self) { try solved.checkFinite("test") }
+  }
+
+  @Test("beyond 5,000 points: inducing points, BBMM on a grid, every sampler that can serve")
+  func manyPoints() throws {
+    var task = try ControlTask("boom")
+    task.collectSeconds = 260
+    task.model.fit.fullIterations = 1
+    let fit = try task.fit()
+    let process = fit.model.processes[0]
+    #expect(process.x.rows > GaussianProcess.largestExact)
+    #expect(process.exact == nil && process.lowRank != nil && process.calibration != nil)
+    #expect(fit.results[0].method == .kissGP && fit.results[0].unconvergedSolves == 0)
+    // Fewer, exact: the same predictions to a few percent of the noise, which more data change.
+    let rows = (0..<2_500).map { $0 * process.x.rows / 2_500 }
+    let exact = try GaussianProcess(
+      process.hyperparameters, x: process.x.selecting(rows: rows), y: rows.map { process.y[$0] },
+      noiseProfile: process.noiseProfile)
+    let points = process.x.selecting(rows: (0..<50).map { 100 * $0 })
+    let noise = process.hyperparameters.noiseVariance.squareRoot()
+    let differences = zip(process.predict(points).mean, exact.predict(points).mean).map {
+      abs($0 - $1) / noise
+    }
+    #expect(differences.reduce(0, +) / 50 < 0.2)
+    var options = SamplerOptions()
+    options.rank = 10
+    options.tablePoints = 4_000
+    for name in [SamplerName.tabulated, .kissGP, .sparse, .love] {
+      options.name = name
+      let measured = try fit.model.sampler(options, actionLimits: task.actionLimits)
+      #expect(measured.certificate.reference.contains("inducing"))
+      #expect(measured.certificate.worst.deviation.isFinite)
+    }
+    for name in [SamplerName.exact, .pathwise] {
+      options.name = name
+      #expect(throws: UnsuitableSampler.self) {
+        try fit.model.sampler(options, actionLimits: task.actionLimits)
+      }
+    }
   }
 
   @Test("KISS-GP refuses five inputs and Matern in several, and names the alternatives")
