@@ -44,8 +44,8 @@ def learn(y, steps=30):
         optimizer.step()
     if a.grid:
         bounds = [(low - 3, high + 3) for low, high in zip(x.min(0)[0].tolist(), x.max(0)[0].tolist())]
-        process.covar_module = gpytorch.kernels.GridInterpolationKernel(
-            process.covar_module, grid_size=a.grid, num_dims=3, grid_bounds=bounds)
+        process.covar_module.base_kernel = gpytorch.kernels.GridInterpolationKernel(
+            process.covar_module.base_kernel, grid_size=a.grid, num_dims=3, grid_bounds=bounds)
     process.eval(), likelihood.eval()
     return process.requires_grad_(False)
 

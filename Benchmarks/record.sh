@@ -10,7 +10,11 @@ bagel=.build/release/bagel
 data=$(mktemp)
 last() { tail -n 1; }
 iteration() { $bagel benchmark iteration "$@" --json 2>/dev/null | last; }
-peer() { if [ -n "$python" ]; then "$python" "$@" 2>/dev/null | last; else echo null; fi; }
+peer() { # null where there is no peer or it fails
+  local found=""
+  if [ -n "$python" ]; then found=$("$python" "$@" 2>/dev/null | last) || true; fi
+  echo "${found:-null}"
+}
 {
   echo "{\"date\": \"$(date -u +%F)\","
   echo "\"machine\": \"$(grep -m1 'model name' /proc/cpuinfo | cut -d: -f2 | xargs), $(nproc) cores\","

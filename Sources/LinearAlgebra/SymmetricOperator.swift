@@ -50,7 +50,7 @@ public struct SinglePrecisionOperator: SymmetricOperator {
     withOneBLASThread {
       result.withUnsafeMutableBufferPointer { buffer in
         nonisolated(unsafe) let out = buffer
-        forEachRowBlock(count: v.columns, block: 32) { columns in
+        forEachRowBlock(count: v.columns, block: max(1, (v.columns + 3) / 4)) { columns in
           right.withUnsafeBufferPointer { right in
             guard let to = out.baseAddress, let from = right.baseAddress else { return }
             cblas_ssymm(
@@ -68,11 +68,11 @@ public struct SinglePrecisionOperator: SymmetricOperator {
 private let threadCount = Mutex<Void>(())
 
 /// Runs `body` with OpenBLAS on the calling threads only.
-private func withOneBLASThread(_ body: () -> Void) {
+public func withOneBLASThread<T>(_ body: () -> T) -> T {
   threadCount.withLock { _ in
     let threads = openblas_get_num_threads()
     openblas_set_num_threads(1)
-    body()
-    openblas_set_num_threads(threads)
+    defer { openblas_set_num_threads(threads) }
+    return body()
   }
 }

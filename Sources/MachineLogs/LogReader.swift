@@ -104,6 +104,12 @@ extension LogLayout {
     func isConstant(_ values: [Double]) -> Bool {
       values.allSatisfy { abs($0 - values[0]) <= 1e-12 * max(1, abs(values[0])) }
     }
+    if let rewardColumn, isConstant(episodes.flatMap(\.rewards)) {
+      throw LogError(
+        file: place, column: rewardColumn,
+        "is the reward and is constant, so there is nothing to maximise; log episodes that differ in it"
+      )
+    }
     for (index, channel) in states.enumerated()
     where isConstant(episodes.flatMap { $0.states.map { $0[index] } }) {
       throw LogError(

@@ -122,8 +122,9 @@ public struct PathwiseSampler: PosteriorSampler {
       let (n, f) = (output.features.rows, output.features.columns)
       let normals = Self.normals(particles, count: f + n, output: m, key: key)
       // y - H beta - Phi w - e, a column a particle.
-      var targets = output.features.times(
-        normals.selecting(columns: 0..<f), transposingSecond: true)
+      var targets = withOneBLASThread {
+        output.features.times(normals.selecting(columns: 0..<f), transposingSecond: true)
+      }
       targets.values.withUnsafeMutableBufferPointer { targets in
         for i in 0..<n {
           for b in 0..<particles {

@@ -160,6 +160,9 @@ extension ControlTask {
         policy.layers = layers.map { Int($0) }
       }
       policy.basisFunctions = try entry.integer("radialBasis", 1...4_096)
+      if policy.basisFunctions != nil, try entry.numbers("layers") != nil {
+        throw entry.error("radialBasis", "and layers exclude each other: one kind of policy")
+      }
       if let goal = try entry.choice(
         "goal", GoalInput.self, among: ["none", "concatenated", "error"])
       {

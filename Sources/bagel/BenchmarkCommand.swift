@@ -109,6 +109,9 @@ struct IterationBenchmark: ParsableCommand {
       console.say(
         "  \(number(work / median * 1e-9)) of \(number(peak * 1e-9)) GFLOP/s that sgemm reaches here: "
           + "\(number(100 * work / median / peak)) %")
+      if let advice = BLASConfiguration.current.advice {
+        console.say("  sgemm is held back: \(advice)")
+      }
       result["flopPerSecond"] = work / median
       result["peakFlopPerSecond"] = peak
     }

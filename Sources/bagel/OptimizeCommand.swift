@@ -91,5 +91,18 @@ func readModel(_ path: String, for task: ControlTask) throws -> DynamicsModel {
       "was fitted with other model options (histories, angles, integrals) than the task "
         + "has; run `bagel fit` on the task again")
   }
+  let isAsAsked = model.processes.allSatisfy { process in
+    guard case .stationary(let covariance) = process.hyperparameters.covariance else {
+      return false
+    }
+    return covariance.profile == task.model.fit.profile
+      && process.hyperparameters.mean == task.model.fit.mean
+  }
+  guard isAsAsked else {
+    throw TensorFileError(
+      path: path,
+      "was fitted with another covariance or mean than the task has; run `bagel fit` on the task again"
+    )
+  }
   return model
 }

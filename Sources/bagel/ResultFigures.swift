@@ -15,6 +15,7 @@ extension FittedModel {
         $0.hyperparameters.noiseVariance.squareRoot() * $1
       },
       "fullEvaluations": results.map(\.fullEvaluations),
+      "reward": model.rewardModel.map { ["column": $0.column] as [String: Any] } ?? NSNull(),
       "unconvergedSolves": results.reduce(0) { $0 + $1.unconvergedSolves },
     ]
     if !heldOut.isEmpty {
@@ -35,6 +36,12 @@ extension FittedModel {
       "learnt \(model.outputNames.count) output\(model.outputNames.count == 1 ? "" : "s") from "
         + "\(model.processes[0].x.rows) transitions in \(number(seconds)) s")
     for line in model.summaryLines { console.say("  " + line) }
+    if let reward = model.rewardModel {
+      console.say(
+        "  reward '\(reward.column)': learnt from \(reward.process.x.rows) rows, left unexplained "
+          + "\(number(100 * reward.process.hyperparameters.noiseVariance.squareRoot())) % of its deviation"
+      )
+    }
     let unconverged = results.reduce(0) { $0 + $1.unconvergedSolves }
     if unconverged > 0 {
       console.say(
@@ -57,7 +64,15 @@ extension FittedModel {
       if !figures.beatsBaselines {
         console.say(
           "    the Gaussian process does NOT beat the better baseline here: log more, and more varied, "
-            + "driving, or try actionHistory: 1")
+            + "driving, or try actionHistory: 1 in a task file")
+      }
+      if figures.coverage95 < 0.9 {
+        console.say(
+          "    the band is too narrow here: the held-out log does what the training logs do not")
+      }
+      if figures.freeRunRMSE > figures.linearFreeRunRMSE {
+        console.say(
+          "    on its own predictions the model drifts more than the linear one")
       }
     }
   }
@@ -87,10 +102,11 @@ extension OptimizedPolicy {
     case .fresh: break
     case .resumed(let iteration): console.say("resumed the saved search at iteration \(iteration)")
     case .setAside(let path):
-      console.say("a saved search of another model or task is now \(path); this one starts afresh")
+      console.say(
+        "a saved search of another model, task or sampler is now \(path); this one starts afresh")
     }
     console.say(
-      "found a policy in \(number(seconds)) s: \(state.iteration) iterations at "
+      "found a policy in \(number(seconds)) s: \(state.iteration) iterations in \(state.startsDone) starts at "
         + "\(number(1e3 * secondsPerIteration)) ms (\(device)), "
         + (state.hasConverged ? "converged" : "stopped at the limit"))
     console.say(
@@ -137,8 +153,10 @@ extension MeasuredSampler {
 
 extension SamplerCertificate {
   var sentence: String {
-    "mean \(number(worst.mean)) of the signal, deviation \(number(100 * worst.deviation)) % of the "
-      + "predictive (RMS)"
+    let mean =
+      sampler == .pathwise
+      ? "mean exact by construction" : "mean \(number(worst.mean)) of the signal"
+    return mean + ", deviation \(number(100 * worst.deviation)) % of the predictive (RMS)"
   }
 }
 
