@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The exact covariance K + sn2 I of many points, never formed: K v is the weighted sum y(x) = sum_i k(x, X_i) v_i
 // at every training input, which a compiled kernel evaluates tile by tile (KeOps' reduction, Charlier 2021).
-// O(n^2) work, O(n) memory, single precision; n = 100,000 in 3 inputs with 13 columns takes 2-3 s on two cores.
+// O(n^2) work, O(n) memory, single precision; a product at n = 100,000 in 3 inputs with 13
+// columns takes about 3 s on two cores.
 
 import Execution
 import LinearAlgebra
