@@ -102,13 +102,10 @@ final class BlockOutError: FitObjective {
   private let x: Matrix
   private let y: [Double]
   private let blocks: RowBlocks
-  private let prior: HyperparameterPrior?
   private let what: String
 
-  init(
-    x: Matrix, y: [Double], blocks: RowBlocks, prior: HyperparameterPrior?, what: String
-  ) {
-    (self.x, self.y, self.blocks, self.prior, self.what) = (x, y, blocks, prior, what)
+  init(x: Matrix, y: [Double], blocks: RowBlocks, what: String) {
+    (self.x, self.y, self.blocks, self.what) = (x, y, blocks, what)
   }
 
   func evaluate(_ h: Hyperparameters) throws -> (value: Double, gradient: [Double]) {
@@ -139,13 +136,8 @@ final class BlockOutError: FitObjective {
       }
     }
     let trace = (0..<n).reduce(0) { $0 + w[$1, $1] }
-    var gradient = h.covariance.contraction(w, x) + [trace * exp(h.logNoiseVariance)]
-    var value = -0.5 * Double(n) * log(squares / Double(n))
-    if let prior {
-      let term = prior.logDensity(h.covariance, logNoiseVariance: h.logNoiseVariance)
-      value += term.value
-      gradient = zip(gradient, term.gradient).map { $0 + $1 }
-    }
+    let gradient = h.covariance.contraction(w, x) + [trace * exp(h.logNoiseVariance)]
+    let value = -0.5 * Double(n) * log(squares / Double(n))
     return (value, gradient)
   }
 }
@@ -168,6 +160,6 @@ public func blockOutObjective(
   _ h: Hyperparameters, x: Matrix, y: [Double], episodeOf: [Int]
 ) throws -> (value: Double, gradient: [Double]) {
   try BlockOutError(
-    x: x, y: y, blocks: RowBlocks(episodeOf: episodeOf), prior: nil, what: "left-out blocks"
+    x: x, y: y, blocks: RowBlocks(episodeOf: episodeOf), what: "left-out blocks"
   ).evaluate(h)
 }

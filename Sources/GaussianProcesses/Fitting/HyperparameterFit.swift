@@ -26,7 +26,7 @@ public enum FitCriterion: String, Hashable, Sendable, Codable, CaseIterable {
 
 /// What a search climbs.
 protocol FitObjective: AnyObject {
-  /// Value (log prior included) and its gradient with respect to `Hyperparameters.vector`.
+  /// Value and its gradient with respect to `Hyperparameters.vector`.
   func evaluate(_ h: Hyperparameters) throws -> (value: Double, gradient: [Double])
 }
 
@@ -119,9 +119,10 @@ private struct HyperparameterSearch {
   func blockOut(_ progress: @escaping (Double) -> Void) throws -> FitResult {
     let part = subset(options.subset)
     let objective = BlockOutError(
-      x: part.x, y: part.y, blocks: part.blocks, prior: options.prior, what: what)
+      x: part.x, y: part.y, blocks: part.blocks, what: what)
     let best = try climb(
-      objective, points: part.y.count, from: [starts[0]] + earlier, iterations: 40,
+      objective, prior: options.prior, points: part.y.count, from: [starts[0]] + earlier,
+      iterations: 40,
       progress: progress)
     progress(1)
     return FitResult(
@@ -148,9 +149,9 @@ private struct HyperparameterSearch {
   ) throws -> FitResult {
     let part = subset(options.subset)
     let objective = MarginalLikelihood(
-      x: part.x, y: part.y, noiseFactors: noise?.factors(part.x), prior: options.prior, what: what)
+      x: part.x, y: part.y, noiseFactors: noise?.factors(part.x), what: what)
     let best = try climb(
-      objective, points: part.y.count, from: starts + earlier, iterations: 60
+      objective, prior: options.prior, points: part.y.count, from: starts + earlier, iterations: 60
     ) { progress(0.2 * $0) }
     let method = options.likelihood.resolved(
       x, covariance: best.hyperparameters.covariance)
@@ -161,12 +162,13 @@ private struct HyperparameterSearch {
     let factors = noise?.factors(x)
     let likelihood: any FitObjective =
       method == .cholesky
-      ? MarginalLikelihood(x: x, y: y, noiseFactors: factors, prior: options.prior, what: what)
+      ? MarginalLikelihood(x: x, y: y, noiseFactors: factors, what: what)
       : try IterativeLikelihood(
-        x: x, y: y, noiseFactors: factors, prior: options.prior, method: method,
+        x: x, y: y, noiseFactors: factors, method: method,
         progress: { report($0) })
     let result = try maximize(
-      likelihood, points: x.rows, from: best.hyperparameters, iterations: options.fullIterations,
+      likelihood, prior: options.prior, points: x.rows, from: best.hyperparameters,
+      iterations: options.fullIterations,
       tolerance: options.tolerance
     ) {
       evaluated = Double($0)
@@ -188,7 +190,8 @@ private struct Climb {
 
 /// The best end of several starts.
 private func climb(
-  _ objective: any FitObjective, points: Int, from starts: [Hyperparameters], iterations: Int,
+  _ objective: any FitObjective, prior: HyperparameterPrior?, points: Int,
+  from starts: [Hyperparameters], iterations: Int,
   progress: @escaping (Double) -> Void
 ) throws -> Climb {
   var evaluations = 0
@@ -196,7 +199,7 @@ private func climb(
   for start in starts {
     let before = evaluations
     let result = try maximize(
-      objective, points: points, from: start, iterations: iterations, tolerance: 1e-6
+      objective, prior: prior, points: points, from: start, iterations: iterations, tolerance: 1e-6
     ) { progress(min(1, Double(before + $0) / Double(iterations))) }
     evaluations += result.evaluations
     if result.value < best?.value ?? .infinity {
@@ -215,14 +218,21 @@ private func climb(
 }
 
 private func maximize(
-  _ objective: any FitObjective, points: Int, from start: Hyperparameters, iterations: Int,
+  _ objective: any FitObjective, prior: HyperparameterPrior?, points: Int,
+  from start: Hyperparameters, iterations: Int,
   tolerance: Double, evaluated: @escaping (Int) -> Void
 ) throws -> MinimizationResult {
   var evaluations = 0
   // Scaled by 1 / n, so that tolerances mean the same for any amount of data.
   let scale = 1 / Double(points)
   return try minimize(from: start.vector, iterations: iterations, tolerance: tolerance) { vector in
-    let (value, gradient) = try objective.evaluate(start.with(vector: vector))
+    let h = start.with(vector: vector)
+    var (value, gradient) = try objective.evaluate(h)
+    if let prior {
+      let term = prior.logDensity(h.covariance, logNoiseVariance: h.logNoiseVariance)
+      value += term.value
+      gradient = zip(gradient, term.gradient).map { $0 + $1 }
+    }
     evaluations += 1
     evaluated(evaluations)
     return (-scale * value, gradient.map { -scale * $0 })

@@ -44,7 +44,6 @@ final class IterativeLikelihood: FitObjective {
   let y: [Double]
   /// 1 / sqrt(c_i) [n]
   let scales: [Double]
-  let prior: HyperparameterPrior?
   /// Solves that ended above the tolerance.
   private(set) var unconverged = 0
   private let method: LikelihoodMethod
@@ -63,10 +62,10 @@ final class IterativeLikelihood: FitObjective {
   ///   evaluation that is probably done.
   /// - Throws: `GridError`.
   init(
-    x: Matrix, y: [Double], noiseFactors: [Double]? = nil, prior: HyperparameterPrior?,
-    method: LikelihoodMethod, progress: @escaping (Double) -> Void = { _ in }
+    x: Matrix, y: [Double], noiseFactors: [Double]? = nil, method: LikelihoodMethod,
+    progress: @escaping (Double) -> Void = { _ in }
   ) throws {
-    (self.x, self.prior, self.method, self.progress) = (x, prior, method, progress)
+    (self.x, self.method, self.progress) = (x, method, progress)
     let scales = noiseFactors?.map { 1 / $0.squareRoot() } ?? y.map { _ in 1 }
     self.scales = scales
     self.y = zip(y, scales).map(*)
@@ -124,7 +123,7 @@ final class IterativeLikelihood: FitObjective {
       preconditioner.logDeterminant + quadrature.reduce(0, +) / Double(Self.probes)
     let n = Double(y.count)
     let deviation = MeanFunction.coefficientDeviation
-    var value =
+    let value =
       -0.5 * (dot(residual, alpha) + logDeterminant + n * log(2 * .pi))
       - 0.5 * dot(beta, beta) / (deviation * deviation) + scales.reduce(0) { $0 + log($1) }
     // Columns (alpha, K^-1 z) and (alpha / 2, -P^-1 z / 2t): the gradient is sum_c u_c^T dK v_c.
@@ -137,12 +136,7 @@ final class IterativeLikelihood: FitObjective {
     for i in scaled.values.indices { scaled.values[i] *= -0.5 / Double(Self.probes) }
     v = v.beside(scaled)
     let noiseSlope = columnDots(u, v).reduce(0, +) * exp(h.logNoiseVariance)
-    var gradient = try a.contraction(u, v) + [noiseSlope]
-    if let prior {
-      let term = prior.logDensity(h.covariance, logNoiseVariance: h.logNoiseVariance)
-      value += term.value
-      gradient = zip(gradient, term.gradient).map { $0 + $1 }
-    }
+    let gradient = try a.contraction(u, v) + [noiseSlope]
     progress(1)
     return (value, gradient)
   }

@@ -96,18 +96,16 @@ final class MarginalLikelihood: FitObjective {
   let y: [Double]
   /// c [n]: the noise variance of row i is c_i sn2.
   let noiseFactors: [Double]
-  let prior: HyperparameterPrior?
   let what: String
 
   init(
-    x: Matrix, y: [Double], noiseFactors: [Double]? = nil, prior: HyperparameterPrior?,
-    what: String
+    x: Matrix, y: [Double], noiseFactors: [Double]? = nil, what: String
   ) {
-    (self.x, self.y, self.prior, self.what) = (x, y, prior, what)
+    (self.x, self.y, self.what) = (x, y, what)
     self.noiseFactors = noiseFactors ?? y.map { _ in 1 }
   }
 
-  /// log p(y | X, theta) + log prior, and its gradient with respect to `Hyperparameters.vector`.
+  /// log p(y | X, theta) and its gradient with respect to `Hyperparameters.vector`.
   func evaluate(_ h: Hyperparameters) throws -> (value: Double, gradient: [Double]) {
     let data = try ConditionedData(
       h, x: x, y: y, noiseFactors: noiseFactors, what: what)
@@ -122,16 +120,11 @@ final class MarginalLikelihood: FitObjective {
       }
     }
     let trace = (0..<n).reduce(0) { $0 + w[$1, $1] * noiseFactors[$1] }
-    var gradient = h.covariance.contraction(w, x) + [trace * exp(h.logNoiseVariance)]
+    let gradient = h.covariance.contraction(w, x) + [trace * exp(h.logNoiseVariance)]
     let deviation = MeanFunction.coefficientDeviation
-    var value =
+    let value =
       data.logMarginalLikelihood
       - 0.5 * dot(data.coefficients, data.coefficients) / (deviation * deviation)
-    if let prior {
-      let term = prior.logDensity(h.covariance, logNoiseVariance: h.logNoiseVariance)
-      value += term.value
-      gradient = zip(gradient, term.gradient).map { $0 + $1 }
-    }
     return (value, gradient)
   }
 }
@@ -149,10 +142,10 @@ public func logMarginalLikelihood(
   let resolved = method.resolved(x, covariance: hyperparameters.covariance)
   if resolved == .cholesky {
     return try MarginalLikelihood(
-      x: x, y: y, noiseFactors: noiseFactors, prior: nil, what: "marginal likelihood"
+      x: x, y: y, noiseFactors: noiseFactors, what: "marginal likelihood"
     ).evaluate(hyperparameters)
   }
   return try IterativeLikelihood(
-    x: x, y: y, noiseFactors: noiseFactors, prior: nil, method: resolved
+    x: x, y: y, noiseFactors: noiseFactors, method: resolved
   ).evaluate(hyperparameters)
 }
