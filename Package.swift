@@ -37,6 +37,7 @@ let package = Package(
       dependencies: ["MachineLogs", "LinearAlgebra", "TensorFiles", "Execution", "CLBFGS"]),
     .target(name: "Samplers", dependencies: ["GaussianProcesses"]),
     .target(name: "Policies", dependencies: ["Programs", "TensorFiles"]),
+    .target(name: "ExecutorChecks", dependencies: ["Execution", "Policies"]),
     .target(name: "Rollouts", dependencies: ["Samplers", "Policies"]),
     .target(name: "PolicySearch", dependencies: ["Rollouts"]),
     .target(name: "Plants", dependencies: ["MachineLogs", "Programs"]),
@@ -52,7 +53,7 @@ let package = Package(
       path: "Sources/bagel"),
 
     .testTarget(name: "ProgramsTests", dependencies: ["Programs"]),
-    .testTarget(name: "ExecutionTests", dependencies: ["Execution", "Policies"]),
+    .testTarget(name: "ExecutionTests", dependencies: ["ExecutorChecks"]),
     .testTarget(name: "LearningTests", dependencies: ["Bagel"]),
     .testTarget(name: "ControlTests", dependencies: ["Bagel", "BagelCommand"]),
   ]

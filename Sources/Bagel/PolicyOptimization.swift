@@ -30,7 +30,7 @@ public struct OptimizedPolicy: Sendable {
   public var device: String
   /// Seconds of sampler, kernel and search together.
   public var seconds: Double
-  /// Median seconds of one iteration, evaluations left out where they are not part of each; NaN without any.
+  /// Median seconds of one iteration, evaluations left out; NaN without any.
   public var secondsPerIteration: Double
   /// Whether the search ended by itself rather than by interruption.
   public var isFinished: Bool
@@ -94,16 +94,10 @@ extension ControlTask {
       executor: executor, rollout: rollout, model: model, initialStates: self.start, goals: goal,
       options: search,
       initialParameters: policy.initialParameters, state: saved)
-    var times: [Double] = []
     var lastSave = ContinuousClock.now
     var isInterrupted = false
     while !optimizer.isFinished && !isInterrupted {
-      let before = ContinuousClock.now
       try optimizer.step()
-      let wasEvaluated = optimizer.state.iteration % search.evaluationInterval == 0
-      if !wasEvaluated || search.evaluationInterval == 1 {
-        times.append(before.duration(to: .now).seconds)
-      }
       isInterrupted = !progress(optimizer.state)
       if let checkpoint, lastSave.duration(to: .now).seconds > 1 {
         try optimizer.state.write(to: checkpoint, fingerprint: fingerprint)
@@ -117,12 +111,13 @@ extension ControlTask {
         stateScale: model.stateStandardiser.scale)
     }
     let state = optimizer.state
+    let times = optimizer.iterationSeconds.sorted()
     return OptimizedPolicy(
       best: controller(state.bestParameters), last: controller(state.parameters), state: state,
       predicted: try optimizer.trajectories(state.bestParameters), sampler: sampler,
       device: executor.device,
       seconds: start.duration(to: .now).seconds,
-      secondsPerIteration: times.isEmpty ? .nan : times.sorted()[times.count / 2],
+      secondsPerIteration: times.isEmpty ? .nan : times[times.count / 2],
       isFinished: !isInterrupted, beginning: beginning)
   }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Execution: programs -> numbers. In: a `RolloutProgram`, its shared data, batches of initial states.
 // Out: returns [B], the gradient of their mean [P], trajectories. Executors differ in how and where
-// (InterpreterExecutor in double precision is the definition, HostExecutor runs emitted C); the draws
+// (InterpreterExecutor in double precision is the definition, HostExecutor runs emitted C, CUDAExecutor emitted
+// CUDA C++); the draws
 // are the same ones (Philox), so their results agree to rounding.
 
 import Programs
@@ -86,11 +87,16 @@ public struct BatchTrajectories: Sendable {
 /// Runs one rollout program on bound data. Not for concurrent use.
 public protocol RolloutExecutor: AnyObject {
   var rollout: RolloutProgram { get }
-  /// What runs it, in words: "host, 2 threads, 16 lanes".
+  /// What runs it, in words, such as "host, 2 threads, 16 lanes".
   var device: String { get }
   func returns(_ batch: RolloutBatch) throws -> BatchReturns
   func gradient(_ batch: RolloutBatch) throws -> BatchGradient
   func trajectories(_ batch: RolloutBatch) throws -> BatchTrajectories
+  /// Iterations that `ascend` runs without waiting for each other's results: 1 on the host.
+  var iterationsInFlight: Int { get }
+  /// Gradient and Adam's update (Algorithm 1, lines 9-18), once a batch; the batches' own parameters but the
+  /// first's are not read. `ascent` holds the parameters before and after.
+  func ascend(_ batches: [RolloutBatch], from ascent: inout Ascent) throws -> [AscentRecord]
 }
 
 extension RolloutBatch {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Compiled kernels on disk, so that a kernel is compiled once a machine. Key: SHA-256 of text, options,
-// compiler and CPU. The folder is the user's alone (made with mode 0700, refused if others may write); an object is loaded only if
+// compiler and CPU or GPU architecture. The folder is the user's alone (made with mode 0700, refused if others may write); an object is loaded only if
 // its checksum is the recorded one; both files appear by rename, so parallel processes never see half
 // of one. A missing, foreign or damaged entry is compiled anew.
 
@@ -26,36 +26,70 @@ public struct KernelCache: Sendable {
 
   public init(folder: String) { self.folder = folder }
 
-  /// Path of the shared object compiled from `text`, and whether it was there already.
+  /// Path of what `compile` made of `text`, and whether it was there already.
   ///
-  /// Throws: `ExecutionError` where the folder cannot be used or the text does not compile.
-  func object(for text: String, compiler: HostCompiler) throws -> (path: String, wasCached: Bool) {
+  /// - Parameters:
+  ///   - key: what the result depends on besides the text: compiler, options, processor.
+  ///   - suffixes: of source and result, such as ".c" and ".so".
+  ///   - compile: makes the second file from the first.
+  /// - Throws: `ExecutionError` where the folder cannot be used or the text does not compile.
+  func compiled(
+    _ text: String, key: [String], suffixes: (source: String, result: String),
+    compile: (_ source: String, _ result: String) throws -> Void
+  ) throws -> (path: String, wasCached: Bool) {
     try prepareFolder()
-    let description = [text, compiler.identity, hostProcessor()] + HostCompiler.options
-    let key = String(sha256(description.joined(separator: "\n").utf8).prefix(32))
-    let object = "\(folder)/\(key).so"
-    let checksum = "\(folder)/\(key).sha256"
+    let name = String(sha256(([text] + key).joined(separator: "\n").utf8).prefix(32))
+    let object = "\(folder)/\(name)\(suffixes.result)"
+    let checksum = "\(folder)/\(name).sha256"
     if let recorded = try? String(contentsOfFile: checksum, encoding: .utf8),
       let bytes = FileManager.default.contents(atPath: object), sha256(bytes) == recorded
     {
       return (object, true)
     }
-    let stem = "\(folder)/\(key).\(UUID().uuidString)"
-    let source = "\(folder)/\(key).c"
+    let stem = "\(folder)/\(name).\(UUID().uuidString)"
+    let source = "\(folder)/\(name)\(suffixes.source)"
     defer {
-      for suffix in [".c", ".so", ".sha256"] { unlink(stem + suffix) }
+      for suffix in [suffixes.source, suffixes.result, ".sha256"] { unlink(stem + suffix) }
     }
-    try write(text, to: stem + ".c")
-    try compiler.compile(source: stem + ".c", to: stem + ".so")
-    guard let bytes = FileManager.default.contents(atPath: stem + ".so") else {
-      throw ExecutionError.cache(path: stem + ".so", reason: "cannot be read back")
+    try write(text, to: stem + suffixes.source)
+    try compile(stem + suffixes.source, stem + suffixes.result)
+    guard let bytes = FileManager.default.contents(atPath: stem + suffixes.result) else {
+      throw ExecutionError.cache(path: stem + suffixes.result, reason: "cannot be read back")
     }
     try write(sha256(bytes), to: stem + ".sha256")
-    for (from, to) in [(".so", object), (".sha256", checksum), (".c", source)]
+    for (from, to) in [(suffixes.result, object), (".sha256", checksum), (suffixes.source, source)]
     where rename(stem + from, to) != 0 {
       throw ExecutionError.cache(path: to, reason: String(cString: strerror(errno)))
     }
     return (object, false)
+  }
+
+  /// The shared object that clang makes of C.
+  func object(for text: String, compiler: HostCompiler) throws -> (path: String, wasCached: Bool) {
+    try compiled(
+      text, key: [compiler.identity, hostProcessor()] + HostCompiler.options,
+      suffixes: (".c", ".so")
+    ) { try compiler.compile(source: $0, to: $1) }
+  }
+
+  /// Machine code that NVRTC makes of CUDA C++ for one architecture.
+  func machineCode(
+    for text: String, compiler: RuntimeCompiler, architecture: Int
+  ) throws -> (code: Data, wasCached: Bool) {
+    let target = compiler.target(for: architecture)
+    let (path, wasCached) = try compiled(
+      text, key: ["NVRTC", compiler.version, compiler.path, target] + RuntimeCompiler.options,
+      suffixes: (".cu", ".cubin")
+    ) { _, result in
+      let code = try compiler.compile(text, target: target).code
+      guard FileManager.default.createFile(atPath: result, contents: code) else {
+        throw ExecutionError.cache(path: result, reason: "cannot be written; is the disk full?")
+      }
+    }
+    guard let code = FileManager.default.contents(atPath: path) else {
+      throw ExecutionError.cache(path: path, reason: "cannot be read back")
+    }
+    return (code, wasCached)
   }
 
   private func write(_ text: String, to path: String) throws {

@@ -94,10 +94,6 @@ public struct SearchState: Hashable, Sendable {
     rate = options.learningRate
     (evaluationsWithoutProgress, halvings, firstIteration) = (0, 0, iteration)
   }
-
-  mutating func ascend(_ gradient: [Double]) {
-    adam.ascend(&parameters, gradient: gradient, rate: rate)
-  }
 }
 
 /// A gradient that cannot be followed.
@@ -113,6 +109,8 @@ public final class PolicyOptimizer {
   private let layout: CarryLayout
   private let functionDraws: @Sendable (Int, DrawKey) -> [Double]
   private let standardise: @Sendable ([Double]) -> [Double]
+  /// Seconds of each iteration so far, batches and evaluations left out.
+  public private(set) var iterationSeconds: [Double] = []
   private let initialStates: StateDistribution
   private let goals: StateDistribution
   private let restAction: [Double]
@@ -152,30 +150,46 @@ public final class PolicyOptimizer {
       draws: key, functionDraws: functionDraws(options.particles, key))
   }
 
-  /// One iteration: roll out, differentiate, update, and every so often evaluate.
+  /// Some iterations: roll out, differentiate, update, and every so often evaluate. As many as the executor runs
+  /// without waiting, up to the next evaluation; one on the host.
   public func step() throws {
-    let draws = options.draws == .fresh ? UInt32(truncatingIfNeeded: state.iteration) : 0
-    let result = try executor.gradient(batch(parameters: state.parameters, iteration: draws))
-    let norm = result.gradient.reduce(0) { $0 + $1 * $1 }.squareRoot()
-    guard norm.isFinite, result.returns.mean.isFinite else {
-      throw SearchError(
-        description: "iteration \(state.iteration): the gradient's norm is \(norm) and the return "
-          + "\(result.returns.mean); a reward or policy closure leaves its domain, or the model diverges"
-      )
+    let done = state.iteration - state.firstIteration
+    let untilEvaluation = options.evaluationInterval - done % options.evaluationInterval
+    let count = max(1, min(executor.iterationsInFlight, untilEvaluation, options.iterations - done))
+    let batches = (state.iteration..<state.iteration + count).map { iteration in
+      batch(
+        parameters: state.parameters,
+        iteration: options.draws == .fresh ? UInt32(truncatingIfNeeded: iteration) : 0)
     }
-    let shorten = norm > options.gradientNorm ? options.gradientNorm / norm : 1
-    state.ascend(result.gradient.map { $0 * shorten })
-    state.returns.append(result.returns.mean)
-    state.gradientNorms.append(norm)
-    state.diverged += result.returns.diverged
-    state.truncated += result.truncated
-    state.iteration += 1
+    let before = ContinuousClock.now
+    try ascend(batches)
+    iterationSeconds.append(before.duration(to: .now).seconds / Double(count))
     let iteration = state.iteration - state.firstIteration
     let isLast = iteration >= options.iterations
     if iteration % options.evaluationInterval == 0 || isLast {
       let hasConverged = try evaluate()
       if hasConverged || isLast { endStart(hasConverged) }
     }
+  }
+
+  private func ascend(_ batches: [RolloutBatch]) throws {
+    var ascent = Ascent(
+      parameters: state.parameters, adam: state.adam, rate: state.rate,
+      gradientNorm: options.gradientNorm)
+    for record in try executor.ascend(batches, from: &ascent) {
+      guard record.hasMoved else {
+        throw SearchError(
+          description: "iteration \(state.iteration): the gradient's norm is \(record.gradientNorm) and the "
+            + "return \(record.meanReturn); a reward or policy closure leaves its domain, or the model diverges"
+        )
+      }
+      state.returns.append(record.meanReturn)
+      state.gradientNorms.append(record.gradientNorm)
+      state.diverged += record.diverged
+      state.truncated += record.truncated
+      state.iteration += 1
+    }
+    (state.parameters, state.adam) = (ascent.parameters, ascent.adam)
   }
 
   public var isFinished: Bool { state.startsDone >= options.starts }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A search's state <-> a safetensors file, so that an interrupted search resumes with the same bits.
 
+import Execution
 import Foundation
 import TensorFiles
 

@@ -3,19 +3,10 @@
 // make results reproducible.
 
 import Execution
+import ExecutorChecks
 import Foundation
 import Programs
 import Testing
-
-/// What runs besides the interpreter, by name.
-private let makers:
-  [(
-    name: String,
-    make: @Sendable (RolloutFixture, TapePolicy) throws -> any RolloutExecutor
-  )] = [
-    ("host, 1 thread", { try HostExecutor($0.program, data: $0.data, threads: 1, tape: $1) }),
-    ("host, 3 threads", { try HostExecutor($0.program, data: $0.data, threads: 3, tape: $1) }),
-  ]
 
 private func largest(_ x: [Double]) -> Double { x.map(abs).max() ?? 0 }
 
@@ -26,28 +17,14 @@ private func distance(_ a: [Double], _ b: [Double]) -> Double {
 @Suite("executors")
 struct ExecutorTests {
   @Test(
-    "agree with the interpreter", arguments: RolloutFixture.all,
+    "the host agrees with the interpreter", arguments: RolloutFixture.all,
     [TapePolicy.inputsOnly, .expensiveValues])
   func agreement(fixture: RolloutFixture, tape: TapePolicy) throws {
-    let batch = fixture.batch(particles: 21, horizon: 12)
-    let reference = InterpreterExecutor(fixture.program, data: fixture.data)
-    let expected = reference.gradient(batch)
-    let paths = reference.trajectories(batch)
-    for maker in makers {
-      let executor = try maker.make(fixture, tape)
-      let found = try executor.gradient(batch)
-      // Rounding enters at each of 12 steps with eps = 6e-8 and grows at most tenfold on the way.
-      let eps = 12 * 6e-8 * 10
-      #expect(distance(found.returns.returns, expected.returns.returns) < eps * 12, "\(maker.name)")
-      #expect(
-        distance(found.gradient, expected.gradient) < eps * max(1, largest(expected.gradient)),
-        "\(maker.name)")
-      let recorded = try executor.trajectories(batch)
-      #expect(distance(recorded.states, paths.states) < eps * 3)
-      #expect(distance(recorded.actions, paths.actions) < eps * 3)
-      #expect(recorded.returns.returns == (try executor.returns(batch).returns))
-      #expect(found.returns.outsideFraction == expected.returns.outsideFraction)
-      #expect(found.returns.diverged == 0 && found.truncated == 0)
+    for threads in [1, 3] {
+      let checks = try ExecutorCheck.all(fixture) {
+        try HostExecutor(fixture.program, data: fixture.data, threads: threads, tape: tape)
+      }
+      for check in checks { #expect(check.passes, "\(threads) threads: \(check)") }
     }
   }
 

@@ -2,6 +2,7 @@
 // The cache of compiled kernels: hits, damage, foreign folders; and SHA-256 against FIPS 180-4's examples.
 
 import Execution
+import ExecutorChecks
 import Foundation
 import Testing
 

@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rollouts for executor tests: each op and each local function somewhere in a closed loop.
+// ExecutorChecks: whether an executor computes what the interpreter defines. In: a way to make the executor. Out:
+// errors beside their bounds. Run by the tests for every executor and by `bagel doctor --check` for the devices of
+// a user's machine. This file: rollouts with each operation and each local function somewhere in a closed loop.
 
 import Execution
 import Foundation
 import Policies
 import Programs
-import Testing
 
 /// A rollout program with its data and sensible arguments.
-struct RolloutFixture: CustomTestStringConvertible, Sendable {
-  let testDescription: String
-  let program: RolloutProgram
-  let data: [String: [Double]]
-  let parameters: [Double]
+public struct RolloutFixture: CustomStringConvertible, Sendable {
+  public let description: String
+  public let program: RolloutProgram
+  public let data: [String: [Double]]
+  public let parameters: [Double]
 
-  func batch(particles: Int, horizon: Int, seed: UInt64 = 7) -> RolloutBatch {
+  public func batch(particles: Int, horizon: Int, seed: UInt64 = 7) -> RolloutBatch {
     let key = DrawKey(seed: 99)
     let starts = (0..<particles).flatMap { b in
       key.normals(particle: b, step: 1, count: program.stateLength).map { 0.5 * $0 }
@@ -24,10 +25,13 @@ struct RolloutFixture: CustomTestStringConvertible, Sendable {
     }
     return RolloutBatch(
       parameters: parameters, initialStates: starts, goals: goals, particles: particles,
-      horizon: horizon, draws: DrawKey(seed: seed))
+      horizon: horizon, draws: DrawKey(seed: seed),
+      functionDraws: (0..<particles).flatMap {
+        key.normals(particle: $0, step: 3, count: program.functionLength)
+      })
   }
 
-  static let all = [tabulated, weighted, everyOperation, wide]
+  public static let all = [tabulated, weighted, everyOperation, wide, pathwise, gridVariance]
 
   private static func make(
     _ name: String, hidden: [Int], data: [String: [Double]],
@@ -59,10 +63,10 @@ struct RolloutFixture: CustomTestStringConvertible, Sendable {
     // Small enough that rounding does not grow beyond the tenfold which the tests allow for.
     let parameters = policy.initialParameters(3).map { 0.5 * $0 }
     return RolloutFixture(
-      testDescription: name, program: program, data: data, parameters: parameters)
+      description: name, program: program, data: data, parameters: parameters)
   }
 
-  static let tabulated = make(
+  public static let tabulated = make(
     "tabulated", hidden: [8, 8],
     data: [
       // Smooth in the grid's indices i, j, k, so that the loop does not amplify rounding.
@@ -78,7 +82,7 @@ struct RolloutFixture: CustomTestStringConvertible, Sendable {
         Interpolation(table: "table", geometry: "geometry", dimensions: 3, outputs: 4)), x)
   }
 
-  static let weighted = make(
+  public static let weighted = make(
     "weighted sum", hidden: [5],
     data: [
       "rows": DrawKey(seed: 1).normals(particle: 0, step: 0, count: 13 * 3),
@@ -94,7 +98,7 @@ struct RolloutFixture: CustomTestStringConvertible, Sendable {
     return x.builder.apply(.weightedSum(sum), x)
   }
 
-  static let everyOperation = make("every operation", hidden: [4], data: [:]) { x in
+  public static let everyOperation = make("every operation", hidden: [4], data: [:]) { x in
     let a = x[0]
     let b = x[1]
     let c = x[2]
@@ -105,7 +109,51 @@ struct RolloutFixture: CustomTestStringConvertible, Sendable {
     return 0.3 * x.builder.concatenate([first, second, third, fourth])
   }
 
-  static let wide = make("wide policy", hidden: [40, 40], data: [:]) { x in
+  public static let wide = make("wide policy", hidden: [40, 40], data: [:]) { x in
     x.builder.concatenate([0.2 * x[2], x[0] * 0.1, 0.3 * sin(x[0]), 0.1 * x[1]])
+  }
+
+  /// Function draws of every particle's own as weights of a sum, and read in place.
+  public static let pathwise = make(
+    "function draws", hidden: [4],
+    data: ["rows": DrawKey(seed: 2).normals(particle: 0, step: 0, count: 37 * 3)]
+  ) { x in
+    let sum = WeightedSum(
+      dimensions: 3, rows: SharedMatrix(array: "rows", rows: 37, columns: 3),
+      weights: SharedMatrix(array: RolloutProgram.functionDraw, offset: 1, rows: 37, columns: 2)
+    ) { x, row in cos(dot(x, row)) }
+    let y = 0.05 * x.builder.apply(.weightedSum(sum), x)
+    let own = x.builder.shared(RolloutProgram.functionDraw, length: 1)
+    return x.builder.concatenate([y[0], 0.1 * own, y[1], 0.2 * sin(x[0])])
+  }
+
+  /// A grid variance of 32 columns beside a table of one output on the same grid.
+  public static let gridVariance = make(
+    "grid variance", hidden: [6], data: gridVarianceData
+  ) { x in
+    let variance = x.builder.apply(
+      .gridVariance(
+        GridVariance(
+          root: "root", toeplitz: "toeplitz", geometry: "geometry", dimensions: 3, rank: 32)), x)
+    let mean = x.builder.apply(
+      .interpolation(Interpolation(table: "table", geometry: "geometry", dimensions: 3, outputs: 1)),
+      x)
+    return x.builder.concatenate([mean, 0.1 * variance, 0.5 * mean, 0.2 * variance])
+  }
+
+  private static var gridVarianceData: [String: [Double]] {
+    let points = 9 * 8 * 7
+    let table = (0..<4 * points).map { index -> Double in
+      let (i, k) = (Double(index / 224), Double(index / 4 % 7))
+      return 0.3 * sin(0.5 * i - 0.4 * k)
+    }
+    let root = (0..<32 * points).map { index -> Double in
+      0.05 * sin(0.01 * Double(index / 32) + Double(index % 32))
+    }
+    let toeplitz = (0..<12).map { index -> Double in exp(-0.1 * Double((index % 4) * (index % 4))) }
+    return [
+      "geometry": [-2, 2, 9, -2, 1.75, 8, -1.5, 2, 7], "table": table, "root": root,
+      "toeplitz": toeplitz,
+    ]
   }
 }

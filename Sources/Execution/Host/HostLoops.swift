@@ -1,15 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
-// The two time loops of a kernel, as a template with its lengths for holes.
+// The two time loops of a kernel on the host. One call runs one tile of T vectors of particles.
 
-enum KernelLoops {
-  static func text(
-    stateLength: Int, goalLength: Int, actionLength: Int, tapeLength: Int, parameterCount: Int,
-    functionLength: Int, isDifferentiated: Bool, stateLimit: String, adjointLimit: String
-  ) -> String {
+enum HostLoops {
+  /// The argument structure, filled from a launcher's slots.
+  static func arguments(dataArrays: [String]) -> [String] {
+    let fixed = KernelSource.fixedPointers.enumerated().map { index, name in
+      index < 4 ? "  const float *\(name);" : "  float *\(name);"
+    }
+    let names = KernelSource.fixedPointers + dataArrays
+    let fill = names.enumerated().map { "    .\($1) = pointers[\($0)]," }
+    return ["struct arguments {"] + fixed + dataArrays.map { "  const float *\($0);" } + [
+      "  int64_t particles, horizon;",
+      "  uint32_t key[3];  // seed low, seed high, iteration",
+      "};",
+      "INLINE struct arguments unpack(void *const *pointers, const int64_t *numbers) {",
+      "  return (struct arguments){",
+    ] + fill + [
+      "    .particles = numbers[0], .horizon = numbers[1],",
+      "    .key = {(uint32_t)numbers[2], (uint32_t)numbers[3], (uint32_t)numbers[4]}};",
+      "}",
+    ]
+  }
+
+  static func text(isDifferentiated: Bool, stateLimit: String, adjointLimit: String) -> String {
     """
-    enum { S = \(stateLength), G = \(goalLength), U = \(actionLength), TAPE = \(tapeLength),
-           P = \(parameterCount), F = \(functionLength), G_OR_1 = G > 0 ? G : 1, TAPE_OR_1 = TAPE > 0 ? TAPE : 1 };
-
     // Initial states and goals of a tile; lanes past the last particle repeat it.
     INLINE void load_tile(const struct arguments *a, int64_t tile, vf state[S][T], vf goal[G_OR_1][T],
                           int active[T]) {
@@ -25,8 +39,8 @@ enum KernelLoops {
     }
 
     // A tile's function draws [F][T], packed by the launcher.
-    INLINE const vf (*tile_functions(const struct arguments *a, int64_t tile))[T] {
-      return (const vf (*)[T])a->function_draws + tile * F;
+    INLINE kept_row tile_functions(const struct arguments *a, int64_t tile) {
+      return (kept_row)a->function_draws + tile * F;
     }
 
     INLINE vu first_particles(int64_t tile) {
@@ -36,14 +50,14 @@ enum KernelLoops {
     }
 
     // Everything before the first step, the initial reward included.
-    INLINE void start_tile(const struct arguments *a, int64_t tile, vu particle, vf state[S][T],
-                           vf goal[G_OR_1][T], int active[T], vi alive[T], vf alive_steps[T],
-                           vf outside_steps[T], vf *scratch, vf total[T]) {
-      vf reward[1][T];
+    INLINE void start_tile(const struct arguments *a, int64_t tile, vf state[S][T], vf goal[G_OR_1][T],
+                           int active[T], vi alive[T], vf alive_steps[T], vf outside_steps[T], vf *scratch,
+                           vf total[T]) {
+      vf reward[1][T], draws[DRAWS_OR_1][T];
       vi outside[T];
       load_tile(a, tile, state, goal, active);
       EACH(i, 1) { alive[t] = ~(vi)0; alive_steps[t] = outside_steps[t] = splat(0.f); }
-      initial_reward(a, particle, 0, active, state, goal, outside, scratch, NULL, reward);
+      initial_reward(a, active, state, goal, draws, outside, scratch, NULL, reward);
       EACH(i, 1) total[t] = reward[0][t];
     }
 
@@ -80,18 +94,18 @@ enum KernelLoops {
     void bagel_returns(void *const *pointers, const int64_t *numbers, int64_t tile, float *workspace) {
       struct arguments arguments = unpack(pointers, numbers), *a = &arguments;
       vf *scratch = (vf *)workspace;
-      vf state[S][T], goal[G_OR_1][T], next[S][T], reward[1][T], action[U][T];
+      vf state[S][T], goal[G_OR_1][T], next[S][T], reward[1][T], action[U][T], draws[DRAWS_OR_1][T];
       vf total[T], alive_steps[T], outside_steps[T];
       vi alive[T], outside[T];
       int active[T];
       vu particle = first_particles(tile);
-      const vf (*functions)[T] = tile_functions(a, tile);
-      start_tile(a, tile, particle, state, goal, active, alive, alive_steps, outside_steps, scratch, total);
+      kept_row functions = tile_functions(a, tile);
+      start_tile(a, tile, state, goal, active, alive, alive_steps, outside_steps, scratch, total);
       if (a->state_record) record(a->state_record, 0, a->particles, tile, S, active, state);
       for (int64_t k = 0; k < a->horizon; ++k) {
         EACH(i, 1) outside[t] = (vi)0;
-        step(a, particle, (uint32_t)k, active, state, goal, outside, scratch, functions, next, reward,
-             action);
+        step_draws(a, particle, (vu)(uint32_t)k, draws);
+        step(a, active, state, goal, draws, outside, scratch, functions, next, reward, action);
         advance(state, next, reward, alive, alive_steps, total);
         EACH(i, 1) outside_steps[t] += v_select(outside[t] != 0, splat(1.f), splat(0.f));
         if (a->state_record) {
@@ -114,18 +128,19 @@ enum KernelLoops {
       vf (*tape)[TAPE_OR_1][T] = (vf (*)[TAPE_OR_1][T])(states + a->horizon + 1);  // [H]
       vf *gradient = (vf *)((vf (*)[TAPE][T])tape + a->horizon);         // [P]
       vf *scratch = gradient + P;
-      vf state[S][T], goal[G_OR_1][T], next[S][T], reward[1][T];
+      vf state[S][T], goal[G_OR_1][T], next[S][T], reward[1][T], draws[DRAWS_OR_1][T];
       vf total[T], alive_steps[T], outside_steps[T];
       vi alive[T], outside[T];
       int active[T];
       vu particle = first_particles(tile);
-      const vf (*functions)[T] = tile_functions(a, tile);
-      start_tile(a, tile, particle, state, goal, active, alive, alive_steps, outside_steps, scratch, total);
+      kept_row functions = tile_functions(a, tile);
+      start_tile(a, tile, state, goal, active, alive, alive_steps, outside_steps, scratch, total);
       for (int64_t k = 0; k < a->horizon; ++k) {
         EACH(i, 1) outside[t] = (vi)0;
         memcpy(states[k], state, sizeof state);
-        step_taped(a, particle, (uint32_t)k, active, state, goal, outside, scratch, functions, next,
-                   reward, (vf (*)[T])tape + k * TAPE);
+        step_draws(a, particle, (vu)(uint32_t)k, draws);
+        step_taped(a, active, state, goal, draws, outside, scratch, functions, next, reward,
+                   (tape_row)tape + k * TAPE);
         advance(state, next, reward, alive, alive_steps, total);
         EACH(i, 1) outside_steps[t] += v_select(outside[t] != 0, splat(1.f), splat(0.f));
       }
@@ -144,8 +159,9 @@ enum KernelLoops {
           adj_reward[0][t] = v_select(lived[t], weight[t], splat(0.f));
         }
         memcpy(adj_next, adj_state, sizeof adj_state);
-        step_adjoint(a, particle, (uint32_t)k, active, states[k], goal, outside, scratch,
-                     functions, (vf (*)[T])tape + k * TAPE, adj_next, adj_reward, lived, adj_state, gradient);
+        if (ADJOINT_DRAWS > 0) step_draws(a, particle, (vu)(uint32_t)k, draws);
+        step_adjoint(a, active, states[k], goal, draws, outside, scratch, functions, (tape_row)tape + k * TAPE,
+                     adj_next, adj_reward, lived, adj_state, gradient);
         EACH(i, S) {
           vi sound = ~lived[t] | (v_magnitude(adj_state[i][t]) <= \(adjointLimit));
           truncated[t] |= ~sound;

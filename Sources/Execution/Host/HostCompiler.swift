@@ -4,32 +4,6 @@
 
 import Foundation
 
-/// What can go wrong between a kernel's text and running it.
-public enum ExecutionError: Error, CustomStringConvertible {
-  case noCompiler(searched: [String])
-  case compilation(log: String, source: String)
-  case cache(path: String, reason: String)
-  case loading(path: String, reason: String)
-  case outOfMemory(bytes: Int)
-
-  public var description: String {
-    switch self {
-    case .noCompiler(let searched):
-      """
-      no clang found to compile the rollout kernel; looked for \(searched.joined(separator: ", ")).
-      Install clang (Debian, Ubuntu: apt-get install clang; macOS: xcode-select --install), name one \
-      with BAGEL_CLANG=/path/to/clang, or use the slow interpreter: --device interpreter
-      """
-    case .compilation(let log, let source):
-      "the emitted kernel \(source) does not compile; this is a bug in BAGEL. clang says:\n\(log)"
-    case .cache(let path, let reason): "kernel cache \(path): \(reason)"
-    case .loading(let path, let reason): "cannot load the compiled kernel \(path): \(reason)"
-    case .outOfMemory(let bytes):
-      "no memory for a buffer of \(bytes) bytes; use fewer particles or a shorter horizon"
-    }
-  }
-}
-
 /// A clang executable.
 public struct HostCompiler: Sendable {
   public let path: String

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// C functions for the local functions of a rollout: each is emitted once and called from the step.
+// Functions in the text for the local functions of a rollout: each is emitted once and called from the step.
 //
 //   interpolation: value, J = interpolate(table, x), W particles at a time; a grid variance likewise
-//   weightedSum:   g_i = g(x; Z_i);  y = C^T g;  z = S^T g;  q = ||z||^2
-//                  dq/dx = 2 sum_i (S z)_i dg_i/dx;  dy_j/dx = sum_i C_ij dg_i/dx
+//   weightedSum:   WeightedSumText.swift
 
 import Programs
 
-/// The local functions of a kernel and their C names.
+/// The local functions of a kernel and their names in the text.
 struct LocalFunctionNames {
   let functions: [LocalFunction]
 
@@ -35,8 +34,8 @@ struct LocalFunctionNames {
     functions.contains { if case .weightedSum = $0 { true } else { false } }
   }
 
-  /// Vectors [T] of scratch memory that the largest function needs.
-  var scratchVectors: Int {
+  /// Rows [T] of scratch memory that the largest function needs.
+  var scratchRows: Int {
     functions.map { function in
       switch function {
       case .interpolation, .gridVariance: 0
@@ -63,7 +62,7 @@ struct LocalFunctionNames {
       + "function_draw);"
   }
 
-  /// The C definitions.
+  /// Their definitions.
   var definitions: [String] {
     functions.flatMap { function in
       switch function {
@@ -77,16 +76,16 @@ struct LocalFunctionNames {
           function,
           "grid_variance(\(f.dimensions), \(f.rank), a->\(f.geometry), a->\(f.toeplitz), a->\(f.root)"
         )
-      case .weightedSum(let f): weightedSum(f, name(function))
+      case .weightedSum(let f): WeightedSumText(f, self).lines
       }
     }
   }
 
-  private func signature(_ name: String, _ inline: String, _ f: LocalFunction) -> [String] {
+  func signature(_ name: String, _ inline: String, _ f: LocalFunction) -> [String] {
     [
       "\(inline) void \(name)(const struct arguments *a, const vf x[\(f.inputs)][T],",
       "    const int active[T], vi outside[T], vf value[\(f.outputs)][T],",
-      "    vf jacobian[\(f.outputs * f.inputs)][T], vf *scratch, const vf (*function_draw)[T]) {",
+      "    vf jacobian[\(f.outputs * f.inputs)][T], vf *scratch, kept_row function_draw) {",
     ]
   }
 
@@ -104,61 +103,5 @@ struct LocalFunctionNames {
       "  }",
       "}",
     ]
-  }
-
-  private func weightedSum(_ f: WeightedSum, _ name: String) -> [String] {
-    let (n, columns, d) = (f.rows.rows, f.weights.columns, f.dimensions)
-    let input = { (name: String, i: String) -> String in
-      switch name {
-      case "x": "x[\(i)][t]"
-      case "adj_g": "splat(1.f)"
-      default: "splat(row[\(i)])"
-      }
-    }
-    let summand = ProgramText(f.summand, functions: self, input: input)
-    let gradient = ProgramText(f.summandGradient, functions: self, input: input)
-    let g = summand.element(f.summand.output("g"), "0")
-    func slope(_ i: String) -> String { gradient.element(f.summandGradient.output("adj_x"), i) }
-    let isOwn = f.weights.array == RolloutProgram.functionDraw
-    let weights = sum(f.weights.offset, "i * \(columns)")
-    let weight = isOwn ? "weight[c][t]" : "weight[c]"
-    func rowLoop(_ body: [String]) -> [String] {
-      [
-        "  for (int i = 0; i < \(n); ++i) {",
-        "    const float *row = a->\(f.rows.array) + \(sum(f.rows.offset, "i * \(f.rows.columns)"));",
-        isOwn
-          ? "    const vf (*weight)[T] = function_draw + \(weights);"
-          : "    const float *weight = a->\(f.weights.array) + \(weights);",
-      ] + body.map { "    " + $0 } + ["  }"]
-    }
-    let values = "EACH(c, \(columns)) value[c][t] += \(weight) * "
-    let slopes = (0..<d).map { axis in
-      "EACH(c, \(columns)) jacobian[c * \(d) + \(axis)][t] += \(weight) * \(slope(String(axis)));"
-    }
-    var lines = signature(name, "static", .weightedSum(f))
-    lines += ["  EACH(c, \(f.outputs)) value[c][t] = splat(0.f);"]
-    let clear = "EACH(c, \(f.outputs * d)) jacobian[c][t] = splat(0.f);"
-    guard let s = f.squared else {
-      // Value and slopes in one pass: they share the summand.
-      lines += ["  if (!jacobian) {"] + rowLoop(summand.lines + ["\(values)\(g);"])
-      return lines + ["    return;", "  }", "  \(clear)"]
-        + rowLoop(summand.lines + ["\(values)\(g);", "{"] + gradient.lines + slopes + ["}"]) + ["}"]
-    }
-    lines += ["  vf (*g)[T] = (vf (*)[T])scratch;"]
-    lines += rowLoop(summand.lines + ["EACH(c, 1) g[i][t] = \(g);", "\(values)g[i][t];"])
-    let (matrix, upper) = ("a->\(s.array) + \(s.offset)", f.squaredIsUpperTriangular ? 1 : 0)
-    lines += [
-      "  vf (*z)[T] = g + \(n);",
-      "  transposed_product(\(matrix), \(n), \(s.columns), \(upper), g, z);",
-      "  for (int j = 0; j < \(s.columns); ++j) "
-        + "EACH(c, 1) value[\(columns)][t] += z[j][t] * z[j][t];",
-      "  if (!jacobian) return;",
-      "  product(\(matrix), \(n), \(s.columns), \(upper), z, g);  // g now holds S z",
-      "  \(clear)",
-    ]
-    let squaredSlopes = (0..<d).map { axis in
-      "EACH(c, 1) jacobian[\(columns * d + axis)][t] += 2.f * g[i][t] * \(slope(String(axis)));"
-    }
-    return lines + rowLoop(gradient.lines + slopes + squaredSlopes) + ["}"]
   }
 }

@@ -31,6 +31,25 @@ enum HostPrelude {
     #define EACH(i, n) UNROLL for (int i = 0; i < (n); ++i) UNROLL for (int t = 0; t < T; ++t)
     #define EACH_ROLLED(i, n) for (int i = 0; i < (n); ++i) UNROLL for (int t = 0; t < T; ++t)
 
+    // One lane a particle: nothing is spread.
+    #define SPREAD EACH
+    #define SPREAD_ROLLED EACH_ROLLED
+    #define SLOTS(n) (n)
+    #define AT(i) (i)
+    #define GET(x, i) x[i][t]
+    #define OWNED(i, n, x) (x)
+    #define lanes_sum(x) (x)
+    #define KEPT(row, i) row[i][t]
+    #define SHARED(array, i) a->array[i]
+    typedef const vf (*kept_row)[T];
+    typedef vf (*tape_row)[T];
+    #define FUNCTION static
+    #define ROWS(i, n) for (int i = 0; i < (n); ++i)
+    #define team_sync()
+    #define team_sum(x, n)
+    #define INFINITE __builtin_inff()
+    #define NOT_A_NUMBER __builtin_nanf("")
+
     INLINE vf splat(float x) { return (vf)x; }
     INLINE vf v_select(vi mask, vf a, vf b) {
       return (vf)(((vi)a & mask) | ((vi)b & ~mask));
@@ -106,8 +125,8 @@ enum HostPrelude {
     INLINE vf uniform(vu word) {
       return (__builtin_convertvector((vi)(word >> 9), vf) + 0.5f) * 0x1p-23f;
     }
-    INLINE void v_normals(const uint32_t *key, vu particle, uint32_t step, uint32_t group, vf out[4]) {
-      vu c0 = particle, c1 = (vu)step, c2 = (vu)group, c3 = (vu)key[2];
+    INLINE void v_normals(const uint32_t *key, vu particle, vu step, uint32_t group, vf out[4]) {
+      vu c0 = particle, c1 = step, c2 = (vu)group, c3 = (vu)key[2];
       uint32_t k0 = key[0], k1 = key[1];
       UNROLL for (int round = 0; round < 10; ++round) {
         vu high0 = multiply_high(c0, 0xD2511F53u), low0 = c0 * 0xD2511F53u;

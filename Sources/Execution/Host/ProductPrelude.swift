@@ -59,5 +59,15 @@ enum ProductPrelude {
       }
     }
 
+    // Layers of policies; no argument is spread on the host.
+    #define MATRIX(array, offset) a->array + offset
+    #define layer(x, is_spread, w, rows, columns, y) product(w, rows, columns, 0, x, y)
+    #define transposed_layer(x, is_spread, w, rows, columns, y) transposed_product(w, rows, columns, 0, x, y)
+
+    // sum[i][j] += r[i] c[j] of the particles that lived
+    #define outer_sum(r, r_is_spread, rows, c, c_is_spread, columns, lived, sum)                       \
+      for (int i = 0; i < rows; ++i) for (int j = 0; j < columns; ++j) UNROLL for (int t = 0; t < T; ++t) \
+        (sum)[i * columns + j] += v_select(lived[t], r[i][t] * c[j][t], splat(0.f));
+
     """#
 }

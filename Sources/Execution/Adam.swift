@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+// Adam (Kingma & Ba 2014, the paper's reference 40), ascending, in double precision: Algorithm 1, line 17. It is
+// here because a GPU does it where the gradient is; CUDAAscent.swift has the same formulas.
+
+/// Adam's moments.
+public struct Adam: Hashable, Sendable {
+  public var firstMoment: [Double]
+  public var secondMoment: [Double]
+  public var steps = 0
+  static let beta1 = 0.9
+  static let beta2 = 0.999
+  static let epsilon = 1e-8
+
+  public init(count: Int) {
+    firstMoment = Array(repeating: 0, count: count)
+    secondMoment = firstMoment
+  }
+
+  /// 1 - beta^steps of both moments, which start at zero.
+  var corrections: (first: Double, second: Double) {
+    (1 - power(Self.beta1, steps), 1 - power(Self.beta2, steps))
+  }
+
+  /// Moves `parameters` uphill: theta += rate * mhat / (sqrt(vhat) + epsilon).
+  mutating func ascend(_ parameters: inout [Double], gradient: [Double], rate: Double) {
+    steps += 1
+    let corrections = corrections
+    for i in parameters.indices {
+      firstMoment[i] = Self.beta1 * firstMoment[i] + (1 - Self.beta1) * gradient[i]
+      secondMoment[i] =
+        Self.beta2 * secondMoment[i] + (1 - Self.beta2) * gradient[i] * gradient[i]
+      let step =
+        firstMoment[i] / corrections.first
+        / ((secondMoment[i] / corrections.second).squareRoot() + Self.epsilon)
+      parameters[i] += rate * step
+    }
+  }
+
+  private func power(_ base: Double, _ exponent: Int) -> Double {
+    var (result, factor, n) = (1.0, base, exponent)
+    while n > 0 {
+      if n % 2 == 1 { result *= factor }
+      factor *= factor
+      n /= 2
+    }
+    return result
+  }
+}
+
+/// Parameters on their way up.
+public struct Ascent: Sendable {
+  /// theta [P]
+  public var parameters: [Double]
+  public var adam: Adam
+  /// Learning rate.
+  public var rate: Double
+  /// Gradients longer than this are shortened to it.
+  public var gradientNorm: Double
+
+  public init(parameters: [Double], adam: Adam, rate: Double, gradientNorm: Double) {
+    self.parameters = parameters
+    self.adam = adam
+    self.rate = rate
+    self.gradientNorm = gradientNorm
+  }
+}
+
+/// What is told of one iteration of an ascent.
+public struct AscentRecord: Hashable, Sendable {
+  public let meanReturn: Double
+  /// Before it was shortened.
+  public let gradientNorm: Double
+  public let diverged: Int
+  public let truncated: Int
+  /// False where return or gradient is not finite, and the parameters stayed.
+  public let hasMoved: Bool
+}
+
+extension RolloutExecutor {
+  /// Iterations that `ascend` runs without waiting for each other's results.
+  public var iterationsInFlight: Int { 1 }
+
+  public func ascend(
+    _ batches: [RolloutBatch], from ascent: inout Ascent
+  ) throws -> [AscentRecord] {
+    try batches.map { given in
+      var batch = given
+      batch.parameters = ascent.parameters
+      let result = try gradient(batch)
+      let norm = result.gradient.reduce(0) { $0 + $1 * $1 }.squareRoot()
+      let mean = result.returns.mean
+      let isFinite = norm.isFinite && mean.isFinite
+      if isFinite {
+        let shorten = norm > ascent.gradientNorm ? ascent.gradientNorm / norm : 1
+        ascent.adam.ascend(
+          &ascent.parameters, gradient: result.gradient.map { $0 * shorten }, rate: ascent.rate)
+      }
+      return AscentRecord(
+        meanReturn: mean, gradientNorm: norm, diverged: result.returns.diverged,
+        truncated: result.truncated, hasMoved: isFinite)
+    }
+  }
+}

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// The end of an iteration on the GPU, one block: sums of returns and gradients in fixed order and double
+// precision, the gradient shortened to its limit, Adam's update (Kingma & Ba 2014) as in Adam.swift.
+//
+//   record [6]: mean return, gradient norm, particles diverged, adjoints cut, steps outside, 1 if moved
+
+enum CUDAAscent {
+  /// Threads of the block.
+  static let threads = 1_024
+  /// Doubles of a record.
+  static let recordLength = 6
+
+  static let text = #"""
+    struct ascent {
+      const float *gradients, *returns, *outside_steps, *alive_steps, *truncations;
+      double *parameters, *first_moment, *second_moment, *gradient, *record;
+      float *single;  // the parameters that rollouts read
+      int64_t rows, particles, horizon, moves;
+      double rate, limit, correction1, correction2;
+    };
+
+    // The sum over a block of 1,024 threads, the same bits in all.
+    INLINE double block_sum(double x) {
+      __shared__ double part[32];
+      UNROLL for (int offset = 16; offset > 0; offset /= 2) x += __shfl_xor_sync(ALL_LANES, x, offset);
+      __syncthreads();
+      if (threadIdx.x % 32 == 0) part[threadIdx.x / 32] = x;
+      __syncthreads();
+      double total = 0.;
+      for (int w = 0; w < 32; ++w) total += part[w];
+      return total;
+    }
+
+    extern "C" __global__ void __launch_bounds__(1024)
+    bagel_ascend(const __grid_constant__ struct ascent a) {
+      // Eight lanes a parameter, one after the other over the rows of the blocks.
+      double squares = 0.;
+      for (int first = 0; first < P; first += 128) {
+        int i = first + threadIdx.x / 8;
+        double sum = 0.;
+        for (int64_t r = threadIdx.x % 8; i < P && r < a.rows; r += 8) sum += (double)a.gradients[r * P + i];
+        UNROLL for (int offset = 4; offset > 0; offset /= 2) sum += __shfl_xor_sync(ALL_LANES, sum, offset);
+        if (i < P && threadIdx.x % 8 == 0) {
+          a.gradient[i] = sum;
+          squares += sum * sum;
+        }
+      }
+      double returns = 0., outside = 0., diverged = 0., cut = 0.;
+      for (int64_t b = threadIdx.x; b < a.particles; b += 1024) {
+        returns += (double)a.returns[b];
+        outside += (double)a.outside_steps[b];
+        diverged += a.alive_steps[b] < (float)a.horizon ? 1. : 0.;
+        cut += (double)a.truncations[b];
+      }
+      double norm = sqrt(block_sum(squares)), mean = block_sum(returns) / (double)a.particles;
+      diverged = block_sum(diverged);
+      cut = block_sum(cut);
+      outside = block_sum(outside);
+      // A gradient that is not finite moves nothing; the host sees the record and stops.
+      bool moves = a.moves && norm < 1e300 && mean - mean == 0.;
+      if (threadIdx.x == 0) {
+        a.record[0] = mean;
+        a.record[1] = norm;
+        a.record[2] = diverged;
+        a.record[3] = cut;
+        a.record[4] = outside;
+        a.record[5] = moves ? 1. : 0.;
+      }
+      if (!moves) return;
+      double shorten = norm > a.limit ? a.limit / norm : 1.;
+      for (int i = threadIdx.x; i < P; i += 1024) {
+        double g = a.gradient[i] * shorten;
+        double m = a.first_moment[i] = 0.9 * a.first_moment[i] + (1 - 0.9) * g;
+        double v = a.second_moment[i] = 0.999 * a.second_moment[i] + (1 - 0.999) * g * g;
+        a.parameters[i] += a.rate * (m / a.correction1 / (sqrt(v / a.correction2) + 1e-8));
+        a.single[i] = (float)a.parameters[i];
+      }
+    }
+    """#
+}

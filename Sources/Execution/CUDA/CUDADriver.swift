@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: Apache-2.0
+// The few calls of NVIDIA's driver (libcuda) that rollouts need: one device, one stream, modules, memory,
+// launches. In: a device number. Out: `CUDADevice`. Every call's code is checked; what a code means and what
+// to try is said in `CUDAFailure`.
+
+import Foundation
+
+/// A failed call of the driver.
+public struct CUDAFailure: Error, CustomStringConvertible {
+  /// The driver's function.
+  public let call: String
+  /// CUresult
+  public let code: Int32
+  /// The driver's name of the code, such as CUDA_ERROR_OUT_OF_MEMORY.
+  public let name: String
+  public let device: String
+  /// What was asked for, in words.
+  public let request: String
+
+  static let outOfMemory: Int32 = 2
+
+  public var description: String {
+    "\(device): \(call) failed with \(name) (\(code))\(request.isEmpty ? "" : ", asked for \(request)")\(advice)"
+  }
+
+  private var advice: String {
+    switch code {
+    case Self.outOfMemory:
+      "; use fewer particles, or leave the GPU to this process (nvidia-smi shows who else is on it)"
+    case 3, 35, 803, 804:
+      "; the driver does not fit its library: restart the machine after a driver update, or update the driver"
+    case 100, 101: "; the driver sees no such GPU (nvidia-smi, CUDA_VISIBLE_DEVICES)"
+    case 200, 209, 218, 222:
+      "; the driver is too old for the kernels that the run-time compiler makes: update the driver, or name an "
+        + "older compiler with BAGEL_NVRTC=/path/to/libnvrtc.so"
+    case 700, 716, 718, 719: "; the kernel broke, which is a bug in BAGEL; --device host goes on without it"
+    case 701: "; the kernel wants more registers or shared memory than the GPU has: a smaller policy fits"
+    case 702: "; the system's watchdog stopped the kernel: fewer particles or a shorter horizon"
+    default: ""
+    }
+  }
+}
+
+/// An opened GPU. Calls come from one thread at a time.
+public final class CUDADevice {
+  public let name: String
+  /// Compute capability, such as 90 for 9.0.
+  public let architecture: Int
+  public let multiprocessors: Int
+  public let memoryBytes: Int
+  /// Highest CUDA version of the driver, such as "13.0".
+  public let driverVersion: String
+  public let libraryPath: String
+
+  private let library: DynamicLibrary
+  private let calls: Calls
+  private var stream: OpaquePointer?
+
+  /// - Parameters:
+  ///   - index: which of the visible GPUs.
+  ///   - libraries: candidates for the driver's library.
+  /// - Throws: `ExecutionError.noDriver`, `CUDAFailure`.
+  public init(_ index: Int = 0, libraries: [String] = CUDALibraryPaths.driver) throws {
+    guard let library = DynamicLibrary(firstOf: libraries) else {
+      throw ExecutionError.noDriver(searched: libraries)
+    }
+    self.library = library
+    libraryPath = library.path
+    let calls = try Calls(library)
+    self.calls = calls
+    let check = Check(calls: calls, device: "the GPU driver \(library.path)")
+    try check("cuInit", calls.initialize(0))
+    var (version, count, device): (Int32, Int32, Int32) = (0, 0, 0)
+    try check("cuDriverGetVersion", calls.driverVersion(&version))
+    driverVersion = "\(version / 1_000).\(version % 1_000 / 10)"
+    try check("cuDeviceGetCount", calls.deviceCount(&count))
+    guard index < count else {
+      throw CUDAFailure(
+        call: "cuDeviceGet", code: 101, name: "CUDA_ERROR_INVALID_DEVICE",
+        device: "the GPU driver \(library.path)", request: "GPU \(index) of \(count)")
+    }
+    try check("cuDeviceGet", calls.device(&device, Int32(index)))
+    var text = [CChar](repeating: 0, count: 256)
+    try check("cuDeviceGetName", calls.deviceName(&text, 256, device))
+    name = String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    func attribute(_ which: Int32) throws -> Int {
+      var value: Int32 = 0
+      try check("cuDeviceGetAttribute", calls.attribute(&value, which, device))
+      return Int(value)
+    }
+    multiprocessors = try attribute(16)
+    architecture = 10 * (try attribute(75)) + (try attribute(76))
+    var bytes = 0
+    try check("cuDeviceTotalMem", calls.totalMemory(&bytes, device))
+    memoryBytes = bytes
+    var context: OpaquePointer?
+    try check("cuDevicePrimaryCtxRetain", calls.retainContext(&context, device))
+    try check("cuCtxSetCurrent", calls.setContext(context))
+    try check("cuStreamCreate", calls.createStream(&stream, 1))
+  }
+
+  /// All GPUs of the machine; none where there is no driver.
+  public static func all() throws -> [CUDADevice] {
+    var devices: [CUDADevice] = []
+    while true {
+      do {
+        devices.append(try CUDADevice(devices.count))
+      } catch let error as CUDAFailure where error.code == 100 || error.code == 101 {
+        return devices
+      }
+    }
+  }
+
+  private func check(_ call: String, _ code: Int32, _ request: @autoclosure () -> String = "") throws {
+    try Check(calls: calls, device: name)(call, code, request())
+  }
+
+  // MARK: Kernels
+
+  /// A kernel of a loaded module.
+  struct Kernel: @unchecked Sendable {
+    fileprivate let function: OpaquePointer?
+    let name: String
+    /// Registers a thread, and bytes a thread that did not fit into them.
+    let registers: Int
+    let localBytes: Int
+  }
+
+  /// Loads machine code (or PTX). Modules stay loaded until the process ends.
+  func load(_ code: Data) throws -> OpaquePointer? {
+    var module: OpaquePointer?
+    try code.withUnsafeBytes { bytes in
+      try check(
+        "cuModuleLoadData", calls.loadModule(&module, bytes.baseAddress),
+        "a kernel of \(code.count) bytes for compute capability \(architecture / 10).\(architecture % 10)")
+    }
+    return module
+  }
+
+  func kernel(_ name: String, of module: OpaquePointer?) throws -> Kernel {
+    var function: OpaquePointer?
+    try check("cuModuleGetFunction", calls.function(&function, module, name), name)
+    func attribute(_ which: Int32) throws -> Int {
+      var value: Int32 = 0
+      try check("cuFuncGetAttribute", calls.functionAttribute(&value, which, function))
+      return Int(value)
+    }
+    return Kernel(
+      function: function, name: name, registers: try attribute(4), localBytes: try attribute(3))
+  }
+
+  /// Puts a kernel behind what was launched before; does not wait for it.
+  ///
+  /// - Parameter argument: the bytes of its one argument.
+  func launch(_ kernel: Kernel, blocks: Int, threads: Int, argument: [UInt64]) throws {
+    try argument.withUnsafeBytes { bytes in
+      var arguments: [UnsafeMutableRawPointer?] = [UnsafeMutableRawPointer(mutating: bytes.baseAddress)]
+      try check(
+        "cuLaunchKernel",
+        calls.launch(
+          kernel.function, UInt32(blocks), 1, 1, UInt32(threads), 1, 1, 0, stream, &arguments, nil),
+        "\(kernel.name) on \(blocks) blocks of \(threads) threads")
+    }
+  }
+
+  /// Waits for everything launched, and reports what went wrong in it.
+  func synchronize() throws { try check("cuStreamSynchronize", calls.synchronize(stream)) }
+
+  // MARK: Memory
+
+  var freeBytes: Int {
+    get throws {
+      var (free, total) = (0, 0)
+      try check("cuMemGetInfo", calls.memoryInformation(&free, &total))
+      return free
+    }
+  }
+
+  func allocate(_ bytes: Int) throws -> UInt64 {
+    var address: UInt64 = 0
+    let code = calls.allocate(&address, bytes)
+    let free = code == CUDAFailure.outOfMemory ? (try? freeBytes) ?? 0 : 0
+    try check("cuMemAlloc", code, "\(bytes) bytes of \(free) that are free")
+    return address
+  }
+
+  func release(_ address: UInt64) { _ = calls.free(address) }
+
+  func clear(_ address: UInt64, bytes: Int) throws {
+    try check("cuMemsetD8Async", calls.clear(address, 0, bytes, stream))
+  }
+
+  func copy(_ bytes: UnsafeRawBufferPointer, to address: UInt64) throws {
+    if bytes.isEmpty { return }
+    try check(
+      "cuMemcpyHtoDAsync", calls.copyToDevice(address, bytes.baseAddress, bytes.count, stream))
+    try synchronize()
+  }
+
+  func copy(from address: UInt64, to bytes: UnsafeMutableRawBufferPointer) throws {
+    if bytes.isEmpty { return }
+    try check(
+      "cuMemcpyDtoHAsync", calls.copyToHost(bytes.baseAddress, address, bytes.count, stream))
+    try synchronize()
+  }
+
+  /// Turns a call's code into an error.
+  private struct Check {
+    let calls: Calls
+    let device: String
+
+    func callAsFunction(_ call: String, _ code: Int32, _ request: String = "") throws {
+      if code == 0 { return }
+      var text: UnsafePointer<CChar>?
+      _ = calls.errorName(code, &text)
+      throw CUDAFailure(
+        call: call, code: code, name: text.map { String(cString: $0) } ?? "error \(code)",
+        device: device, request: request)
+    }
+  }
+
+  /// The driver's functions; handles are opaque pointers, device addresses 64-bit numbers, results CUresult.
+  private struct Calls {
+    typealias Handle = UnsafeMutablePointer<OpaquePointer?>
+    typealias Number = UnsafeMutablePointer<Int32>
+    let initialize: @convention(c) (UInt32) -> Int32
+    let driverVersion: @convention(c) (Number) -> Int32
+    let deviceCount: @convention(c) (Number) -> Int32
+    let device: @convention(c) (Number, Int32) -> Int32
+    let deviceName: @convention(c) (UnsafeMutablePointer<CChar>, Int32, Int32) -> Int32
+    let attribute: @convention(c) (Number, Int32, Int32) -> Int32
+    let totalMemory: @convention(c) (UnsafeMutablePointer<Int>, Int32) -> Int32
+    let retainContext: @convention(c) (Handle, Int32) -> Int32
+    let setContext: @convention(c) (OpaquePointer?) -> Int32
+    let createStream: @convention(c) (Handle, UInt32) -> Int32
+    let loadModule: @convention(c) (Handle, UnsafeRawPointer?) -> Int32
+    let function: @convention(c) (Handle, OpaquePointer?, UnsafePointer<CChar>) -> Int32
+    let functionAttribute: @convention(c) (Number, Int32, OpaquePointer?) -> Int32
+    let launch:
+      @convention(c) (
+        OpaquePointer?, UInt32, UInt32, UInt32, UInt32, UInt32, UInt32, UInt32, OpaquePointer?,
+        UnsafeMutablePointer<UnsafeMutableRawPointer?>, UnsafeRawPointer?
+      ) -> Int32
+    let synchronize: @convention(c) (OpaquePointer?) -> Int32
+    let memoryInformation:
+      @convention(c) (UnsafeMutablePointer<Int>, UnsafeMutablePointer<Int>) -> Int32
+    let allocate: @convention(c) (UnsafeMutablePointer<UInt64>, Int) -> Int32
+    let free: @convention(c) (UInt64) -> Int32
+    let clear: @convention(c) (UInt64, UInt8, Int, OpaquePointer?) -> Int32
+    let copyToDevice: @convention(c) (UInt64, UnsafeRawPointer?, Int, OpaquePointer?) -> Int32
+    let copyToHost: @convention(c) (UnsafeMutableRawPointer?, UInt64, Int, OpaquePointer?) -> Int32
+    let errorName: @convention(c) (Int32, UnsafeMutablePointer<UnsafePointer<CChar>?>) -> Int32
+
+    init(_ library: DynamicLibrary) throws {
+      initialize = try library.function("cuInit")
+      driverVersion = try library.function("cuDriverGetVersion")
+      deviceCount = try library.function("cuDeviceGetCount")
+      device = try library.function("cuDeviceGet")
+      deviceName = try library.function("cuDeviceGetName")
+      attribute = try library.function("cuDeviceGetAttribute")
+      totalMemory = try library.function("cuDeviceTotalMem_v2")
+      retainContext = try library.function("cuDevicePrimaryCtxRetain")
+      setContext = try library.function("cuCtxSetCurrent")
+      createStream = try library.function("cuStreamCreate")
+      loadModule = try library.function("cuModuleLoadData")
+      function = try library.function("cuModuleGetFunction")
+      functionAttribute = try library.function("cuFuncGetAttribute")
+      launch = try library.function("cuLaunchKernel")
+      synchronize = try library.function("cuStreamSynchronize")
+      memoryInformation = try library.function("cuMemGetInfo_v2")
+      allocate = try library.function("cuMemAlloc_v2")
+      free = try library.function("cuMemFree_v2")
+      clear = try library.function("cuMemsetD8Async")
+      copyToDevice = try library.function("cuMemcpyHtoDAsync_v2")
+      copyToHost = try library.function("cuMemcpyDtoHAsync_v2")
+      errorName = try library.function("cuGetErrorName")
+    }
+  }
+}
+
+/// Memory on a GPU, freed with the object.
+final class DeviceBuffer {
+  let device: CUDADevice
+  let address: UInt64
+  let bytes: Int
+
+  /// Uninitialised.
+  init(_ device: CUDADevice, bytes: Int) throws {
+    self.device = device
+    self.bytes = bytes
+    address = try device.allocate(max(bytes, 16))
+  }
+
+  convenience init<Element>(_ device: CUDADevice, _ values: [Element]) throws {
+    try self.init(device, bytes: values.count * MemoryLayout<Element>.stride)
+    try write(values)
+  }
+
+  deinit { device.release(address) }
+
+  func write<Element>(_ values: [Element]) throws {
+    try values.withUnsafeBytes { try device.copy($0, to: address) }
+  }
+
+  /// The first `count` elements.
+  func read<Element>(_ count: Int, of zero: Element) throws -> [Element] {
+    var values = [Element](repeating: zero, count: count)
+    try values.withUnsafeMutableBytes { try device.copy(from: address, to: $0) }
+    return values
+  }
+}

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: Apache-2.0
+// Runs a rollout as emitted CUDA C++ on one GPU. Schedule and kernel are chosen by the number of particles.
+// The shared arrays stay on the device, and so do the parameters while it ascends: an iteration then moves
+// starts and goals there and five numbers back, and the host waits only at the end of several.
+
+import Foundation
+import Programs
+
+/// Runs rollouts as compiled kernels on an NVIDIA GPU.
+public final class CUDAExecutor: RolloutExecutor {
+  public let rollout: RolloutProgram
+  /// Seconds from program to loaded kernel of the last kernel loaded, and whether it came from the cache.
+  public private(set) var loadSeconds = 0.0
+  public private(set) var wasCached = false
+  /// What the last launch used; nil before.
+  public private(set) var plan: CUDAMemoryPlan?
+
+  let gpu: CUDADevice
+  let compiler: RuntimeCompiler
+  private let cache: KernelCache
+  private let fixedSchedule: CUDASchedule?
+  private let tapePolicy: TapePolicy
+  private let tapeBudget: Int
+  private let data: [DeviceBuffer]
+  private var kernels: [CUDASchedule: Kernels] = [:]
+  private var workspace: CUDAWorkspace?
+
+  /// One schedule's text and what was made of it.
+  fileprivate struct Kernels {
+    let source: KernelSource
+    let returns: CUDADevice.Kernel
+    let gradient: CUDADevice.Kernel?
+    let transpose: CUDADevice.Kernel?
+    let ascend: CUDADevice.Kernel?
+  }
+
+  /// - Parameters:
+  ///   - data: values of the shared arrays, by name (all of `rollout.dataArrays`).
+  ///   - schedule: nil for the one that suits the particles.
+  ///   - tapeBudget: bytes that steps kept for the adjoint may take before only some are kept.
+  /// - Throws: `ExecutionError`, `CUDAFailure`.
+  public init(
+    _ rollout: RolloutProgram, data: [String: [Double]], device: CUDADevice,
+    compiler: RuntimeCompiler, schedule: CUDASchedule? = nil,
+    tape: TapePolicy = .expensiveValues, tapeBudget: Int = CUDAMemoryPlan.defaultBudget,
+    cache: KernelCache = .standard
+  ) throws {
+    self.rollout = rollout
+    gpu = device
+    self.compiler = compiler
+    self.cache = cache
+    fixedSchedule = schedule
+    tapePolicy = tape
+    self.tapeBudget = tapeBudget
+    self.data = try rollout.dataArrays.map { name in
+      guard let values = data[name] else {
+        preconditionFailure("shared array '\(name)' is not bound; bound: \(data.keys.sorted())")
+      }
+      let least = rollout.leastCount(of: name, data: data)
+      precondition(
+        values.count >= least, "shared array '\(name)' has \(values.count) scalars, needs \(least)")
+      return try DeviceBuffer(device, values.map(Float.init))
+    }
+  }
+
+  public var device: String {
+    gpu.name + (plan.map { ", \($0)" } ?? "")
+  }
+
+  public var iterationsInFlight: Int { 8 }
+
+  public func returns(_ batch: RolloutBatch) throws -> BatchReturns {
+    let launch = try prepare([batch], parameters: batch.parameters, records: false)[0]
+    try run(launch.kernels.returns, launch)
+    return try results(launch)
+  }
+
+  public func trajectories(_ batch: RolloutBatch) throws -> BatchTrajectories {
+    let launch = try prepare([batch], parameters: batch.parameters, records: true)[0]
+    try run(launch.kernels.returns, launch)
+    let returns = try results(launch)
+    let (states, actions) = try launch.workspace.records(rollout, batch)
+    return BatchTrajectories(
+      returns: returns, states: states, actions: actions, particles: batch.particles,
+      horizon: batch.horizon, stateLength: rollout.stateLength, actionLength: rollout.actionLength)
+  }
+
+  public func gradient(_ batch: RolloutBatch) throws -> BatchGradient {
+    let launch = try prepare([batch], parameters: batch.parameters, records: false)[0]
+    try differentiate(launch)
+    try ascend(launch, ascent: nil, record: 0)
+    let returns = try results(launch)
+    let truncations = try launch.workspace.truncations.read(batch.particles, of: Float(0))
+    return BatchGradient(
+      returns: returns,
+      gradient: try launch.workspace.gradient.read(rollout.parameterCount, of: 0.0),
+      truncated: truncations.count { $0 != 0 })
+  }
+
+  public func ascend(
+    _ batches: [RolloutBatch], from ascent: inout Ascent
+  ) throws -> [AscentRecord] {
+    if batches.isEmpty { return [] }
+    let launches = try prepare(batches, parameters: ascent.parameters, records: false)
+    let workspace = launches[0].workspace
+    try workspace.reserveRecords(batches.count)
+    try workspace.write(ascent)
+    for (index, launch) in launches.enumerated() {
+      try differentiate(launch)
+      ascent.adam.steps += 1
+      try self.ascend(launch, ascent: ascent, record: index)
+    }
+    let records = try workspace.readRecords(batches.count)
+    try workspace.read(&ascent)
+    // Iterations after one that could not move were wasted; Adam's count is of those that did.
+    ascent.adam.steps -= records.count { !$0.hasMoved }
+    return records
+  }
+
+  // MARK: One launch
+
+  fileprivate struct Launch {
+    let kernels: Kernels
+    let workspace: CUDAWorkspace
+    let plan: CUDAMemoryPlan
+    let batch: RolloutBatch
+    /// The bytes of the kernel's argument.
+    let argument: [UInt64]
+  }
+
+  /// Launches of batches of one size, all their inputs on the device.
+  private func prepare(
+    _ batches: [RolloutBatch], parameters: [Double], records: Bool
+  ) throws -> [Launch] {
+    let (particles, horizon) = (batches[0].particles, batches[0].horizon)
+    for batch in batches {
+      batch.validate(for: rollout)
+      precondition(
+        batch.particles == particles && batch.horizon == horizon,
+        "batches of \(batch.particles) x \(batch.horizon) and \(particles) x \(horizon) in one ascent")
+    }
+    let schedule =
+      fixedSchedule
+      ?? CUDASchedule(for: rollout, particles: particles, multiprocessors: gpu.multiprocessors)
+    let kernels = try load(schedule)
+    let plan = CUDAMemoryPlan(
+      kernels.source, schedule, rollout: rollout, particles: particles, horizon: horizon,
+      multiprocessors: gpu.multiprocessors, budget: tapeBudget)
+    self.plan = plan
+    let workspace: CUDAWorkspace
+    if let kept = self.workspace, kept.fits(plan, batches: batches.count, records: records) {
+      workspace = kept
+    } else {
+      self.workspace = nil
+      workspace = try CUDAWorkspace(
+        gpu, plan, rollout: rollout, source: kernels.source, batches: batches.count,
+        records: records)
+      self.workspace = workspace
+    }
+    try workspace.write(batches, parameters: parameters, rollout: rollout)
+    return batches.enumerated().map { index, batch in
+      Launch(
+        kernels: kernels, workspace: workspace, plan: plan, batch: batch,
+        argument: workspace.argument(batch, index, rollout: rollout, data: data, records: records))
+    }
+  }
+
+  private func differentiate(_ launch: Launch) throws {
+    guard let gradient = launch.kernels.gradient else {
+      preconditionFailure("the gradient of a rollout without parameters was asked for")
+    }
+    try run(gradient, launch)
+  }
+
+  private func run(_ kernel: CUDADevice.Kernel, _ launch: Launch) throws {
+    if let transpose = launch.kernels.transpose {
+      try gpu.launch(transpose, blocks: gpu.multiprocessors, threads: 128, argument: launch.argument)
+    }
+    try gpu.launch(
+      kernel, blocks: launch.plan.blocks, threads: launch.plan.threads, argument: launch.argument)
+  }
+
+  /// Sums gradient and returns; with an ascent also moves the parameters.
+  private func ascend(_ launch: Launch, ascent: Ascent?, record: Int) throws {
+    guard let kernel = launch.kernels.ascend else { return }
+    try gpu.launch(
+      kernel, blocks: 1, threads: CUDAAscent.threads,
+      argument: launch.workspace.ascentArgument(
+        launch.batch, ascent: ascent, record: record))
+  }
+
+  private func results(_ launch: Launch) throws -> BatchReturns {
+    let (workspace, batch) = (launch.workspace, launch.batch)
+    let count = batch.particles
+    let returns = try workspace.returns.read(count, of: Float(0))
+    let alive = try workspace.alive.read(count, of: Float(0))
+    let outside = try workspace.outside.read(count, of: Float(0))
+    return BatchReturns(
+      returns: returns.map(Double.init), diverged: alive.count { $0 < Float(batch.horizon) },
+      outsideFraction: outside.reduce(0) { $0 + Double($1) } / Double(count * batch.horizon))
+  }
+
+  // MARK: Kernels
+
+  private func load(_ schedule: CUDASchedule) throws -> Kernels {
+    if let kernels = kernels[schedule] { return kernels }
+    let start = ContinuousClock.now
+    let source = KernelSource(rollout, tape: tapePolicy, target: .cuda(schedule))
+    let width = source.transposed.map { max($0.rows, $0.columns) }.max() ?? 0
+    let largest = 10_000 / (schedule.particlesPerTile * max(4 / schedule.warps, 1))
+    if width > largest { throw ExecutionError.policyTooWide(width: width, largest: largest) }
+    let (code, wasCached) = try cache.machineCode(
+      for: source.text, compiler: compiler, architecture: gpu.architecture)
+    let module = try gpu.load(code)
+    let isDifferentiated = rollout.parameterCount > 0
+    let loaded = Kernels(
+      source: source, returns: try gpu.kernel("bagel_returns", of: module),
+      gradient: isDifferentiated ? try gpu.kernel("bagel_gradient", of: module) : nil,
+      transpose: source.transposed.isEmpty ? nil : try gpu.kernel("bagel_transpose", of: module),
+      ascend: isDifferentiated ? try gpu.kernel("bagel_ascend", of: module) : nil)
+    kernels[schedule] = loaded
+    (loadSeconds, self.wasCached) = (start.duration(to: .now).seconds, wasCached)
+    return loaded
+  }
+
+  /// Registers a thread of the gradient kernel and bytes that did not fit into them; nil before the first launch.
+  public var kernelResources: (registers: Int, localBytes: Int)? {
+    guard let schedule = plan?.schedule, let kernel = kernels[schedule]?.gradient else { return nil }
+    return (kernel.registers, kernel.localBytes)
+  }
+}

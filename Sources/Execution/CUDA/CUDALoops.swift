@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: Apache-2.0
+// The time loops of a kernel on a GPU. A tile is what one warp (or, of several warps, one block) works on. Kept
+// rows lie in global memory as [tile][step][row][T][W], so that the particles of a warp are side by side.
+//
+//   forward:  k = 0 ... H - 1; where the tape of all steps has no room, only every SEGMENT-th state is kept
+//   reverse:  segments from last to first: load its state, run it again keeping the tape, then its adjoint
+//
+// Gradients: registers of a lane -> sum over the particles of its warp -> warp's row -> block's row, all in
+// fixed order.
+
+import Programs
+
+enum CUDALoops {
+  /// Pointers beside those of every device.
+  static let pointers = ["tape", "checkpoints", "warp_gradients", "scratch", "transposed"]
+
+  static func arguments(_ steps: StepText) -> [String] {
+    let constants = KernelSource.fixedPointers.prefix(4).map { "  const float *\($0);" }
+    let results = KernelSource.fixedPointers.dropFirst(4).map { "  float *\($0);" }
+    return ["struct arguments {"] + constants + results + pointers.map { "  float *\($0);" }
+      + steps.rollout.dataArrays.map { "  const float *\($0);" } + [
+        "  int64_t particles, horizon, segment;  // steps kept at once",
+        "  uint32_t key[3];  // seed low, seed high, iteration",
+        "};",
+      ] + [transposedOffsets(steps)]
+  }
+
+  /// Where each transposed matrix begins.
+  private static func transposedOffsets(_ steps: StepText) -> String {
+    var offset = 0
+    var lines = ["enum {"]
+    for matrix in steps.largeMatrices {
+      lines.append("  TRANSPOSED_\(matrix.array)_\(matrix.offset) = \(offset),")
+      offset += matrix.rows * matrix.columns
+    }
+    return (lines + ["};"]).joined(separator: "\n")
+  }
+
+  /// Copies large weights so that `layer` finds them transposed.
+  private static func transposition(_ steps: StepText) -> String {
+    let copies = steps.largeMatrices.map { matrix in
+      "  transpose(a->\(matrix.array) + \(matrix.offset), \(matrix.rows), \(matrix.columns), "
+        + "a->transposed + TRANSPOSED_\(matrix.array)_\(matrix.offset));"
+    }
+    return """
+      INLINE void transpose(const float *from, int rows, int columns, float *to) {
+        for (int k = blockIdx.x * blockDim.x + threadIdx.x; k < rows * columns; k += gridDim.x * blockDim.x)
+          to[k % columns * rows + k / columns] = from[k];
+      }
+      extern "C" __global__ void bagel_transpose(const __grid_constant__ struct arguments arguments) {
+        const struct arguments *a = &arguments;
+      \(copies.joined(separator: "\n"))
+      }
+      """
+  }
+
+  static func text(_ steps: StepText) -> String {
+    """
+      \(forward(stateLimit: literal(steps.rollout.stateLimit), scratchRows: steps.functions.scratchRows))
+      \(steps.isDifferentiated ? gradient(steps, adjointLimit: literal(steps.rollout.adjointLimit)) : "")
+      \(steps.largeMatrices.isEmpty ? "" : transposition(steps))
+      """
+  }
+
+  /// The constants that step functions use, so they stand before them.
+  static func constants(_ steps: StepText, _ schedule: CUDASchedule) -> String {
+    var offset = 0
+    var constants: [String] = []
+    for (k, accumulator) in steps.accumulators.enumerated() {
+      constants.append("ACCUMULATOR_\(k) = \(offset)")
+      offset += size(accumulator.layout, lanes: schedule.lanes)
+    }
+    constants.append("ACCUMULATORS = \(max(offset, 1))")
+    let stage = steps.largeMatrices.map { max($0.rows, $0.columns) }.max() ?? 1
+    constants.append("STAGE = \(stage)")
+    return "enum { \(constants.joined(separator: ", ")) };"
+  }
+
+  private static func size(_ layout: StepText.Accumulator.Layout, lanes: Int) -> Int {
+    func slots(_ n: Int) -> Int { (n + lanes - 1) / lanes }
+    return switch layout {
+    case .whole(let count): count
+    case .spread(let count): slots(count)
+    case .rows(let rows, let columns): slots(rows) * columns
+    case .columns(let rows, let columns): rows * slots(columns)
+    }
+  }
+
+  private static func forward(stateLimit: String, scratchRows: Int) -> String {
+    """
+    enum { KEPT_ROWS = S + TAPE, SCRATCH_ROWS = \(scratchRows) };
+
+    INLINE int64_t tile_index() {
+      return WARPS > 1 ? blockIdx.x : (int64_t)blockIdx.x * (blockDim.x / 32) + threadIdx.x / 32;
+    }
+    // Which of the W particles of a warp this thread works on, and whether it speaks for its team.
+    INLINE int column() { return threadIdx.x % 32 / LANES; }
+    INLINE bool speaks() { return member() == 0; }
+    INLINE int64_t particle_of(int64_t tile, int t) { return (tile * T + t) * W + column(); }
+
+    // One team's particles while they move.
+    struct particles {
+      vf state[S][T], goal[G_OR_1][T], total[T], alive_steps[T], outside_steps[T], draws[DRAWS_OR_1][T];
+      vi alive[T];
+      int active[T];
+      vf cache[DRAWS_OR_1][T];  // lane l: draws of step cached + l
+      int64_t cached;
+      vu first;
+      float *scratch;
+      kept_row functions;
+    };
+
+    // Lanes draw for LANES steps at once and hand them out.
+    INLINE void draw(const struct arguments *a, struct particles *p, int64_t k, bool backwards) {
+      if (k < p->cached || k >= p->cached + LANES) {
+        p->cached = backwards && LANES > 1 ? (k < LANES ? 0 : k - LANES + 1) : k;
+        step_draws(a, p->first, (uint32_t)p->cached + lane(), p->cache);
+      }
+      EACH(i, DRAWS) p->draws[i][t] = from_lane(p->cache[i][t], (int)(k - p->cached));
+    }
+
+    INLINE void start(const struct arguments *a, struct particles *p) {
+      int64_t tile = tile_index();
+      vf reward[1][T];
+      vi outside[T];
+      p->first = (uint32_t)(tile * T * W + column());
+      p->cached = -2 * LANES;
+      p->scratch = a->scratch + ((tile * W + column()) * SCRATCH_ROWS) * T;
+      p->functions = a->function_draws + tile * F * T * W + column();
+      UNROLL for (int t = 0; t < T; ++t) {
+        int64_t b = particle_of(tile, t);
+        p->active[t] = b < a->particles;
+        if (b >= a->particles) b = a->particles - 1;
+        UNROLL for (int i = 0; i < S; ++i) p->state[i][t] = __ldg(a->initial_states + b * S + i);
+        UNROLL for (int i = 0; i < G; ++i) p->goal[i][t] = __ldg(a->goals + b * G + i);
+        p->alive[t] = 1;
+        p->alive_steps[t] = p->outside_steps[t] = 0.f;
+        outside[t] = 0;
+      }
+      initial_reward(a, p->active, p->state, p->goal, p->draws, outside, p->scratch, NULL, reward);
+      EACH(i, 1) p->total[t] = reward[0][t];
+    }
+
+    // Moves on the particles whose next state is within the limit; the others stay for good.
+    INLINE void advance(struct particles *p, const vf next[S][T], const vf reward[1][T], const vi outside[T]) {
+      EACH(i, S) p->alive[t] = p->alive[t] && v_magnitude(next[i][t]) <= \(stateLimit);
+      EACH(i, S) p->state[i][t] = v_select(p->alive[t], next[i][t], p->state[i][t]);
+      EACH(i, 1) {
+        p->total[t] += v_select(p->alive[t], reward[0][t], 0.f);
+        p->alive_steps[t] += p->alive[t] ? 1.f : 0.f;
+        p->outside_steps[t] += outside[t] ? 1.f : 0.f;
+      }
+    }
+
+    INLINE void store_results(const struct arguments *a, const struct particles *p) {
+      int64_t tile = tile_index();
+      UNROLL for (int t = 0; t < T; ++t) if (p->active[t] && speaks()) {
+        int64_t b = particle_of(tile, t);
+        a->returns[b] = p->total[t];
+        a->outside_steps[b] = p->outside_steps[t];
+        a->alive_steps[b] = p->alive_steps[t];
+      }
+    }
+
+    INLINE void record(const struct arguments *a, const struct particles *p, float *to, int64_t at, const int length,
+                       const vf (*x)[T]) {
+      int64_t tile = tile_index();
+      UNROLL for (int t = 0; t < T; ++t) if (p->active[t] && speaks())
+        UNROLL for (int i = 0; i < length; ++i)
+          to[(at * a->particles + particle_of(tile, t)) * length + i] = x[i][t];
+    }
+
+    extern "C" __global__ void __launch_bounds__(LARGEST_BLOCK)
+    bagel_returns(const __grid_constant__ struct arguments arguments) {
+      const struct arguments *a = &arguments;
+      struct particles particles, *p = &particles;
+      vf next[S][T], reward[1][T], action[U][T];
+      vi outside[T];
+      start(a, p);
+      if (a->state_record) record(a, p, a->state_record, 0, S, p->state);
+      for (int64_t k = 0; k < a->horizon; ++k) {
+        EACH(i, 1) outside[t] = 0;
+        draw(a, p, k, false);
+        step(a, p->active, p->state, p->goal, p->draws, outside, p->scratch, p->functions, next, reward, action);
+        advance(p, next, reward, outside);
+        if (a->state_record) {
+          record(a, p, a->state_record, k + 1, S, p->state);
+          record(a, p, a->action_record, k, U, action);
+        }
+      }
+      store_results(a, p);
+    }
+    """
+  }
+
+  private static func gradient(_ steps: StepText, adjointLimit: String) -> String {
+    """
+
+    // The sum over a warp's teams; element `index` of parameters if `owns`. Lanes of other accumulators may add to
+    // the same parameter, hence the barrier.
+    INLINE void flush(float *row, int index, bool owns, float value) {
+      UNROLL for (int offset = 16; offset >= LANES; offset /= 2) value += __shfl_xor_sync(ALL_LANES, value, offset);
+      if (owns && threadIdx.x % 32 < LANES) row[index] += value;
+    }
+    INLINE void flush_whole(float *row, const vf *sum, const int count) {
+      UNROLL for (int i = 0; i < count; ++i) flush(row, i, lane() == 0, sum[i]);
+      __syncwarp();
+    }
+    INLINE void flush_rows(float *row, const vf *sum, const int rows, const int columns) {
+      UNROLL for (int slot = 0; slot < SLOTS(rows); ++slot)
+        UNROLL for (int j = 0; j < columns; ++j)
+          flush(row, (slot * LANES + lane()) * columns + j, slot * LANES + lane() < rows, sum[slot * columns + j]);
+      __syncwarp();
+    }
+    INLINE void flush_columns(float *row, const vf *sum, const int rows, const int columns) {
+      UNROLL for (int i = 0; i < rows; ++i)
+        UNROLL for (int slot = 0; slot < SLOTS(columns); ++slot)
+          flush(row, i * columns + slot * LANES + lane(), slot * LANES + lane() < columns,
+                sum[i * SLOTS(columns) + slot]);
+      __syncwarp();
+    }
+    INLINE void flush_all(float *row, const vf *gradient) {
+    \(steps.accumulators.enumerated().map(flush).joined(separator: "\n"))
+    }
+
+    extern "C" __global__ void __launch_bounds__(LARGEST_BLOCK)
+    bagel_gradient(const __grid_constant__ struct arguments arguments) {
+      const struct arguments *a = &arguments;
+      struct particles particles, *p = &particles;
+      const int64_t tile = tile_index(), segments = (a->horizon + a->segment - 1) / a->segment;
+      float *const tape = a->tape + tile * a->segment * KEPT_ROWS * T * W + column();
+      float *const checkpoints = a->checkpoints + tile * segments * S * T * W + column();
+      const bool writes = WARPS == 1 || threadIdx.x < 32;
+      vf next[S][T], reward[1][T];
+      vi outside[T];
+      start(a, p);
+      for (int64_t k = 0; k < a->horizon; ++k) {
+        EACH(i, 1) outside[t] = 0;
+        draw(a, p, k, false);
+        if (segments > 1) {
+          vf action[U][T];
+          float *row = checkpoints + k / a->segment * S * T * W;
+          if (k % a->segment == 0 && writes) EACH(i, S) KEPT(row, i) = p->state[i][t];
+          step(a, p->active, p->state, p->goal, p->draws, outside, p->scratch, p->functions, next, reward, action);
+        } else {
+          float *row = tape + k * KEPT_ROWS * T * W;
+          if (writes) EACH(i, S) KEPT(row, i) = p->state[i][t];
+          step_taped(a, p->active, p->state, p->goal, p->draws, outside, p->scratch, p->functions, next, reward,
+                     row + S * T * W);
+        }
+        advance(p, next, reward, outside);
+      }
+      store_results(a, p);
+
+      vf gradient[ACCUMULATORS], adj_state[S][T], adj_next[S][T], adj_reward[1][T];
+      vi truncated[T], lived[T];
+      UNROLL for (int i = 0; i < ACCUMULATORS; ++i) gradient[i] = 0.f;
+      EACH(i, S) adj_state[i][t] = 0.f;
+      EACH(i, 1) truncated[t] = 0;
+      for (int64_t s = segments - 1; s >= 0; --s) {
+        const int64_t from = s * a->segment, to = from + a->segment < a->horizon ? from + a->segment : a->horizon;
+        team_sync();
+        if (segments > 1) {
+          float *row = checkpoints + s * S * T * W;
+          EACH(i, S) p->state[i][t] = KEPT(row, i);
+          for (int64_t k = from; k < to; ++k) {
+            float *row = tape + (k - from) * KEPT_ROWS * T * W;
+            if (writes) EACH(i, S) KEPT(row, i) = p->state[i][t];
+            draw(a, p, k, false);
+            step_taped(a, p->active, p->state, p->goal, p->draws, outside, p->scratch, p->functions, next, reward,
+                       row + S * T * W);
+            EACH(i, S) p->state[i][t] = v_select((float)k < p->alive_steps[t], next[i][t], p->state[i][t]);
+          }
+          team_sync();
+        }
+        for (int64_t k = to - 1; k >= from; --k) {
+          float *row = tape + (k - from) * KEPT_ROWS * T * W;
+          EACH(i, 1) {
+            lived[t] = p->active[t] && (float)k < p->alive_steps[t];
+            adj_reward[0][t] = lived[t] ? 1.f / (float)a->particles : 0.f;
+          }
+          EACH(i, S) { adj_next[i][t] = adj_state[i][t]; p->state[i][t] = KEPT(row, i); }
+          if (ADJOINT_DRAWS > 0) draw(a, p, k, true);
+          step_adjoint(a, p->active, p->state, p->goal, p->draws, outside, p->scratch, p->functions,
+                       row + S * T * W, adj_next, adj_reward, lived, adj_state, gradient);
+          EACH(i, S) {
+            bool sound = !lived[t] || v_magnitude(adj_state[i][t]) <= \(adjointLimit);
+            truncated[t] |= !sound;
+            adj_state[i][t] = v_select(sound && lived[t], adj_state[i][t], 0.f);
+          }
+        }
+      }
+      UNROLL for (int t = 0; t < T; ++t)
+        if (p->active[t] && speaks()) a->truncations[particle_of(tile, t)] = truncated[t] ? 1.f : 0.f;
+
+      if (WARPS > 1) {
+        if (threadIdx.x >= 32) return;
+        float *row = a->gradients + blockIdx.x * P;
+        for (int i = threadIdx.x; i < P; i += 32) row[i] = 0.f;
+        __syncwarp();
+        flush_all(row, gradient);
+        return;
+      }
+      float *row = a->warp_gradients + tile * P;
+      for (int i = threadIdx.x % 32; i < P; i += 32) row[i] = 0.f;
+      __syncwarp();
+      flush_all(row, gradient);
+      __syncthreads();
+      const float *first = a->warp_gradients + (tile - threadIdx.x / 32) * P;
+      for (int i = threadIdx.x; i < P; i += blockDim.x) {
+        float total = 0.f;
+        for (int w = 0; w < blockDim.x / 32; ++w) total += first[w * P + i];
+        a->gradients[blockIdx.x * P + i] = total;
+      }
+    }
+    """
+  }
+
+  private static func flush(_ k: Int, _ accumulator: StepText.Accumulator) -> String {
+    let start = "row + \(accumulator.target), gradient + ACCUMULATOR_\(k)"
+    return switch accumulator.layout {
+    case .whole(let count): "  flush_whole(\(start), \(count));"
+    case .spread(let count): "  flush_rows(\(start), \(count), 1);"
+    case .rows(let rows, let columns): "  flush_rows(\(start), \(rows), \(columns));"
+    case .columns(let rows, let columns): "  flush_columns(\(start), \(rows), \(columns));"
+    }
+  }
+}

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// How the particles of a rollout are laid over a GPU. A team of lanes works on T particles at once:
+//
+//   lanes 1 ... 32, warps 1   32 / lanes teams a warp; spread values and table reads go over the lanes of a team.
+//                             One lane a particle where particles fill the GPU, more where they do not.
+//   lanes 32, T > 1           a warp for T particles: a weight is read once for all T (wide policies).
+//   lanes 32, warps > 1       a block for T particles: the rows of a weighted sum go over all its threads.
+
+import Programs
+
+/// The layout of particles, a part of the emitted text.
+public struct CUDASchedule: Hashable, Sendable, CustomStringConvertible {
+  /// Lanes of a warp that share a particle: 1, 2, 4, 8, 16 or 32.
+  public var lanes: Int
+  /// T, particles that every lane of a team works on.
+  public var particlesPerLane: Int
+  /// Warps of a team; more than one share the rows of weighted sums.
+  public var warps: Int
+
+  public init(lanes: Int = 1, particlesPerLane: Int = 1, warps: Int = 1) {
+    precondition([1, 2, 4, 8, 16, 32].contains(lanes), "\(lanes) lanes a particle")
+    precondition([1, 2, 4, 8].contains(particlesPerLane), "\(particlesPerLane) particles a lane")
+    precondition(
+      particlesPerLane == 1 || lanes == 32,
+      "\(particlesPerLane) particles a lane want 32 lanes, not \(lanes)")
+    precondition(
+      warps == 1 || lanes == 32 && [2, 4, 8].contains(warps), "\(warps) warps of \(lanes) lanes")
+    self.lanes = lanes
+    self.particlesPerLane = particlesPerLane
+    self.warps = warps
+  }
+
+  /// What suits a rollout of B particles on a GPU with this many multiprocessors.
+  init(for rollout: RolloutProgram, particles: Int, multiprocessors: Int) {
+    let functions = LocalFunctionNames(of: [rollout.initial, rollout.step])
+    if functions.hasWeightedSum {
+      // A block a multiprocessor; more particles each, so that a row is read for several.
+      self.init(
+        lanes: 32, particlesPerLane: Self.powerOfTwo(particles / multiprocessors, limit: 8),
+        warps: 8)
+    } else if rollout.parameterCount > 1_000 {
+      // Two warps a scheduler: more do not fit with 200 registers a thread.
+      self.init(
+        lanes: 32, particlesPerLane: Self.powerOfTwo(particles / (8 * multiprocessors), limit: 8))
+    } else {
+      // Two warps a scheduler, of four a multiprocessor.
+      self.init(lanes: Self.powerOfTwo(8 * multiprocessors * 32 / particles, limit: 32))
+    }
+  }
+
+  /// The largest power of two up to `value` and `limit`, at least 1.
+  private static func powerOfTwo(_ value: Int, limit: Int) -> Int {
+    var result = 1
+    while 2 * result <= min(value, limit) { result *= 2 }
+    return result
+  }
+
+  /// Particles of a tile: of a warp, or of a block of several warps.
+  public var particlesPerTile: Int { particlesPerLane * (32 / lanes) }
+
+  /// Threads a block at most.
+  var largestBlock: Int { warps > 1 ? 32 * warps : 128 }
+
+  public var description: String {
+    let team =
+      warps > 1
+      ? "\(warps) warps" : lanes == 32 ? "a warp" : lanes == 1 ? "a thread" : "\(lanes) lanes"
+    return particlesPerLane == 1 ? "\(team) a particle" : "\(team) for \(particlesPerLane) particles"
+  }
+
+  /// The schedule in the text; W particles side by side in a warp.
+  var constants: String {
+    """
+    enum { T = \(particlesPerLane), LANES = \(lanes), WARPS = \(warps), W = 32 / LANES, TEAM = LANES * WARPS,
+           LARGEST_BLOCK = \(largestBlock) };
+    """
+  }
+}

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+// A rollout program -> the text of its kernel, for the host or for a GPU:
+//
+//   bagel_returns:   G = initial(s);  for k < H: (s, r) = step(s);  G += r
+//   bagel_gradient:  the same, keeping each step's state and tape;
+//                    for k = H - 1 ... 0: (sbar, gradient) = adjoint step(s_k, tape_k, sbar, 1 / B)
+//
+// A particle whose next state leaves the limit keeps its state and earns nothing from then on. The step
+// functions are the same text on every device; prelude (vocabulary) and time loops are the device's.
+
+import Programs
+
+/// What a kernel is emitted for.
+public enum KernelTarget: Hashable, Sendable {
+  case host
+  case cuda(CUDASchedule)
+}
+
+/// The emitted kernel of a rollout and what a launcher needs to know about it.
+public struct KernelSource: Sendable {
+  public let text: String
+  /// T, vectors of particles a tile.
+  public let vectors: Int
+  /// Names of the shared arrays in the order in which the kernel takes them.
+  public let dataArrays: [String]
+  /// Rows [T] a step that `bagel_gradient` keeps: state, then tape.
+  let keptPerStep: Int
+  /// Rows [T] of scratch memory beside the kept ones.
+  let scratchRows: Int
+  /// Matrices of which a GPU wants a transposed copy, one after the other.
+  let transposed: [SharedMatrix]
+
+  /// Pointers that every kernel takes before the shared arrays; the first four are read only.
+  static let fixedPointers = [
+    "parameters", "initial_states", "goals", "function_draws", "returns", "outside_steps",
+    "alive_steps", "gradients",
+    "state_record", "action_record", "truncations",
+  ]
+
+  /// Slot of the record of states; NULL there means that nothing is recorded.
+  static let stateRecordSlot = 8
+
+  public init(
+    _ rollout: RolloutProgram, tape: TapePolicy = .expensiveValues, target: KernelTarget = .host
+  ) {
+    let steps = StepText(rollout, tape: tape)
+    dataArrays = rollout.dataArrays
+    scratchRows = steps.functions.scratchRows
+    keptPerStep = rollout.stateLength + steps.tapeLength
+    transposed = steps.largeMatrices
+    let parts: [[String]]
+    switch target {
+    case .host:
+      // A product over many rows wants four accumulators a row; small steps want registers.
+      vectors = steps.functions.hasWeightedSum || rollout.parameterCount > 1_000 ? 4 : 1
+      parts = Self.host(steps, vectors: vectors)
+    case .cuda(let schedule):
+      vectors = schedule.particlesPerLane
+      parts = Self.cuda(steps, schedule)
+    }
+    text = parts.map { $0.joined(separator: "\n") }.joined(separator: "\n\n") + "\n"
+  }
+
+  /// Rows [T] of workspace that a thread of the host wants for H steps.
+  func workspaceVectors(horizon: Int, parameterCount: Int) -> Int {
+    (horizon + 1) * keptPerStep + parameterCount + scratchRows
+  }
+
+  private static func host(_ steps: StepText, vectors: Int) -> [[String]] {
+    let accumulators = steps.accumulators.enumerated().map { k, accumulator in
+      "ACCUMULATOR_\(k) = \(accumulator.target),"
+    }
+    return [
+      ["// Emitted by BAGEL: one fused rollout and its adjoint. T vectors of W particles a tile."],
+      ["enum { T = \(vectors), \(accumulators.joined(separator: " ")) };", lengths(steps)],
+      [HostPrelude.text, GridPrelude.text, ProductPrelude.text],
+      HostLoops.arguments(dataArrays: steps.rollout.dataArrays),
+      steps.functions.definitions,
+      steps.lines,
+      [
+        HostLoops.text(
+          isDifferentiated: steps.isDifferentiated, stateLimit: literal(steps.rollout.stateLimit),
+          adjointLimit: literal(steps.rollout.adjointLimit))
+      ],
+    ]
+  }
+
+  private static func cuda(_ steps: StepText, _ schedule: CUDASchedule) -> [[String]] {
+    [
+      ["// Emitted by BAGEL: one fused rollout and its adjoint. A team of lanes for T particles."],
+      [schedule.constants, lengths(steps), CUDALoops.constants(steps, schedule)],
+      [CUDAPrelude.text, CUDAGridPrelude.text, CUDAProductPrelude.text],
+      CUDALoops.arguments(steps),
+      steps.functions.definitions,
+      steps.lines,
+      [CUDALoops.text(steps)],
+      [CUDAAscent.text],
+    ]
+  }
+
+  /// Lengths that prelude and loops use.
+  static func lengths(_ steps: StepText) -> String {
+    let rollout = steps.rollout
+    return """
+      enum { S = \(rollout.stateLength), G = \(rollout.goalLength), U = \(rollout.actionLength), \
+      TAPE = \(steps.tapeLength), P = \(rollout.parameterCount), F = \(rollout.functionLength),
+             DRAWS = \(steps.draws), ADJOINT_DRAWS = \(steps.adjointDraws), G_OR_1 = G > 0 ? G : 1,
+             TAPE_OR_1 = TAPE > 0 ? TAPE : 1, DRAWS_OR_1 = DRAWS > 0 ? DRAWS : 1 };
+      """
+  }
+}
