@@ -11,12 +11,6 @@ import Rollouts
 import Samplers
 import Tasks
 
-/// Which executor runs rollouts.
-public enum ExecutionDevice: String, Sendable, CaseIterable {
-  case host
-  case interpreter
-}
-
 /// A policy and how it was found.
 public struct OptimizedPolicy: Sendable {
   /// The best policy on the evaluation batch, and the last one.
@@ -28,6 +22,8 @@ public struct OptimizedPolicy: Sendable {
   /// The sampler that was used, and its errors.
   public var sampler: MeasuredSampler
   public var device: String
+  /// Why it ran there.
+  public var deviceReason: String
   /// Seconds of sampler, kernel and search together.
   public var seconds: Double
   /// Median seconds of one iteration, evaluations left out; NaN without any.
@@ -64,13 +60,12 @@ extension ControlTask {
       model: model, sampler: sampler, policy: makePolicy(), reward: try makeReward(model))
   }
 
+  /// An executor of this task's batches. Throws: `ExecutionError`, `CUDAFailure`.
   public func makeExecutor(
-    _ rollout: Rollout, device: ExecutionDevice = .host
+    _ rollout: Rollout, device: ExecutionDevice = .automatic
   ) throws -> any RolloutExecutor {
-    switch device {
-    case .host: try HostExecutor(rollout.program, data: rollout.data)
-    case .interpreter: InterpreterExecutor(rollout.program, data: rollout.data)
-    }
+    try device.makeExecutor(
+      rollout.program, data: rollout.data, particles: search.particles, horizon: search.horizon)
   }
 
   /// Searches a policy on a learnt model.
@@ -80,12 +75,14 @@ extension ControlTask {
   ///   - progress: called after every iteration; false interrupts the search.
   /// - Throws: `ExecutionError`, `SearchError`, `UnsuitableSampler`, `GridError`, `TensorFileError`.
   public func optimize(
-    _ model: DynamicsModel, device: ExecutionDevice = .host, checkpoint: String? = nil,
+    _ model: DynamicsModel, device: ExecutionDevice = .automatic, checkpoint: String? = nil,
     progress: (SearchState) -> Bool = { _ in true }
   ) throws -> OptimizedPolicy {
     let start = ContinuousClock.now
     let sampler = try makeSampler(model)
     let rollout = try makeRollout(model, sampler.sampler)
+    let (device, reason) = device.resolved(
+      for: rollout.program, particles: search.particles, horizon: search.horizon)
     let executor = try makeExecutor(rollout, device: device)
     let policy = makePolicy()
     let fingerprint = checkpoint == nil ? "" : fingerprint(rollout, device)
@@ -115,7 +112,7 @@ extension ControlTask {
     return OptimizedPolicy(
       best: controller(state.bestParameters), last: controller(state.parameters), state: state,
       predicted: try optimizer.trajectories(state.bestParameters), sampler: sampler,
-      device: executor.device,
+      device: executor.device, deviceReason: reason,
       seconds: start.duration(to: .now).seconds,
       secondsPerIteration: times.isEmpty ? .nan : times[times.count / 2],
       isFinished: !isInterrupted, beginning: beginning)

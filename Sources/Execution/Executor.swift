@@ -89,6 +89,8 @@ public protocol RolloutExecutor: AnyObject {
   var rollout: RolloutProgram { get }
   /// What runs it, in words, such as "host, 2 threads, 16 lanes".
   var device: String { get }
+  /// Other values for one shared array, as many as before.
+  func rebind(_ name: String, _ values: [Double]) throws
   func returns(_ batch: RolloutBatch) throws -> BatchReturns
   func gradient(_ batch: RolloutBatch) throws -> BatchGradient
   func trajectories(_ batch: RolloutBatch) throws -> BatchTrajectories

@@ -9,13 +9,19 @@ import Programs
 public final class InterpreterExecutor: RolloutExecutor {
   public let rollout: RolloutProgram
   public let device = "interpreter, double precision"
-  private let data: [String: [Double]]
+  private var data: [String: [Double]]
   private let taped: TapedProgram
 
   public init(_ rollout: RolloutProgram, data: [String: [Double]]) {
     self.rollout = rollout
     self.data = data
     taped = rollout.taped(.inputsOnly)
+  }
+
+  public func rebind(_ name: String, _ values: [Double]) {
+    precondition(
+      values.count == data[name]?.count, "'\(name)' has \(data[name]?.count ?? 0) scalars, not \(values.count)")
+    data[name] = values
   }
 
   public func returns(_ batch: RolloutBatch) -> BatchReturns { trajectories(batch).returns }

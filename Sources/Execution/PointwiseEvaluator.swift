@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One program at many points: y_i = f(x_i), on the cores of this machine, in single precision. In: points
+// One program at many points: y_i = f(x_i), as a compiled kernel in single precision. In: points
 // [m, D]. Out: values [m, outputs]. It is a rollout of one step without a reward, so everything that holds
 // for rollout kernels (threads, cache, errors) holds here.
 
@@ -8,17 +8,20 @@ import Programs
 /// Evaluates a function of x as a compiled kernel.
 public final class PointwiseEvaluator {
   private let program: RolloutProgram
-  private var data: [String: [Double]]
-  /// nil where there is no compiler: then the interpreter runs the program, much slower.
-  private let kernel: HostExecutor?
+  private let executor: any RolloutExecutor
   private let inputs: Int
   private let outputs: Int
 
   /// - Parameters:
   ///   - inputs: D
+  ///   - device: where there is neither C compiler nor GPU, `automatic` falls to the interpreter, much slower.
+  ///   - points: about how many at once, which `automatic` goes by.
   ///   - function: builds y from x [D].
-  /// - Throws: `ExecutionError`.
-  public init(inputs: Int, data: [String: [Double]], _ function: (Value) -> Value) throws {
+  /// - Throws: `ExecutionError`, `CUDAFailure`.
+  public init(
+    inputs: Int, data: [String: [Double]], device: ExecutionDevice = .automatic, points: Int = 1,
+    _ function: (Value) -> Value
+  ) throws {
     let builder = ProgramBuilder()
     // State and next state are equally long: x and y share one vector, filled up with zeros.
     let probe = function(ProgramBuilder().input("state", length: inputs))
@@ -39,11 +42,10 @@ public final class PointwiseEvaluator {
       initial: initial.finish(), step: builder.finish(), parameterCount: 0,
       stateLimit: Double(Float.greatestFiniteMagnitude))
     self.program = program
-    self.data = data
     do {
-      kernel = try HostExecutor(program, data: data)
-    } catch ExecutionError.noCompiler {
-      kernel = nil
+      executor = try device.makeExecutor(program, data: data, particles: points, horizon: 1)
+    } catch ExecutionError.noCompiler where device == .automatic {
+      executor = InterpreterExecutor(program, data: data)
     }
     self.inputs = inputs
     outputs = probe.length
@@ -51,8 +53,7 @@ public final class PointwiseEvaluator {
 
   /// Other values for one shared array, as many as before. Throws: `ExecutionError.outOfMemory`.
   public func rebind(_ name: String, _ values: [Double]) throws {
-    data[name] = values
-    try kernel?.rebind(name, values)
+    try executor.rebind(name, values)
   }
 
   /// Row-major values [m, outputs] at row-major points [m, D]; all NaN if one is not finite.
@@ -68,7 +69,6 @@ public final class PointwiseEvaluator {
     let batch = RolloutBatch(
       parameters: [], initialStates: states, goals: [], particles: count, horizon: 1,
       draws: DrawKey(seed: 0))
-    let executor: any RolloutExecutor = kernel ?? InterpreterExecutor(program, data: data)
     let result = try executor.trajectories(batch)
     var values = [Double](repeating: .nan, count: count * outputs)
     if result.returns.diverged > 0 { return values }

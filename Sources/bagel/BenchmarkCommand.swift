@@ -27,6 +27,10 @@ struct IterationBenchmark: ParsableCommand {
   @Option(help: "Hidden layers.") var layers = "8,8"
   @Option(help: "Training points n.") var points = 2_200
   @Option(help: "Where it runs.") var device = ExecutionDevice.host
+  @Option(help: "Lanes a particle on a GPU: 1, 2, 4, 8, 16 or 32 (default: by size).") var lanes: Int?
+  @Option(help: "Particles a lane on a GPU: 1, 2, 4 or 8, with 32 lanes.") var particlesPerLane = 1
+  @Option(help: "Warps that share particles on a GPU: 1, 2, 4 or 8, with 32 lanes.") var warps = 1
+  @Option(help: "Megabytes that a GPU may keep of the steps before it runs them again.") var tapeMegabytes: Int?
   @Option(help: "Threads (default: one a core).") var threads: Int?
   @Option(help: "Seconds to measure for, after the warm-up.") var seconds = 1.0
   @OptionGroup var common: CommonOptions
@@ -39,6 +43,12 @@ struct IterationBenchmark: ParsableCommand {
         "particles, horizon, threads, inducing and features must be positive, points at least 10, grid 0 or "
           + "at least 4")
     }
+    if let lanes {
+      guard [1, 2, 4, 8, 16, 32].contains(lanes), [1, 2, 4, 8].contains(particlesPerLane),
+        [1, 2, 4, 8].contains(warps), lanes == 32 || particlesPerLane == 1 && warps == 1
+      else { throw ValidationError("no such layout: see --help") }
+    }
+    if let tapeMegabytes, tapeMegabytes < 0 { throw ValidationError("--tape-megabytes must not be negative") }
     guard layers.split(separator: ",").allSatisfy({ Int($0) ?? 0 > 0 }) else {
       throw ValidationError("--layers is a list of widths such as 8,8")
     }
@@ -65,26 +75,26 @@ struct IterationBenchmark: ParsableCommand {
     let measured = try task.makeSampler(fit.model)
     let samplerSeconds = start.duration(to: .now).seconds
     let rollout = try task.makeRollout(fit.model, measured.sampler)
-    let executor: any RolloutExecutor
-    if device == .host {
-      let host = try HostExecutor(rollout.program, data: rollout.data, threads: threads)
-      console.say(
-        "kernel: \(number(1e3 * host.loadSeconds)) ms to \(host.wasCached ? "load" : "emit and compile")"
-      )
-      executor = host
-    } else {
-      executor = try task.makeExecutor(rollout, device: device)
-    }
+    let executor = try makeExecutor(rollout, console)
     let optimizer = PolicyOptimizer(
       executor: executor, rollout: rollout, model: fit.model, initialStates: task.start,
       goals: task.goal, options: task.search,
       initialParameters: task.makePolicy().initialParameters)
-    // What an iteration of the search does: new draws, rollout, adjoint.
+    // What the search does: new draws, rollout, adjoint, update, as many in flight as the executor takes.
     var iteration: UInt32 = 0
+    let count = executor.iterationsInFlight
+    let ascent = Ascent(
+      parameters: optimizer.state.parameters, adam: optimizer.state.adam, rate: 0,
+      gradientNorm: task.search.gradientNorm)
     let times = try measure {
-      iteration += 1
-      _ = try executor.gradient(
-        optimizer.batch(parameters: optimizer.state.parameters, iteration: iteration))
+      let batches = (0..<count).map { _ in
+        iteration += 1
+        return optimizer.batch(parameters: ascent.parameters, iteration: iteration)
+      }
+      let before = ContinuousClock.now
+      var moved = ascent
+      _ = try executor.ascend(batches, from: &moved)
+      return before.duration(to: .now).seconds / Double(count)
     }
     let median = times[times.count / 2]
     console.say(
@@ -101,7 +111,8 @@ struct IterationBenchmark: ParsableCommand {
       "device": executor.device, "particles": particles, "horizon": horizon, "points": points,
     ]
     result.merge(measured.json) { $1 }
-    if measured.sampler.name == .exact {
+    describeWork(rollout.program, median, executor, console, &result)
+    if measured.sampler.name == .exact && device == .host {
       // Two triangular products of n^2 multiply-adds' half each, an output, particle and step.
       let n = Double(points)
       let work = 2 * n * n * Double(particles * horizon * fit.model.processes.count)
@@ -112,23 +123,68 @@ struct IterationBenchmark: ParsableCommand {
       if let advice = BLASConfiguration.current.advice {
         console.say("  sgemm is held back: \(advice)")
       }
-      result["flopPerSecond"] = work / median
+      result["productFlopPerSecond"] = work / median
       result["peakFlopPerSecond"] = peak
     }
     try console.finish(merge(result))
   }
 
+  private func makeExecutor(_ rollout: Rollout, _ console: Console) throws -> any RolloutExecutor {
+    switch device {
+    case .host:
+      let host = try HostExecutor(rollout.program, data: rollout.data, threads: threads)
+      console.say(
+        "kernel: \(number(1e3 * host.loadSeconds)) ms to \(host.wasCached ? "load" : "emit and compile")"
+      )
+      return host
+    case .cuda:
+      let gpu = try CUDASystem.first()
+      return try CUDAExecutor(
+        rollout.program, data: rollout.data, device: gpu.device, compiler: gpu.compiler,
+        schedule: lanes.map {
+          CUDASchedule(lanes: $0, particlesPerLane: particlesPerLane, warps: warps)
+        },
+        tapeBudget: tapeMegabytes.map { $0 << 20 } ?? CUDAMemoryPlan.defaultBudget)
+    case .automatic, .interpreter:
+      return try device.makeExecutor(
+        rollout.program, data: rollout.data, particles: particles, horizon: horizon)
+    }
+  }
+
+  /// Operations a second, and what a GPU's kernel takes of it.
+  private func describeWork(
+    _ rollout: RolloutProgram, _ median: Double, _ executor: any RolloutExecutor,
+    _ console: Console, _ result: inout [String: Any]
+  ) {
+    let work = rollout.operationsPerStep.gradient * Double(particles * horizon)
+    console.say(
+      "  \(number(1e-9 * work)) billion operations an iteration, \(number(1e-9 * work / median)) GFLOP/s")
+    result["flopPerIteration"] = work
+    result["flopPerSecond"] = work / median
+    guard let gpu = executor as? CUDAExecutor, let plan = gpu.plan,
+      let resources = gpu.kernelResources
+    else { return }
+    console.say(
+      "  kernel: \(number(1e3 * gpu.loadSeconds)) ms to \(gpu.wasCached ? "load" : "emit and compile"), "
+        + "\(resources.registers) registers, \(resources.localBytes) bytes spilt a thread")
+    result["schedule"] = plan.schedule.description
+    result["deviceBytes"] = plan.bytes
+    result["keptSteps"] = plan.segment
+    result["kernelSeconds"] = gpu.loadSeconds
+    result["kernelWasCached"] = gpu.wasCached
+    result["registers"] = resources.registers
+    result["spilledBytes"] = resources.localBytes
+  }
+
   /// Sorted seconds of repeated calls, the first ones left out.
-  private func measure(_ body: () throws -> Void) throws -> [Double] {
+  private func measure(_ body: () throws -> Double) throws -> [Double] {
     let start = ContinuousClock.now
-    try body()
-    if start.duration(to: .now).seconds < 1 { for _ in 0..<3 { try body() } }
+    _ = try body()
+    if start.duration(to: .now).seconds < 1 { for _ in 0..<3 { _ = try body() } }
     var times: [Double] = []
     let from = ContinuousClock.now
     while times.count < 3 || from.duration(to: .now).seconds < seconds {
-      let before = ContinuousClock.now
-      try body()
-      times.append(before.duration(to: .now).seconds)
+      times.append(try body())
     }
     return times.sorted()
   }
@@ -153,6 +209,7 @@ struct FitBenchmark: ParsableCommand {
   @Option(help: "How the likelihood of all points is computed.")
   var likelihood = LikelihoodMethod.automatic
   @Flag(help: "Maximum likelihood, without the priors.") var noPrior = false
+  @Option(help: "Where products of row-blocks run.") var device = ExecutionDevice.host
   @Option(help: "Also write the standardised inputs and targets here, as CSV for peers.")
   var data: String?
   @OptionGroup var common: CommonOptions
@@ -170,6 +227,7 @@ struct FitBenchmark: ParsableCommand {
     if noPrior { task.model.fit.prior = nil }
     task.model.fit.criterion = criterion
     task.model.fit.likelihood = likelihood
+    task.model.fit.device = device
     let episodes = try task.trainingEpisodes(seed: common.seed)
     var form = try task.modelForm()
     if outputs == 1 { form.updates[1] = .increment(output: 0) }

@@ -49,6 +49,15 @@ struct CommonOptions: ParsableArguments {
   }
 }
 
+/// --device, of commands that roll out or multiply by large covariances.
+struct DeviceOptions: ParsableArguments {
+  @Option(
+    help:
+      "Where kernels run: host (emitted C on all cores), cuda (an NVIDIA GPU), interpreter (slow, no compiler), automatic (a GPU where there is one and it is worth it)."
+  )
+  var device = ExecutionDevice.automatic
+}
+
 /// The two that also name a task.
 struct TaskOptions: ParsableArguments {
   @Argument(help: "A task file, or a built-in task: \(BuiltInTasks.names.joined(separator: ", ")).")

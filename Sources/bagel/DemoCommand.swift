@@ -9,6 +9,7 @@ struct DemoCommand: ParsableCommand {
     commandName: "demo",
     abstract: "Drive a simulated boom, learn it, find a controller, try it: a minute's tour.")
 
+  @OptionGroup var deviceOptions: DeviceOptions
   @OptionGroup var common: CommonOptions
 
   func run() throws {
@@ -19,7 +20,7 @@ struct DemoCommand: ParsableCommand {
     console.say("driving the simulated boom by hand for 110 s (2,200 transitions, with noise)")
     let fit = try runFit(task, seed: common.seed)
     fit.describe(console)
-    let policy = try runSearch(task, fit.model, checkpoint: nil)
+    let policy = try runSearch(task, fit.model, checkpoint: nil, device: deviceOptions.device)
     policy.describe(console)
     let evaluation = try task.evaluate(policy.best, seed: common.seed)
     evaluation.describe(task, console)
@@ -45,7 +46,7 @@ func runFit(_ task: ControlTask, seed: UInt64) throws -> FittedModel {
 /// Searches with a progress bar; Ctrl-C saves the state and throws `Interruption`.
 func runSearch(
   _ task: ControlTask, _ model: DynamicsModel, checkpoint: String?,
-  device: ExecutionDevice = .host
+  device: ExecutionDevice
 ) throws -> OptimizedPolicy {
   let bar = ProgressBar("optimising")
   defer { bar.finish() }

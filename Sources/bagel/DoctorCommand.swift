@@ -3,6 +3,7 @@
 
 import ArgumentParser
 import Bagel
+import ExecutorChecks
 import Foundation
 
 struct DoctorCommand: ParsableCommand {
@@ -10,6 +11,8 @@ struct DoctorCommand: ParsableCommand {
     commandName: "doctor",
     abstract: "Show the compiler, BLAS, CPU and tools found, and what is missing.")
 
+  @Option(help: "Also compare this device's kernels with the interpreter, in every way they can be laid out.")
+  var check: ExecutionDevice?
   @OptionGroup var common: CommonOptions
 
   func run() throws {
@@ -47,7 +50,69 @@ struct DoctorCommand: ParsableCommand {
       "gnuplot:   \(gnuplot ?? "not found; reports have no pictures (apt-get install gnuplot-nox)")"
     )
     result["gnuplot"] = gnuplot ?? NSNull()
-    console.say("GPU:       not used by this version")
+    result.merge(describeGPUs(console)) { $1 }
+    if let check { try runChecks(check, console, &result) }
     try console.finish(result)
+  }
+
+  /// GPUs and compiler, or where they were looked for.
+  private func describeGPUs(_ console: Console) -> [String: Any] {
+    var result: [String: Any] = [:]
+    do {
+      let devices = try CUDADevice.all()
+      console.say("GPUs:      \(devices.isEmpty ? "none (the driver sees none)" : "")")
+      for device in devices {
+        console.say(
+          "           \(device.name), compute capability \(device.architecture / 10).\(device.architecture % 10), "
+            + "\(device.multiprocessors) multiprocessors, \(number(Double(device.memoryBytes) / 1e9)) GB, driver for CUDA "
+            + "\(device.driverVersion) (\(device.libraryPath))")
+      }
+      result["gpus"] = devices.map(\.name)
+    } catch {
+      console.say("GPUs:      none. \(error)")
+      result["gpus"] = [String]()
+    }
+    do {
+      let compiler = try RuntimeCompiler()
+      console.say("NVRTC:     \(compiler.version) (\(compiler.path))")
+      result["nvrtc"] = compiler.version
+    } catch {
+      console.say("NVRTC:     none. \(error)")
+      result["nvrtc"] = NSNull()
+    }
+    return result
+  }
+
+  /// Every executor check on one device.
+  private func runChecks(
+    _ device: ExecutionDevice, _ console: Console, _ result: inout [String: Any]
+  ) throws {
+    var checks: [ExecutorCheck] = []
+    for fixture in RolloutFixture.all {
+      for (particles, horizon) in [(21, 12), (700, 12)] {
+        checks += try ExecutorCheck.all(fixture, particles: particles, horizon: horizon) {
+          try device.makeExecutor(
+            fixture.program, data: fixture.data, particles: particles, horizon: horizon)
+        }
+      }
+    }
+    for schedule in device == .cuda ? CUDASchedule.all : [] {
+      let gpu = try CUDASystem.first()
+      for fixture in RolloutFixture.all where schedule.suits(fixture.program) {
+        for budget in [CUDAMemoryPlan.defaultBudget, 1] {
+          checks += try ExecutorCheck.all(fixture) {
+            try CUDAExecutor(
+              fixture.program, data: fixture.data, device: gpu.device, compiler: gpu.compiler,
+              schedule: schedule, tapeBudget: budget)
+          }
+        }
+      }
+    }
+    let failures = checks.filter { !$0.passes }
+    for failure in failures { console.say("\(failure)") }
+    console.say("checks:    \(checks.count - failures.count) of \(checks.count) pass on \(device.rawValue)")
+    result["checks"] = checks.count
+    result["checkFailures"] = failures.map(\.description)
+    if !failures.isEmpty { throw OutputError(description: "\(failures.count) checks failed on \(device.rawValue)") }
   }
 }

@@ -15,10 +15,29 @@ struct EmitCommand: ParsableCommand {
   @Option(help: "Sampler in place of the task's.")
   var sampler: SamplerName?
 
+  @Option(help: "Hidden layers in place of the task's, such as 64,64.")
+  var layers: String?
+
+  @Option(help: "Device that the kernel is for: host or cuda.")
+  var device = ExecutionDevice.host
+
+  @Option(help: "Particles that a CUDA kernel is laid out for (default: the task's).")
+  var particles: Int?
+
   @Flag(help: "Print the step's program and its adjoint instead of C.")
   var program = false
 
   @OptionGroup var common: CommonOptions
+
+  func validate() throws {
+    guard device == .host || device == .cuda else {
+      throw ValidationError("kernels are emitted for host or cuda")
+    }
+    if let particles, particles < 1 { throw ValidationError("--particles must be at least 1") }
+    if let layers, !layers.split(separator: ",").allSatisfy({ Int($0) ?? 0 > 0 }) || layers.isEmpty {
+      throw ValidationError("--layers is a list of widths such as 64,64")
+    }
+  }
 
   func run() throws {
     var task = try ControlTask(task)
@@ -27,13 +46,17 @@ struct EmitCommand: ParsableCommand {
     let model =
       FileManager.default.fileExists(atPath: path)
       ? try readModel(path, for: task) : try sketch(task)
+    if let layers { task.policy.layers = layers.split(separator: ",").compactMap { Int($0) } }
     let rollout = try task.makeRollout(model, try task.makeSampler(model).sampler)
     let text: String
     if program {
       let taped = rollout.program.taped(.expensiveValues)
       text = "# step\n\(taped.forward)\n\n# adjoint of the step\n\(taped.adjoint)"
     } else {
-      text = KernelSource(rollout.program).text
+      let schedule = CUDASchedule(
+        for: rollout.program, particles: particles ?? task.search.particles,
+        multiprocessors: 132)  // an H100's
+      text = KernelSource(rollout.program, target: device == .cuda ? .cuda(schedule) : .host).text
     }
     print(text)
     try Console(json: common.json).finish(["text": text])

@@ -36,6 +36,7 @@ struct FitCommand: ParsableCommand {
       """)
   var rates = "auto"
 
+  @OptionGroup var deviceOptions: DeviceOptions
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
@@ -70,6 +71,7 @@ struct FitCommand: ParsableCommand {
     } else {
       task = taskFromOptions(console)
     }
+    task.model.fit.device = deviceOptions.device
     let folder = try common.folder(for: task)
     let fit = try runFit(task, seed: common.seed)
     fit.describe(console)

@@ -23,9 +23,7 @@ struct OptimizeCommand: ParsableCommand {
   @Option(help: "Most iterations of each start, in place of the task's.")
   var iterations: Int?
 
-  @Option(
-    help: "Where rollouts run: host (emitted C on all cores) or interpreter (slow, no compiler).")
-  var device = ExecutionDevice.host
+  @OptionGroup var deviceOptions: DeviceOptions
 
   @Flag(help: "Start afresh even where an interrupted search could go on.")
   var restart = false
@@ -52,7 +50,7 @@ struct OptimizeCommand: ParsableCommand {
     }
     let checkpoint = folder + "/search-state.safetensors"
     if restart { try? FileManager.default.removeItem(atPath: checkpoint) }
-    let policy = try runSearch(task, dynamics, checkpoint: checkpoint, device: device)
+    let policy = try runSearch(task, dynamics, checkpoint: checkpoint, device: deviceOptions.device)
     policy.describe(console)
     let description = task.policyDescription
     try policy.best.write(to: folder + "/policy.safetensors", description: description)

@@ -41,8 +41,10 @@ public struct CUDAFailure: Error, CustomStringConvertible {
   }
 }
 
-/// An opened GPU. Calls come from one thread at a time.
-public final class CUDADevice {
+/// An opened GPU.
+///
+/// @unchecked: executors are used by one thread at a time, and every call makes the GPU that thread's own.
+public final class CUDADevice: @unchecked Sendable {
   public let name: String
   /// Compute capability, such as 90 for 9.0.
   public let architecture: Int
@@ -54,6 +56,7 @@ public final class CUDADevice {
 
   private let library: DynamicLibrary
   private let calls: Calls
+  private var context: OpaquePointer?
   private var stream: OpaquePointer?
 
   /// - Parameters:
@@ -93,7 +96,6 @@ public final class CUDADevice {
     var bytes = 0
     try check("cuDeviceTotalMem", calls.totalMemory(&bytes, device))
     memoryBytes = bytes
-    var context: OpaquePointer?
     try check("cuDevicePrimaryCtxRetain", calls.retainContext(&context, device))
     try check("cuCtxSetCurrent", calls.setContext(context))
     try check("cuStreamCreate", calls.createStream(&stream, 1))
@@ -111,8 +113,13 @@ public final class CUDADevice {
     }
   }
 
-  private func check(_ call: String, _ code: Int32, _ request: @autoclosure () -> String = "") throws {
-    try Check(calls: calls, device: name)(call, code, request())
+  private func check(
+    _ call: String, _ code: @autoclosure () -> Int32, _ request: @autoclosure () -> String = ""
+  ) throws {
+    let check = Check(calls: calls, device: name)
+    try check("cuCtxSetCurrent", calls.setContext(context))
+    let code = code()
+    if code != 0 { try check(call, code, request()) }
   }
 
   // MARK: Kernels
@@ -178,13 +185,16 @@ public final class CUDADevice {
 
   func allocate(_ bytes: Int) throws -> UInt64 {
     var address: UInt64 = 0
-    let code = calls.allocate(&address, bytes)
-    let free = code == CUDAFailure.outOfMemory ? (try? freeBytes) ?? 0 : 0
-    try check("cuMemAlloc", code, "\(bytes) bytes of \(free) that are free")
+    try check(
+      "cuMemAlloc", calls.allocate(&address, bytes),
+      "\(bytes) bytes of \((try? freeBytes) ?? 0) that are free")
     return address
   }
 
-  func release(_ address: UInt64) { _ = calls.free(address) }
+  func release(_ address: UInt64) {
+    _ = calls.setContext(context)
+    _ = calls.free(address)
+  }
 
   func clear(_ address: UInt64, bytes: Int) throws {
     try check("cuMemsetD8Async", calls.clear(address, 0, bytes, stream))

@@ -21,7 +21,7 @@ public final class CUDAExecutor: RolloutExecutor {
   private let fixedSchedule: CUDASchedule?
   private let tapePolicy: TapePolicy
   private let tapeBudget: Int
-  private let data: [DeviceBuffer]
+  private var data: [DeviceBuffer]
   private var kernels: [CUDASchedule: Kernels] = [:]
   private var workspace: CUDAWorkspace?
 
@@ -61,6 +61,18 @@ public final class CUDAExecutor: RolloutExecutor {
         values.count >= least, "shared array '\(name)' has \(values.count) scalars, needs \(least)")
       return try DeviceBuffer(device, values.map(Float.init))
     }
+  }
+
+  /// Other values for one shared array, as many as before.
+  ///
+  /// Throws: `CUDAFailure`.
+  public func rebind(_ name: String, _ values: [Double]) throws {
+    guard let index = rollout.dataArrays.firstIndex(of: name) else {
+      preconditionFailure("the kernel reads no shared array '\(name)'")
+    }
+    let count = data[index].bytes / MemoryLayout<Float>.size
+    precondition(values.count == count, "'\(name)' has \(count) scalars, not \(values.count)")
+    try data[index].write(values.map(Float.init))
   }
 
   public var device: String {

@@ -31,7 +31,7 @@ public struct CUDASchedule: Hashable, Sendable, CustomStringConvertible {
   }
 
   /// What suits a rollout of B particles on a GPU with this many multiprocessors.
-  init(for rollout: RolloutProgram, particles: Int, multiprocessors: Int) {
+  public init(for rollout: RolloutProgram, particles: Int, multiprocessors: Int) {
     let functions = LocalFunctionNames(of: [rollout.initial, rollout.step])
     if functions.hasWeightedSum {
       // A block a multiprocessor; more particles each, so that a row is read for several.
@@ -46,6 +46,21 @@ public struct CUDASchedule: Hashable, Sendable, CustomStringConvertible {
       // Two warps a scheduler, of four a multiprocessor.
       self.init(lanes: Self.powerOfTwo(8 * multiprocessors * 32 / particles, limit: 32))
     }
+  }
+
+  /// One of each kind, for checks.
+  public static var all: [CUDASchedule] {
+    [
+      CUDASchedule(lanes: 1), CUDASchedule(lanes: 4), CUDASchedule(lanes: 32),
+      CUDASchedule(lanes: 32, particlesPerLane: 4),
+      CUDASchedule(lanes: 32, particlesPerLane: 2, warps: 2),
+      CUDASchedule(lanes: 32, particlesPerLane: 8, warps: 8),
+    ]
+  }
+
+  /// Whether a rollout's gradient has registers for its sums under this schedule: wide layers want all lanes.
+  public func suits(_ rollout: RolloutProgram) -> Bool {
+    rollout.parameterCount <= 1_000 || lanes == 32 && particlesPerLane <= 4
   }
 
   /// The largest power of two up to `value` and `limit`, at least 1.

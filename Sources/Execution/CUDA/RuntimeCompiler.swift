@@ -4,8 +4,8 @@
 
 import Foundation
 
-/// An opened NVRTC.
-public final class RuntimeCompiler {
+/// An opened NVRTC, which may be called from several threads.
+public final class RuntimeCompiler: Sendable {
   public let path: String
   /// Such as "13.2".
   public let version: String

@@ -10,6 +10,7 @@
 // rests dominate the log. Rejected: Adam at 0.1 as in GPyTorch's examples (100 full evaluations, and a lower
 // likelihood), and full-data restarts (each evaluation costs 0.2 s at n = 2,200).
 
+import Execution
 import Foundation
 import LinearAlgebra
 
@@ -47,6 +48,8 @@ public struct FitOptions: Hashable, Sendable, Codable {
   public var tolerance = 2e-4
   /// How the marginal likelihood of all points is computed.
   public var likelihood = LikelihoodMethod.automatic
+  /// Where the products of `row-blocks` run; all else is done on the host.
+  public var device = ExecutionDevice.automatic
 
   public init() {}
 }
@@ -164,7 +167,7 @@ private struct HyperparameterSearch {
       method == .cholesky
       ? MarginalLikelihood(x: x, y: y, noiseFactors: factors, what: what)
       : try IterativeLikelihood(
-        x: x, y: y, noiseFactors: factors, method: method,
+        x: x, y: y, noiseFactors: factors, method: method, device: options.device,
         progress: { report($0) })
     let result = try maximize(
       likelihood, prior: options.prior, points: x.rows, from: best.hyperparameters,

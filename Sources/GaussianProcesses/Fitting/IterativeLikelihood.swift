@@ -8,6 +8,7 @@
 //
 // Pivots and draws stay the same from one evaluation to the next, so that a search sees a smooth function.
 
+import Execution
 import Foundation
 import LinearAlgebra
 import Programs
@@ -47,6 +48,7 @@ final class IterativeLikelihood: FitObjective {
   /// Solves that ended above the tolerance.
   private(set) var unconverged = 0
   private let method: LikelihoodMethod
+  private let device: ExecutionDevice
   private let gridWeights: GridWeights?
   private var pivots: Matrix?
   /// Standard normal draws behind the probes: g [r, t], of which as many rows count as there are pivots, and e [n, t].
@@ -63,9 +65,10 @@ final class IterativeLikelihood: FitObjective {
   /// - Throws: `GridError`.
   init(
     x: Matrix, y: [Double], noiseFactors: [Double]? = nil, method: LikelihoodMethod,
-    progress: @escaping (Double) -> Void = { _ in }
+    device: ExecutionDevice = .automatic, progress: @escaping (Double) -> Void = { _ in }
   ) throws {
     (self.x, self.method, self.progress) = (x, method, progress)
+    self.device = device
     let scales = noiseFactors?.map { 1 / $0.squareRoot() } ?? y.map { _ in 1 }
     self.scales = scales
     self.y = zip(y, scales).map(*)
@@ -90,7 +93,7 @@ final class IterativeLikelihood: FitObjective {
       return try evaluate(h, GridCovariance(h, weights: gridWeights, scales: scales))
     }
     let columns = 1 + h.mean.basis(x.selecting(rows: [0])).columns + Self.probes
-    return try evaluate(h, RowBlockCovariance(h, x: x, scales: scales, columns: columns))
+    return try evaluate(h, RowBlockCovariance(h, x: x, scales: scales, columns: columns, device: device))
   }
 
   private func evaluate(

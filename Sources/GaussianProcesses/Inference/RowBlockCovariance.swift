@@ -30,10 +30,13 @@ public final class RowBlockCovariance: LikelihoodOperator, @unchecked Sendable {
   private static let weightsArray = "weights"
   private static let covarianceArray = "covariance"
 
-  /// - Parameter columns: t, how many vectors are multiplied at once.
-  /// - Throws: `ExecutionError`.
+  /// - Parameters:
+  ///   - columns: t, how many vectors are multiplied at once.
+  ///   - device: where products run.
+  /// - Throws: `ExecutionError`, `CUDAFailure`.
   public init(
-    _ hyperparameters: Hyperparameters, x: Matrix, scales: [Double], columns: Int
+    _ hyperparameters: Hyperparameters, x: Matrix, scales: [Double], columns: Int,
+    device: ExecutionDevice = .automatic
   ) throws {
     (self.x, self.scales) = (x, scales)
     self.hyperparameters = hyperparameters
@@ -45,7 +48,8 @@ public final class RowBlockCovariance: LikelihoodOperator, @unchecked Sendable {
       Self.covarianceArray: numbers,
     ]
     func kernel(_ summand: @escaping (Value, Value) -> Value) throws -> PointwiseEvaluator {
-      try PointwiseEvaluator(inputs: x.columns, data: data) { point in
+      try PointwiseEvaluator(inputs: x.columns, data: data, device: device, points: x.rows) {
+        point in
         let sum = WeightedSum(
           dimensions: x.columns,
           rows: SharedMatrix(array: Self.rowsArray, rows: x.rows, columns: x.columns),

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// The first visible GPU and its compiler, opened once a process (CUDA_VISIBLE_DEVICES chooses among several).
+
+import Synchronization
+
+public enum CUDASystem {
+  private static let opened = Mutex<Result<(CUDADevice, RuntimeCompiler), any Error>?>(nil)
+
+  /// - Throws: `ExecutionError.noDriver`, `ExecutionError.noRuntimeCompiler`, `CUDAFailure`.
+  public static func first() throws -> (device: CUDADevice, compiler: RuntimeCompiler) {
+    try opened.withLock { opened in
+      if let opened { return try opened.get() }
+      let result = Result { (try CUDADevice(), try RuntimeCompiler()) }
+      opened = result
+      return try result.get()
+    }
+  }
+}

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which executor runs a rollout: what a user names, and what `automatic` makes of it.
+
+import Programs
+
+/// Where rollouts run.
+public enum ExecutionDevice: String, Sendable, CaseIterable, Codable {
+  /// A GPU where there is one and an iteration is large enough to gain by it, else the host.
+  case automatic
+  /// Emitted C on all cores.
+  case host
+  /// Emitted CUDA C++ on an NVIDIA GPU.
+  case cuda
+  /// The interpreter in double precision; slow, needs no compiler.
+  case interpreter
+
+  /// Operations an iteration from which `automatic` takes a GPU: some 10 ms of two cores. Chosen so that the GPU
+  /// is surely ahead, by work and not by a stopwatch, so that the same seed runs on the same device.
+  public static let operationsWorthAGPU = 2e9
+
+  /// The device that `automatic` stands for, and why.
+  ///
+  /// - Parameters: B particles and H steps of an iteration.
+  public func resolved(
+    for rollout: RolloutProgram, particles: Int, horizon: Int
+  ) -> (device: ExecutionDevice, reason: String) {
+    guard self == .automatic else { return (self, "as asked") }
+    let operations = rollout.operationsPerStep.gradient * Double(particles * horizon)
+    let work = "an iteration of \(Int((operations / 1e6).rounded())) million operations"
+    let hasCompiler = (try? HostCompiler.find()) != nil
+    if hasCompiler && operations < Self.operationsWorthAGPU {
+      return (.host, "\(work) is too small for a GPU to gain by it")
+    }
+    do {
+      let gpu = try CUDASystem.first()
+      return (
+        .cuda,
+        hasCompiler ? "\(work) gains by \(gpu.device.name)" : "no C compiler, but \(gpu.device.name)"
+      )
+    } catch ExecutionError.noDriver {
+      return (.host, "no GPU")
+    } catch {
+      return (.host, "the GPU cannot be used: \(error)")
+    }
+  }
+
+  /// An executor for a rollout.
+  ///
+  /// - Throws: `ExecutionError`, `CUDAFailure`.
+  public func makeExecutor(
+    _ rollout: RolloutProgram, data: [String: [Double]], particles: Int, horizon: Int
+  ) throws -> any RolloutExecutor {
+    switch resolved(for: rollout, particles: particles, horizon: horizon).device {
+    case .automatic, .host: return try HostExecutor(rollout, data: data)
+    case .cuda:
+      let gpu = try CUDASystem.first()
+      return try CUDAExecutor(rollout, data: data, device: gpu.device, compiler: gpu.compiler)
+    case .interpreter: return InterpreterExecutor(rollout, data: data)
+    }
+  }
+}
