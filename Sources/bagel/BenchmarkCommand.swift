@@ -27,9 +27,7 @@ struct IterationBenchmark: ParsableCommand {
   @Option(help: "Hidden layers.") var layers = "8,8"
   @Option(help: "Training points n.") var points = 2_200
   @Option(help: "Where it runs.") var device = ExecutionDevice.host
-  @Option(help: "Lanes a particle on a GPU: 1, 2, 4, 8, 16 or 32 (default: by size).") var lanes: Int?
-  @Option(help: "Particles a lane on a GPU: 1, 2, 4 or 8, with 32 lanes.") var particlesPerLane = 1
-  @Option(help: "Warps that share particles on a GPU: 1, 2, 4 or 8, with 32 lanes.") var warps = 1
+  @OptionGroup var layout: LayoutOptions
   @Option(help: "Megabytes that a GPU may keep of the steps before it runs them again.") var tapeMegabytes: Int?
   @Option(help: "Threads (default: one a core).") var threads: Int?
   @Option(help: "Seconds to measure for, after the warm-up.") var seconds = 1.0
@@ -42,11 +40,6 @@ struct IterationBenchmark: ParsableCommand {
       throw ValidationError(
         "particles, horizon, threads, inducing and features must be positive, points at least 10, grid 0 or "
           + "at least 4")
-    }
-    if let lanes {
-      guard [1, 2, 4, 8, 16, 32].contains(lanes), [1, 2, 4, 8].contains(particlesPerLane),
-        [1, 2, 4, 8].contains(warps), lanes == 32 || particlesPerLane == 1 && warps == 1
-      else { throw ValidationError("no such layout: see --help") }
     }
     if let tapeMegabytes, tapeMegabytes < 0 { throw ValidationError("--tape-megabytes must not be negative") }
     guard layers.split(separator: ",").allSatisfy({ Int($0) ?? 0 > 0 }) else {
@@ -141,9 +134,7 @@ struct IterationBenchmark: ParsableCommand {
       let gpu = try CUDASystem.first()
       return try CUDAExecutor(
         rollout.program, data: rollout.data, device: gpu.device, compiler: gpu.compiler,
-        schedule: lanes.map {
-          CUDASchedule(lanes: $0, particlesPerLane: particlesPerLane, warps: warps)
-        },
+        schedule: layout.schedule,
         tapeBudget: tapeMegabytes.map { $0 << 20 } ?? CUDAMemoryPlan.defaultBudget)
     case .automatic, .interpreter:
       return try device.makeExecutor(

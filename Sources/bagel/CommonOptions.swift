@@ -58,6 +58,32 @@ struct DeviceOptions: ParsableArguments {
   var device = ExecutionDevice.automatic
 }
 
+/// How particles are laid over a GPU, for those who measure; by size unless --lanes is given.
+struct LayoutOptions: ParsableArguments {
+  @Option(help: "Lanes a particle on a GPU: 1, 2, 4, 8, 16 or 32 (default: by size).")
+  var lanes: Int?
+  @Option(help: "Particles a lane on a GPU: 1, 2, 4 or 8; more than one with --lanes 32.")
+  var particlesPerLane = 1
+  @Option(help: "Warps that share particles on a GPU: 1, 2, 4 or 8; more than one with --lanes 32.")
+  var warps = 1
+
+  var schedule: CUDASchedule? {
+    lanes.map { CUDASchedule(lanes: $0, particlesPerLane: particlesPerLane, warps: warps) }
+  }
+
+  func validate() throws {
+    guard let lanes else {
+      if particlesPerLane != 1 || warps != 1 {
+        throw ValidationError("--particles-per-lane and --warps want --lanes 32")
+      }
+      return
+    }
+    guard [1, 2, 4, 8, 16, 32].contains(lanes), [1, 2, 4, 8].contains(particlesPerLane),
+      [1, 2, 4, 8].contains(warps), lanes == 32 || particlesPerLane == 1 && warps == 1
+    else { throw ValidationError("no such layout; --help lists the numbers") }
+  }
+}
+
 /// The two that also name a task.
 struct TaskOptions: ParsableArguments {
   @Argument(help: "A task file, or a built-in task: \(BuiltInTasks.names.joined(separator: ", ")).")

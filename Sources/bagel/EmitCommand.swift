@@ -24,6 +24,8 @@ struct EmitCommand: ParsableCommand {
   @Option(help: "Particles that a CUDA kernel is laid out for (default: the task's).")
   var particles: Int?
 
+  @OptionGroup var layout: LayoutOptions
+
   @Flag(help: "Print the step's program and its adjoint instead of C.")
   var program = false
 
@@ -53,9 +55,11 @@ struct EmitCommand: ParsableCommand {
       let taped = rollout.program.taped(.expensiveValues)
       text = "# step\n\(taped.forward)\n\n# adjoint of the step\n\(taped.adjoint)"
     } else {
-      let schedule = CUDASchedule(
-        for: rollout.program, particles: particles ?? task.search.particles,
-        multiprocessors: 132)  // an H100's
+      let schedule =
+        layout.schedule
+        ?? CUDASchedule(
+          for: rollout.program, particles: particles ?? task.search.particles,
+          multiprocessors: 132)  // an H100's
       text = KernelSource(rollout.program, target: device == .cuda ? .cuda(schedule) : .host).text
     }
     print(text)

@@ -218,9 +218,10 @@ public final class CUDAExecutor: RolloutExecutor {
     if let kernels = kernels[schedule] { return kernels }
     let start = ContinuousClock.now
     let source = KernelSource(rollout, tape: tapePolicy, target: .cuda(schedule))
-    let width = source.transposed.map { max($0.rows, $0.columns) }.max() ?? 0
-    let largest = 10_000 / (schedule.particlesPerTile * max(4 / schedule.warps, 1))
-    if width > largest { throw ExecutionError.policyTooWide(width: width, largest: largest) }
+    let largest = schedule.widestLayer
+    if source.widest > largest {
+      throw ExecutionError.policyTooWide(width: source.widest, largest: largest)
+    }
     let (code, wasCached) = try cache.machineCode(
       for: source.text, compiler: compiler, architecture: gpu.architecture)
     let module = try gpu.load(code)

@@ -29,16 +29,16 @@ enum CUDALoops {
   private static func transposedOffsets(_ steps: StepText) -> String {
     var offset = 0
     var lines = ["enum {"]
-    for matrix in steps.largeMatrices {
+    for matrix in steps.transposedMatrices {
       lines.append("  TRANSPOSED_\(matrix.array)_\(matrix.offset) = \(offset),")
       offset += matrix.rows * matrix.columns
     }
     return (lines + ["};"]).joined(separator: "\n")
   }
 
-  /// Copies large weights so that `layer` finds them transposed.
+  /// Copies matrices so that products find them transposed.
   private static func transposition(_ steps: StepText) -> String {
-    let copies = steps.largeMatrices.map { matrix in
+    let copies = steps.transposedMatrices.map { matrix in
       "  transpose(a->\(matrix.array) + \(matrix.offset), \(matrix.rows), \(matrix.columns), "
         + "a->transposed + TRANSPOSED_\(matrix.array)_\(matrix.offset));"
     }
@@ -58,7 +58,7 @@ enum CUDALoops {
     """
       \(forward(stateLimit: literal(steps.rollout.stateLimit), scratchRows: steps.functions.scratchRows))
       \(steps.isDifferentiated ? gradient(steps, adjointLimit: literal(steps.rollout.adjointLimit)) : "")
-      \(steps.largeMatrices.isEmpty ? "" : transposition(steps))
+      \(steps.transposedMatrices.isEmpty ? "" : transposition(steps))
       """
   }
 

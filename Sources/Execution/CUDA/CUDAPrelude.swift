@@ -17,7 +17,6 @@ enum CUDAPrelude {
     #define INLINE static __device__ __forceinline__
     #define FUNCTION INLINE
     #define UNROLL _Pragma("unroll")
-    #define UNROLL_BY_2 _Pragma("unroll 2")
     #define UNROLL_BY_4 _Pragma("unroll 4")
     #define EACH(i, n) UNROLL for (int i = 0; i < (n); ++i) UNROLL for (int t = 0; t < T; ++t)
     #define EACH_ROLLED EACH

@@ -25,21 +25,30 @@ enum CUDAProductPrelude {
       }
     }
 
-    // y[j] = sum_i s[i][j] x[i]; upper: s[i][j] = 0 for j < i, and those rows are skipped.
-    INLINE void transposed_product(const float *s, const int rows, const int columns, const int upper,
-                                   const vf (*x)[T], vf (*y)[T]) {
+    // A matrix and its transposed copy, as products take them.
+    #define MATRIX(array, offset) a->array + offset, a->transposed + TRANSPOSED_##array##_##offset
+
+    // Where in `length` elements from `first` on slot c of a lane lies; lanes past the end repeat the last one.
+    INLINE int slice_index(int c, int first, int length) {
+      int k = lane() + LANES * c;
+      return first + k < length ? k : length - 1 - first;
+    }
+
+    // y[j] = sum_i s[i][j] x[i]; upper: s[i][j] = 0 for j < i, and those rows are skipped. Rows over warps.
+    INLINE void transposed_product(const float *s, const float *transposed, const int rows, const int columns,
+                                   const int upper, const vf (*x)[T], vf (*y)[T]) {
       const int width = LANES * SLICE;
       __shared__ float part[WARPS == 1 ? 1 : WARPS][WARPS == 1 ? 1 : LANES * SLICE * T];
       for (int first = 0; first < columns; first += width) {
         float sum[SLICE][T];
         EACH(c, SLICE) sum[c][t] = 0.f;
         int end = upper && first + width < rows ? first + width : rows;
-        UNROLL_BY_2 for (int i = warp_of_team(); i < end; i += WARPS) {
+        UNROLL_BY_4 for (int i = warp_of_team(); i < end; i += WARPS) {
+          const float *row = s + (int64_t)i * columns + first;
           float xi[T];
           load(x[i], xi);
           UNROLL for (int c = 0; c < SLICE; ++c) {
-            int j = first + lane() + LANES * c;
-            float entry = j < columns ? __ldg(s + (int64_t)i * columns + j) : 0.f;
+            float entry = __ldg(row + slice_index(c, first, columns));
             UNROLL for (int t = 0; t < T; ++t) sum[c][t] += entry * xi[t];
           }
         }
@@ -59,51 +68,27 @@ enum CUDAProductPrelude {
       team_sync();
     }
 
-    // The sums over the lanes of x[0 ... T - 1]: x[0] becomes that of t = lane / (LANES / T).
-    INLINE void scatter_sum(float x[T]) {
-      UNROLL for (int half = T / 2, offset = LANES / 2; offset > 0; half /= 2, offset /= 2) {
-        if (half > 0) {
-          bool upper = lane() & offset;
-          UNROLL for (int t = 0; t < half; ++t) {
-            float mine = upper ? x[t + half] : x[t], other = upper ? x[t] : x[t + half];
-            x[t] = mine + __shfl_xor_sync(ALL_LANES, other, offset);
-          }
-        } else {
-          x[0] += __shfl_xor_sync(ALL_LANES, x[0], offset);
-        }
-      }
-    }
-
-    // y[i] = sum_j s[i][j] x[j]
-    INLINE void product(const float *s, const int rows, const int columns, const int upper, const vf (*x)[T],
-                        vf (*y)[T]) {
+    // y[i] = sum_j s[i][j] x[j]. Slices of rows over warps, rows over lanes of the transposed copy. (Columns over
+    // lanes of s itself wants a sum over the lanes for every row: 30 instructions beside 32 multiply-adds.)
+    INLINE void product(const float *s, const float *transposed, const int rows, const int columns, const int upper,
+                        const vf (*x)[T], vf (*y)[T]) {
       const int width = LANES * SLICE;
-      for (int first = 0; first < columns; first += width) {
-        float xj[SLICE][T];
-        EACH(c, SLICE) {
-          int j = first + lane() + LANES * c;
-          xj[c][t] = j < columns ? x[j][t] : 0.f;
-        }
-        int end = upper && first + width < rows ? first + width : rows;
-        UNROLL_BY_2 for (int i = warp_of_team(); i < rows; i += WARPS) {
-          float sum[T];
-          UNROLL for (int t = 0; t < T; ++t) sum[t] = 0.f;
-          if (i < end) UNROLL for (int c = 0; c < SLICE; ++c) {
-            int j = first + lane() + LANES * c;
-            float entry = j < columns ? __ldg(s + (int64_t)i * columns + j) : 0.f;
-            UNROLL for (int t = 0; t < T; ++t) sum[t] += entry * xj[c][t];
-          }
-          scatter_sum(sum);
-          if (lane() % (LANES / T) == 0) {
-            float *to = &y[i][lane() / (LANES / T)];
-            *to = first == 0 ? sum[0] : *to + sum[0];
+      for (int first = warp_of_team() * width; first < rows; first += WARPS * width) {
+        float sum[SLICE][T];
+        EACH(c, SLICE) sum[c][t] = 0.f;
+        UNROLL_BY_4 for (int j = upper ? first : 0; j < columns; ++j) {
+          const float *column = transposed + (int64_t)j * rows + first;
+          float xj[T];
+          load(x[j], xj);
+          UNROLL for (int c = 0; c < SLICE; ++c) {
+            float entry = __ldg(column + slice_index(c, first, rows));
+            UNROLL for (int t = 0; t < T; ++t) sum[c][t] += entry * xj[t];
           }
         }
+        EACH(c, SLICE) if (first + lane() + LANES * c < rows) y[first + lane() + LANES * c][t] = sum[c][t];
       }
       team_sync();
     }
-
-    #define MATRIX(array, offset) a->array + offset, a->transposed + TRANSPOSED_##array##_##offset
 
     // x [n] in this team's shared memory, where all its lanes can read it; 0 for particles that did not live.
     INLINE const float *staged(const vf (*x)[T], const int is_spread, const int n, const vi *lived) {

@@ -34,14 +34,14 @@ public struct CUDASchedule: Hashable, Sendable, CustomStringConvertible {
   public init(for rollout: RolloutProgram, particles: Int, multiprocessors: Int) {
     let functions = LocalFunctionNames(of: [rollout.initial, rollout.step])
     if functions.hasWeightedSum {
-      // A block a multiprocessor; more particles each, so that a row is read for several.
+      // One block a multiprocessor; as many particles each as that takes, so that a row is read for all of them.
+      let each = (particles + multiprocessors - 1) / multiprocessors
       self.init(
-        lanes: 32, particlesPerLane: Self.powerOfTwo(particles / multiprocessors, limit: 8),
-        warps: 8)
+        lanes: 32, particlesPerLane: Self.powerOfTwo(2 * each - 1, limit: 8), warps: 8)
     } else if rollout.parameterCount > 1_000 {
       // Two warps a scheduler: more do not fit with 200 registers a thread.
       self.init(
-        lanes: 32, particlesPerLane: Self.powerOfTwo(particles / (8 * multiprocessors), limit: 8))
+        lanes: 32, particlesPerLane: Self.powerOfTwo(particles / (8 * multiprocessors), limit: 4))
     } else {
       // Two warps a scheduler, of four a multiprocessor.
       self.init(lanes: Self.powerOfTwo(8 * multiprocessors * 32 / particles, limit: 32))
@@ -72,6 +72,9 @@ public struct CUDASchedule: Hashable, Sendable, CustomStringConvertible {
 
   /// Particles of a tile: of a warp, or of a block of several warps.
   public var particlesPerTile: Int { particlesPerLane * (32 / lanes) }
+
+  /// Neurons of a large layer at most: T of every team's inputs lie in the 48 kB of shared memory that every GPU has.
+  var widestLayer: Int { 36_000 / (4 * particlesPerTile * largestBlock / 32) }
 
   /// Threads a block at most.
   var largestBlock: Int { warps > 1 ? 32 * warps : 128 }

@@ -9,6 +9,7 @@ enum ProductPrelude {
     // vectors, in chunks of columns whose particles (CHUNK T W floats) stay in the first-level cache.
     // upper: s[i][j] = 0 for j < i, and those halves are skipped.
     enum { CHUNK = 128 };
+    #define MATRIX(array, offset) a->array + offset
 
     // y[i] = sum_j s[i][j] x[j], six rows of sums at a time
     static void product(const float *s, int rows, int columns, int upper, const vf (*x)[T], vf (*y)[T]) {
@@ -60,7 +61,6 @@ enum ProductPrelude {
     }
 
     // Layers of policies; no argument is spread on the host.
-    #define MATRIX(array, offset) a->array + offset
     #define layer(x, is_spread, w, rows, columns, y) product(w, rows, columns, 0, x, y)
     #define transposed_layer(x, is_spread, w, rows, columns, y) transposed_product(w, rows, columns, 0, x, y)
 

@@ -29,6 +29,8 @@ public struct KernelSource: Sendable {
   let scratchRows: Int
   /// Matrices of which a GPU wants a transposed copy, one after the other.
   let transposed: [SharedMatrix]
+  /// The longest side of a large layer.
+  let widest: Int
 
   /// Pointers that every kernel takes before the shared arrays; the first four are read only.
   static let fixedPointers = [
@@ -47,7 +49,8 @@ public struct KernelSource: Sendable {
     dataArrays = rollout.dataArrays
     scratchRows = steps.functions.scratchRows
     keptPerStep = rollout.stateLength + steps.tapeLength
-    transposed = steps.largeMatrices
+    transposed = steps.transposedMatrices
+    widest = steps.largeMatrices.map { max($0.rows, $0.columns) }.max() ?? 0
     let parts: [[String]]
     switch target {
     case .host:

@@ -75,6 +75,12 @@ struct StepText {
   var isDifferentiated: Bool { rollout.parameterCount > 0 }
   private var s: Int { rollout.stateLength }
 
+  /// Matrices of which a GPU reads a transposed copy too: those of weighted sums, and large weights.
+  var transposedMatrices: [SharedMatrix] {
+    functions.functions.compactMap { if case .weightedSum(let f) = $0 { f.squared } else { nil } }
+      + largeMatrices
+  }
+
   /// Matrices that `layer` and `transposed_layer` read.
   var largeMatrices: [SharedMatrix] {
     let programs = [rollout.initial, rollout.step, taped.forward, taped.adjoint]

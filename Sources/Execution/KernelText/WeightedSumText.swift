@@ -53,7 +53,7 @@ struct WeightedSumText {
 
   private func squaredBody(_ s: SharedMatrix) -> [String] {
     let (n, columns, d) = (function.rows.rows, function.weights.columns, function.dimensions)
-    let matrix = "a->\(s.array) + \(s.offset), \(n), \(s.columns), \(function.squaredIsUpperTriangular ? 1 : 0)"
+    let matrix = "MATRIX(\(s.array), \(s.offset)), \(n), \(s.columns), \(function.squaredIsUpperTriangular ? 1 : 0)"
     let squaredSlopes = (0..<d).map { axis in
       "EACH(c, 1) jacobian[\(columns * d + axis)][t] += 2.f * g[i][t] * \(slope(axis));"
     }
