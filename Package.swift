@@ -48,7 +48,8 @@ let package = Package(
     .executableTarget(
       name: "BagelCommand",
       dependencies: [
-        "Bagel", "ExecutorChecks", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "Bagel", "ExecutorChecks",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Sources/bagel"),
 

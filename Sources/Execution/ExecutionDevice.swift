@@ -35,7 +35,8 @@ public enum ExecutionDevice: String, Sendable, CaseIterable, Codable {
       let gpu = try CUDASystem.first()
       return (
         .cuda,
-        hasCompiler ? "\(work) gains by \(gpu.device.name)" : "no C compiler, but \(gpu.device.name)"
+        hasCompiler
+          ? "\(work) gains by \(gpu.device.name)" : "no C compiler, but \(gpu.device.name)"
       )
     } catch ExecutionError.noDriver {
       return (.host, "no GPU")

@@ -20,7 +20,8 @@ public final class InterpreterExecutor: RolloutExecutor {
 
   public func rebind(_ name: String, _ values: [Double]) {
     precondition(
-      values.count == data[name]?.count, "'\(name)' has \(data[name]?.count ?? 0) scalars, not \(values.count)")
+      values.count == data[name]?.count,
+      "'\(name)' has \(data[name]?.count ?? 0) scalars, not \(values.count)")
     data[name] = values
   }
 

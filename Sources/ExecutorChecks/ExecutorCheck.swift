@@ -51,9 +51,12 @@ public struct ExecutorCheck: Sendable, CustomStringConvertible {
         "steps outside", abs(found.returns.outsideFraction - expected.returns.outsideFraction), 0),
       check("diverged", Double(found.returns.diverged), 0),
       check("truncated", Double(found.truncated), 0),
-      check("the same bits twice", distance(try executor.gradient(batch).gradient, found.gradient), 0),
+      check(
+        "the same bits twice", distance(try executor.gradient(batch).gradient, found.gradient), 0),
     ]
-    checks += try ascent(fixture, executor, reference, batch).map { check($0.name, $0.error, $0.bound) }
+    checks += try ascent(fixture, executor, reference, batch).map {
+      check($0.name, $0.error, $0.bound)
+    }
     return checks
   }
 

@@ -109,8 +109,13 @@ public struct RolloutFixture: CustomStringConvertible, Sendable {
     return 0.3 * x.builder.concatenate([first, second, third, fourth])
   }
 
-  public static let wide = make("wide policy", hidden: [40, 40], data: [:]) { x in
-    x.builder.concatenate([0.2 * x[2], x[0] * 0.1, 0.3 * sin(x[0]), 0.1 * x[1]])
+  public static let wide = network(hidden: [40, 40])
+
+  /// A policy of these layers on simple dynamics.
+  public static func network(hidden: [Int]) -> RolloutFixture {
+    make("wide policy", hidden: hidden, data: [:]) { x in
+      x.builder.concatenate([0.2 * x[2], x[0] * 0.1, 0.3 * sin(x[0]), 0.1 * x[1]])
+    }
   }
 
   /// Function draws of every particle's own as weights of a sum, and read in place.
@@ -136,7 +141,8 @@ public struct RolloutFixture: CustomStringConvertible, Sendable {
         GridVariance(
           root: "root", toeplitz: "toeplitz", geometry: "geometry", dimensions: 3, rank: 32)), x)
     let mean = x.builder.apply(
-      .interpolation(Interpolation(table: "table", geometry: "geometry", dimensions: 3, outputs: 1)),
+      .interpolation(
+        Interpolation(table: "table", geometry: "geometry", dimensions: 3, outputs: 1)),
       x)
     return x.builder.concatenate([mean, 0.1 * variance, 0.5 * mean, 0.2 * variance])
   }

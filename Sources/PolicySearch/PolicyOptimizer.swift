@@ -179,7 +179,8 @@ public final class PolicyOptimizer {
     for record in try executor.ascend(batches, from: &ascent) {
       guard record.hasMoved else {
         throw SearchError(
-          description: "iteration \(state.iteration): the gradient's norm is \(record.gradientNorm) and the "
+          description:
+            "iteration \(state.iteration): the gradient's norm is \(record.gradientNorm) and the "
             + "return \(record.meanReturn); a reward or policy closure leaves its domain, or the model diverges"
         )
       }

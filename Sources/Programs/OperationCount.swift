@@ -63,7 +63,8 @@ extension LocalFunction {
       if !jacobian { return value }
       let slopes = f.summandGradient.operationCount
       return value + squared
-        + rows * (slopes + 2 * Double(f.dimensions * (f.weights.columns + (f.squared == nil ? 0 : 1))))
+        + rows
+        * (slopes + 2 * Double(f.dimensions * (f.weights.columns + (f.squared == nil ? 0 : 1))))
     }
   }
 }

@@ -28,7 +28,8 @@ struct IterationBenchmark: ParsableCommand {
   @Option(help: "Training points n.") var points = 2_200
   @Option(help: "Where it runs.") var device = ExecutionDevice.host
   @OptionGroup var layout: LayoutOptions
-  @Option(help: "Megabytes that a GPU may keep of the steps before it runs them again.") var tapeMegabytes: Int?
+  @Option(help: "Megabytes that a GPU may keep of the steps before it runs them again.")
+  var tapeMegabytes: Int?
   @Option(help: "Threads (default: one a core).") var threads: Int?
   @Option(help: "Seconds to measure for, after the warm-up.") var seconds = 1.0
   @OptionGroup var common: CommonOptions
@@ -41,7 +42,9 @@ struct IterationBenchmark: ParsableCommand {
         "particles, horizon, threads, inducing and features must be positive, points at least 10, grid 0 or "
           + "at least 4")
     }
-    if let tapeMegabytes, tapeMegabytes < 0 { throw ValidationError("--tape-megabytes must not be negative") }
+    if let tapeMegabytes, tapeMegabytes < 0 {
+      throw ValidationError("--tape-megabytes must not be negative")
+    }
     guard layers.split(separator: ",").allSatisfy({ Int($0) ?? 0 > 0 }) else {
       throw ValidationError("--layers is a list of widths such as 8,8")
     }
@@ -149,7 +152,8 @@ struct IterationBenchmark: ParsableCommand {
   ) {
     let work = rollout.operationsPerStep.gradient * Double(particles * horizon)
     console.say(
-      "  \(number(1e-9 * work)) billion operations an iteration, \(number(1e-9 * work / median)) GFLOP/s")
+      "  \(number(1e-9 * work)) billion operations an iteration, \(number(1e-9 * work / median)) GFLOP/s"
+    )
     result["flopPerIteration"] = work
     result["flopPerSecond"] = work / median
     guard let gpu = executor as? CUDAExecutor, let plan = gpu.plan,

@@ -11,7 +11,9 @@ struct DoctorCommand: ParsableCommand {
     commandName: "doctor",
     abstract: "Show the compiler, BLAS, CPU and tools found, and what is missing.")
 
-  @Option(help: "Also compare this device's kernels with the interpreter, in every way they can be laid out.")
+  @Option(
+    help:
+      "Also compare this device's kernels with the interpreter, in every way they can be laid out.")
   var check: ExecutionDevice?
   @OptionGroup var common: CommonOptions
 
@@ -110,9 +112,12 @@ struct DoctorCommand: ParsableCommand {
     }
     let failures = checks.filter { !$0.passes }
     for failure in failures { console.say("\(failure)") }
-    console.say("checks:    \(checks.count - failures.count) of \(checks.count) pass on \(device.rawValue)")
+    console.say(
+      "checks:    \(checks.count - failures.count) of \(checks.count) pass on \(device.rawValue)")
     result["checks"] = checks.count
     result["checkFailures"] = failures.map(\.description)
-    if !failures.isEmpty { throw OutputError(description: "\(failures.count) checks failed on \(device.rawValue)") }
+    if !failures.isEmpty {
+      throw OutputError(description: "\(failures.count) checks failed on \(device.rawValue)")
+    }
   }
 }

@@ -36,7 +36,8 @@ struct EmitCommand: ParsableCommand {
       throw ValidationError("kernels are emitted for host or cuda")
     }
     if let particles, particles < 1 { throw ValidationError("--particles must be at least 1") }
-    if let layers, !layers.split(separator: ",").allSatisfy({ Int($0) ?? 0 > 0 }) || layers.isEmpty {
+    if let layers, !layers.split(separator: ",").allSatisfy({ Int($0) ?? 0 > 0 }) || layers.isEmpty
+    {
       throw ValidationError("--layers is a list of widths such as 64,64")
     }
   }

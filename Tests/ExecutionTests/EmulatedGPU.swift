@@ -26,7 +26,8 @@ enum EmulatedGPU {
   }
 
   static func temporaryPath(_ name: String) -> String {
-    FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString + "-" + name).path
+    FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString + "-" + name)
+      .path
   }
 
   /// A path of its own for the library.
@@ -53,5 +54,5 @@ enum EmulatedGPU {
   }
 
   /// One cache for all tests of a run.
-  private static let cache = KernelCache(folder: temporaryPath("kernels"))
+  static let cache = KernelCache(folder: temporaryPath("kernels"))
 }

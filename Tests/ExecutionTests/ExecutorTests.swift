@@ -8,6 +8,24 @@ import Foundation
 import Programs
 import Testing
 
+/// Every executor but the interpreter, by name; a GPU is emulated, with all steps kept and with few.
+private func executors(
+  _ program: RolloutProgram, data: [String: [Double]]
+) throws -> [(name: String, executor: any RolloutExecutor)] {
+  [
+    ("host", try HostExecutor(program, data: data)),
+    (
+      "a thread a particle",
+      try EmulatedGPU.executor(program, data: data, schedule: CUDASchedule(lanes: 1))
+    ),
+    (
+      "8 lanes a particle, few steps kept",
+      try EmulatedGPU.executor(
+        program, data: data, schedule: CUDASchedule(lanes: 8), tapeBudget: 1)
+    ),
+  ]
+}
+
 private func largest(_ x: [Double]) -> Double { x.map(abs).max() ?? 0 }
 
 private func distance(_ a: [Double], _ b: [Double]) -> Double {
@@ -60,16 +78,17 @@ struct ExecutorTests {
   @Test("a particle does not see the others: a batch of B is B batches of 1")
   func batchSplit() throws {
     let fixture = RolloutFixture.tabulated
-    let executor = try HostExecutor(fixture.program, data: fixture.data)
-    let batch = fixture.batch(particles: 37, horizon: 15)
-    let whole = try executor.returns(batch).returns
-    // Draws belong to particle numbers, so prefixes are comparable.
-    for count in [1, 2, 16, 17, 33] {
-      var part = batch
-      part.particles = count
-      part.initialStates = Array(batch.initialStates.prefix(2 * count))
-      part.goals = Array(batch.goals.prefix(2 * count))
-      #expect(try executor.returns(part).returns == Array(whole.prefix(count)))
+    for (name, executor) in try executors(fixture.program, data: fixture.data) {
+      let batch = fixture.batch(particles: 37, horizon: 15)
+      let whole = try executor.returns(batch).returns
+      // Draws belong to particle numbers, so prefixes are comparable.
+      for count in [1, 2, 16, 17, 33] {
+        var part = batch
+        part.particles = count
+        part.initialStates = Array(batch.initialStates.prefix(2 * count))
+        part.goals = Array(batch.goals.prefix(2 * count))
+        #expect(try executor.returns(part).returns == Array(whole.prefix(count)), "\(name)")
+      }
     }
   }
 
@@ -89,11 +108,15 @@ struct ExecutorTests {
       parameters: [2], initialStates: [1, 1e-6, 50], goals: [], particles: 3, horizon: 10,
       draws: DrawKey(seed: 1))
     let reference = InterpreterExecutor(program, data: [:]).gradient(batch)
-    let host = try HostExecutor(program, data: [:]).gradient(batch)
     #expect(reference.returns.diverged == 2)
-    #expect(host.returns.diverged == 2)
-    #expect(distance(host.returns.returns, reference.returns.returns) < 1e-5)
-    #expect(distance(host.gradient, reference.gradient) < 1e-5 * largest(reference.gradient))
+    for (name, executor) in try executors(program, data: [:]) {
+      let found = try executor.gradient(batch)
+      #expect(found.returns.diverged == 2, "\(name)")
+      #expect(distance(found.returns.returns, reference.returns.returns) < 1e-5, "\(name)")
+      #expect(
+        distance(found.gradient, reference.gradient) < 1e-5 * largest(reference.gradient), "\(name)"
+      )
+    }
   }
 
   @Test("an exploding adjoint is cut and counted")
@@ -111,12 +134,11 @@ struct ExecutorTests {
     let batch = RolloutBatch(
       parameters: [0.3], initialStates: [0.1, 0.2], goals: [], particles: 2, horizon: 100,
       draws: DrawKey(seed: 1))
-    for executor: any RolloutExecutor in [
-      InterpreterExecutor(program, data: [:]), try HostExecutor(program, data: [:]),
-    ] {
+    let reference = ("interpreter", InterpreterExecutor(program, data: [:]) as any RolloutExecutor)
+    for (name, executor) in try executors(program, data: [:]) + [reference] {
       let result = try executor.gradient(batch)
-      #expect(result.truncated == 2)
-      #expect(result.gradient.allSatisfy { $0.isFinite })
+      #expect(result.truncated == 2, "\(name)")
+      #expect(result.gradient.allSatisfy { $0.isFinite }, "\(name)")
     }
   }
 
@@ -139,11 +161,20 @@ struct ExecutorTests {
       parameters: [1.5], initialStates: [2, -1, 3], goals: [], particles: 3, horizon: 1,
       draws: DrawKey(seed: 1))
     let expected = InterpreterExecutor(program, data: [:]).gradient(batch)
-    let found = try HostExecutor(program, data: [:]).gradient(batch)
-    #expect(expected.returns.returns[1].isNaN && found.returns.returns[1].isNaN)
-    #expect(expected.returns.diverged == 1 && found.returns.diverged == 1)
-    #expect(found.gradient[0].isFinite)
-    #expect(abs(found.gradient[0] - expected.gradient[0]) < 1e-5 * abs(expected.gradient[0]))
+    for (name, executor) in try executors(program, data: [:]) {
+      let found = try executor.gradient(batch)
+      #expect(expected.returns.returns[1].isNaN && found.returns.returns[1].isNaN, "\(name)")
+      #expect(expected.returns.diverged == 1 && found.returns.diverged == 1, "\(name)")
+      #expect(found.gradient[0].isFinite, "\(name)")
+      #expect(
+        abs(found.gradient[0] - expected.gradient[0]) < 1e-5 * abs(expected.gradient[0]), "\(name)")
+      // An ascent sees that the mean return is not a number, says so and stays.
+      var ascent = Ascent(
+        parameters: [1.5], adam: Adam(count: 1), rate: 0.1, gradientNorm: 10)
+      let records = try executor.ascend([batch, batch], from: &ascent)
+      #expect(records.allSatisfy { !$0.hasMoved && $0.meanReturn.isNaN }, "\(name)")
+      #expect(ascent.parameters == [1.5] && ascent.adam.steps == 0, "\(name)")
+    }
   }
 
   @Test(
@@ -188,10 +219,14 @@ struct ExecutorTests {
       initialStates: (0..<20).flatMap { key.normals(particle: $0, step: 1, count: inputs) },
       goals: [], particles: 20, horizon: 2, draws: key)
     let expected = InterpreterExecutor(program, data: data).gradient(batch)
-    let found = try HostExecutor(program, data: data).gradient(batch)
-    #expect(distance(found.returns.returns, expected.returns.returns) < 1e-4)
-    #expect(distance(found.gradient, expected.gradient) < 1e-4 * max(1, largest(expected.gradient)))
-    #expect(found.returns.outsideFraction == expected.returns.outsideFraction)
+    for (name, executor) in try executors(program, data: data) {
+      let found = try executor.gradient(batch)
+      #expect(distance(found.returns.returns, expected.returns.returns) < 1e-4, "\(name)")
+      #expect(
+        distance(found.gradient, expected.gradient) < 1e-4 * max(1, largest(expected.gradient)),
+        "\(name)")
+      #expect(found.returns.outsideFraction == expected.returns.outsideFraction, "\(name)")
+    }
   }
 
   @Test("function draws belong to their particle at every step, on every executor")
@@ -219,11 +254,12 @@ struct ExecutorTests {
       functionDraws: key.normals(particle: 1, step: 0, count: 4 * count))
     let data = ["rows": [0.5, 1.5, -2]]
     let expected = InterpreterExecutor(program, data: data).gradient(batch)
-    for maker in [1, 3] {
-      let found = try HostExecutor(program, data: data, threads: maker).gradient(batch)
-      #expect(distance(found.returns.returns, expected.returns.returns) < 1e-4)
+    for (name, executor) in try executors(program, data: data) {
+      let found = try executor.gradient(batch)
+      #expect(distance(found.returns.returns, expected.returns.returns) < 1e-4, "\(name)")
       #expect(
-        distance(found.gradient, expected.gradient) < 1e-4 * max(1, largest(expected.gradient)))
+        distance(found.gradient, expected.gradient) < 1e-4 * max(1, largest(expected.gradient)),
+        "\(name)")
     }
   }
 

@@ -33,8 +33,10 @@ public struct CUDAFailure: Error, CustomStringConvertible {
     case 200, 209, 218, 222:
       "; the driver is too old for the kernels that the run-time compiler makes: update the driver, or name an "
         + "older compiler with BAGEL_NVRTC=/path/to/libnvrtc.so"
-    case 700, 716, 718, 719: "; the kernel broke, which is a bug in BAGEL; --device host goes on without it"
-    case 701: "; the kernel wants more registers or shared memory than the GPU has: a smaller policy fits"
+    case 700, 716, 718, 719:
+      "; the kernel broke, which is a bug in BAGEL; --device host goes on without it"
+    case 701:
+      "; the kernel wants more registers or shared memory than the GPU has: a smaller policy fits"
     case 702: "; the system's watchdog stopped the kernel: fewer particles or a shorter horizon"
     default: ""
     }
@@ -139,7 +141,8 @@ public final class CUDADevice: @unchecked Sendable {
     try code.withUnsafeBytes { bytes in
       try check(
         "cuModuleLoadData", calls.loadModule(&module, bytes.baseAddress),
-        "a kernel of \(code.count) bytes for compute capability \(architecture / 10).\(architecture % 10)")
+        "a kernel of \(code.count) bytes for compute capability \(architecture / 10).\(architecture % 10)"
+      )
     }
     return module
   }
@@ -161,7 +164,9 @@ public final class CUDADevice: @unchecked Sendable {
   /// - Parameter argument: the bytes of its one argument.
   func launch(_ kernel: Kernel, blocks: Int, threads: Int, argument: [UInt64]) throws {
     try argument.withUnsafeBytes { bytes in
-      var arguments: [UnsafeMutableRawPointer?] = [UnsafeMutableRawPointer(mutating: bytes.baseAddress)]
+      var arguments: [UnsafeMutableRawPointer?] = [
+        UnsafeMutableRawPointer(mutating: bytes.baseAddress)
+      ]
       try check(
         "cuLaunchKernel",
         calls.launch(

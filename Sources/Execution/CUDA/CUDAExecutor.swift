@@ -149,7 +149,8 @@ public final class CUDAExecutor: RolloutExecutor {
       batch.validate(for: rollout)
       precondition(
         batch.particles == particles && batch.horizon == horizon,
-        "batches of \(batch.particles) x \(batch.horizon) and \(particles) x \(horizon) in one ascent")
+        "batches of \(batch.particles) x \(batch.horizon) and \(particles) x \(horizon) in one ascent"
+      )
     }
     let schedule =
       fixedSchedule
@@ -186,7 +187,8 @@ public final class CUDAExecutor: RolloutExecutor {
 
   private func run(_ kernel: CUDADevice.Kernel, _ launch: Launch) throws {
     if let transpose = launch.kernels.transpose {
-      try gpu.launch(transpose, blocks: gpu.multiprocessors, threads: 128, argument: launch.argument)
+      try gpu.launch(
+        transpose, blocks: gpu.multiprocessors, threads: 128, argument: launch.argument)
     }
     try gpu.launch(
       kernel, blocks: launch.plan.blocks, threads: launch.plan.threads, argument: launch.argument)
@@ -238,7 +240,9 @@ public final class CUDAExecutor: RolloutExecutor {
 
   /// Registers a thread of the gradient kernel and bytes that did not fit into them; nil before the first launch.
   public var kernelResources: (registers: Int, localBytes: Int)? {
-    guard let schedule = plan?.schedule, let kernel = kernels[schedule]?.gradient else { return nil }
+    guard let schedule = plan?.schedule, let kernel = kernels[schedule]?.gradient else {
+      return nil
+    }
     return (kernel.registers, kernel.localBytes)
   }
 }

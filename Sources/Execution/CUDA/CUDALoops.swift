@@ -56,10 +56,10 @@ enum CUDALoops {
 
   static func text(_ steps: StepText) -> String {
     """
-      \(forward(stateLimit: literal(steps.rollout.stateLimit), scratchRows: steps.functions.scratchRows))
-      \(steps.isDifferentiated ? gradient(steps, adjointLimit: literal(steps.rollout.adjointLimit)) : "")
-      \(steps.transposedMatrices.isEmpty ? "" : transposition(steps))
-      """
+    \(forward(stateLimit: literal(steps.rollout.stateLimit), scratchRows: steps.functions.scratchRows))
+    \(steps.isDifferentiated ? gradient(steps, adjointLimit: literal(steps.rollout.adjointLimit)) : "")
+    \(steps.transposedMatrices.isEmpty ? "" : transposition(steps))
+    """
   }
 
   /// The constants that step functions use, so they stand before them.

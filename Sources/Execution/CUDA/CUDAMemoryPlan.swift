@@ -24,7 +24,7 @@ public struct CUDAMemoryPlan: Hashable, Sendable, CustomStringConvertible {
   /// About what a data-centre GPU's second-level cache holds twice over.
   public static let defaultBudget = 128 << 20
 
-  init(
+  public init(
     _ source: KernelSource, _ schedule: CUDASchedule, rollout: RolloutProgram, particles: Int,
     horizon: Int, multiprocessors: Int, budget: Int
   ) {
@@ -63,7 +63,7 @@ public struct CUDAMemoryPlan: Hashable, Sendable, CustomStringConvertible {
     let megabytes = Double(bytes / 10_000) / 100
     let kept =
       segment == horizon
-      ? "all \(horizon) steps kept" : "every \(segment)th state of \(horizon) kept, the rest run again"
+      ? "all \(horizon) steps kept" : "1 state in \(segment) kept, the steps between run again"
     return "\(schedule), \(blocks) blocks of \(threads), \(kept) (\(megabytes) MB)"
   }
 }

@@ -83,7 +83,8 @@ public struct CUDASchedule: Hashable, Sendable, CustomStringConvertible {
     let team =
       warps > 1
       ? "\(warps) warps" : lanes == 32 ? "a warp" : lanes == 1 ? "a thread" : "\(lanes) lanes"
-    return particlesPerLane == 1 ? "\(team) a particle" : "\(team) for \(particlesPerLane) particles"
+    return particlesPerLane == 1
+      ? "\(team) a particle" : "\(team) for \(particlesPerLane) particles"
   }
 
   /// The schedule in the text; W particles side by side in a warp.

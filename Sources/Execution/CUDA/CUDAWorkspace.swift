@@ -80,7 +80,9 @@ final class CUDAWorkspace {
     var packed = [Float](repeating: 0, count: plan.tiles * length * width)
     for particle in 0..<batch.particles {
       let to = particle / width * length * width + particle % width
-      for i in 0..<length { packed[to + i * width] = Float(batch.functionDraws[particle * length + i]) }
+      for i in 0..<length {
+        packed[to + i * width] = Float(batch.functionDraws[particle * length + i])
+      }
     }
     return packed
   }

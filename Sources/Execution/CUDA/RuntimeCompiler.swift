@@ -35,7 +35,7 @@ public final class RuntimeCompiler: Sendable {
   }
 
   /// The option for a GPU: its own architecture, or the nearest older one as PTX that the driver translates.
-  func target(for architecture: Int) -> String {
+  public func target(for architecture: Int) -> String {
     if architectures.contains(architecture) { return "sm_\(architecture)" }
     return "compute_\(architectures.last { $0 < architecture } ?? architecture)"
   }
@@ -55,7 +55,8 @@ public final class RuntimeCompiler: Sendable {
     let log = text(program, size: calls.logSize, read: calls.log)
     guard code == 0 else {
       throw ExecutionError.deviceCompilation(
-        log: log, lines: Self.excerpt(source, log), compiler: "NVRTC \(version) (\(path)), \(target)")
+        log: log, lines: Self.excerpt(source, log),
+        compiler: "NVRTC \(version) (\(path)), \(target)")
     }
     let isMachineCode = target.hasPrefix("sm_")
     var size = 0
@@ -90,8 +91,10 @@ public final class RuntimeCompiler: Sendable {
       let line = Int(log[mark.upperBound...].prefix { $0.isNumber })
     else { return "" }
     let lines = source.split(separator: "\n", omittingEmptySubsequences: false)
-    return (max(line - 4, 1)...min(line + 3, max(lines.count, line - 4, 1))).filter { $0 <= lines.count }
-      .map { "\($0 == line ? ">" : " ") \($0) | \(lines[$0 - 1])" }.joined(separator: "\n")
+    return (max(line - 4, 1)...min(line + 3, max(lines.count, line - 4, 1))).filter {
+      $0 <= lines.count
+    }
+    .map { "\($0 == line ? ">" : " ") \($0) | \(lines[$0 - 1])" }.joined(separator: "\n")
   }
 
   private struct Calls {

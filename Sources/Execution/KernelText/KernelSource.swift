@@ -19,6 +19,8 @@ public enum KernelTarget: Hashable, Sendable {
 /// The emitted kernel of a rollout and what a launcher needs to know about it.
 public struct KernelSource: Sendable {
   public let text: String
+  /// The part that is the same on every device: local functions and steps.
+  public let sharedText: String
   /// T, vectors of particles a tile.
   public let vectors: Int
   /// Names of the shared arrays in the order in which the kernel takes them.
@@ -51,6 +53,7 @@ public struct KernelSource: Sendable {
     keptPerStep = rollout.stateLength + steps.tapeLength
     transposed = steps.transposedMatrices
     widest = steps.largeMatrices.map { max($0.rows, $0.columns) }.max() ?? 0
+    sharedText = (steps.functions.definitions + steps.lines).joined(separator: "\n")
     let parts: [[String]]
     switch target {
     case .host:
@@ -78,8 +81,7 @@ public struct KernelSource: Sendable {
       ["enum { T = \(vectors), \(accumulators.joined(separator: " ")) };", lengths(steps)],
       [HostPrelude.text, GridPrelude.text, ProductPrelude.text],
       HostLoops.arguments(dataArrays: steps.rollout.dataArrays),
-      steps.functions.definitions,
-      steps.lines,
+      steps.functions.definitions + steps.lines,
       [
         HostLoops.text(
           isDifferentiated: steps.isDifferentiated, stateLimit: literal(steps.rollout.stateLimit),
@@ -94,8 +96,7 @@ public struct KernelSource: Sendable {
       [schedule.constants, lengths(steps), CUDALoops.constants(steps, schedule)],
       [CUDAPrelude.text, CUDAGridPrelude.text, CUDAProductPrelude.text],
       CUDALoops.arguments(steps),
-      steps.functions.definitions,
-      steps.lines,
+      steps.functions.definitions + steps.lines,
       [CUDALoops.text(steps)],
       [CUDAAscent.text],
     ]

@@ -103,7 +103,8 @@ struct StepText {
     let step = ProgramText(rollout.step, functions: functions) { "\($0)[\($1)][t]" }
     let forwardOnly =
       function("initial_reward", initial, results: [("reward", 1)])
-      + function("step", step, results: [("next", s), ("reward", 1), ("action", rollout.actionLength)])
+      + function(
+        "step", step, results: [("next", s), ("reward", 1), ("action", rollout.actionLength)])
     if !isDifferentiated { return drawFunction + forwardOnly }
     return drawFunction + forwardOnly
       + function("step_taped", forward, results: [("next", s), ("reward", 1)], tape: true)
@@ -145,7 +146,8 @@ struct StepText {
     for slot in tape ? tapeSlots : [] {
       let value = body.program.output(slot.name)
       lines.append(
-        "  \(body.loop(over: value)) KEPT(tape, \(plus(slot.offset, "i"))) = \(body.own(value, "i"));")
+        "  \(body.loop(over: value)) KEPT(tape, \(plus(slot.offset, "i"))) = \(body.own(value, "i"));"
+      )
     }
     return lines + ["}", ""]
   }
@@ -199,7 +201,9 @@ struct StepText {
       switch accumulators[k].layout {
       case .rows where unroll.isEmpty:
         let (r, c) = (body.materialized(rows), body.materialized(columns))
-        return ["outer_sum(\(r.arguments), \(m), \(c.arguments), \(n), lived, gradient + ACCUMULATOR_\(k));"]
+        return [
+          "outer_sum(\(r.arguments), \(m), \(c.arguments), \(n), lived, gradient + ACCUMULATOR_\(k));"
+        ]
       case .rows:
         let product = "\(body.own(rows, "i")) * \(body.element(columns, "j"))"
         return [

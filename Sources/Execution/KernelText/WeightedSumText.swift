@@ -34,14 +34,15 @@ struct WeightedSumText {
   var lines: [String] {
     let (outputs, d) = (function.outputs, function.dimensions)
     let body = function.squared.map(squaredBody) ?? plainBody
-    return functions.signature(functions.name(.weightedSum(function)), "FUNCTION", .weightedSum(function)) + [
-      "  EACH(c, \(outputs)) value[c][t] = splat(0.f);",
-      "  if (jacobian) EACH(c, \(outputs * d)) jacobian[c][t] = splat(0.f);",
-    ] + body + [
-      "  team_sum(value, \(outputs));",
-      "  if (jacobian) team_sum(jacobian, \(outputs * d));",
-      "}",
-    ]
+    return functions.signature(
+      functions.name(.weightedSum(function)), "FUNCTION", .weightedSum(function)) + [
+        "  EACH(c, \(outputs)) value[c][t] = splat(0.f);",
+        "  if (jacobian) EACH(c, \(outputs * d)) jacobian[c][t] = splat(0.f);",
+      ] + body + [
+        "  team_sum(value, \(outputs));",
+        "  if (jacobian) team_sum(jacobian, \(outputs * d));",
+        "}",
+      ]
   }
 
   /// Value and slopes in one pass: they share the summand.
@@ -53,7 +54,8 @@ struct WeightedSumText {
 
   private func squaredBody(_ s: SharedMatrix) -> [String] {
     let (n, columns, d) = (function.rows.rows, function.weights.columns, function.dimensions)
-    let matrix = "MATRIX(\(s.array), \(s.offset)), \(n), \(s.columns), \(function.squaredIsUpperTriangular ? 1 : 0)"
+    let matrix =
+      "MATRIX(\(s.array), \(s.offset)), \(n), \(s.columns), \(function.squaredIsUpperTriangular ? 1 : 0)"
     let squaredSlopes = (0..<d).map { axis in
       "EACH(c, 1) jacobian[\(columns * d + axis)][t] += 2.f * g[i][t] * \(slope(axis));"
     }

@@ -93,7 +93,8 @@ final class IterativeLikelihood: FitObjective {
       return try evaluate(h, GridCovariance(h, weights: gridWeights, scales: scales))
     }
     let columns = 1 + h.mean.basis(x.selecting(rows: [0])).columns + Self.probes
-    return try evaluate(h, RowBlockCovariance(h, x: x, scales: scales, columns: columns, device: device))
+    return try evaluate(
+      h, RowBlockCovariance(h, x: x, scales: scales, columns: columns, device: device))
   }
 
   private func evaluate(
