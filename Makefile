@@ -2,8 +2,10 @@
 # make demo    install what is missing, build, run the tour
 # make test    install what is missing, build, run all tests
 # make build   the release binary only: .build/release/bagel
+# make gpu-check   on a machine with an NVIDIA GPU (Swift not needed there once the bundle is built): checks and
+#                  benchmarks -> GPU_RECORD
 
-.PHONY: setup build demo test format lint references
+.PHONY: setup build demo test format lint references gpu-bundle gpu-check
 SWIFT ?= swift
 BUILD_FLAGS := -c release
 
@@ -17,7 +19,17 @@ demo: build
 	.build/release/bagel demo
 
 test: build
-	$(SWIFT) test $(BUILD_FLAGS)
+	BAGEL_NVRTC="$$(Scripts/setup-nvrtc.sh)" $(SWIFT) test $(BUILD_FLAGS)
+
+GPU_BUNDLE := .build/gpu-check/bagel.tar.gz
+GPU_RECORD ?= .build/gpu-check/record.json
+
+gpu-bundle: setup
+	Scripts/gpu-bundle.sh $(GPU_BUNDLE)
+
+gpu-check:
+	@if command -v $(SWIFT) >/dev/null 2>&1; then $(MAKE) gpu-bundle; fi
+	python3 Benchmarks/gpu_check.py $(GPU_BUNDLE) $(GPU_RECORD)
 
 lint:
 	$(SWIFT) format lint --strict --recursive Sources Tests Package.swift

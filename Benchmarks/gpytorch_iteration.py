@@ -5,7 +5,8 @@ data of `bagel benchmark fit --data FILE` (columns x0 x1 x2 y0 y1: standardised 
 Variances by LOVE (fast_pred_var), on the exact kernel or with --grid G by KISS-GP on a G x G x G grid. Prints one JSON
 line: median seconds of an iteration, and of filling the caches.
 
-usage: gpytorch_iteration.py FILE [--particles 100] [--horizon 300] [--iterations 3] [--rank 100] [--grid G]"""
+usage: gpytorch_iteration.py FILE [--particles 100] [--horizon 300] [--iterations 3] [--rank 100] [--grid G]
+[--device cpu|cuda]"""
 import argparse, json, resource, time, warnings
 warnings.filterwarnings("ignore")
 import numpy as np, torch, gpytorch
@@ -17,9 +18,16 @@ p.add_argument("--horizon", type=int, default=300)
 p.add_argument("--iterations", type=int, default=3)
 p.add_argument("--rank", type=int, default=100)
 p.add_argument("--grid", type=int)
+p.add_argument("--device", default="cpu")
 a = p.parse_args()
+torch.set_default_device(a.device)
 table = np.genfromtxt(a.file, delimiter=",", names=True)
 x = torch.tensor(np.stack([table[f"x{i}"] for i in range(3)], 1), dtype=torch.float32)
+
+
+def wait():
+    if a.device == "cuda":
+        torch.cuda.synchronize()
 
 
 class Process(gpytorch.models.ExactGP):
@@ -81,13 +89,16 @@ with gpytorch.settings.fast_pred_var(), gpytorch.settings.max_root_decomposition
     with torch.no_grad():
         for process in processes:
             process(torch.cat([start, start[:, :1]], 1)).variance
+    wait()
     caching = time.time() - begin
     times = []
     for _ in range(a.iterations):
         begin = time.time()
         iteration()
+        wait()
         times.append(time.time() - begin)
 print(json.dumps(dict(peer="gpytorch " + gpytorch.__version__, particles=a.particles, horizon=a.horizon, n=len(x),
-                      grid=a.grid,
+                      grid=a.grid, device=a.device,
                       caching_seconds=round(caching, 2), seconds_per_iteration=round(float(np.median(times)), 4),
+                      gpu_mib=torch.cuda.max_memory_allocated() >> 20 if a.device == "cuda" else None,
                       peak_mib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)))

@@ -18,6 +18,17 @@ public enum ExecutionDevice: String, Sendable, CaseIterable, Codable {
   /// is surely ahead, by work and not by a stopwatch, so that the same seed runs on the same device.
   public static let operationsWorthAGPU = 2e9
 
+  /// Finds out before long work whether the device that was asked for is there.
+  ///
+  /// - Throws: `ExecutionError`, `CUDAFailure`.
+  public func checkAvailable() throws {
+    switch self {
+    case .automatic, .interpreter: break
+    case .host: _ = try HostCompiler.find()
+    case .cuda: _ = try CUDASystem.first()
+    }
+  }
+
   /// The device that `automatic` stands for, and why.
   ///
   /// - Parameters: B particles and H steps of an iteration.

@@ -7,8 +7,9 @@ import Foundation
 
 struct BenchmarkCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "benchmark", abstract: "Measure an iteration or a fit on the simulated boom.",
-    subcommands: [IterationBenchmark.self, FitBenchmark.self])
+    commandName: "benchmark",
+    abstract: "Measure an iteration or a fit on the simulated boom, or the GPU itself.",
+    subcommands: [IterationBenchmark.self, FitBenchmark.self, DeviceBenchmark.self])
 }
 
 /// Forward and adjoint rollout of Experiment 1.
@@ -52,6 +53,7 @@ struct IterationBenchmark: ParsableCommand {
 
   func run() throws {
     let console = Console(json: common.json)
+    try device.checkAvailable()
     var task = try ControlTask("boom")
     task.search.seed = common.seed
     task.rewards = [.saturating(weights: [10, 0.1], width: 1, units: .standardised)]
@@ -217,6 +219,7 @@ struct FitBenchmark: ParsableCommand {
 
   func run() throws {
     let console = Console(json: common.json)
+    try device.checkAvailable()
     var task = try ControlTask("boom")
     task.collectSeconds = Double(points) * task.layout.timeStep
     if noPrior { task.model.fit.prior = nil }

@@ -64,6 +64,7 @@ struct FitCommand: ParsableCommand {
 
   func run() throws {
     let console = Console(json: common.json)
+    try deviceOptions.device.checkAvailable()
     var task: ControlTask
     if let name = self.task {
       task = try ControlTask(name)

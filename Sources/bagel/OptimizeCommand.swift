@@ -36,6 +36,7 @@ struct OptimizeCommand: ParsableCommand {
 
   func run() throws {
     let console = Console(json: common.json)
+    try deviceOptions.device.checkAvailable()
     var task = try taskOptions.load(seed: common.seed)
     if let sampler { task.model.sampler.name = sampler }
     if let iterations { task.search.iterations = iterations }

@@ -287,7 +287,7 @@ int nvrtcCompileProgram(struct program *program, int count, const char *const *o
             k == 3 ? "struct ascent" : "struct arguments");
   }
   fclose(file);
-  const char *clang = getenv("BAGEL_CLANG") ? getenv("BAGEL_CLANG") : "clang";
+  const char *clang = getenv("EMULATED_CLANG") ? getenv("EMULATED_CLANG") : "clang";
   snprintf(command, sizeof command,
            "cd %s && %s -x c++ -std=c++17 -O1 -ffp-contract=fast -fno-math-errno -fPIC -shared -w -o kernel.so kernel.cu >log 2>&1",
            folder, clang);

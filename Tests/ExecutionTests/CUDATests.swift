@@ -32,6 +32,19 @@ struct CUDATests {
   }
 
   @Test(
+    "the GPU of this machine agrees with the interpreter",
+    .enabled(if: (try? CUDASystem.first()) != nil, "no GPU here"), arguments: LaidOutFixture.all)
+  func realGPU(_ laidOut: LaidOutFixture) throws {
+    let (fixture, gpu) = (laidOut.fixture, try CUDASystem.first())
+    let checks = try ExecutorCheck.all(fixture) {
+      try CUDAExecutor(
+        fixture.program, data: fixture.data, device: gpu.device, compiler: gpu.compiler,
+        schedule: laidOut.schedule)
+    }
+    for check in checks { #expect(check.passes, "\(check)") }
+  }
+
+  @Test(
     "steps that are run again give the same bits as steps that are kept",
     arguments: [RolloutFixture.tabulated, .everyOperation, .weighted], [1, 4, 32])
   func checkpoints(fixture: RolloutFixture, lanes: Int) throws {

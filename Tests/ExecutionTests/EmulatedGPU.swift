@@ -13,6 +13,7 @@ enum EmulatedGPU {
     setenv("EMULATED_DEVICE_HEADER", folder + "/emulated_device.h", 1)
     let object = temporaryPath("emulated-cuda.so")
     let compiler = Process()
+    setenv("EMULATED_CLANG", try HostCompiler.find().path, 1)
     compiler.executableURL = URL(fileURLWithPath: try HostCompiler.find().path)
     compiler.arguments = [
       "-O1", "-fPIC", "-shared", "-w", "-o", object, folder + "/emulated_cuda.c", "-ldl",

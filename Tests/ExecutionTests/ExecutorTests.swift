@@ -8,11 +8,12 @@ import Foundation
 import Programs
 import Testing
 
-/// Every executor but the interpreter, by name; a GPU is emulated, with all steps kept and with few.
+/// Every executor but the interpreter, by name; a GPU is emulated, with all steps kept and with few, and the real one
+/// is among them where there is one.
 private func executors(
   _ program: RolloutProgram, data: [String: [Double]]
 ) throws -> [(name: String, executor: any RolloutExecutor)] {
-  [
+  var found: [(name: String, executor: any RolloutExecutor)] = [
     ("host", try HostExecutor(program, data: data)),
     (
       "a thread a particle",
@@ -24,6 +25,12 @@ private func executors(
         program, data: data, schedule: CUDASchedule(lanes: 8), tapeBudget: 1)
     ),
   ]
+  if let gpu = try? CUDASystem.first() {
+    let executor = try CUDAExecutor(
+      program, data: data, device: gpu.device, compiler: gpu.compiler)
+    found.append((gpu.device.name, executor))
+  }
+  return found
 }
 
 private func largest(_ x: [Double]) -> Double { x.map(abs).max() ?? 0 }

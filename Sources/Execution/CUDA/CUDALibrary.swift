@@ -34,7 +34,7 @@ final class DynamicLibrary: @unchecked Sendable {
 public enum CUDALibraryPaths {
   /// The driver: BAGEL_CUDA_DRIVER, else the system's.
   public static var driver: [String] {
-    if let named = ProcessInfo.processInfo.environment["BAGEL_CUDA_DRIVER"] { return [named] }
+    if let named = named("BAGEL_CUDA_DRIVER") { return [named] }
     return [
       "libcuda.so.1", "libcuda.so", "/usr/lib/wsl/lib/libcuda.so.1",
       "/usr/local/nvidia/lib64/libcuda.so.1", "/usr/local/nvidia/lib/libcuda.so.1",
@@ -45,7 +45,7 @@ public enum CUDALibraryPaths {
   /// (package nvidia-cuda-nvrtc).
   public static var runtimeCompiler: [String] {
     let environment = ProcessInfo.processInfo.environment
-    if let named = environment["BAGEL_NVRTC"] { return [named] }
+    if let named = named("BAGEL_NVRTC") { return [named] }
     let names = ["libnvrtc.so", "libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so.11.2"]
     let toolkits = [environment["CUDA_HOME"], environment["CUDA_PATH"], "/usr/local/cuda"]
       .compactMap { $0 }.map { $0 + "/lib64" }
@@ -53,6 +53,12 @@ public enum CUDALibraryPaths {
     return names
       + folders.flatMap { folder in names.map { "\(folder)/\($0)" } }
       .filter { FileManager.default.fileExists(atPath: $0) }
+  }
+
+  /// An environment variable that is set to something.
+  private static func named(_ variable: String) -> String? {
+    let value = ProcessInfo.processInfo.environment[variable]
+    return value == "" ? nil : value
   }
 
   /// lib/python3.X/site-packages/nvidia/*/lib of active environments and of the python3 on PATH.

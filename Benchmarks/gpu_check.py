@@ -1,0 +1,112 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Everything that needs a GPU, in one call under eight minutes, from the file that Scripts/gpu-bundle.sh made; Swift is
+not needed. First the executor checks, then the benchmarks, with GPyTorch and JAX beside them where this Python has
+them, and the card's measured ceilings. Writes one JSON record. Without a GPU it does what the CPU can and says so.
+
+usage: gpu_check.py BUNDLE.tar.gz RECORD.json"""
+import datetime, json, os, shutil, subprocess, sys, tempfile, time
+
+LIMIT = 470  # seconds for everything
+begin = time.time()
+bundle, record_path = sys.argv[1:3]
+here = os.path.dirname(os.path.abspath(__file__))
+folder = tempfile.mkdtemp()
+shutil.unpack_archive(bundle, folder)
+binary = os.path.join(folder, "bagel", "bagel")
+environment = dict(os.environ, LD_LIBRARY_PATH=os.path.join(folder, "bagel"), XDG_CACHE_HOME=os.path.join(folder, "cache"))
+record = dict(date=datetime.date.today().isoformat(), results={}, failures=[])
+
+
+def run(name, command, limit, env=None):
+    """The JSON object on the command's last line, or None; what went wrong goes into the record."""
+    left = LIMIT - (time.time() - begin)
+    if left < 10:
+        record["failures"].append(f"{name}: not run, no time left")
+        return None
+    start = time.time()
+    try:
+        done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=min(limit, left), cwd=folder)
+        lines = done.stdout.strip().splitlines()
+        result = json.loads(lines[-1]) if done.returncode == 0 and lines else None
+        reason = f"exit code {done.returncode}: {(done.stderr or done.stdout).strip()[-1500:]}"
+    except subprocess.TimeoutExpired:
+        result, reason = None, f"stopped after {time.time() - start:.0f} s"
+    except ValueError:
+        result, reason = None, "its last line is no JSON"
+    if result is None:
+        record["failures"].append(f"{name}: {reason}")
+    else:
+        record["results"][name] = result
+    shown = result and {k: result[k] for k in ("secondsPerIteration", "seconds_per_iteration", "flopPerSecond", "deviceBytes",
+                                               "checks", "successes", "fitSeconds") if k in result}
+    print(f"{time.time() - begin:5.0f} s  {name}: {'FAILED ' + reason if result is None else shown}", flush=True)
+    return result
+
+
+def bagel(name, *arguments, limit=90):
+    return run(name, [binary, *arguments, "--json"], limit, environment)
+
+
+def iteration(name, *arguments, limit=90):
+    return bagel(name, "benchmark", "iteration", "--seconds", "0.5", *arguments, limit=limit)
+
+
+def peer(name, script, *arguments, limit=90):
+    """A peer runs in this Python; one that is not installed is no failure."""
+    module = "jax" if "jax" in script else "gpytorch"
+    if subprocess.run([sys.executable, "-c", f"import {module}"], capture_output=True).returncode:
+        print(f"         {name}: {module} is not installed")
+        return None
+    return run(name, [sys.executable, os.path.join(here, script), *arguments], limit)
+
+
+doctor = bagel("doctor", "doctor") or {}
+has_gpu = bool(doctor.get("gpus")) and doctor.get("nvrtc") is not None
+record["device"] = doctor["gpus"][0] if has_gpu else None
+if has_gpu:
+    on_gpu = ["--device", "cuda"]
+    # Correct first.
+    bagel("checks", "doctor", "--check", "cuda", limit=240)
+    bagel("ceilings", "benchmark", "device")
+    # The table of goals.
+    iteration("experiment 1", *on_gpu)
+    iteration("B 10000, H 1000", *on_gpu, "--particles", "10000", "--horizon", "1000")
+    iteration("B 10000, [64, 64]", *on_gpu, "--particles", "10000", "--layers", "64,64")
+    iteration("love, B 1000", *on_gpu, "--particles", "1000", "--sampler", "love")
+    for particles in (1_000, 10_000, 100_000):
+        iteration(f"B {particles}", *on_gpu, "--particles", str(particles))
+    # Beside the peers.
+    data = os.path.join(folder, "data.csv")
+    bagel("fit", "benchmark", "fit", "--data", data)
+    if os.path.exists(data):
+        peer("GPyTorch", "gpytorch_iteration.py", data, "--device", "cuda")
+        peer("JAX", "jax_iteration.py", data)
+        peer("GPyTorch, B 1000", "gpytorch_iteration.py", data, "--device", "cuda", "--particles", "1000", "--iterations", "2")
+    peer("products of PyTorch", "torch_ceilings.py")
+    bagel("demo", "demo", *on_gpu, "--output", os.path.join(folder, "demo"))
+    # Layouts, for those who choose the default by them.
+    for lanes in (1, 2, 4, 8, 16, 32):
+        iteration(f"experiment 1, {lanes} lanes", *on_gpu, "--lanes", str(lanes))
+        iteration(f"B 10000, {lanes} lanes", *on_gpu, "--particles", "10000", "--lanes", str(lanes))
+    for each in (1, 2, 4):
+        iteration(f"B 10000, [64, 64], {each} particles a warp", *on_gpu, "--particles", "10000", "--layers", "64,64",
+                  "--lanes", "32", "--particles-per-lane", str(each))
+    for each, warps in ((8, 4), (4, 8), (4, 4)):
+        iteration(f"love, B 1000, {warps} warps for {each}", *on_gpu, "--particles", "1000", "--sampler", "love",
+                  "--lanes", "32", "--particles-per-lane", str(each), "--warps", str(warps))
+    for sampler in ("kiss-gp", "pathwise", "exact"):
+        iteration(sampler, *on_gpu, "--sampler", sampler)
+    bagel("row blocks, n 20000", "benchmark", "fit", "--outputs", "1", "--points", "20000", "--likelihood", "row-blocks",
+          "--device", "cuda", limit=120)
+else:
+    print("no GPU here: what needs one is not run, and the record says so")
+    bagel("checks on the host", "doctor", "--check", "host", limit=240)
+    iteration("experiment 1 on the host")
+record["seconds"] = round(time.time() - begin, 1)
+os.makedirs(os.path.dirname(os.path.abspath(record_path)), exist_ok=True)
+with open(record_path, "w") as file:
+    json.dump(record, file, indent=1, sort_keys=True)
+shutil.rmtree(folder)
+print(f"wrote {record_path} after {record['seconds']} s; {len(record['failures'])} failures")
+sys.exit(1 if record["failures"] else 0)
