@@ -24,6 +24,9 @@ struct EmitCommand: ParsableCommand {
   @Option(help: "Particles that a CUDA kernel is laid out for (default: the task's).")
   var particles: Int?
 
+  @Option(help: "Steps for which the memory of a CUDA kernel is told (default: the task's).")
+  var horizon: Int?
+
   @OptionGroup var layout: LayoutOptions
 
   @Flag(help: "Print the step's program and its adjoint instead of C.")
@@ -35,7 +38,9 @@ struct EmitCommand: ParsableCommand {
     guard device == .host || device == .cuda else {
       throw ValidationError("kernels are emitted for host or cuda")
     }
-    if let particles, particles < 1 { throw ValidationError("--particles must be at least 1") }
+    if particles ?? 1 < 1 || horizon ?? 1 < 1 {
+      throw ValidationError("--particles and --horizon must be at least 1")
+    }
     if let layers, !layers.split(separator: ",").allSatisfy({ Int($0) ?? 0 > 0 }) || layers.isEmpty
     {
       throw ValidationError("--layers is a list of widths such as 64,64")
@@ -51,20 +56,35 @@ struct EmitCommand: ParsableCommand {
       ? try readModel(path, for: task) : try sketch(task)
     if let layers { task.policy.layers = layers.split(separator: ",").compactMap { Int($0) } }
     let rollout = try task.makeRollout(model, try task.makeSampler(model).sampler)
+    let console = Console(json: common.json)
     let text: String
     if program {
       let taped = rollout.program.taped(.expensiveValues)
       text = "# step\n\(taped.forward)\n\n# adjoint of the step\n\(taped.adjoint)"
+    } else if device == .cuda {
+      text = emitCUDA(rollout.program, task)
     } else {
-      let schedule =
-        layout.schedule
-        ?? CUDASchedule(
-          for: rollout.program, particles: particles ?? task.search.particles,
-          multiprocessors: 132)  // an H100's
-      text = KernelSource(rollout.program, target: device == .cuda ? .cuda(schedule) : .host).text
+      text = KernelSource(rollout.program).text
     }
     print(text)
-    try Console(json: common.json).finish(["text": text])
+    try console.finish(["text": text])
+  }
+
+  /// The text for a GPU of an H100's size, and what its memory would be.
+  private func emitCUDA(
+    _ rollout: RolloutProgram, _ task: ControlTask
+  ) -> String {
+    let multiprocessors = 132
+    let count = particles ?? task.search.particles
+    let schedule =
+      layout.schedule
+      ?? CUDASchedule(for: rollout, particles: count, multiprocessors: multiprocessors)
+    let source = KernelSource(rollout, target: .cuda(schedule))
+    let plan = CUDAMemoryPlan(
+      source, schedule, rollout: rollout, particles: count, horizon: horizon ?? task.search.horizon,
+      multiprocessors: multiprocessors, budget: CUDAMemoryPlan.defaultBudget)
+    Console.error("\(count) particles, \(plan.horizon) steps: \(plan)")
+    return source.text
   }
 
   /// A model of the task's form from little data: the kernel's text does not depend on the

@@ -231,56 +231,51 @@ enum CUDALoops {
       float *const tape = a->tape + tile * a->segment * KEPT_ROWS * T * W + column();
       float *const checkpoints = a->checkpoints + tile * segments * S * T * W + column();
       const bool writes = WARPS == 1 || threadIdx.x < 32;
-      vf next[S][T], reward[1][T];
-      vi outside[T];
-      start(a, p);
-      for (int64_t k = 0; k < a->horizon; ++k) {
-        EACH(i, 1) outside[t] = 0;
-        draw(a, p, k, false);
-        if (segments > 1) {
-          vf action[U][T];
-          float *row = checkpoints + k / a->segment * S * T * W;
-          if (k % a->segment == 0 && writes) EACH(i, S) KEPT(row, i) = p->state[i][t];
-          step(a, p->active, p->state, p->goal, p->draws, outside, p->scratch, p->functions, next, reward, action);
-        } else {
-          float *row = tape + k * KEPT_ROWS * T * W;
-          if (writes) EACH(i, S) KEPT(row, i) = p->state[i][t];
-          step_taped(a, p->active, p->state, p->goal, p->draws, outside, p->scratch, p->functions, next, reward,
-                     row + S * T * W);
-        }
-        advance(p, next, reward, outside);
-      }
-      store_results(a, p);
-
       vf gradient[ACCUMULATORS], adj_state[S][T], adj_next[S][T], adj_reward[1][T];
       vi truncated[T], lived[T];
       UNROLL for (int i = 0; i < ACCUMULATORS; ++i) gradient[i] = 0.f;
       EACH(i, S) adj_state[i][t] = 0.f;
       EACH(i, 1) truncated[t] = 0;
-      for (int64_t s = segments - 1; s >= 0; --s) {
-        const int64_t from = s * a->segment, to = from + a->segment < a->horizon ? from + a->segment : a->horizon;
-        team_sync();
-        if (segments > 1) {
-          float *row = checkpoints + s * S * T * W;
+      start(a, p);
+      // Pass 0 goes forward through all steps; pass i goes through the i-th last segment, again and back. One loop, so
+      // that the step is in the code once: twice or thrice it outgrows the instruction cache.
+      for (int64_t pass = 0; pass <= segments; ++pass) {
+        const int64_t from = pass == 0 ? 0 : (segments - pass) * a->segment;
+        const int64_t to = pass == 0 || from + a->segment > a->horizon ? a->horizon : from + a->segment;
+        if (pass > 0 && segments > 1) {
+          float *row = checkpoints + (segments - pass) * S * T * W;
           EACH(i, S) p->state[i][t] = KEPT(row, i);
-          for (int64_t k = from; k < to; ++k) {
-            float *row = tape + (k - from) * KEPT_ROWS * T * W;
-            if (writes) EACH(i, S) KEPT(row, i) = p->state[i][t];
-            draw(a, p, k, false);
-            step_taped(a, p->active, p->state, p->goal, p->draws, outside, p->scratch, p->functions, next, reward,
-                       row + S * T * W);
+        }
+        for (int64_t k = from; k < (pass == 0 || segments > 1 ? to : from); ++k) {
+          float *row = tape + k % a->segment * KEPT_ROWS * T * W;
+          float *checkpoint = checkpoints + k / a->segment * S * T * W;
+          if (writes) EACH(i, S) KEPT(row, i) = p->state[i][t];
+          if (writes && pass == 0 && segments > 1 && k % a->segment == 0)
+            EACH(i, S) KEPT(checkpoint, i) = p->state[i][t];
+          vf next[S][T], reward[1][T];
+          vi outside[T];
+          EACH(i, 1) outside[t] = 0;
+          draw(a, p, k, false);
+          step_taped(a, p->active, p->state, p->goal, p->draws, outside, p->scratch, p->functions, next, reward,
+                     row + S * T * W);
+          if (pass == 0) {
+            advance(p, next, reward, outside);
+          } else {
             EACH(i, S) p->state[i][t] = v_select((float)k < p->alive_steps[t], next[i][t], p->state[i][t]);
           }
-          team_sync();
         }
+        team_sync();
+        if (pass == 0) continue;
         for (int64_t k = to - 1; k >= from; --k) {
-          float *row = tape + (k - from) * KEPT_ROWS * T * W;
+          float *row = tape + k % a->segment * KEPT_ROWS * T * W;
           EACH(i, 1) {
             lived[t] = p->active[t] && (float)k < p->alive_steps[t];
             adj_reward[0][t] = lived[t] ? 1.f / (float)a->particles : 0.f;
           }
           EACH(i, S) { adj_next[i][t] = adj_state[i][t]; p->state[i][t] = KEPT(row, i); }
           if (ADJOINT_DRAWS > 0) draw(a, p, k, true);
+          vi outside[T];
+          EACH(i, 1) outside[t] = 0;
           step_adjoint(a, p->active, p->state, p->goal, p->draws, outside, p->scratch, p->functions,
                        row + S * T * W, adj_next, adj_reward, lived, adj_state, gradient);
           EACH(i, S) {
@@ -289,7 +284,9 @@ enum CUDALoops {
             adj_state[i][t] = v_select(sound && lived[t], adj_state[i][t], 0.f);
           }
         }
+        team_sync();
       }
+      store_results(a, p);
       UNROLL for (int t = 0; t < T; ++t)
         if (p->active[t] && speaks()) a->truncations[particle_of(tile, t)] = truncated[t] ? 1.f : 0.f;
 
