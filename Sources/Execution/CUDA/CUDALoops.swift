@@ -104,19 +104,19 @@ enum CUDALoops {
       vi alive[T];
       int active[T];
       vf cache[DRAWS_OR_1][T];  // lane l: draws of step cached + l
-      int64_t cached;
+      int cached;
       vu first;
       float *scratch;
       kept_row functions;
     };
 
     // Lanes draw for LANES steps at once and hand them out.
-    INLINE void draw(const struct arguments *a, struct particles *p, int64_t k, bool backwards) {
+    INLINE void draw(const struct arguments *a, struct particles *p, int k, bool backwards) {
       if (k < p->cached || k >= p->cached + LANES) {
         p->cached = backwards && LANES > 1 ? (k < LANES ? 0 : k - LANES + 1) : k;
         step_draws(a, p->first, (uint32_t)p->cached + lane(), p->cache);
       }
-      EACH(i, DRAWS) p->draws[i][t] = from_lane(p->cache[i][t], (int)(k - p->cached));
+      EACH(i, DRAWS) p->draws[i][t] = from_lane(p->cache[i][t], k - p->cached);
     }
 
     INLINE void start(const struct arguments *a, struct particles *p) {
@@ -178,7 +178,7 @@ enum CUDALoops {
       vi outside[T];
       start(a, p);
       if (a->state_record) record(a, p, a->state_record, 0, S, p->state);
-      for (int64_t k = 0; k < a->horizon; ++k) {
+      for (int k = 0; k < (int)a->horizon; ++k) {
         EACH(i, 1) outside[t] = 0;
         draw(a, p, k, false);
         step(a, p->active, p->state, p->goal, p->draws, outside, p->scratch, p->functions, next, reward, action);
@@ -227,8 +227,10 @@ enum CUDALoops {
     bagel_gradient(const __grid_constant__ struct arguments arguments) {
       const struct arguments *a = &arguments;
       struct particles particles, *p = &particles;
-      const int64_t tile = tile_index(), segments = (a->horizon + a->segment - 1) / a->segment;
-      float *const tape = a->tape + tile * a->segment * KEPT_ROWS * T * W + column();
+      const int64_t tile = tile_index();
+      const int horizon = (int)a->horizon, segment = (int)a->segment, segments = (horizon + segment - 1) / segment;
+      const int64_t row_length = KEPT_ROWS * T * W;
+      float *const tape = a->tape + tile * segment * row_length + column();
       float *const checkpoints = a->checkpoints + tile * segments * S * T * W + column();
       const bool writes = WARPS == 1 || threadIdx.x < 32;
       vf gradient[ACCUMULATORS], adj_state[S][T], adj_next[S][T], adj_reward[1][T];
@@ -239,19 +241,19 @@ enum CUDALoops {
       start(a, p);
       // Pass 0 goes forward through all steps; pass i goes through the i-th last segment, again and back. One loop, so
       // that the step is in the code once: twice or thrice it outgrows the instruction cache.
-      for (int64_t pass = 0; pass <= segments; ++pass) {
-        const int64_t from = pass == 0 ? 0 : (segments - pass) * a->segment;
-        const int64_t to = pass == 0 || from + a->segment > a->horizon ? a->horizon : from + a->segment;
-        if (pass > 0 && segments > 1) {
-          float *row = checkpoints + (segments - pass) * S * T * W;
-          EACH(i, S) p->state[i][t] = KEPT(row, i);
-        }
-        for (int64_t k = from; k < (pass == 0 || segments > 1 ? to : from); ++k) {
-          float *row = tape + k % a->segment * KEPT_ROWS * T * W;
-          float *checkpoint = checkpoints + k / a->segment * S * T * W;
+      for (int pass = 0; pass <= segments; ++pass) {
+        const int from = pass == 0 ? 0 : (segments - pass) * segment;
+        const int to = pass == 0 || from + segment > horizon ? horizon : from + segment;
+        float *checkpoint = checkpoints + (int64_t)(pass == 0 ? 0 : segments - pass) * S * T * W;
+        if (pass > 0 && segments > 1) EACH(i, S) p->state[i][t] = KEPT(checkpoint, i);
+        float *row = tape;
+        int place = 0;  // k modulo segment
+        for (int k = from; k < (pass == 0 || segments > 1 ? to : from); ++k) {
           if (writes) EACH(i, S) KEPT(row, i) = p->state[i][t];
-          if (writes && pass == 0 && segments > 1 && k % a->segment == 0)
-            EACH(i, S) KEPT(checkpoint, i) = p->state[i][t];
+          if (pass == 0 && segments > 1 && place == 0) {
+            if (writes) EACH(i, S) KEPT(checkpoint, i) = p->state[i][t];
+            checkpoint += S * T * W;
+          }
           vf next[S][T], reward[1][T];
           vi outside[T];
           EACH(i, 1) outside[t] = 0;
@@ -263,11 +265,18 @@ enum CUDALoops {
           } else {
             EACH(i, S) p->state[i][t] = v_select((float)k < p->alive_steps[t], next[i][t], p->state[i][t]);
           }
+          ++place;
+          row += row_length;
+          if (place == segment) {
+            place = 0;
+            row = tape;
+          }
         }
         team_sync();
         if (pass == 0) continue;
-        for (int64_t k = to - 1; k >= from; --k) {
-          float *row = tape + k % a->segment * KEPT_ROWS * T * W;
+        row = tape + (to - from) * row_length;
+        for (int k = to - 1; k >= from; --k) {
+          row -= row_length;
           EACH(i, 1) {
             lived[t] = p->active[t] && (float)k < p->alive_steps[t];
             adj_reward[0][t] = lived[t] ? 1.f / (float)a->particles : 0.f;
