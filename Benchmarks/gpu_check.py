@@ -73,6 +73,7 @@ if has_gpu:
     iteration("experiment 1", *on_gpu)
     iteration("B 10000, H 1000", *on_gpu, "--particles", "10000", "--horizon", "1000")
     iteration("B 10000, [64, 64]", *on_gpu, "--particles", "10000", "--layers", "64,64")
+    iteration("B 10000, [64, 64], all steps kept", *on_gpu, "--particles", "10000", "--layers", "64,64", "--tape-megabytes", "4096")
     iteration("love, B 1000", *on_gpu, "--particles", "1000", "--sampler", "love")
     for particles in (1_000, 10_000, 100_000):
         iteration(f"B {particles}", *on_gpu, "--particles", str(particles))

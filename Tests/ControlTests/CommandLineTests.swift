@@ -43,9 +43,11 @@ private func makeFolder() throws -> String {
 
 /// Runs bagel in `folder`; `interruptAfter` sends SIGINT once that file exists.
 private func bagel(
-  _ arguments: [String], in folder: String, interruptWhenExists file: String? = nil
+  _ arguments: [String], in folder: String, interruptWhenExists file: String? = nil,
+  environment: [String: String] = [:]
 ) throws -> Outcome {
   let process = Process()
+  process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
   process.executableURL = URL(fileURLWithPath: binary)
   process.arguments = arguments
   process.currentDirectoryURL = URL(fileURLWithPath: folder)
@@ -226,12 +228,28 @@ struct CommandLineTests {
     #expect(!FileManager.default.fileExists(atPath: state))
   }
 
+  @Test("a GPU that is not there is said at once, with where it was looked for")
+  func noGPU() throws {
+    let folder = try makeFolder()
+    for command in [["demo"], ["optimize", "boom"], ["benchmark", "iteration"], ["fit", "boom"]] {
+      let result = try bagel(
+        command + ["--device", "cuda"], in: folder,
+        environment: ["BAGEL_CUDA_DRIVER": "/nonexistent/libcuda.so.1"])
+      #expect(result.status == 1)
+      #expect(result.errors.contains("/nonexistent/libcuda.so.1"), "\(result.errors)")
+      #expect(result.errors.contains("--device host"))
+    }
+  }
+
   @Test("emit prints a kernel, doctor what it found")
   func inspection() throws {
     let folder = try makeFolder()
     let kernel = try bagel(["emit"], in: folder)
     #expect(kernel.status == 0 && kernel.output.contains("void bagel_gradient"))
     #expect(try bagel(["emit", "--program"], in: folder).output.contains("= tanh"))
+    let cuda = try bagel(["emit", "--device", "cuda", "--particles", "10000"], in: folder)
+    #expect(cuda.output.contains("__global__") && cuda.output.contains("bagel_gradient"))
+    #expect(cuda.errors.contains("10000 particles, 300 steps: 2 lanes a particle"))
     let doctor = try bagel(["doctor", "--json"], in: folder)
     #expect(
       doctor.status == 0 && doctor.json["blasCore"] != nil && doctor.json["vectorLanes"] != nil)
