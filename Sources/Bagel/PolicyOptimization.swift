@@ -22,8 +22,8 @@ public struct OptimizedPolicy: Sendable {
   /// The sampler that was used, and its errors.
   public var sampler: MeasuredSampler
   public var device: String
-  /// Why it ran there.
-  public var deviceReason: String
+  /// Why it ran there, where `automatic` chose.
+  public var deviceReason: String?
   /// Seconds of sampler, kernel and search together.
   public var seconds: Double
   /// Median seconds of one iteration, evaluations left out; NaN without any.

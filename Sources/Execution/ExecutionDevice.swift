@@ -29,19 +29,17 @@ public enum ExecutionDevice: String, Sendable, CaseIterable, Codable {
     }
   }
 
-  /// The device that `automatic` stands for, and why.
+  /// The device that `automatic` stands for, and why where that is worth saying.
   ///
   /// - Parameters: B particles and H steps of an iteration.
   public func resolved(
     for rollout: RolloutProgram, particles: Int, horizon: Int
-  ) -> (device: ExecutionDevice, reason: String) {
-    guard self == .automatic else { return (self, "as asked") }
+  ) -> (device: ExecutionDevice, reason: String?) {
+    guard self == .automatic else { return (self, nil) }
     let operations = rollout.operationsPerStep.gradient * Double(particles * horizon)
     let work = "an iteration of \(Int((operations / 1e6).rounded())) million operations"
     let hasCompiler = (try? HostCompiler.find()) != nil
-    if hasCompiler && operations < Self.operationsWorthAGPU {
-      return (.host, "\(work) is too small for a GPU to gain by it")
-    }
+    if hasCompiler && operations < Self.operationsWorthAGPU { return (.host, nil) }
     do {
       let gpu = try CUDASystem.first()
       return (
@@ -50,7 +48,7 @@ public enum ExecutionDevice: String, Sendable, CaseIterable, Codable {
           ? "\(work) gains by \(gpu.device.name)" : "no C compiler, but \(gpu.device.name)"
       )
     } catch ExecutionError.noDriver {
-      return (.host, "no GPU")
+      return (.host, nil)
     } catch {
       return (.host, "the GPU cannot be used: \(error)")
     }

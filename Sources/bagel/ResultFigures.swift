@@ -91,7 +91,7 @@ extension OptimizedPolicy {
       "bestIteration": state.bestIteration, "converged": state.hasConverged,
       "diverged": state.diverged, "resumed": resumedIteration, "truncated": state.truncated,
       "outsideFraction": predicted.returns.outsideFraction,
-      "device": device, "deviceReason": deviceReason,
+      "device": device, "deviceReason": deviceReason ?? NSNull(),
     ]
     result.merge(sampler.json) { $1 }
     return result
@@ -109,7 +109,7 @@ extension OptimizedPolicy {
       "found a policy in \(number(seconds)) s: \(state.iteration) iterations in \(state.startsDone) starts at "
         + "\(number(1e3 * secondsPerIteration)) ms (\(device)), "
         + (state.hasConverged ? "converged" : "stopped at the limit"))
-    if deviceReason != "no GPU" && deviceReason != "as asked" { console.say("  \(deviceReason)") }
+    if let deviceReason { console.say("  \(deviceReason)") }
     console.say(
       "  return \(number(state.returns.first ?? .nan)) -> \(number(state.bestReturn)) (best, iteration "
         + "\(state.bestIteration))")
