@@ -14,33 +14,36 @@ here = os.path.dirname(os.path.abspath(__file__))
 folder = tempfile.mkdtemp()
 shutil.unpack_archive(bundle, folder)
 binary = os.path.join(folder, "bagel", "bagel")
-environment = dict(os.environ, LD_LIBRARY_PATH=os.path.join(folder, "bagel"), XDG_CACHE_HOME=os.path.join(folder, "cache"))
-record = dict(date=datetime.date.today().isoformat(), results={}, failures=[])
+environment = dict(os.environ, XDG_CACHE_HOME=os.path.join(folder, "cache"))
+environment["LD_LIBRARY_PATH"] = os.path.join(folder, "bagel") + ":" + os.environ.get("LD_LIBRARY_PATH", "")
+# NVRTC may be a package of this Python.
+environment["PATH"] = os.path.dirname(sys.executable) + ":" + os.environ.get("PATH", "")
+record = dict(date=datetime.date.today().isoformat(), results={}, failures=[], left_out=[])
 
 
 def run(name, command, limit, env=None):
     """The JSON object on the command's last line, or None; what went wrong goes into the record."""
     left = LIMIT - (time.time() - begin)
     if left < 10:
-        record["failures"].append(f"{name}: not run, no time left")
+        record["left_out"].append(f"{name}: no time left")
         return None
     start = time.time()
     try:
         done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=min(limit, left), cwd=folder)
         lines = done.stdout.strip().splitlines()
-        result = json.loads(lines[-1]) if done.returncode == 0 and lines else None
-        reason = f"exit code {done.returncode}: {(done.stderr or done.stdout).strip()[-1500:]}"
+        result = json.loads(lines[-1]) if lines and lines[-1].startswith("{") else None
+        reason = done.returncode and f"exit code {done.returncode}: {(done.stderr or done.stdout).strip()[-30000:]}"
     except subprocess.TimeoutExpired:
         result, reason = None, f"stopped after {time.time() - start:.0f} s"
     except ValueError:
         result, reason = None, "its last line is no JSON"
-    if result is None:
-        record["failures"].append(f"{name}: {reason}")
-    else:
+    if result is None or reason:
+        record["failures"].append(f"{name}: {reason or 'no result'}")
+    if result is not None:
         record["results"][name] = result
     shown = result and {k: result[k] for k in ("secondsPerIteration", "seconds_per_iteration", "flopPerSecond", "deviceBytes",
                                                "checks", "successes", "fitSeconds") if k in result}
-    print(f"{time.time() - begin:5.0f} s  {name}: {'FAILED ' + reason if result is None else shown}", flush=True)
+    print(f"{time.time() - begin:5.0f} s  {name}: {shown or ''}{' FAILED ' + str(reason)[-3000:] if reason or result is None else ''}", flush=True)
     return result
 
 
@@ -49,20 +52,25 @@ def bagel(name, *arguments, limit=90):
 
 
 def iteration(name, *arguments, limit=90):
-    return bagel(name, "benchmark", "iteration", "--seconds", "0.5", *arguments, limit=limit)
+    model = os.path.join(folder, "model.safetensors")  # learnt once
+    return bagel(name, "benchmark", "iteration", "--seconds", "0.5", "--model", model, *arguments, limit=limit)
 
 
 def peer(name, script, *arguments, limit=90):
     """A peer runs in this Python; one that is not installed is no failure."""
     module = "jax" if "jax" in script else "gpytorch"
-    if subprocess.run([sys.executable, "-c", f"import {module}"], capture_output=True).returncode:
-        print(f"         {name}: {module} is not installed")
+    probe = [sys.executable, "-c", f"import importlib.util, sys; sys.exit(importlib.util.find_spec('{module}') is None)"]
+    if subprocess.run(probe, timeout=60).returncode:
+        record["left_out"].append(f"{name}: {module} is not installed")
         return None
     return run(name, [sys.executable, os.path.join(here, script), *arguments], limit)
 
 
+print(subprocess.run([binary, "doctor"], env=environment, capture_output=True, text=True).stdout)
 doctor = bagel("doctor", "doctor") or {}
-has_gpu = bool(doctor.get("gpus")) and doctor.get("nvrtc") is not None
+has_gpu = bool(doctor.get("gpus"))
+if has_gpu and doctor.get("nvrtc") is None:
+    sys.exit("a GPU, but no run-time compiler: pip install nvidia-cuda-nvrtc, or name it with BAGEL_NVRTC")
 record["device"] = doctor["gpus"][0] if has_gpu else None
 if has_gpu:
     on_gpu = ["--device", "cuda"]
@@ -80,12 +88,16 @@ if has_gpu:
     # Beside the peers.
     data = os.path.join(folder, "data.csv")
     bagel("fit", "benchmark", "fit", "--data", data)
-    if os.path.exists(data):
+    if not os.path.exists(data):
+        record["failures"].append("peers: no data for them")
+    else:
         peer("GPyTorch", "gpytorch_iteration.py", data, "--device", "cuda")
         peer("JAX", "jax_iteration.py", data)
         peer("GPyTorch, B 1000", "gpytorch_iteration.py", data, "--device", "cuda", "--particles", "1000", "--iterations", "2")
     peer("products of PyTorch", "torch_ceilings.py")
     bagel("demo", "demo", *on_gpu, "--output", os.path.join(folder, "demo"))
+    for name, *arguments in (("B 10000, H 1000", "--horizon", "1000"), ("B 10000",)):
+        iteration(name + ", all steps kept", *on_gpu, "--particles", "10000", "--tape-megabytes", "8192", *arguments)
     # Layouts, for those who choose the default by them.
     for lanes in (1, 2, 4, 8, 16, 32):
         iteration(f"experiment 1, {lanes} lanes", *on_gpu, "--lanes", str(lanes))
@@ -93,7 +105,7 @@ if has_gpu:
     for each in (1, 2, 4):
         iteration(f"B 10000, [64, 64], {each} particles a warp", *on_gpu, "--particles", "10000", "--layers", "64,64",
                   "--lanes", "32", "--particles-per-lane", str(each))
-    for each, warps in ((8, 4), (4, 8), (4, 4)):
+    for each, warps in ((4, 8), (4, 4)):
         iteration(f"love, B 1000, {warps} warps for {each}", *on_gpu, "--particles", "1000", "--sampler", "love",
                   "--lanes", "32", "--particles-per-lane", str(each), "--warps", str(warps))
     for sampler in ("kiss-gp", "pathwise", "exact"):
@@ -109,5 +121,7 @@ os.makedirs(os.path.dirname(os.path.abspath(record_path)), exist_ok=True)
 with open(record_path, "w") as file:
     json.dump(record, file, indent=1, sort_keys=True)
 shutil.rmtree(folder)
+for line in record["left_out"]:
+    print("left out:", line)
 print(f"wrote {record_path} after {record['seconds']} s; {len(record['failures'])} failures")
 sys.exit(1 if record["failures"] else 0)

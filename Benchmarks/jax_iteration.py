@@ -8,6 +8,7 @@ usage: jax_iteration.py FILE [--particles 100] [--horizon 300] [--iterations 5] 
 import argparse, json, time
 import numpy as np, jax, jax.numpy as jnp
 
+jax.config.update("jax_default_matmul_precision", "highest")  # single precision on GPUs too, not TF32
 p = argparse.ArgumentParser()
 p.add_argument("file")
 for name, value in [("particles", 100), ("horizon", 300), ("iterations", 5), ("rank", 100)]:
@@ -55,4 +56,5 @@ for i in range(a.iterations):
     jax.block_until_ready(gradient(parameters, jax.random.PRNGKey(i)))
     times.append(time.time() - begin)
 print(json.dumps(dict(peer="jax " + jax.__version__, particles=a.particles, horizon=a.horizon, n=len(x), rank=a.rank,
+                      device=str(jax.devices()[0]),
                       compile_seconds=round(compiling, 2), seconds_per_iteration=round(float(np.median(times)), 4))))

@@ -82,20 +82,27 @@ public struct RolloutFixture: CustomStringConvertible, Sendable {
         Interpolation(table: "table", geometry: "geometry", dimensions: 3, outputs: 4)), x)
   }
 
-  public static let weighted = make(
-    "weighted sum", hidden: [5],
-    data: [
+  public static let weighted = weighted("weighted sum", hidden: [5])
+  /// Not among `all`: what is wide twice.
+  public static let weightedWide = weighted("weighted sum, wide policy", hidden: [40, 40])
+
+  private static func weighted(_ name: String, hidden: [Int]) -> RolloutFixture {
+    make(name, hidden: hidden, data: weightedData) { x in
+      let sum = WeightedSum(
+        dimensions: 3, rows: SharedMatrix(array: "rows", rows: 13, columns: 3),
+        weights: SharedMatrix(array: "columns", rows: 13, columns: 3),
+        squared: SharedMatrix(array: "root", rows: 13, columns: 13), squaredIsUpperTriangular: true
+      ) { x, row in exp(-0.5 * dot(x - row, x - row)) }
+      return x.builder.apply(.weightedSum(sum), x)
+    }
+  }
+
+  private static var weightedData: [String: [Double]] {
+    [
       "rows": DrawKey(seed: 1).normals(particle: 0, step: 0, count: 13 * 3),
       "columns": DrawKey(seed: 1).normals(particle: 1, step: 0, count: 13 * 3).map { 0.1 * $0 },
       "root": (0..<169).map { $0 / 13 <= $0 % 13 ? 0.3 * cos(Double($0)) : 0 },
     ]
-  ) { x in
-    let sum = WeightedSum(
-      dimensions: 3, rows: SharedMatrix(array: "rows", rows: 13, columns: 3),
-      weights: SharedMatrix(array: "columns", rows: 13, columns: 3),
-      squared: SharedMatrix(array: "root", rows: 13, columns: 13), squaredIsUpperTriangular: true
-    ) { x, row in exp(-0.5 * dot(x - row, x - row)) }
-    return x.builder.apply(.weightedSum(sum), x)
   }
 
   public static let everyOperation = make("every operation", hidden: [4], data: [:]) { x in

@@ -29,6 +29,8 @@ struct IterationBenchmark: ParsableCommand {
   @Option(help: "Training points n.") var points = 2_200
   @Option(help: "Where it runs.") var device = ExecutionDevice.host
   @OptionGroup var layout: LayoutOptions
+  @Option(help: "Model file in place of learning one; where there is none yet, the learnt one is written there.")
+  var model: String?
   @Option(help: "Megabytes that a GPU may keep of the steps before it runs them again.")
   var tapeMegabytes: Int?
   @Option(help: "Threads (default: one a core).") var threads: Int?
@@ -68,14 +70,14 @@ struct IterationBenchmark: ParsableCommand {
     task.model.fit.fullIterations = 1
     task.search.particles = particles
     task.search.horizon = horizon
-    let fit = try task.fit(seed: common.seed)
+    let dynamics = try dynamics(task)
     let start = ContinuousClock.now
-    let measured = try task.makeSampler(fit.model)
+    let measured = try task.makeSampler(dynamics)
     let samplerSeconds = start.duration(to: .now).seconds
-    let rollout = try task.makeRollout(fit.model, measured.sampler)
+    let rollout = try task.makeRollout(dynamics, measured.sampler)
     let executor = try makeExecutor(rollout, console)
     let optimizer = PolicyOptimizer(
-      executor: executor, rollout: rollout, model: fit.model, initialStates: task.start,
+      executor: executor, rollout: rollout, model: dynamics, initialStates: task.start,
       goals: task.goal, options: task.search,
       initialParameters: task.makePolicy().initialParameters)
     // What the search does: new draws, rollout, adjoint, update, as many in flight as the executor takes.
@@ -113,7 +115,7 @@ struct IterationBenchmark: ParsableCommand {
     if measured.sampler.name == .exact && device == .host {
       // Two triangular products of n^2 multiply-adds' half each, an output, particle and step.
       let n = Double(points)
-      let work = 2 * n * n * Double(particles * horizon * fit.model.processes.count)
+      let work = 2 * n * n * Double(particles * horizon * dynamics.processes.count)
       let peak = measuredPeak()
       console.say(
         "  \(number(work / median * 1e-9)) of \(number(peak * 1e-9)) GFLOP/s that sgemm reaches here: "
@@ -125,6 +127,16 @@ struct IterationBenchmark: ParsableCommand {
       result["peakFlopPerSecond"] = peak
     }
     try console.finish(merge(result))
+  }
+
+  /// The model of `--model`, or one learnt from `points` rows.
+  private func dynamics(_ task: ControlTask) throws -> DynamicsModel {
+    if let model, FileManager.default.fileExists(atPath: model) {
+      return try DynamicsModel(path: model)
+    }
+    let learnt = try task.fit(seed: common.seed).model
+    if let model { try learnt.write(to: model, provenance: "benchmark, seed \(common.seed)") }
+    return learnt
   }
 
   private func makeExecutor(_ rollout: Rollout, _ console: Console) throws -> any RolloutExecutor {
@@ -206,7 +218,7 @@ struct FitBenchmark: ParsableCommand {
   @Option(help: "How the likelihood of all points is computed.")
   var likelihood = LikelihoodMethod.automatic
   @Flag(help: "Maximum likelihood, without the priors.") var noPrior = false
-  @Option(help: "Where products of row-blocks run.") var device = ExecutionDevice.host
+  @Option(help: "Where products of row-blocks run.") var device = ExecutionDevice.automatic
   @Option(help: "Also write the standardised inputs and targets here, as CSV for peers.")
   var data: String?
   @OptionGroup var common: CommonOptions

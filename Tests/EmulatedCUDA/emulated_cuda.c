@@ -269,7 +269,7 @@ static char *contents(const char *path, size_t *size, size_t before) {
   fclose(file);
   return bytes;
 }
-static const char *const kernels[] = {"bagel_returns", "bagel_gradient", "bagel_transpose", "bagel_ascend"};
+static const char *const kernels[] = {"bagel_returns", "bagel_gradient", "bagel_transpose", "bagel_sum", "bagel_ascend"};
 
 int nvrtcCompileProgram(struct program *program, int count, const char *const *options) {
   char folder[] = "/tmp/emulated-nvrtc-XXXXXX", source[64], object[64], log[64], command[1024];
@@ -279,12 +279,12 @@ int nvrtcCompileProgram(struct program *program, int count, const char *const *o
   snprintf(log, sizeof log, "%s/log", folder);
   FILE *file = fopen(source, "w");
   fprintf(file, "#include \"%s\"\n#line 1\n%s\n", getenv("EMULATED_DEVICE_HEADER"), program->source);
-  for (int k = 0; k < 4; ++k) {
+  for (int k = 0; k < 5; ++k) {
     char definition[64];
     snprintf(definition, sizeof definition, "%s(const", kernels[k]);
     if (!strstr(program->source, definition)) continue;
     fprintf(file, "extern \"C\" void emulate_%s(void *p) { %s(*(%s *)p); }\n", kernels[k], kernels[k],
-            k == 3 ? "struct ascent" : "struct arguments");
+            k >= 3 ? "struct ascent" : "struct arguments");
   }
   fclose(file);
   const char *clang = getenv("EMULATED_CLANG") ? getenv("EMULATED_CLANG") : "clang";

@@ -31,6 +31,17 @@ struct CUDATests {
     for check in checks { #expect(check.passes, "\(check)") }
   }
 
+  @Test("a weighted sum and a wide policy at once, laid out by size")
+  func weightedWide() throws {
+    let fixture = RolloutFixture.weightedWide
+    let schedule = CUDASchedule(for: fixture.program, particles: 1_000, multiprocessors: 132)
+    #expect(schedule == CUDASchedule(lanes: 32, particlesPerLane: 4, warps: 8))
+    let checks = try ExecutorCheck.all(fixture, particles: 5, horizon: 3) {
+      try EmulatedGPU.executor(fixture.program, data: fixture.data, schedule: schedule)
+    }
+    for check in checks { #expect(check.passes, "\(check)") }
+  }
+
   @Test(
     "the GPU of this machine agrees with the interpreter",
     .enabled(if: (try? CUDASystem.first()) != nil, "no GPU here"), arguments: LaidOutFixture.all)
@@ -219,12 +230,12 @@ struct CUDAFailureTests {
   @Test("a layer too wide for shared memory is refused by name")
   func tooWide() throws {
     let gpu = try EmulatedGPU.open()
-    let program = RolloutFixture.network(hidden: [3_000, 8])
+    let program = RolloutFixture.network(hidden: [4_000, 8])
     let executor = try CUDAExecutor(
       program.program, data: program.data, device: gpu.device, compiler: gpu.compiler,
       cache: EmulatedGPU.cache)
     let text = message { _ = try executor.returns(program.batch(particles: 2, horizon: 1)) }
-    #expect(text.contains("a layer of 3000 neurons"), "\(text)")
+    #expect(text.contains("a layer of 4000 neurons"), "\(text)")
   }
 }
 
@@ -241,6 +252,15 @@ struct RuntimeCompilerTests {
     }
   }
 
+  @Test(
+    "the layouts chosen by size compile",
+    arguments: [RolloutFixture.tabulated, .weighted, .wide, .weightedWide, .pathwise], [100, 10_000])
+  func chosen(fixture: RolloutFixture, particles: Int) throws {
+    let schedule = CUDASchedule(for: fixture.program, particles: particles, multiprocessors: 132)
+    let text = KernelSource(fixture.program, target: .cuda(schedule)).text
+    #expect(try RuntimeCompiler().compile(text, target: "sm_90").code.count > 1_000)
+  }
+
   @Test("the kernel of Experiment 1 keeps everything in registers", arguments: [1, 8, 32])
   func registers(lanes: Int) throws {
     let compiler = try RuntimeCompiler()
@@ -248,7 +268,7 @@ struct RuntimeCompilerTests {
       RolloutFixture.tabulated.program, target: .cuda(CUDASchedule(lanes: lanes)))
     let log = try compiler.compile(source.text, target: "sm_90").log
     let spills = log.split(separator: "\n").filter { $0.contains("spill stores") }
-    #expect(spills.count == 3, "returns, gradient, ascend: \(log)")
+    #expect(spills.count == 4, "returns, gradient, sum, ascend: \(log)")
     #expect(spills.allSatisfy { $0.contains(" 0 bytes spill stores") }, "\(spills)")
   }
 

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// The end of an iteration on the GPU, one block: sums of returns and gradients in fixed order and double
-// precision, the gradient shortened to its limit, Adam's update (Kingma & Ba 2014) as in Adam.swift.
+// The end of an iteration on the GPU. bagel_sum adds up the blocks' gradients, 32 parameters a block; then one block
+// adds up the returns, shortens the gradient to its limit and takes Adam's step (Kingma & Ba 2014) as in
+// Adam.swift. All in fixed order and double precision.
 //
 //   record [6]: mean return, gradient norm, particles diverged, adjoints cut, steps outside, 1 if moved
 
 enum CUDAAscent {
-  /// Threads of the block.
+  /// Threads of a block of bagel_sum, and parameters it adds up.
+  static let sumThreads = 256
+  static let sumParameters = 32
+  /// Threads of bagel_ascend's block.
   static let threads = 1_024
   /// Doubles of a record.
   static let recordLength = 6
@@ -31,20 +35,25 @@ enum CUDAAscent {
       return total;
     }
 
+    // Eight warps over the rows of 32 parameters.
+    extern "C" __global__ void __launch_bounds__(256)
+    bagel_sum(const __grid_constant__ struct ascent a) {
+      __shared__ double part[8][32];
+      int i = blockIdx.x * 32 + threadIdx.x % 32, warp = threadIdx.x / 32;
+      double sum = 0.;
+      for (int64_t r = warp; i < P && r < a.rows; r += 8) sum += (double)a.gradients[r * P + i];
+      part[warp][threadIdx.x % 32] = sum;
+      __syncthreads();
+      if (warp > 0 || i >= P) return;
+      double total = 0.;
+      for (int w = 0; w < 8; ++w) total += part[w][threadIdx.x];
+      a.gradient[i] = total;
+    }
+
     extern "C" __global__ void __launch_bounds__(1024)
     bagel_ascend(const __grid_constant__ struct ascent a) {
-      // Eight lanes a parameter, one after the other over the rows of the blocks.
       double squares = 0.;
-      for (int first = 0; first < P; first += 128) {
-        int i = first + threadIdx.x / 8;
-        double sum = 0.;
-        for (int64_t r = threadIdx.x % 8; i < P && r < a.rows; r += 8) sum += (double)a.gradients[r * P + i];
-        UNROLL for (int offset = 4; offset > 0; offset /= 2) sum += __shfl_xor_sync(ALL_LANES, sum, offset);
-        if (i < P && threadIdx.x % 8 == 0) {
-          a.gradient[i] = sum;
-          squares += sum * sum;
-        }
-      }
+      for (int i = threadIdx.x; i < P; i += 1024) squares += a.gradient[i] * a.gradient[i];
       double returns = 0., outside = 0., diverged = 0., cut = 0.;
       for (int64_t b = threadIdx.x; b < a.particles; b += 1024) {
         returns += (double)a.returns[b];

@@ -31,6 +31,7 @@ public final class CUDAExecutor: RolloutExecutor {
     let returns: CUDADevice.Kernel
     let gradient: CUDADevice.Kernel?
     let transpose: CUDADevice.Kernel?
+    let sum: CUDADevice.Kernel?
     let ascend: CUDADevice.Kernel?
   }
 
@@ -196,11 +197,13 @@ public final class CUDAExecutor: RolloutExecutor {
 
   /// Sums gradient and returns; with an ascent also moves the parameters.
   private func ascend(_ launch: Launch, ascent: Ascent?, record: Int) throws {
-    guard let kernel = launch.kernels.ascend else { return }
+    guard let sum = launch.kernels.sum, let kernel = launch.kernels.ascend else { return }
+    let argument = launch.workspace.ascentArgument(launch.batch, ascent: ascent, record: record)
+    let count = CUDAAscent.sumParameters
     try gpu.launch(
-      kernel, blocks: 1, threads: CUDAAscent.threads,
-      argument: launch.workspace.ascentArgument(
-        launch.batch, ascent: ascent, record: record))
+      sum, blocks: (rollout.parameterCount + count - 1) / count, threads: CUDAAscent.sumThreads,
+      argument: argument)
+    try gpu.launch(kernel, blocks: 1, threads: CUDAAscent.threads, argument: argument)
   }
 
   private func results(_ launch: Launch) throws -> BatchReturns {
@@ -232,6 +235,7 @@ public final class CUDAExecutor: RolloutExecutor {
       source: source, returns: try gpu.kernel("bagel_returns", of: module),
       gradient: isDifferentiated ? try gpu.kernel("bagel_gradient", of: module) : nil,
       transpose: source.transposed.isEmpty ? nil : try gpu.kernel("bagel_transpose", of: module),
+      sum: isDifferentiated ? try gpu.kernel("bagel_sum", of: module) : nil,
       ascend: isDifferentiated ? try gpu.kernel("bagel_ascend", of: module) : nil)
     kernels[schedule] = loaded
     (loadSeconds, self.wasCached) = (start.duration(to: .now).seconds, wasCached)

@@ -43,8 +43,8 @@ enum CUDALoops {
         + "a->transposed + TRANSPOSED_\(matrix.array)_\(matrix.offset));"
     }
     return """
-      INLINE void transpose(const float *from, int rows, int columns, float *to) {
-        for (int k = blockIdx.x * blockDim.x + threadIdx.x; k < rows * columns; k += gridDim.x * blockDim.x)
+      INLINE void transpose(const float *from, int64_t rows, int64_t columns, float *to) {
+        for (int64_t k = blockIdx.x * blockDim.x + threadIdx.x; k < rows * columns; k += gridDim.x * blockDim.x)
           to[k % columns * rows + k / columns] = from[k];
       }
       extern "C" __global__ void bagel_transpose(const __grid_constant__ struct arguments arguments) {
@@ -229,7 +229,7 @@ enum CUDALoops {
       struct particles particles, *p = &particles;
       const int64_t tile = tile_index();
       const int horizon = (int)a->horizon, segment = (int)a->segment, segments = (horizon + segment - 1) / segment;
-      const int64_t row_length = KEPT_ROWS * T * W;
+      const int row_length = KEPT_ROWS * T * W;
       float *const tape = a->tape + tile * segment * row_length + column();
       float *const checkpoints = a->checkpoints + tile * segments * S * T * W + column();
       const bool writes = WARPS == 1 || threadIdx.x < 32;
@@ -246,6 +246,8 @@ enum CUDALoops {
         const int to = pass == 0 || from + segment > horizon ? horizon : from + segment;
         float *checkpoint = checkpoints + (int64_t)(pass == 0 ? 0 : segments - pass) * S * T * W;
         if (pass > 0 && segments > 1) EACH(i, S) p->state[i][t] = KEPT(checkpoint, i);
+        // Going backwards, draw for the segments that come next too.
+        if (pass > 0 && segments > 1 && segment <= LANES) draw(a, p, to - 1, true);
         float *row = tape;
         int place = 0;  // k modulo segment
         for (int k = from; k < (pass == 0 || segments > 1 ? to : from); ++k) {
@@ -277,6 +279,8 @@ enum CUDALoops {
         row = tape + (to - from) * row_length;
         for (int k = to - 1; k >= from; --k) {
           row -= row_length;
+          if (k > from)
+            for (int i = threadIdx.x % 32 * 32; i < row_length; i += 1024) PREFETCH(row - column() - row_length + i);
           EACH(i, 1) {
             lived[t] = p->active[t] && (float)k < p->alive_steps[t];
             adj_reward[0][t] = lived[t] ? 1.f / (float)a->particles : 0.f;

@@ -35,8 +35,8 @@ public struct CUDAMemoryPlan: Hashable, Sendable, CustomStringConvertible {
     if schedule.warps > 1 {
       (blocks, threads, tiles) = (used, 32 * schedule.warps, used)
     } else {
-      // Few warps: one a block, so that they spread over the multiprocessors.
-      let warps = max(1, min(4, used / multiprocessors))
+      // One warp a block, so that they spread evenly, until there are plenty.
+      let warps = used / multiprocessors >= 16 ? 4 : 1
       blocks = (used + warps - 1) / warps
       threads = 32 * warps
       tiles = blocks * warps

@@ -35,7 +35,13 @@ enum CUDAPrelude {
     #define OWNED(i, n, x) (LANES == 1 || slot_ * LANES + lane() < (n) ? (x) : 0.f)
     #define KEPT(row, i) row[((i) * T + t) * W]
     #define SHARED(array, i) __ldg(a->array + (i))
+    #define SCRATCH(memory) (vf (*)[T])__builtin_assume_aligned(memory, T % 4 ? 4 : 16)
     #define ROWS(i, n) for (int i = member(); i < (n); i += TEAM)
+    #ifdef __CUDA_ARCH__
+    #define PREFETCH(address) asm volatile("prefetch.global.L1 [%0];" :: "l"(address))
+    #else
+    #define PREFETCH(address)
+    #endif
     typedef float *tape_row;
     typedef const float *kept_row;
 

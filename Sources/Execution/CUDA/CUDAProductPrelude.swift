@@ -7,8 +7,15 @@
 //                   registers. W x reads a transposed copy, so that neighbouring lanes read neighbouring words.
 
 enum CUDAProductPrelude {
-  static let text = #"""
-    enum { SLICE = 4 };  // columns a lane takes at once
+  /// Columns a lane takes at once.
+  static let slice = 4
+
+  static let text = """
+    enum { SLICE = \(slice) };
+
+    """ + products
+
+  private static let products = #"""
 
     // T numbers that all lanes of a team read.
     INLINE void load(const float *from, float x[T]) {

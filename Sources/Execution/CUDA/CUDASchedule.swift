@@ -33,18 +33,22 @@ public struct CUDASchedule: Hashable, Sendable, CustomStringConvertible {
   /// What suits a rollout of B particles on a GPU with this many multiprocessors.
   public init(for rollout: RolloutProgram, particles: Int, multiprocessors: Int) {
     let functions = LocalFunctionNames(of: [rollout.initial, rollout.step])
+    let isWide = rollout.parameterCount > 1_000
     if functions.hasWeightedSum {
       // One block a multiprocessor; as many particles each as that takes, so that a row is read for all of them.
       let each = (particles + multiprocessors - 1) / multiprocessors
       self.init(
-        lanes: 32, particlesPerLane: Self.powerOfTwo(2 * each - 1, limit: 8), warps: 8)
-    } else if rollout.parameterCount > 1_000 {
+        lanes: 32, particlesPerLane: Self.powerOfTwo(2 * each - 1, limit: isWide ? 4 : 8), warps: 8)
+    } else if isWide {
       // Two warps a scheduler: more do not fit with 200 registers a thread.
       self.init(
         lanes: 32, particlesPerLane: Self.powerOfTwo(particles / (8 * multiprocessors), limit: 4))
     } else {
-      // Two warps a scheduler, of four a multiprocessor.
-      self.init(lanes: Self.powerOfTwo(8 * multiprocessors * 32 / particles, limit: 32))
+      // Two warps a scheduler, of four a multiprocessor; at most 128 sums of gradients a lane; lanes
+      // read a grid variance's root side by side.
+      let filling = Self.powerOfTwo(8 * multiprocessors * 32 / particles, limit: 32)
+      let sums = Self.powerOfTwo(2 * ((rollout.parameterCount + 127) / 128) - 1, limit: 32)
+      self.init(lanes: max(filling, sums, functions.hasGridVariance ? 8 : 1))
     }
   }
 
@@ -73,8 +77,12 @@ public struct CUDASchedule: Hashable, Sendable, CustomStringConvertible {
   /// Particles of a tile: of a warp, or of a block of several warps.
   public var particlesPerTile: Int { particlesPerLane * (32 / lanes) }
 
-  /// Neurons of a large layer at most: T of every team's inputs lie in the 48 kB of shared memory that every GPU has.
-  var widestLayer: Int { 36_000 / (4 * particlesPerTile * largestBlock / 32) }
+  /// Neurons of a large layer at most: T of every team's inputs lie in the 48 kB of shared memory that every GPU has,
+  /// beside what the sums of several warps take there (CUDAPrelude.swift, CUDAProductPrelude.swift).
+  var widestLayer: Int {
+    let sums = warps > 1 ? warps * (32 * CUDAProductPrelude.slice + 8) * particlesPerLane * 4 : 0
+    return (48_000 - sums) / (4 * particlesPerTile * largestBlock / 32)
+  }
 
   /// Threads a block at most.
   var largestBlock: Int { warps > 1 ? 32 * warps : 128 }

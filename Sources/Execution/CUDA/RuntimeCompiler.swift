@@ -47,7 +47,8 @@ public final class RuntimeCompiler: Sendable {
     var program: OpaquePointer?
     try check("nvrtcCreateProgram", calls.create(&program, source, "kernel.cu", 0, nil, nil))
     defer { _ = calls.destroy(&program) }
-    let options = Self.options + ["--gpu-architecture=\(target)", "--ptxas-options=-v"]
+    let options =
+      Self.options + ["--gpu-architecture=\(target)", "--ptxas-options=-v", "--disable-warnings"]
     let strings = options.map { strdup($0) }
     defer { strings.forEach { free($0) } }
     var pointers = strings.map { UnsafePointer<CChar>($0) }
@@ -85,10 +86,11 @@ public final class RuntimeCompiler: Sendable {
     }
   }
 
-  /// The numbered lines of the text around the log's first "kernel.cu(LINE)".
+  /// The numbered lines of the text around the log's first error "kernel.cu(LINE): error".
   static func excerpt(_ source: String, _ log: String) -> String {
-    guard let mark = log.range(of: "kernel.cu("),
-      let line = Int(log[mark.upperBound...].prefix { $0.isNumber })
+    guard let entry = log.split(separator: "\n").first(where: { $0.contains("): error") }),
+      let mark = entry.range(of: "kernel.cu("),
+      let line = Int(entry[mark.upperBound...].prefix { $0.isNumber })
     else { return "" }
     let lines = source.split(separator: "\n", omittingEmptySubsequences: false)
     return (max(line - 4, 1)...min(line + 3, max(lines.count, line - 4, 1))).filter {

@@ -44,6 +44,7 @@ enum HostPrelude {
     typedef const vf (*kept_row)[T];
     typedef vf (*tape_row)[T];
     #define FUNCTION static
+    #define SCRATCH(memory) (vf (*)[T])(memory)
     #define ROWS(i, n) for (int i = 0; i < (n); ++i)
     #define team_sync()
     #define team_sum(x, n)

@@ -34,6 +34,10 @@ struct LocalFunctionNames {
     functions.contains { if case .weightedSum = $0 { true } else { false } }
   }
 
+  var hasGridVariance: Bool {
+    functions.contains { if case .gridVariance = $0 { true } else { false } }
+  }
+
   /// Rows [T] of scratch memory that the largest function needs.
   var scratchRows: Int {
     functions.map { function in

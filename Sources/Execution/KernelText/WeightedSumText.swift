@@ -59,7 +59,7 @@ struct WeightedSumText {
     let squaredSlopes = (0..<d).map { axis in
       "EACH(c, 1) jacobian[\(columns * d + axis)][t] += 2.f * g[i][t] * \(slope(axis));"
     }
-    return ["  vf (*g)[T] = (vf (*)[T])scratch, (*z)[T] = g + \(n);"]
+    return ["  vf (*g)[T] = SCRATCH(scratch), (*z)[T] = g + \(n);"]
       + rows(
         summand.lines + [
           "EACH(c, 1) g[i][t] = \(g);", "EACH(c, \(columns)) value[c][t] += \(weight) * g[i][t];",
