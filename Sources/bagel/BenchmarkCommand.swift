@@ -29,7 +29,10 @@ struct IterationBenchmark: ParsableCommand {
   @Option(help: "Training points n.") var points = 2_200
   @Option(help: "Where it runs.") var device = ExecutionDevice.host
   @OptionGroup var layout: LayoutOptions
-  @Option(help: "Model file in place of learning one; where there is none yet, the learnt one is written there.")
+  @Option(
+    help:
+      "Model file in place of learning one; where there is none yet, the learnt one is written there."
+  )
   var model: String?
   @Option(help: "Megabytes that a GPU may keep of the steps before it runs them again.")
   var tapeMegabytes: Int?

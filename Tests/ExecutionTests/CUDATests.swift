@@ -254,7 +254,8 @@ struct RuntimeCompilerTests {
 
   @Test(
     "the layouts chosen by size compile",
-    arguments: [RolloutFixture.tabulated, .weighted, .wide, .weightedWide, .pathwise], [100, 10_000])
+    arguments: [RolloutFixture.tabulated, .weighted, .wide, .weightedWide, .pathwise],
+    [100, 10_000])
   func chosen(fixture: RolloutFixture, particles: Int) throws {
     let schedule = CUDASchedule(for: fixture.program, particles: particles, multiprocessors: 132)
     let text = KernelSource(fixture.program, target: .cuda(schedule)).text

@@ -5,44 +5,6 @@
 
 import Foundation
 
-/// A failed call of the driver.
-public struct CUDAFailure: Error, CustomStringConvertible {
-  /// The driver's function.
-  public let call: String
-  /// CUresult
-  public let code: Int32
-  /// The driver's name of the code, such as CUDA_ERROR_OUT_OF_MEMORY.
-  public let name: String
-  public let device: String
-  /// What was asked for, in words.
-  public let request: String
-
-  static let outOfMemory: Int32 = 2
-
-  public var description: String {
-    "\(device): \(call) failed with \(name) (\(code))\(request.isEmpty ? "" : ", asked for \(request)")\(advice)"
-  }
-
-  private var advice: String {
-    switch code {
-    case Self.outOfMemory:
-      "; use fewer particles, or leave the GPU to this process (nvidia-smi shows who else is on it)"
-    case 3, 35, 803, 804:
-      "; the driver does not fit its library: restart the machine after a driver update, or update the driver"
-    case 100, 101: "; the driver sees no such GPU (nvidia-smi, CUDA_VISIBLE_DEVICES)"
-    case 200, 209, 218, 222:
-      "; the driver is too old for the kernels that the run-time compiler makes: update the driver, or name an "
-        + "older compiler with BAGEL_NVRTC=/path/to/libnvrtc.so"
-    case 700, 716, 718, 719:
-      "; the kernel broke, which is a bug in BAGEL; --device host goes on without it"
-    case 701:
-      "; the kernel wants more registers or shared memory than the GPU has: a smaller policy fits"
-    case 702: "; the system's watchdog stopped the kernel: fewer particles or a shorter horizon"
-    default: ""
-    }
-  }
-}
-
 /// An opened GPU.
 ///
 /// @unchecked: executors are used by one thread at a time, and every call makes the GPU that thread's own.
@@ -57,7 +19,7 @@ public final class CUDADevice: @unchecked Sendable {
   public let libraryPath: String
 
   private let library: DynamicLibrary
-  private let calls: Calls
+  private let calls: CUDACalls
   private var context: OpaquePointer?
   private var stream: OpaquePointer?
 
@@ -71,7 +33,7 @@ public final class CUDADevice: @unchecked Sendable {
     }
     self.library = library
     libraryPath = library.path
-    let calls = try Calls(library)
+    let calls = try CUDACalls(library)
     self.calls = calls
     let check = Check(calls: calls, device: "the GPU driver \(library.path)")
     try check("cuInit", calls.initialize(0))
@@ -221,7 +183,7 @@ public final class CUDADevice: @unchecked Sendable {
 
   /// Turns a call's code into an error.
   private struct Check {
-    let calls: Calls
+    let calls: CUDACalls
     let device: String
 
     func callAsFunction(_ call: String, _ code: Int32, _ request: String = "") throws {
@@ -232,95 +194,5 @@ public final class CUDADevice: @unchecked Sendable {
         call: call, code: code, name: text.map { String(cString: $0) } ?? "error \(code)",
         device: device, request: request)
     }
-  }
-
-  /// The driver's functions; handles are opaque pointers, device addresses 64-bit numbers, results CUresult.
-  private struct Calls {
-    typealias Handle = UnsafeMutablePointer<OpaquePointer?>
-    typealias Number = UnsafeMutablePointer<Int32>
-    let initialize: @convention(c) (UInt32) -> Int32
-    let driverVersion: @convention(c) (Number) -> Int32
-    let deviceCount: @convention(c) (Number) -> Int32
-    let device: @convention(c) (Number, Int32) -> Int32
-    let deviceName: @convention(c) (UnsafeMutablePointer<CChar>, Int32, Int32) -> Int32
-    let attribute: @convention(c) (Number, Int32, Int32) -> Int32
-    let totalMemory: @convention(c) (UnsafeMutablePointer<Int>, Int32) -> Int32
-    let retainContext: @convention(c) (Handle, Int32) -> Int32
-    let setContext: @convention(c) (OpaquePointer?) -> Int32
-    let createStream: @convention(c) (Handle, UInt32) -> Int32
-    let loadModule: @convention(c) (Handle, UnsafeRawPointer?) -> Int32
-    let function: @convention(c) (Handle, OpaquePointer?, UnsafePointer<CChar>) -> Int32
-    let functionAttribute: @convention(c) (Number, Int32, OpaquePointer?) -> Int32
-    let launch:
-      @convention(c) (
-        OpaquePointer?, UInt32, UInt32, UInt32, UInt32, UInt32, UInt32, UInt32, OpaquePointer?,
-        UnsafeMutablePointer<UnsafeMutableRawPointer?>, UnsafeRawPointer?
-      ) -> Int32
-    let synchronize: @convention(c) (OpaquePointer?) -> Int32
-    let memoryInformation:
-      @convention(c) (UnsafeMutablePointer<Int>, UnsafeMutablePointer<Int>) -> Int32
-    let allocate: @convention(c) (UnsafeMutablePointer<UInt64>, Int) -> Int32
-    let free: @convention(c) (UInt64) -> Int32
-    let clear: @convention(c) (UInt64, UInt8, Int, OpaquePointer?) -> Int32
-    let copyToDevice: @convention(c) (UInt64, UnsafeRawPointer?, Int, OpaquePointer?) -> Int32
-    let copyToHost: @convention(c) (UnsafeMutableRawPointer?, UInt64, Int, OpaquePointer?) -> Int32
-    let errorName: @convention(c) (Int32, UnsafeMutablePointer<UnsafePointer<CChar>?>) -> Int32
-
-    init(_ library: DynamicLibrary) throws {
-      initialize = try library.function("cuInit")
-      driverVersion = try library.function("cuDriverGetVersion")
-      deviceCount = try library.function("cuDeviceGetCount")
-      device = try library.function("cuDeviceGet")
-      deviceName = try library.function("cuDeviceGetName")
-      attribute = try library.function("cuDeviceGetAttribute")
-      totalMemory = try library.function("cuDeviceTotalMem_v2")
-      retainContext = try library.function("cuDevicePrimaryCtxRetain")
-      setContext = try library.function("cuCtxSetCurrent")
-      createStream = try library.function("cuStreamCreate")
-      loadModule = try library.function("cuModuleLoadData")
-      function = try library.function("cuModuleGetFunction")
-      functionAttribute = try library.function("cuFuncGetAttribute")
-      launch = try library.function("cuLaunchKernel")
-      synchronize = try library.function("cuStreamSynchronize")
-      memoryInformation = try library.function("cuMemGetInfo_v2")
-      allocate = try library.function("cuMemAlloc_v2")
-      free = try library.function("cuMemFree_v2")
-      clear = try library.function("cuMemsetD8Async")
-      copyToDevice = try library.function("cuMemcpyHtoDAsync_v2")
-      copyToHost = try library.function("cuMemcpyDtoHAsync_v2")
-      errorName = try library.function("cuGetErrorName")
-    }
-  }
-}
-
-/// Memory on a GPU, freed with the object.
-final class DeviceBuffer {
-  let device: CUDADevice
-  let address: UInt64
-  let bytes: Int
-
-  /// Uninitialised.
-  init(_ device: CUDADevice, bytes: Int) throws {
-    self.device = device
-    self.bytes = bytes
-    address = try device.allocate(max(bytes, 16))
-  }
-
-  convenience init<Element>(_ device: CUDADevice, _ values: [Element]) throws {
-    try self.init(device, bytes: values.count * MemoryLayout<Element>.stride)
-    try write(values)
-  }
-
-  deinit { device.release(address) }
-
-  func write<Element>(_ values: [Element]) throws {
-    try values.withUnsafeBytes { try device.copy($0, to: address) }
-  }
-
-  /// The first `count` elements.
-  func read<Element>(_ count: Int, of zero: Element) throws -> [Element] {
-    var values = [Element](repeating: zero, count: count)
-    try values.withUnsafeMutableBytes { try device.copy(from: address, to: $0) }
-    return values
   }
 }

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// A failed call of the driver, in words: what was asked for, what the code means, what to try.
+
+/// A failed call of the driver.
+public struct CUDAFailure: Error, CustomStringConvertible {
+  /// The driver's function.
+  public let call: String
+  /// CUresult
+  public let code: Int32
+  /// The driver's name of the code, such as CUDA_ERROR_OUT_OF_MEMORY.
+  public let name: String
+  public let device: String
+  /// What was asked for, in words.
+  public let request: String
+
+  static let outOfMemory: Int32 = 2
+
+  public var description: String {
+    "\(device): \(call) failed with \(name) (\(code))\(request.isEmpty ? "" : ", asked for \(request)")\(advice)"
+  }
+
+  private var advice: String {
+    switch code {
+    case Self.outOfMemory:
+      "; use fewer particles, or leave the GPU to this process (nvidia-smi shows who else is on it)"
+    case 3, 35, 803, 804:
+      "; the driver does not fit its library: restart the machine after a driver update, or update the driver"
+    case 100, 101: "; the driver sees no such GPU (nvidia-smi, CUDA_VISIBLE_DEVICES)"
+    case 200, 209, 218, 222:
+      "; the driver is too old for the kernels that the run-time compiler makes: update the driver, or name an "
+        + "older compiler with BAGEL_NVRTC=/path/to/libnvrtc.so"
+    case 700, 716, 718, 719:
+      "; the kernel broke, which is a bug in BAGEL; --device host goes on without it"
+    case 701:
+      "; the kernel wants more registers or shared memory than the GPU has: a smaller policy fits"
+    case 702: "; the system's watchdog stopped the kernel: fewer particles or a shorter horizon"
+    default: ""
+    }
+  }
+}
