@@ -85,7 +85,7 @@ extension ControlTask {
       for: rollout.program, particles: search.particles, horizon: search.horizon)
     let executor = try makeExecutor(rollout, device: device)
     let policy = makePolicy()
-    let fingerprint = checkpoint == nil ? "" : fingerprint(rollout, device)
+    let fingerprint = checkpoint == nil ? "" : fingerprint(rollout, executor)
     let (saved, beginning) = try checkpoint.map { try resume($0, fingerprint) } ?? (nil, .fresh)
     let optimizer = PolicyOptimizer(
       executor: executor, rollout: rollout, model: model, initialStates: self.start, goals: goal,
@@ -132,9 +132,9 @@ extension ControlTask {
     return (nil, .setAside(path: aside))
   }
 
-  /// Changes with anything on which the search's numbers depend, but the most iterations: the kernel's text,
-  /// the model's numbers, starts and goals, options, device.
-  private func fingerprint(_ rollout: Rollout, _ device: ExecutionDevice) -> String {
+  /// Changes with anything on which the search's numbers depend, but the most iterations: the kernel, the model's
+  /// numbers, starts and goals, options, device.
+  private func fingerprint(_ rollout: Rollout, _ executor: any RolloutExecutor) -> String {
     var options = search
     options.iterations = 0
     let numbers = rollout.data.sorted { $0.key < $1.key }.map { name, values in
@@ -142,7 +142,7 @@ extension ControlTask {
     }
     let parts =
       numbers + [
-        KernelSource(rollout.program).text, "\(options)", "\(start) \(goal)", device.rawValue,
+        executor.fingerprint(particles: search.particles), "\(options)", "\(start) \(goal)",
       ]
     return sha256(parts.joined(separator: "\n").utf8)
   }

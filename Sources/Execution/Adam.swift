@@ -22,7 +22,7 @@ public struct Adam: Hashable, Sendable {
   }
 
   /// Moves `parameters` uphill: theta += rate * mhat / (sqrt(vhat) + epsilon).
-  mutating func ascend(_ parameters: inout [Double], gradient: [Double], rate: Double) {
+  public mutating func ascend(_ parameters: inout [Double], gradient: [Double], rate: Double) {
     steps += 1
     let corrections = corrections
     for i in parameters.indices {
@@ -44,60 +44,5 @@ public struct Adam: Hashable, Sendable {
       n /= 2
     }
     return result
-  }
-}
-
-/// Parameters on their way up.
-public struct Ascent: Sendable {
-  /// theta [P]
-  public var parameters: [Double]
-  public var adam: Adam
-  /// Learning rate.
-  public var rate: Double
-  /// Gradients longer than this are shortened to it.
-  public var gradientNorm: Double
-
-  public init(parameters: [Double], adam: Adam, rate: Double, gradientNorm: Double) {
-    self.parameters = parameters
-    self.adam = adam
-    self.rate = rate
-    self.gradientNorm = gradientNorm
-  }
-}
-
-/// What is told of one iteration of an ascent.
-public struct AscentRecord: Hashable, Sendable {
-  public let meanReturn: Double
-  /// Before it was shortened.
-  public let gradientNorm: Double
-  public let diverged: Int
-  public let truncated: Int
-  /// False where return or gradient is not finite, and the parameters stayed.
-  public let hasMoved: Bool
-}
-
-extension RolloutExecutor {
-  /// Iterations that `ascend` runs without waiting for each other's results.
-  public var iterationsInFlight: Int { 1 }
-
-  public func ascend(
-    _ batches: [RolloutBatch], from ascent: inout Ascent
-  ) throws -> [AscentRecord] {
-    try batches.map { given in
-      var batch = given
-      batch.parameters = ascent.parameters
-      let result = try gradient(batch)
-      let norm = result.gradient.reduce(0) { $0 + $1 * $1 }.squareRoot()
-      let mean = result.returns.mean
-      let isFinite = norm.isFinite && mean.isFinite
-      if isFinite {
-        let shorten = norm > ascent.gradientNorm ? ascent.gradientNorm / norm : 1
-        ascent.adam.ascend(
-          &ascent.parameters, gradient: result.gradient.map { $0 * shorten }, rate: ascent.rate)
-      }
-      return AscentRecord(
-        meanReturn: mean, gradientNorm: norm, diverged: result.returns.diverged,
-        truncated: result.truncated, hasMoved: isFinite)
-    }
   }
 }

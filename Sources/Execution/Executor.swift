@@ -94,10 +94,13 @@ public protocol RolloutExecutor: AnyObject {
   func returns(_ batch: RolloutBatch) throws -> BatchReturns
   func gradient(_ batch: RolloutBatch) throws -> BatchGradient
   func trajectories(_ batch: RolloutBatch) throws -> BatchTrajectories
-  /// Iterations that `ascend` runs without waiting for each other's results: 1 on the host.
+  /// Iterations that `ascend` runs without waiting for each other's results: 1 but on a GPU.
   var iterationsInFlight: Int { get }
-  /// Gradient and Adam's update (Algorithm 1, lines 9-18), once a batch; the batches' own parameters but the
-  /// first's are not read. `ascent` holds the parameters before and after.
+  /// Changes with anything but data and batches on which the bits of a batch of B particles depend.
+  func fingerprint(particles: Int) -> String
+  /// Gradient and Adam's update (Algorithm 1, lines 9-18), once a batch; the batches' own parameters are not read.
+  /// `ascent` holds the parameters before and after. It ends with the first iteration whose return or gradient is not
+  /// finite; that one has a record too.
   func ascend(_ batches: [RolloutBatch], from ascent: inout Ascent) throws -> [AscentRecord]
 }
 

@@ -18,6 +18,8 @@ public final class InterpreterExecutor: RolloutExecutor {
     taped = rollout.taped(.inputsOnly)
   }
 
+  public func fingerprint(particles: Int) -> String { "interpreter\n\(KernelSource(rollout).text)" }
+
   public func rebind(_ name: String, _ values: [Double]) {
     precondition(
       values.count == data[name]?.count,

@@ -5,7 +5,7 @@
 import Execution
 
 extension ExecutorCheck {
-  /// - Parameter progress: called after every fixture with what has been checked.
+  /// - Parameter progress: called with the checks of every fixture and layout as they are done.
   public static func device(
     _ device: ExecutionDevice, progress: ([ExecutorCheck]) -> Void = { _ in }
   ) -> [ExecutorCheck] {
@@ -14,13 +14,15 @@ extension ExecutorCheck {
       _ fixture: RolloutFixture, _ layout: String, particles: Int = 21,
       make: () throws -> any RolloutExecutor
     ) {
+      var found: [ExecutorCheck]
       do {
-        checks += try all(fixture, particles: particles, make: make)
+        found = try all(fixture, try make(), particles: particles)
       } catch {
-        checks.append(
-          ExecutorCheck(name: "\(fixture), \(layout): \(error)", error: .nan, bound: 0))
+        found = [ExecutorCheck(name: "\(fixture): \(error)", error: .nan, bound: 0)]
       }
-      progress(checks)
+      for i in found.indices { found[i].name += " (\(layout))" }
+      checks += found
+      progress(found)
     }
     for fixture in RolloutFixture.all {
       for particles in [21, 300] {
@@ -32,8 +34,8 @@ extension ExecutorCheck {
     }
     for schedule in device == .cuda ? CUDASchedule.all : [] {
       for fixture in RolloutFixture.all where schedule.suits(fixture.program) {
-        for budget in [CUDAMemoryPlan.defaultBudget, 1] {
-          check(fixture, "\(schedule)") {
+        for (words, budget) in [("all steps kept", CUDAMemoryPlan.defaultBudget), ("few", 1)] {
+          check(fixture, "\(schedule), \(words)") {
             let gpu = try CUDASystem.first()
             return try CUDAExecutor(
               fixture.program, data: fixture.data, device: gpu.device, compiler: gpu.compiler,

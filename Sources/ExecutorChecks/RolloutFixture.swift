@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// ExecutorChecks: whether an executor computes what the interpreter defines. In: a way to make the executor. Out:
-// errors beside their bounds. Run by the tests for every executor and by `bagel doctor --check` for the devices of
-// a user's machine. This file: rollouts with each operation and each local function somewhere in a closed loop.
+// Rollouts for checks of executors: each operation and each local function somewhere in a closed loop.
 
 import Execution
 import Foundation

@@ -175,13 +175,15 @@ public final class PolicyOptimizer {
   private func ascend(_ batches: [RolloutBatch]) throws {
     var ascent = Ascent(
       parameters: state.parameters, adam: state.adam, rate: state.rate,
-      gradientNorm: options.gradientNorm)
-    for record in try executor.ascend(batches, from: &ascent) {
+      gradientNormLimit: options.gradientNorm)
+    let records = try executor.ascend(batches, from: &ascent)
+    (state.parameters, state.adam) = (ascent.parameters, ascent.adam)
+    for record in records {
       guard record.hasMoved else {
         throw SearchError(
           description:
-            "iteration \(state.iteration): the gradient's norm is \(record.gradientNorm) and the "
-            + "return \(record.meanReturn); a reward or policy closure leaves its domain, or the model diverges"
+            "iteration \(state.iteration): the gradient's norm is \(record.gradientNorm) and the return "
+            + "\(record.meanReturn); a reward or policy closure leaves its domain, or the model diverges"
         )
       }
       state.returns.append(record.meanReturn)
@@ -190,7 +192,6 @@ public final class PolicyOptimizer {
       state.truncated += record.truncated
       state.iteration += 1
     }
-    (state.parameters, state.adam) = (ascent.parameters, ascent.adam)
   }
 
   public var isFinished: Bool { state.startsDone >= options.starts }

@@ -88,7 +88,7 @@ struct IterationBenchmark: ParsableCommand {
     let count = executor.iterationsInFlight
     let ascent = Ascent(
       parameters: optimizer.state.parameters, adam: optimizer.state.adam, rate: 0,
-      gradientNorm: task.search.gradientNorm)
+      gradientNormLimit: task.search.gradientNorm)
     let times = try measure {
       let batches = (0..<count).map { _ in
         iteration += 1

@@ -17,6 +17,12 @@ struct DoctorCommand: ParsableCommand {
   var check: ExecutionDevice?
   @OptionGroup var common: CommonOptions
 
+  func validate() throws {
+    if let check, check != .host && check != .cuda {
+      throw ValidationError("--check takes host or cuda")
+    }
+  }
+
   func run() throws {
     let console = Console(json: common.json)
     let blas = BLASConfiguration.current
@@ -91,7 +97,7 @@ struct DoctorCommand: ParsableCommand {
     _ device: ExecutionDevice, _ console: Console, _ result: inout [String: Any]
   ) -> Bool {
     let checks = ExecutorCheck.device(device) { done in
-      if let last = done.last, !last.passes { Console.error("\(last)") }
+      for failure in done where !failure.passes { Console.error("\(failure)") }
     }
     let failures = checks.filter { !$0.passes }
     console.say(

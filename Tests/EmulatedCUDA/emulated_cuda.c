@@ -4,7 +4,7 @@
 // is a fibre; warps meet at shuffles, blocks at __syncthreads. So it runs everything but the hardware: indices,
 // layouts, barriers, sums. Memory ends at a page that may not be touched and begins as NaN.
 //
-// emulated_cuda_fail(call, code) makes the next such call fail, for the tests of errors.
+// emulated_cuda_fail(call, code) makes such calls fail from now on, for the tests of errors.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stdint.h>

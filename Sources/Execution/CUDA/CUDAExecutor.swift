@@ -82,6 +82,17 @@ public final class CUDAExecutor: RolloutExecutor {
 
   public var iterationsInFlight: Int { 8 }
 
+  public func fingerprint(particles: Int) -> String {
+    let schedule = schedule(particles: particles)
+    let text = KernelSource(rollout, tape: tapePolicy, target: .cuda(schedule)).text
+    return "\(gpu.name) \(compiler.version) \(tapeBudget)\n\(text)"
+  }
+
+  private func schedule(particles: Int) -> CUDASchedule {
+    fixedSchedule
+      ?? CUDASchedule(for: rollout, particles: particles, multiprocessors: gpu.multiprocessors)
+  }
+
   public func returns(_ batch: RolloutBatch) throws -> BatchReturns {
     let launch = try prepare([batch], parameters: batch.parameters, records: false)[0]
     try run(launch.kernels.returns, launch)
@@ -103,10 +114,9 @@ public final class CUDAExecutor: RolloutExecutor {
     try differentiate(launch)
     try ascend(launch, ascent: nil, record: 0)
     let returns = try results(launch)
-    let truncations = try launch.workspace.truncations.read(batch.particles, of: Float(0))
+    let truncations = try launch.workspace.read("truncations", batch.particles)
     return BatchGradient(
-      returns: returns,
-      gradient: try launch.workspace.gradient.read(rollout.parameterCount, of: 0.0),
+      returns: returns, gradient: try launch.workspace.readGradient(rollout.parameterCount),
       truncated: truncations.count { $0 != 0 })
   }
 
@@ -125,9 +135,10 @@ public final class CUDAExecutor: RolloutExecutor {
     }
     let records = try workspace.readRecords(batches.count)
     try workspace.read(&ascent)
-    // Iterations after one that could not move were wasted; Adam's count is of those that did.
-    ascent.adam.steps -= records.count { !$0.hasMoved }
-    return records
+    // After one that could not move none did; Adam's count is of those that did.
+    let moved = records.prefix(while: \.hasMoved).count
+    ascent.adam.steps -= records.count - moved
+    return Array(records.prefix(moved + 1))
   }
 
   // MARK: One launch
@@ -153,9 +164,7 @@ public final class CUDAExecutor: RolloutExecutor {
         "batches of \(batch.particles) x \(batch.horizon) and \(particles) x \(horizon) in one ascent"
       )
     }
-    let schedule =
-      fixedSchedule
-      ?? CUDASchedule(for: rollout, particles: particles, multiprocessors: gpu.multiprocessors)
+    let schedule = schedule(particles: particles)
     let kernels = try load(schedule)
     let plan = CUDAMemoryPlan(
       kernels.source, schedule, rollout: rollout, particles: particles, horizon: horizon,
@@ -167,8 +176,7 @@ public final class CUDAExecutor: RolloutExecutor {
     } else {
       self.workspace = nil
       workspace = try CUDAWorkspace(
-        gpu, plan, rollout: rollout, source: kernels.source, batches: batches.count,
-        records: records)
+        gpu, plan, rollout: rollout, batches: batches.count, records: records)
       self.workspace = workspace
     }
     try workspace.write(batches, parameters: parameters, rollout: rollout)
@@ -209,12 +217,12 @@ public final class CUDAExecutor: RolloutExecutor {
   private func results(_ launch: Launch) throws -> BatchReturns {
     let (workspace, batch) = (launch.workspace, launch.batch)
     let count = batch.particles
-    let returns = try workspace.returns.read(count, of: Float(0))
-    let alive = try workspace.alive.read(count, of: Float(0))
-    let outside = try workspace.outside.read(count, of: Float(0))
+    let alive = try workspace.read("alive_steps", count)
+    let outside = try workspace.read("outside_steps", count)
     return BatchReturns(
-      returns: returns.map(Double.init), diverged: alive.count { $0 < Float(batch.horizon) },
-      outsideFraction: outside.reduce(0) { $0 + Double($1) } / Double(count * batch.horizon))
+      returns: try workspace.read("returns", count),
+      diverged: alive.count { $0 < Double(batch.horizon) },
+      outsideFraction: outside.reduce(0, +) / Double(count * batch.horizon))
   }
 
   // MARK: Kernels

@@ -16,12 +16,12 @@ public struct CUDAMemoryPlan: Hashable, Sendable, CustomStringConvertible {
   public let horizon: Int
   /// Tiles, those past the last particle included.
   let tiles: Int
-  /// Bytes of tape, checkpoints and scratch memory.
-  let tapeBytes: Int
-  let checkpointBytes: Int
-  let scratchBytes: Int
+  /// Floats of one batch's buffers by their names in the text.
+  private let counts: [String: Int]
+  /// Those of `counts` that every batch in flight has its own of.
+  private static let inputs = ["initial_states", "goals", "function_draws"]
 
-  /// About what a data-centre GPU's second-level cache holds twice over.
+  /// Enough for Experiment 1's tape and for B = 1,000 with wide policies; small beside any card. Not measured.
   public static let defaultBudget = 128 << 20
 
   public init(
@@ -41,23 +41,41 @@ public struct CUDAMemoryPlan: Hashable, Sendable, CustomStringConvertible {
       threads = 32 * warps
       tiles = blocks * warps
     }
-    let lanes = tiles * schedule.particlesPerTile
+    let padded = tiles * schedule.particlesPerTile
     let (kept, state) = (source.keptPerStep, rollout.stateLength)
-    let bytes = { (numbers: Int) in numbers * lanes * MemoryLayout<Float>.size }
-    if bytes(horizon * kept) <= budget {
+    if horizon * kept * padded * MemoryLayout<Float>.size <= budget {
       segment = horizon
     } else {
       let best = (Double(horizon * state) / Double(kept)).squareRoot().rounded()
       segment = max(1, min(horizon, Int(best)))
     }
     let segments = (horizon + segment - 1) / segment
-    tapeBytes = bytes(segment * kept)
-    checkpointBytes = segments > 1 ? bytes(segments * state) : 0
-    scratchBytes = bytes(source.scratchRows)
+    let parameters = rollout.parameterCount
+    counts = [
+      "parameters": parameters, "initial_states": particles * state,
+      "goals": particles * rollout.goalLength, "function_draws": padded * rollout.functionLength,
+      "returns": padded, "outside_steps": padded, "alive_steps": padded, "truncations": padded,
+      "gradients": blocks * parameters,
+      "warp_gradients": schedule.warps > 1 ? 0 : tiles * parameters,
+      "tape": segment * kept * padded,
+      "checkpoints": segments > 1 ? segments * state * padded : 0,
+      "scratch": source.scratchRows * padded,
+      "transposed": source.transposed.reduce(0) { $0 + $1.rows * $1.columns },
+    ]
   }
 
-  /// Bytes of everything that grows with particles and steps.
-  public var bytes: Int { tapeBytes + checkpointBytes + scratchBytes }
+  /// Particles with those of tiles past the last one.
+  var paddedParticles: Int { tiles * schedule.particlesPerTile }
+
+  /// Numbers of every buffer of single precision, with room for the inputs of several batches.
+  func floats(batches: Int) -> [String: Int] {
+    var counts = counts
+    for name in Self.inputs { counts[name] = batches * (counts[name] ?? 0) }
+    return counts
+  }
+
+  /// Bytes that one iteration takes on the GPU, the shared arrays and recorded trajectories left out.
+  public var bytes: Int { counts.values.reduce(0, +) * MemoryLayout<Float>.size }
 
   public var description: String {
     let megabytes = Double(bytes / 10_000) / 100

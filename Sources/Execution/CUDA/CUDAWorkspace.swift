@@ -5,13 +5,9 @@
 import Programs
 
 final class CUDAWorkspace {
-  let gradient: DeviceBuffer
-  let returns, outside, alive, truncations: DeviceBuffer
-  private let parameters, starts, goals, functions: DeviceBuffer
-  private let gradients, warpGradients, states, actions: DeviceBuffer
-  private let tape, checkpoints, scratch, transposed: DeviceBuffer
-  /// Parameters and Adam's moments in double precision.
-  private let ascending: [DeviceBuffer]
+  /// By their names in the emitted text.
+  private let buffers: [String: DeviceBuffer]
+  /// Records of iterations [count][CUDAAscent.recordLength].
   private var records: DeviceBuffer
   private let device: CUDADevice
   private let plan: CUDAMemoryPlan
@@ -20,41 +16,36 @@ final class CUDAWorkspace {
   private let hasRecords: Bool
 
   init(
-    _ device: CUDADevice, _ plan: CUDAMemoryPlan, rollout: RolloutProgram, source: KernelSource,
-    batches: Int, records hasRecords: Bool
+    _ device: CUDADevice, _ plan: CUDAMemoryPlan, rollout: RolloutProgram, batches: Int,
+    records hasRecords: Bool
   ) throws {
     self.device = device
     self.plan = plan
     self.batches = batches
     self.hasRecords = hasRecords
-    func floats(_ count: Int) throws -> DeviceBuffer {
-      try DeviceBuffer(device, bytes: count * MemoryLayout<Float>.size)
+    var buffers = try plan.floats(batches: batches).mapValues {
+      try DeviceBuffer(device, bytes: $0 * MemoryLayout<Float>.size)
     }
-    func doubles(_ count: Int) throws -> DeviceBuffer {
-      try DeviceBuffer(device, bytes: count * MemoryLayout<Double>.size)
+    let recorded = hasRecords ? plan.particles : 0
+    let records = [
+      "state_record": (plan.horizon + 1) * recorded * rollout.stateLength,
+      "action_record": plan.horizon * recorded * rollout.actionLength,
+    ]
+    for (name, count) in records {
+      buffers[name] = try DeviceBuffer(device, bytes: count * MemoryLayout<Float>.size)
     }
-    let particles = plan.tiles * plan.schedule.particlesPerTile
-    let count = rollout.parameterCount
-    parameters = try floats(count)
-    starts = try floats(batches * plan.particles * rollout.stateLength)
-    goals = try floats(batches * plan.particles * rollout.goalLength)
-    functions = try floats(batches * particles * rollout.functionLength)
-    returns = try floats(particles)
-    outside = try floats(particles)
-    alive = try floats(particles)
-    truncations = try floats(particles)
-    gradients = try floats(plan.blocks * count)
-    warpGradients = try floats(plan.schedule.warps > 1 ? 0 : plan.tiles * count)
-    let recorded = hasRecords ? particles : 0
-    states = try floats((plan.horizon + 1) * recorded * rollout.stateLength)
-    actions = try floats(plan.horizon * recorded * rollout.actionLength)
-    tape = try DeviceBuffer(device, bytes: plan.tapeBytes)
-    checkpoints = try DeviceBuffer(device, bytes: plan.checkpointBytes)
-    scratch = try DeviceBuffer(device, bytes: plan.scratchBytes)
-    transposed = try floats(source.transposed.reduce(0) { $0 + $1.rows * $1.columns })
-    gradient = try doubles(count)
-    ascending = try (0..<3).map { _ in try doubles(count) }
-    records = try doubles(CUDAAscent.recordLength)
+    for name in ["exact_parameters", "first_moment", "second_moment", "gradient", "stopped"] {
+      let count = name == "stopped" ? 1 : rollout.parameterCount
+      buffers[name] = try DeviceBuffer(device, bytes: count * MemoryLayout<Double>.size)
+    }
+    self.buffers = buffers
+    self.records = try DeviceBuffer(
+      device, bytes: CUDAAscent.recordLength * MemoryLayout<Double>.size)
+  }
+
+  private subscript(_ name: String) -> DeviceBuffer {
+    guard let buffer = buffers[name] else { preconditionFailure("no buffer '\(name)' on the GPU") }
+    return buffer
   }
 
   /// Whether batches of this plan can use it.
@@ -66,11 +57,11 @@ final class CUDAWorkspace {
 
   /// Parameters, and every batch's starts, goals and function draws, one batch after the other.
   func write(_ batches: [RolloutBatch], parameters: [Double], rollout: RolloutProgram) throws {
-    try self.parameters.write(parameters.map(Float.init))
-    try starts.write(batches.flatMap { $0.initialStates.map(Float.init) })
-    try goals.write(batches.flatMap { $0.goals.map(Float.init) })
+    try self["parameters"].write(parameters.map(Float.init))
+    try self["initial_states"].write(batches.flatMap { $0.initialStates.map(Float.init) })
+    try self["goals"].write(batches.flatMap { $0.goals.map(Float.init) })
     if rollout.functionLength > 0 {
-      try functions.write(batches.flatMap { packedFunctions($0, rollout) })
+      try self["function_draws"].write(batches.flatMap { packedFunctions($0, rollout) })
     }
   }
 
@@ -88,8 +79,10 @@ final class CUDAWorkspace {
   }
 
   func write(_ ascent: Ascent) throws {
-    let values = [ascent.parameters, ascent.adam.firstMoment, ascent.adam.secondMoment]
-    for (buffer, values) in zip(ascending, values) { try buffer.write(values) }
+    try self["exact_parameters"].write(ascent.parameters)
+    try self["first_moment"].write(ascent.adam.firstMoment)
+    try self["second_moment"].write(ascent.adam.secondMoment)
+    try self["stopped"].write([0.0])
   }
 
   func reserveRecords(_ count: Int) throws {
@@ -101,10 +94,17 @@ final class CUDAWorkspace {
 
   func read(_ ascent: inout Ascent) throws {
     let count = ascent.parameters.count
-    ascent.parameters = try ascending[0].read(count, of: 0)
-    ascent.adam.firstMoment = try ascending[1].read(count, of: 0)
-    ascent.adam.secondMoment = try ascending[2].read(count, of: 0)
+    ascent.parameters = try self["exact_parameters"].read(count, of: 0)
+    ascent.adam.firstMoment = try self["first_moment"].read(count, of: 0)
+    ascent.adam.secondMoment = try self["second_moment"].read(count, of: 0)
   }
+
+  /// The first numbers of a buffer of single precision.
+  func read(_ name: String, _ count: Int) throws -> [Double] {
+    try self[name].read(count, of: Float(0)).map(Double.init)
+  }
+
+  func readGradient(_ count: Int) throws -> [Double] { try self["gradient"].read(count, of: 0) }
 
   func readRecords(_ count: Int) throws -> [AscentRecord] {
     let length = CUDAAscent.recordLength
@@ -113,7 +113,7 @@ final class CUDAWorkspace {
       let record = numbers[i * length..<(i + 1) * length].map { $0 }
       return AscentRecord(
         meanReturn: record[0], gradientNorm: record[1], diverged: Int(record[2]),
-        truncated: Int(record[3]), hasMoved: record[5] > 0)
+        truncated: Int(record[3]), hasMoved: record[4] > 0)
     }
   }
 
@@ -122,9 +122,10 @@ final class CUDAWorkspace {
     _ rollout: RolloutProgram, _ batch: RolloutBatch
   ) throws -> (states: [Double], actions: [Double]) {
     let (count, horizon) = (batch.particles, batch.horizon)
-    let states = try states.read((horizon + 1) * count * rollout.stateLength, of: Float(0))
-    let actions = try actions.read(horizon * count * rollout.actionLength, of: Float(0))
-    return (states.map(Double.init), actions.map(Double.init))
+    return (
+      try read("state_record", (horizon + 1) * count * rollout.stateLength),
+      try read("action_record", horizon * count * rollout.actionLength)
+    )
   }
 
   // MARK: Arguments
@@ -134,22 +135,17 @@ final class CUDAWorkspace {
     _ batch: RolloutBatch, _ index: Int, rollout: RolloutProgram, data: [DeviceBuffer],
     records: Bool
   ) -> [UInt64] {
-    func start(_ buffer: DeviceBuffer, _ numbers: Int) -> UInt64 {
-      buffer.address + UInt64(index * numbers * MemoryLayout<Float>.size)
+    let strides = [
+      "initial_states": batch.particles * rollout.stateLength,
+      "goals": batch.particles * rollout.goalLength,
+      "function_draws": plan.paddedParticles * rollout.functionLength,
+    ]
+    let pointers = (KernelSource.fixedPointers + CUDALoops.pointers).map { name -> UInt64 in
+      if name == "state_record" && !records { return 0 }
+      return self[name].address
+        + UInt64(index * (strides[name] ?? 0) * MemoryLayout<Float>.size)
     }
-    let lanes = plan.tiles * plan.schedule.particlesPerTile
-    let inputs = [
-      parameters.address, start(starts, batch.particles * rollout.stateLength),
-      start(goals, batch.particles * rollout.goalLength),
-      start(functions, lanes * rollout.functionLength),
-    ]
-    let rest = [
-      returns, outside, alive, gradients, states, actions, truncations, tape, checkpoints,
-      warpGradients, scratch, transposed,
-    ]
-    var words = inputs + (rest + data).map(\.address)
-    if !records { words[KernelSource.stateRecordSlot] = 0 }
-    return words + [
+    return pointers + data.map(\.address) + [
       UInt64(batch.particles), UInt64(batch.horizon), UInt64(plan.segment), batch.draws.seed,
       UInt64(batch.draws.iteration),
     ]
@@ -159,13 +155,15 @@ final class CUDAWorkspace {
   func ascentArgument(
     _ batch: RolloutBatch, ascent: Ascent?, record: Int
   ) -> [UInt64] {
-    let buffers = [gradients, returns, outside, alive, truncations] + ascending + [gradient]
     let recordBytes = record * CUDAAscent.recordLength * MemoryLayout<Double>.size
+    let pointers = CUDAAscent.pointers.map { declaration -> UInt64 in
+      let name = declaration.split(separator: "*").last.map(String.init) ?? declaration
+      return name == "record" ? records.address + UInt64(recordBytes) : self[name].address
+    }
     let corrections = ascent?.adam.corrections ?? (1, 1)
-    return buffers.map(\.address) + [
-      records.address + UInt64(recordBytes), parameters.address, UInt64(plan.blocks),
-      UInt64(batch.particles), UInt64(batch.horizon), ascent == nil ? 0 : 1,
-      (ascent?.rate ?? 0).bitPattern, (ascent?.gradientNorm ?? .infinity).bitPattern,
+    return pointers + [
+      UInt64(plan.blocks), UInt64(batch.particles), UInt64(batch.horizon), ascent == nil ? 0 : 1,
+      (ascent?.rate ?? 0).bitPattern, (ascent?.gradientNormLimit ?? .infinity).bitPattern,
       corrections.0.bitPattern, corrections.1.bitPattern,
     ]
   }

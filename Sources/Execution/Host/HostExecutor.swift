@@ -96,6 +96,8 @@ public final class HostExecutor: RolloutExecutor {
     return try FloatBuffer(values)
   }
 
+  public func fingerprint(particles: Int) -> String { "\(lanes)\n\(source.text)" }
+
   public var device: String { "host, \(threads) threads, \(lanes) lanes" }
 
   public func returns(_ batch: RolloutBatch) throws -> BatchReturns {

@@ -14,7 +14,8 @@ public struct CUDAPeak: Sendable {
   private static let chains = 8
   private static let turns = 2_048
 
-  private static let text = """
+  /// CUDA C++ of the two kernels.
+  public static let text = """
     typedef long int64_t;
     struct work { float4 *from, *to; int64_t count; };
     extern "C" __global__ void copy(const __grid_constant__ struct work w) {

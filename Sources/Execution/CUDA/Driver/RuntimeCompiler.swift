@@ -87,7 +87,7 @@ public final class RuntimeCompiler: Sendable {
   }
 
   /// The numbered lines of the text around the log's first error "kernel.cu(LINE): error".
-  static func excerpt(_ source: String, _ log: String) -> String {
+  public static func excerpt(_ source: String, _ log: String) -> String {
     guard let entry = log.split(separator: "\n").first(where: { $0.contains("): error") }),
       let mark = entry.range(of: "kernel.cu("),
       let line = Int(entry[mark.upperBound...].prefix { $0.isNumber })

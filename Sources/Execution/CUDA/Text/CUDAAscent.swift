@@ -3,7 +3,7 @@
 // adds up the returns, shortens the gradient to its limit and takes Adam's step (Kingma & Ba 2014) as in
 // Adam.swift. All in fixed order and double precision.
 //
-//   record [6]: mean return, gradient norm, particles diverged, adjoints cut, steps outside, 1 if moved
+//   record [5]: mean return, gradient norm, particles diverged, adjoints cut, 1 if moved
 
 enum CUDAAscent {
   /// Threads of a block of bagel_sum, and parameters it adds up.
@@ -12,17 +12,31 @@ enum CUDAAscent {
   /// Threads of bagel_ascend's block.
   static let threads = 1_024
   /// Doubles of a record.
-  static let recordLength = 6
+  static let recordLength = 5
 
-  static let text = #"""
+  /// The kernels' argument: pointers, then numbers. Parameters are kept exactly, and in single precision for rollouts.
+  static let pointers = [
+    "const float *gradients", "const float *returns", "const float *alive_steps",
+    "const float *truncations", "float *parameters", "double *exact_parameters",
+    "double *first_moment", "double *second_moment", "double *gradient", "double *stopped",
+    "double *record",
+  ]
+
+  static var text: String {
+    """
     struct ascent {
-      const float *gradients, *returns, *outside_steps, *alive_steps, *truncations;
-      double *parameters, *first_moment, *second_moment, *gradient, *record;
-      float *single;  // the parameters that rollouts read
+    \(pointers.map { "  \($0);" }.joined(separator: "\n"))
       int64_t rows, particles, horizon, moves;
       double rate, limit, correction1, correction2;
     };
+    #define BETA1 \(Adam.beta1)
+    #define BETA2 \(Adam.beta2)
+    #define EPSILON \(Adam.epsilon)
 
+    """ + kernels
+  }
+
+  private static let kernels = #"""
     // The sum over a block of 1,024 threads, the same bits in all.
     INLINE double block_sum(double x) {
       __shared__ double part[32];
@@ -54,35 +68,34 @@ enum CUDAAscent {
     bagel_ascend(const __grid_constant__ struct ascent a) {
       double squares = 0.;
       for (int i = threadIdx.x; i < P; i += 1024) squares += a.gradient[i] * a.gradient[i];
-      double returns = 0., outside = 0., diverged = 0., cut = 0.;
+      double returns = 0., diverged = 0., cut = 0.;
       for (int64_t b = threadIdx.x; b < a.particles; b += 1024) {
         returns += (double)a.returns[b];
-        outside += (double)a.outside_steps[b];
         diverged += a.alive_steps[b] < (float)a.horizon ? 1. : 0.;
         cut += (double)a.truncations[b];
       }
       double norm = sqrt(block_sum(squares)), mean = block_sum(returns) / (double)a.particles;
       diverged = block_sum(diverged);
       cut = block_sum(cut);
-      outside = block_sum(outside);
-      // A gradient that is not finite moves nothing; the host sees the record and stops.
-      bool moves = a.moves && norm < 1e300 && mean - mean == 0.;
+      // A gradient that is not finite moves nothing, and neither does what comes after it.
+      bool moves = a.moves && isfinite(norm) && isfinite(mean) && *a.stopped == 0.;
+      __syncthreads();
       if (threadIdx.x == 0) {
         a.record[0] = mean;
         a.record[1] = norm;
         a.record[2] = diverged;
         a.record[3] = cut;
-        a.record[4] = outside;
-        a.record[5] = moves ? 1. : 0.;
+        a.record[4] = moves ? 1. : 0.;
+        if (a.moves && !moves) *a.stopped = 1.;
       }
       if (!moves) return;
       double shorten = norm > a.limit ? a.limit / norm : 1.;
       for (int i = threadIdx.x; i < P; i += 1024) {
         double g = a.gradient[i] * shorten;
-        double m = a.first_moment[i] = 0.9 * a.first_moment[i] + (1 - 0.9) * g;
-        double v = a.second_moment[i] = 0.999 * a.second_moment[i] + (1 - 0.999) * g * g;
-        a.parameters[i] += a.rate * (m / a.correction1 / (sqrt(v / a.correction2) + 1e-8));
-        a.single[i] = (float)a.parameters[i];
+        double m = a.first_moment[i] = BETA1 * a.first_moment[i] + (1 - BETA1) * g;
+        double v = a.second_moment[i] = BETA2 * a.second_moment[i] + (1 - BETA2) * g * g;
+        a.exact_parameters[i] += a.rate * (m / a.correction1 / (sqrt(v / a.correction2) + EPSILON));
+        a.parameters[i] = (float)a.exact_parameters[i];
       }
     }
     """#

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// Gradient ascent on the mean return (Algorithm 1, lines 9-18): what is carried from one iteration to the next, what is
+// told of each, and how an executor does it that has no faster way of its own.
+
+/// Parameters on their way up.
+public struct Ascent: Sendable {
+  /// theta [P]
+  public var parameters: [Double]
+  public var adam: Adam
+  /// Learning rate.
+  public var rate: Double
+  /// Gradients longer than this are shortened to it.
+  public var gradientNormLimit: Double
+
+  public init(parameters: [Double], adam: Adam, rate: Double, gradientNormLimit: Double) {
+    self.parameters = parameters
+    self.adam = adam
+    self.rate = rate
+    self.gradientNormLimit = gradientNormLimit
+  }
+}
+
+/// What is told of one iteration of an ascent.
+public struct AscentRecord: Hashable, Sendable {
+  public let meanReturn: Double
+  /// Before it was shortened.
+  public let gradientNorm: Double
+  /// Particles that left the state limit.
+  public let diverged: Int
+  /// Particles whose adjoint was cut.
+  public let truncated: Int
+  /// False where return or gradient is not finite, and the parameters stayed.
+  public let hasMoved: Bool
+}
+
+extension RolloutExecutor {
+  /// Iterations that `ascend` runs without waiting for each other's results.
+  public var iterationsInFlight: Int { 1 }
+
+  public func ascend(
+    _ batches: [RolloutBatch], from ascent: inout Ascent
+  ) throws -> [AscentRecord] {
+    var records: [AscentRecord] = []
+    for given in batches {
+      var batch = given
+      batch.parameters = ascent.parameters
+      let result = try gradient(batch)
+      let norm = result.gradient.reduce(0) { $0 + $1 * $1 }.squareRoot()
+      let mean = result.returns.mean
+      let isFinite = norm.isFinite && mean.isFinite
+      records.append(
+        AscentRecord(
+          meanReturn: mean, gradientNorm: norm, diverged: result.returns.diverged,
+          truncated: result.truncated, hasMoved: isFinite))
+      if !isFinite { break }
+      let shorten = norm > ascent.gradientNormLimit ? ascent.gradientNormLimit / norm : 1
+      ascent.adam.ascend(
+        &ascent.parameters, gradient: result.gradient.map { $0 * shorten }, rate: ascent.rate)
+    }
+    return records
+  }
+}
