@@ -37,7 +37,6 @@ let package = Package(
       dependencies: ["MachineLogs", "LinearAlgebra", "TensorFiles", "Execution", "CLBFGS"]),
     .target(name: "Samplers", dependencies: ["GaussianProcesses"]),
     .target(name: "Policies", dependencies: ["Programs", "TensorFiles"]),
-    .target(name: "ExecutorChecks", dependencies: ["Execution", "Policies"]),
     .target(name: "Rollouts", dependencies: ["Samplers", "Policies"]),
     .target(name: "PolicySearch", dependencies: ["Rollouts"]),
     .target(name: "Plants", dependencies: ["MachineLogs", "Programs"]),
@@ -45,6 +44,8 @@ let package = Package(
       name: "Tasks",
       dependencies: ["PolicySearch", "Plants", .product(name: "Yams", package: "Yams")]),
     .target(name: "Bagel", dependencies: ["Tasks"]),
+    // Beside the way: whether a device computes what the interpreter defines.
+    .target(name: "ExecutorChecks", dependencies: ["Execution", "Policies"]),
     .executableTarget(
       name: "BagelCommand",
       dependencies: [
@@ -54,7 +55,8 @@ let package = Package(
       path: "Sources/bagel"),
 
     .testTarget(name: "ProgramsTests", dependencies: ["Programs"]),
-    .testTarget(name: "ExecutionTests", dependencies: ["ExecutorChecks"]),
+    .testTarget(
+      name: "ExecutionTests", dependencies: ["ExecutorChecks", "Execution", "Programs"]),
     .testTarget(name: "LearningTests", dependencies: ["Bagel"]),
     .testTarget(name: "ControlTests", dependencies: ["Bagel", "BagelCommand"]),
   ]

@@ -5,13 +5,14 @@ not needed. First the executor checks, then the benchmarks, with GPyTorch and JA
 them, and the card's measured ceilings. Writes one JSON record. Without a GPU it does what the CPU can and says so.
 
 usage: gpu_check.py BUNDLE.tar.gz RECORD.json"""
-import datetime, json, os, shutil, subprocess, sys, tempfile, time
+import atexit, datetime, json, os, shutil, subprocess, sys, tempfile, time
 
 LIMIT = 470  # seconds for everything
 begin = time.time()
 bundle, record_path = sys.argv[1:3]
 here = os.path.dirname(os.path.abspath(__file__))
 folder = tempfile.mkdtemp()
+atexit.register(shutil.rmtree, folder, ignore_errors=True)
 shutil.unpack_archive(bundle, folder)
 binary = os.path.join(folder, "bagel", "bagel")
 environment = dict(os.environ, XDG_CACHE_HOME=os.path.join(folder, "cache"))
@@ -58,7 +59,7 @@ def iteration(name, *arguments, limit=90):
 
 def peer(name, script, *arguments, limit=90):
     """A peer runs in this Python; one that is not installed is no failure."""
-    module = "jax" if "jax" in script else "gpytorch"
+    module = next(name for name in ("jax", "gpytorch", "torch") if name in script)
     probe = [sys.executable, "-c", f"import importlib.util, sys; sys.exit(importlib.util.find_spec('{module}') is None)"]
     if subprocess.run(probe, timeout=60).returncode:
         record["left_out"].append(f"{name}: {module} is not installed")
@@ -120,7 +121,6 @@ record["seconds"] = round(time.time() - begin, 1)
 os.makedirs(os.path.dirname(os.path.abspath(record_path)), exist_ok=True)
 with open(record_path, "w") as file:
     json.dump(record, file, indent=1, sort_keys=True)
-shutil.rmtree(folder)
 for line in record["left_out"]:
     print("left out:", line)
 print(f"wrote {record_path} after {record['seconds']} s; {len(record['failures'])} failures")

@@ -14,8 +14,8 @@ public enum ExecutionDevice: String, Sendable, CaseIterable, Codable {
   /// The interpreter in double precision; slow, needs no compiler.
   case interpreter
 
-  /// Operations an iteration from which `automatic` takes a GPU: some 10 ms of two cores. Chosen so that the GPU
-  /// is surely ahead, by work and not by a stopwatch, so that the same seed runs on the same device.
+  /// Operations an iteration from which `automatic` takes a GPU: some 10 ms of two cores, where by estimate a GPU is
+  /// ahead (not measured). By work and not by a stopwatch, so that the same seed runs on the same device.
   public static let operationsWorthAGPU = 2e9
 
   /// Finds out before long work whether the device that was asked for is there.
@@ -42,6 +42,13 @@ public enum ExecutionDevice: String, Sendable, CaseIterable, Codable {
     if hasCompiler && operations < Self.operationsWorthAGPU { return (.host, nil) }
     do {
       let gpu = try CUDASystem.first()
+      let schedule = CUDASchedule(
+        for: rollout, particles: particles, multiprocessors: gpu.device.multiprocessors)
+      let width = KernelSource(rollout).widestLayer
+      if width > schedule.widestLayer {
+        let error = ExecutionError.policyTooWide(width: width, largest: schedule.widestLayer)
+        return (.host, "\(error)")
+      }
       return (
         .cuda,
         hasCompiler

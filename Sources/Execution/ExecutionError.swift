@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // What can go wrong between a kernel's text and its numbers. Failed calls of a GPU's driver are `CUDAFailure`.
 
-/// A kernel that cannot be compiled, loaded or given memory.
+/// A kernel that cannot be compiled, loaded or given memory, or a GPU whose libraries are not there.
 public enum ExecutionError: Error, CustomStringConvertible {
   case noCompiler(searched: [String])
   case compilation(log: String, source: String)
   case cache(path: String, reason: String)
   case loading(path: String, reason: String)
   case outOfMemory(bytes: Int)
+  /// With what each candidate said.
   case noDriver(searched: [String])
   case noRuntimeCompiler(searched: [String])
   case deviceCompilation(log: String, lines: String, compiler: String)
@@ -36,13 +37,14 @@ public enum ExecutionError: Error, CustomStringConvertible {
     case .noRuntimeCompiler(let searched):
       """
       no CUDA run-time compiler (NVRTC) found; looked for \(searched.joined(separator: ", ")).
-      Install one (pip install nvidia-cuda-nvrtc, in an active environment, or the CUDA toolkit), or name it \
-      with BAGEL_NVRTC=/path/to/libnvrtc.so
+      Install one (pip install nvidia-cuda-nvrtc, in an active environment, or the CUDA toolkit), name it with \
+      BAGEL_NVRTC=/path/to/libnvrtc.so, or use the CPU: --device host
       """
     case .deviceCompilation(let log, let lines, let compiler):
       "the emitted CUDA kernel does not compile; this is a bug in BAGEL. \(compiler) says:\n\(log)\n\(lines)"
     case .policyTooWide(let width, let largest):
-      "a layer of \(width) neurons; on a GPU at most \(largest) are supported. --device host takes it"
+      "a layer of \(width) neurons or inputs; on a GPU, with so many particles, at most \(largest) fit into shared "
+        + "memory. --device host takes it"
     }
   }
 }

@@ -45,7 +45,7 @@ struct BagelCommand: ParsableCommand {
     switch error {
     case let error as TensorFileError: error.isWriting ? 1 : 65
     case is LogError, is FactorizationError, is UnsuitableSampler, is GridError: 65
-    case is ExecutionError, is SearchError, is OutputError: 1
+    case is ExecutionError, is CUDAFailure, is SearchError, is OutputError: 1
     default: nil
     }
   }

@@ -48,6 +48,10 @@ struct IterationBenchmark: ParsableCommand {
         "particles, horizon, threads, inducing and features must be positive, points at least 10, grid 0 or "
           + "at least 4")
     }
+    if device != .cuda && (layout.lanes != nil || tapeMegabytes != nil) {
+      throw ValidationError("--lanes and --tape-megabytes are for --device cuda")
+    }
+    if device != .host && threads != nil { throw ValidationError("--threads is for --device host") }
     if let tapeMegabytes, tapeMegabytes < 0 {
       throw ValidationError("--tape-megabytes must not be negative")
     }
@@ -83,9 +87,9 @@ struct IterationBenchmark: ParsableCommand {
       executor: executor, rollout: rollout, model: dynamics, initialStates: task.start,
       goals: task.goal, options: task.search,
       initialParameters: task.makePolicy().initialParameters)
-    // What the search does: new draws, rollout, adjoint, update, as many in flight as the executor takes.
+    // What the search does with a batch: rollout, adjoint, update; as many in flight as between two evaluations.
     var iteration: UInt32 = 0
-    let count = executor.iterationsInFlight
+    let count = min(executor.iterationsInFlight, task.search.evaluationInterval)
     let ascent = Ascent(
       parameters: optimizer.state.parameters, adam: optimizer.state.adam, rate: 0,
       gradientNormLimit: task.search.gradientNorm)
@@ -101,7 +105,8 @@ struct IterationBenchmark: ParsableCommand {
     }
     let median = times[times.count / 2]
     console.say(
-      "B = \(particles), H = \(horizon), [\(layers)], n = \(points), \(executor.device)"
+      "B = \(particles), H = \(horizon), [\(layers)], n = \(dynamics.processes[0].y.count), "
+        + executor.device
     )
     measured.describe(console)
     console.say("  built and measured in \(number(samplerSeconds)) s")
@@ -111,7 +116,8 @@ struct IterationBenchmark: ParsableCommand {
     var result: [String: Any] = [
       "secondsPerIteration": median, "minimumSeconds": times[0],
       "samplerSeconds": samplerSeconds,
-      "device": executor.device, "particles": particles, "horizon": horizon, "points": points,
+      "device": executor.device, "particles": particles, "horizon": horizon,
+      "points": dynamics.processes[0].y.count,
     ]
     result.merge(measured.json) { $1 }
     describeWork(rollout.program, median, executor, console, &result)

@@ -80,7 +80,11 @@ struct LayoutOptions: ParsableArguments {
     }
     guard [1, 2, 4, 8, 16, 32].contains(lanes), [1, 2, 4, 8].contains(particlesPerLane),
       [1, 2, 4, 8].contains(warps), lanes == 32 || particlesPerLane == 1 && warps == 1
-    else { throw ValidationError("no such layout; --help lists the numbers") }
+    else {
+      throw ValidationError(
+        "--lanes \(lanes) --particles-per-lane \(particlesPerLane) --warps \(warps) is no layout: lanes are 1, 2, "
+          + "4, 8, 16 or 32; the others 1, 2, 4 or 8, and 1 unless lanes are 32")
+    }
   }
 }
 

@@ -29,7 +29,7 @@ struct EmitCommand: ParsableCommand {
 
   @OptionGroup var layout: LayoutOptions
 
-  @Flag(help: "Print the step's program and its adjoint instead of C.")
+  @Flag(help: "Print the step's program and its adjoint instead of the kernel.")
   var program = false
 
   @OptionGroup var common: CommonOptions
@@ -37,6 +37,9 @@ struct EmitCommand: ParsableCommand {
   func validate() throws {
     guard device == .host || device == .cuda else {
       throw ValidationError("kernels are emitted for host or cuda")
+    }
+    if device == .host && (layout.lanes != nil || particles != nil || horizon != nil) {
+      throw ValidationError("--particles, --horizon and --lanes are for --device cuda")
     }
     if particles ?? 1 < 1 || horizon ?? 1 < 1 {
       throw ValidationError("--particles and --horizon must be at least 1")

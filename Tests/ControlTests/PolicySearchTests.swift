@@ -63,6 +63,29 @@ private func riccatiGain(timeStep t: Double) -> [Double] {
   return gain
 }
 
+/// The host's executor as if it took eight iterations at once, like a GPU.
+private final class EightInFlight: RolloutExecutor {
+  let host: HostExecutor
+  var rollout: RolloutProgram { host.rollout }
+  var device: String { host.device }
+  let iterationsInFlight = 8
+  /// Sizes of the ascents asked for.
+  private(set) var asked: [Int] = []
+
+  init(_ host: HostExecutor) { self.host = host }
+  func fingerprint(particles: Int) -> String { host.fingerprint(particles: particles) }
+  func rebind(_ name: String, _ values: [Double]) throws { try host.rebind(name, values) }
+  func returns(_ batch: RolloutBatch) throws -> BatchReturns { try host.returns(batch) }
+  func gradient(_ batch: RolloutBatch) throws -> BatchGradient { try host.gradient(batch) }
+  func trajectories(_ batch: RolloutBatch) throws -> BatchTrajectories {
+    try host.trajectories(batch)
+  }
+  func ascend(_ batches: [RolloutBatch], from ascent: inout Ascent) throws -> [AscentRecord] {
+    asked.append(batches.count)
+    return try host.ascend(batches, from: &ascent)
+  }
+}
+
 @Suite("policy search")
 struct PolicySearchTests {
   @Test("a linear policy on a learnt double integrator becomes the linear-quadratic regulator")
@@ -114,6 +137,31 @@ struct PolicySearchTests {
     task.search.seed = 1
     let other = try task.optimize(model, checkpoint: path) { $0.iteration < 2 }
     #expect(other.state.iteration == 2)
+  }
+
+  @Test("eight iterations in flight are the same search, and none goes past an evaluation")
+  func inFlight() throws {
+    var task = doubleIntegratorTask()
+    // 13 is no multiple of the 5 iterations between evaluations, and the second start begins off the beat.
+    task.search.iterations = 13
+    task.search.starts = 2
+    task.search.horizon = 20
+    let (model, _) = try DynamicsModel.fit(
+      [doubleIntegrator(timeStep: 0.1)], layout: task.layout, form: try task.modelForm(),
+      options: task.model.fit)
+    let rollout = try task.makeRollout(model, try task.makeSampler(model).sampler)
+    let host = try HostExecutor(rollout.program, data: rollout.data)
+    func search(_ executor: any RolloutExecutor) throws -> SearchState {
+      let optimizer = PolicyOptimizer(
+        executor: executor, rollout: rollout, model: model, initialStates: task.start,
+        goals: task.goal, options: task.search,
+        initialParameters: task.makePolicy().initialParameters)
+      while !optimizer.isFinished { try optimizer.step() }
+      return optimizer.state
+    }
+    let many = EightInFlight(host)
+    #expect(try search(many) == search(host))
+    #expect(many.asked == [5, 5, 3, 5, 5, 3])
   }
 
   @Test("fixed draws repeat, fresh ones differ")

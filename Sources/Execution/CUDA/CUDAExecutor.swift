@@ -232,8 +232,8 @@ public final class CUDAExecutor: RolloutExecutor {
     let start = ContinuousClock.now
     let source = KernelSource(rollout, tape: tapePolicy, target: .cuda(schedule))
     let largest = schedule.widestLayer
-    if source.widest > largest {
-      throw ExecutionError.policyTooWide(width: source.widest, largest: largest)
+    if source.widestLayer > largest {
+      throw ExecutionError.policyTooWide(width: source.widestLayer, largest: largest)
     }
     let (code, wasCached) = try cache.machineCode(
       for: source.text, compiler: compiler, architecture: gpu.architecture)

@@ -32,9 +32,9 @@ public struct KernelSource: Sendable {
   /// Matrices of which a GPU wants a transposed copy, one after the other.
   let transposed: [SharedMatrix]
   /// The longest side of a large layer.
-  let widest: Int
+  let widestLayer: Int
 
-  /// Pointers that every kernel takes before the shared arrays; the first four are read only.
+  /// Pointers of a rollout kernel on every device, before the shared arrays; the first four are read only.
   static let fixedPointers = [
     "parameters", "initial_states", "goals", "function_draws", "returns", "outside_steps",
     "alive_steps", "gradients",
@@ -52,7 +52,7 @@ public struct KernelSource: Sendable {
     scratchRows = steps.functions.scratchRows
     keptPerStep = rollout.stateLength + steps.tapeLength
     transposed = steps.transposedMatrices
-    widest = steps.largeMatrices.map { max($0.rows, $0.columns) }.max() ?? 0
+    widestLayer = steps.largeMatrices.map { max($0.rows, $0.columns) }.max() ?? 0
     sharedText = (steps.functions.definitions + steps.lines).joined(separator: "\n")
     let parts: [[String]]
     switch target {
@@ -79,7 +79,7 @@ public struct KernelSource: Sendable {
     return [
       ["// Emitted by BAGEL: one fused rollout and its adjoint. T vectors of W particles a tile."],
       ["enum { T = \(vectors), \(accumulators.joined(separator: " ")) };", lengths(steps)],
-      [HostPrelude.text, GridPrelude.text, ProductPrelude.text],
+      [HostPrelude.text, HostGridPrelude.text, HostProductPrelude.text],
       HostLoops.arguments(dataArrays: steps.rollout.dataArrays),
       steps.functions.definitions + steps.lines,
       [

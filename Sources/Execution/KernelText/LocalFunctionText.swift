@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Functions in the text for the local functions of a rollout: each is emitted once and called from the step.
 //
-//   interpolation: value, J = interpolate(table, x), W particles at a time; a grid variance likewise
+//   interpolation: value, J = interpolate(table, x), one vector of particles at a time; a grid variance likewise
 //   weightedSum:   WeightedSumText.swift
 
 import Programs

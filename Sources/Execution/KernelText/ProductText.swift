@@ -14,7 +14,7 @@ extension ProgramText {
         + "\(name(id))[i][t] += \(entry("j")) * \(element(operand, "j"));")
   }
 
-  /// y = W x + b: unrolled when small, else the register-blocked product.
+  /// y = W x + b: unrolled when small, else a call of `layer`.
   mutating func emitAffine(
     _ id: ValueID, _ weights: SharedMatrix, _ bias: SharedSlice?, _ operand: ValueID
   ) {
@@ -69,21 +69,21 @@ extension ProgramText {
   }
 
   /// An array in the text that holds the value, and whether it is spread there.
-  struct Array {
+  struct TextArray {
     let name: String
     let isSpread: Bool
     /// As the products take it.
     var arguments: String { "\(name), \(isSpread ? 1 : 0)" }
   }
 
-  mutating func materialized(_ id: ValueID) -> Array {
+  mutating func materialized(_ id: ValueID) -> TextArray {
     let (n, isSpread) = (program[id].length, isSpread[id.index])
-    if own(id, "i") == at(id) + "[t]" { return Array(name: name(id), isSpread: isSpread) }
+    if own(id, "i") == at(id) + "[t]" { return TextArray(name: name(id), isSpread: isSpread) }
     let copy = "\(name(id))_copy\(lines.count)"
     lines.append("vf \(copy)[\(isSpread ? "SLOTS(\(n))" : "\(n)")][T];")
     lines.append(
       "\(loop(over: id)) \(copy)[\(isSpread ? "AT(i)" : "i")][t] = \(own(id, "i"));")
-    return Array(name: copy, isSpread: isSpread)
+    return TextArray(name: copy, isSpread: isSpread)
   }
 
   /// The name of an array that holds the whole value.

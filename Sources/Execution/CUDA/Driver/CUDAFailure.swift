@@ -20,6 +20,10 @@ public struct CUDAFailure: Error, CustomStringConvertible {
   }
 
   private var advice: String {
+    // CUresult of cuda.h: 3 NOT_INITIALIZED, 35 INSUFFICIENT_DRIVER, 803 SYSTEM_DRIVER_MISMATCH, 804 COMPAT_NOT_SUPPORTED;
+    // 100 NO_DEVICE, 101 INVALID_DEVICE; 200 INVALID_IMAGE, 209 NO_BINARY_FOR_GPU, 218 INVALID_PTX, 222
+    // UNSUPPORTED_PTX_VERSION; 700 ILLEGAL_ADDRESS, 716 MISALIGNED_ADDRESS, 718 INVALID_PC, 719 LAUNCH_FAILED; 701
+    // LAUNCH_OUT_OF_RESOURCES; 702 LAUNCH_TIMEOUT.
     switch code {
     case Self.outOfMemory:
       "; use fewer particles, or leave the GPU to this process (nvidia-smi shows who else is on it)"

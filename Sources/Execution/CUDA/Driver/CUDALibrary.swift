@@ -9,16 +9,22 @@ final class DynamicLibrary: @unchecked Sendable {
   let path: String
   private let handle: UnsafeMutableRawPointer
 
-  /// The first of the candidates that can be opened; nil if none can.
-  init?(firstOf candidates: [String]) {
+  /// The first of the candidates that can be opened.
+  ///
+  /// - Throws: what `missing` makes of the candidates, with the reason beside those that exist and cannot be opened.
+  init(firstOf candidates: [String], missing: ([String]) -> ExecutionError) throws {
+    var reasons: [String] = []
     for path in candidates {
       if let handle = dlopen(path, RTLD_NOW | RTLD_LOCAL) {
         self.path = path
         self.handle = handle
         return
       }
+      let reason = dlerror().map { String(cString: $0) } ?? "cannot be opened"
+      let isThere = FileManager.default.fileExists(atPath: path)
+      reasons.append(isThere ? "\(path) (\(reason))" : path)
     }
-    return nil
+    throw missing(reasons)
   }
 
   /// Throws: `ExecutionError.loading` where the library has no such function.

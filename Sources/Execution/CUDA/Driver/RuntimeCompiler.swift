@@ -15,14 +15,12 @@ public final class RuntimeCompiler: Sendable {
   private let library: DynamicLibrary
   private let calls: Calls
 
-  static let options = ["--std=c++17"]
+  /// Beside the architecture. Part of every cache key.
+  static let options = ["--std=c++17", "--ptxas-options=-v", "--disable-warnings"]
 
   /// - Throws: `ExecutionError.noRuntimeCompiler`.
   public init(libraries: [String] = CUDALibraryPaths.runtimeCompiler) throws {
-    guard let library = DynamicLibrary(firstOf: libraries) else {
-      throw ExecutionError.noRuntimeCompiler(searched: libraries)
-    }
-    self.library = library
+    library = try DynamicLibrary(firstOf: libraries) { .noRuntimeCompiler(searched: $0) }
     path = library.path
     calls = try Calls(library)
     var (major, minor, count): (Int32, Int32, Int32) = (0, 0, 0)
@@ -47,8 +45,7 @@ public final class RuntimeCompiler: Sendable {
     var program: OpaquePointer?
     try check("nvrtcCreateProgram", calls.create(&program, source, "kernel.cu", 0, nil, nil))
     defer { _ = calls.destroy(&program) }
-    let options =
-      Self.options + ["--gpu-architecture=\(target)", "--ptxas-options=-v", "--disable-warnings"]
+    let options = Self.options + ["--gpu-architecture=\(target)"]
     let strings = options.map { strdup($0) }
     defer { strings.forEach { free($0) } }
     var pointers = strings.map { UnsafePointer<CChar>($0) }
@@ -60,10 +57,11 @@ public final class RuntimeCompiler: Sendable {
         compiler: "NVRTC \(version) (\(path)), \(target)")
     }
     let isMachineCode = target.hasPrefix("sm_")
+    let call = isMachineCode ? "nvrtcGetCUBIN" : "nvrtcGetPTX"
     var size = 0
-    try check("nvrtcGetCUBINSize", (isMachineCode ? calls.codeSize : calls.ptxSize)(program, &size))
+    try check(call + "Size", (isMachineCode ? calls.codeSize : calls.ptxSize)(program, &size))
     var bytes = [CChar](repeating: 0, count: size)
-    try check("nvrtcGetCUBIN", (isMachineCode ? calls.code : calls.ptx)(program, &bytes))
+    try check(call, (isMachineCode ? calls.code : calls.ptx)(program, &bytes))
     return (bytes.withUnsafeBytes { Data($0) }, log)
   }
 

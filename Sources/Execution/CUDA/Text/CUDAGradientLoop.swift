@@ -57,7 +57,7 @@ enum CUDAGradientLoop {
       EACH(i, 1) truncated[t] = 0;
       start(a, p);
       // Pass 0 goes forward through all steps; pass i goes through the i-th last segment, again and back. One loop, so
-      // that the step is in the code once: twice or thrice it outgrows the instruction cache.
+      // that the step is in the code once: thrice, love took 11 s to compile and twice the instructions.
       for (int pass = 0; pass <= segments; ++pass) {
         const int from = pass == 0 ? 0 : (segments - pass) * segment;
         const int to = pass == 0 || from + segment > horizon ? horizon : from + segment;
@@ -118,7 +118,7 @@ enum CUDAGradientLoop {
       }
       store_results(a, p);
       UNROLL for (int t = 0; t < T; ++t)
-        if (p->active[t] && speaks()) a->truncations[particle_of(tile, t)] = truncated[t] ? 1.f : 0.f;
+        if (p->active[t] && is_first_of_team()) a->truncations[particle_of(tile, t)] = truncated[t] ? 1.f : 0.f;
 
       if (WARPS > 1) {
         if (threadIdx.x >= 32) return;

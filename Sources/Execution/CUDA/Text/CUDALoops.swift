@@ -90,7 +90,7 @@ enum CUDALoops {
     }
     // Which of the W particles of a warp this thread works on, and whether it speaks for its team.
     INLINE int column() { return threadIdx.x % 32 / LANES; }
-    INLINE bool speaks() { return member() == 0; }
+    INLINE bool is_first_of_team() { return member() == 0; }
     INLINE int64_t particle_of(int64_t tile, int t) { return (tile * T + t) * W + column(); }
 
     // One team's particles while they move.
@@ -149,7 +149,7 @@ enum CUDALoops {
 
     INLINE void store_results(const struct arguments *a, const struct particles *p) {
       int64_t tile = tile_index();
-      UNROLL for (int t = 0; t < T; ++t) if (p->active[t] && speaks()) {
+      UNROLL for (int t = 0; t < T; ++t) if (p->active[t] && is_first_of_team()) {
         int64_t b = particle_of(tile, t);
         a->returns[b] = p->total[t];
         a->outside_steps[b] = p->outside_steps[t];
@@ -160,7 +160,7 @@ enum CUDALoops {
     INLINE void record(const struct arguments *a, const struct particles *p, float *to, int64_t at, const int length,
                        const vf (*x)[T]) {
       int64_t tile = tile_index();
-      UNROLL for (int t = 0; t < T; ++t) if (p->active[t] && speaks())
+      UNROLL for (int t = 0; t < T; ++t) if (p->active[t] && is_first_of_team())
         UNROLL for (int i = 0; i < length; ++i)
           to[(at * a->particles + particle_of(tile, t)) * length + i] = x[i][t];
     }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The prelude's third part: two register-blocked products of a shared matrix with a tile of particles, for
+// The third part of the prelude of the host: two register-blocked products of a shared matrix with a tile of particles, for
 // weighted sums and wide policies. With T = 4 they run at 240 GFLOP/s a core with AVX-512
 // where the matrix is in the second-level cache (2,200 x 102).
 
-enum ProductPrelude {
+enum HostProductPrelude {
   static let text = #"""
     // Products of a shared matrix s [rows][columns] with a tile of particles, register blocks of rows x T
     // vectors, in chunks of columns whose particles (CHUNK T W floats) stay in the first-level cache.

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// The prelude's second part: functions on a grid, one particle after the other. In an interpolation one
+// The second part of the prelude of the host: functions on a grid, one particle after the other. In an interpolation one
 // 64-byte load is four grid points of the last axis times four outputs; in a grid variance it is 16 columns
 // of the root at one point. Value and all slopes share the loads (16 loads and 44 multiply-adds a particle
 // for a table of 3 inputs and 4 outputs), and the reverse loop does not read the grid again.
 
-enum GridPrelude {
+enum HostGridPrelude {
   static let text = #"""
     // Coefficients of t^3, t^2, t, 1 of the four cubic weights: Keys' convolution, B-spline.
     static const float CUBIC[2][4][4] = {

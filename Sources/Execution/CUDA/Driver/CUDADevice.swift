@@ -28,10 +28,7 @@ public final class CUDADevice: @unchecked Sendable {
   ///   - libraries: candidates for the driver's library.
   /// - Throws: `ExecutionError.noDriver`, `CUDAFailure`.
   public init(_ index: Int = 0, libraries: [String] = CUDALibraryPaths.driver) throws {
-    guard let library = DynamicLibrary(firstOf: libraries) else {
-      throw ExecutionError.noDriver(searched: libraries)
-    }
-    self.library = library
+    library = try DynamicLibrary(firstOf: libraries) { .noDriver(searched: $0) }
     libraryPath = library.path
     let calls = try CUDACalls(library)
     self.calls = calls
@@ -55,7 +52,8 @@ public final class CUDADevice: @unchecked Sendable {
       try check("cuDeviceGetAttribute", calls.attribute(&value, which, device))
       return Int(value)
     }
-    multiprocessors = try attribute(16)
+    multiprocessors = try attribute(16)  // CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT
+    // CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR, _MINOR
     architecture = 10 * (try attribute(75)) + (try attribute(76))
     var bytes = 0
     try check("cuDeviceTotalMem", calls.totalMemory(&bytes, device))
@@ -65,7 +63,9 @@ public final class CUDADevice: @unchecked Sendable {
     try check("cuStreamCreate", calls.createStream(&stream, 1))
   }
 
-  /// All GPUs of the machine; none where there is no driver.
+  /// All GPUs that the driver sees.
+  ///
+  /// - Throws: `ExecutionError.noDriver`, `CUDAFailure`.
   public static func all() throws -> [CUDADevice] {
     var devices: [CUDADevice] = []
     while true {
@@ -117,6 +117,7 @@ public final class CUDADevice: @unchecked Sendable {
       try check("cuFuncGetAttribute", calls.functionAttribute(&value, which, function))
       return Int(value)
     }
+    // CU_FUNC_ATTRIBUTE_NUM_REGS, CU_FUNC_ATTRIBUTE_LOCAL_SIZE_BYTES
     return Kernel(
       function: function, name: name, registers: try attribute(4), localBytes: try attribute(3))
   }
