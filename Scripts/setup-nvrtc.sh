@@ -10,8 +10,8 @@ library() { find "$PWD/$folder" -name 'libnvrtc.so.*' ! -name '*alt*' 2>/dev/nul
 if [ -n "${BAGEL_NVRTC:-}" ]; then echo "$BAGEL_NVRTC"; exit 0; fi
 if [ -z "$(library)" ] && [ "$(uname)" = Linux ]; then
   echo "fetching NVRTC for the tests of CUDA kernels" >&2
-  python3 -m pip install --quiet --target "$folder" nvidia-cuda-nvrtc >/dev/null 2>&1 \
-    || pip3 install --quiet --target "$folder" nvidia-cuda-nvrtc >/dev/null 2>&1 \
+  python3 -m pip install --quiet --target "$folder" "nvidia-cuda-nvrtc>=13,<14" >/dev/null 2>&1 \
+    || pip3 install --quiet --target "$folder" "nvidia-cuda-nvrtc>=13,<14" >/dev/null 2>&1 \
     || echo "no NVRTC (pip install nvidia-cuda-nvrtc failed): CUDA kernels are emulated, not compiled" >&2
 fi
 library

@@ -109,7 +109,7 @@ public final class PolicyOptimizer {
   private let layout: CarryLayout
   private let functionDraws: @Sendable (Int, DrawKey) -> [Double]
   private let standardise: @Sendable ([Double]) -> [Double]
-  /// Seconds of each iteration so far, batches and evaluations left out.
+  /// Seconds of each iteration so far, evaluations left out.
   public private(set) var iterationSeconds: [Double] = []
   private let initialStates: StateDistribution
   private let goals: StateDistribution
@@ -153,6 +153,7 @@ public final class PolicyOptimizer {
   /// Some iterations: roll out, differentiate, update, and every so often evaluate. As many as the executor runs
   /// without waiting, up to the next evaluation; one on the host.
   public func step() throws {
+    let before = ContinuousClock.now
     let done = state.iteration - state.firstIteration
     let untilEvaluation = options.evaluationInterval - done % options.evaluationInterval
     let count = max(1, min(executor.iterationsInFlight, untilEvaluation, options.iterations - done))
@@ -161,7 +162,6 @@ public final class PolicyOptimizer {
         parameters: state.parameters,
         iteration: options.draws == .fresh ? UInt32(truncatingIfNeeded: iteration) : 0)
     }
-    let before = ContinuousClock.now
     try ascend(batches)
     iterationSeconds.append(before.duration(to: .now).seconds / Double(count))
     let iteration = state.iteration - state.firstIteration

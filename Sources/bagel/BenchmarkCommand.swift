@@ -87,18 +87,18 @@ struct IterationBenchmark: ParsableCommand {
       executor: executor, rollout: rollout, model: dynamics, initialStates: task.start,
       goals: task.goal, options: task.search,
       initialParameters: task.makePolicy().initialParameters)
-    // What the search does with a batch: rollout, adjoint, update; as many in flight as between two evaluations.
+    // What the search does: new draws, rollout, adjoint, update; as many in flight as between two evaluations.
     var iteration: UInt32 = 0
     let count = min(executor.iterationsInFlight, task.search.evaluationInterval)
     let ascent = Ascent(
       parameters: optimizer.state.parameters, adam: optimizer.state.adam, rate: 0,
       gradientNormLimit: task.search.gradientNorm)
     let times = try measure {
+      let before = ContinuousClock.now
       let batches = (0..<count).map { _ in
         iteration += 1
         return optimizer.batch(parameters: ascent.parameters, iteration: iteration)
       }
-      let before = ContinuousClock.now
       var moved = ascent
       _ = try executor.ascend(batches, from: &moved)
       return before.duration(to: .now).seconds / Double(count)
