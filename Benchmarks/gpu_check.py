@@ -11,6 +11,8 @@ LIMIT = 470  # seconds for everything
 begin = time.time()
 bundle, record_path = sys.argv[1:3]
 here = os.path.dirname(os.path.abspath(__file__))
+if not os.path.exists(bundle):
+    sys.exit(f"no {bundle}: run `make gpu-bundle` on a machine with Swift, and copy the file here")
 folder = tempfile.mkdtemp()
 atexit.register(shutil.rmtree, folder, ignore_errors=True)
 shutil.unpack_archive(bundle, folder)
@@ -115,6 +117,7 @@ if has_gpu:
           "--device", "cuda", limit=120)
 else:
     print("no GPU here: what needs one is not run, and the record says so")
+    record["left_out"].append("checks on a GPU, benchmarks on a GPU, peers: no GPU")
     bagel("checks on the host", "doctor", "--check", "host", limit=240)
     iteration("experiment 1 on the host")
 record["seconds"] = round(time.time() - begin, 1)

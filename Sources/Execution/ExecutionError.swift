@@ -43,8 +43,8 @@ public enum ExecutionError: Error, CustomStringConvertible {
     case .deviceCompilation(let log, let lines, let compiler):
       "the emitted CUDA kernel does not compile; this is a bug in BAGEL. \(compiler) says:\n\(log)\n\(lines)"
     case .policyTooWide(let width, let largest):
-      "a layer of \(width) neurons or inputs; on a GPU, with so many particles, at most \(largest) fit into shared "
-        + "memory. --device host takes it"
+      "a layer of \(width) neurons or inputs; on a GPU in this layout at most \(largest) fit into shared memory."
+        + " --device host takes it"
     }
   }
 }

@@ -52,10 +52,17 @@ struct IterationBenchmark: ParsableCommand {
       throw ValidationError("--lanes and --tape-megabytes are for --device cuda")
     }
     if device != .host && threads != nil { throw ValidationError("--threads is for --device host") }
+    guard particles <= 100_000_000, horizon <= 10_000_000, seconds > 0, seconds.isFinite else {
+      throw ValidationError(
+        "at most 100,000,000 particles and 10,000,000 steps; --seconds is positive")
+    }
+    if tapeMegabytes ?? 0 > 1_000_000 {
+      throw ValidationError("--tape-megabytes is at most 1,000,000")
+    }
     if let tapeMegabytes, tapeMegabytes < 0 {
       throw ValidationError("--tape-megabytes must not be negative")
     }
-    guard layers.split(separator: ",").allSatisfy({ Int($0) ?? 0 > 0 }) else {
+    guard isListOfWidths(layers) else {
       throw ValidationError("--layers is a list of widths such as 8,8")
     }
   }
@@ -141,7 +148,7 @@ struct IterationBenchmark: ParsableCommand {
   /// The model of `--model`, or one learnt from `points` rows.
   private func dynamics(_ task: ControlTask) throws -> DynamicsModel {
     if let model, FileManager.default.fileExists(atPath: model) {
-      return try DynamicsModel(path: model)
+      return try readModel(model, for: task)
     }
     let learnt = try task.fit(seed: common.seed).model
     if let model { try learnt.write(to: model, provenance: "benchmark, seed \(common.seed)") }

@@ -101,6 +101,12 @@ struct TaskOptions: ParsableArguments {
   }
 }
 
+/// Whether the text is a list of layer widths such as 64,64.
+func isListOfWidths(_ text: String) -> Bool {
+  text.split(separator: ",", omittingEmptySubsequences: false)
+    .allSatisfy { (1...100_000).contains(Int($0) ?? 0) }
+}
+
 extension ExecutionDevice: ExpressibleByArgument {}
 extension SamplerName: ExpressibleByArgument {}
 extension LikelihoodMethod: ExpressibleByArgument {}

@@ -9,7 +9,7 @@ import Foundation
 struct DoctorCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "doctor",
-    abstract: "Show the compiler, BLAS, CPU and tools found, and what is missing.")
+    abstract: "Show the compiler, BLAS, CPU, GPUs and tools found, and what is missing.")
 
   @Option(
     help:
@@ -59,6 +59,7 @@ struct DoctorCommand: ParsableCommand {
     )
     result["gnuplot"] = gnuplot ?? NSNull()
     result.merge(describeGPUs(console)) { $1 }
+    try check?.checkAvailable()
     let passes = check.map { runChecks($0, console, &result) } ?? true
     try console.finish(result)
     if !passes { throw ExitCode.failure }

@@ -41,11 +41,10 @@ struct EmitCommand: ParsableCommand {
     if device == .host && (layout.lanes != nil || particles != nil || horizon != nil) {
       throw ValidationError("--particles, --horizon and --lanes are for --device cuda")
     }
-    if particles ?? 1 < 1 || horizon ?? 1 < 1 {
-      throw ValidationError("--particles and --horizon must be at least 1")
+    guard (1...100_000_000).contains(particles ?? 1), (1...10_000_000).contains(horizon ?? 1) else {
+      throw ValidationError("--particles is 1 to 100,000,000, --horizon 1 to 10,000,000")
     }
-    if let layers, !layers.split(separator: ",").allSatisfy({ Int($0) ?? 0 > 0 }) || layers.isEmpty
-    {
+    if let layers, !isListOfWidths(layers) {
       throw ValidationError("--layers is a list of widths such as 64,64")
     }
   }
@@ -69,7 +68,7 @@ struct EmitCommand: ParsableCommand {
     } else {
       text = KernelSource(rollout.program).text
     }
-    print(text)
+    if !common.json { print(text) }
     try console.finish(["text": text])
   }
 

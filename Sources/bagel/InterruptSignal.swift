@@ -9,14 +9,17 @@ enum InterruptSignal {
 
   static var wasRaised: Bool { raised.load(ordering: .relaxed) }
 
-  /// From now on Ctrl-C and a polite kill set the flag instead of ending the process.
+  /// From now on Ctrl-C and a polite kill set the flag instead of ending the process; a second one ends it.
   /// (A parent may have left the signals blocked.)
   static func watch() {
     var watched = sigset_t()
     sigemptyset(&watched)
     for number in [SIGINT, SIGTERM] {
       sigaddset(&watched, number)
-      signal(number) { _ in InterruptSignal.raised.store(true, ordering: .relaxed) }
+      signal(number) { number in
+        InterruptSignal.raised.store(true, ordering: .relaxed)
+        signal(number, SIG_DFL)
+      }
     }
     pthread_sigmask(SIG_UNBLOCK, &watched, nil)
   }

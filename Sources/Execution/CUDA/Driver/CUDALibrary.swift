@@ -67,12 +67,13 @@ public enum CUDALibraryPaths {
     return value == "" ? nil : value
   }
 
-  /// lib/python3.X/site-packages/nvidia/*/lib of active environments and of the python3 on PATH.
+  /// lib/python3.X/site-packages/nvidia/*/lib of active environments, of the user and of the python3 on PATH.
   private static func pythonFolders(_ environment: [String: String]) -> [String] {
     let path = (environment["PATH"] ?? "").split(separator: ":").map(String.init)
     let besidePython = path.filter { FileManager.default.isExecutableFile(atPath: $0 + "/python3") }
       .map { URL(fileURLWithPath: $0).deletingLastPathComponent().path }
-    let prefixes = [environment["VIRTUAL_ENV"], environment["CONDA_PREFIX"]].compactMap { $0 }
+    let user = environment["HOME"].map { $0 + "/.local" }
+    let prefixes = [environment["VIRTUAL_ENV"], environment["CONDA_PREFIX"], user].compactMap { $0 }
     func children(_ folder: String) -> [String] {
       ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).sorted()
         .map { "\(folder)/\($0)" }
