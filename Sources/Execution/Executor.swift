@@ -104,7 +104,32 @@ public protocol RolloutExecutor: AnyObject {
   func ascend(_ batches: [RolloutBatch], from ascent: inout Ascent) throws -> [AscentRecord]
 }
 
+extension RolloutProgram {
+  /// The values of a shared array; one that is missing or too short is a caller's bug.
+  func boundValues(of name: String, in data: [String: [Double]]) -> [Double] {
+    guard let values = data[name] else {
+      preconditionFailure("shared array '\(name)' is not bound; bound: \(data.keys.sorted())")
+    }
+    let least = leastCount(of: name, data: data)
+    precondition(
+      values.count >= least, "shared array '\(name)' has \(values.count) scalars, needs \(least)")
+    return values
+  }
+}
+
 extension RolloutBatch {
+  /// Writes function draws [B, F] as [tiles][F][width], width particles a tile; what lies past the last particle stays.
+  func packFunctionDraws(
+    length: Int, width: Int, into packed: UnsafeMutablePointer<Float>
+  ) {
+    functionDraws.withUnsafeBufferPointer { draws in
+      for particle in 0..<(length > 0 ? particles : 0) {
+        let to = packed + particle / width * length * width + particle % width
+        for i in 0..<length { to[i * width] = Float(draws[particle * length + i]) }
+      }
+    }
+  }
+
   /// Checks lengths; a mismatch is a caller's bug.
   func validate(for rollout: RolloutProgram) {
     precondition(

@@ -40,6 +40,14 @@ private func doubleIntegratorTask() -> ControlTask {
   return task
 }
 
+/// The double integrator's model.
+private func learnt(_ task: ControlTask) throws -> DynamicsModel {
+  try DynamicsModel.fit(
+    [doubleIntegrator(timeStep: 0.1)], layout: task.layout, form: try task.modelForm(),
+    options: task.model.fit
+  ).model
+}
+
 /// The infinite-horizon regulator's gain of x' = A x + B u by iterating the Riccati equation.
 private func riccatiGain(timeStep t: Double) -> [Double] {
   var p = [[1.0, 0.0], [0.0, 0.2]]
@@ -91,9 +99,7 @@ struct PolicySearchTests {
   @Test("a linear policy on a learnt double integrator becomes the linear-quadratic regulator")
   func regulator() throws {
     let task = doubleIntegratorTask()
-    let (model, _) = try DynamicsModel.fit(
-      [doubleIntegrator(timeStep: 0.1)], layout: task.layout, form: try task.modelForm(),
-      options: task.model.fit)
+    let model = try learnt(task)
     let found = try task.optimize(model)
     let theta = found.best.parameters
     let scale = model.stateStandardiser.scale
@@ -120,9 +126,7 @@ struct PolicySearchTests {
     task.search.iterations = 8
     task.search.starts = 2
     task.search.horizon = 20
-    let (model, _) = try DynamicsModel.fit(
-      [doubleIntegrator(timeStep: 0.1)], layout: task.layout, form: try task.modelForm(),
-      options: task.model.fit)
+    let model = try learnt(task)
     let path = FileManager.default.temporaryDirectory.appendingPathComponent(
       UUID().uuidString + ".safetensors"
     ).path
@@ -146,9 +150,7 @@ struct PolicySearchTests {
     task.search.iterations = 13
     task.search.starts = 2
     task.search.horizon = 20
-    let (model, _) = try DynamicsModel.fit(
-      [doubleIntegrator(timeStep: 0.1)], layout: task.layout, form: try task.modelForm(),
-      options: task.model.fit)
+    let model = try learnt(task)
     let rollout = try task.makeRollout(model, try task.makeSampler(model).sampler)
     let host = try HostExecutor(rollout.program, data: rollout.data)
     func search(_ executor: any RolloutExecutor) throws -> SearchState {
@@ -172,9 +174,7 @@ struct PolicySearchTests {
     task.search.horizon = 10
     task.search.learningRate = 1e-12
     task.search.draws = .fixed
-    let (model, _) = try DynamicsModel.fit(
-      [doubleIntegrator(timeStep: 0.1)], layout: task.layout, form: try task.modelForm(),
-      options: task.model.fit)
+    let model = try learnt(task)
     let fixed = try task.optimize(model).state.returns
     #expect(abs(fixed[0] - fixed[2]) < 1e-6 * abs(fixed[0]))
     task.search.draws = .fresh

@@ -53,14 +53,8 @@ public final class CUDAExecutor: RolloutExecutor {
     fixedSchedule = schedule
     tapePolicy = tape
     self.tapeBudget = tapeBudget
-    self.data = try rollout.dataArrays.map { name in
-      guard let values = data[name] else {
-        preconditionFailure("shared array '\(name)' is not bound; bound: \(data.keys.sorted())")
-      }
-      let least = rollout.leastCount(of: name, data: data)
-      precondition(
-        values.count >= least, "shared array '\(name)' has \(values.count) scalars, needs \(least)")
-      return try DeviceBuffer(device, values.map(Float.init))
+    self.data = try rollout.dataArrays.map {
+      try DeviceBuffer(device, rollout.boundValues(of: $0, in: data).map(Float.init))
     }
   }
 

@@ -69,11 +69,9 @@ final class CUDAWorkspace {
   private func packedFunctions(_ batch: RolloutBatch, _ rollout: RolloutProgram) -> [Float] {
     let (length, width) = (rollout.functionLength, plan.schedule.particlesPerTile)
     var packed = [Float](repeating: 0, count: plan.tiles * length * width)
-    for particle in 0..<batch.particles {
-      let to = particle / width * length * width + particle % width
-      for i in 0..<length {
-        packed[to + i * width] = Float(batch.functionDraws[particle * length + i])
-      }
+    packed.withUnsafeMutableBufferPointer { packed in
+      guard let start = packed.baseAddress else { return }
+      batch.packFunctionDraws(length: length, width: width, into: start)
     }
     return packed
   }

@@ -65,11 +65,8 @@ public final class HostExecutor: RolloutExecutor {
     lanes = Int(lanesFunction())
     self.wasCached = wasCached
     self.data = []
-    self.data = try source.dataArrays.map { name in
-      guard let values = data[name] else {
-        preconditionFailure("shared array '\(name)' is not bound; bound: \(data.keys.sorted())")
-      }
-      return try buffer(name, values, data)
+    self.data = try source.dataArrays.map {
+      try FloatBuffer(rollout.boundValues(of: $0, in: data))
     }
     loadSeconds = start.duration(to: .now).seconds
   }
@@ -85,15 +82,6 @@ public final class HostExecutor: RolloutExecutor {
       values.count == data[index].count,
       "'\(name)' has \(data[index].count) scalars, not \(values.count)")
     data[index] = try FloatBuffer(values)
-  }
-
-  private func buffer(
-    _ name: String, _ values: [Double], _ all: [String: [Double]]
-  ) throws -> FloatBuffer {
-    let least = rollout.leastCount(of: name, data: all)
-    precondition(
-      values.count >= least, "shared array '\(name)' has \(values.count) scalars, needs \(least)")
-    return try FloatBuffer(values)
   }
 
   public func fingerprint(particles: Int) -> String { "\(lanes)\n\(source.text)" }
@@ -168,12 +156,7 @@ public final class HostExecutor: RolloutExecutor {
   private func packedFunctions(_ batch: RolloutBatch, tiles: Int) throws -> FloatBuffer {
     let (length, width) = (rollout.functionLength, lanes * source.vectors)
     let packed = try FloatBuffer(count: tiles * length * width)
-    batch.functionDraws.withUnsafeBufferPointer { draws in
-      for particle in 0..<(length > 0 ? batch.particles : 0) {
-        let to = packed.start + particle / width * length * width + particle % width
-        for i in 0..<length { to[i * width] = Float(draws[particle * length + i]) }
-      }
-    }
+    batch.packFunctionDraws(length: length, width: width, into: packed.start)
     return packed
   }
 
