@@ -16,38 +16,3 @@
 @_exported import Samplers
 @_exported import Tasks
 @_exported import TensorFiles
-
-extension ControlTask {
-  /// The task's plant. Throws: `LogError` where it has none, or one with another number of
-  /// channels, other units or another time step.
-  public func makePlant() throws -> any Plant {
-    guard let plant, let made = BuiltInPlants.make(plant) else {
-      throw LogError(
-        file: name,
-        "names no plant; add `plant:` with one of "
-          + BuiltInPlants.names.joined(separator: ", "))
-    }
-    guard made.states.count == layout.states.count, made.actions.count == layout.actions.count
-    else {
-      throw LogError(
-        file: name,
-        "has \(layout.states.count) states and \(layout.actions.count) actions, the plant '\(plant)' "
-          + "\(made.states.count) (\(made.states.map(\.name).joined(separator: ", "))) and "
-          + "\(made.actions.count)")
-    }
-    for (own, other) in zip(layout.states, made.states)
-    where !own.units.isEmpty && own.units != other.units {
-      throw LogError(
-        file: name,
-        "has the state '\(own.name)' in \(own.units) where the plant '\(plant)' has "
-          + "'\(other.name)' in \(other.units); states stand in the plant's order")
-    }
-    guard abs(made.timeStep - layout.timeStep) < 1e-9 else {
-      throw LogError(
-        file: name,
-        "has a time step of \(layout.timeStep) s, the plant '\(plant)' of "
-          + "\(made.timeStep) s")
-    }
-    return made
-  }
-}

@@ -5,6 +5,7 @@ import Foundation
 import GaussianProcesses
 import MachineLogs
 import Plants
+import Programs
 import Tasks
 
 /// A learnt model and how it was learnt.
@@ -31,23 +32,47 @@ public struct FittedModel: Sendable {
 }
 
 extension ControlTask {
-  /// Episodes to learn from: the task's logs, or manual-like driving of its plant.
+  /// Episodes to learn from: the task's logs, or the exploration of its plant.
   ///
-  /// - Parameter seed: of the driving and its noise.
-  /// - Throws: `LogError`.
+  /// - Parameter seed: of the exploration and the plant's noise.
+  /// - Throws: `LogError`, `PlantFailure`.
   public func trainingEpisodes(seed: UInt64 = 0) throws -> [Episode] {
     if !logs.isEmpty { return try layout.episodes(from: logs) }
-    guard plant != nil, let seconds = collectSeconds else {
-      throw LogError(file: name, "has no logs and no plant with collectSeconds to learn from")
+    guard plant != nil else {
+      throw LogError(file: name, "has no logs and no plant to learn from")
     }
     var plant = try makePlant()
-    var driver = ManualDriving.boom(timeStep: layout.timeStep, seed: seed)
-    let steps = Int((seconds / layout.timeStep).rounded())
-    return [
-      try plant.run(steps: steps, seed: seed, name: "manual driving") { _, state in
-        [driver.command(at: state[0])]
-      }
-    ]
+    defer { plant.close(safeAction: safeAction) }
+    return try (0..<exploration.episodes).map { index in
+      let outcome = try explore(&plant, index: index, seed: seed, log: nil)
+      if let failure = outcome.failure { throw failure }
+      return outcome.episode
+    }
+  }
+
+  /// One exploring episode on the plant. Throws: `LogError`.
+  public func explore(
+    _ plant: inout any Plant, index: Int, seed: UInt64, log: LogWriter?,
+    goesOn: @escaping (Int) -> Bool = { _ in true }
+  ) throws -> EpisodeRun.Outcome {
+    let seed = seed &+ 0x5851_F42D_4C95_7F2D &* UInt64(index)
+    var explorer = Explorer(
+      exploration, limits: actionLimits, timeStep: layout.timeStep, seed: seed)
+    var run = episodeRun(seconds: exploration.seconds)
+    run.log = log
+    run.goesOn = goesOn
+    return try run.run(
+      &plant, from: explorationStart(plant, seed: seed), seed: seed,
+      name: "exploration \(index + 1)"
+    ) { explorer.action(step: $0, states: $1) }
+  }
+
+  /// Manual driving begins where the machine happens to stand, other exploration where trials begin.
+  private func explorationStart(_ plant: any Plant, seed: UInt64) -> [Double]? {
+    if case .data = start { return nil }
+    guard exploration.kind != .manual else { return nil }
+    let key = DrawKey(seed: seed, iteration: 0x6578_7374)
+    return initialState(start.draw(1, key: key, for: .initialStates)[0], of: plant)
   }
 
   /// Learns the dynamics.
@@ -59,23 +84,25 @@ extension ControlTask {
   public func fit(
     seed: UInt64 = 0, progress: @escaping (Double) -> Void = { _ in }
   ) throws -> FittedModel {
-    let training = try trainingEpisodes(seed: seed)
+    try fit(try trainingEpisodes(seed: seed), progress: progress)
+  }
+
+  /// Learns the dynamics from episodes.
+  ///
+  /// - Parameter start: an earlier model whose hyperparameters are one more start.
+  /// - Throws: `LogError`, `FactorizationError`.
+  public func fit(
+    _ training: [Episode], from earlier: DynamicsModel? = nil,
+    progress: @escaping (Double) -> Void = { _ in }
+  ) throws -> FittedModel {
     let held = try layout.episodes(from: heldOutLogs, needsExcitation: false)
     let start = ContinuousClock.now
     let (model, results) = try DynamicsModel.fit(
       training, layout: layout, form: try modelForm(), options: model.fit,
-      restCount: self.model.restPseudoData, progress: progress)
+      restCount: self.model.restPseudoData, start: earlier, progress: progress)
     return FittedModel(
       model: model, results: results, seconds: start.duration(to: .now).seconds,
       training: training,
       heldOut: held.isEmpty ? [] : try model.heldOutFigures(held, training: training))
-  }
-}
-
-extension ManualDriving {
-  /// A driver for the boom who stays off its stops.
-  public static func boom(timeStep: Double, seed: UInt64) -> ManualDriving {
-    ManualDriving(
-      lower: -37 * Double.pi / 180, upper: 50 * Double.pi / 180, timeStep: timeStep, seed: seed)
   }
 }

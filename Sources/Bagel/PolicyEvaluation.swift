@@ -10,9 +10,10 @@ import PolicySearch
 import Programs
 import Tasks
 
-/// One episode of a policy on a plant, and its figures for state 0 (physical units, seconds).
-public struct EvaluatedEpisode: Sendable {
-  public var episode: Episode
+/// The response of state 0 to one goal, from the goal's switch to the next (physical units, seconds).
+public struct StepFigures: Sendable {
+  /// Seconds from the start of the episode.
+  public var time: Double
   public var goal: [Double]
   /// Time from 10 % to 90 % of the way; nil if it did not get there.
   public var riseTime: Double?
@@ -27,48 +28,140 @@ public struct EvaluatedEpisode: Sendable {
   public var isSuccess: Bool
 }
 
+/// One episode of a policy on a plant; one step, or as many as its schedule has goals.
+public struct EvaluatedEpisode: Sendable {
+  public var episode: Episode
+  public var steps: [StepFigures]
+  /// Why it ended before its time, in words.
+  public var earlyEnd: String?
+
+  /// Whether it ran to its end and every step succeeded.
+  public var isSuccess: Bool { earlyEnd == nil && steps.allSatisfy(\.isSuccess) }
+}
+
 /// The episodes of an evaluation.
 public struct Evaluation: Sendable {
   public var episodes: [EvaluatedEpisode]
+
+  public init(episodes: [EvaluatedEpisode]) { self.episodes = episodes }
+
+  public var steps: [StepFigures] { episodes.flatMap(\.steps) }
   public var successes: Int { episodes.count { $0.isSuccess } }
-  /// Mean over the episodes.
+  public var stepSuccesses: Int { steps.count { $0.isSuccess } }
+
+  /// Mean over the steps.
   public var steadyStateError: Double {
-    episodes.reduce(0) { $0 + $1.steadyStateError } / Double(max(episodes.count, 1))
+    steps.reduce(0) { $0 + $1.steadyStateError } / Double(max(steps.count, 1))
+  }
+
+  /// Median over the steps.
+  public var medianSteadyStateError: Double {
+    let errors = steps.map(\.steadyStateError).sorted()
+    return errors.isEmpty ? .nan : errors[errors.count / 2]
   }
 }
 
 extension ControlTask {
   /// Drives the task's plant with a policy, each episode with its own noise and start.
   ///
-  /// Throws: `LogError` where the task has no plant.
-  public func evaluate(_ controller: PolicyController, seed: UInt64 = 0) throws -> Evaluation {
+  /// - Parameters:
+  ///   - spread: every parameter of a simulated plant varies within 1 - spread ... 1 + spread from episode to episode.
+  ///   - bounds: of the data behind the policy, where start or goal are drawn from them.
+  /// - Throws: `LogError` where the task has no plant, `PlantFailure`.
+  public func evaluate(
+    _ controller: PolicyController, seed: UInt64 = 0, spread: Double = 0,
+    bounds: [ClosedRange<Double>]? = nil
+  ) throws -> Evaluation {
     var plant = try makePlant()
-    let key = DrawKey(seed: seed, iteration: 0x6576_616c)
-    let steps = Int((evaluation.seconds / layout.timeStep).rounded())
-    let starts = start.draw(evaluation.episodes, key: key, for: .initialStates)
-    let goals = goal.draw(evaluation.episodes, key: key, for: .goals)
+    defer { plant.close(safeAction: safeAction) }
     let episodes = try (0..<evaluation.episodes).map { index in
-      var first = starts[index]
-      let spread = key.uniforms(particle: index, step: 0, count: 1)[0]
-      first[0] += evaluation.startSpread * (2 * spread - 1)
-      let target = goals[index]
-      let episode = try plant.run(
-        steps: steps, from: first, seed: seed &* 1_000_003 &+ 7_919 &+ UInt64(index),
-        name: "evaluation \(index + 1)"
-      ) { _, state in controller.action(state: state, goal: target) }
-      return judge(episode, goal: target)
+      if spread > 0 { plant = try makePlant(spread: spread, seed: seed &+ UInt64(index)) }
+      let (outcome, goals) = try drive(
+        &plant, controller, index: index, seed: seed, bounds: bounds,
+        name: "evaluation \(index + 1)")
+      if let failure = outcome.failure { throw failure }
+      return judge(outcome.episode, goals: goals, earlyEnd: outcome.earlyEnd)
     }
     return Evaluation(episodes: episodes)
   }
 
-  /// The figures of one step response of state 0.
-  func judge(_ episode: Episode, goal: [Double]) -> EvaluatedEpisode {
-    let response = episode.states.map { $0[0] }
-    let (first, target) = (response[0], goal[0])
-    let settled = min(Int((evaluation.settle / layout.timeStep).rounded()), episode.count - 1)
+  /// One episode of a controller; also returns its goals one after another.
+  ///
+  /// - Parameter index: of the episode; with the seed it determines start, goal and noise.
+  /// - Throws: `LogError`.
+  public func drive(
+    _ plant: inout any Plant, _ controller: PolicyController, index: Int, seed: UInt64,
+    bounds: [ClosedRange<Double>]? = nil, name: String, log: LogWriter? = nil,
+    goesOn: @escaping (Int) -> Bool = { _ in true }
+  ) throws -> (outcome: EpisodeRun.Outcome, goals: [ControlTask.EvaluationOptions.ScheduledGoal]) {
+    let key = DrawKey(seed: seed, iteration: 0x6576_616c)
+    func drawn(_ distribution: StateDistribution, _ purpose: StateDistribution.Purpose) throws
+      -> [Double]
+    {
+      if case .data = distribution, bounds == nil {
+        throw LogError(
+          file: self.name,
+          "draws starts or goals from the data; the policy file does not know them, so search it again")
+      }
+      let resolved = distribution.resolved(bounds: bounds ?? [])
+      return resolved.draw(index + 1, key: key, for: purpose)[index]
+    }
+    var first = try drawn(start, .initialStates)
+    let spread = key.uniforms(particle: index, step: 0, count: 1)[0]
+    first[0] += evaluation.startSpread * (2 * spread - 1)
+    var goals = evaluation.schedule
+    if goals.isEmpty {
+      goals = [.init(time: 0, goal: try drawn(goal, .goals))]
+    } else if let begin = goals.first, begin.time > 0 {
+      // Until the first switch it stays where state 0 starts; the other states are the first goal's.
+      first = [first[0]] + begin.goal.dropFirst()
+      goals.insert(.init(time: 0, goal: first), at: 0)
+    }
+    var controllerRun = controller.begin()
+    var run = episodeRun(seconds: evaluation.seconds)
+    run.log = log
+    run.goesOn = goesOn
+    let timeStep = layout.timeStep
+    let outcome = try run.run(
+      &plant, from: initialState(first, of: plant),
+      seed: seed &* 1_000_003 &+ 7_919 &+ UInt64(index), name: name
+    ) { step, states in
+      let time = Double(step) * timeStep + 1e-9
+      let goal = goals.last { $0.time <= time }?.goal ?? goals[0].goal
+      return controllerRun.action(state: states, goal: goal)
+    }
+    return (outcome, goals)
+  }
+
+  /// The figures of an episode.
+  public func judge(
+    _ episode: Episode, goals: [ControlTask.EvaluationOptions.ScheduledGoal], earlyEnd: String? = nil
+  ) -> EvaluatedEpisode {
+    let steps = goals.indices.map { index in
+      let start = Int((goals[index].time / layout.timeStep).rounded())
+      let isLast = index + 1 == goals.count
+      let next = isLast
+        ? episode.count : Int((goals[index + 1].time / layout.timeStep).rounded())
+      return judge(
+        episode, goals[index], rows: min(start, episode.count - 1)..<min(next, episode.count))
+    }
+    return EvaluatedEpisode(episode: episode, steps: steps, earlyEnd: earlyEnd)
+  }
+
+  /// The figures of the response to one goal within some rows.
+  private func judge(
+    _ episode: Episode, _ scheduled: ControlTask.EvaluationOptions.ScheduledGoal, rows: Range<Int>
+  ) -> StepFigures {
+    let response = episode.states[rows].map { $0[0] }
+    let (first, target) = (response.first ?? 0, scheduled.goal[0])
+    // A stretch shorter than the settling time is judged by its end.
+    let settled = min(
+      Int((evaluation.settle / layout.timeStep).rounded()), max(response.count - 1, 0))
     let errors = response[settled...].map { abs($0 - target) }
+    let from = rows.lowerBound + settled
+    let until = min(rows.upperBound, episode.count - 1)
     let changes = layout.actions.indices.map { j in
-      let actions = episode.actions[settled..<max(episode.count - 1, settled + 1)].map { $0[j] }
+      let actions = from < until ? episode.actions[from..<until].map { $0[j] } : []
       let differences = zip(actions.dropFirst(), actions).map { abs($0 - $1) }
       return differences.reduce(0, +) / Double(max(differences.count, 1))
     }
@@ -77,12 +170,27 @@ extension ControlTask {
     let ninetieth = way.firstIndex { $0 >= 0.9 }
     let largest = errors.max() ?? .infinity
     let change = changes.max() ?? 0
-    return EvaluatedEpisode(
-      episode: episode, goal: goal,
+    let isSuccess =
+      evaluation.measures.isEmpty
+      ? largest <= evaluation.tolerance && change < evaluation.largestActionChange
+      : meetsMeasures(episode, goal: scheduled.goal)
+    return StepFigures(
+      time: scheduled.time, goal: scheduled.goal,
       riseTime: tenth.flatMap { a in ninetieth.map { Double($0 - a) * layout.timeStep } },
       overshoot: max(0, ((way.max() ?? 1) - 1) * abs(target - first)),
-      steadyStateError: errors.reduce(0, +) / Double(errors.count), largestError: largest,
-      actionChange: change,
-      isSuccess: largest <= evaluation.tolerance && change < evaluation.largestActionChange)
+      steadyStateError: errors.reduce(0, +) / Double(max(errors.count, 1)), largestError: largest,
+      actionChange: change, isSuccess: isSuccess)
+  }
+
+  /// Whether every measure is small in each of the last steps.
+  private func meetsMeasures(_ episode: Episode, goal: [Double]) -> Bool {
+    episode.states.suffix(evaluation.lastSteps).allSatisfy { state in
+      var values: [String: Double] = [:]
+      for (i, channel) in layout.states.enumerated() {
+        values[channel.name] = state[i]
+        values["goal.\(channel.name)"] = goal[i]
+      }
+      return evaluation.measures.allSatisfy { $0.formula.value(values) < $0.below }
+    }
   }
 }

@@ -57,7 +57,8 @@ extension ControlTask {
     _ model: DynamicsModel, _ sampler: any PosteriorSampler
   ) throws -> Rollout {
     Rollout(
-      model: model, sampler: sampler, policy: makePolicy(), reward: try makeReward(model))
+      model: model, sampler: sampler, policy: makePolicy(), reward: try makeReward(model),
+      measurementNoise: MeasurementNoise(deviations: sensorNoise))
   }
 
   /// An executor of this task's batches. Throws: `ExecutionError`, `CUDAFailure`.
@@ -71,11 +72,14 @@ extension ControlTask {
   /// Searches a policy on a learnt model.
   ///
   /// - Parameters:
-  ///   - checkpoint: where to save the search every second and at the end, and to resume it from.
+  ///   - earlier: parameters of an earlier policy to go on from, as `learning.policy` says.
+  ///   - checkpoint: where to save the search every `checkpointInterval` seconds and at the end, and to resume it
+  ///     from.
   ///   - progress: called after every iteration; false interrupts the search.
   /// - Throws: `ExecutionError`, `SearchError`, `UnsuitableSampler`, `GridError`, `TensorFileError`.
   public func optimize(
-    _ model: DynamicsModel, device: ExecutionDevice = .automatic, checkpoint: String? = nil,
+    _ model: DynamicsModel, from earlier: [Double]? = nil, device: ExecutionDevice = .automatic,
+    checkpoint: String? = nil, checkpointInterval: Double = 1,
     progress: (SearchState) -> Bool = { _ in true }
   ) throws -> OptimizedPolicy {
     let start = ContinuousClock.now
@@ -85,18 +89,23 @@ extension ControlTask {
       for: rollout.program, particles: search.particles, horizon: search.horizon)
     let executor = try makeExecutor(rollout, device: device)
     let policy = makePolicy()
-    let fingerprint = checkpoint == nil ? "" : fingerprint(rollout, executor)
+    let fingerprint =
+      checkpoint == nil ? "" : fingerprint(rollout, executor, earlier)
     let (saved, beginning) = try checkpoint.map { try resume($0, fingerprint) } ?? (nil, .fresh)
+    var options = search
+    if earlier != nil && learning.policy == .warm { options.starts = 1 }
+    let warm = earlier.map { SearchState(parameters: $0, options: options) }
     let optimizer = PolicyOptimizer(
-      executor: executor, rollout: rollout, model: model, initialStates: self.start, goals: goal,
-      options: search,
-      initialParameters: policy.initialParameters, state: saved)
+      executor: executor, rollout: rollout, model: model,
+      initialStates: self.start.resolved(bounds: model.stateBounds),
+      goals: goal.resolved(bounds: model.stateBounds), options: options,
+      initialParameters: policy.initialParameters, state: saved ?? warm)
     var lastSave = ContinuousClock.now
     var isInterrupted = false
     while !optimizer.isFinished && !isInterrupted {
       try optimizer.step()
       isInterrupted = !progress(optimizer.state)
-      if let checkpoint, lastSave.duration(to: .now).seconds > 1 {
+      if let checkpoint, lastSave.duration(to: .now).seconds > checkpointInterval {
         try optimizer.state.write(to: checkpoint, fingerprint: fingerprint)
         lastSave = .now
       }
@@ -134,7 +143,9 @@ extension ControlTask {
 
   /// Changes with anything on which the search's numbers depend, but the most iterations: the kernel, the model's
   /// numbers, starts and goals, options, device.
-  private func fingerprint(_ rollout: Rollout, _ executor: any RolloutExecutor) -> String {
+  private func fingerprint(
+    _ rollout: Rollout, _ executor: any RolloutExecutor, _ earlier: [Double]?
+  ) -> String {
     var options = search
     options.iterations = 0
     let numbers = rollout.data.sorted { $0.key < $1.key }.map { name, values in
@@ -143,6 +154,7 @@ extension ControlTask {
     let parts =
       numbers + [
         executor.fingerprint(particles: search.particles), "\(options)", "\(start) \(goal)",
+        "\(learning.policy) \((earlier ?? []).withUnsafeBytes { sha256($0) })",
       ]
     return sha256(parts.joined(separator: "\n").utf8)
   }

@@ -167,16 +167,20 @@ public struct Report {
     let unit = Unit(task.layout.states[0].units)
     let good = evaluation.successes == evaluation.episodes.count
     func value(_ x: Double) -> String { number(unit.convert([x])[0]) }
-    let rows = evaluation.episodes.enumerated().map { index, episode in
-      "<tr><td>\(index + 1)</td><td>\(episode.riseTime.map(number) ?? "-")</td>"
-        + "<td>\(value(episode.overshoot))</td><td>\(value(episode.steadyStateError))</td>"
-        + "<td>\(value(episode.largestError))</td><td>\(number(episode.actionChange))</td>"
-        + "<td>\(episode.isSuccess ? "yes" : "<b>no</b>")</td></tr>"
+    let steps = evaluation.episodes.enumerated().flatMap { index, episode in
+      episode.steps.map { (episode: index + 1, figures: $0) }
+    }
+    let rows = steps.map { episode, step in
+      "<tr><td>\(episode)</td><td>\(number(step.time))</td><td>\(value(step.goal[0]))</td>"
+        + "<td>\(step.riseTime.map(number) ?? "-")</td>"
+        + "<td>\(value(step.overshoot))</td><td>\(value(step.steadyStateError))</td>"
+        + "<td>\(value(step.largestError))</td><td>\(number(step.actionChange))</td>"
+        + "<td>\(step.isSuccess ? "yes" : "<b>no</b>")</td></tr>"
     }
     return [
       "<p class=\"\(good ? "good" : "bad")\"><b>\(evaluation.successes) of "
         + "\(evaluation.episodes.count) episodes succeed</b> on the plant.</p>",
-      "<table><tr><th>episode</th><th>rise time (s)</th><th>overshoot (\(unit.name))</th>"
+      "<table><tr><th>episode</th><th>from (s)</th><th>goal (\(unit.name))</th><th>rise time (s)</th><th>overshoot (\(unit.name))</th>"
         + "<th>steady-state error (\(unit.name))</th><th>largest error (\(unit.name))</th>"
         + "<th>action change a step</th><th>success</th></tr>",
     ] + rows + ["</table>"]

@@ -42,8 +42,9 @@ public struct Channel: Hashable, Sendable, Codable {
   public enum Source: Hashable, Sendable, Codable {
     /// The column of the channel's own name.
     case column
-    /// (x_k - x_{k-1}) / T of another column: causal, so a controller can compute it too.
-    case rate(of: String)
+    /// (x_k - x_{k-1}) / T of another column, smoothed by a first-order filter of this time constant (s; 0 for
+    /// none): causal, so a controller computes it too (`CausalSignals`).
+    case rate(of: String, filterTime: Double)
   }
 
   public var name: String
@@ -61,7 +62,7 @@ public struct Channel: Hashable, Sendable, Codable {
   public var column: String {
     switch source {
     case .column: name
-    case .rate(let base): base
+    case .rate(let base, _): base
     }
   }
 }
@@ -76,6 +77,12 @@ public struct LogLayout: Hashable, Sendable, Codable {
   public var rewardColumn: String?
   /// nil for the first of `LogLayout.usualTimeColumns` that exists.
   public var timeColumn: String?
+
+  /// Columns that states are read from, each once, in the order of the states [C].
+  public var measuredColumns: [String] {
+    var seen: Set<String> = []
+    return states.map(\.column).filter { seen.insert($0).inserted }
+  }
 
   public static let usualTimeColumns = ["t", "time", "timestamp", "seconds", "time_s"]
 

@@ -79,22 +79,17 @@ extension LogLayout {
   ) -> Episode? {
     guard times.count >= 2 else { return nil }
     let grid = Grid(times: times, timeStep: timeStep)
-    func state(_ channel: Channel) -> [Double] {
-      let raw = grid.interpolate(columns[channel.column] ?? [])
-      switch channel.source {
-      case .column: return raw
-      case .rate:  // no rate at the first row, which is dropped below
-        return [0] + zip(raw.dropFirst(), raw).map { ($0 - $1) / timeStep }
-      }
-    }
-    let stateColumns = states.map(state)
+    let measured = measuredColumns.map { grid.interpolate(columns[$0] ?? []) }
+    var signals = CausalSignals(self)
+    let stateRows = (0..<grid.count).map { k in signals.next(measured.map { $0[k] }) }
     let actionColumns = actions.map { grid.average(columns[$0.column] ?? []) }
     let rewards = rewardColumn.map { grid.interpolate(columns[$0] ?? []) } ?? []
+    // Rates are not known at the first row.
     let isDerived = states.contains { $0.source != .column }
     let rows = (isDerived ? 1 : 0)..<grid.count
     guard rows.count >= 3 else { return nil }
     return Episode(
-      name: name, timeStep: timeStep, states: rows.map { k in stateColumns.map { $0[k] } },
+      name: name, timeStep: timeStep, states: Array(stateRows[rows]),
       actions: rows.map { k in actionColumns.map { $0[k] } },
       rewards: rewards.isEmpty ? [] : Array(rewards[rows]))
   }

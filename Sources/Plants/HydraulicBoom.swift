@@ -14,7 +14,7 @@ import MachineLogs
 import Programs
 
 /// The boom of the paper's experiments, simulated.
-public struct HydraulicBoom: Plant {
+public struct HydraulicBoom: SimulatedPlant {
   /// Seconds between measurements.
   public var timeStep = 0.05
   /// Seconds of the integrator.
@@ -29,6 +29,9 @@ public struct HydraulicBoom: Plant {
   public var raising = [(0.10, 0.046), (0.211, 0.103), (0.9, 0.47)]
   /// The same when lowering (both positive).
   public var lowering = [(0.10, 0.067), (0.211, 0.133), (0.9, 0.54)]
+  /// Factors of those rates (pump, valve wear).
+  public var raisingGain = 1.0
+  public var loweringGain = 1.0
   /// Load pressure at 0 degrees as a fraction of the supply pressure; proportional to the gravity torque.
   public var loadFraction = 0.35
   /// Pressure drop when lowering without load, fraction of the supply pressure.
@@ -59,6 +62,18 @@ public struct HydraulicBoom: Plant {
 
   public init() {}
 
+  public static var parameters:
+    [(name: String, path: WritableKeyPath<HydraulicBoom, Double> & Sendable)]
+  {
+    [
+      ("transportDelay", \.transportDelay), ("spoolLag", \.spoolLag), ("deadband", \.deadband),
+      ("raisingGain", \.raisingGain), ("loweringGain", \.loweringGain),
+      ("loadFraction", \.loadFraction), ("loweringPressure", \.loweringPressure),
+      ("basePinDistance", \.basePinDistance), ("rodPinDistance", \.rodPinDistance),
+      ("pinAngle", \.pinAngle), ("oilFrequency", \.oilFrequency), ("oilDamping", \.oilDamping),
+    ]
+  }
+
   public var states: [Channel] {
     [Channel(name: "angle", units: "rad"), Channel(name: "rate", units: "rad/s")]
   }
@@ -66,7 +81,7 @@ public struct HydraulicBoom: Plant {
   public var actionLimits: [ClosedRange<Double>] { [-1...1] }
 
   /// Starts at rest at an angle (state[0], rad; a random one if nil) with the valve closed.
-  public mutating func reset(to state: [Double]?, seed: UInt64) -> [Double] {
+  public mutating func reset(to state: [Double]?, seed: UInt64) -> Measurement {
     noise = DrawKey(seed: seed, iteration: 0x626f_6f6d)
     measurements = 0
     let u = noise.uniforms(particle: 1, step: 0, count: 1)[0]
@@ -78,7 +93,7 @@ public struct HydraulicBoom: Plant {
     return measure()
   }
 
-  public mutating func step(_ action: [Double]) -> [Double] {
+  public mutating func step(_ action: [Double]) -> Measurement {
     for _ in 0..<Int((timeStep / innerStep).rounded()) { integrate(min(max(action[0], -1), 1)) }
     return measure()
   }
@@ -95,7 +110,8 @@ public struct HydraulicBoom: Plant {
     let (a, b) = segment ?? (points[points.count - 2], points[points.count - 1])
     let nominal = a.1 + (b.1 - a.1) * (opening - a.0) / (b.0 - a.0)
     let flow = (pressureDrop(spool, angle) / pressureDrop(spool, 0)).squareRoot()
-    return (spool >= 0 ? 1 : -1) * nominal * flow * momentArm(0) / momentArm(angle)
+    let gain = spool >= 0 ? raisingGain : -loweringGain
+    return gain * nominal * flow * momentArm(0) / momentArm(angle)
   }
 
   private func pressureDrop(_ spool: Double, _ angle: Double) -> Double {
@@ -131,9 +147,9 @@ public struct HydraulicBoom: Plant {
     }
   }
 
-  private mutating func measure() -> [Double] {
+  private mutating func measure() -> Measurement {
     let draws = noise.normals(particle: 0, step: measurements, count: 2)
     measurements += 1
-    return [angle + angleNoise * draws[0], rate + rateNoise * draws[1]]
+    return Measurement([angle + angleNoise * draws[0], rate + rateNoise * draws[1]])
   }
 }

@@ -11,15 +11,14 @@ extension Policy {
   /// (A ten times smaller last layer, so that a new policy hardly acts, left searches stuck inside the
   /// boom's deadband.)
   public static func network(
-    hidden: [Int], stateLength: Int, goalLength: Int = 0, goalInput: GoalInput = .none,
-    lower: [Double], upper: [Double]
+    hidden: [Int], inputs: PolicyInputs, lower: [Double], upper: [Double],
+    largestChange: [Double] = []
   ) -> Policy {
-    let inputs = inputLength(state: stateLength, goal: goalLength, goalInput)
-    let widths = [inputs] + hidden + [lower.count]
+    let widths = [inputs.length] + hidden + [lower.count]
     let layers = Layer.layers(widths: widths)
     return Policy(
-      architecture: hidden.isEmpty ? .linear : .network(hidden: hidden), goalInput: goalInput,
-      stateLength: stateLength, goalLength: goalLength, lower: lower, upper: upper,
+      architecture: hidden.isEmpty ? .linear : .network(hidden: hidden), inputs: inputs,
+      lower: lower, upper: upper, largestChange: largestChange,
       parameterCount: layers.reduce(0) { $0 + $1.inputs * $1.outputs + $1.outputs },
       initialParameters: { seed in Layer.initial(layers, seed: seed) },
       body: { input in
@@ -34,12 +33,9 @@ extension Policy {
 
   /// raw = W z + b.
   public static func linear(
-    stateLength: Int, goalLength: Int = 0, goalInput: GoalInput = .none, lower: [Double],
-    upper: [Double]
+    inputs: PolicyInputs, lower: [Double], upper: [Double], largestChange: [Double] = []
   ) -> Policy {
-    network(
-      hidden: [], stateLength: stateLength, goalLength: goalLength, goalInput: goalInput,
-      lower: lower, upper: upper)
+    network(hidden: [], inputs: inputs, lower: lower, upper: upper, largestChange: largestChange)
   }
 }
 

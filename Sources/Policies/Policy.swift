@@ -1,20 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Policies: (standardised state, standardised goal) -> action in physical units within its limits.
-// A policy is a closure over program values, so one definition is differentiated in rollouts and
-// evaluated on the machine. In: [stateLength], [goalLength]; parameters theta [P] in the shared array
-// "parameters". Out: u = middle + half range * tanh(raw), so limits hold by construction.
+// Policies: (standardised state, standardised goal, past actions) -> action in physical units within its limits.
+// A policy is a closure over program values, so one definition is differentiated in rollouts and evaluated on the
+// machine. In: `PolicyInputs`; parameters theta [P] in the shared array "parameters". Out:
+//
+//   u = middle + half range * tanh(raw),  then at most the rate limit away from the last action
+//
+// so limits hold by construction.
 
 import Programs
-
-/// How a goal enters a policy.
-public enum GoalInput: String, Hashable, Sendable, Codable {
-  /// The policy does not see the goal (Experiment 1: one fixed goal).
-  case none
-  /// Inputs are (state, goal).
-  case concatenated
-  /// Inputs are (state, goal - state).
-  case error
-}
 
 /// A deterministic feedback policy pi_theta(x, x_g).
 public struct Policy: Sendable {
@@ -29,12 +22,12 @@ public struct Policy: Sendable {
   }
 
   public let architecture: Architecture
-  public let goalInput: GoalInput
-  public let stateLength: Int
-  public let goalLength: Int
+  public let inputs: PolicyInputs
   /// Physical limits of each action.
   public let lower: [Double]
   public let upper: [Double]
+  /// Largest change of each action a step, physical units; infinite for none. Empty for none at all.
+  public let largestChange: [Double]
   /// P
   public let parameterCount: Int
   /// theta at the start, from a seed.
@@ -42,59 +35,61 @@ public struct Policy: Sendable {
   /// Inputs -> raw actions before squashing, both standardised.
   private let body: @Sendable (Value) -> Value
 
-  /// A policy from a closure that maps its inputs [inputLength] to raw actions [lower.count]; it reads
+  /// A policy from a closure that maps its inputs [inputs.length] to raw actions [lower.count]; it reads
   /// its parameters by `inputs.builder.shared(RolloutProgram.parameters, ...)`.
   public init(
-    architecture: Architecture, goalInput: GoalInput, stateLength: Int, goalLength: Int,
-    lower: [Double], upper: [Double], parameterCount: Int,
+    architecture: Architecture, inputs: PolicyInputs, lower: [Double], upper: [Double],
+    largestChange: [Double] = [], parameterCount: Int,
     initialParameters: @escaping @Sendable (UInt64) -> [Double],
     body: @escaping @Sendable (Value) -> Value
   ) {
     precondition(
-      lower.count == upper.count && zip(lower, upper).allSatisfy { $0 < $1 },
-      "action limits \(lower) ... \(upper)")
+      lower.count == upper.count && lower.count == inputs.actionLength
+        && zip(lower, upper).allSatisfy { $0 < $1 },
+      "action limits \(lower) ... \(upper) for \(inputs.actionLength) actions")
+    precondition(
+      largestChange.isEmpty || largestChange.count == lower.count,
+      "\(largestChange.count) rate limits for \(lower.count) actions")
     self.architecture = architecture
-    self.goalInput = goalInput
-    self.stateLength = stateLength
-    self.goalLength = goalLength
+    self.inputs = inputs
     self.lower = lower
     self.upper = upper
+    self.largestChange = largestChange
     self.parameterCount = parameterCount
     self.initialParameters = initialParameters
     self.body = body
   }
 
+  public var stateLength: Int { inputs.stateLength }
   public var actionLength: Int { lower.count }
+  /// Rows of past actions that `action` reads.
+  public var actionMemory: Int { max(inputs.actionHistory, largestChange.isEmpty ? 0 : 1) }
 
   /// The physical action for a standardised state and goal of a program under construction.
-  public func action(state: Value, goal: Value?) -> Value {
+  ///
+  /// - Parameter past: physical actions, newest first, `actionMemory` rows [A] each.
+  public func action(state: Value, goal: Value?, past: [Value] = []) -> Value {
+    precondition(past.count >= actionMemory, "\(past.count) past actions, \(actionMemory) needed")
     let builder = state.builder
-    let inputs: Value
-    switch goalInput {
-    case .none: inputs = state
-    case .concatenated: inputs = builder.concatenate([state, required(goal)])
-    case .error: inputs = builder.concatenate([state, required(goal) - state])
-    }
-    let raw = body(inputs)
-    precondition(raw.length == actionLength, "\(raw.length) actions from the policy's closure")
     let middle = zip(lower, upper).map { 0.5 * ($0 + $1) }
     let half = zip(lower, upper).map { 0.5 * ($1 - $0) }
-    let squashed = tanh(raw)
-    let scaled = half.allSatisfy { $0 == 1 } ? squashed : squashed * builder.constant(half)
-    return middle.allSatisfy { $0 == 0 } ? scaled : scaled + builder.constant(middle)
-  }
-
-  private func required(_ goal: Value?) -> Value {
-    guard let goal else { preconditionFailure("the policy takes a goal and got none") }
-    return goal
-  }
-
-  /// Length of the inputs to the closure.
-  public static func inputLength(state: Int, goal: Int, _ input: GoalInput) -> Int {
-    switch input {
-    case .none: state
-    case .concatenated: state + goal
-    case .error: 2 * state
+    let (isScaled, isShifted) = (half.contains { $0 != 1 }, middle.contains { $0 != 0 })
+    func toUnit(_ action: Value) -> Value {
+      let centred = isShifted ? action - builder.constant(middle) : action
+      return isScaled ? centred * builder.constant(half.map { 1 / $0 }) : centred
     }
+    let history = past.prefix(inputs.actionHistory).map(toUnit)
+    let raw = body(
+      inputs.value(
+        state: state, goal: goal,
+        pastActions: history.isEmpty ? nil : builder.concatenate(history)))
+    precondition(raw.length == actionLength, "\(raw.length) actions from the policy's closure")
+    let squashed = tanh(raw)
+    let scaled = isScaled ? squashed * builder.constant(half) : squashed
+    let wanted = isShifted ? scaled + builder.constant(middle) : scaled
+    guard let last = past.first, !largestChange.isEmpty else { return wanted }
+    let change = builder.constant(
+      zip(largestChange, half).map { $0.isFinite ? $0 : 2 * $1 })
+    return wanted.clamped(lower: last - change, upper: last + change)
   }
 }

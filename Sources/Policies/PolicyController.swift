@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A policy with its numbers, as it runs on a machine: measured state and goal in physical units -> action
-// in physical units. Evaluated in double precision from the same program that was differentiated.
+// A policy with its numbers, as it runs on a machine: state and goal in physical units, and its own last actions ->
+// action in physical units. Evaluated in double precision from the same program that was differentiated.
 
 import Programs
 
@@ -12,7 +12,9 @@ public struct PolicyController: Sendable {
   /// Standardiser of the states: (x - mean) / scale.
   public let stateMean: [Double]
   public let stateScale: [Double]
-  private let program: Program
+  /// From "state" [S] and "goal" [S], if the policy takes one, in physical units and "past" [actionMemory * A] to
+  /// "action" [A]; shared arrays as in `sharedArrays`.
+  public let program: Program
   private let interpreter: Interpreter
 
   public init(policy: Policy, parameters: [Double], stateMean: [Double], stateScale: [Double]) {
@@ -25,22 +27,62 @@ public struct PolicyController: Sendable {
     self.parameters = parameters
     self.stateMean = stateMean
     self.stateScale = stateScale
-    let builder = ProgramBuilder()
-    let state = builder.input("state", length: policy.stateLength)
-    let goal =
-      policy.goalInput == .none ? nil : builder.input("goal", length: policy.goalLength)
-    builder.output("action", policy.action(state: state, goal: goal))
-    program = builder.finish()
-    interpreter = Interpreter(shared: [RolloutProgram.parameters: parameters])
+    program = Self.program(policy)
+    interpreter = Interpreter(
+      shared: [
+        RolloutProgram.parameters: parameters, PolicyInputs.stateMeanArray: stateMean,
+        PolicyInputs.stateScaleArray: stateScale,
+      ])
   }
 
-  /// The action [A] for a measured state [S] and a goal [S], physical units.
-  public func action(state: [Double], goal: [Double]) -> [Double] {
-    let inputs = ["state": standardise(state), "goal": standardise(goal)]
-    return interpreter.run(program, inputs: inputs).outputs["action"] ?? []
+  private static func program(_ policy: Policy) -> Program {
+    let (builder, states) = (ProgramBuilder(), policy.stateLength)
+    func standardised(_ name: String) -> Value {
+      (builder.input(name, length: states)
+        - builder.shared(PolicyInputs.stateMeanArray, length: states))
+        / builder.shared(PolicyInputs.stateScaleArray, length: states)
+    }
+    let state = standardised("state")
+    let goal = policy.inputs.goal == .none ? nil : standardised("goal")
+    let (memory, actions) = (policy.actionMemory, policy.actionLength)
+    let past = memory == 0 ? nil : builder.input("past", length: memory * actions)
+    let rows = (0..<memory).compactMap { past?[$0 * actions..<($0 + 1) * actions] }
+    builder.output("action", policy.action(state: state, goal: goal, past: rows))
+    return builder.finish()
   }
 
-  private func standardise(_ x: [Double]) -> [Double] {
-    x.indices.map { (x[$0] - stateMean[$0]) / stateScale[$0] }
+  /// Values of the program's shared arrays.
+  public var sharedArrays: [String: [Double]] { interpreter.shared }
+
+  /// The action [A] for a state [S] and a goal [S], physical units.
+  ///
+  /// - Parameter past: the last actions, newest first; missing ones count as rest (zero, or what of the limits is
+  ///   nearest).
+  public func action(state: [Double], goal: [Double], past: [[Double]] = []) -> [Double] {
+    let rest = zip(policy.lower, policy.upper).map { min(max(0, $0), $1) }
+    let rows = (0..<policy.actionMemory).flatMap { $0 < past.count ? past[$0] : rest }
+    let inputs = ["state": state, "goal": goal, "past": rows]
+    return interpreter.run(program, inputs: inputs.filter { program.inputs[$0.key] != nil })
+      .outputs["action"] ?? []
+  }
+
+  /// A run of the controller that remembers its actions.
+  public func begin() -> ControllerRun { ControllerRun(controller: self) }
+}
+
+/// A controller during an episode.
+public struct ControllerRun {
+  private let controller: PolicyController
+  /// Newest first.
+  private var past: [[Double]] = []
+
+  init(controller: PolicyController) { self.controller = controller }
+
+  /// The action [A] for a state [S] and a goal [S], physical units.
+  public mutating func action(state: [Double], goal: [Double]) -> [Double] {
+    let action = controller.action(state: state, goal: goal, past: past)
+    past.insert(action, at: 0)
+    past = Array(past.prefix(controller.policy.actionMemory))
+    return action
   }
 }

@@ -13,16 +13,20 @@ public struct PolicyDescription: Hashable, Sendable, Codable {
   public var actionNames: [String]
   public var lower: [Double]
   public var upper: [Double]
+  /// Largest change of each action a step; nil for none.
+  public var largestChange: [Double?]
   public var timeStep: Double
   public var hiddenLayers: [Int]
   /// Gaussian basis functions in place of layers, or nil.
   public var basisFunctions: Int?
-  public var goalInput: GoalInput
+  public var inputs: PolicyInputs
+  /// Bounds of the states in the data that its model was learnt from [S]; goals beyond were never tried.
+  public var dataBounds: [ClosedRange<Double>]?
 
   public init(
     task: String, stateNames: [String], stateUnits: [String], actionNames: [String],
-    lower: [Double], upper: [Double], timeStep: Double, hiddenLayers: [Int],
-    basisFunctions: Int? = nil, goalInput: GoalInput
+    lower: [Double], upper: [Double], largestChange: [Double?], timeStep: Double,
+    hiddenLayers: [Int], basisFunctions: Int? = nil, inputs: PolicyInputs
   ) {
     self.task = task
     self.stateNames = stateNames
@@ -30,23 +34,23 @@ public struct PolicyDescription: Hashable, Sendable, Codable {
     self.actionNames = actionNames
     self.lower = lower
     self.upper = upper
+    self.largestChange = largestChange
     self.timeStep = timeStep
     self.hiddenLayers = hiddenLayers
     self.basisFunctions = basisFunctions
-    self.goalInput = goalInput
+    self.inputs = inputs
   }
 
   /// The policy it describes.
   public func makePolicy() -> Policy {
-    let states = stateNames.count
+    let changes =
+      largestChange.contains { $0 != nil } ? largestChange.map { $0 ?? .infinity } : []
     if let basisFunctions {
       return Policy.radialBasis(
-        count: basisFunctions, stateLength: states, goalLength: states, goalInput: goalInput,
-        lower: lower, upper: upper)
+        count: basisFunctions, inputs: inputs, lower: lower, upper: upper, largestChange: changes)
     }
     return Policy.network(
-      hidden: hiddenLayers, stateLength: states, goalLength: states, goalInput: goalInput,
-      lower: lower, upper: upper)
+      hidden: hiddenLayers, inputs: inputs, lower: lower, upper: upper, largestChange: changes)
   }
 
   /// The first difference that makes the policy useless for `other`'s machine, or nil.
@@ -58,13 +62,14 @@ public struct PolicyDescription: Hashable, Sendable, Codable {
       ?? differ("states' units", stateUnits, other.stateUnits)
       ?? differ("actions", actionNames, other.actionNames)
       ?? differ("lower limits", lower, other.lower) ?? differ("upper limits", upper, other.upper)
+      ?? differ("largest changes a step", largestChange, other.largestChange)
       ?? (timeStep == other.timeStep
         ? nil : "its time step is \(timeStep) s, the task's is \(other.timeStep) s")
   }
 }
 
 extension PolicyController {
-  static var fileFormat: String { "bagel-policy-1" }
+  static var fileFormat: String { "bagel-policy-2" }
 
   /// Throws: `TensorFileError`.
   public func write(to path: String, description: PolicyDescription) throws {
@@ -96,8 +101,8 @@ extension PolicyController {
         path: path, "is a policy for another task ('\(found.task)'): \(difference)")
     }
     let sizes = found.hiddenLayers + (found.basisFunctions.map { [$0] } ?? [])
-    guard sizes.allSatisfy({ (1...4_096).contains($0) }) else {
-      throw TensorFileError(path: path, "is damaged: layers of \(sizes)")
+    guard sizes.allSatisfy({ (1...4_096).contains($0) }), found.inputs.isSound(for: found) else {
+      throw TensorFileError(path: path, "is damaged: layers of \(sizes), inputs \(found.inputs)")
     }
     let states = found.stateNames.count
     let policy = found.makePolicy()
@@ -114,5 +119,16 @@ extension PolicyController {
     let controller = PolicyController(
       policy: policy, parameters: parameters, stateMean: mean, stateScale: scale)
     return (controller, found)
+  }
+}
+
+extension PolicyInputs {
+  fileprivate func isSound(for found: PolicyDescription) -> Bool {
+    stateLength == found.stateNames.count && actionLength == found.actionNames.count
+      && found.lower.count == actionLength && found.upper.count == actionLength
+      && zip(found.lower, found.upper).allSatisfy { $0 < $1 }
+      && (found.largestChange.isEmpty || found.largestChange.count == actionLength)
+      && angles.allSatisfy { (0..<stateLength).contains($0) }
+      && (0...1_000).contains(actionHistory)
   }
 }

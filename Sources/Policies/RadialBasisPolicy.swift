@@ -14,31 +14,30 @@ extension Policy {
   /// Parameters: inverse widths s [D] (from 1), centres c [K, D] (from N(0, 1)), exponents a [K], weights V [A, K] (from
   /// N(0, 1 / K)), biases [A] (from 0).
   public static func radialBasis(
-    count: Int, stateLength: Int, goalLength: Int = 0, goalInput: GoalInput = .none,
-    lower: [Double], upper: [Double]
+    count: Int, inputs: PolicyInputs, lower: [Double], upper: [Double],
+    largestChange: [Double] = []
   ) -> Policy {
-    let inputs = inputLength(state: stateLength, goal: goalLength, goalInput)
-    let actions = lower.count
-    let centres = inputs
-    let exponents = centres + count * inputs
+    let (width, actions) = (inputs.length, lower.count)
+    let centres = width
+    let exponents = centres + count * width
     let weights = exponents + count
     let biases = weights + actions * count
     let array = RolloutProgram.parameters
     return Policy(
-      architecture: .radialBasis(count: count), goalInput: goalInput, stateLength: stateLength,
-      goalLength: goalLength, lower: lower, upper: upper, parameterCount: biases + actions,
+      architecture: .radialBasis(count: count), inputs: inputs, lower: lower, upper: upper,
+      largestChange: largestChange, parameterCount: biases + actions,
       initialParameters: { seed in
         let key = DrawKey(seed: seed, iteration: 0x7262_6670)
-        let c = (0..<count).map { key.normals(particle: $0, step: 0, count: inputs) }
+        let c = (0..<count).map { key.normals(particle: $0, step: 0, count: width) }
         let v = key.normals(particle: 0, step: 1, count: actions * count)
-        return Array(repeating: 1, count: inputs) + c.flatMap { $0 }
+        return Array(repeating: 1, count: width) + c.flatMap { $0 }
           + c.map { -0.5 * $0.reduce(0) { $0 + $1 * $1 } }
           + v.map { $0 / Double(count).squareRoot() } + Array(repeating: 0, count: actions)
       },
       body: { z in
-        let scaled = z * z.builder.shared(array, length: inputs)
+        let scaled = z * z.builder.shared(array, length: width)
         let projected = z.builder.affine(
-          SharedMatrix(array: array, offset: centres, rows: count, columns: inputs),
+          SharedMatrix(array: array, offset: centres, rows: count, columns: width),
           bias: SharedSlice(array: array, offset: exponents), scaled)
         let basis = exp(projected - 0.5 * dot(scaled, scaled)).named("basis")
         return z.builder.affine(

@@ -12,11 +12,22 @@ public enum StateDistribution: Hashable, Sendable, Codable {
   case uniform(lower: [Double], upper: [Double])
   /// Independent normals.
   case normal(mean: [Double], deviation: [Double])
+  /// Uniform within the bounds of the data for the states marked [S], zero for the others (Experiment 2); becomes
+  /// `uniform` once a model knows the data (`resolved`).
+  case data(states: [Bool])
 
   /// What tells the draws of initial states from those of goals: a "step" no rollout reaches.
   public enum Purpose: Int, Sendable {
     case initialStates = 0x4000_0000
     case goals = 0x4000_0001
+  }
+
+  /// The distribution with the data's bounds [S] put in.
+  public func resolved(bounds: [ClosedRange<Double>]) -> StateDistribution {
+    guard case .data(let states) = self else { return self }
+    return .uniform(
+      lower: zip(states, bounds).map { $0 ? $1.lowerBound : 0 },
+      upper: zip(states, bounds).map { $0 ? $1.upperBound : 0 })
   }
 
   /// One state a particle [B][S]. Depends on (seed, iteration, particle) only.
@@ -31,6 +42,7 @@ public enum StateDistribution: Hashable, Sendable, Codable {
       case .normal(let mean, let deviation):
         let z = key.normals(particle: particle, step: step, count: mean.count)
         return mean.indices.map { mean[$0] + deviation[$0] * z[$0] }
+      case .data: preconditionFailure("the bounds of the data are not resolved")
       }
     }
   }
@@ -41,6 +53,7 @@ public enum StateDistribution: Hashable, Sendable, Codable {
     case .fixed(let state): state.count
     case .uniform(let lower, _): lower.count
     case .normal(let mean, _): mean.count
+    case .data(let states): states.count
     }
   }
 }

@@ -69,6 +69,28 @@ public struct Reward: Sendable {
     }
   }
 
+  /// A formula over states, `goal.STATE`, actions and `previous.ACTION`, all in physical units.
+  public static func formula(_ formula: Formula, states: [String], actions: [String]) -> Reward {
+    Reward(usesPreviousAction: formula.names.contains { $0.hasPrefix("previous.") }) { inputs in
+      func element(_ name: String, _ names: [String], _ value: Value) -> Value {
+        guard let index = names.firstIndex(of: name) else {
+          preconditionFailure("'\(name)' is not among \(names)")
+        }
+        return value[index]
+      }
+      return formula.value(inputs.state.builder) { name in
+        if name.hasPrefix("goal.") {
+          return element(String(name.dropFirst(5)), states, inputs.physicalGoal)
+        }
+        if name.hasPrefix("previous.") {
+          return element(String(name.dropFirst(9)), actions, inputs.previousAction)
+        }
+        return states.contains(name)
+          ? element(name, states, inputs.physicalState) : element(name, actions, inputs.action)
+      }
+    }
+  }
+
   public static func + (a: Reward, b: Reward) -> Reward {
     Reward(
       usesPreviousAction: a.usesPreviousAction || b.usesPreviousAction,

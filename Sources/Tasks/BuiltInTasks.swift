@@ -1,21 +1,38 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tasks and plants that serve by name in place of a file, and the file that `bagel new` writes.
+// Tasks and plants that serve by name in place of a file.
 
 import Plants
 
 /// The plants that a task can name.
 public enum BuiltInPlants {
-  public static let names = ["boom"]
+  public static let names = ["boom", "cart-pole", "cart-pole-pilco", "pendulum"]
 
   /// A fresh plant, or nil for an unknown name.
-  public static func make(_ name: String) -> (any Plant)? { name == "boom" ? HydraulicBoom() : nil }
+  public static func make(_ name: String) -> (any SimulatedPlant)? {
+    switch name {
+    case "boom": HydraulicBoom()
+    case "cart-pole": CartPole()
+    case "cart-pole-pilco": CartPole.pilco
+    case "pendulum": Pendulum()
+    default: nil
+    }
+  }
 }
 
 /// Tasks in the form of their own YAML.
 public enum BuiltInTasks {
-  public static let names = ["boom"]
+  public static let names = ["boom", "boom-goals", "cart-pole", "cart-pole-pilco", "pendulum"]
 
-  static func text(_ name: String) -> String? { name == "boom" ? boom : nil }
+  static func text(_ name: String) -> String? {
+    switch name {
+    case "boom": boom
+    case "boom-goals": boomGoals
+    case "cart-pole": cartPole
+    case "cart-pole-pilco": cartPolePILCO
+    case "pendulum": pendulum
+    default: nil
+    }
+  }
 
   /// Experiment 1 of the paper: from -35 degrees to 0.
   static let boom = """
@@ -27,7 +44,7 @@ public enum BuiltInTasks {
     actions:
       - {name: valve, limits: [-1, 1]}
     plant: boom
-    collectSeconds: 110
+    explore: {kind: manual, seconds: 110, turningPoints: [-0.6457718, 0.8726646]}
     model: {sampler: tabulated}
     reward:
       - saturating: {weights: [10, 0.1]}
@@ -39,81 +56,131 @@ public enum BuiltInTasks {
     goal: [0, 0]
     optimise: {particles: 100, horizon: 300, learningRate: 0.01}
     evaluate: {episodes: 16, seconds: 15, startSpread: 0.0523599, tolerance: 0.0174533, settle: 4}
+    learn: {trials: 1}
     """
 
-  /// The commented file of `bagel new NAME`.
-  public static func template(name: String) -> String {
-    """
-    # A BAGEL task: what the machine is, what was logged, what it should do.
-    #   bagel fit \(name).yaml        learns the dynamics from the logs
-    #   bagel optimize \(name).yaml   finds a controller on the learnt dynamics
-    #   bagel evaluate \(name).yaml   drives a plant with it
-    name: \(name)
-
-    # Seconds between control decisions. Logs with other stamps are resampled to it; a hole of more than
-    # three steps ends an episode.
-    timeStep: 0.1
-    # timeColumn: t          # default: the first of t, time, timestamp, seconds, time_s
-
-    # One entry a state, by column name. A rate that was not measured can be derived from its position
-    # (backward difference, so that the controller can compute it too).
+  /// Experiment 2 of the paper: any goal within the data, then a reference of nine steps.
+  static let boomGoals = """
+    name: boom-goals
+    timeStep: 0.05
     states:
-      - {name: boom_angle, units: rad}
-      - {name: boom_rate, units: rad/s, rateOf: boom_angle}
-
-    # What the controller commands, and the limits it will always keep.
+      - {name: angle, units: rad}
+      - {name: rate, units: rad/s}
     actions:
       - {name: valve, limits: [-1, 1]}
-
-    # CSV files with a header line, paths relative to this file. Each file is one or more episodes.
-    logs: [log_1.csv, log_2.csv]
-    # Files the model is judged by and does not learn from.
-    heldOut: [log_3.csv]
-
-    # A simulated machine to try the policy on: boom. Its states must be those above, in its order and units
-    # (angle in rad, rate in rad/s), at its time step (0.05 s).
-    # plant: boom
-
-    model:
-      covariance: squared-exponential   # or matern-3/2, matern-5/2
-      mean: linear                      # or constant, zero
-      # actionHistory: 1       # the model also sees the action one step back (delays)
-      # stateHistory: 1
-      # angles: [boom_angle]   # the model sees sine and cosine: for joints that turn round
-      # integrate: {position: rate}   # positions that follow from a measured rate
-      # restPseudoData: 50     # tells the model that at zero rate and action nothing moves
-      # shortestLengthscale: 0.5   # in standard deviations of an input
-      sampler: automatic       # the cheapest within tolerance of: tabulated, kiss-gp, sparse, love, exact; or pathwise
-      # tablePoints: 65536     # of tabulated, at most
-      # rank: 100              # of love and kiss-gp, in place of their tolerance
-      # gridPoints: 30         # of kiss-gp, along every input
-      # inducingPoints: 300    # of sparse, at most
-      # features: 256          # of pathwise
-      # criterion: heteroscedastic   # the default; or block-out, marginal-likelihood: what is learnt for
-      # noise: latent          # or observed: whether rollouts draw the measurement noise too (fit is the same)
-      # likelihood: automatic  # or cholesky, row-blocks, kiss-gp: how hyperparameters are learnt
-
-    policy:
-      layers: [8, 8]           # widths of the tanh layers; [] is a linear policy
-      # radialBasis: 50        # Gaussian basis functions in place of layers
-      goal: none               # or concatenated, error: the policy sees the goal
-
-    # Summed. Standardised units: differences in standard deviations of the logs; or units: physical.
+    plant: boom
+    explore: {kind: manual, seconds: 110, turningPoints: [-0.6457718, 0.8726646]}
+    model: {sampler: tabulated}
+    policy: {layers: [8, 8], goal: error}
     reward:
-      - saturating: {weights: [10, 0.1], width: 1}   # exp(-(x - goal)' diag(weights) (x - goal) / 2 width^2)
-      - actionChange: 0.1                            # -0.1 (u - u_previous)^2
-      # - learned: {column: score}   # a reward that the logs have as a column, learnt as one more Gaussian process
-
-    # Where episodes start and should go, in the states' units: [x, ...] or {lower: [...], upper: [...]}.
-    start: [-0.6, 0]
-    goal: [0, 0]
-
-    # The best of `starts` independent searches counts.
-    optimise: {particles: 100, horizon: 150, starts: 5, iterations: 400, learningRate: 0.01}
-
-    # How `bagel evaluate` judges: state 1 within `tolerance` of the goal from `settle` seconds on.
-    evaluate: {episodes: 16, seconds: 15, startSpread: 0.05, tolerance: 0.02, settle: 5}
-
+      - saturating: {weights: [10, 0.1]}
+      - actionChange: 1
+    start: data
+    goal: {data: [angle]}
+    optimise: {particles: 100, horizon: 300, learningRate: 0.01}
+    evaluate:
+      episodes: 1
+      seconds: 160
+      tolerance: 0.0174533
+      settle: 5
+      schedule:   # -20, 10, 30 degrees and so on; until 5 s it stays where it starts
+        at: [5, 20, 40, 60, 80, 100, 120, 140]
+        goals: [[0, 0], [-0.3490659, 0], [0.1745329, 0], [0.5235988, 0], [0, 0], [0.3490659, 0], [0, 0], [-0.3490659, 0]]
+    learn: {trials: 1}
     """
-  }
+
+  private static let cartPoleMachine = """
+    states:
+      - {name: position, units: m}
+      - {name: velocity, units: m/s}
+      - {name: angle, units: rad}
+      - {name: rate, units: rad/s}
+    actions:
+      - {name: force, units: N, limits: [-10, 10]}
+    """
+
+  /// The pole's tip within a fifth of its length (0.5 m) of the goal, and the cart near the middle.
+  private static let cartPoleSuccess = """
+      success:
+        - {measure: "sqrt((position + 0.5 * sin(angle))^2 + (0.5 + 0.5 * cos(angle))^2)", below: 0.1}
+        - {measure: abs(position), below: 0.5}
+      lastSteps: 10
+    """
+
+  /// Swing-up in the set-up of MC-PILCO (Amadio et al., 2022).
+  static let cartPole = """
+    name: cart-pole
+    timeStep: 0.05
+    \(cartPoleMachine)
+    plant: cart-pole
+    explore: {kind: random, episodes: 1, seconds: 3}
+    model:
+      angles: [angle]
+      integrate: {position: velocity, angle: rate}
+      sampler: exact
+    policy: {layers: [32, 32]}
+    reward:
+      - formula: exp(-((abs(angle) - pi) / 3)^2 - position^2)
+    start: {mean: [0, 0, 0, 0], deviation: [0.01, 0.01, 0.01, 0.01]}
+    goal: [0, 0, 3.1415927, 0]
+    optimise: {particles: 100, horizon: 60, learningRate: 0.01}
+    evaluate:
+      episodes: 1
+      seconds: 3
+    \(cartPoleSuccess)
+    learn: {trials: 5, untilSolved: false}
+    """
+
+  /// Swing-up in the set-up of PILCO (Deisenroth and Rasmussen, 2011).
+  static let cartPolePILCO = """
+    name: cart-pole-pilco
+    timeStep: 0.1
+    \(cartPoleMachine)
+    plant: cart-pole-pilco
+    explore: {kind: random, episodes: 1, seconds: 4}
+    model:
+      angles: [angle]
+      integrate: {position: velocity, angle: rate}
+      sampler: exact
+    policy: {layers: [32, 32]}
+    reward:
+      # 1 - cost, with the squared distance of the pole's tip (length 0.5 m) from its goal
+      - formula: exp(-(position^2 + position * sin(angle) + 0.5 + 0.5 * cos(angle)) / (2 * 0.25^2))
+    start: {mean: [0, 0, 0, 0], deviation: [0.1, 0.1, 0.1, 0.1]}
+    goal: [0, 0, 3.1415927, 0]
+    optimise: {particles: 100, horizon: 40, learningRate: 0.01}
+    evaluate:
+      episodes: 1
+      seconds: 4
+    \(cartPoleSuccess)
+    learn: {trials: 15}
+    """
+
+  /// Swing-up of a pendulum whose motor is too weak to lift it at once.
+  static let pendulum = """
+    name: pendulum
+    timeStep: 0.1
+    states:
+      - {name: angle, units: rad}
+      - {name: rate, units: rad/s}
+    actions:
+      - {name: torque, units: N m, limits: [-2.5, 2.5]}
+    plant: pendulum
+    explore: {kind: smooth, episodes: 1, seconds: 4}
+    model:
+      angles: [angle]
+      sampler: automatic
+    policy: {layers: [16, 16]}
+    reward:
+      - formula: exp(-(1 + cos(angle)) - 0.02 * rate^2)
+    start: {mean: [0, 0], deviation: [0.01, 0.1]}
+    goal: [3.1415927, 0]
+    optimise: {particles: 100, horizon: 40, learningRate: 0.01}
+    evaluate:
+      episodes: 1
+      seconds: 4
+      success: [{measure: sqrt(2 + 2 * cos(angle)), below: 0.2}]
+      lastSteps: 10
+    learn: {trials: 6}
+    """
 }

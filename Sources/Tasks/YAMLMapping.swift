@@ -66,6 +66,35 @@ final class YAMLMapping {
   /// Whether the key's value is a list.
   func isList(_ key: String) -> Bool { value(key)?.sequence != nil }
 
+  /// Whether the key's value is a mapping.
+  func isMapping(_ key: String) -> Bool { value(key)?.mapping != nil }
+
+  func bool(_ key: String) throws -> Bool? {
+    guard let value = value(key) else { return nil }
+    guard let scalar = value.scalar, let bool = Bool.construct(from: scalar) else {
+      throw error(key, "must be true or false")
+    }
+    return bool
+  }
+
+  /// A list of lists of numbers.
+  func lists(_ key: String) throws -> [[Double]]? {
+    guard let value = value(key) else { return nil }
+    return try value.sequence?.map { node in
+      guard let sequence = node.sequence else { throw error(key, "must be a list of lists") }
+      return try sequence.map { try number($0, key) }
+    } ?? { throw error(key, "must be a list of lists") }()
+  }
+
+  /// A mapping of names to numbers.
+  func namedNumbers(_ key: String) throws -> [String: Double]? {
+    guard let value = value(key) else { return nil }
+    guard let mapping = value.mapping else { throw error(key, "must be a mapping of numbers") }
+    var result: [String: Double] = [:]
+    for (name, node) in mapping { result[name.scalar?.string ?? ""] = try number(node, key) }
+    return result
+  }
+
   func integer(_ key: String, _ range: ClosedRange<Int>) throws -> Int? {
     guard let number = try number(key) else { return nil }
     guard number == number.rounded(), number >= Double(range.lowerBound),

@@ -22,7 +22,7 @@ struct BagelCommand: ParsableCommand {
     version: "0.1.0",
     subcommands: [
       DemoCommand.self, NewCommand.self, FitCommand.self, OptimizeCommand.self,
-      EvaluateCommand.self, BenchmarkCommand.self, EmitCommand.self, DoctorCommand.self,
+      EvaluateCommand.self, LearnCommand.self, BenchmarkCommand.self, EmitCommand.self, DoctorCommand.self,
     ])
 
   static func main() {
@@ -44,7 +44,9 @@ struct BagelCommand: ParsableCommand {
   private static func exitCode(forInputError error: any Error) -> Int32? {
     switch error {
     case let error as TensorFileError: error.isWriting ? 1 : 65
-    case is LogError, is FactorizationError, is UnsuitableSampler, is GridError: 65
+    case is LogError, is FactorizationError, is UnsuitableSampler, is GridError, is PlantFailure,
+      is LoopError:
+      65
     case is ExecutionError, is CUDAFailure, is SearchError, is OutputError: 1
     default: nil
     }

@@ -74,7 +74,7 @@ struct IterationBenchmark: ParsableCommand {
     task.search.seed = common.seed
     task.rewards = [.saturating(weights: [10, 0.1], width: 1, units: .standardised)]
     task.policy.layers = layers.split(separator: ",").compactMap { Int($0) }
-    task.collectSeconds = Double(points) * task.layout.timeStep
+    task.exploration.seconds = Double(points) * task.layout.timeStep
     task.model.sampler = SamplerOptions()
     task.model.sampler.name = sampler
     if sampler != .automatic && rank > 0 { task.model.sampler.rank = rank }
@@ -249,7 +249,7 @@ struct FitBenchmark: ParsableCommand {
     let console = Console(json: common.json)
     try device.checkAvailable()
     var task = try ControlTask("boom")
-    task.collectSeconds = Double(points) * task.layout.timeStep
+    task.exploration.seconds = Double(points) * task.layout.timeStep
     if noPrior { task.model.fit.prior = nil }
     task.model.fit.criterion = criterion
     task.model.fit.likelihood = likelihood
@@ -257,7 +257,7 @@ struct FitBenchmark: ParsableCommand {
     let episodes = try task.trainingEpisodes(seed: common.seed)
     var form = try task.modelForm()
     if outputs == 1 { form.updates[1] = .increment(output: 0) }
-    if outputs == 1 { form.updates[0] = .backwardIntegral(rate: 1) }
+    if outputs == 1 { form.updates[0] = .backwardIntegral(rate: 1, smoothing: 1) }
     let start = ContinuousClock.now
     let bar = ProgressBar("learning")
     let (model, results) = try DynamicsModel.fit(

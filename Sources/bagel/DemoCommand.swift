@@ -27,7 +27,7 @@ struct DemoCommand: ParsableCommand {
     evaluation.describe(task, console)
     try fit.model.write(to: folder + "/model.safetensors", provenance: "demo, seed \(common.seed)")
     try policy.best.write(
-      to: folder + "/policy.safetensors", description: task.policyDescription)
+      to: folder + "/policy.safetensors", description: task.policyDescription(on: fit.model))
     try common.report(
       Report(task: task, fit: fit, policy: policy, evaluation: evaluation), in: folder,
       console: console)

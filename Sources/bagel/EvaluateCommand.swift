@@ -20,9 +20,15 @@ struct EvaluateCommand: ParsableCommand {
   @Option(help: "Episodes, in place of the task's.")
   var episodes: Int?
 
+  @Option(help: "Vary every parameter of a simulated plant by up to this fraction, episode by episode.")
+  var vary: Double?
+
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
+    if let vary, !(0..<1).contains(vary) {
+      throw ValidationError("--vary is a fraction from 0 to below 1")
+    }
     if let episodes, !(1...100_000).contains(episodes) {
       throw ValidationError("--episodes must be from 1 to 100000")
     }
@@ -35,20 +41,19 @@ struct EvaluateCommand: ParsableCommand {
   func run() throws {
     let console = Console(json: common.json)
     var task = try taskOptions.load(seed: common.seed)
-    if let plant { task.plant = plant }
+    if let plant { task.plant = .simulated(plant, parameters: [:]) }
     if let episodes { task.evaluation.episodes = episodes }
-    guard task.evaluation.tolerance > 0, task.evaluation.settle < task.evaluation.seconds else {
-      throw LogError(
-        file: task.name, "has no `evaluate:` with a tolerance, and a settle time within the episode"
-      )
+    guard task.isJudged else {
+      throw LogError(file: task.name, "has no `evaluate:` with a tolerance or measures of success")
     }
     let folder = try common.folder(for: task)
     let path = policy ?? folder + "/policy.safetensors"
     guard FileManager.default.fileExists(atPath: path) else {
       throw TensorFileError(path: path, "no policy yet; run `bagel optimize` on the task first")
     }
-    let (controller, _) = try PolicyController.read(path: path, for: task.policyDescription)
-    let evaluation = try task.evaluate(controller, seed: common.seed)
+    let (controller, description) = try PolicyController.read(path: path, for: task.policyDescription)
+    let evaluation = try task.evaluate(
+      controller, seed: common.seed, spread: vary ?? 0, bounds: description.dataBounds)
     evaluation.describe(task, console)
     try common.report(
       Report(task: task, evaluation: evaluation), in: folder, name: "report-evaluate.html",

@@ -95,7 +95,7 @@ struct FitCommand: ParsableCommand {
     let measured = names(states)
     var channels = measured.map { Channel(name: $0) }
     for name in ratesToDerive(measured, names(rates)) {
-      channels.append(Channel(name: name + "_rate", source: .rate(of: name)))
+      channels.append(Channel(name: name + "_rate", source: .rate(of: name, filterTime: 0)))
       console.say(
         "derived the rate of '\(name)' by backward differences (--rates none leaves it out)")
     }

@@ -53,7 +53,7 @@ struct OptimizeCommand: ParsableCommand {
     if restart { try? FileManager.default.removeItem(atPath: checkpoint) }
     let policy = try runSearch(task, dynamics, checkpoint: checkpoint, device: deviceOptions.device)
     policy.describe(console)
-    let description = task.policyDescription
+    let description = task.policyDescription(on: dynamics)
     try policy.best.write(to: folder + "/policy.safetensors", description: description)
     try policy.last.write(to: folder + "/policy-last.safetensors", description: description)
     try? FileManager.default.removeItem(atPath: checkpoint)

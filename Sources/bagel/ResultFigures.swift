@@ -165,16 +165,17 @@ extension Evaluation {
   var json: [String: Any] {
     [
       "successes": successes, "episodes": episodes.count, "steadyStateError": steadyStateError,
-      "largestError": episodes.map(\.largestError).max() ?? 0,
-      "actionChange": episodes.map(\.actionChange).max() ?? 0,
+      "steps": steps.count, "stepSuccesses": stepSuccesses,
+      "largestError": steps.map(\.largestError).max() ?? 0,
+      "actionChange": steps.map(\.actionChange).max() ?? 0,
       "riseTime": slowestRise ?? .nan,
-      "overshoot": episodes.map(\.overshoot).max() ?? 0,
+      "overshoot": steps.map(\.overshoot).max() ?? 0,
     ]
   }
 
   /// Largest rise time; nil if an episode never got there.
   private var slowestRise: Double? {
-    episodes.contains { $0.riseTime == nil } ? nil : episodes.compactMap(\.riseTime).max()
+    steps.contains { $0.riseTime == nil } ? nil : steps.compactMap(\.riseTime).max()
   }
 
   func describe(_ task: ControlTask, _ console: Console) {
@@ -182,13 +183,16 @@ extension Evaluation {
     let factor = isAngle ? 180 / Double.pi : 1
     let units = isAngle ? "deg" : task.layout.states[0].units
     console.say(
-      "\(successes) of \(episodes.count) episodes succeed on the plant '\(task.plant ?? "")'")
+      "\(successes) of \(episodes.count) episodes succeed on the plant '\(task.plant?.name ?? "")'")
+    if steps.count > episodes.count {
+      console.say("  \(stepSuccesses) of \(steps.count) steps of the reference")
+    }
     console.say(
       "  worst of them: rise time \(slowestRise.map { number($0) + " s" } ?? "never"), overshoot "
-        + "\(number(factor * (episodes.map(\.overshoot).max() ?? 0))) \(units), largest error after "
+        + "\(number(factor * (steps.map(\.overshoot).max() ?? 0))) \(units), largest error after "
         + "\(number(task.evaluation.settle)) s "
-        + "\(number(factor * (episodes.map(\.largestError).max() ?? 0))) \(units), action change "
-        + "\(number(episodes.map(\.actionChange).max() ?? 0)) a step")
+        + "\(number(factor * (steps.map(\.largestError).max() ?? 0))) \(units), action change "
+        + "\(number(steps.map(\.actionChange).max() ?? 0)) a step")
     console.say("  mean steady-state error \(number(factor * steadyStateError)) \(units)")
   }
 }

@@ -160,7 +160,7 @@ struct CommandLineTests {
     states: [{name: angle, units: rad}, {name: rate, units: rad/s}]
     actions: [{name: valve, limits: [-1, 1]}]
     plant: boom
-    collectSeconds: 20
+    explore: {kind: manual, seconds: 20, turningPoints: [-0.6457718, 0.8726646]}
     reward: [{saturating: {weights: [10, 0.1]}}, {actionChange: 0.5}]
     start: [-0.6, 0]
     goal: [0, 0]
@@ -207,7 +207,7 @@ struct CommandLineTests {
     states: [{name: angle, units: rad}, {name: rate, units: rad/s}]
     actions: [{name: valve, limits: [-1, 1]}]
     plant: boom
-    collectSeconds: 20
+    explore: {kind: manual, seconds: 20, turningPoints: [-0.6457718, 0.8726646]}
     reward: {saturating: {weights: [10, 0.1]}}
     start: [-0.6, 0]
     goal: [0, 0]

@@ -49,7 +49,7 @@ struct PlantTests {
     let n = 4_000
     let samples = (0..<n).map { _ in boom.step([0]) }
     for (channel, deviation) in [(0, boom.angleNoise), (1, boom.rateNoise)] {
-      let variance = samples.reduce(0) { $0 + $1[channel] * $1[channel] } / Double(n)
+      let variance = samples.reduce(0) { $0 + $1.states[channel] * $1.states[channel] } / Double(n)
       // The standard deviation of a variance is sqrt(2 / n).
       let tolerance = 4 * (2 / Double(n)).squareRoot()
       #expect(abs(variance / (deviation * deviation) - 1) < tolerance)

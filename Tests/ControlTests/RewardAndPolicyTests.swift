@@ -11,7 +11,7 @@ struct RewardAndPolicyTests {
   /// The boom with a score that falls off around 0.2 rad.
   private func task() throws -> (task: ControlTask, episodes: [Episode]) {
     var task = try ControlTask("boom")
-    task.collectSeconds = 20
+    task.exploration.seconds = 20
     task.model.fit.fullIterations = 1
     var episodes = try task.trainingEpisodes()
     for e in episodes.indices {
@@ -82,7 +82,8 @@ struct RewardAndPolicyTests {
 
   @Test("a radial-basis policy is the sum of Gaussians, with gradients to every parameter")
   func radialBasis() throws {
-    let policy = Policy.radialBasis(count: 5, stateLength: 2, lower: [-2], upper: [2])
+    let policy = Policy.radialBasis(
+      count: 5, inputs: PolicyInputs(stateLength: 2, actionLength: 1), lower: [-2], upper: [2])
     let parameters = policy.initialParameters(3)
     #expect(
       parameters.count == policy.parameterCount && policy.parameterCount == 2 + 10 + 5 + 5 + 1)

@@ -14,7 +14,7 @@ private struct Fixture {
 
   init(_ change: (inout ControlTask) -> Void = { _ in }) throws {
     var task = try ControlTask("boom")
-    task.collectSeconds = 15
+    task.exploration.seconds = 15
     task.model.fit.fullIterations = 2
     change(&task)
     model = try task.fit().model
@@ -190,7 +190,7 @@ struct SamplerTests {
   @Test("a model with histories, sine and cosine, and integrals rolls out and differentiates")
   func richForms() throws {
     var task = try ControlTask("boom")
-    task.collectSeconds = 12
+    task.exploration.seconds = 12
     task.model.fit.fullIterations = 1
     task.model.fit.profile = .matern52
     task.model.actionHistory = 1

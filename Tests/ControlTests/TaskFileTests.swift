@@ -37,8 +37,8 @@ struct TaskFileTests {
     #expect(task.logs == ["/data/a.csv"])
     #expect(task.actionLimits == [-1...2])
     #expect(task.goal == .uniform(lower: [0, 0], upper: [1, 0]))
-    #expect(task.layout.states[1].source == .rate(of: "x"))
-    #expect(try task.modelForm().updates[0] == .backwardIntegral(rate: 1))
+    #expect(task.layout.states[1].source == .rate(of: "x", filterTime: 0))
+    #expect(try task.modelForm().updates[0] == .backwardIntegral(rate: 1, smoothing: 1))
   }
 
   @Test("the template of `bagel new` is valid")
@@ -94,7 +94,7 @@ struct TaskFileTests {
   @Test("a model file gives back the same predictions")
   func modelFiles() throws {
     var task = try ControlTask("boom")
-    task.collectSeconds = 10
+    task.exploration.seconds = 10
     task.model.fit.fullIterations = 1
     let model = try task.fit().model
     let path = FileManager.default.temporaryDirectory.appendingPathComponent(

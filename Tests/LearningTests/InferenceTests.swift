@@ -323,7 +323,7 @@ struct InferenceTests {
   @Test("beyond 5,000 points: inducing points, BBMM on a grid, every sampler that can serve")
   func manyPoints() throws {
     var task = try ControlTask("boom")
-    task.collectSeconds = 260
+    task.exploration.seconds = 260
     task.model.fit.fullIterations = 1
     let fit = try task.fit()
     let process = fit.model.processes[0]

@@ -7,7 +7,7 @@ import Testing
 
 private func layout(_ timeStep: Double, rate: Bool = false) -> LogLayout {
   let states =
-    [Channel(name: "x")] + (rate ? [Channel(name: "v", source: .rate(of: "x"))] : [])
+    [Channel(name: "x")] + (rate ? [Channel(name: "v", source: .rate(of: "x", filterTime: 0))] : [])
   return LogLayout(states: states, actions: [Channel(name: "u")], timeStep: timeStep)
 }
 

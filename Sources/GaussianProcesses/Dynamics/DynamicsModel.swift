@@ -85,13 +85,13 @@ public struct DynamicsModel: Sendable {
     return (model, results)
   }
 
-  /// Present actions whose limits reach beyond the logged commands by more than a tenth of the limits' range:
+  /// Newest actions whose limits reach beyond the logged commands by more than a tenth of the limits' range:
   /// (action, logged range). The model guesses there.
   public func unloggedActions(
     limits: [ClosedRange<Double>]
   ) -> [(action: Int, logged: ClosedRange<Double>)] {
     zip(form.features, featureBounds).compactMap { feature, logged in
-      guard case .action(let action, lag: 0) = feature else { return nil }
+      guard case .action(let action, lag: form.actionDelay) = feature else { return nil }
       let (limit, margin) = (
         limits[action], 0.1 * (limits[action].upperBound - limits[action].lowerBound)
       )
@@ -137,7 +137,7 @@ extension StateUpdate {
   public var rate: Int? {
     switch self {
     case .increment: nil
-    case .backwardIntegral(let rate), .trapezoidalIntegral(let rate): rate
+    case .backwardIntegral(let rate, _), .trapezoidalIntegral(let rate): rate
     }
   }
 }

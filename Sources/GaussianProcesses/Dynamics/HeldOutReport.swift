@@ -107,7 +107,7 @@ extension DynamicsModel {
     func deviation(_ state: Int) -> Double {
       switch form.updates[state] {
       case .increment(let output): increments[output]
-      case .backwardIntegral(let rate): layout.timeStep * deviation(rate)
+      case .backwardIntegral(let rate, let smoothing): layout.timeStep * deviation(rate) / smoothing
       case .trapezoidalIntegral(let rate): 0.5 * layout.timeStep * deviation(rate)
       }
     }

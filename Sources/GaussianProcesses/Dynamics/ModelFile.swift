@@ -75,7 +75,7 @@ private struct LocalNoiseDescription: Codable {
 }
 
 extension DynamicsModel {
-  static var fileFormat: String { "bagel-model-2" }
+  static var fileFormat: String { "bagel-model-3" }
 
   /// Throws: `TensorFileError`.
   ///

@@ -17,8 +17,9 @@ public enum InputFeature: Hashable, Sendable, Codable {
 public enum StateUpdate: Hashable, Sendable, Codable {
   /// x' = x + the increment that output m of the model predicts.
   case increment(output: Int)
-  /// x' = x + T v' : exact for a rate v derived by backward differences.
-  case backwardIntegral(rate: Int)
+  /// x' = x + T (v + (v' - v) / a): exact for a rate v derived by backward differences with a filter that takes the
+  /// part a of a new difference (`Channel.Source.smoothing`); x + T v' without one.
+  case backwardIntegral(rate: Int, smoothing: Double)
   /// x' = x + T v + T/2 (v' - v): for a measured rate (MC-PILCO, Amadio 2022).
   case trapezoidalIntegral(rate: Int)
 }
@@ -36,18 +37,25 @@ public struct ModelForm: Hashable, Sendable, Codable {
 
   /// The usual form: every state and action as an input (angles as sine and cosine), actions of the
   /// last `actionHistory` rows too; every state an output unless it integrates a rate.
+  ///
+  /// - Parameters:
+  ///   - ignored: states on which the motion does not depend.
+  ///   - actionDelay: rows before an action has any effect; later ones are left out.
   public init(
-    states: Int, actions: Int, angles: Set<Int> = [], stateHistory: Int = 0,
-    actionHistory: Int = 0, integrals: [Int: StateUpdate] = [:]
+    states: Int, actions: Int, angles: Set<Int> = [], ignored: Set<Int> = [], stateHistory: Int = 0,
+    actionDelay: Int = 0, actionHistory: Int = 0, integrals: [Int: StateUpdate] = [:]
   ) {
     var features: [InputFeature] = []
-    for i in 0..<states {
+    let seen = (0..<states).filter { !ignored.contains($0) }
+    for i in seen {
       features += angles.contains(i) ? [.sine(i), .cosine(i)] : [.state(i, lag: 0)]
     }
     for lag in stride(from: 1, through: stateHistory, by: 1) {
-      features += (0..<states).map { .state($0, lag: lag) }
+      features += seen.map { .state($0, lag: lag) }
     }
-    for lag in 0...actionHistory { features += (0..<actions).map { .action($0, lag: lag) } }
+    for lag in actionDelay...actionDelay + actionHistory {
+      features += (0..<actions).map { .action($0, lag: lag) }
+    }
     self.features = features
     var output = 0
     updates = (0..<states).map { i in
@@ -80,6 +88,16 @@ public struct ModelForm: Hashable, Sendable, Codable {
       case .action, .sine, .cosine: 0
       }
     }.max() ?? 0
+  }
+
+  /// Rows before the newest action that the features read.
+  public var actionDelay: Int {
+    features.compactMap { feature in
+      switch feature {
+      case .action(_, let lag): lag
+      case .state, .sine, .cosine: nil
+      }
+    }.min() ?? 0
   }
 
   public var actionLag: Int {

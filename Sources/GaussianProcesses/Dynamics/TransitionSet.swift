@@ -73,7 +73,8 @@ extension ModelForm {
     for (i, update) in updates.enumerated() {
       switch update {
       case .increment: break
-      case .backwardIntegral(let rate): next[i] = state[i] + timeStep * next[rate]
+      case .backwardIntegral(let rate, let smoothing):
+        next[i] = state[i] + timeStep * (state[rate] + (next[rate] - state[rate]) / smoothing)
       case .trapezoidalIntegral(let rate):
         next[i] = state[i] + 0.5 * timeStep * (state[rate] + next[rate])
       }

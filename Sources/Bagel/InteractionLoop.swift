@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: Apache-2.0
+// Algorithm 1 whole (lines 2-21): explore, then again and again fit, optimise, run on the plant, add the data. Every
+// stage leaves a file, and every stage is a function of the files before it and the seed: a loop that was killed goes
+// on with the same bits.
+//
+//   FOLDER/task.yaml            the task as it was
+//   FOLDER/episode-000.csv ...  what the plant did, written line by line (exploration first)
+//   FOLDER/model-001.safetensors, policy-001.safetensors, ...   of each trial
+//   FOLDER/loop.json            the finished episodes, rewritten after each (LoopRecord)
+
+import Execution
+import Foundation
+import GaussianProcesses
+import MachineLogs
+import Plants
+import Policies
+import PolicySearch
+import Tasks
+
+/// One finished episode of the loop.
+public struct EpisodeRecord: Codable, Hashable, Sendable {
+  /// 0 for exploration, then 1, 2, ...
+  public var trial: Int
+  public var log: String
+  public var rows: Int
+  /// Seconds of computing before the episode; 0 for exploration.
+  public var fitSeconds = 0.0
+  public var optimizeSeconds = 0.0
+  /// The best return on the model, as predicted before the episode.
+  public var predictedReturn: Double?
+  public var iterations = 0
+  public var stepSuccesses = 0
+  public var steps = 0
+  public var isSolved = false
+  /// Why it ended before its time.
+  public var earlyEnd: String?
+  /// What failed on the plant.
+  public var failure: String?
+}
+
+/// Everything that a loop remembers besides its logs, models and policies.
+public struct LoopRecord: Codable, Hashable, Sendable {
+  public var seed: UInt64
+  public var episodes: [EpisodeRecord] = []
+
+  public var trials: [EpisodeRecord] { episodes.filter { $0.trial > 0 } }
+  /// Whether the last trial succeeded.
+  public var isSolved: Bool { trials.last?.isSolved ?? false }
+}
+
+/// What a loop tells while it runs.
+public enum LoopEvent {
+  case explored(EpisodeRecord, Episode)
+  case fitted(trial: Int, FittedModel)
+  case searching(trial: Int, SearchState)
+  case optimized(trial: Int, OptimizedPolicy)
+  case tried(EpisodeRecord, EvaluatedEpisode)
+}
+
+/// A loop that cannot go on in its folder.
+public struct LoopError: Error, CustomStringConvertible {
+  public let description: String
+}
+
+/// The interaction loop of a task on its plant.
+public struct InteractionLoop {
+  public let task: ControlTask
+  public let folder: String
+  public let seed: UInt64
+  public let device: ExecutionDevice
+  /// Spread of the plant's parameters at trials about those that exploration met.
+  public let spread: Double
+  public private(set) var record: LoopRecord
+  /// The last policy and what it did, once there is one.
+  public private(set) var last: (policy: OptimizedPolicy, evaluated: EvaluatedEpisode)?
+  public private(set) var lastFit: FittedModel?
+  private var plant: any Plant
+
+  /// Opens a loop, or goes on with the one in its folder.
+  ///
+  /// - Parameters:
+  ///   - mayDiffer: go on even if the task has changed since.
+  /// - Throws: `LoopError` where the folder's loop had another task or seed; `LogError`.
+  public init(
+    task: ControlTask, folder: String, seed: UInt64, device: ExecutionDevice = .automatic,
+    spread: Double = 0, mayDiffer: Bool = false
+  ) throws {
+    (self.task, self.folder, self.seed) = (task, folder, seed)
+    (self.device, self.spread) = (device, spread)
+    plant = try task.makePlant()
+    record = LoopRecord(seed: seed)
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    if let data = FileManager.default.contents(atPath: recordPath) {
+      guard let saved = try? JSONDecoder().decode(LoopRecord.self, from: data) else {
+        throw LoopError(description: "\(recordPath) is damaged; move the folder away to begin afresh")
+      }
+      try checkIsSame(saved, mayDiffer)
+      record = saved
+    }
+    try task.source.write(toFile: taskPath, atomically: true, encoding: .utf8)
+    try setAsideUnfinished()
+  }
+
+  private var recordPath: String { folder + "/loop.json" }
+  private var taskPath: String { folder + "/task.yaml" }
+  private func path(_ name: String, _ number: Int, _ suffix: String) -> String {
+    folder + "/" + name + String(format: "-%03d", number) + suffix
+  }
+
+  private func checkIsSame(_ saved: LoopRecord, _ mayDiffer: Bool) throws {
+    guard saved.seed == seed else {
+      throw LoopError(
+        description: "the loop in \(folder) has the seed \(saved.seed), not \(seed); give it that "
+          + "seed, or another --output, or --restart")
+    }
+    guard !mayDiffer, let before = try? String(contentsOfFile: taskPath, encoding: .utf8) else {
+      return
+    }
+    let changes = changedLines(from: before, to: task.source)
+    guard changes.isEmpty else {
+      throw LoopError(
+        description: "the task has changed since the loop in \(folder) began:\n"
+          + changes.joined(separator: "\n")
+          + "\n--force goes on with the new task and the old episodes, --restart begins afresh")
+    }
+  }
+
+  /// A log of an episode that did not end is kept, under another name.
+  private func setAsideUnfinished() throws {
+    let log = path("episode", record.episodes.count, ".csv")
+    guard FileManager.default.fileExists(atPath: log) else { return }
+    var number = 1
+    func aside() -> String {
+      path("episode", record.episodes.count, "-interrupted-\(number).csv")
+    }
+    while FileManager.default.fileExists(atPath: aside()) { number += 1 }
+    try FileManager.default.moveItem(atPath: log, toPath: aside())
+  }
+
+  public var isFinished: Bool {
+    let trials = record.trials
+    return trials.count >= task.learning.trials
+      || task.learning.untilSolved && trials.last?.isSolved == true
+  }
+
+  /// Runs until success, budget or interruption.
+  ///
+  /// - Parameter tell: hears of every stage; false interrupts.
+  /// - Returns: whether it is finished. Throws: what fit, search and plant throw; the record stays.
+  public mutating func run(_ tell: @escaping (LoopEvent) -> Bool) throws -> Bool {
+    defer { plant.close(safeAction: task.safeAction) }
+    while record.episodes.count < explorations {
+      guard try explore(tell) else { return false }
+    }
+    while !isFinished {
+      guard try trial(tell) else { return false }
+    }
+    return true
+  }
+
+  private var explorations: Int { task.logs.isEmpty ? task.exploration.episodes : 0 }
+
+  private mutating func explore(_ tell: @escaping (LoopEvent) -> Bool) throws -> Bool {
+    let index = record.episodes.count
+    let log = path("episode", index, ".csv")
+    let outcome = try task.explore(
+      &plant, index: index, seed: seed, log: try LogWriter(path: log, layout: task.layout))
+    let entry = EpisodeRecord(
+      trial: 0, log: log, rows: outcome.episode.count, earlyEnd: outcome.earlyEnd,
+      failure: outcome.failure.map { "\($0)" })
+    try keep(entry)
+    if let failure = outcome.failure { throw failure }
+    return tell(.explored(entry, outcome.episode))
+  }
+
+  /// All episodes so far, read from their files: what is learnt from is what is on the disk.
+  private func episodes() throws -> [Episode] {
+    let logs = record.episodes.filter { $0.rows >= 4 }.map(\.log)
+    return try task.layout.episodes(from: task.logs + logs)
+  }
+
+  private mutating func trial(_ tell: @escaping (LoopEvent) -> Bool) throws -> Bool {
+    let trial = record.trials.count + 1
+    var entry = EpisodeRecord(
+      trial: trial, log: path("episode", record.episodes.count, ".csv"), rows: 0)
+    let earlierModel = path("model", trial - 1, ".safetensors")
+    let warm =
+      task.learning.model == .warm && FileManager.default.fileExists(atPath: earlierModel)
+      ? try DynamicsModel(path: earlierModel) : nil
+    let fit = try task.fit(try episodes(), from: warm)
+    lastFit = fit
+    entry.fitSeconds = fit.seconds
+    try fit.model.write(
+      to: path("model", trial, ".safetensors"), provenance: "\(task.name), trial \(trial)")
+    guard tell(.fitted(trial: trial, fit)) else { return false }
+
+    let policy = try task.optimize(
+      fit.model, from: try earlierParameters(trial), device: device,
+      checkpoint: path("search", trial, ".safetensors"), checkpointInterval: 5
+    ) { tell(.searching(trial: trial, $0)) }
+    guard policy.isFinished else { return false }
+    entry.optimizeSeconds = policy.seconds
+    entry.predictedReturn = policy.state.bestReturn
+    entry.iterations = policy.state.iteration
+    try policy.best.write(
+      to: path("policy", trial, ".safetensors"),
+      description: task.policyDescription(on: fit.model))
+    try? FileManager.default.removeItem(atPath: path("search", trial, ".safetensors"))
+    guard tell(.optimized(trial: trial, policy)) else { return false }
+    return try drive(policy, fit.model, entry, tell)
+  }
+
+  private func earlierParameters(_ trial: Int) throws -> [Double]? {
+    let path = path("policy", trial - 1, ".safetensors")
+    guard task.learning.policy != .fresh, FileManager.default.fileExists(atPath: path) else {
+      return nil
+    }
+    return try PolicyController.read(path: path, for: task.policyDescription).controller.parameters
+  }
+
+  private mutating func drive(
+    _ policy: OptimizedPolicy, _ model: DynamicsModel, _ begun: EpisodeRecord,
+    _ tell: @escaping (LoopEvent) -> Bool
+  ) throws -> Bool {
+    var entry = begun
+    if spread > 0 {
+      plant = try task.makePlant(spread: spread, seed: seed &+ UInt64(entry.trial))
+    }
+    let (outcome, goals) = try task.drive(
+      &plant, policy.best, index: entry.trial, seed: seed, bounds: model.stateBounds,
+      name: "trial \(entry.trial)", log: try LogWriter(path: entry.log, layout: task.layout))
+    entry.rows = outcome.episode.count
+    entry.earlyEnd = outcome.earlyEnd
+    entry.failure = outcome.failure.map { "\($0)" }
+    guard outcome.failure == nil, !outcome.episode.states.isEmpty else {
+      try keep(entry)
+      throw outcome.failure ?? LoopError(description: "the plant gave no rows")
+    }
+    let evaluated = task.judge(outcome.episode, goals: goals, earlyEnd: outcome.earlyEnd)
+    entry.isSolved = evaluated.isSuccess
+    entry.steps = evaluated.steps.count
+    entry.stepSuccesses = evaluated.steps.count { $0.isSuccess }
+    last = (policy, evaluated)
+    try keep(entry)
+    return tell(.tried(entry, evaluated))
+  }
+
+  private mutating func keep(_ entry: EpisodeRecord) throws {
+    record.episodes.append(entry)
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    try encoder.encode(record).write(to: URL(fileURLWithPath: recordPath), options: .atomic)
+  }
+}
+
+/// Lines that differ, comments and blanks left out, as "- before" and "+ after".
+func changedLines(from before: String, to after: String) -> [String] {
+  func lines(_ text: String) -> [String] {
+    text.split(separator: "\n").map(String.init).filter {
+      let bare = $0.trimmingCharacters(in: .whitespaces)
+      return !bare.isEmpty && !bare.hasPrefix("#")
+    }
+  }
+  let difference = lines(after).difference(from: lines(before))
+  return difference.map { change in
+    switch change {
+    case .remove(_, let line, _): "- " + line
+    case .insert(_, let line, _): "+ " + line
+    }
+  }
+}

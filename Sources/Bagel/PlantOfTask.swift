@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+// The plant that a task names, checked against the task's channels, and how its episodes run.
+
+import MachineLogs
+import Plants
+import Tasks
+
+extension ControlTask {
+  /// The task's plant.
+  ///
+  /// - Parameters:
+  ///   - spread: every parameter of a simulated plant is multiplied by a factor within 1 - spread ... 1 + spread.
+  ///   - seed: of those factors.
+  /// - Throws: `LogError` where the task has no plant, or one with another number of channels, other units or another
+  ///   time step.
+  public func makePlant(spread: Double = 0, seed: UInt64 = 0) throws -> any Plant {
+    switch plant {
+    case .process(let process):
+      return ExternalPlant(
+        command: process.command, states: measuredChannels, actions: layout.actions,
+        actionLimits: actionLimits, timeStep: layout.timeStep, timeout: process.timeout,
+        resetTimeout: process.resetTimeout)
+    case .simulated(let name, let parameters):
+      guard var made = BuiltInPlants.make(name) else { break }
+      for (parameter, value) in parameters { _ = made.set(parameter, to: value) }
+      if spread > 0 { made.vary(by: spread, seed: seed) }
+      try check(made, name)
+      return made
+    case nil: break
+    }
+    throw LogError(
+      file: name,
+      "names no plant; add `plant:` with one of \(BuiltInPlants.names.joined(separator: ", ")), or a "
+        + "program: plant: {process: [python3, my_plant.py]}")
+  }
+
+  /// The columns that are measured, with their units.
+  private var measuredChannels: [Channel] {
+    layout.measuredColumns.map { name in
+      layout.states.first { $0.name == name } ?? Channel(name: name)
+    }
+  }
+
+  private func check(_ made: any Plant, _ plant: String) throws {
+    guard made.actions.count == layout.actions.count else {
+      throw LogError(
+        file: name,
+        "has \(layout.actions.count) actions, the plant '\(plant)' \(made.actions.count)")
+    }
+    let columns: [Int]
+    do {
+      columns = try made.columns(for: layout)
+    } catch let error as PlantFailure {
+      throw LogError(file: name, "does not fit the plant '\(plant)': \(error.problem)")
+    }
+    for (own, index) in zip(measuredChannels, columns) {
+      let other = made.states[index]
+      guard own.units.isEmpty || own.units == other.units else {
+        throw LogError(
+          file: name,
+          "has the state '\(own.name)' in \(own.units) where the plant '\(plant)' has "
+            + "'\(other.name)' in \(other.units); states stand in the plant's order")
+      }
+    }
+    guard abs(made.timeStep - layout.timeStep) < 1e-9 else {
+      throw LogError(
+        file: name,
+        "has a time step of \(layout.timeStep) s, the plant '\(plant)' of \(made.timeStep) s")
+    }
+  }
+
+  /// An episode on the plant, at most so long (s).
+  public func episodeRun(seconds: Double) -> EpisodeRun {
+    var run = EpisodeRun(
+      layout: layout, actionLimits: actionLimits,
+      steps: Int((seconds / layout.timeStep).rounded()), safeAction: safeAction,
+      stateLimits: stateLimits)
+    run.largestChange = actionRates.map { $0.map { $0 * layout.timeStep } }
+    return run
+  }
+
+  /// Whether an initial state can be asked of the plant: its own state must be the task's.
+  func initialState(_ state: [Double], of plant: any Plant) -> [Double] {
+    let columns = (try? plant.columns(for: layout)) ?? []
+    var full: [Double] = plant.states.map { _ in 0 }
+    for (column, index) in zip(layout.measuredColumns, columns) {
+      if let own = layout.states.firstIndex(where: { $0.name == column }) { full[index] = state[own] }
+    }
+    return full
+  }
+}

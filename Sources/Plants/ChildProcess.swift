@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+// Another program with pipes to its standard input and output, read line by line with time limits. In a process
+// group of its own: Ctrl-C at the terminal must reach us alone, so that we can still send the safe action.
+// (Foundation's Process offers neither the group nor reads with a limit.)
+
+import Foundation
+
+final class ChildProcess {
+  struct CannotStart: Error { let reason: String }
+  enum Answer {
+    case line(String)
+    case late
+    case closed
+  }
+
+  private let identifier: pid_t
+  private let input: Int32
+  private let output: Int32
+  private var received: [UInt8] = []
+  private var status: Int32?
+
+  /// Throws: `CannotStart`.
+  init(_ command: [String]) throws {
+    // A closed pipe is to be an error of write, not the end of this process.
+    signal(SIGPIPE, SIG_IGN)
+    var (toChild, fromChild): ([Int32], [Int32]) = ([-1, -1], [-1, -1])
+    guard pipe(&toChild) == 0, pipe(&fromChild) == 0 else {
+      throw CannotStart(reason: "no pipe: \(String(cString: strerror(errno)))")
+    }
+    for end in [toChild[1], fromChild[0]] { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+    #if os(Linux)
+      var actions = posix_spawn_file_actions_t()
+      var attributes = posix_spawnattr_t()
+    #else
+      var actions: posix_spawn_file_actions_t?
+      var attributes: posix_spawnattr_t?
+    #endif
+    posix_spawn_file_actions_init(&actions)
+    posix_spawnattr_init(&attributes)
+    defer {
+      posix_spawn_file_actions_destroy(&actions)
+      posix_spawnattr_destroy(&attributes)
+    }
+    for (end, standard) in [(toChild[0], STDIN_FILENO), (fromChild[1], STDOUT_FILENO)] {
+      posix_spawn_file_actions_adddup2(&actions, end, standard)
+      posix_spawn_file_actions_addclose(&actions, end)
+    }
+    var (none, defaults) = (sigset_t(), sigset_t())
+    sigemptyset(&none)
+    sigemptyset(&defaults)
+    for number in [SIGPIPE, SIGINT, SIGTERM] { sigaddset(&defaults, number) }
+    posix_spawnattr_setsigmask(&attributes, &none)
+    posix_spawnattr_setsigdefault(&attributes, &defaults)
+    posix_spawnattr_setpgroup(&attributes, 0)
+    posix_spawnattr_setflags(
+      &attributes,
+      Int16(POSIX_SPAWN_SETPGROUP) | Int16(POSIX_SPAWN_SETSIGMASK) | Int16(POSIX_SPAWN_SETSIGDEF))
+    var arguments: [UnsafeMutablePointer<CChar>?] = command.map { strdup($0) } + [nil]
+    defer { for argument in arguments { free(argument) } }
+    var identifier: pid_t = 0
+    let failure = posix_spawnp(
+      &identifier, command[0], &actions, &attributes, &arguments, environ)
+    Foundation.close(toChild[0])
+    Foundation.close(fromChild[1])
+    guard failure == 0 else {
+      Foundation.close(toChild[1])
+      Foundation.close(fromChild[0])
+      let reason = String(cString: strerror(failure))
+      throw CannotStart(
+        reason: failure == ENOENT ? "there is no program '\(command[0])'" : reason)
+    }
+    (self.identifier, input, output) = (identifier, toChild[1], fromChild[0])
+  }
+
+  deinit {
+    Foundation.close(input)
+    Foundation.close(output)
+  }
+
+  /// Whether all of it was taken.
+  func write(_ text: String) -> Bool {
+    var bytes = Array(text.utf8)[...]
+    while !bytes.isEmpty {
+      let count = bytes.withUnsafeBytes { Foundation.write(input, $0.baseAddress, $0.count) }
+      if count < 0 && errno == EINTR { continue }
+      if count <= 0 { return false }
+      bytes = bytes.dropFirst(count)
+    }
+    return true
+  }
+
+  /// The next line, waiting at most so many seconds.
+  func readLine(timeout: Double) -> Answer {
+    let end = ContinuousClock.now + .seconds(timeout)
+    var chunk = [UInt8](repeating: 0, count: 4_096)
+    while true {
+      if let newline = received.firstIndex(of: UInt8(ascii: "\n")) {
+        let line = String(decoding: received[..<newline], as: UTF8.self)
+        received.removeSubrange(...newline)
+        return .line(line)
+      }
+      let left = ContinuousClock.now.duration(to: end)
+      let milliseconds = left.components.seconds * 1_000
+        + left.components.attoseconds / 1_000_000_000_000_000
+      guard milliseconds >= 0 else { return .late }
+      var wanted = pollfd(fd: output, events: Int16(POLLIN), revents: 0)
+      let ready = poll(&wanted, 1, Int32(min(milliseconds + 1, 1_000_000)))
+      if ready < 0 && errno == EINTR { continue }
+      guard ready > 0 else { return .late }
+      let count = read(output, &chunk, chunk.count)
+      if count < 0 && errno == EINTR { continue }
+      guard count > 0 else { return .closed }
+      received += chunk[..<count]
+    }
+  }
+
+  /// How the program ended, in words; waits a moment for it.
+  var ending: String {
+    guard let status = wait(upTo: 1) else { return "its output is closed, it still runs" }
+    let signal = status & 0x7f
+    return signal == 0 ? "exit code \((status >> 8) & 0xff)" : "signal \(signal)"
+  }
+
+  /// Waits for the end, asks for it (SIGTERM), forces it (SIGKILL), each after so many seconds.
+  func end(within seconds: Double) {
+    if wait(upTo: seconds) != nil { return }
+    kill(-identifier, SIGTERM)
+    if wait(upTo: max(seconds, 0.2)) != nil { return }
+    kill(-identifier, SIGKILL)
+    _ = wait(upTo: 5)
+  }
+
+  private func wait(upTo seconds: Double) -> Int32? {
+    let end = ContinuousClock.now + .seconds(seconds)
+    while status == nil {
+      var found: Int32 = 0
+      if waitpid(identifier, &found, WNOHANG) == identifier {
+        status = found
+      } else if ContinuousClock.now >= end {
+        break
+      } else {
+        usleep(2_000)
+      }
+    }
+    return status
+  }
+}

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+// One episode of a controller on a plant: measures, derives the states that the task wants, limits the actions at the
+// last moment, logs as it goes, ends early where a limit is passed or the plant says so, and leaves the safe action.
+
+import MachineLogs
+
+/// What an episode on a plant needs besides controller and plant.
+public struct EpisodeRun {
+  /// The states the controller wants, and how they are derived from what is measured.
+  public var layout: LogLayout
+  public var actionLimits: [ClosedRange<Double>]
+  /// Largest change of each action a step, or nil; empty for none [A].
+  public var largestChange: [Double?] = []
+  /// Sent last, whatever happens [A].
+  public var safeAction: [Double]
+  /// Steps, at most.
+  public var steps: Int
+  /// States outside these end the episode [S]; nil for none.
+  public var stateLimits: [ClosedRange<Double>?]
+  /// Written line by line.
+  public var log: LogWriter?
+  /// Called before every action: false ends the episode (Ctrl-C), and may wait for the time to come.
+  public var goesOn: (_ step: Int) -> Bool = { _ in true }
+
+  public init(
+    layout: LogLayout, actionLimits: [ClosedRange<Double>], steps: Int,
+    safeAction: [Double]? = nil, stateLimits: [ClosedRange<Double>?] = []
+  ) {
+    self.layout = layout
+    self.actionLimits = actionLimits
+    self.steps = steps
+    self.safeAction =
+      safeAction ?? actionLimits.map { min(max(0, $0.lowerBound), $0.upperBound) }
+    self.stateLimits = stateLimits
+  }
+
+  /// What a plant did.
+  public struct Outcome {
+    /// Rows so far; the last one has the safe action.
+    public var episode: Episode
+    /// Why it ended before its last step, in words.
+    public var earlyEnd: String?
+    /// What failed, after rows that are worth keeping.
+    public var failure: (any Error)?
+  }
+
+  /// Drives the plant.
+  ///
+  /// - Parameter controller: (step, states [S]) -> action [A].
+  /// - Returns: the rows so far and, where the plant failed, why. Throws: `LogError` of the log.
+  public func run(
+    _ plant: inout any Plant, from state: [Double]? = nil, seed: UInt64, name: String,
+    controller: (_ step: Int, _ states: [Double]) throws -> [Double]
+  ) throws -> Outcome {
+    let columns = try plant.columns(for: layout)
+    var signals = CausalSignals(layout)
+    var episode = Episode(name: name, timeStep: layout.timeStep, states: [], actions: [])
+    var outcome = Outcome(episode: episode)
+    /// Keeps a row with the action that follows it.
+    func keep(_ step: Int, _ measured: Measurement, _ states: [Double], _ action: [Double]) throws {
+      if let column = layout.rewardColumn {
+        guard let reward = measured.reward else {
+          throw PlantFailure(
+            plant: plant.states.map(\.name).joined(separator: ", "),
+            "it answers no \"reward\", and the task learns its reward from '\(column)'")
+        }
+        episode.rewards.append(reward)
+      }
+      episode.states.append(states)
+      episode.actions.append(action)
+      try log?.append(
+        time: Double(step) * layout.timeStep, measured: columns.map { measured.states[$0] },
+        action: action, reward: layout.rewardColumn == nil ? nil : measured.reward)
+    }
+    do {
+      var measured = try plant.reset(to: state, seed: seed)
+      var step = 0
+      while true {
+        let states = signals.next(columns.map { measured.states[$0] })
+        outcome.earlyEnd = earlyEnd(measured, states, step)
+        let isLast = step == steps || outcome.earlyEnd != nil
+        let isInterrupted = !isLast && !goesOn(step)
+        if isInterrupted { outcome.earlyEnd = "interrupted at step \(step)" }
+        guard !isLast, !isInterrupted else {
+          try keep(step, measured, states, safeAction)
+          _ = try plant.step(safeAction)
+          break
+        }
+        let action = try limited(
+          controller(step, states), after: episode.actions.last ?? safeAction)
+        // Logged before it acts: whatever happens next, it is known what was sent.
+        try keep(step, measured, states, action)
+        measured = try plant.step(action)
+        step += 1
+      }
+    } catch let error as PlantFailure {
+      outcome.failure = error
+      plant.close(safeAction: safeAction)
+    }
+    outcome.episode = episode
+    return outcome
+  }
+
+  private func limited(_ action: [Double], after last: [Double]) throws -> [Double] {
+    guard action.allSatisfy(\.isFinite) else {
+      throw PlantFailure(plant: layout.states.map(\.name).joined(separator: ", "), "the controller's action is \(action)")
+    }
+    return action.indices.map { j in
+      let within = min(max(action[j], actionLimits[j].lowerBound), actionLimits[j].upperBound)
+      guard j < largestChange.count, let change = largestChange[j] else { return within }
+      return min(max(within, last[j] - change), last[j] + change)
+    }
+  }
+
+  private func earlyEnd(_ measured: Measurement, _ states: [Double], _ step: Int) -> String? {
+    for (i, limit) in stateLimits.enumerated() {
+      guard let limit, !limit.contains(states[i]) else { continue }
+      return "'\(layout.states[i].name)' left its limits at step \(step): \(states[i])"
+    }
+    return measured.isDone && step < steps ? "the plant was done at step \(step)" : nil
+  }
+}
+
+extension Plant {
+  /// Which of its states are the layout's measured columns: by name, or in order where there are as many.
+  ///
+  /// Throws: `PlantFailure`.
+  public func columns(for layout: LogLayout) throws -> [Int] {
+    let wanted = layout.measuredColumns
+    let found = wanted.map { name in states.firstIndex { $0.name == name } }
+    if found.allSatisfy({ $0 != nil }) { return found.compactMap { $0 } }
+    guard wanted.count == states.count else {
+      throw PlantFailure(
+        plant: states.map(\.name).joined(separator: ", "),
+        "it measures these; the task wants \(wanted.joined(separator: ", "))")
+    }
+    return Array(states.indices)
+  }
+}

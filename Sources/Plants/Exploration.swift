@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+// Actions for a first log, where no policy is known yet (Algorithm 1, line 2). In: step and measured states. Out:
+// actions within their limits. Depends on the seed alone, and manual driving on what is measured.
+
+import Foundation
+import Programs
+
+/// How a machine is moved before anything is known of it.
+public enum ExplorationKind: String, Hashable, Sendable, Codable, CaseIterable {
+  /// Uniform within the limits, each action held for `holdSeconds`.
+  case random
+  /// Filtered noise with the time constant `holdSeconds`.
+  case smooth
+  /// A sum of three sinusoids of random periods and phases; `holdSeconds` is the shortest half period.
+  case sinusoids
+  /// A driver who raises and lowers state 1 by action 1 (`ManualDriving`).
+  case manual
+}
+
+/// What to do before anything is known, and for how long.
+public struct ExplorationOptions: Hashable, Sendable {
+  public var kind = ExplorationKind.smooth
+  public var episodes = 1
+  /// Seconds an episode.
+  public var seconds = 0.0
+  /// Seconds an action lasts, see `ExplorationKind`; nil for one time step (random) or five.
+  public var holdSeconds: Double?
+  /// Part of the actions' range that is used.
+  public var amplitude = 1.0
+  /// Positions at which a manual driver turns round.
+  public var turningPoints: ClosedRange<Double>?
+
+  public init() {}
+}
+
+/// Actions of one exploring episode.
+public struct Explorer {
+  private let options: ExplorationOptions
+  private let limits: [ClosedRange<Double>]
+  private let timeStep: Double
+  private let draws: DrawKey
+  private var filtered: [Double]
+  private var driver: ManualDriving?
+
+  /// Sinusoids in a sum.
+  private static let waves = 3
+
+  public init(
+    _ options: ExplorationOptions, limits: [ClosedRange<Double>], timeStep: Double, seed: UInt64
+  ) {
+    self.options = options
+    self.limits = limits
+    self.timeStep = timeStep
+    draws = DrawKey(seed: seed, iteration: 0x6578_706c)
+    filtered = limits.map { _ in 0 }
+    if options.kind == .manual, let range = options.turningPoints {
+      driver = ManualDriving(
+        lower: range.lowerBound, upper: range.upperBound, timeStep: timeStep, seed: seed)
+    }
+  }
+
+  private var hold: Double {
+    options.holdSeconds ?? (options.kind == .random ? timeStep : 5 * timeStep)
+  }
+
+  /// The action [A] of a step.
+  public mutating func action(step: Int, states: [Double]) -> [Double] {
+    let unit: [Double]
+    switch options.kind {
+    case .random:
+      let index = Int((Double(step) * timeStep / hold + 1e-9).rounded(.down))
+      unit = draws.uniforms(particle: index, step: 0, count: limits.count).map { 2 * $0 - 1 }
+    case .smooth:
+      // The stationary deviation of the filter is sqrt(gain / (2 - gain)); scaled to 0.6 of the limits.
+      let gain = 1 - exp(-timeStep / hold)
+      let noise = draws.normals(particle: step, step: 0, count: limits.count)
+      for j in limits.indices { filtered[j] += gain * (noise[j] - filtered[j]) }
+      let scale = 0.6 / (gain / (2 - gain)).squareRoot()
+      unit = filtered.map { min(max(scale * $0, -1), 1) }
+    case .sinusoids: unit = limits.indices.map { sinusoids(action: $0, step: step) }
+    case .manual:
+      unit =
+        [driver?.command(at: states[0]) ?? 0]
+        + Array(repeating: 0, count: max(limits.count - 1, 0))
+    }
+    return zip(unit, limits).map {
+      0.5 * ($1.lowerBound + $1.upperBound)
+        + options.amplitude * 0.5 * ($1.upperBound - $1.lowerBound) * $0
+    }
+  }
+
+  private func sinusoids(action: Int, step: Int) -> Double {
+    let u = draws.uniforms(particle: action, step: 0, count: 2 * Self.waves)
+    let sum = (0..<Self.waves).reduce(0.0) { sum, wave in
+      // Periods from the shortest to eight times as long, evenly in their logarithm.
+      let period = 2 * hold * pow(8, (Double(wave) + u[wave]) / Double(Self.waves))
+      let phase = 2 * Double.pi * (Double(step) * timeStep / period + u[Self.waves + wave])
+      return sum + sin(phase)
+    }
+    return min(max(sum / Double(Self.waves).squareRoot(), -1), 1)
+  }
+}

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+// A plant that is another program: a simulator, or what talks to a real machine. One JSON object a line.
+//
+//   to it:    {"command":"reset","seed":7}   {"command":"reset","seed":7,"state":[..]}
+//             {"command":"step","action":[..]}   {"command":"close"}
+//   from it:  {"state":[..]}, perhaps with "time" (s), "done" (true ends the episode), "reward"
+//
+// Every reset and step has one answer; what the program prints on standard error is passed on. An answer that is late,
+// no JSON, of a wrong length or not finite is a `PlantFailure`.
+
+import Foundation
+import MachineLogs
+
+/// What is wrong with a plant, and what it said.
+public struct PlantFailure: Error, CustomStringConvertible {
+  public let plant: String
+  public let problem: String
+
+  public init(plant: String, _ problem: String) { (self.plant, self.problem) = (plant, problem) }
+
+  public var description: String { "plant '\(plant)': \(problem)" }
+}
+
+/// A plant behind a pipe.
+public final class ExternalPlant: Plant {
+  public let states: [Channel]
+  public let actions: [Channel]
+  public let actionLimits: [ClosedRange<Double>]
+  public let timeStep: Double
+  /// Seconds for the answer to a step, and to a reset (the first includes the program's start).
+  public let timeout: Double
+  public let resetTimeout: Double
+  private let command: [String]
+  private var child: ChildProcess?
+
+  /// - Parameters:
+  ///   - command: program, found on PATH, and its arguments.
+  ///   - states: what it measures, in the order in which it answers.
+  public init(
+    command: [String], states: [Channel], actions: [Channel], actionLimits: [ClosedRange<Double>],
+    timeStep: Double, timeout: Double = 2, resetTimeout: Double = 60
+  ) {
+    self.command = command
+    self.states = states
+    self.actions = actions
+    self.actionLimits = actionLimits
+    self.timeStep = timeStep
+    self.timeout = timeout
+    self.resetTimeout = resetTimeout
+  }
+
+  deinit { child?.end(within: 0) }
+
+  private var name: String { command.joined(separator: " ") }
+
+  /// Starts the program if it is not running. Throws: `PlantFailure`.
+  public func reset(to state: [Double]?, seed: UInt64) throws -> Measurement {
+    if child == nil {
+      do {
+        child = try ChildProcess(command)
+      } catch let error as ChildProcess.CannotStart {
+        throw PlantFailure(plant: name, "cannot be started: \(error.reason)")
+      }
+    }
+    var message: [String: Any] = ["command": "reset", "seed": seed]
+    if let state { message["state"] = state }
+    return try exchange(message, timeout: resetTimeout)
+  }
+
+  /// Throws: `PlantFailure`.
+  public func step(_ action: [Double]) throws -> Measurement {
+    try exchange(["command": "step", "action": action], timeout: timeout)
+  }
+
+  /// Sends the safe action and `close`, waits a second for the program to end, then ends it.
+  public func close(safeAction: [Double]) {
+    guard let child else { return }
+    self.child = nil
+    for message in [["command": "step", "action": safeAction], ["command": "close"]] {
+      if let line = try? line(message) { _ = child.write(line) }
+    }
+    child.end(within: 1)
+  }
+
+  private func line(_ message: [String: Any]) throws -> String {
+    let data = try JSONSerialization.data(
+      withJSONObject: message, options: [.sortedKeys, .withoutEscapingSlashes])
+    return String(decoding: data, as: UTF8.self) + "\n"
+  }
+
+  private func exchange(_ message: [String: Any], timeout: Double) throws -> Measurement {
+    let what = message["command"] as? String ?? ""
+    guard let child else { throw PlantFailure(plant: name, "got a \(what) before its reset") }
+    guard child.write(try line(message)) else {
+      throw PlantFailure(plant: name, "has ended (\(child.ending)); it was sent a \(what)")
+    }
+    switch child.readLine(timeout: timeout) {
+    case .line(let text): return try measurement(text, answerTo: what)
+    case .late:
+      throw PlantFailure(
+        plant: name,
+        "did not answer a \(what) within \(timeout) s (every command needs one line "
+          + "{\"state\": [..]}, flushed; `timeout:` in the task allows more)")
+    case .closed:
+      throw PlantFailure(
+        plant: name, "ended (\(child.ending)) instead of answering a \(what)")
+    }
+  }
+
+  private func measurement(_ text: String, answerTo what: String) throws -> Measurement {
+    let shown = text.count > 160 ? text.prefix(160) + "..." : text[...]
+    guard
+      let object = try? JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any]
+    else {
+      throw PlantFailure(
+        plant: name, "answered a \(what) with '\(shown)', which is not one JSON object")
+    }
+    guard let list = object["state"] as? [Any] else {
+      throw PlantFailure(plant: name, "answered a \(what) without a list \"state\": \(shown)")
+    }
+    guard list.count == states.count else {
+      throw PlantFailure(
+        plant: name,
+        "answered \(list.count) states, the task measures \(states.count) "
+          + "(\(states.map(\.name).joined(separator: ", "))): \(shown)")
+    }
+    let values = list.map { ($0 as? NSNumber)?.doubleValue ?? .nan }
+    if let index = values.firstIndex(where: { !$0.isFinite }) {
+      throw PlantFailure(
+        plant: name, "'\(states[index].name)' is not a finite number in its answer: \(shown)")
+    }
+    let reward = (object["reward"] as? NSNumber)?.doubleValue
+    if let reward, !reward.isFinite {
+      throw PlantFailure(plant: name, "the reward is not a finite number: \(shown)")
+    }
+    return Measurement(values, isDone: object["done"] as? Bool ?? false, reward: reward)
+  }
+}

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a policy sees: standardised states (angles as sine and cosine), the goal if it wants it, and its own last
+// actions, which tell where a machine with transport delay is going.
+//
+//   z = [states | goal, or goal - state | actions 1 ... actionHistory rows ago, limits mapped to -1 ... 1]
+
+import Programs
+
+/// How a goal enters a policy.
+public enum GoalInput: String, Hashable, Sendable, Codable, CaseIterable {
+  /// The policy does not see the goal (Experiment 1: one fixed goal).
+  case none
+  /// Inputs are (state, goal).
+  case concatenated
+  /// Inputs are (state, goal - state).
+  case error
+}
+
+/// The inputs of a policy.
+public struct PolicyInputs: Hashable, Sendable, Codable {
+  public var stateLength: Int
+  public var actionLength: Int
+  public var goal: GoalInput
+  /// States that enter as sine and cosine.
+  public var angles: [Int]
+  /// Rows of past actions.
+  public var actionHistory: Int
+
+  public init(
+    stateLength: Int, actionLength: Int, goal: GoalInput = .none, angles: [Int] = [],
+    actionHistory: Int = 0
+  ) {
+    self.stateLength = stateLength
+    self.actionLength = actionLength
+    self.goal = goal
+    self.angles = angles
+    self.actionHistory = actionHistory
+  }
+
+  /// Length of z.
+  public var length: Int {
+    let states = stateLength + Set(angles).count
+    return states * (goal == .none ? 1 : 2) + actionHistory * actionLength
+  }
+
+  /// Shared arrays of the states' standardiser [S], which angles need.
+  public static let stateMeanArray = "state_mean"
+  public static let stateScaleArray = "state_scale"
+
+  /// z from a standardised state and goal [S] and past actions in -1 ... 1, newest first [actionHistory * A].
+  func value(state: Value, goal: Value?, pastActions: Value?) -> Value {
+    var parts = [features(state)]
+    switch self.goal {
+    case .none: break
+    case .concatenated: parts.append(features(required(goal)))
+    case .error: parts.append(features(required(goal) - state, isDifference: true))
+    }
+    if actionHistory > 0 { parts.append(required(pastActions)) }
+    return parts.count == 1 ? parts[0] : state.builder.concatenate(parts)
+  }
+
+  private func features(_ x: Value, isDifference: Bool = false) -> Value {
+    if angles.isEmpty { return x }
+    let builder = x.builder
+    func shared(_ array: String, _ i: Int) -> Value {
+      builder.shared(array, offset: i, length: 1)
+    }
+    let parts = (0..<stateLength).flatMap { i -> [Value] in
+      guard angles.contains(i) else { return [x[i]] }
+      let turned = x[i] * shared(Self.stateScaleArray, i)
+      let angle = isDifference ? turned : turned + shared(Self.stateMeanArray, i)
+      return [sin(angle), cos(angle)]
+    }
+    return builder.concatenate(parts)
+  }
+
+  private func required(_ value: Value?) -> Value {
+    guard let value else {
+      preconditionFailure("the policy takes a goal or past actions and got none")
+    }
+    return value
+  }
+}

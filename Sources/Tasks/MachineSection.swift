@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+// The machine in a task file: time step, states, actions, logs, plant.
+
+import Foundation
+import MachineLogs
+import Plants
+
+extension ControlTask {
+  mutating func readMachine(_ yaml: YAMLMapping, _ folder: String) throws {
+    name = try required(yaml.string("name"), "name", yaml)
+    layout.timeStep = try required(yaml.positive("timeStep"), "timeStep", yaml)
+    layout.timeColumn = try yaml.string("timeColumn")
+    for entry in try required(yaml.mappings("states"), "states", yaml) { try readState(entry) }
+    for entry in try required(yaml.mappings("actions"), "actions", yaml) { try readAction(entry) }
+    try checkNames(yaml)
+    func resolve(_ paths: [String]?) -> [String] {
+      (paths ?? []).map { $0.hasPrefix("/") || folder == "." ? $0 : "\(folder)/\($0)" }
+    }
+    logs = resolve(try yaml.strings("logs"))
+    heldOutLogs = resolve(try yaml.strings("heldOut"))
+  }
+
+  private mutating func readState(_ entry: YAMLMapping) throws {
+    let name = try required(entry.string("name"), "name", entry)
+    let filterTime = try entry.number("filterTime")
+    let base = try entry.string("rateOf")
+    guard filterTime == nil || base != nil && filterTime ?? 0 >= 0 else {
+      throw entry.error("filterTime", "is the time constant (s) of a derived rate, see rateOf")
+    }
+    let source = base.map { Channel.Source.rate(of: $0, filterTime: filterTime ?? 0) } ?? .column
+    layout.states.append(
+      Channel(name: name, units: try entry.string("units") ?? "", source: source))
+    let noise = try entry.number("noise") ?? 0
+    guard noise >= 0, noise == 0 || source == .column else {
+      throw entry.error(
+        "noise", "is the standard deviation of a measured state; a derived rate has its base's")
+    }
+    sensorNoise.append(noise)
+    stateLimits.append(try limits(entry))
+  }
+
+  private mutating func readAction(_ entry: YAMLMapping) throws {
+    let name = try required(entry.string("name"), "name", entry)
+    let limits = try required(limits(entry), "limits", entry)
+    layout.actions.append(Channel(name: name, units: try entry.string("units") ?? ""))
+    actionLimits.append(limits)
+    actionRates.append(try entry.positive("rateLimit"))
+    let safe = try entry.number("safe") ?? min(max(0, limits.lowerBound), limits.upperBound)
+    guard limits.contains(safe) else {
+      throw entry.error("safe", "must lie within the limits, not at \(safe)")
+    }
+    safeAction.append(safe)
+  }
+
+  private func limits(_ entry: YAMLMapping) throws -> ClosedRange<Double>? {
+    guard let limits = try entry.numbers("limits") else { return nil }
+    guard limits.count == 2, limits[0] < limits[1], limits.allSatisfy({ abs($0) < 1e9 }) else {
+      throw entry.error("limits", "must be [lower, upper] with lower < upper, not \(limits)")
+    }
+    return limits[0]...limits[1]
+  }
+
+  private func checkNames(_ yaml: YAMLMapping) throws {
+    if layout.states.isEmpty { throw yaml.error("states", "must name at least one state") }
+    if layout.actions.isEmpty { throw yaml.error("actions", "must name at least one action") }
+    let names = (layout.states + layout.actions).map(\.name)
+    if let twice = Dictionary(grouping: names, by: { $0 }).first(where: { $0.value.count > 1 }) {
+      throw yaml.error("states", "and actions: two are called '\(twice.key)'")
+    }
+    for channel in layout.states {
+      guard case .rate(let base, _) = channel.source else { continue }
+      let isDerived = layout.states.contains { $0.name == base && $0.source != .column }
+      if layout.actions.contains(where: { $0.name == base }) || isDerived || base == channel.name {
+        throw yaml.error(
+          "states", "'\(channel.name)' has rateOf: \(base), which must be a measured state")
+      }
+    }
+  }
+
+  /// plant: a name, or {name: ..., parameters: {...}}, or {process: [...]}.
+  mutating func readPlant(_ yaml: YAMLMapping, _ folder: String) throws {
+    if yaml.isMapping("plant"), let entry = try yaml.mapping("plant") {
+      if let command = try entry.strings("process") {
+        guard !command.isEmpty else {
+          throw entry.error("process", "must be a list: the program and its arguments")
+        }
+        var process = PlantChoice.Process(command: command)
+        if let timeout = try entry.positive("timeout") { process.timeout = timeout }
+        if let timeout = try entry.positive("resetTimeout") { process.resetTimeout = timeout }
+        plant = .process(process)
+        return
+      }
+      let name = try required(entry.string("name"), "name", entry)
+      plant = .simulated(name, parameters: try entry.namedNumbers("parameters") ?? [:])
+    } else if let name = try yaml.string("plant") {
+      plant = .simulated(name, parameters: [:])
+    }
+    guard case .simulated(let name, let parameters) = plant else { return }
+    guard let made = BuiltInPlants.make(name) else {
+      throw yaml.error(
+        "plant",
+        "must be one of \(BuiltInPlants.names.joined(separator: ", ")), not '\(name)', "
+          + "or {process: [program, arguments]}")
+    }
+    let known = type(of: made).parameterNames
+    if let unknown = parameters.keys.sorted().first(where: { !known.contains($0) }) {
+      throw yaml.error(
+        "plant",
+        "'\(name)' has no parameter '\(unknown)'; it has \(known.joined(separator: ", "))")
+    }
+  }
+}

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// The section `model` of a task file: what is learnt, and which posterior rollouts read.
+
+import GaussianProcesses
+import MachineLogs
+import Samplers
+
+extension ControlTask {
+  mutating func readModel(_ yaml: YAMLMapping) throws {
+    guard let entry = try yaml.mapping("model") else { return }
+    if let profile = try entry.choice(
+      "covariance", RadialProfileName.self, among: RadialProfileName.allCases.map(\.rawValue))
+    {
+      model.fit.profile = profile
+    }
+    if let mean = try entry.choice(
+      "mean", MeanFunction.self, among: MeanFunction.allCases.map(\.rawValue))
+    {
+      model.fit.mean = mean
+    }
+    if let criterion = try entry.choice(
+      "criterion", FitCriterion.self, among: FitCriterion.allCases.map(\.rawValue))
+    {
+      model.fit.criterion = criterion
+    }
+    if let shortest = try entry.positive("shortestLengthscale") {
+      model.fit.prior?.shortestLengthscale = shortest
+    }
+    if let floor = try entry.positive("noiseFloor") { model.fit.noiseFloor = floor }
+    model.actionHistory = try entry.integer("actionHistory", 0...100) ?? 0
+    model.actionDelay = try entry.integer("actionDelay", 0...100) ?? 0
+    model.stateHistory = try entry.integer("stateHistory", 0...100) ?? 0
+    model.angles = try entry.strings("angles") ?? []
+    model.ignored = try entry.strings("ignore") ?? []
+    model.integrals = try entry.words("integrate") ?? [:]
+    model.restPseudoData = try entry.integer("restPseudoData", 0...100_000) ?? 0
+    if let sampler = try entry.choice(
+      "sampler", SamplerName.self, among: SamplerName.allCases.map(\.rawValue))
+    {
+      model.sampler.name = sampler
+    }
+    if let noise = try entry.choice(
+      "noise", DrawnNoise.self, among: DrawnNoise.allCases.map(\.rawValue))
+    {
+      model.sampler.noise = noise
+    }
+    if let points = try entry.integer("tablePoints", 1_000...10_000_000) {
+      model.sampler.tablePoints = points
+    }
+    model.sampler.rank = try entry.integer("rank", 1...10_000)
+    model.sampler.gridPoints = try entry.integer("gridPoints", 4...100)
+    if let points = try entry.integer("inducingPoints", 1...5_000) {
+      model.sampler.inducingPoints = points
+    }
+    if let features = try entry.integer("features", 1...10_000) {
+      model.sampler.features = features
+    }
+    if let likelihood = try entry.choice(
+      "likelihood", LikelihoodMethod.self, among: LikelihoodMethod.allCases.map(\.rawValue))
+    {
+      model.fit.likelihood = likelihood
+    }
+  }
+}

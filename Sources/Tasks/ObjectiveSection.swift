@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a task file wants: policy, reward, where episodes start and should go.
+
+import MachineLogs
+import Policies
+import PolicySearch
+import Rollouts
+
+extension ControlTask {
+  mutating func readPolicy(_ yaml: YAMLMapping) throws {
+    if let entry = try yaml.mapping("policy") {
+      if let layers = try entry.numbers("layers") {
+        guard layers.allSatisfy({ $0 == $0.rounded() && $0 >= 1 && $0 <= 4_096 }) else {
+          throw entry.error("layers", "must be a list of whole numbers from 1 to 4096")
+        }
+        policy.layers = layers.map { Int($0) }
+      }
+      policy.basisFunctions = try entry.integer("radialBasis", 1...4_096)
+      if policy.basisFunctions != nil, try entry.numbers("layers") != nil {
+        throw entry.error("radialBasis", "and layers exclude each other: one kind of policy")
+      }
+      if let goal = try entry.choice(
+        "goal", GoalInput.self, among: GoalInput.allCases.map(\.rawValue))
+      {
+        policy.goalInput = goal
+      }
+      policy.actionHistory = try entry.integer("actionHistory", 0...100) ?? 0
+    }
+  }
+
+  mutating func readRewards(_ yaml: YAMLMapping) throws {
+    rewards = try (yaml.mappings("reward") ?? []).map { try rewardTerm($0) }
+    if rewards.isEmpty {
+      throw yaml.error(
+        "reward", "is missing; for example: reward: {saturating: {weights: [10, 0.1]}}")
+    }
+    for case .learned(let column, _) in rewards {
+      guard layout.rewardColumn ?? column == column else {
+        throw yaml.error("reward", "learns from two columns; one is possible")
+      }
+      layout.rewardColumn = column
+    }
+  }
+
+  private func rewardTerm(_ entry: YAMLMapping) throws -> RewardTerm {
+    func weights(_ term: YAMLMapping) throws -> ([Double], RewardUnits) {
+      let weights = try required(term.numbers("weights"), "weights", term)
+      guard weights.count == layout.states.count else {
+        throw term.error(
+          "weights", "has \(weights.count) numbers for \(layout.states.count) states")
+      }
+      let units = try term.choice("units", RewardUnits.self, among: ["standardised", "physical"])
+      return (weights, units ?? .standardised)
+    }
+    if let term = try entry.mapping("saturating") {
+      let (weights, units) = try weights(term)
+      return .saturating(weights: weights, width: try term.positive("width") ?? 1, units: units)
+    }
+    if let term = try entry.mapping("quadratic") {
+      let (weights, units) = try weights(term)
+      let actions = try term.numbers("actionWeights") ?? []
+      guard actions.isEmpty || actions.count == layout.actions.count else {
+        throw term.error(
+          "actionWeights", "has \(actions.count) numbers for \(layout.actions.count) actions")
+      }
+      return .quadratic(weights: weights, actionWeights: actions, units: units)
+    }
+    if let text = try entry.string("formula") {
+      return .formula(try formula(text, entry, key: "formula", names: rewardNames))
+    }
+    if let weight = try entry.number("actionChange") { return .actionChange(weight) }
+    if let term = try entry.mapping("learned") {
+      let column = try required(term.string("column"), "column", term)
+      return .learned(column: column, weight: try term.positive("weight") ?? 1)
+    }
+    try entry.finish()
+    throw entry.error("saturating", "or quadratic, formula, actionChange or learned is expected in a reward")
+  }
+
+  /// Names that a reward's formula may use.
+  private var rewardNames: [String] {
+    let states = layout.states.map(\.name)
+    let actions = layout.actions.map(\.name)
+    return states + states.map { "goal.\($0)" } + actions + actions.map { "previous.\($0)" }
+  }
+
+  /// Names that a measure of success may use.
+  var measureNames: [String] {
+    let states = layout.states.map(\.name)
+    return states + states.map { "goal.\($0)" }
+  }
+
+  func formula(
+    _ text: String, _ entry: YAMLMapping, key: String, names: [String]
+  ) throws -> Formula {
+    do {
+      return try Formula(text, names: names)
+    } catch let error as FormulaError {
+      throw entry.error(key, "\(error)")
+    }
+  }
+
+  /// [x, ...], or {lower: [...], upper: [...]}, or {mean: [...], deviation: [...]}, or `data`: uniform within the
+  /// data's bounds; {data: [names]} has the other states at zero.
+  func distribution(_ key: String, _ yaml: YAMLMapping) throws -> StateDistribution {
+    let result: StateDistribution
+    if yaml.isList(key), let state = try yaml.numbers(key) {
+      result = .fixed(state)
+    } else if yaml.isMapping(key), let entry = try yaml.mapping(key) {
+      if let names = try entry.strings("data") {
+        let known = layout.states.map(\.name)
+        if let unknown = names.first(where: { !known.contains($0) }) {
+          throw entry.error("data", "'\(unknown)' is not a state")
+        }
+        return .data(states: known.map(names.contains))
+      }
+      if let lower = try entry.numbers("lower") {
+        let upper = try required(entry.numbers("upper"), "upper", entry)
+        guard lower.count == upper.count, zip(lower, upper).allSatisfy({ $0 <= $1 }) else {
+          throw entry.error("lower", "must be as long as 'upper' and not above it")
+        }
+        result = .uniform(lower: lower, upper: upper)
+      } else {
+        let mean = try required(entry.numbers("mean"), "mean", entry)
+        let deviation = try required(entry.numbers("deviation"), "deviation", entry)
+        guard mean.count == deviation.count, deviation.allSatisfy({ $0 >= 0 }) else {
+          throw entry.error("deviation", "must be as long as 'mean' and not negative")
+        }
+        result = .normal(mean: mean, deviation: deviation)
+      }
+    } else if try yaml.string(key) == "data" {
+      return .data(states: layout.states.map { _ in true })
+    } else {
+      throw yaml.error(key, "is missing; give one number a state, {lower: [...], upper: [...]}, or data")
+    }
+    guard result.length == layout.states.count else {
+      throw yaml.error(key, "has \(result.length) numbers for \(layout.states.count) states")
+    }
+    return result
+  }
+}

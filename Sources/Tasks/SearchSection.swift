@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+// How a task file wants policies to be searched and judged, and data to be collected.
+
+import MachineLogs
+import Plants
+import PolicySearch
+
+extension ControlTask {
+  mutating func readSearch(_ yaml: YAMLMapping) throws {
+    guard let entry = try yaml.mapping("optimise") else { return }
+    if let value = try entry.integer("particles", 1...10_000_000) { search.particles = value }
+    if let value = try entry.integer("horizon", 1...1_000_000) { search.horizon = value }
+    if let value = try entry.integer("iterations", 1...10_000_000) { search.iterations = value }
+    if let value = try entry.integer("starts", 1...1_000) { search.starts = value }
+    if let value = try entry.positive("learningRate") { search.learningRate = value }
+    if let value = try entry.positive("gradientNorm") { search.gradientNorm = value }
+    if let value = try entry.integer("evaluationInterval", 1...1_000_000) {
+      search.evaluationInterval = value
+    }
+    if let value = try entry.integer("patience", 1...1_000_000) { search.patience = value }
+    if let value = try entry.choice("draws", DrawSchedule.self, among: ["fresh", "fixed"]) {
+      search.draws = value
+    }
+  }
+
+  mutating func readEvaluation(_ yaml: YAMLMapping) throws {
+    evaluation.seconds = Double(search.horizon) * layout.timeStep
+    guard let entry = try yaml.mapping("evaluate") else { return }
+    if let value = try entry.integer("episodes", 1...100_000) { evaluation.episodes = value }
+    if let value = try entry.positive("seconds") { evaluation.seconds = value }
+    try checkSteps(evaluation.seconds, "seconds", entry)
+    if let value = try entry.number("startSpread") {
+      guard value >= 0 else { throw entry.error("startSpread", "must not be negative") }
+      evaluation.startSpread = value
+    }
+    try readSuccess(entry)
+    try readSchedule(entry)
+    if let value = try entry.number("settle") {
+      evaluation.settle = value
+    } else if !evaluation.measures.isEmpty {
+      evaluation.settle = max(
+        0, evaluation.seconds - Double(evaluation.lastSteps) * layout.timeStep)
+    }
+    guard evaluation.settle >= 0, evaluation.settle < evaluation.seconds else {
+      throw entry.error(
+        "settle",
+        "must lie within the episode of \(evaluation.seconds) s, not at "
+          + "\(evaluation.settle) s")
+    }
+    if let value = try entry.positive("largestActionChange") {
+      evaluation.largestActionChange = value
+    }
+  }
+
+  /// tolerance (and settle, largestActionChange), or measures that must be small in the last steps.
+  private mutating func readSuccess(_ entry: YAMLMapping) throws {
+    for measure in try entry.mappings("success") ?? [] {
+      let text = try required(measure.string("measure"), "measure", measure)
+      evaluation.measures.append(
+        EvaluationOptions.Measure(
+          formula: try formula(text, measure, key: "measure", names: measureNames),
+          below: try required(measure.positive("below"), "below", measure)))
+    }
+    evaluation.lastSteps = try entry.integer("lastSteps", 1...1_000_000) ?? 10
+    if let tolerance = try entry.positive("tolerance") { evaluation.tolerance = tolerance }
+    guard evaluation.tolerance > 0 || !evaluation.measures.isEmpty else {
+      throw entry.error(
+        "tolerance", "is missing; or success: [{measure: abs(x - 1), below: 0.1}], lastSteps: 10")
+    }
+  }
+
+  /// schedule: {at: [s, ...], goals: [[x, ...], ...]}: goals of one episode, one after another.
+  private mutating func readSchedule(_ entry: YAMLMapping) throws {
+    guard let schedule = try entry.mapping("schedule") else { return }
+    let times = try required(schedule.numbers("at"), "at", schedule)
+    let goals = try required(schedule.lists("goals"), "goals", schedule)
+    guard times.count == goals.count, zip(times.dropFirst(), times).allSatisfy({ $0 > $1 }),
+      times.allSatisfy({ (0..<evaluation.seconds).contains($0) })
+    else {
+      throw schedule.error(
+        "at", "must be rising times within the episode of \(evaluation.seconds) s, one a goal")
+    }
+    for (index, goal) in goals.enumerated() {
+      guard goal.count == layout.states.count else {
+        throw schedule.error(
+          "goals", "number \(index + 1) has \(goal.count) numbers for \(layout.states.count) states")
+      }
+      try checkWithinLimits(goal, "goals", schedule)
+    }
+    evaluation.schedule = zip(times, goals).map {
+      EvaluationOptions.ScheduledGoal(time: $0, goal: $1)
+    }
+  }
+
+  /// A goal beyond a state's limits cannot be reached. Throws: `LogError`.
+  func checkWithinLimits(_ goal: [Double], _ key: String, _ yaml: YAMLMapping) throws {
+    for (i, limit) in stateLimits.enumerated() {
+      guard let limit, !limit.contains(goal[i]) else { continue }
+      throw yaml.error(
+        key, "\(goal[i]) is outside the limits of '\(layout.states[i].name)', "
+          + "\(limit.lowerBound) to \(limit.upperBound)")
+    }
+  }
+
+  /// explore: how data are collected where there are no logs; learn: the interaction loop.
+  mutating func readLearning(_ yaml: YAMLMapping) throws {
+    exploration.seconds = evaluation.seconds
+    if let entry = try yaml.mapping("explore") {
+      if let kind = try entry.choice(
+        "kind", ExplorationKind.self, among: ExplorationKind.allCases.map(\.rawValue))
+      {
+        exploration.kind = kind
+      }
+      if let episodes = try entry.integer("episodes", 0...10_000) { exploration.episodes = episodes }
+      if let seconds = try entry.positive("seconds") { exploration.seconds = seconds }
+      exploration.holdSeconds = try entry.positive("holdSeconds")
+      if let amplitude = try entry.positive("amplitude") { exploration.amplitude = amplitude }
+      if let range = try entry.numbers("turningPoints") {
+        guard range.count == 2, range[0] < range[1] else {
+          throw entry.error("turningPoints", "must be [lower, upper] of the first state")
+        }
+        exploration.turningPoints = range[0]...range[1]
+      }
+      guard exploration.kind != .manual || exploration.turningPoints != nil else {
+        throw entry.error("turningPoints", "is missing: [lower, upper] of the first state")
+      }
+    }
+    try checkSteps(exploration.seconds, "explore", yaml)
+    guard let entry = try yaml.mapping("learn") else { return }
+    if let value = try entry.integer("trials", 1...100_000) { learning.trials = value }
+    if let value = try entry.choice("policy", Continuation.self, among: ["warm", "fresh", "both"]) {
+      learning.policy = value
+    }
+    if let value = try entry.choice("model", Continuation.self, among: ["warm", "fresh"]) {
+      learning.model = value
+    }
+    if let value = try entry.bool("untilSolved") { learning.untilSolved = value }
+  }
+}

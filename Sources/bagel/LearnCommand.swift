@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+// bagel learn: Algorithm 1 whole, on a plant, once or over seeds.
+
+import ArgumentParser
+import Bagel
+import Foundation
+
+struct LearnCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "learn",
+    abstract: "Learn on a plant: explore, then fit, optimise, drive, again and again.",
+    discussion: """
+      Every episode is a CSV file in the output folder, written line by line. Interrupted or killed, the same command
+      goes on from the last finished episode with the same numbers.
+      """)
+
+  @OptionGroup var taskOptions: TaskOptions
+
+  @Option(help: "Most trials after exploring, in place of the task's.")
+  var trials: Int?
+
+  @Option(help: "Repeat the whole with this many seeds, from --seed on, and count those solved.")
+  var runs: Int?
+
+  @Option(help: "Vary the plant's parameters at trials by up to this fraction of those explored.")
+  var vary = 0.0
+
+  @OptionGroup var deviceOptions: DeviceOptions
+
+  @Flag(help: "Begin afresh: the folder's earlier loop is moved away.")
+  var restart = false
+
+  @Flag(help: "Go on with earlier episodes although the task has changed.")
+  var force = false
+
+  @OptionGroup var common: CommonOptions
+
+  func validate() throws {
+    if let trials, trials < 1 { throw ValidationError("--trials must be at least 1") }
+    if let runs, !(1...10_000).contains(runs) { throw ValidationError("--runs is from 1 to 10000") }
+    guard (0..<1).contains(vary) else {
+      throw ValidationError("--vary is a fraction from 0 to below 1")
+    }
+  }
+
+  func run() throws {
+    let console = Console(json: common.json)
+    try deviceOptions.device.checkAvailable()
+    InterruptSignal.watch()
+    guard let runs else {
+      let outcome = try learn(seed: common.seed, folder: nil, console)
+      return try console.finish(merge(outcome.json))
+    }
+    var outcomes: [LoopOutcome] = []
+    for index in 0..<runs {
+      let seed = common.seed &+ UInt64(index)
+      console.say("seed \(seed)")
+      outcomes.append(try learn(seed: seed, folder: "seed-\(seed)", console))
+    }
+    let solved = outcomes.filter(\.record.isSolved).count
+    let steps = outcomes.reduce(0) { $0 + $1.steps }
+    let successes = outcomes.reduce(0) { $0 + $1.stepSuccesses }
+    let unsolved = outcomes.filter { !$0.record.isSolved }.map { "\($0.record.seed)" }
+    console.say(
+      "\(solved) of \(runs) seeds solved at the last trial"
+        + (unsolved.isEmpty ? "" : "; not: \(unsolved.joined(separator: ", "))"))
+    try console.finish(
+      merge([
+        "successes": solved, "episodes": runs, "solved": outcomes.map(\.record.isSolved),
+        "steps": steps, "stepSuccesses": successes,
+        "steadyStateError": median(outcomes.flatMap(\.steadyStateErrors)),
+        "computeSeconds": outcomes.map(\.computeSeconds), "runs": outcomes.map(\.json),
+      ]))
+  }
+
+  /// One loop in its folder.
+  private func learn(seed: UInt64, folder name: String?, _ console: Console) throws -> LoopOutcome {
+    var task = try taskOptions.load(seed: seed)
+    guard task.isJudged else {
+      throw LogError(file: task.name, "has no `evaluate:` with a tolerance or measures of success")
+    }
+    if let trials { task.learning.trials = trials }
+    let root = try common.folder(for: task) + "/learn" + (name.map { "/" + $0 } ?? "")
+    if restart { try moveAway(root) }
+    var loop = try InteractionLoop(
+      task: task, folder: root, seed: seed, device: deviceOptions.device, spread: vary,
+      mayDiffer: force)
+    let done = loop.record.trials.count
+    if done > 0 { console.say("going on after trial \(done) in \(root)") }
+    var figures = LoopFigures(console: console)
+    let isFinished = try loop.run { figures.tell($0) && !InterruptSignal.wasRaised }
+    figures.finish()
+    guard isFinished else {
+      throw Interruption(
+        description: "interrupted after \(loop.record.trials.count) trials; the same command goes on")
+    }
+    if let last = loop.last, let fit = loop.lastFit {
+      try common.report(
+        Report(
+          task: task, fit: fit, policy: last.policy,
+          evaluation: Evaluation(episodes: [last.evaluated])), in: root, console: console)
+    }
+    return LoopOutcome(record: loop.record, steadyStateErrors: figures.steadyStateErrors)
+  }
+
+  private func moveAway(_ folder: String) throws {
+    let files = FileManager.default
+    guard files.fileExists(atPath: folder) else { return }
+    var number = 1
+    while files.fileExists(atPath: "\(folder).old-\(number)") { number += 1 }
+    do {
+      try files.moveItem(atPath: folder, toPath: "\(folder).old-\(number)")
+    } catch {
+      throw OutputError(description: "cannot move \(folder) away")
+    }
+  }
+}
+
+/// What is left of a loop for the table.
+struct LoopOutcome {
+  let record: LoopRecord
+  /// Of the steps of the last trial.
+  let steadyStateErrors: [Double]
+
+  var steps: Int { record.trials.last?.steps ?? 0 }
+  var stepSuccesses: Int { record.trials.last?.stepSuccesses ?? 0 }
+  var computeSeconds: Double {
+    record.trials.reduce(0) { $0 + $1.fitSeconds + $1.optimizeSeconds }
+  }
+
+  var json: [String: Any] {
+    [
+      "seed": record.seed, "solved": record.isSolved, "trials": record.trials.count,
+      "solvedTrials": record.trials.map(\.isSolved), "computeSeconds": computeSeconds,
+      "fitSeconds": record.trials.map(\.fitSeconds),
+      "optimizeSeconds": record.trials.map(\.optimizeSeconds),
+      "returns": record.trials.map { $0.predictedReturn ?? .nan },
+      "successes": record.trials.filter(\.isSolved).count, "episodes": record.trials.count,
+      "steps": steps, "stepSuccesses": stepSuccesses,
+      "steadyStateError": median(steadyStateErrors),
+    ]
+  }
+}
+
+/// The loop's events as lines and a bar.
+struct LoopFigures {
+  let console: Console
+  private var bar = ProgressBar("optimising")
+  private(set) var steadyStateErrors: [Double] = []
+
+  init(console: Console) { self.console = console }
+
+  mutating func tell(_ event: LoopEvent) -> Bool {
+    switch event {
+    case .explored(let record, _):
+      console.say(
+        "explored: \(record.rows) rows in \(record.log)"
+          + (record.earlyEnd.map { " (\($0))" } ?? ""))
+    case .fitted: bar = ProgressBar("optimising")
+    case .searching(let trial, let state):
+      bar.update(0, "trial \(trial), iteration \(state.iteration), best \(number(state.bestReturn))")
+    case .optimized: bar.finish()
+    case .tried(let record, let evaluated):
+      steadyStateErrors = evaluated.steps.map(\.steadyStateError)
+      let steps = record.steps > 1 ? " (\(record.stepSuccesses) of \(record.steps) steps)" : ""
+      console.say(
+        "trial \(record.trial): learnt in \(number(record.fitSeconds)) s, policy in "
+          + "\(number(record.optimizeSeconds)) s (return \(number(record.predictedReturn ?? .nan))), "
+          + (record.isSolved ? "solved" : "not solved") + steps
+          + (record.earlyEnd.map { "; \($0)" } ?? ""))
+    }
+    return true
+  }
+
+  func finish() { bar.finish() }
+}
+
+/// NaN of nothing.
+func median(_ values: [Double]) -> Double {
+  values.isEmpty ? .nan : values.sorted()[values.count / 2]
+}
