@@ -16,6 +16,7 @@ let package = Package(
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.0.0"),
+    .package(url: "https://github.com/apple/swift-protobuf", from: "1.28.0"),
     .package(url: "https://github.com/swiftcsv/SwiftCSV", from: "0.10.0"),
   ],
   targets: [
@@ -37,13 +38,21 @@ let package = Package(
       dependencies: ["MachineLogs", "LinearAlgebra", "TensorFiles", "Execution", "CLBFGS"]),
     .target(name: "Samplers", dependencies: ["GaussianProcesses"]),
     .target(name: "Policies", dependencies: ["Programs", "TensorFiles"]),
+    .target(
+      name: "PolicyExport",
+      dependencies: [
+        "Policies", "MachineLogs", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+      ]),
     .target(name: "Rollouts", dependencies: ["Samplers", "Policies"]),
     .target(name: "PolicySearch", dependencies: ["Rollouts"]),
     .target(name: "Plants", dependencies: ["MachineLogs", "Programs"]),
     .target(
       name: "Tasks",
       dependencies: ["PolicySearch", "Plants", .product(name: "Yams", package: "Yams")]),
-    .target(name: "Bagel", dependencies: ["Tasks"]),
+    .target(
+      name: "TensorBoard",
+      dependencies: [.product(name: "SwiftProtobuf", package: "swift-protobuf")]),
+    .target(name: "Bagel", dependencies: ["Tasks", "PolicyExport", "TensorBoard"]),
     // Beside the way: whether a device computes what the interpreter defines.
     .target(name: "ExecutorChecks", dependencies: ["Execution", "Policies"]),
     .executableTarget(

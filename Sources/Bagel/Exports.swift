@@ -10,9 +10,11 @@
 @_exported import MachineLogs
 @_exported import Plants
 @_exported import Policies
+@_exported import PolicyExport
 @_exported import PolicySearch
 @_exported import Programs
 @_exported import Rollouts
 @_exported import Samplers
 @_exported import Tasks
+@_exported import TensorBoard
 @_exported import TensorFiles

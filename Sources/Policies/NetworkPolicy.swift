@@ -20,6 +20,15 @@ extension Policy {
       architecture: hidden.isEmpty ? .linear : .network(hidden: hidden), inputs: inputs,
       lower: lower, upper: upper, largestChange: largestChange,
       parameterCount: layers.reduce(0) { $0 + $1.inputs * $1.outputs + $1.outputs },
+      parameterBlocks: layers.enumerated().flatMap { index, layer in
+        [
+          ParameterBlock(
+            name: "layers.\(index).weight", offset: layer.offset,
+            shape: [layer.outputs, layer.inputs]),
+          ParameterBlock(
+            name: "layers.\(index).bias", offset: layer.bias.offset, shape: [layer.outputs]),
+        ]
+      },
       initialParameters: { seed in Layer.initial(layers, seed: seed) },
       body: { input in
         var h = input

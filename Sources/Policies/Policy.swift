@@ -9,6 +9,18 @@
 
 import Programs
 
+/// A tensor within theta.
+public struct ParameterBlock: Hashable, Sendable {
+  public let name: String
+  public let offset: Int
+  /// Row-major.
+  public let shape: [Int]
+
+  public init(name: String, offset: Int, shape: [Int]) {
+    (self.name, self.offset, self.shape) = (name, offset, shape)
+  }
+}
+
 /// A deterministic feedback policy pi_theta(x, x_g).
 public struct Policy: Sendable {
   /// What can be written to a file and read back; `custom` policies live in their program only.
@@ -30,6 +42,8 @@ public struct Policy: Sendable {
   public let largestChange: [Double]
   /// P
   public let parameterCount: Int
+  /// Where the layers' tensors stand in theta; empty for custom policies.
+  public let parameterBlocks: [ParameterBlock]
   /// theta at the start, from a seed.
   public let initialParameters: @Sendable (UInt64) -> [Double]
   /// Inputs -> raw actions before squashing, both standardised.
@@ -40,7 +54,7 @@ public struct Policy: Sendable {
   public init(
     architecture: Architecture, inputs: PolicyInputs, lower: [Double], upper: [Double],
     largestChange: [Double] = [], parameterCount: Int,
-    initialParameters: @escaping @Sendable (UInt64) -> [Double],
+    parameterBlocks: [ParameterBlock] = [], initialParameters: @escaping @Sendable (UInt64) -> [Double],
     body: @escaping @Sendable (Value) -> Value
   ) {
     precondition(
@@ -56,6 +70,7 @@ public struct Policy: Sendable {
     self.upper = upper
     self.largestChange = largestChange
     self.parameterCount = parameterCount
+    self.parameterBlocks = parameterBlocks
     self.initialParameters = initialParameters
     self.body = body
   }

@@ -26,6 +26,13 @@ extension Policy {
     return Policy(
       architecture: .radialBasis(count: count), inputs: inputs, lower: lower, upper: upper,
       largestChange: largestChange, parameterCount: biases + actions,
+      parameterBlocks: [
+        ParameterBlock(name: "inverse_widths", offset: 0, shape: [width]),
+        ParameterBlock(name: "centres", offset: centres, shape: [count, width]),
+        ParameterBlock(name: "exponents", offset: exponents, shape: [count]),
+        ParameterBlock(name: "weights", offset: weights, shape: [actions, count]),
+        ParameterBlock(name: "biases", offset: biases, shape: [actions]),
+      ],
       initialParameters: { seed in
         let key = DrawKey(seed: seed, iteration: 0x7262_6670)
         let c = (0..<count).map { key.normals(particle: $0, step: 0, count: width) }

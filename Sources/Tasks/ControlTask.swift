@@ -205,6 +205,23 @@ public struct ControlTask: Sendable {
       basisFunctions: policy.basisFunctions, inputs: policyInputs)
   }
 
+  /// Refuses a goal beyond the states' limits or, where the policy sees its goal, beyond the data behind it.
+  ///
+  /// - Throws: `LogError`.
+  public func checkGoal(_ goal: [Double], within data: [ClosedRange<Double>]?) throws {
+    for (i, channel) in layout.states.enumerated() {
+      let bounds = [
+        stateLimits[i].map { ($0, "its limits") },
+        policy.goalInput == .none ? nil : data.map { ($0[i], "the data behind the policy") },
+      ]
+      for case (let bound, let what)? in bounds where !bound.contains(goal[i]) {
+        throw LogError(
+          file: name, column: channel.name,
+          "the goal \(goal[i]) is outside \(what), \(bound.lowerBound) to \(bound.upperBound)")
+      }
+    }
+  }
+
   /// What a policy's file says that was found on a model.
   public func policyDescription(on model: DynamicsModel) -> PolicyDescription {
     var description = policyDescription

@@ -97,7 +97,8 @@ extension ControlTask {
     for (i, limit) in stateLimits.enumerated() {
       guard let limit, !limit.contains(goal[i]) else { continue }
       throw yaml.error(
-        key, "\(goal[i]) is outside the limits of '\(layout.states[i].name)', "
+        key,
+        "\(goal[i]) is outside the limits of '\(layout.states[i].name)', "
           + "\(limit.lowerBound) to \(limit.upperBound)")
     }
   }

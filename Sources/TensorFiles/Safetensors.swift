@@ -48,6 +48,15 @@ public struct TensorFile: Sendable {
 
   /// Writes by rename, so that a reader never sees half a file. Throws: `TensorFileError`.
   public func write(to path: String) throws {
+    do {
+      try serialized().write(to: URL(fileURLWithPath: path), options: .atomic)
+    } catch {
+      throw TensorFileError(path: path, "cannot be written: \(reason(error))", isWriting: true)
+    }
+  }
+
+  /// The file's bytes. Throws: Foundation's error where the header cannot become JSON.
+  public func serialized() throws -> Data {
     var header: [String: Any] = ["__metadata__": metadata]
     var data = Data()
     for (name, tensor) in tensors.sorted(by: { $0.key < $1.key }) {
@@ -57,17 +66,13 @@ public struct TensorFile: Sendable {
         "dtype": "F64", "shape": tensor.shape, "data_offsets": [start, data.count],
       ]
     }
-    do {
-      var json = try JSONSerialization.data(withJSONObject: header, options: [.sortedKeys])
-      while json.count % 8 != 0 { json.append(UInt8(ascii: " ")) }
-      var file = Data()
-      withUnsafeBytes(of: UInt64(json.count).littleEndian) { file.append(contentsOf: $0) }
-      file.append(json)
-      file.append(data)
-      try file.write(to: URL(fileURLWithPath: path), options: .atomic)
-    } catch {
-      throw TensorFileError(path: path, "cannot be written: \(reason(error))", isWriting: true)
-    }
+    var json = try JSONSerialization.data(withJSONObject: header, options: [.sortedKeys])
+    while json.count % 8 != 0 { json.append(UInt8(ascii: " ")) }
+    var file = Data()
+    withUnsafeBytes(of: UInt64(json.count).littleEndian) { file.append(contentsOf: $0) }
+    file.append(json)
+    file.append(data)
+    return file
   }
 
   /// Throws: `TensorFileError` for a missing, damaged or foreign file.

@@ -22,7 +22,8 @@ struct BagelCommand: ParsableCommand {
     version: "0.1.0",
     subcommands: [
       DemoCommand.self, NewCommand.self, FitCommand.self, OptimizeCommand.self,
-      EvaluateCommand.self, LearnCommand.self, BenchmarkCommand.self, EmitCommand.self, DoctorCommand.self,
+      EvaluateCommand.self, LearnCommand.self, RunCommand.self,
+      ExportCommand.self, BenchmarkCommand.self, EmitCommand.self, DoctorCommand.self,
     ])
 
   static func main() {
@@ -45,6 +46,7 @@ struct BagelCommand: ParsableCommand {
     switch error {
     case let error as TensorFileError: error.isWriting ? 1 : 65
     case is LogError, is FactorizationError, is UnsuitableSampler, is GridError, is PlantFailure,
+      is CannotExport,
       is LoopError:
       65
     case is ExecutionError, is CUDAFailure, is SearchError, is OutputError: 1

@@ -47,11 +47,11 @@ struct EvaluateCommand: ParsableCommand {
       throw LogError(file: task.name, "has no `evaluate:` with a tolerance or measures of success")
     }
     let folder = try common.folder(for: task)
-    let path = policy ?? folder + "/policy.safetensors"
-    guard FileManager.default.fileExists(atPath: path) else {
-      throw TensorFileError(path: path, "no policy yet; run `bagel optimize` on the task first")
+    let (controller, description) = try readPolicy(
+      policy ?? folder + "/policy.safetensors", for: task)
+    for scheduled in task.evaluation.schedule {
+      try task.checkGoal(scheduled.goal, within: description.dataBounds)
     }
-    let (controller, description) = try PolicyController.read(path: path, for: task.policyDescription)
     let evaluation = try task.evaluate(
       controller, seed: common.seed, spread: vary ?? 0, bounds: description.dataBounds)
     evaluation.describe(task, console)

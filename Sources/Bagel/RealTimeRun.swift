@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+// A controller on a plant in real time: step k begins at k T by the clock, late steps are counted, the log is written
+// as it goes, and whatever ends the run, the safe action is the last.
+
+import Foundation
+import MachineLogs
+import Plants
+import Policies
+import Tasks
+
+/// How a run kept its time.
+public struct DeadlineRecord: Sendable {
+  /// Steps that began more than a twentieth of a time step late.
+  public var late = 0
+  public var steps = 0
+  /// Largest lateness, s.
+  public var worst = 0.0
+}
+
+/// Waits for the time of every step.
+final class StepClock {
+  private let timeStep: Double
+  private var start: ContinuousClock.Instant?
+  private(set) var record = DeadlineRecord()
+
+  init(timeStep: Double) { self.timeStep = timeStep }
+
+  /// Returns when a step is due, or at once if it is late. A step that is more than a whole time step late does not
+  /// make the next ones hurry: the clock starts again.
+  func wait(for step: Int) {
+    let now = ContinuousClock.now
+    guard let start else { return start = now - .seconds(Double(step) * timeStep) }
+    record.steps += 1
+    let due = start + .seconds(Double(step) * timeStep)
+    let early = now.duration(to: due).seconds
+    if early > 0 { return Thread.sleep(forTimeInterval: early) }
+    if -early > 0.05 * timeStep { record.late += 1 }
+    record.worst = max(record.worst, -early)
+    if -early > timeStep { self.start = now - .seconds(Double(step) * timeStep) }
+  }
+}
+
+extension ControlTask {
+  /// Drives the task's plant in real time.
+  ///
+  /// - Parameters:
+  ///   - goal: [S], physical units; nil for the task's schedule, or its goal if it has one only.
+  ///   - log: path of the CSV that is written line by line.
+  ///   - goesOn: false ends the run with the safe action.
+  /// - Throws: `LogError`. A failure of the plant is in the outcome, with the rows so far.
+  public func runInRealTime(
+    _ controller: PolicyController, goal: [Double]?, seconds: Double, seed: UInt64 = 0, log: String,
+    goesOn: @escaping () -> Bool
+  ) throws -> (outcome: EpisodeRun.Outcome, deadlines: DeadlineRecord) {
+    var plant = try makePlant()
+    defer { plant.close(safeAction: safeAction) }
+    let goals = try goal.map { [.init(time: 0, goal: $0)] } ?? fixedGoals()
+    let clock = StepClock(timeStep: layout.timeStep)
+    let writer = try LogWriter(path: log, layout: layout)
+    defer { writer.close() }
+    var run = episodeRun(seconds: seconds)
+    run.log = writer
+    run.goesOn = { step in
+      clock.wait(for: step)
+      return goesOn()
+    }
+    var controllerRun = controller.begin()
+    let timeStep = layout.timeStep
+    let outcome = try run.run(&plant, seed: seed, name: log) { step, states in
+      let time = Double(step) * timeStep + 1e-9
+      return controllerRun.action(
+        state: states, goal: goals.last { $0.time <= time }?.goal ?? goals[0].goal)
+    }
+    return (outcome, clock.record)
+  }
+
+  private func fixedGoals() throws -> [EvaluationOptions.ScheduledGoal] {
+    if !evaluation.schedule.isEmpty { return evaluation.schedule }
+    if case .fixed(let goal) = goal { return [.init(time: 0, goal: goal)] }
+    throw LogError(file: name, "has no single goal; say where to go with --goal")
+  }
+}

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// Searches and fits as TensorBoard scalars, while they run: search/return and search/gradient_norm by iteration,
+// search/best_return, fit/... and plant/... by trial.
+
+import Foundation
+import GaussianProcesses
+import PolicySearch
+import TensorBoard
+
+/// What TensorBoard is to show.
+public final class TrainingCurves {
+  private let file: EventFile
+  /// Iterations of finished searches, and those of the present one that are written.
+  private var base = 0
+  private var written = 0
+
+  /// Throws: Foundation's file errors.
+  public init(folder: String) throws { file = try EventFile(folder: folder) }
+
+  public var path: String { file.path }
+
+  /// Adds the iterations since the last call. Throws: Foundation's file errors.
+  public func add(_ state: SearchState) throws {
+    if state.returns.count < written { written = 0 }
+    for index in written..<state.returns.count {
+      let isLast = index + 1 == state.returns.count
+      let best = isLast && state.bestReturn.isFinite
+        ? [(tag: "search/best_return", value: state.bestReturn)] : []
+      try file.add(
+        [
+          (tag: "search/return", value: state.returns[index]),
+          (tag: "search/gradient_norm", value: state.gradientNorms[index]),
+        ] + best, step: base + index + 1)
+    }
+    written = state.returns.count
+  }
+
+  /// The search has ended; the next one's iterations follow on.
+  public func endSearch() { (base, written) = (base + written, 0) }
+
+  /// Throws: Foundation's file errors.
+  public func add(_ fit: FittedModel, trial: Int) throws {
+    var scalars = [(tag: "fit/seconds", value: fit.seconds)]
+    for (name, process) in zip(fit.model.outputNames, fit.model.processes) {
+      let n = Double(process.y.count)
+      scalars.append(("fit/\(name)/log_likelihood_a_point", process.logMarginalLikelihood / n))
+      scalars.append(("fit/\(name)/noise", process.hyperparameters.noiseVariance.squareRoot()))
+    }
+    for figures in fit.heldOut {
+      scalars.append(("fit/\(figures.state)/held_out_rmse", figures.rmse))
+      scalars.append(("fit/\(figures.state)/held_out_free_run_rmse", figures.freeRunRMSE))
+    }
+    try file.add(scalars, step: trial)
+  }
+
+  /// Throws: Foundation's file errors.
+  public func add(_ record: EpisodeRecord) throws {
+    let share = Double(record.stepSuccesses) / Double(max(record.steps, 1))
+    try file.add([("plant/successful_steps", share), ("plant/rows", Double(record.rows))], step: record.trial)
+  }
+}

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+// A controller as one C99 file without dependencies but <math.h>: memory for derived rates and past actions in a
+// struct, normalisation, goal and limits inside, no allocation.
+//
+//   for each instruction of the program:   static const double or double vK[length] = ...
+//   NAME_step:  measured -> states (CausalSignals) -> program -> action -> memory
+
+import Foundation
+import MachineLogs
+import Programs
+
+extension ExportedController {
+  /// The C identifier that stands before everything.
+  var cName: String {
+    let cleaned = name.lowercased().map { $0.isASCII && ($0.isLetter || $0.isNumber) ? $0 : "_" }
+    return "bagel_" + String(cleaned)
+  }
+
+  /// Throws: `CannotExport`.
+  func cSource() throws -> String {
+    let (states, actions) = (layout.states.count, layout.actions.count)
+    let (columns, memory) = (layout.measuredColumns.count, policy.actionMemory)
+    return """
+      /* Controller '\(name)', written by `bagel export --format c`. C99, needs <math.h> only.
+       *
+       * Call every \(layout.timeStep) s:
+       *   measured[\(columns)]: \(layout.measuredColumns.joined(separator: ", "))
+       *   goal[\(states)]: \(list(layout.states))\(policy.inputs.goal == .none ? " (not used by this policy)" : "")
+       *   action[\(actions)]: \(list(layout.actions)), within \(zip(policy.lower, policy.upper).map { "\($0) ... \($1)" }.joined(separator: ", "))
+       */
+      #include <math.h>
+
+      typedef struct {
+        int rows;                 /* measurements so far */
+        double measured[\(columns)];       /* the last ones */
+        double states[\(states)];
+        double past[\(max(memory, 1))][\(actions)];        /* actions, newest first */
+      } \(cName);
+
+      /* Before the first step, and after every standstill. */
+      void \(cName)_reset(\(cName) *self)
+      {
+        *self = (\(cName)){0};
+      \(restLines(memory))}
+
+      static double smaller(double a, double b) { return a < b ? a : b; }
+      static double larger(double a, double b) { return a > b ? a : b; }
+
+      \(try cPolicy())
+      void \(cName)_step(
+          \(cName) *self, const double measured[\(columns)], const double goal[\(states)], double action[\(actions)])
+      {
+        double states[\(states)];
+      \(stateLines())  for (int i = 0; i < \(states); ++i) self->states[i] = states[i];
+        for (int i = 0; i < \(columns); ++i) self->measured[i] = measured[i];
+        ++self->rows;
+        policy(states, goal, &self->past[0][0], action);
+        for (int j = 0; j < \(actions); ++j) {
+          static const double lower[\(actions)] = {\(numbers(policy.lower))};
+          static const double upper[\(actions)] = {\(numbers(policy.upper))};
+          action[j] = smaller(larger(action[j], lower[j]), upper[j]);
+          for (int k = \(memory) - 1; k > 0; --k) self->past[k][j] = self->past[k - 1][j];
+          self->past[0][j] = action[j];
+        }
+      }
+
+      """
+  }
+
+  /// Past actions at rest: zero, or what of the limits is nearest.
+  private func restLines(_ memory: Int) -> String {
+    let rest = zip(policy.lower, policy.upper).map { min(max(0, $0), $1) }
+    return rest.enumerated().filter { $1 != 0 && memory > 0 }.map { j, value in
+      "  for (int k = 0; k < \(memory); ++k) self->past[k][\(j)] = \(value);\n"
+    }.joined()
+  }
+
+  /// states[i] = ..., as `CausalSignals` has them.
+  private func stateLines() -> String {
+    let columns = layout.measuredColumns
+    return layout.states.enumerated().map { i, channel -> String in
+      let c = columns.firstIndex(of: channel.column) ?? 0
+      guard channel.source != .column else { return "  states[\(i)] = measured[\(c)];\n" }
+      let gain = channel.source.smoothing(timeStep: layout.timeStep)
+      return """
+          {
+            double difference = (measured[\(c)] - self->measured[\(c)]) / \(layout.timeStep);
+            if (self->rows == 0) states[\(i)] = 0;
+            else if (self->rows == 1) states[\(i)] = difference;
+            else states[\(i)] = self->states[\(i)] + \(gain) * (difference - self->states[\(i)]);
+          }
+
+        """
+    }.joined()
+  }
+
+  private func cPolicy() throws -> String {
+    var lines: [String] = []
+    for (index, instruction) in program.instructions.enumerated() {
+      let comment = instruction.name.map { "  /* \($0) */" } ?? ""
+      lines += try statement("v\(index)", instruction).map { "  " + $0 }
+      if !comment.isEmpty { lines[lines.count - 1] += comment }
+    }
+    let result = program.output("action")
+    lines.append(
+      "  for (int i = 0; i < \(program[result].length); ++i) action[i] = v\(result.index)[i];")
+    return """
+      static void policy(const double *state, const double *goal, const double *past, double *action)
+      {
+        (void)goal; (void)past;
+      \(lines.joined(separator: "\n"))
+      }
+
+      """
+  }
+
+  /// Declares `name` and gives it its value.
+  private func statement(_ name: String, _ instruction: Instruction) throws -> [String] {
+    let n = instruction.length
+    func v(_ id: ValueID) -> String { "v\(id.index)[i]" }
+    func each(_ expression: String) -> [String] {
+      ["double \(name)[\(n)];", "for (int i = 0; i < \(n); ++i) \(name)[i] = \(expression);"]
+    }
+    func fixed(_ values: [Double]) -> [String] {
+      ["static const double \(name)[\(n)] = {\(numbers(values))};"]
+    }
+    switch instruction.operation {
+    case .input(let input): return ["const double *\(name) = \(input);"]
+    case .constant(let values): return fixed(values)
+    case .shared(let slice): return fixed(values(slice.array, offset: slice.offset, count: n))
+    case .add(let a, let b): return each("\(v(a)) + \(v(b))")
+    case .subtract(let a, let b): return each("\(v(a)) - \(v(b))")
+    case .multiply(let a, let b): return each("\(v(a)) * \(v(b))")
+    case .divide(let a, let b): return each("\(v(a)) / \(v(b))")
+    case .minimum(let a, let b): return each("smaller(\(v(a)), \(v(b)))")
+    case .maximum(let a, let b): return each("larger(\(v(a)), \(v(b)))")
+    case .negate(let a): return each("-\(v(a))")
+    case .exp(let a): return each("exp(\(v(a)))")
+    case .log(let a): return each("log(\(v(a)))")
+    case .tanh(let a): return each("tanh(\(v(a)))")
+    case .sin(let a): return each("sin(\(v(a)))")
+    case .cos(let a): return each("cos(\(v(a)))")
+    case .sqrt(let a): return each("sqrt(\(v(a)))")
+    case .select(let condition, let a, let b):
+      return each("\(v(condition)) >= 0 ? \(v(a)) : \(v(b))")
+    case .slice(let a, let start): return each("v\(a.index)[i + \(start)]")
+    case .broadcast(let a): return each("v\(a.index)[0]")
+    case .concatenate(let parts):
+      var (lines, offset) = (["double \(name)[\(n)];"], 0)
+      for part in parts {
+        let count = program[part].length
+        lines.append("for (int i = 0; i < \(count); ++i) \(name)[i + \(offset)] = \(v(part));")
+        offset += count
+      }
+      return lines
+    case .sum(let a): return sum(name, count: program[a].length, v(a))
+    case .dot(let a, let b): return sum(name, count: program[a].length, "\(v(a)) * \(v(b))")
+    case .affine(let weights, let bias, let a):
+      let start =
+        bias.map { slice in values(slice.array, offset: slice.offset, count: n) }
+        ?? Array(repeating: 0, count: n)
+      return product(name, n, weights.columns, start: start, weights, "[i][j]", a)
+    case .transposedProduct(let weights, let a):
+      return product(
+        name, n, weights.rows, start: Array(repeating: 0, count: n), weights, "[j][i]", a)
+    case .normal, .matrixVector, .transposedMatrixVector, .apply, .jacobian:
+      throw CannotExport(instruction.operation, "C")
+    }
+  }
+
+  private func sum(_ name: String, count: Int, _ term: String) -> [String] {
+    [
+      "double \(name)[1] = {0};", "for (int i = 0; i < \(count); ++i) \(name)[0] += \(term);",
+    ]
+  }
+
+  /// name_i = start_i + sum over j of W times x_j.
+  private func product(
+    _ name: String, _ rows: Int, _ terms: Int, start: [Double], _ weights: SharedMatrix,
+    _ element: String, _ x: ValueID
+  ) -> [String] {
+    let all = values(
+      weights.array, offset: weights.offset, count: weights.rows * weights.columns)
+    let text = (0..<weights.rows).map { row in
+      "{" + numbers(Array(all[row * weights.columns..<(row + 1) * weights.columns])) + "}"
+    }
+    return [
+      "static const double \(name)_w[\(weights.rows)][\(weights.columns)] = {",
+    ] + text.map { "  \($0)," } + [
+      "};", "double \(name)[\(rows)] = {\(numbers(start))};",
+      "for (int i = 0; i < \(rows); ++i)",
+      "  for (int j = 0; j < \(terms); ++j) \(name)[i] += \(name)_w\(element) * v\(x.index)[j];",
+    ]
+  }
+
+  /// Shortest decimals that read back as the same numbers.
+  private func numbers(_ values: [Double]) -> String {
+    values.map { "\($0)" }.joined(separator: ", ")
+  }
+}

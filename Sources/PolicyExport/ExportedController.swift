@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+// PolicyExport: a controller for where there is no BAGEL. In: a controller and the layout of its signals. Out: C99
+// source, an ONNX graph, or safetensors by layer. C and ONNX are written instruction by instruction from the same
+// program that was differentiated, so nothing is described twice.
+
+import Foundation
+import MachineLogs
+import Policies
+import Programs
+import TensorFiles
+
+/// A controller and everything a reader of its export must know.
+public struct ExportedController {
+  public let controller: PolicyController
+  public let layout: LogLayout
+  /// Of the task, for comments.
+  public let name: String
+
+  public init(_ controller: PolicyController, layout: LogLayout, name: String) {
+    (self.controller, self.layout, self.name) = (controller, layout, name)
+  }
+
+  var program: Program { controller.program }
+  var policy: Policy { controller.policy }
+
+  /// "angle (rad), rate (rad/s)"
+  func list(_ channels: [Channel]) -> String {
+    channels.map { $0.name + ($0.units.isEmpty ? "" : " (\($0.units))") }.joined(separator: ", ")
+  }
+
+  /// What a shared array holds at an instruction's slice.
+  func values(_ array: String, offset: Int, count: Int) -> [Double] {
+    Array((controller.sharedArrays[array] ?? [])[offset..<offset + count])
+  }
+}
+
+/// A policy closure that uses what an export cannot say.
+public struct CannotExport: Error, CustomStringConvertible {
+  public let description: String
+
+  init(_ operation: Programs.Operation, _ format: String) {
+    description =
+      "the policy uses '\(operation)', which \(format) has no words for; export it as safetensors"
+  }
+}
+
+/// The forms there are.
+public enum ExportFormat: String, Sendable, CaseIterable {
+  case c
+  case onnx
+  case safetensors
+}
+
+extension ExportedController {
+  /// The file's contents. Throws: `CannotExport`.
+  public func data(_ format: ExportFormat) throws -> Data {
+    switch format {
+    case .c: Data(try cSource().utf8)
+    case .onnx: try onnxModel()
+    case .safetensors: try tensors().serialized()
+    }
+  }
+
+  /// One tensor a layer, with standardiser and limits beside.
+  func tensors() -> TensorFile {
+    var tensors = [
+      "state_mean": Tensor(controller.stateMean), "state_scale": Tensor(controller.stateScale),
+      "action_lower": Tensor(policy.lower), "action_upper": Tensor(policy.upper),
+    ]
+    for block in policy.parameterBlocks {
+      let count = block.shape.reduce(1, *)
+      tensors[block.name] = Tensor(
+        shape: block.shape,
+        values: Array(controller.parameters[block.offset..<block.offset + count]))
+    }
+    return TensorFile(
+      tensors: tensors,
+      metadata: [
+        "format": "bagel-export-1", "task": name, "states": list(layout.states),
+        "actions": list(layout.actions), "time_step_seconds": "\(layout.timeStep)",
+        "goal": policy.inputs.goal.rawValue,
+        "formula":
+          "z = (x - state_mean) / state_scale; action = middle + half_range * tanh(policy(z))",
+      ])
+  }
+}
