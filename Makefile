@@ -19,7 +19,8 @@ demo: build
 	.build/release/bagel demo
 
 test: build
-	BAGEL_NVRTC="$$(Scripts/setup-nvrtc.sh)" $(SWIFT) test $(BUILD_FLAGS)
+	BAGEL_NVRTC="$$(Scripts/setup-nvrtc.sh)" BAGEL_PYTHON="$$(Scripts/setup-python.sh)" \
+	  $(SWIFT) test $(BUILD_FLAGS)
 
 GPU_BUNDLE := .build/gpu-check/bagel.tar.gz
 GPU_RECORD ?= .build/gpu-check/record.json

@@ -92,7 +92,8 @@ public struct InteractionLoop {
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     if let data = FileManager.default.contents(atPath: recordPath) {
       guard let saved = try? JSONDecoder().decode(LoopRecord.self, from: data) else {
-        throw LoopError(description: "\(recordPath) is damaged; move the folder away to begin afresh")
+        throw LoopError(
+          description: "\(recordPath) is damaged; move the folder away to begin afresh")
       }
       try checkIsSame(saved, mayDiffer)
       record = saved

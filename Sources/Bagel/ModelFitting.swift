@@ -69,8 +69,11 @@ extension ControlTask {
 
   /// Manual driving begins where the machine happens to stand, other exploration where trials begin.
   private func explorationStart(_ plant: any Plant, seed: UInt64) -> [Double]? {
-    if case .data = start { return nil }
-    guard exploration.kind != .manual else { return nil }
+    guard exploration.kind != .manual, plant is any SimulatedPlant else { return nil }
+    switch start {
+    case .bounds, .logged: return nil
+    case .fixed, .uniform, .normal, .rows: break
+    }
     let key = DrawKey(seed: seed, iteration: 0x6578_7374)
     return initialState(start.draw(1, key: key, for: .initialStates)[0], of: plant)
   }

@@ -79,12 +79,14 @@ extension ControlTask {
     return run
   }
 
-  /// Whether an initial state can be asked of the plant: its own state must be the task's.
+  /// A state of the task [S] as one of a simulated plant, which may have more; those begin at zero.
   func initialState(_ state: [Double], of plant: any Plant) -> [Double] {
     let columns = (try? plant.columns(for: layout)) ?? []
     var full: [Double] = plant.states.map { _ in 0 }
     for (column, index) in zip(layout.measuredColumns, columns) {
-      if let own = layout.states.firstIndex(where: { $0.name == column }) { full[index] = state[own] }
+      if let own = layout.states.firstIndex(where: { $0.name == column }) {
+        full[index] = state[own]
+      }
     }
     return full
   }

@@ -95,37 +95,21 @@ extension ControlTask {
     goesOn: @escaping (Int) -> Bool = { _ in true }
   ) throws -> (outcome: EpisodeRun.Outcome, goals: [ControlTask.EvaluationOptions.ScheduledGoal]) {
     let key = DrawKey(seed: seed, iteration: 0x6576_616c)
-    func drawn(_ distribution: StateDistribution, _ purpose: StateDistribution.Purpose) throws
-      -> [Double]
-    {
-      if case .data = distribution, bounds == nil {
-        throw LogError(
-          file: self.name,
-          "draws starts or goals from the data; the policy file does not know them, so search it again")
-      }
-      let resolved = distribution.resolved(bounds: bounds ?? [])
-      return resolved.draw(index + 1, key: key, for: purpose)[index]
-    }
-    var first = try drawn(start, .initialStates)
-    let spread = key.uniforms(particle: index, step: 0, count: 1)[0]
-    first[0] += evaluation.startSpread * (2 * spread - 1)
     var goals = evaluation.schedule
-    if goals.isEmpty {
-      goals = [.init(time: 0, goal: try drawn(goal, .goals))]
-    } else if let begin = goals.first, begin.time > 0 {
-      // Until the first switch it stays where state 0 starts; the other states are the first goal's.
-      first = [first[0]] + begin.goal.dropFirst()
-      goals.insert(.init(time: 0, goal: first), at: 0)
-    }
+    // Until the first switch it stays where it starts; the other states are the first goal's.
+    let staysFirst = goals.first.map { $0.time > 0 } ?? false
+    if staysFirst { goals.insert(.init(time: 0, goal: goals[0].goal), at: 0) }
+    if goals.isEmpty { goals = [.init(time: 0, goal: try drawnGoal(key, index, bounds))] }
     var controllerRun = controller.begin()
     var run = episodeRun(seconds: evaluation.seconds)
     run.log = log
     run.goesOn = goesOn
     let timeStep = layout.timeStep
     let outcome = try run.run(
-      &plant, from: initialState(first, of: plant),
+      &plant, from: firstState(of: plant, key, index, bounds),
       seed: seed &* 1_000_003 &+ 7_919 &+ UInt64(index), name: name
     ) { step, states in
+      if step == 0 && staysFirst { goals[0].goal[0] = states[0] }
       let time = Double(step) * timeStep + 1e-9
       let goal = goals.last { $0.time <= time }?.goal ?? goals[0].goal
       return controllerRun.action(state: states, goal: goal)
@@ -133,14 +117,50 @@ extension ControlTask {
     return (outcome, goals)
   }
 
+  private func drawnGoal(
+    _ key: DrawKey, _ index: Int, _ bounds: [ClosedRange<Double>]?
+  ) throws -> [Double] {
+    if case .bounds = goal, bounds == nil {
+      throw LogError(
+        file: name,
+        "draws goals from the data's bounds; the policy file does not know them, so search it again"
+      )
+    }
+    return goal.resolved(bounds: bounds ?? []).draw(index + 1, key: key, for: .goals)[index]
+  }
+
+  /// Where an episode starts; nil where the plant decides: programs, and starts drawn from logged states.
+  private func firstState(
+    of plant: any Plant, _ key: DrawKey, _ index: Int, _ bounds: [ClosedRange<Double>]?
+  ) -> [Double]? {
+    let isKnown =
+      switch start {
+      case .logged: false
+      case .bounds: bounds != nil
+      case .fixed, .uniform, .normal, .rows: true
+      }
+    guard isKnown, plant is any SimulatedPlant else { return nil }
+    var first = start.resolved(bounds: bounds ?? [])
+      .draw(index + 1, key: key, for: .initialStates)[index]
+    let spread = key.uniforms(particle: index, step: 0, count: 1)[0]
+    first[0] += evaluation.startSpread * (2 * spread - 1)
+    // A reference that begins with staying begins at rest.
+    if let begin = evaluation.schedule.first, begin.time > 0 {
+      first = [first[0]] + begin.goal.dropFirst()
+    }
+    return initialState(first, of: plant)
+  }
+
   /// The figures of an episode.
   public func judge(
-    _ episode: Episode, goals: [ControlTask.EvaluationOptions.ScheduledGoal], earlyEnd: String? = nil
+    _ episode: Episode, goals: [ControlTask.EvaluationOptions.ScheduledGoal],
+    earlyEnd: String? = nil
   ) -> EvaluatedEpisode {
     let steps = goals.indices.map { index in
       let start = Int((goals[index].time / layout.timeStep).rounded())
       let isLast = index + 1 == goals.count
-      let next = isLast
+      let next =
+        isLast
         ? episode.count : Int((goals[index + 1].time / layout.timeStep).rounded())
       return judge(
         episode, goals[index], rows: min(start, episode.count - 1)..<min(next, episode.count))

@@ -97,8 +97,8 @@ extension ControlTask {
     let warm = earlier.map { SearchState(parameters: $0, options: options) }
     let optimizer = PolicyOptimizer(
       executor: executor, rollout: rollout, model: model,
-      initialStates: self.start.resolved(bounds: model.stateBounds),
-      goals: goal.resolved(bounds: model.stateBounds), options: options,
+      initialStates: self.start.resolved(by: model),
+      goals: goal.resolved(by: model), options: options,
       initialParameters: policy.initialParameters, state: saved ?? warm)
     var lastSave = ContinuousClock.now
     var isInterrupted = false

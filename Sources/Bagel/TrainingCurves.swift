@@ -24,7 +24,8 @@ public final class TrainingCurves {
     if state.returns.count < written { written = 0 }
     for index in written..<state.returns.count {
       let isLast = index + 1 == state.returns.count
-      let best = isLast && state.bestReturn.isFinite
+      let best =
+        isLast && state.bestReturn.isFinite
         ? [(tag: "search/best_return", value: state.bestReturn)] : []
       try file.add(
         [
@@ -56,6 +57,7 @@ public final class TrainingCurves {
   /// Throws: Foundation's file errors.
   public func add(_ record: EpisodeRecord) throws {
     let share = Double(record.stepSuccesses) / Double(max(record.steps, 1))
-    try file.add([("plant/successful_steps", share), ("plant/rows", Double(record.rows))], step: record.trial)
+    try file.add(
+      [("plant/successful_steps", share), ("plant/rows", Double(record.rows))], step: record.trial)
   }
 }

@@ -36,7 +36,8 @@ public struct RolloutFixture: CustomStringConvertible, Sendable {
     moments: @escaping (Value) -> Value
   ) -> RolloutFixture {
     let policy = Policy.network(
-      hidden: hidden, inputs: PolicyInputs(stateLength: 2, actionLength: 1, goal: .concatenated), lower: [-1],
+      hidden: hidden, inputs: PolicyInputs(stateLength: 2, actionLength: 1, goal: .concatenated),
+      lower: [-1],
       upper: [1])
     func reward(_ x: Value, _ goal: Value) -> Value {
       exp(-0.5 * dot(x.builder.constant([2, 0.3]), (x - goal) * (x - goal)))

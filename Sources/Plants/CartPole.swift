@@ -45,8 +45,7 @@ public struct CartPole: SimulatedPlant {
     return plant
   }
 
-  public static var parameters:
-    [(name: String, path: WritableKeyPath<CartPole, Double> & Sendable)]
+  public static var parameters: [(name: String, path: WritableKeyPath<CartPole, Double> & Sendable)]
   {
     [
       ("cartMass", \.cartMass), ("poleMass", \.poleMass), ("poleLength", \.poleLength),

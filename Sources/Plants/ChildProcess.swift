@@ -100,7 +100,8 @@ final class ChildProcess {
         return .line(line)
       }
       let left = ContinuousClock.now.duration(to: end)
-      let milliseconds = left.components.seconds * 1_000
+      let milliseconds =
+        left.components.seconds * 1_000
         + left.components.attoseconds / 1_000_000_000_000_000
       guard milliseconds >= 0 else { return .late }
       var wanted = pollfd(fd: output, events: Int16(POLLIN), revents: 0)

@@ -103,7 +103,9 @@ public struct EpisodeRun {
 
   private func limited(_ action: [Double], after last: [Double]) throws -> [Double] {
     guard action.allSatisfy(\.isFinite) else {
-      throw PlantFailure(plant: layout.states.map(\.name).joined(separator: ", "), "the controller's action is \(action)")
+      throw PlantFailure(
+        plant: layout.states.map(\.name).joined(separator: ", "),
+        "the controller's action is \(action)")
     }
     return action.indices.map { j in
       let within = min(max(action[j], actionLimits[j].lowerBound), actionLimits[j].upperBound)

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A plant that is another program: a simulator, or what talks to a real machine. One JSON object a line.
 //
-//   to it:    {"command":"reset","seed":7}   {"command":"reset","seed":7,"state":[..]}
-//             {"command":"step","action":[..]}   {"command":"close"}
+//   to it:    {"command":"reset","seed":7}   {"command":"step","action":[..]}   {"command":"close"}
 //   from it:  {"state":[..]}, perhaps with "time" (s), "done" (true ends the episode), "reward"
 //
 // Every reset and step has one answer; what the program prints on standard error is passed on. An answer that is late,
@@ -53,7 +52,9 @@ public final class ExternalPlant: Plant {
 
   private var name: String { command.joined(separator: " ") }
 
-  /// Starts the program if it is not running. Throws: `PlantFailure`.
+  /// Starts the program if it is not running. Where the episode begins is the plant's business; `state` is ignored.
+  ///
+  /// Throws: `PlantFailure`.
   public func reset(to state: [Double]?, seed: UInt64) throws -> Measurement {
     if child == nil {
       do {
@@ -62,9 +63,7 @@ public final class ExternalPlant: Plant {
         throw PlantFailure(plant: name, "cannot be started: \(error.reason)")
       }
     }
-    var message: [String: Any] = ["command": "reset", "seed": seed]
-    if let state { message["state"] = state }
-    return try exchange(message, timeout: resetTimeout)
+    return try exchange(["command": "reset", "seed": seed], timeout: resetTimeout)
   }
 
   /// Throws: `PlantFailure`.

@@ -36,8 +36,7 @@ public struct Pendulum: SimulatedPlant {
 
   public init() {}
 
-  public static var parameters:
-    [(name: String, path: WritableKeyPath<Pendulum, Double> & Sendable)]
+  public static var parameters: [(name: String, path: WritableKeyPath<Pendulum, Double> & Sendable)]
   {
     [("mass", \.mass), ("length", \.length), ("friction", \.friction), ("gravity", \.gravity)]
   }

@@ -54,7 +54,8 @@ public struct Policy: Sendable {
   public init(
     architecture: Architecture, inputs: PolicyInputs, lower: [Double], upper: [Double],
     largestChange: [Double] = [], parameterCount: Int,
-    parameterBlocks: [ParameterBlock] = [], initialParameters: @escaping @Sendable (UInt64) -> [Double],
+    parameterBlocks: [ParameterBlock] = [],
+    initialParameters: @escaping @Sendable (UInt64) -> [Double],
     body: @escaping @Sendable (Value) -> Value
   ) {
     precondition(

@@ -185,7 +185,7 @@ extension ExportedController {
       "{" + numbers(Array(all[row * weights.columns..<(row + 1) * weights.columns])) + "}"
     }
     return [
-      "static const double \(name)_w[\(weights.rows)][\(weights.columns)] = {",
+      "static const double \(name)_w[\(weights.rows)][\(weights.columns)] = {"
     ] + text.map { "  \($0)," } + [
       "};", "double \(name)[\(rows)] = {\(numbers(start))};",
       "for (int i = 0; i < \(rows); ++i)",

@@ -2,6 +2,7 @@
 // Where rollouts start and where they should go (Algorithm 1, line 9). In: a draw key. Out: states [B, S]
 // in physical units.
 
+import GaussianProcesses
 import Programs
 
 /// A distribution over states (or goals), physical units.
@@ -13,8 +14,12 @@ public enum StateDistribution: Hashable, Sendable, Codable {
   /// Independent normals.
   case normal(mean: [Double], deviation: [Double])
   /// Uniform within the bounds of the data for the states marked [S], zero for the others (Experiment 2); becomes
-  /// `uniform` once a model knows the data (`resolved`).
-  case data(states: [Bool])
+  /// `uniform` once the data are known (`resolved`).
+  case bounds(states: [Bool])
+  /// Drawn from the logged states; becomes `rows` once they are known.
+  case logged(length: Int)
+  /// One of these states [n][S], each as likely.
+  case rows([[Double]])
 
   /// What tells the draws of initial states from those of goals: a "step" no rollout reaches.
   public enum Purpose: Int, Sendable {
@@ -24,10 +29,16 @@ public enum StateDistribution: Hashable, Sendable, Codable {
 
   /// The distribution with the data's bounds [S] put in.
   public func resolved(bounds: [ClosedRange<Double>]) -> StateDistribution {
-    guard case .data(let states) = self else { return self }
+    guard case .bounds(let states) = self else { return self }
     return .uniform(
       lower: zip(states, bounds).map { $0 ? $1.lowerBound : 0 },
       upper: zip(states, bounds).map { $0 ? $1.upperBound : 0 })
+  }
+
+  /// The distribution with everything put in that a model knows of its data.
+  public func resolved(by model: DynamicsModel) -> StateDistribution {
+    if case .logged = self { return .rows(model.loggedStates) }
+    return resolved(bounds: model.stateBounds)
   }
 
   /// One state a particle [B][S]. Depends on (seed, iteration, particle) only.
@@ -42,7 +53,10 @@ public enum StateDistribution: Hashable, Sendable, Codable {
       case .normal(let mean, let deviation):
         let z = key.normals(particle: particle, step: step, count: mean.count)
         return mean.indices.map { mean[$0] + deviation[$0] * z[$0] }
-      case .data: preconditionFailure("the bounds of the data are not resolved")
+      case .rows(let states):
+        let u = key.uniforms(particle: particle, step: step, count: 1)[0]
+        return states[min(Int(u * Double(states.count)), states.count - 1)]
+      case .bounds, .logged: preconditionFailure("what is known of the data is not put in")
       }
     }
   }
@@ -53,7 +67,9 @@ public enum StateDistribution: Hashable, Sendable, Codable {
     case .fixed(let state): state.count
     case .uniform(let lower, _): lower.count
     case .normal(let mean, _): mean.count
-    case .data(let states): states.count
+    case .bounds(let states): states.count
+    case .logged(let length): length
+    case .rows(let states): states.first?.count ?? 0
     }
   }
 }

@@ -128,7 +128,9 @@ public struct Formula: Hashable, Sendable {
     mutating func whole() throws -> Node {
       let node = try sum()
       skipSpace()
-      guard position == characters.count else { throw error("unexpected '\(characters[position])'") }
+      guard position == characters.count else {
+        throw error("unexpected '\(characters[position])'")
+      }
       return node
     }
 

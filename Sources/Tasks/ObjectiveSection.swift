@@ -74,7 +74,8 @@ extension ControlTask {
       return .learned(column: column, weight: try term.positive("weight") ?? 1)
     }
     try entry.finish()
-    throw entry.error("saturating", "or quadratic, formula, actionChange or learned is expected in a reward")
+    throw entry.error(
+      "saturating", "or quadratic, formula, actionChange or learned is expected in a reward")
   }
 
   /// Names that a reward's formula may use.
@@ -100,19 +101,19 @@ extension ControlTask {
     }
   }
 
-  /// [x, ...], or {lower: [...], upper: [...]}, or {mean: [...], deviation: [...]}, or `data`: uniform within the
-  /// data's bounds; {data: [names]} has the other states at zero.
+  /// [x, ...], or {lower: [...], upper: [...]}, or {mean: [...], deviation: [...]}; `bounds`: uniform within the
+  /// data's bounds, {bounds: [names]} with the other states at zero; `logged`: one of the logged states.
   func distribution(_ key: String, _ yaml: YAMLMapping) throws -> StateDistribution {
     let result: StateDistribution
     if yaml.isList(key), let state = try yaml.numbers(key) {
       result = .fixed(state)
     } else if yaml.isMapping(key), let entry = try yaml.mapping(key) {
-      if let names = try entry.strings("data") {
+      if let names = try entry.strings("bounds") {
         let known = layout.states.map(\.name)
         if let unknown = names.first(where: { !known.contains($0) }) {
-          throw entry.error("data", "'\(unknown)' is not a state")
+          throw entry.error("bounds", "'\(unknown)' is not a state")
         }
-        return .data(states: known.map(names.contains))
+        return .bounds(states: known.map(names.contains))
       }
       if let lower = try entry.numbers("lower") {
         let upper = try required(entry.numbers("upper"), "upper", entry)
@@ -128,10 +129,16 @@ extension ControlTask {
         }
         result = .normal(mean: mean, deviation: deviation)
       }
-    } else if try yaml.string(key) == "data" {
-      return .data(states: layout.states.map { _ in true })
+    } else if let word = try yaml.string(key) {
+      if word == "bounds" { return .bounds(states: layout.states.map { _ in true }) }
+      guard word == "logged", key == "start" else {
+        throw yaml.error(
+          key, "must be numbers, bounds\(key == "start" ? " or logged" : ""), not '\(word)'")
+      }
+      return .logged(length: layout.states.count)
     } else {
-      throw yaml.error(key, "is missing; give one number a state, {lower: [...], upper: [...]}, or data")
+      throw yaml.error(
+        key, "is missing; give one number a state, {lower: [...], upper: [...]}, or bounds")
     }
     guard result.length == layout.states.count else {
       throw yaml.error(key, "has \(result.length) numbers for \(layout.states.count) states")

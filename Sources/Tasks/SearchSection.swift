@@ -12,6 +12,12 @@ extension ControlTask {
     if let value = try entry.integer("horizon", 1...1_000_000) { search.horizon = value }
     if let value = try entry.integer("iterations", 1...10_000_000) { search.iterations = value }
     if let value = try entry.integer("starts", 1...1_000) { search.starts = value }
+    if let value = try entry.number("loggedStarts") {
+      guard (0...1).contains(value) else {
+        throw entry.error("loggedStarts", "is a fraction of the particles, from 0 to 1")
+      }
+      search.loggedStarts = value
+    }
     if let value = try entry.positive("learningRate") { search.learningRate = value }
     if let value = try entry.positive("gradientNorm") { search.gradientNorm = value }
     if let value = try entry.integer("evaluationInterval", 1...1_000_000) {
@@ -83,7 +89,8 @@ extension ControlTask {
     for (index, goal) in goals.enumerated() {
       guard goal.count == layout.states.count else {
         throw schedule.error(
-          "goals", "number \(index + 1) has \(goal.count) numbers for \(layout.states.count) states")
+          "goals", "number \(index + 1) has \(goal.count) numbers for \(layout.states.count) states"
+        )
       }
       try checkWithinLimits(goal, "goals", schedule)
     }
@@ -112,7 +119,9 @@ extension ControlTask {
       {
         exploration.kind = kind
       }
-      if let episodes = try entry.integer("episodes", 0...10_000) { exploration.episodes = episodes }
+      if let episodes = try entry.integer("episodes", 0...10_000) {
+        exploration.episodes = episodes
+      }
       if let seconds = try entry.positive("seconds") { exploration.seconds = seconds }
       exploration.holdSeconds = try entry.positive("holdSeconds")
       if let amplitude = try entry.positive("amplitude") { exploration.amplitude = amplitude }

@@ -32,7 +32,8 @@ public final class EventFile {
   ///
   /// - Parameter time: seconds since 1970; nil for now.
   /// - Throws: Foundation's file errors.
-  public func add(_ scalars: [(tag: String, value: Double)], step: Int, time: Double? = nil) throws {
+  public func add(_ scalars: [(tag: String, value: Double)], step: Int, time: Double? = nil) throws
+  {
     var event = Tensorboard_Event()
     event.wallTime = time ?? Date().timeIntervalSince1970
     event.step = Int64(step)

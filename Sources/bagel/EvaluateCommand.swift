@@ -20,7 +20,8 @@ struct EvaluateCommand: ParsableCommand {
   @Option(help: "Episodes, in place of the task's.")
   var episodes: Int?
 
-  @Option(help: "Vary every parameter of a simulated plant by up to this fraction, episode by episode.")
+  @Option(
+    help: "Vary every parameter of a simulated plant by up to this fraction, episode by episode.")
   var vary: Double?
 
   @OptionGroup var common: CommonOptions

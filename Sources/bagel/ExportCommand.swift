@@ -23,7 +23,8 @@ struct ExportCommand: ParsableCommand {
   @Option(help: "Policy file (default: policy.safetensors in the output folder).")
   var policy: String?
 
-  @Option(help: "File to write (default: controller.c, .onnx or .safetensors in the output folder).")
+  @Option(
+    help: "File to write (default: controller.c, .onnx or .safetensors in the output folder).")
   var file: String?
 
   @OptionGroup var common: CommonOptions

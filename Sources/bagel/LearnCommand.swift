@@ -92,7 +92,8 @@ struct LearnCommand: ParsableCommand {
     figures.finish()
     guard isFinished else {
       throw Interruption(
-        description: "interrupted after \(loop.record.trials.count) trials; the same command goes on")
+        description:
+          "interrupted after \(loop.record.trials.count) trials; the same command goes on")
     }
     if let last = loop.last, let fit = loop.lastFit {
       try common.report(
@@ -158,7 +159,8 @@ struct LoopFigures {
           + (record.earlyEnd.map { " (\($0))" } ?? ""))
     case .fitted: bar = ProgressBar("optimising")
     case .searching(let trial, let state):
-      bar.update(0, "trial \(trial), iteration \(state.iteration), best \(number(state.bestReturn))")
+      bar.update(
+        0, "trial \(trial), iteration \(state.iteration), best \(number(state.bestReturn))")
     case .optimized: bar.finish()
     case .tried(let record, let evaluated):
       steadyStateErrors = evaluated.steps.map(\.steadyStateError)

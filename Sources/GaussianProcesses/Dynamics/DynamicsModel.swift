@@ -20,6 +20,8 @@ public struct DynamicsModel: Sendable {
   public var featureBounds: [ClosedRange<Double>]
   /// Bounds of the training states [S], physical units.
   public var stateBounds: [ClosedRange<Double>]
+  /// States of the training data, evenly spread over it [n <= 1,000][S], physical units.
+  public var loggedStates: [[Double]]
   /// One an output, on standardised features and increments.
   public var processes: [GaussianProcess]
   /// Learnt from the log's reward channel, if there is one.
@@ -43,7 +45,8 @@ public struct DynamicsModel: Sendable {
         file: episodes.map(\.name).joined(separator: ", "),
         "\(data.count) transitions are too few for \(form.features.count) model inputs")
     }
-    let stateStandardiser = Standardiser(fitting: episodes.flatMap(\.states))
+    let states = episodes.flatMap(\.states)
+    let stateStandardiser = Standardiser(fitting: states)
     var featureStandardiser = Standardiser(fitting: data.features)
     featureStandardiser = form.aligned(featureStandardiser, states: stateStandardiser)
     let incrementStandardiser = Standardiser(fitting: data.increments)
@@ -80,7 +83,8 @@ public struct DynamicsModel: Sendable {
     let model = DynamicsModel(
       layout: layout, form: form, stateStandardiser: stateStandardiser,
       featureStandardiser: featureStandardiser, incrementStandardiser: incrementStandardiser,
-      featureBounds: featureBounds, stateBounds: bounds(of: episodes.flatMap(\.states)),
+      featureBounds: featureBounds, stateBounds: bounds(of: states),
+      loggedStates: evenlySpreadRows(count: states.count, wanted: 1_000).map { states[$0] },
       processes: processes, rewardModel: rewardModel)
     return (model, results)
   }

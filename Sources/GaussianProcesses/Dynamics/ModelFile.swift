@@ -94,6 +94,8 @@ extension DynamicsModel {
     let json = try encoder.encode(description)
     let x = processes[0].x
     var tensors = ["inputs": Tensor(shape: [x.rows, x.columns], values: x.values)]
+    tensors["logged_states"] = Tensor(
+      shape: [loggedStates.count, layout.states.count], values: loggedStates.flatMap { $0 })
     func add(_ noise: LocalNoise?, _ name: String) {
       guard let noise else { return }
       tensors[name + "_inputs"] = Tensor(
@@ -147,6 +149,14 @@ extension DynamicsModel {
     incrementStandardiser = description.incrementStandardiser
     featureBounds = description.featureBounds
     stateBounds = description.stateBounds
+    let states = description.layout.states.count
+    let logged = try file.tensor("logged_states", path: path)
+    guard logged.shape.count == 2, logged.shape[0] > 0, logged.shape[1] == states else {
+      throw TensorFileError(path: path, "is damaged: its logged states do not fit")
+    }
+    loggedStates = (0..<logged.shape[0]).map {
+      Array(logged.values[$0 * states..<($0 + 1) * states])
+    }
     rewardModel = try description.reward.map {
       try $0.model(states: description.layout.states.count, file, path: path)
     }

@@ -83,7 +83,9 @@ public func fitHyperparameters(
 ) throws -> FitResult {
   let search = HyperparameterSearch(
     x: x, y: y, options: options, episodeOf: episodeOf ?? y.map { _ in 0 },
-    starts: startingPoints(x: x, options: options, covariance: covariance),
+    // With many points an earlier fit is start enough.
+    starts: start != nil && y.count > options.subset
+      ? [] : startingPoints(x: x, options: options, covariance: covariance),
     earlier: start.map { [$0] } ?? [], what: what)
   switch options.criterion {
   case .blockOut: return try search.blockOut(progress)
@@ -92,7 +94,7 @@ public func fitHyperparameters(
     let blockOut = try search.blockOut { progress(0.2 * $0) }
     let noise = try search.noiseProfile(blockOut.hyperparameters)
     return try search.likelihood(
-      noise: noise, from: [blockOut.hyperparameters, search.starts[1]]
+      noise: noise, from: [blockOut.hyperparameters] + search.starts.dropFirst()
     ) {
       progress(0.2 + 0.8 * $0)
     }
@@ -124,7 +126,7 @@ private struct HyperparameterSearch {
     let objective = BlockOutError(
       x: part.x, y: part.y, blocks: part.blocks, what: what)
     let best = try climb(
-      objective, prior: options.prior, points: part.y.count, from: [starts[0]] + earlier,
+      objective, prior: options.prior, points: part.y.count, from: starts.prefix(1) + earlier,
       iterations: 40,
       progress: progress)
     progress(1)
