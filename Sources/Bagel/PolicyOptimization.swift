@@ -58,7 +58,8 @@ extension ControlTask {
   ) throws -> Rollout {
     Rollout(
       model: model, sampler: sampler, policy: makePolicy(), reward: try makeReward(model),
-      measurementNoise: MeasurementNoise(deviations: sensorNoise))
+      measurementNoise: MeasurementNoise(deviations: sensorNoise),
+      adjointLimit: search.adjointLimit)
   }
 
   /// An executor of this task's batches. Throws: `ExecutionError`, `CUDAFailure`.

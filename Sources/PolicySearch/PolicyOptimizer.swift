@@ -31,6 +31,9 @@ public struct SearchOptions: Hashable, Sendable, Codable {
   public var learningRate = 1e-2
   /// Gradients longer than this are shortened to it.
   public var gradientNorm = 10.0
+  /// Elements of a state's adjoint beyond this are cut: in chaotic motion (a pole that whirls) a few particles' gradients
+  /// drown all others'.
+  public var adjointLimit = 1e6
   public var draws = DrawSchedule.fresh
   /// Independent searches from new parameters, of which the best policy counts. Of single searches on the
   /// boom, about one in five ends in a worse optimum (stays down, or comes slowly).

@@ -24,9 +24,11 @@ public struct Rollout: Sendable {
   /// - Parameters:
   ///   - measurementNoise: what the policy's sensors add to the states; the reward sees the states.
   ///   - stateLimit: standardised states beyond this count as diverged.
+  ///   - adjointLimit: see `RolloutProgram.adjointLimit`.
   public init(
     model: DynamicsModel, sampler: any PosteriorSampler, policy: Policy, reward: Reward,
-    measurementNoise: MeasurementNoise = MeasurementNoise(), stateLimit: Double = 1_000
+    measurementNoise: MeasurementNoise = MeasurementNoise(), stateLimit: Double = 1_000,
+    adjointLimit: Double = 1e6
   ) {
     let layout = CarryLayout(
       model: model, policy: policy, reward: reward, noise: measurementNoise)
@@ -40,7 +42,8 @@ public struct Rollout: Sendable {
       layout: layout)
     program = RolloutProgram(
       initial: step.initialProgram(), step: step.stepProgram(),
-      parameterCount: policy.parameterCount, stateLimit: stateLimit)
+      parameterCount: policy.parameterCount, stateLimit: stateLimit,
+      adjointLimit: adjointLimit)
     functionDraws = { sampler.functionDraws($0, key: $1) }
     data = sampler.data.merging(step.data) { $1 }.merging(reward.data) { $1 }
   }

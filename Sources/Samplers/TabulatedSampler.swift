@@ -36,7 +36,9 @@ public struct TabulatedSampler: MarginalSampler {
           + "exact, or fewer features or a shorter history")
     }
     self.model = model
-    let posteriors = try model.processes.map { try TabulatedPosterior($0) }
+    let posteriors = try inParallel(model.processes.count) {
+      try TabulatedPosterior(model.processes[$0])
+    }
     pointsPerAxis = GridChoice(
       posteriors: posteriors, data: model.processes[0].x, box: box, noise: noise,
       tolerance: tolerance, budget: largestTable

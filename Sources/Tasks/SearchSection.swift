@@ -19,6 +19,7 @@ extension ControlTask {
       search.loggedStarts = value
     }
     if let value = try entry.positive("learningRate") { search.learningRate = value }
+    if let value = try entry.positive("adjointLimit") { search.adjointLimit = value }
     if let value = try entry.positive("gradientNorm") { search.gradientNorm = value }
     if let value = try entry.integer("evaluationInterval", 1...1_000_000) {
       search.evaluationInterval = value

@@ -5,6 +5,7 @@
 import Foundation
 import LinearAlgebra
 import MachineLogs
+import Synchronization
 
 /// Gaussian-process dynamics of a machine.
 public struct DynamicsModel: Sendable {
@@ -59,23 +60,23 @@ public struct DynamicsModel: Sendable {
     }
     let x = Matrix(data.features.map(featureStandardiser.standardise))
     let targets = data.increments.map(incrementStandardiser.standardise)
-    var results: [FitResult] = []
-    var processes: [GaussianProcess] = []
-    for output in 0..<form.outputCount {
+    let shares = ProgressShares(form.outputCount, progress)
+    let outputs = try inParallel(form.outputCount) { output in
       let what = "output '\(layout.states[form.outputStates[output]].name)'"
       let y = targets.map { $0[output] }
       let result = try fitHyperparameters(
         x: x, y: y, options: options, episodeOf: data.episodeOf,
         start: start?.processes[output].hyperparameters, what: what
-      ) { progress((Double(output) + $0) / Double(form.outputCount)) }
-      processes.append(
+      ) { shares.report($0, from: output) }
+      let process =
         options.criterion == .marginalLikelihood
-          ? try GaussianProcess(result.hyperparameters, x: x, y: y, what: what)
-          : try GaussianProcess(
-            calibrating: result.hyperparameters, x: x, y: y, noiseProfile: result.noiseProfile,
-            episodeOf: data.episodeOf, what: what))
-      results.append(result)
+        ? try GaussianProcess(result.hyperparameters, x: x, y: y, what: what)
+        : try GaussianProcess(
+          calibrating: result.hyperparameters, x: x, y: y, noiseProfile: result.noiseProfile,
+          episodeOf: data.episodeOf, what: what)
+      return (process: process, result: result)
     }
+    let (processes, results) = (outputs.map(\.process), outputs.map(\.result))
     let rewardModel = try layout.rewardColumn.map {
       try RewardModel(
         fitting: episodes, column: $0, states: stateStandardiser, options: options)
@@ -126,6 +127,24 @@ public struct DynamicsModel: Sendable {
       }
     }
     return (mean, latent, observed)
+  }
+}
+
+/// The mean of several tasks' progress, from any thread.
+private final class ProgressShares: Sendable {
+  private let done: Mutex<[Double]>
+  private nonisolated(unsafe) let progress: (Double) -> Void
+
+  init(_ count: Int, _ progress: @escaping (Double) -> Void) {
+    done = Mutex(Array(repeating: 0, count: count))
+    self.progress = progress
+  }
+
+  func report(_ fraction: Double, from task: Int) {
+    done.withLock { all in
+      all[task] = fraction
+      progress(all.reduce(0, +) / Double(all.count))
+    }
   }
 }
 

@@ -91,6 +91,11 @@ public func fitHyperparameters(
   case .blockOut: return try search.blockOut(progress)
   case .marginalLikelihood: return try search.likelihood(noise: nil, from: search.starts, progress)
   case .heteroscedastic:
+    if let start, search.starts.isEmpty {
+      // What the noise looks like and two evaluations of all points; subsets would only lead back to where it was.
+      let noise = try search.noiseProfile(start)
+      return try search.refinement(noise: noise, of: start, progress)
+    }
     let blockOut = try search.blockOut { progress(0.2 * $0) }
     let noise = try search.noiseProfile(blockOut.hyperparameters)
     return try search.likelihood(
@@ -158,12 +163,27 @@ private struct HyperparameterSearch {
     let best = try climb(
       objective, prior: options.prior, points: part.y.count, from: starts + earlier, iterations: 60
     ) { progress(0.2 * $0) }
+    return try refined(
+      best, noise: noise, iterations: options.fullIterations) { progress(0.2 + 0.8 * $0) }
+  }
+
+  /// One iteration on all points, from an earlier fit.
+  func refinement(
+    noise: LocalNoise?, of start: Hyperparameters, _ progress: @escaping (Double) -> Void
+  ) throws -> FitResult {
+    let climb = Climb(hyperparameters: start, evaluations: 0, hasConverged: true)
+    return try refined(climb, noise: noise, iterations: 1, progress)
+  }
+
+  private func refined(
+    _ best: Climb, noise: LocalNoise?, iterations: Int, _ progress: @escaping (Double) -> Void
+  ) throws -> FitResult {
     let method = options.likelihood.resolved(
       x, covariance: best.hyperparameters.covariance)
     // An iteration is an evaluation or two.
-    let expected = Double(options.fullIterations + 2)
+    let expected = Double(iterations + 2)
     var evaluated = 0.0
-    func report(_ part: Double) { progress(min(1, 0.2 + 0.8 * (evaluated + part) / expected)) }
+    func report(_ part: Double) { progress(min(1, (evaluated + part) / expected)) }
     let factors = noise?.factors(x)
     let likelihood: any FitObjective =
       method == .cholesky
@@ -173,8 +193,7 @@ private struct HyperparameterSearch {
         progress: { report($0) })
     let result = try maximize(
       likelihood, prior: options.prior, points: x.rows, from: best.hyperparameters,
-      iterations: options.fullIterations,
-      tolerance: options.tolerance
+      iterations: iterations, tolerance: options.tolerance
     ) {
       evaluated = Double($0)
       report(0)
