@@ -73,7 +73,8 @@ extension ControlTask {
   public func episodeRun(seconds: Double) -> EpisodeRun {
     var run = EpisodeRun(
       layout: layout, actionLimits: actionLimits,
-      steps: Int((seconds / layout.timeStep).rounded()), safeAction: safeAction,
+      steps: Int((seconds / layout.timeStep).rounded()),
+      safeAction: safeAction.isEmpty ? nil : safeAction,
       stateLimits: stateLimits)
     run.largestChange = actionRates.map { $0.map { $0 * layout.timeStep } }
     return run

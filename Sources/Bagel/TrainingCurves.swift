@@ -36,8 +36,16 @@ public final class TrainingCurves {
     written = state.returns.count
   }
 
-  /// The search has ended; the next one's iterations follow on.
-  public func endSearch() { (base, written) = (base + written, 0) }
+  /// Adds what a loop tells. Throws: Foundation's file errors.
+  public func add(_ event: LoopEvent) throws {
+    switch event {
+    case .explored: break
+    case .fitted(let trial, let fit): try add(fit, trial: trial)
+    case .searching(_, let state): try add(state)
+    case .optimized: (base, written) = (base + written, 0)
+    case .tried(let record, _): try add(record)
+    }
+  }
 
   /// Throws: Foundation's file errors.
   public func add(_ fit: FittedModel, trial: Int) throws {

@@ -19,7 +19,7 @@ public struct EpisodeRun {
   public var stateLimits: [ClosedRange<Double>?]
   /// Written line by line.
   public var log: LogWriter?
-  /// Called before every action: false ends the episode (Ctrl-C), and may wait for the time to come.
+  /// Called before every action, the safe one too: may wait for the time to come; false ends the episode (Ctrl-C).
   public var goesOn: (_ step: Int) -> Bool = { _ in true }
 
   public init(
@@ -79,7 +79,7 @@ public struct EpisodeRun {
         let states = signals.next(columns.map { measured.states[$0] })
         outcome.earlyEnd = earlyEnd(measured, states, step)
         let isLast = step == steps || outcome.earlyEnd != nil
-        let isInterrupted = !isLast && !goesOn(step)
+        let isInterrupted = !goesOn(step) && !isLast
         if isInterrupted { outcome.earlyEnd = "interrupted at step \(step)" }
         guard !isLast, !isInterrupted else {
           try keep(step, measured, states, safeAction)

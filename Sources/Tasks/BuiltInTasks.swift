@@ -21,12 +21,15 @@ public enum BuiltInPlants {
 
 /// Tasks in the form of their own YAML.
 public enum BuiltInTasks {
-  public static let names = ["boom", "boom-goals", "cart-pole", "cart-pole-pilco", "pendulum"]
+  public static let names = [
+    "boom", "boom-goals", "boom-delayed", "cart-pole", "cart-pole-pilco", "pendulum",
+  ]
 
   static func text(_ name: String) -> String? {
     switch name {
     case "boom": boom
     case "boom-goals": boomGoals
+    case "boom-delayed": boomDelayed
     case "cart-pole": cartPole
     case "cart-pole-pilco": cartPolePILCO
     case "pendulum": pendulum
@@ -59,6 +62,18 @@ public enum BuiltInTasks {
     learn: {trials: 1}
     """
 
+  /// Within 1 degree of each goal from 5 s after its switch.
+  private static let boomReference = """
+    evaluate:
+      episodes: 1
+      seconds: 160
+      tolerance: 0.0174533
+      settle: 5
+      schedule:   # -20, 10, 30 degrees and so on; until 5 s it stays where it starts
+        at: [5, 20, 40, 60, 80, 100, 120, 140]
+        goals: [[0, 0], [-0.3490659, 0], [0.1745329, 0], [0.5235988, 0], [0, 0], [0.3490659, 0], [0, 0], [-0.3490659, 0]]
+    """
+
   /// Experiment 2 of the paper: any goal within the data, then a reference of nine steps.
   static let boomGoals = """
     name: boom-goals
@@ -78,14 +93,31 @@ public enum BuiltInTasks {
     start: bounds
     goal: {bounds: [angle]}
     optimise: {particles: 100, horizon: 300, learningRate: 0.01}
-    evaluate:
-      episodes: 1
-      seconds: 160
-      tolerance: 0.0174533
-      settle: 5
-      schedule:   # -20, 10, 30 degrees and so on; until 5 s it stays where it starts
-        at: [5, 20, 40, 60, 80, 100, 120, 140]
-        goals: [[0, 0], [-0.3490659, 0], [0.1745329, 0], [0.5235988, 0], [0, 0], [0.3490659, 0], [0, 0], [-0.3490659, 0]]
+    \(boomReference)
+    learn: {trials: 1}
+    """
+
+  /// Experiment 2 with a slower valve line and a single sensor: 150 ms of transport delay, the angle alone measured.
+  static let boomDelayed = """
+    name: boom-delayed
+    timeStep: 0.05
+    states:
+      - {name: angle, units: rad, noise: 5e-4}
+      - {name: rate, units: rad/s, rateOf: angle, filterTime: 0.1}
+    actions:
+      - {name: valve, limits: [-1, 1]}
+    plant: {name: boom, parameters: {transportDelay: 0.15}}
+    explore: {kind: manual, seconds: 110, turningPoints: [-0.6457718, 0.8726646]}
+    # Three steps of delay; the action before those tells where the spool is.
+    model: {sampler: tabulated, actionDelay: 3, actionHistory: 1}
+    policy: {layers: [8, 8], goal: error, actionHistory: 4}
+    reward:
+      - saturating: {weights: [10, 0.1]}
+      - actionChange: 1
+    start: bounds
+    goal: {bounds: [angle]}
+    optimise: {particles: 100, horizon: 300, learningRate: 0.01}
+    \(boomReference)
     learn: {trials: 1}
     """
 
@@ -177,7 +209,7 @@ public enum BuiltInTasks {
       - formula: exp(-(1 + cos(angle)) - 0.02 * rate^2)
     start: {mean: [0, 0], deviation: [0.01, 0.1]}
     goal: [3.1415927, 0]
-    optimise: {particles: 100, horizon: 40, learningRate: 0.01}
+    optimise: {particles: 100, horizon: 40, learningRate: 0.01, starts: 12}
     evaluate:
       episodes: 1
       seconds: 4

@@ -211,7 +211,7 @@ public struct ControlTask: Sendable {
   public func checkGoal(_ goal: [Double], within data: [ClosedRange<Double>]?) throws {
     for (i, channel) in layout.states.enumerated() {
       let bounds = [
-        stateLimits[i].map { ($0, "its limits") },
+        stateLimits.indices.contains(i) ? stateLimits[i].map { ($0, "its limits") } : nil,
         policy.goalInput == .none ? nil : data.map { ($0[i], "the data behind the policy") },
       ]
       for case (let bound, let what)? in bounds where !bound.contains(goal[i]) {

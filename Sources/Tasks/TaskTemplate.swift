@@ -20,27 +20,36 @@ extension BuiltInTasks {
     # (backward difference, so that the controller can compute it too).
     states:
       - {name: boom_angle, units: rad}
-      - {name: boom_rate, units: rad/s, rateOf: boom_angle}
+      - {name: boom_rate, units: rad/s, rateOf: boom_angle}   # filterTime: 0.1 smooths it (s, first order)
+    # noise: 5e-4 is a sensor's standard deviation: the policy then learns to live with it
+    # limits: [-0.6, 1] of a state end an episode on the machine
 
     # What the controller commands, and the limits it will always keep.
     actions:
-      - {name: valve, limits: [-1, 1]}
+      - {name: valve, limits: [-1, 1]}   # rateLimit: 5 (units a second), safe: 0 (what an episode ends with)
 
     # CSV files with a header line, paths relative to this file. Each file is one or more episodes.
     logs: [log_1.csv, log_2.csv]
     # Files the model is judged by and does not learn from.
     heldOut: [log_3.csv]
 
-    # A simulated machine to try the policy on: boom. Its states must be those above, in its order and units
-    # (angle in rad, rate in rad/s), at its time step (0.05 s).
+    # What is driven by `bagel learn`, `evaluate` and `run`. A program of your own (see Examples/):
+    # plant: {process: [python3, my_plant.py], timeout: 2}
+    # or a simulated machine: boom, cart-pole, cart-pole-pilco, pendulum, at its own time step:
     # plant: boom
+    # plant: {name: boom, parameters: {transportDelay: 0.15}}
+
+    # How `bagel learn` (and `fit`, without logs) moves the plant before anything is known of it.
+    # explore: {kind: smooth, episodes: 1, seconds: 10}   # or random, sinusoids, manual
 
     model:
       covariance: squared-exponential   # or matern-3/2, matern-5/2
       mean: linear                      # or constant, zero
-      # actionHistory: 1       # the model also sees the action one step back (delays)
+      # actionDelay: 2         # steps before an action has any effect
+      # actionHistory: 1       # the model also sees the action one step before that
       # stateHistory: 1
       # angles: [boom_angle]   # the model sees sine and cosine: for joints that turn round
+      # ignore: [position]     # states on which the motion does not depend
       # integrate: {position: rate}   # positions that follow from a measured rate
       # restPseudoData: 50     # tells the model that at zero rate and action nothing moves
       # shortestLengthscale: 0.5   # in standard deviations of an input
@@ -58,22 +67,32 @@ extension BuiltInTasks {
       layers: [8, 8]           # widths of the tanh layers; [] is a linear policy
       # radialBasis: 50        # Gaussian basis functions in place of layers
       goal: none               # or concatenated, error: the policy sees the goal
+      # actionHistory: 3       # the policy sees its last actions (delays)
 
     # Summed. Standardised units: differences in standard deviations of the logs; or units: physical.
     reward:
       - saturating: {weights: [10, 0.1], width: 1}   # exp(-(x - goal)' diag(weights) (x - goal) / 2 width^2)
       - actionChange: 0.1                            # -0.1 (u - u_previous)^2
+      # - formula: exp(-4 * (boom_angle - goal.boom_angle)^2) - 0.01 * (valve - previous.valve)^2
       # - learned: {column: score}   # a reward that the logs have as a column, learnt as one more Gaussian process
 
-    # Where episodes start and should go, in the states' units: [x, ...] or {lower: [...], upper: [...]}.
+    # Where episodes start and should go, in the states' units: [x, ...], {lower: [...], upper: [...]},
+    # {mean: [...], deviation: [...]}, bounds (of the data), {bounds: [boom_angle]} with the others zero; start: logged
+    # draws from the logged states.
     start: [-0.6, 0]
     goal: [0, 0]
 
     # The best of `starts` independent searches counts.
     optimise: {particles: 100, horizon: 150, starts: 5, iterations: 400, learningRate: 0.01}
+    # loggedStarts: 0.3 starts that part of the particles at logged states; adjointLimit: 1 tames chaotic motion
 
-    # How `bagel evaluate` judges: state 1 within `tolerance` of the goal from `settle` seconds on.
+    # How `bagel evaluate` and `learn` judge: state 1 within `tolerance` of the goal from `settle` seconds on; or
+    # success: [{measure: abs(boom_angle - goal.boom_angle), below: 0.02}], lastSteps: 10. Goals one after another:
+    # schedule: {at: [0, 10], goals: [[0.2, 0], [-0.2, 0]]}
     evaluate: {episodes: 16, seconds: 15, startSpread: 0.05, tolerance: 0.02, settle: 5}
+
+    # `bagel learn`: policy: both starts one search from the last policy and the others afresh (or warm, fresh).
+    # learn: {trials: 5, policy: both, model: warm, untilSolved: true}
 
     """
   }

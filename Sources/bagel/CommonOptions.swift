@@ -58,6 +58,25 @@ struct DeviceOptions: ParsableArguments {
   var device = ExecutionDevice.automatic
 }
 
+/// --tensorboard, of commands that fit or search.
+struct TensorBoardOptions: ParsableArguments {
+  @Option(
+    help: "Folder for TensorBoard: return and gradient norm by iteration, fits and trials by trial."
+  )
+  var tensorboard: String?
+
+  /// - Parameter run: a folder of its own within, so that TensorBoard shows runs side by side.
+  /// - Throws: `OutputError`.
+  func curves(_ run: String? = nil) throws -> TrainingCurves? {
+    guard let tensorboard else { return nil }
+    do {
+      return try TrainingCurves(folder: tensorboard + (run.map { "/" + $0 } ?? ""))
+    } catch {
+      throw OutputError(description: "cannot write event files to \(tensorboard)")
+    }
+  }
+}
+
 /// How particles are laid over a GPU, for those who measure; by size unless --lanes is given.
 struct LayoutOptions: ParsableArguments {
   @Option(help: "Lanes a particle on a GPU: 1, 2, 4, 8, 16 or 32 (default: by size).")

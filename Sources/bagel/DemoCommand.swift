@@ -47,19 +47,24 @@ func runFit(_ task: ControlTask, seed: UInt64) throws -> FittedModel {
 /// Searches with a progress bar; Ctrl-C saves the state and throws `Interruption`.
 func runSearch(
   _ task: ControlTask, _ model: DynamicsModel, checkpoint: String?,
-  device: ExecutionDevice
+  device: ExecutionDevice, curves: TrainingCurves? = nil
 ) throws -> OptimizedPolicy {
   let bar = ProgressBar("optimising")
   defer { bar.finish() }
   InterruptSignal.watch()
+  var curveError: (any Error)?
   let policy = try task.optimize(model, device: device, checkpoint: checkpoint) { state in
+    do { try curves?.add(state) } catch { curveError = error }
     bar.update(
       (Double(state.startsDone)
         + Double(state.iteration - state.firstIteration) / Double(task.search.iterations))
         / Double(task.search.starts),
       "start \(state.startsDone + 1), iteration \(state.iteration), best return \(number(state.bestReturn))"
     )
-    return !InterruptSignal.wasRaised
+    return !InterruptSignal.wasRaised && curveError == nil
+  }
+  if let curveError {
+    throw OutputError(description: "cannot write event files: \(curveError.localizedDescription)")
   }
   guard policy.isFinished else {
     bar.finish()

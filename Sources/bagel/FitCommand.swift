@@ -37,6 +37,7 @@ struct FitCommand: ParsableCommand {
   var rates = "auto"
 
   @OptionGroup var deviceOptions: DeviceOptions
+  @OptionGroup var tensorBoard: TensorBoardOptions
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
@@ -76,6 +77,11 @@ struct FitCommand: ParsableCommand {
     let folder = try common.folder(for: task)
     let fit = try runFit(task, seed: common.seed)
     fit.describe(console)
+    do {
+      try tensorBoard.curves()?.add(fit, trial: 0)
+    } catch let error as CocoaError {
+      throw OutputError(description: "cannot write event files: \(error.localizedDescription)")
+    }
     let path = folder + "/model.safetensors"
     try fit.model.write(
       to: path, provenance: (task.logs.isEmpty ? [task.name] : task.logs).joined(separator: ", "))

@@ -26,6 +26,7 @@ struct LearnCommand: ParsableCommand {
   var vary = 0.0
 
   @OptionGroup var deviceOptions: DeviceOptions
+  @OptionGroup var tensorBoard: TensorBoardOptions
 
   @Flag(help: "Begin afresh: the folder's earlier loop is moved away.")
   var restart = false
@@ -87,9 +88,17 @@ struct LearnCommand: ParsableCommand {
       mayDiffer: force)
     let done = loop.record.trials.count
     if done > 0 { console.say("going on after trial \(done) in \(root)") }
-    var figures = LoopFigures(console: console)
-    let isFinished = try loop.run { figures.tell($0) && !InterruptSignal.wasRaised }
+    var figures = LoopFigures(console: console, task: task)
+    let curves = try tensorBoard.curves(name)
+    var curveError: (any Error)?
+    let isFinished = try loop.run { event in
+      do { try curves?.add(event) } catch { curveError = error }
+      return figures.tell(event) && !InterruptSignal.wasRaised && curveError == nil
+    }
     figures.finish()
+    if let curveError {
+      throw OutputError(description: "cannot write event files: \(curveError.localizedDescription)")
+    }
     guard isFinished else {
       throw Interruption(
         description:
@@ -146,10 +155,11 @@ struct LoopOutcome {
 /// The loop's events as lines and a bar.
 struct LoopFigures {
   let console: Console
+  let task: ControlTask
   private var bar = ProgressBar("optimising")
   private(set) var steadyStateErrors: [Double] = []
 
-  init(console: Console) { self.console = console }
+  init(console: Console, task: ControlTask) { (self.console, self.task) = (console, task) }
 
   mutating func tell(_ event: LoopEvent) -> Bool {
     switch event {
@@ -163,7 +173,9 @@ struct LoopFigures {
         0, "trial \(trial), iteration \(state.iteration), best \(number(state.bestReturn))")
     case .optimized: bar.finish()
     case .tried(let record, let evaluated):
-      steadyStateErrors = evaluated.steps.map(\.steadyStateError)
+      // Where measures judge, state 0 may have no steady state (an angle has many turns).
+      steadyStateErrors =
+        task.evaluation.measures.isEmpty ? evaluated.steps.map(\.steadyStateError) : []
       let steps = record.steps > 1 ? " (\(record.stepSuccesses) of \(record.steps) steps)" : ""
       console.say(
         "trial \(record.trial): learnt in \(number(record.fitSeconds)) s, policy in "

@@ -24,6 +24,7 @@ struct OptimizeCommand: ParsableCommand {
   var iterations: Int?
 
   @OptionGroup var deviceOptions: DeviceOptions
+  @OptionGroup var tensorBoard: TensorBoardOptions
 
   @Flag(help: "Start afresh even where an interrupted search could go on.")
   var restart = false
@@ -51,7 +52,9 @@ struct OptimizeCommand: ParsableCommand {
     }
     let checkpoint = folder + "/search-state.safetensors"
     if restart { try? FileManager.default.removeItem(atPath: checkpoint) }
-    let policy = try runSearch(task, dynamics, checkpoint: checkpoint, device: deviceOptions.device)
+    let policy = try runSearch(
+      task, dynamics, checkpoint: checkpoint, device: deviceOptions.device,
+      curves: try tensorBoard.curves())
     policy.describe(console)
     let description = task.policyDescription(on: dynamics)
     try policy.best.write(to: folder + "/policy.safetensors", description: description)

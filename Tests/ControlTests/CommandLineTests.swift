@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The real binary: exit codes, messages, JSON keys, the way from a log to an evaluated policy, Ctrl-C.
 
+import Bagel
 import Foundation
 import Testing
 
@@ -41,9 +42,10 @@ private func makeFolder() throws -> String {
   return path
 }
 
-/// Runs bagel in `folder`; `interruptAfter` sends SIGINT once that file exists.
+/// Runs bagel in `folder`; `interruptWhenExists` sends the signal once that file exists.
 private func bagel(
   _ arguments: [String], in folder: String, interruptWhenExists file: String? = nil,
+  signal: Int32 = SIGINT,
   environment: [String: String] = [:]
 ) throws -> Outcome {
   let process = Process()
@@ -62,7 +64,7 @@ private func bagel(
   try process.run()
   if let file {
     for _ in 0..<600 where !FileManager.default.fileExists(atPath: file) { usleep(50_000) }
-    process.interrupt()
+    kill(process.processIdentifier, signal)
   }
   process.waitUntilExit()
   return Outcome(
@@ -253,5 +255,143 @@ struct CommandLineTests {
     let doctor = try bagel(["doctor", "--json"], in: folder)
     #expect(
       doctor.status == 0 && doctor.json["blasCore"] != nil && doctor.json["vectorLanes"] != nil)
+  }
+
+  /// A pendulum that is quick to learn badly.
+  private static let quickLoop = """
+    name: swing
+    timeStep: 0.1
+    states: [{name: angle, units: rad}, {name: rate, units: rad/s}]
+    actions: [{name: torque, units: N m, limits: [-2.5, 2.5]}]
+    plant: pendulum
+    explore: {kind: smooth, seconds: 3}
+    model: {angles: [angle], sampler: tabulated, tablePoints: 4000}
+    policy: {layers: [4]}
+    reward: {formula: exp(-(1 + cos(angle)))}
+    start: [0, 0]
+    goal: [3.1415927, 0]
+    optimise: {particles: 16, horizon: 20, iterations: 300, starts: 2}
+    evaluate: {seconds: 2, success: [{measure: sqrt(2 + 2 * cos(angle)), below: 0.2}]}
+    learn: {trials: 2, untilSolved: false}
+    """
+
+  @Test(
+    "learn: killed with SIGKILL it goes on with the same bits; export, run and TensorBoard follow")
+  func learn() throws {
+    let folder = try makeFolder()
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    try Self.quickLoop.write(
+      toFile: folder + "/swing.yaml", atomically: true, encoding: .utf8)
+    let whole = try bagel(
+      ["learn", "swing.yaml", "--json", "--output", "whole", "--tensorboard", "curves"], in: folder)
+    #expect(whole.status == 0, "\(whole.errors)")
+    #expect(whole.json["episodes"] as? Int == 2 && whole.json["solved"] is Bool)
+    #expect((whole.json["optimizeSeconds"] as? [Double])?.count == 2)
+    let events = try FileManager.default.contentsOfDirectory(atPath: folder + "/curves")
+    #expect(events.contains { $0.hasPrefix("events.out.tfevents") })
+
+    // Killed as soon as the first trial's policy is there, and once more later.
+    for file in ["policy-001.safetensors", "model-002.safetensors"] {
+      let killed = try bagel(
+        ["learn", "swing.yaml", "--output", "killed"], in: folder,
+        interruptWhenExists: folder + "/killed/learn/" + file, signal: SIGKILL)
+      #expect(killed.status != 0)
+    }
+    let resumed = try bagel(["learn", "swing.yaml", "--output", "killed", "--json"], in: folder)
+    #expect(resumed.status == 0, "\(resumed.errors)")
+    for file in ["policy-001.safetensors", "policy-002.safetensors", "episode-002.csv"] {
+      let a = FileManager.default.contents(atPath: folder + "/whole/learn/" + file)
+      #expect(
+        a != nil && a == FileManager.default.contents(atPath: folder + "/killed/learn/" + file))
+    }
+
+    let policy = folder + "/whole/learn/policy-002.safetensors"
+    for format in ["c", "onnx", "safetensors"] {
+      let exported = try bagel(
+        ["export", "swing.yaml", "--format", format, "--policy", policy, "--json"], in: folder)
+      #expect(
+        exported.status == 0 && exported.json["bytes"] as? Int ?? 0 > 100, "\(exported.errors)")
+    }
+    let changed = Self.quickLoop.replacingOccurrences(of: "layers: [4]", with: "layers: [6]")
+    try changed.write(toFile: folder + "/swing.yaml", atomically: true, encoding: .utf8)
+    let refused = try bagel(["learn", "swing.yaml", "--output", "whole"], in: folder)
+    #expect(refused.status == 65 && refused.errors.contains("+ policy: {layers: [6]}"))
+  }
+
+  @Test(
+    "run: in real time, logged as it goes; Ctrl-C leaves the safe action; late steps are counted")
+  func realTime() throws {
+    let folder = try makeFolder()
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let plant = """
+      while read -r line; do
+        echo "$line" >> \(folder)/messages
+        case "$line" in *close*) exit 0;; esac
+        echo '{"state":[0.1,0]}'
+      done
+      """
+    try plant.write(toFile: folder + "/plant.sh", atomically: true, encoding: .utf8)
+    let text = Self.quickLoop.replacingOccurrences(
+      of: "plant: pendulum", with: "plant: {process: [sh, \(folder)/plant.sh]}"
+    ).replacingOccurrences(of: "limits: [-2.5, 2.5]", with: "limits: [-2.5, 2.5], safe: 0.5")
+    try text.write(toFile: folder + "/swing.yaml", atomically: true, encoding: .utf8)
+    let task = try ControlTask(yaml: text, file: "swing.yaml", folder: folder)
+    let policy = task.makePolicy()
+    try PolicyController(
+      policy: policy, parameters: policy.initialParameters(1), stateMean: [0, 0],
+      stateScale: [1, 1]
+    ).write(to: folder + "/policy.safetensors", description: task.policyDescription)
+
+    let start = ContinuousClock.now
+    let done = try bagel(
+      ["run", "swing.yaml", "--policy", "policy.safetensors", "--seconds", "1", "--json"],
+      in: folder)
+    #expect(done.status == 0, "\(done.errors)")
+    // Ten steps of 0.1 s are waited for; how many are late depends on the machine.
+    #expect(start.duration(to: .now) > .seconds(1))
+    #expect(done.json["rows"] as? Int == 11 && done.json["lateSteps"] is Int)
+    let log = try LogFile(path: folder + "/swing-out/run-1.csv")
+    #expect(try log.column("t").last == 1 && log.column("torque").last == 0.5)
+
+    try FileManager.default.removeItem(atPath: folder + "/messages")
+    let interrupted = try bagel(
+      ["run", "swing.yaml", "--policy", "policy.safetensors", "--seconds", "60", "--json"],
+      in: folder, interruptWhenExists: folder + "/messages")
+    #expect(interrupted.status == 0 && interrupted.json["interrupted"] as? Bool == true)
+    let messages = try String(contentsOfFile: folder + "/messages", encoding: .utf8)
+      .split(separator: "\n")
+    #expect(messages.suffix(3).contains("{\"action\":[0.5],\"command\":\"step\"}"))
+    #expect(messages.last == "{\"command\":\"close\"}")
+
+    let outside = try bagel(
+      ["run", "swing.yaml", "--policy", "policy.safetensors", "--goal", "1"], in: folder)
+    #expect(outside.status == 64)
+  }
+
+  @Test("Gymnasium's Pendulum-v1 through its plant program")
+  func gymnasium() throws {
+    guard let python = ProcessInfo.processInfo.environment["BAGEL_PYTHON"], !python.isEmpty else {
+      return print("skipped: no BAGEL_PYTHON, the Gymnasium example is not run")
+    }
+    let folder = try makeFolder()
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let examples =
+      URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+      .deletingLastPathComponent().deletingLastPathComponent().path + "/Examples/gymnasium"
+    try FileManager.default.copyItem(
+      atPath: examples + "/plant.py", toPath: folder + "/plant.py")
+    let text = try String(contentsOfFile: examples + "/pendulum.yaml", encoding: .utf8)
+      .replacingOccurrences(of: "[python3, plant.py", with: "[\(python), \(folder)/plant.py")
+      .replacingOccurrences(of: "learn: {trials: 6}", with: "learn: {trials: 1}")
+    try text.write(toFile: folder + "/pendulum.yaml", atomically: true, encoding: .utf8)
+    let learnt = try bagel(["learn", "pendulum.yaml", "--json"], in: folder)
+    #expect(learnt.status == 0, "\(learnt.errors)")
+    #expect(learnt.json["episodes"] as? Int == 1)
+    let log = try LogFile(path: folder + "/gymnasium-pendulum-out/learn/episode-001.csv")
+    // The observation is a point of the unit circle, a rate, and the torque keeps its limits.
+    let (cosine, sine) = (try log.column("cosine"), try log.column("sine"))
+    #expect(
+      zip(cosine, sine).allSatisfy { abs($0 * $0 + $1 * $1 - 1) < 1e-5 } && cosine.count > 100)
+    #expect(try log.column("torque").allSatisfy { abs($0) <= 2 })
   }
 }

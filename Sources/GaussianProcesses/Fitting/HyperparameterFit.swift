@@ -164,7 +164,8 @@ private struct HyperparameterSearch {
       objective, prior: options.prior, points: part.y.count, from: starts + earlier, iterations: 60
     ) { progress(0.2 * $0) }
     return try refined(
-      best, noise: noise, iterations: options.fullIterations) { progress(0.2 + 0.8 * $0) }
+      best, noise: noise, iterations: options.fullIterations
+    ) { progress(0.2 + 0.8 * $0) }
   }
 
   /// One iteration on all points, from an earlier fit.
