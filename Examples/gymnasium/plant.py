@@ -4,9 +4,11 @@
 
     pip install gymnasium
     plant: {process: [python3, plant.py, Pendulum-v1]}
+    plant: {process: [python3, plant.py, Pendulum-v1, --state]}
 
-The environment's observation is the state, its action space is the action. One JSON object a line: see
-"A plant of your own" in the README.
+The environment's observation is the state; with --state it is what the environment keeps as `state` (for Pendulum-v1
+angle and rate in place of cosine, sine and rate). Its action space is the action. One JSON object a line, see
+Examples/simulink-or-your-own/plant.py.
 """
 import json
 import sys
@@ -15,6 +17,7 @@ import gymnasium
 import numpy
 
 environment = gymnasium.make(sys.argv[1])
+shows_state = "--state" in sys.argv
 over = False
 for line in sys.stdin:
     message = json.loads(line)
@@ -30,7 +33,8 @@ for line in sys.stdin:
         state, reward, terminated, truncated, _ = environment.step(action)
         over = bool(terminated or truncated)
         answer["reward"] = float(reward)
-    answer["state"] = [float(x) for x in state]
+    shown = environment.unwrapped.state if shows_state else state
+    answer["state"] = [float(x) for x in shown]
     answer["done"] = over
     print(json.dumps(answer), flush=True)
 environment.close()

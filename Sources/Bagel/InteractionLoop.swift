@@ -43,6 +43,8 @@ public struct LoopRecord: Codable, Hashable, Sendable {
   public var seed: UInt64
   public var episodes: [EpisodeRecord] = []
 
+  /// The latest episode; a caller's bug before the first.
+  public var last: EpisodeRecord { episodes[episodes.count - 1] }
   public var trials: [EpisodeRecord] { episodes.filter { $0.trial > 0 } }
   /// Whether the last trial succeeded.
   public var isSolved: Bool { trials.last?.isSolved ?? false }
@@ -50,11 +52,11 @@ public struct LoopRecord: Codable, Hashable, Sendable {
 
 /// What a loop tells while it runs.
 public enum LoopEvent {
-  case explored(EpisodeRecord, Episode)
+  case explored(LoopRecord, Episode)
   case fitted(trial: Int, FittedModel)
   case searching(trial: Int, SearchState)
   case optimized(trial: Int, OptimizedPolicy)
-  case tried(EpisodeRecord, EvaluatedEpisode)
+  case tried(LoopRecord, EvaluatedEpisode)
 }
 
 /// A loop that cannot go on in its folder.
@@ -71,8 +73,6 @@ public struct InteractionLoop {
   /// Spread of the plant's parameters at trials about those that exploration met.
   public let spread: Double
   public private(set) var record: LoopRecord
-  /// The last policy and what it did, once there is one.
-  public private(set) var last: (policy: OptimizedPolicy, evaluated: EvaluatedEpisode)?
   public private(set) var lastFit: FittedModel?
   private var plant: any Plant
 
@@ -171,7 +171,7 @@ public struct InteractionLoop {
       failure: outcome.failure.map { "\($0)" })
     try keep(entry)
     if let failure = outcome.failure { throw failure }
-    return tell(.explored(entry, outcome.episode))
+    return tell(.explored(record, outcome.episode))
   }
 
   /// All episodes so far, read from their files: what is learnt from is what is on the disk.
@@ -241,9 +241,8 @@ public struct InteractionLoop {
     entry.isSolved = evaluated.isSuccess
     entry.steps = evaluated.steps.count
     entry.stepSuccesses = evaluated.steps.count { $0.isSuccess }
-    last = (policy, evaluated)
     try keep(entry)
-    return tell(.tried(entry, evaluated))
+    return tell(.tried(record, evaluated))
   }
 
   private mutating func keep(_ entry: EpisodeRecord) throws {

@@ -14,11 +14,14 @@ public struct Report {
   public var fit: FittedModel?
   public var policy: OptimizedPolicy?
   public var evaluation: Evaluation?
+  /// The interaction loop so far.
+  public var loop: LoopRecord?
 
   public init(
     task: ControlTask, fit: FittedModel? = nil, policy: OptimizedPolicy? = nil,
-    evaluation: Evaluation? = nil
+    evaluation: Evaluation? = nil, loop: LoopRecord? = nil
   ) {
+    self.loop = loop
     self.task = task
     self.fit = fit
     self.policy = policy
@@ -35,6 +38,7 @@ public struct Report {
       "<title>BAGEL: \(escaped(task.name))</title>", "<style>\(style)</style></head><body>",
       "<h1>\(escaped(task.name))</h1>",
     ]
+    if let loop { html += loopSummary(loop) }
     if let evaluation { html += evaluationSummary(evaluation) }
     for plot in plots { html.append("<figure>\(plot.svg ?? missing(plot.title))</figure>") }
     if let policy { html += policySummary(policy) }
@@ -163,6 +167,24 @@ public struct Report {
 
   // MARK: Tables
 
+  private func loopSummary(_ loop: LoopRecord) -> [String] {
+    let rows = loop.episodes.map { episode in
+      let isTrial = episode.trial > 0
+      let outcome = episode.failure ?? episode.earlyEnd
+        ?? (isTrial ? (episode.isSolved ? "solved" : "not solved") : "")
+      return "<tr><td>\(isTrial ? "trial \(episode.trial)" : "exploration")</td><td>\(episode.rows)</td>"
+        + "<td>\(isTrial ? number(episode.fitSeconds) : "-")</td>"
+        + "<td>\(isTrial ? number(episode.optimizeSeconds) : "-")</td>"
+        + "<td>\(episode.predictedReturn.map(number) ?? "-")</td>"
+        + "<td>\(isTrial ? "\(episode.stepSuccesses) of \(episode.steps)" : "-")</td>"
+        + "<td>\(escaped(outcome))</td></tr>"
+    }
+    return [
+      "<h2>Episodes</h2><table><tr><th>episode</th><th>rows</th><th>learnt in (s)</th>"
+        + "<th>policy in (s)</th><th>predicted return</th><th>successful steps</th><th>outcome</th></tr>"
+    ] + rows + ["</table>"]
+  }
+
   private func evaluationSummary(_ evaluation: Evaluation) -> [String] {
     let unit = Unit(task.layout.states[0].units)
     let good = evaluation.successes == evaluation.episodes.count
@@ -178,6 +200,7 @@ public struct Report {
         + "<td>\(step.isSuccess ? "yes" : "<b>no</b>")</td></tr>"
     }
     return [
+      "<h2>\(loop == nil ? "Episodes on the plant" : "The last trial")</h2>",
       "<p class=\"\(good ? "good" : "bad")\"><b>\(evaluation.successes) of "
         + "\(evaluation.episodes.count) episodes succeed</b> on the plant.</p>",
       "<table><tr><th>episode</th><th>from (s)</th><th>goal (\(unit.name))</th><th>rise time (s)</th><th>overshoot (\(unit.name))</th>"

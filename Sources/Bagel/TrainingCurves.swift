@@ -43,7 +43,7 @@ public final class TrainingCurves {
     case .fitted(let trial, let fit): try add(fit, trial: trial)
     case .searching(_, let state): try add(state)
     case .optimized: (base, written) = (base + written, 0)
-    case .tried(let record, _): try add(record)
+    case .tried(let record, _): try add(record.last)
     }
   }
 

@@ -25,9 +25,6 @@ public struct SearchOptions: Hashable, Sendable, Codable {
   public var particles = 100
   /// H, steps
   public var horizon = 300
-  /// Part of the particles that start at logged states in place of initial ones. A policy that must first reach a place
-  /// and then hold it learns both at once.
-  public var loggedStarts = 0.0
   public var learningRate = 1e-2
   /// Gradients longer than this are shortened to it.
   public var gradientNorm = 10.0
@@ -118,7 +115,6 @@ public final class PolicyOptimizer {
   /// Seconds of each iteration so far, evaluations left out.
   public private(set) var iterationSeconds: [Double] = []
   private let initialStates: StateDistribution
-  private let loggedStates: StateDistribution
   private let goals: StateDistribution
   private let restAction: [Double]
   private let initialParameters: @Sendable (UInt64) -> [Double]
@@ -137,7 +133,6 @@ public final class PolicyOptimizer {
     self.state =
       state ?? SearchState(parameters: initialParameters(options.seed), options: options)
     self.initialStates = initialStates
-    loggedStates = .rows(model.loggedStates)
     self.goals = goals
     layout = rollout.layout
     functionDraws = rollout.functionDraws
@@ -149,12 +144,7 @@ public final class PolicyOptimizer {
   /// The batch of an iteration (line 9).
   public func batch(parameters: [Double], iteration: UInt32) -> RolloutBatch {
     let key = DrawKey(seed: options.seed, iteration: iteration)
-    var starts = initialStates.draw(options.particles, key: key, for: .initialStates)
-    let logged = Int(options.loggedStarts * Double(options.particles))
-    if logged > 0 {
-      starts.replaceSubrange(
-        ..<logged, with: loggedStates.draw(logged, key: key, for: .initialStates))
-    }
+    let starts = initialStates.draw(options.particles, key: key, for: .initialStates)
     let targets = goals.draw(options.particles, key: key, for: .goals)
     return RolloutBatch(
       parameters: parameters,

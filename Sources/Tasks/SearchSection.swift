@@ -12,12 +12,6 @@ extension ControlTask {
     if let value = try entry.integer("horizon", 1...1_000_000) { search.horizon = value }
     if let value = try entry.integer("iterations", 1...10_000_000) { search.iterations = value }
     if let value = try entry.integer("starts", 1...1_000) { search.starts = value }
-    if let value = try entry.number("loggedStarts") {
-      guard (0...1).contains(value) else {
-        throw entry.error("loggedStarts", "is a fraction of the particles, from 0 to 1")
-      }
-      search.loggedStarts = value
-    }
     if let value = try entry.positive("learningRate") { search.learningRate = value }
     if let value = try entry.positive("adjointLimit") { search.adjointLimit = value }
     if let value = try entry.positive("gradientNorm") { search.gradientNorm = value }

@@ -84,7 +84,7 @@ extension BuiltInTasks {
 
     # The best of `starts` independent searches counts.
     optimise: {particles: 100, horizon: 150, starts: 5, iterations: 400, learningRate: 0.01}
-    # loggedStarts: 0.3 starts that part of the particles at logged states; adjointLimit: 1 tames chaotic motion
+    # adjointLimit: 1 helps where motion is chaotic (a pole that whirls)
 
     # How `bagel evaluate` and `learn` judge: state 1 within `tolerance` of the goal from `settle` seconds on; or
     # success: [{measure: abs(boom_angle - goal.boom_angle), below: 0.02}], lastSteps: 10. Goals one after another:

@@ -88,29 +88,49 @@ struct LearnCommand: ParsableCommand {
       mayDiffer: force)
     let done = loop.record.trials.count
     if done > 0 { console.say("going on after trial \(done) in \(root)") }
-    var figures = LoopFigures(console: console, task: task)
+    let figures = LoopFigures(console: console, task: task, folder: root)
     let curves = try tensorBoard.curves(name)
-    var curveError: (any Error)?
+    var writingError: (any Error)?
     let isFinished = try loop.run { event in
-      do { try curves?.add(event) } catch { curveError = error }
-      return figures.tell(event) && !InterruptSignal.wasRaised && curveError == nil
+      do {
+        try curves?.add(event)
+        try figures.tell(event)
+      } catch {
+        writingError = error
+      }
+      return !InterruptSignal.wasRaised && writingError == nil
     }
     figures.finish()
-    if let curveError {
-      throw OutputError(description: "cannot write event files: \(curveError.localizedDescription)")
+    if let writingError {
+      throw OutputError(description: "cannot write: \(writingError.localizedDescription)")
     }
     guard isFinished else {
       throw Interruption(
-        description:
-          "interrupted after \(loop.record.trials.count) trials; the same command goes on")
+        description: "interrupted after \(loop.record.trials.count) trials; the same command goes on")
     }
-    if let last = loop.last, let fit = loop.lastFit {
-      try common.report(
-        Report(
-          task: task, fit: fit, policy: last.policy,
-          evaluation: Evaluation(episodes: [last.evaluated])), in: root, console: console)
-    }
+    try conclude(loop.record, root, name == nil ? try common.folder(for: task) : nil, console)
     return LoopOutcome(record: loop.record, steadyStateErrors: figures.steadyStateErrors)
+  }
+
+  /// Says how it went, and puts the last model and policy where the other commands look for them.
+  private func conclude(
+    _ record: LoopRecord, _ folder: String, _ outputs: String?, _ console: Console
+  ) throws {
+    let count = record.trials.count
+    console.say(
+      record.isSolved ? "solved at trial \(count)" : "not solved at trial \(count), the last")
+    guard let outputs else { return }
+    for what in ["model", "policy"] {
+      let source = folder + "/" + what + String(format: "-%03d.safetensors", count)
+      guard let data = FileManager.default.contents(atPath: source) else { continue }
+      let target = outputs + "/" + what + ".safetensors"
+      do {
+        try data.write(to: URL(fileURLWithPath: target), options: .atomic)
+      } catch {
+        throw OutputError(description: "cannot write \(target)")
+      }
+    }
+    console.say("policy: \(outputs)/policy.safetensors; report: \(folder)/report.html")
   }
 
   private func moveAway(_ folder: String) throws {
@@ -152,41 +172,58 @@ struct LoopOutcome {
   }
 }
 
-/// The loop's events as lines and a bar.
-struct LoopFigures {
-  let console: Console
-  let task: ControlTask
+/// The loop's events as lines, a bar, and a report that is written anew after every trial.
+final class LoopFigures {
+  private let console: Console
+  private let task: ControlTask
+  private let folder: String
   private var bar = ProgressBar("optimising")
+  private var fit: FittedModel?
+  private var policy: OptimizedPolicy?
   private(set) var steadyStateErrors: [Double] = []
 
-  init(console: Console, task: ControlTask) { (self.console, self.task) = (console, task) }
+  init(console: Console, task: ControlTask, folder: String) {
+    (self.console, self.task, self.folder) = (console, task, folder)
+  }
 
-  mutating func tell(_ event: LoopEvent) -> Bool {
+  /// Throws: Foundation's file errors.
+  func tell(_ event: LoopEvent) throws {
     switch event {
     case .explored(let record, _):
       console.say(
-        "explored: \(record.rows) rows in \(record.log)"
-          + (record.earlyEnd.map { " (\($0))" } ?? ""))
-    case .fitted: bar = ProgressBar("optimising")
+        "explored: \(record.last.rows) rows in \(record.last.log)"
+          + (record.last.earlyEnd.map { " (\($0))" } ?? ""))
+    case .fitted(_, let fit): self.fit = fit
     case .searching(let trial, let state):
-      bar.update(
-        0, "trial \(trial), iteration \(state.iteration), best \(number(state.bestReturn))")
-    case .optimized: bar.finish()
+      bar.update(0, "trial \(trial), iteration \(state.iteration), best \(number(state.bestReturn))")
+    case .optimized(_, let policy):
+      self.policy = policy
+      finish()
     case .tried(let record, let evaluated):
       // Where measures judge, state 0 may have no steady state (an angle has many turns).
       steadyStateErrors =
         task.evaluation.measures.isEmpty ? evaluated.steps.map(\.steadyStateError) : []
-      let steps = record.steps > 1 ? " (\(record.stepSuccesses) of \(record.steps) steps)" : ""
-      console.say(
-        "trial \(record.trial): learnt in \(number(record.fitSeconds)) s, policy in "
-          + "\(number(record.optimizeSeconds)) s (return \(number(record.predictedReturn ?? .nan))), "
-          + (record.isSolved ? "solved" : "not solved") + steps
-          + (record.earlyEnd.map { "; \($0)" } ?? ""))
+      say(record.last)
+      _ = try Report(
+        task: task, fit: fit, policy: policy, evaluation: Evaluation(episodes: [evaluated]),
+        loop: record
+      ).write(to: folder + "/report.html")
     }
-    return true
   }
 
-  func finish() { bar.finish() }
+  private func say(_ trial: EpisodeRecord) {
+    let steps = trial.steps > 1 ? " (\(trial.stepSuccesses) of \(trial.steps) steps)" : ""
+    console.say(
+      "trial \(trial.trial): learnt in \(number(trial.fitSeconds)) s, policy in "
+        + "\(number(trial.optimizeSeconds)) s (return \(number(trial.predictedReturn ?? .nan))), "
+        + (trial.isSolved ? "solved" : "not solved") + steps
+        + (trial.earlyEnd.map { "; \($0)" } ?? ""))
+  }
+
+  func finish() {
+    bar.finish()
+    bar = ProgressBar("optimising")
+  }
 }
 
 /// NaN of nothing.
