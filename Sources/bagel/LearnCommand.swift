@@ -106,7 +106,8 @@ struct LearnCommand: ParsableCommand {
     }
     guard isFinished else {
       throw Interruption(
-        description: "interrupted after \(loop.record.trials.count) trials; the same command goes on")
+        description:
+          "interrupted after \(loop.record.trials.count) trials; the same command goes on")
     }
     try conclude(loop.record, root, name == nil ? try common.folder(for: task) : nil, console)
     return LoopOutcome(record: loop.record, steadyStateErrors: figures.steadyStateErrors)
@@ -195,7 +196,8 @@ final class LoopFigures {
           + (record.last.earlyEnd.map { " (\($0))" } ?? ""))
     case .fitted(_, let fit): self.fit = fit
     case .searching(let trial, let state):
-      bar.update(0, "trial \(trial), iteration \(state.iteration), best \(number(state.bestReturn))")
+      bar.update(
+        0, "trial \(trial), iteration \(state.iteration), best \(number(state.bestReturn))")
     case .optimized(_, let policy):
       self.policy = policy
       finish()

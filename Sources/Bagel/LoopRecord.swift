@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// What an interaction loop remembers (loop.json), what it tells while it runs, and why it may refuse to go on.
+
+import Foundation
+import MachineLogs
+import PolicySearch
+
+/// One finished episode of the loop.
+public struct EpisodeRecord: Codable, Hashable, Sendable {
+  /// 0 for exploration, then 1, 2, ...
+  public var trial: Int
+  public var log: String
+  public var rows: Int
+  /// Seconds of computing before the episode; 0 for exploration.
+  public var fitSeconds = 0.0
+  public var optimizeSeconds = 0.0
+  /// The best return on the model, as predicted before the episode.
+  public var predictedReturn: Double?
+  public var iterations = 0
+  public var stepSuccesses = 0
+  public var steps = 0
+  public var isSolved = false
+  /// Why it ended before its time.
+  public var earlyEnd: String?
+  /// What failed on the plant.
+  public var failure: String?
+}
+
+/// Everything that a loop remembers besides its logs, models and policies.
+public struct LoopRecord: Codable, Hashable, Sendable {
+  public var seed: UInt64
+  public var episodes: [EpisodeRecord] = []
+
+  /// The latest episode; a caller's bug before the first.
+  public var last: EpisodeRecord { episodes[episodes.count - 1] }
+  public var trials: [EpisodeRecord] { episodes.filter { $0.trial > 0 } }
+  /// Whether the last trial succeeded.
+  public var isSolved: Bool { trials.last?.isSolved ?? false }
+}
+
+/// What a loop tells while it runs.
+public enum LoopEvent {
+  case explored(LoopRecord, Episode)
+  case fitted(trial: Int, FittedModel)
+  case searching(trial: Int, SearchState)
+  case optimized(trial: Int, OptimizedPolicy)
+  case tried(LoopRecord, EvaluatedEpisode)
+}
+
+/// A loop that cannot go on in its folder.
+public struct LoopError: Error, CustomStringConvertible {
+  public let description: String
+}
+
+/// Lines that differ, comments and blanks left out, as "- before" and "+ after".
+func changedLines(from before: String, to after: String) -> [String] {
+  func lines(_ text: String) -> [String] {
+    text.split(separator: "\n").map(String.init).filter {
+      let bare = $0.trimmingCharacters(in: .whitespaces)
+      return !bare.isEmpty && !bare.hasPrefix("#")
+    }
+  }
+  let difference = lines(after).difference(from: lines(before))
+  return difference.map { change in
+    switch change {
+    case .remove(_, let line, _): "- " + line
+    case .insert(_, let line, _): "+ " + line
+    }
+  }
+}

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+// The report's tables: episodes of a loop, figures on the plant, the policy with its sampler's errors, the model.
+
+import Foundation
+import GaussianProcesses
+import Samplers
+import Tasks
+
+extension Report {
+  func loopSummary(_ loop: LoopRecord) -> [String] {
+    let rows = loop.episodes.map { episode in
+      let isTrial = episode.trial > 0
+      let outcome =
+        episode.failure ?? episode.earlyEnd
+        ?? (isTrial ? (episode.isSolved ? "solved" : "not solved") : "")
+      return
+        "<tr><td>\(isTrial ? "trial \(episode.trial)" : "exploration")</td><td>\(episode.rows)</td>"
+        + "<td>\(isTrial ? number(episode.fitSeconds) : "-")</td>"
+        + "<td>\(isTrial ? number(episode.optimizeSeconds) : "-")</td>"
+        + "<td>\(episode.predictedReturn.map(number) ?? "-")</td>"
+        + "<td>\(isTrial ? "\(episode.stepSuccesses) of \(episode.steps)" : "-")</td>"
+        + "<td>\(escaped(outcome))</td></tr>"
+    }
+    return [
+      "<h2>Episodes</h2><table><tr><th>episode</th><th>rows</th><th>learnt in (s)</th>"
+        + "<th>policy in (s)</th><th>predicted return</th><th>successful steps</th><th>outcome</th></tr>"
+    ] + rows + ["</table>"]
+  }
+
+  func evaluationSummary(_ evaluation: Evaluation) -> [String] {
+    let unit = Unit(task.layout.states[0].units)
+    let good = evaluation.successes == evaluation.episodes.count
+    func value(_ x: Double) -> String { number(unit.convert([x])[0]) }
+    let steps = evaluation.episodes.enumerated().flatMap { index, episode in
+      episode.steps.map { (episode: index + 1, figures: $0) }
+    }
+    let rows = steps.map { episode, step in
+      "<tr><td>\(episode)</td><td>\(number(step.time))</td><td>\(value(step.goal[0]))</td>"
+        + "<td>\(step.riseTime.map(number) ?? "-")</td>"
+        + "<td>\(value(step.overshoot))</td><td>\(value(step.steadyStateError))</td>"
+        + "<td>\(value(step.largestError))</td><td>\(number(step.actionChange))</td>"
+        + "<td>\(step.isSuccess ? "yes" : "<b>no</b>")</td></tr>"
+    }
+    // Figures of a step response say nothing where other measures judge.
+    let isStepResponse = task.evaluation.measures.isEmpty
+    let header =
+      "<table><tr><th>episode</th><th>from (s)</th><th>goal (\(unit.name))</th><th>rise time (s)</th><th>overshoot (\(unit.name))</th>"
+      + "<th>steady-state error (\(unit.name))</th><th>largest error (\(unit.name))</th>"
+      + "<th>action change a step</th><th>success</th></tr>"
+    return [
+      "<h2>\(loop == nil ? "Episodes on the plant" : "The last trial")</h2>",
+      "<p class=\"\(good ? "good" : "bad")\"><b>\(evaluation.successes) of "
+        + "\(evaluation.episodes.count) episodes succeed</b> on the plant.</p>",
+    ] + (isStepResponse ? [header] + rows + ["</table>"] : [])
+  }
+
+  func policySummary(_ policy: OptimizedPolicy) -> [String] {
+    var lines = [
+      "<h2>Policy</h2>",
+      "<p>Best return \(number(policy.state.bestReturn)) at iteration \(policy.state.bestIteration) of "
+        + "\(policy.state.iteration); \(number(1e3 * policy.secondsPerIteration)) ms an iteration on "
+        + "\(escaped(policy.device)); \(policy.state.diverged) diverged particles; "
+        + "\(number(100 * policy.predicted.returns.outsideFraction)) % of the particle-steps of the best "
+        + "policy outside the data's box.</p>",
+      "<p>Sampler: \(escaped(policy.sampler.description)).</p>",
+    ]
+    let certificates = [policy.sampler.certificate] + policy.sampler.rejected
+    lines.append(
+      "<p>Errors against \(certificates[0].reference) at \(certificates[0].points) random points of the box and at as many "
+        + "data"
+        + (certificates.count > 1
+          ? "; the sampler used first, then those beyond the tolerance" : "")
+        + ":</p><table><tr><th>sampler</th><th>output</th><th>mean, RMS of signal</th><th>max</th>"
+        + "<th>deviation, RMS of predictive</th><th>max</th></tr>")
+    for certificate in certificates {
+      for (m, error) in certificate.errors.enumerated() {
+        lines.append(
+          "<tr><td>\(certificate.sampler.rawValue), \(escaped(certificate.summary))</td>"
+            + "<td>\(m + 1)</td><td>\(number(error.meanRMS))</td><td>\(number(error.meanMax))</td>"
+            + "<td>\(number(error.deviationRMS))</td><td>\(number(error.deviationMax))</td></tr>")
+      }
+    }
+    return lines + ["</table>"]
+  }
+
+  func fitSummary(_ fit: FittedModel) -> [String] {
+    var lines = ["<h2>Model</h2><p>\(fit.model.processes[0].x.rows) transitions.</p><ul>"]
+    lines += fit.model.summaryLines.map { "<li>\(escaped($0))</li>" } + ["</ul>"]
+    if !fit.heldOut.isEmpty {
+      lines.append(
+        "<table><tr><th>held out</th><th>RMSE</th><th>persistence</th><th>linear</th><th>95 % coverage</th>"
+          + "<th>free run</th><th>linear, free run</th></tr>")
+      lines += fit.heldOut.map {
+        "<tr><td>\(escaped($0.state))</td><td>\(number($0.rmse))</td>"
+          + "<td>\(number($0.persistenceRMSE))</td><td>\(number($0.linearRMSE))</td>"
+          + "<td>\(number(100 * $0.coverage95)) %</td><td>\(number($0.freeRunRMSE))</td>"
+          + "<td>\(number($0.linearFreeRunRMSE))</td></tr>"
+      }
+      lines.append("</table>")
+      if !fit.heldOut.allSatisfy(\.beatsBaselines) {
+        lines.append(
+          "<p class=\"bad\">The Gaussian process does not beat the better baseline everywhere.</p>")
+      }
+    }
+    return lines
+  }
+}

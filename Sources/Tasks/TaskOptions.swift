@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the sections of a task say: plant, model, policy, reward, evaluation, learning.
+
+import GaussianProcesses
+import MachineLogs
+import PolicySearch
+import Policies
+import Rollouts
+import Samplers
+
+extension ControlTask {
+  /// What is driven.
+  public enum PlantChoice: Hashable, Sendable {
+    /// One of BAGEL's own, with some parameters changed.
+    case simulated(String, parameters: [String: Double])
+    /// Another program (`ExternalPlant`).
+    case process(Process)
+
+    public struct Process: Hashable, Sendable {
+      public var command: [String]
+      /// Seconds for the answer to a step, and to a reset.
+      public var timeout = 2.0
+      public var resetTimeout = 60.0
+
+      public init(command: [String]) { self.command = command }
+    }
+
+    public var name: String {
+      switch self {
+      case .simulated(let name, _): name
+      case .process(let process): process.command.joined(separator: " ")
+      }
+    }
+  }
+
+  /// How the dynamics are modelled.
+  public struct ModelOptions: Hashable, Sendable {
+    public var fit = FitOptions()
+    /// Rows of past actions (and of past states) that the model sees.
+    public var actionHistory = 0
+    public var stateHistory = 0
+    /// Rows before an action has any effect (transport delay).
+    public var actionDelay = 0
+    /// Names of states on which the motion does not depend.
+    public var ignored: [String] = []
+    /// Names of states that are angles: the model sees their sine and cosine.
+    public var angles: [String] = []
+    /// Position -> measured rate whose integral it is.
+    public var integrals: [String: String] = [:]
+    public var restPseudoData = 0
+    public var sampler = SamplerOptions()
+    public init() {}
+  }
+
+  /// The policy's form.
+  public struct PolicyOptions: Hashable, Sendable {
+    /// Widths of hidden layers; none for a linear policy.
+    public var layers = [8, 8]
+    /// Gaussian basis functions in place of layers, or nil.
+    public var basisFunctions: Int?
+    public var goalInput = GoalInput.none
+    /// Rows of its own past actions that it sees.
+    public var actionHistory = 0
+    public init() {}
+  }
+
+  /// One summand of the reward.
+  public enum RewardTerm: Hashable, Sendable {
+    case saturating(weights: [Double], width: Double, units: RewardUnits)
+    case quadratic(weights: [Double], actionWeights: [Double], units: RewardUnits)
+    case actionChange(Double)
+    case formula(Formula)
+    /// The posterior mean of a reward learnt from this column of the logs, times a weight.
+    case learned(column: String, weight: Double)
+  }
+
+  /// How a policy is judged on a plant.
+  public struct EvaluationOptions: Hashable, Sendable {
+    public var episodes = 16
+    /// Seconds an episode.
+    public var seconds = 15.0
+    /// Half width of the uniform spread of the first state about `start`, state 0, physical units.
+    public var startSpread = 0.0
+    /// Success: state 0 within this of the goal from `settle` seconds on ...
+    public var tolerance = 0.0
+    public var settle = 4.0
+    /// ... and a mean absolute change of every action below this a step.
+    public var largestActionChange = 0.1
+    /// In place of the tolerance: what must be small in each of the last steps.
+    public var measures: [Measure] = []
+    public var lastSteps = 10
+    /// Goals one after another, before the first the machine's own start; empty for one goal an episode.
+    public var schedule: [ScheduledGoal] = []
+    public init() {}
+
+    public struct Measure: Hashable, Sendable {
+      public var formula: Formula
+      public var below: Double
+    }
+
+    public struct ScheduledGoal: Hashable, Sendable {
+      /// Seconds from the start.
+      public var time: Double
+      public var goal: [Double]
+
+      public init(time: Double, goal: [Double]) { (self.time, self.goal) = (time, goal) }
+    }
+  }
+
+  /// Whether a search or fit goes on from the last one.
+  public enum Continuation: String, Hashable, Sendable {
+    /// From the last one only.
+    case warm
+    case fresh
+    /// The first start from the last one, the others afresh.
+    case both
+  }
+
+  /// The interaction loop.
+  public struct LearningOptions: Hashable, Sendable {
+    /// Most trials on the plant after exploring.
+    public var trials = 5
+    public var policy = Continuation.both
+    public var model = Continuation.warm
+    /// Whether to stop at the first success.
+    public var untilSolved = true
+    public init() {}
+  }
+}
