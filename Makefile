@@ -20,7 +20,7 @@ demo: build
 
 test: build
 	BAGEL_NVRTC="$$(Scripts/setup-nvrtc.sh)" BAGEL_PYTHON="$$(Scripts/setup-python.sh)" \
-	  $(SWIFT) test $(BUILD_FLAGS)
+	  $(SWIFT) test $(BUILD_FLAGS) --no-parallel
 
 GPU_BUNDLE := .build/gpu-check/bagel.tar.gz
 GPU_RECORD ?= .build/gpu-check/record.json

@@ -28,6 +28,7 @@ public struct InteractionLoop {
   public private(set) var record: LoopRecord
   public private(set) var lastFit: FittedModel?
   private var plant: any Plant
+  private var goesOn: () -> Bool = { true }
 
   /// Opens a loop, or goes on with the one in its folder.
   ///
@@ -57,8 +58,11 @@ public struct InteractionLoop {
 
   private var recordPath: String { folder + "/loop.json" }
   private var taskPath: String { folder + "/task.yaml" }
-  private func path(_ name: String, _ number: Int, _ suffix: String) -> String {
-    folder + "/" + name + String(format: "-%03d", number) + suffix
+  private func name(_ what: String, _ number: Int, _ suffix: String) -> String {
+    what + String(format: "-%03d", number) + suffix
+  }
+  private func path(_ what: String, _ number: Int, _ suffix: String) -> String {
+    folder + "/" + name(what, number, suffix)
   }
 
   private func checkIsSame(_ saved: LoopRecord, _ mayDiffer: Bool) throws {
@@ -92,16 +96,23 @@ public struct InteractionLoop {
   }
 
   public var isFinished: Bool {
-    let trials = record.trials
+    // A trial that the plant broke off does not count against the budget.
+    let trials = record.trials.filter { $0.failure == nil }
     return trials.count >= task.learning.trials
       || task.learning.untilSolved && trials.last?.isSolved == true
   }
 
   /// Runs until success, budget or interruption.
   ///
-  /// - Parameter tell: hears of every stage; false interrupts.
+  /// - Parameters:
+  ///   - goesOn: asked at every step on the plant; false ends the episode with the safe action. An episode that is ended
+  ///     so is not part of the loop: its log is set aside when the loop goes on.
+  ///   - tell: hears of every stage; false interrupts.
   /// - Returns: whether it is finished. Throws: what fit, search and plant throw; the record stays.
-  public mutating func run(_ tell: @escaping (LoopEvent) -> Bool) throws -> Bool {
+  public mutating func run(
+    goesOn: @escaping () -> Bool = { true }, _ tell: @escaping (LoopEvent) -> Bool
+  ) throws -> Bool {
+    self.goesOn = goesOn
     defer { plant.close(safeAction: task.safeAction) }
     while record.episodes.count < explorations {
       guard try explore(tell) else { return false }
@@ -116,32 +127,29 @@ public struct InteractionLoop {
 
   private mutating func explore(_ tell: @escaping (LoopEvent) -> Bool) throws -> Bool {
     let index = record.episodes.count
-    let log = path("episode", index, ".csv")
-    let outcome = try task.explore(
-      &plant, index: index, seed: seed, log: try LogWriter(path: log, layout: task.layout))
+    let log = try LogWriter(path: path("episode", index, ".csv"), layout: task.layout)
+    defer { log.close() }
+    let goesOn = goesOn
+    let outcome = try task.explore(&plant, index: index, seed: seed, log: log) { _ in goesOn() }
+    if outcome.isInterrupted { return false }
     let entry = EpisodeRecord(
-      trial: 0, log: log, rows: outcome.episode.count, earlyEnd: outcome.earlyEnd,
-      failure: outcome.failure.map { "\($0)" })
-    try keep(entry)
-    if let failure = outcome.failure { throw failure }
+      trial: 0, log: name("episode", index, ".csv"), rows: outcome.episode.count,
+      earlyEnd: outcome.earlyEnd, failure: outcome.failure.map { "\($0)" })
+    try keep(entry, outcome)
     return tell(.explored(record, outcome.episode))
   }
 
   /// All episodes so far, read from their files: what is learnt from is what is on the disk.
   private func episodes() throws -> [Episode] {
-    let logs = record.episodes.filter { $0.rows >= 4 }.map(\.log)
+    let logs = record.episodes.map { folder + "/" + $0.log }
     return try task.layout.episodes(from: task.logs + logs)
   }
 
   private mutating func trial(_ tell: @escaping (LoopEvent) -> Bool) throws -> Bool {
     let trial = record.trials.count + 1
     var entry = EpisodeRecord(
-      trial: trial, log: path("episode", record.episodes.count, ".csv"), rows: 0)
-    let earlierModel = path("model", trial - 1, ".safetensors")
-    let warm =
-      task.learning.model == .warm && FileManager.default.fileExists(atPath: earlierModel)
-      ? try DynamicsModel(path: earlierModel) : nil
-    let fit = try task.fit(try episodes(), from: warm)
+      trial: trial, log: name("episode", record.episodes.count, ".csv"), rows: 0)
+    let fit = try task.fit(try episodes(), from: try earlierModel(trial))
     lastFit = fit
     entry.fitSeconds = fit.seconds
     try fit.model.write(
@@ -164,12 +172,37 @@ public struct InteractionLoop {
     return try drive(policy, fit.model, entry, tell)
   }
 
+  /// The last trial's model, if it has the form that the task has now.
+  private func earlierModel(_ trial: Int) throws -> DynamicsModel? {
+    let path = path("model", trial - 1, ".safetensors")
+    guard task.learning.model == .warm, FileManager.default.fileExists(atPath: path) else {
+      return nil
+    }
+    let model = try DynamicsModel(path: path)
+    let isAlike =
+      try task.modelForm() == model.form
+      && model.processes.allSatisfy { process in
+        guard case .stationary(let covariance) = process.hyperparameters.covariance else {
+          return false
+        }
+        return covariance.profile == task.model.fit.profile
+          && process.hyperparameters.mean == task.model.fit.mean
+      }
+    return isAlike ? model : nil
+  }
+
+  /// The last trial's policy, if it is of the kind that the task wants now.
   private func earlierParameters(_ trial: Int) throws -> [Double]? {
     let path = path("policy", trial - 1, ".safetensors")
     guard task.learning.policy != .fresh, FileManager.default.fileExists(atPath: path) else {
       return nil
     }
-    return try PolicyController.read(path: path, for: task.policyDescription).controller.parameters
+    let wanted = task.policyDescription
+    let (controller, found) = try PolicyController.read(path: path, for: wanted)
+    let isAlike =
+      found.inputs == wanted.inputs && found.hiddenLayers == wanted.hiddenLayers
+      && found.basisFunctions == wanted.basisFunctions
+    return isAlike ? controller.parameters : nil
   }
 
   private mutating func drive(
@@ -178,30 +211,47 @@ public struct InteractionLoop {
   ) throws -> Bool {
     var entry = begun
     if spread > 0 {
+      plant.close(safeAction: task.safeAction)
       plant = try task.makePlant(spread: spread, seed: seed &+ UInt64(entry.trial))
     }
+    let log = try LogWriter(path: folder + "/" + entry.log, layout: task.layout)
+    defer { log.close() }
+    let goesOn = goesOn
     let (outcome, goals) = try task.drive(
       &plant, policy.best, index: entry.trial, seed: seed, bounds: model.stateBounds,
-      name: "trial \(entry.trial)", log: try LogWriter(path: entry.log, layout: task.layout))
+      name: "trial \(entry.trial)", log: log
+    ) { _ in goesOn() }
+    if outcome.isInterrupted { return false }
     entry.rows = outcome.episode.count
     entry.earlyEnd = outcome.earlyEnd
     entry.failure = outcome.failure.map { "\($0)" }
-    guard outcome.failure == nil, !outcome.episode.states.isEmpty else {
-      try keep(entry)
-      throw outcome.failure ?? LoopError(description: "the plant gave no rows")
-    }
     let evaluated = task.judge(outcome.episode, goals: goals, earlyEnd: outcome.earlyEnd)
-    entry.isSolved = evaluated.isSuccess
-    entry.steps = evaluated.steps.count
-    entry.stepSuccesses = evaluated.steps.count { $0.isSuccess }
-    try keep(entry)
+    if outcome.failure == nil {
+      entry.isSolved = evaluated.isSuccess
+      entry.steps = evaluated.steps.count
+      entry.stepSuccesses = evaluated.steps.count { $0.isSuccess }
+      entry.steadyStateErrors = evaluated.steps.map(\.steadyStateError)
+    }
+    try keep(entry, outcome)
     return tell(.tried(record, evaluated))
   }
 
-  private mutating func keep(_ entry: EpisodeRecord) throws {
+  /// Rows from which something can be learnt.
+  private static let fewestRows = 4
+
+  /// Adds an episode to the record and throws its failure, if it had one. One that failed at once is not kept: its log
+  /// is set aside when the loop goes on.
+  private mutating func keep(_ entry: EpisodeRecord, _ outcome: EpisodeRun.Outcome) throws {
+    if let failure = outcome.failure, entry.rows < Self.fewestRows { throw failure }
+    guard entry.rows >= Self.fewestRows else {
+      throw LoopError(
+        description: "\(folder)/\(entry.log): the episode ended after \(entry.rows) rows"
+          + (entry.earlyEnd.map { " (\($0))" } ?? "") + "; nothing can be learnt from it")
+    }
     record.episodes.append(entry)
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
     try encoder.encode(record).write(to: URL(fileURLWithPath: recordPath), options: .atomic)
+    if let failure = outcome.failure { throw failure }
   }
 }

@@ -9,6 +9,7 @@ import PolicySearch
 public struct EpisodeRecord: Codable, Hashable, Sendable {
   /// 0 for exploration, then 1, 2, ...
   public var trial: Int
+  /// Name of its CSV file in the loop's folder.
   public var log: String
   public var rows: Int
   /// Seconds of computing before the episode; 0 for exploration.
@@ -20,6 +21,8 @@ public struct EpisodeRecord: Codable, Hashable, Sendable {
   public var stepSuccesses = 0
   public var steps = 0
   public var isSolved = false
+  /// Mean |state 0 - goal| at the end of each step, physical units.
+  public var steadyStateErrors: [Double] = []
   /// Why it ended before its time.
   public var earlyEnd: String?
   /// What failed on the plant.

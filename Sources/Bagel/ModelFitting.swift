@@ -34,9 +34,14 @@ public struct FittedModel: Sendable {
 extension ControlTask {
   /// Episodes to learn from: the task's logs, or the exploration of its plant.
   ///
-  /// - Parameter seed: of the exploration and the plant's noise.
+  /// - Parameters:
+  ///   - seed: of the exploration and the plant's noise.
+  ///   - logFolder: where what the plant did is written, line by line.
+  ///   - goesOn: asked at every step on the plant; false ends the episode with the safe action.
   /// - Throws: `LogError`, `PlantFailure`.
-  public func trainingEpisodes(seed: UInt64 = 0) throws -> [Episode] {
+  public func trainingEpisodes(
+    seed: UInt64 = 0, logFolder: String? = nil, goesOn: @escaping () -> Bool = { true }
+  ) throws -> [Episode] {
     if !logs.isEmpty { return try layout.episodes(from: logs) }
     guard plant != nil else {
       throw LogError(file: name, "has no logs and no plant to learn from")
@@ -44,7 +49,11 @@ extension ControlTask {
     var plant = try makePlant()
     defer { plant.close(safeAction: safeAction) }
     return try (0..<exploration.episodes).map { index in
-      let outcome = try explore(&plant, index: index, seed: seed, log: nil)
+      let log = try logFolder.map {
+        try LogWriter(path: "\($0)/exploration-\(index + 1).csv", layout: layout)
+      }
+      defer { log?.close() }
+      let outcome = try explore(&plant, index: index, seed: seed, log: log) { _ in goesOn() }
       if let failure = outcome.failure { throw failure }
       return outcome.episode
     }

@@ -16,6 +16,10 @@ extension ControlTask {
   public func makePlant(spread: Double = 0, seed: UInt64 = 0) throws -> any Plant {
     switch plant {
     case .process(let process):
+      guard spread == 0 else {
+        throw LogError(
+          file: name, "has a program as its plant; only a simulated plant can be varied")
+      }
       return ExternalPlant(
         command: process.command, states: measuredChannels, actions: layout.actions,
         actionLimits: actionLimits, timeStep: layout.timeStep, timeout: process.timeout,

@@ -67,20 +67,27 @@ extension ControlTask {
   /// - Parameters:
   ///   - spread: every parameter of a simulated plant varies within 1 - spread ... 1 + spread from episode to episode.
   ///   - bounds: of the data behind the policy, where start or goal are drawn from them.
+  ///   - goesOn: asked at every step; false ends the evaluation with the safe action.
   /// - Throws: `LogError` where the task has no plant, `PlantFailure`.
   public func evaluate(
     _ controller: PolicyController, seed: UInt64 = 0, spread: Double = 0,
-    bounds: [ClosedRange<Double>]? = nil
+    bounds: [ClosedRange<Double>]? = nil, goesOn: @escaping () -> Bool = { true }
   ) throws -> Evaluation {
     var plant = try makePlant()
     defer { plant.close(safeAction: safeAction) }
-    let episodes = try (0..<evaluation.episodes).map { index in
-      if spread > 0 { plant = try makePlant(spread: spread, seed: seed &+ UInt64(index)) }
+    var episodes: [EvaluatedEpisode] = []
+    for index in 0..<evaluation.episodes {
+      if spread > 0 {
+        plant.close(safeAction: safeAction)
+        plant = try makePlant(spread: spread, seed: seed &+ UInt64(index))
+      }
       let (outcome, goals) = try drive(
         &plant, controller, index: index, seed: seed, bounds: bounds,
-        name: "evaluation \(index + 1)")
+        name: "evaluation \(index + 1)"
+      ) { _ in goesOn() }
       if let failure = outcome.failure { throw failure }
-      return judge(outcome.episode, goals: goals, earlyEnd: outcome.earlyEnd)
+      if outcome.isInterrupted { break }
+      episodes.append(judge(outcome.episode, goals: goals, earlyEnd: outcome.earlyEnd))
     }
     return Evaluation(episodes: episodes)
   }
@@ -95,26 +102,20 @@ extension ControlTask {
     goesOn: @escaping (Int) -> Bool = { _ in true }
   ) throws -> (outcome: EpisodeRun.Outcome, goals: [ControlTask.EvaluationOptions.ScheduledGoal]) {
     let key = DrawKey(seed: seed, iteration: 0x6576_616c)
-    var goals = evaluation.schedule
-    // Until the first switch it stays where it starts; the other states are the first goal's.
-    let staysFirst = goals.first.map { $0.time > 0 } ?? false
-    if staysFirst { goals.insert(.init(time: 0, goal: goals[0].goal), at: 0) }
-    if goals.isEmpty { goals = [.init(time: 0, goal: try drawnGoal(key, index, bounds))] }
+    var goals = try GoalSchedule(evaluation, timeStep: layout.timeStep) {
+      try drawnGoal(key, index, bounds)
+    }
     var controllerRun = controller.begin()
     var run = episodeRun(seconds: evaluation.seconds)
     run.log = log
     run.goesOn = goesOn
-    let timeStep = layout.timeStep
     let outcome = try run.run(
       &plant, from: firstState(of: plant, key, index, bounds),
       seed: seed &* 1_000_003 &+ 7_919 &+ UInt64(index), name: name
     ) { step, states in
-      if step == 0 && staysFirst { goals[0].goal[0] = states[0] }
-      let time = Double(step) * timeStep + 1e-9
-      let goal = goals.last { $0.time <= time }?.goal ?? goals[0].goal
-      return controllerRun.action(state: states, goal: goal)
+      controllerRun.action(state: states, goal: goals.goal(step: step, states: states))
     }
-    return (outcome, goals)
+    return (outcome, goals.goals)
   }
 
   private func drawnGoal(
@@ -156,14 +157,17 @@ extension ControlTask {
     _ episode: Episode, goals: [ControlTask.EvaluationOptions.ScheduledGoal],
     earlyEnd: String? = nil
   ) -> EvaluatedEpisode {
-    let steps = goals.indices.map { index in
+    let steps = goals.indices.map { index -> StepFigures in
       let start = Int((goals[index].time / layout.timeStep).rounded())
       let isLast = index + 1 == goals.count
       let next =
         isLast
         ? episode.count : Int((goals[index + 1].time / layout.timeStep).rounded())
-      return judge(
+      var figures = judge(
         episode, goals[index], rows: min(start, episode.count - 1)..<min(next, episode.count))
+      // What the episode did not reach is no success.
+      if next > episode.count || isLast && earlyEnd != nil { figures.isSuccess = false }
+      return figures
     }
     return EvaluatedEpisode(episode: episode, steps: steps, earlyEnd: earlyEnd)
   }
@@ -193,7 +197,7 @@ extension ControlTask {
     let isSuccess =
       evaluation.measures.isEmpty
       ? largest <= evaluation.tolerance && change < evaluation.largestActionChange
-      : meetsMeasures(episode, goal: scheduled.goal)
+      : meetsMeasures(episode.states[rows], goal: scheduled.goal)
     return StepFigures(
       time: scheduled.time, goal: scheduled.goal,
       riseTime: tenth.flatMap { a in ninetieth.map { Double($0 - a) * layout.timeStep } },
@@ -203,8 +207,8 @@ extension ControlTask {
   }
 
   /// Whether every measure is small in each of the last steps.
-  private func meetsMeasures(_ episode: Episode, goal: [Double]) -> Bool {
-    episode.states.suffix(evaluation.lastSteps).allSatisfy { state in
+  private func meetsMeasures(_ states: ArraySlice<[Double]>, goal: [Double]) -> Bool {
+    states.suffix(evaluation.lastSteps).allSatisfy { state in
       var values: [String: Double] = [:]
       for (i, channel) in layout.states.enumerated() {
         values[channel.name] = state[i]
@@ -212,5 +216,37 @@ extension ControlTask {
       }
       return evaluation.measures.allSatisfy { $0.formula.value(values) < $0.below }
     }
+  }
+}
+
+/// The goals of an episode, one after another.
+struct GoalSchedule {
+  private(set) var goals: [ControlTask.EvaluationOptions.ScheduledGoal]
+  private let timeStep: Double
+  /// Until the first switch it stays where state 0 starts; the other states are the first goal's.
+  private let staysFirst: Bool
+
+  /// - Parameter single: the goal where there is no schedule.
+  init(
+    _ evaluation: ControlTask.EvaluationOptions, timeStep: Double, single: () throws -> [Double]
+  ) rethrows {
+    self.timeStep = timeStep
+    goals = evaluation.schedule
+    staysFirst = goals.first.map { $0.time > 0 } ?? false
+    if staysFirst { goals.insert(.init(time: 0, goal: goals[0].goal), at: 0) }
+    if goals.isEmpty { goals = [.init(time: 0, goal: try single())] }
+  }
+
+  /// One goal all the time.
+  init(_ goal: [Double], timeStep: Double) {
+    (self.timeStep, staysFirst) = (timeStep, false)
+    goals = [.init(time: 0, goal: goal)]
+  }
+
+  /// The goal [S] of a step, whose states are known.
+  mutating func goal(step: Int, states: [Double]) -> [Double] {
+    if step == 0 && staysFirst { goals[0].goal[0] = states[0] }
+    let time = Double(step) * timeStep + 1e-9
+    return goals.last { $0.time <= time }?.goal ?? goals[0].goal
   }
 }

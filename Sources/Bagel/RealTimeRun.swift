@@ -45,16 +45,19 @@ extension ControlTask {
   ///
   /// - Parameters:
   ///   - goal: [S], physical units; nil for the task's schedule, or its goal if it has one only.
+  ///   - bounds: of the data behind the policy; goals beyond them are refused.
   ///   - log: path of the CSV that is written line by line.
   ///   - goesOn: false ends the run with the safe action.
   /// - Throws: `LogError`. A failure of the plant is in the outcome, with the rows so far.
   public func runInRealTime(
-    _ controller: PolicyController, goal: [Double]?, seconds: Double, seed: UInt64 = 0, log: String,
+    _ controller: PolicyController, goal: [Double]?, within bounds: [ClosedRange<Double>]? = nil,
+    seconds: Double, seed: UInt64 = 0, log: String,
     goesOn: @escaping () -> Bool
   ) throws -> (outcome: EpisodeRun.Outcome, deadlines: DeadlineRecord) {
     var plant = try makePlant()
     defer { plant.close(safeAction: safeAction) }
-    let goals = try goal.map { [.init(time: 0, goal: $0)] } ?? fixedGoals()
+    var goals = try goalSchedule(goal)
+    for scheduled in goals.goals { try checkGoal(scheduled.goal, within: bounds) }
     let clock = StepClock(timeStep: layout.timeStep)
     let writer = try LogWriter(path: log, layout: layout)
     defer { writer.close() }
@@ -65,18 +68,19 @@ extension ControlTask {
       return goesOn()
     }
     var controllerRun = controller.begin()
-    let timeStep = layout.timeStep
     let outcome = try run.run(&plant, seed: seed, name: log) { step, states in
-      let time = Double(step) * timeStep + 1e-9
-      return controllerRun.action(
-        state: states, goal: goals.last { $0.time <= time }?.goal ?? goals[0].goal)
+      controllerRun.action(state: states, goal: goals.goal(step: step, states: states))
     }
     return (outcome, clock.record)
   }
 
-  private func fixedGoals() throws -> [EvaluationOptions.ScheduledGoal] {
-    if !evaluation.schedule.isEmpty { return evaluation.schedule }
-    if case .fixed(let goal) = goal { return [.init(time: 0, goal: goal)] }
-    throw LogError(file: name, "has no single goal; say where to go with --goal")
+  private func goalSchedule(_ wanted: [Double]?) throws -> GoalSchedule {
+    if let wanted { return GoalSchedule(wanted, timeStep: layout.timeStep) }
+    return try GoalSchedule(evaluation, timeStep: layout.timeStep) {
+      guard case .fixed(let goal) = goal else {
+        throw LogError(file: name, "has no single goal; say where to go with --goal")
+      }
+      return goal
+    }
   }
 }

@@ -11,11 +11,16 @@ import TensorBoard
 public final class TrainingCurves {
   private let file: EventFile
   /// Iterations of finished searches, and those of the present one that are written.
-  private var base = 0
+  private var base: Int
   private var written = 0
 
   /// Throws: Foundation's file errors.
-  public init(folder: String) throws { file = try EventFile(folder: folder) }
+  ///
+  /// - Parameter iterations: those of earlier searches, after which these are to stand.
+  public init(folder: String, iterations: Int = 0) throws {
+    file = try EventFile(folder: folder)
+    base = iterations
+  }
 
   public var path: String { file.path }
 

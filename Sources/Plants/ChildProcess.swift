@@ -115,6 +115,16 @@ final class ChildProcess {
     }
   }
 
+  /// What the program has written without being asked, if anything.
+  func unread() -> String? {
+    var wanted = pollfd(fd: output, events: Int16(POLLIN), revents: 0)
+    guard !received.isEmpty || poll(&wanted, 1, 0) > 0 && wanted.revents & Int16(POLLIN) != 0 else {
+      return nil
+    }
+    if case .line(let text) = readLine(timeout: 0.1) { return text }
+    return received.isEmpty ? nil : String(decoding: received, as: UTF8.self)
+  }
+
   /// How the program ended, in words; waits a moment for it.
   var ending: String {
     guard let status = wait(upTo: 1) else { return "its output is closed, it still runs" }

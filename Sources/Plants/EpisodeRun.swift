@@ -40,6 +40,8 @@ public struct EpisodeRun {
     public var episode: Episode
     /// Why it ended before its last step, in words.
     public var earlyEnd: String?
+    /// Whether `goesOn` ended it.
+    public var isInterrupted = false
     /// What failed, after rows that are worth keeping.
     public var failure: (any Error)?
   }
@@ -76,11 +78,19 @@ public struct EpisodeRun {
       var measured = try plant.reset(to: state, seed: seed)
       var step = 0
       while true {
+        guard measured.states.allSatisfy(\.isFinite) else {
+          throw PlantFailure(
+            plant: plant.states.map(\.name).joined(separator: ", "),
+            "it measured \(measured.states) at step \(step)")
+        }
         let states = signals.next(columns.map { measured.states[$0] })
         outcome.earlyEnd = earlyEnd(measured, states, step)
         let isLast = step == steps || outcome.earlyEnd != nil
         let isInterrupted = !goesOn(step) && !isLast
-        if isInterrupted { outcome.earlyEnd = "interrupted at step \(step)" }
+        if isInterrupted {
+          outcome.isInterrupted = true
+          outcome.earlyEnd = "interrupted at step \(step)"
+        }
         guard !isLast, !isInterrupted else {
           try keep(step, measured, states, safeAction)
           _ = try plant.step(safeAction)
@@ -93,7 +103,7 @@ public struct EpisodeRun {
         measured = try plant.step(action)
         step += 1
       }
-    } catch let error as PlantFailure {
+    } catch let error where !(error is LogError) {
       outcome.failure = error
       plant.close(safeAction: safeAction)
     }

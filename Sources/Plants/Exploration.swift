@@ -83,6 +83,14 @@ public struct Explorer {
         [driver?.command(at: states[0]) ?? 0]
         + Array(repeating: 0, count: max(limits.count - 1, 0))
     }
+    if options.kind == .manual {
+      // A driver at rest leaves every lever where it does nothing.
+      return zip(unit, limits).map { u, limit in
+        let rest = min(max(0, limit.lowerBound), limit.upperBound)
+        let reach = u > 0 ? limit.upperBound - rest : rest - limit.lowerBound
+        return rest + options.amplitude * u * reach
+      }
+    }
     return zip(unit, limits).map {
       0.5 * ($1.lowerBound + $1.upperBound)
         + options.amplitude * 0.5 * ($1.upperBound - $1.lowerBound) * $0

@@ -71,14 +71,14 @@ public final class ExternalPlant: Plant {
     try exchange(["command": "step", "action": action], timeout: timeout)
   }
 
-  /// Sends the safe action and `close`, waits a second for the program to end, then ends it.
+  /// Sends the safe action and `close`, waits for the program to end (a step's time and a second), then ends it.
   public func close(safeAction: [Double]) {
     guard let child else { return }
     self.child = nil
     for message in [["command": "step", "action": safeAction], ["command": "close"]] {
       if let line = try? line(message) { _ = child.write(line) }
     }
-    child.end(within: 1)
+    child.end(within: min(timeout, timeStep) + 1)
   }
 
   private func line(_ message: [String: Any]) throws -> String {
@@ -90,6 +90,10 @@ public final class ExternalPlant: Plant {
   private func exchange(_ message: [String: Any], timeout: Double) throws -> Measurement {
     let what = message["command"] as? String ?? ""
     guard let child else { throw PlantFailure(plant: name, "got a \(what) before its reset") }
+    if let early = child.unread() {
+      throw PlantFailure(
+        plant: name, "answered more than once: '\(early.prefix(160))' stood there before a \(what)")
+    }
     guard child.write(try line(message)) else {
       throw PlantFailure(plant: name, "has ended (\(child.ending)); it was sent a \(what)")
     }

@@ -38,7 +38,7 @@ public protocol Plant {
 }
 
 extension Plant {
-  public mutating func close(safeAction: [Double]) {}
+  public mutating func close(safeAction: [Double]) { _ = try? step(safeAction) }
 }
 
 /// A simulated plant whose parameters have names.

@@ -47,10 +47,17 @@ extension ExportedController {
       static double larger(double a, double b) { return a > b ? a : b; }
 
       \(try cPolicy())
-      void \(cName)_step(
+      /* Returns 0, or 1 where a measurement is not finite: the action is then the resting one, and nothing is remembered. */
+      int \(cName)_step(
           \(cName) *self, const double measured[\(columns)], const double goal[\(states)], double action[\(actions)])
       {
+        static const double rest[\(actions)] = {\(numbers(rest))};
         double states[\(states)];
+        for (int i = 0; i < \(columns); ++i)
+          if (!isfinite(measured[i])) {
+            for (int j = 0; j < \(actions); ++j) action[j] = rest[j];
+            return 1;
+          }
       \(stateLines())  for (int i = 0; i < \(states); ++i) self->states[i] = states[i];
         for (int i = 0; i < \(columns); ++i) self->measured[i] = measured[i];
         ++self->rows;
@@ -62,15 +69,18 @@ extension ExportedController {
           for (int k = \(memory) - 1; k > 0; --k) self->past[k][j] = self->past[k - 1][j];
           self->past[0][j] = action[j];
         }
+        return 0;
       }
 
       """
   }
 
-  /// Past actions at rest: zero, or what of the limits is nearest.
+  /// Zero, or what of the limits is nearest [A].
+  private var rest: [Double] { zip(policy.lower, policy.upper).map { min(max(0, $0), $1) } }
+
+  /// Past actions at rest.
   private func restLines(_ memory: Int) -> String {
-    let rest = zip(policy.lower, policy.upper).map { min(max(0, $0), $1) }
-    return rest.enumerated().filter { $1 != 0 && memory > 0 }.map { j, value in
+    rest.enumerated().filter { $1 != 0 && memory > 0 }.map { j, value in
       "  for (int k = 0; k < \(memory); ++k) self->past[k][\(j)] = \(value);\n"
     }.joined()
   }

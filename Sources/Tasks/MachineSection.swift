@@ -102,6 +102,10 @@ extension ControlTask {
         "must be one of \(BuiltInPlants.names.joined(separator: ", ")), not '\(name)', "
           + "or {process: [program, arguments]}")
     }
+    if let wrong = parameters.first(where: { !(0...1e6).contains($0.value) }) {
+      throw yaml.error(
+        "plant", "'\(wrong.key)' is \(wrong.value); parameters are from 0 to 1,000,000")
+    }
     let known = type(of: made).parameterNames
     if let unknown = parameters.keys.sorted().first(where: { !known.contains($0) }) {
       throw yaml.error(

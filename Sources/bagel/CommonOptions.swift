@@ -67,10 +67,11 @@ struct TensorBoardOptions: ParsableArguments {
 
   /// - Parameter run: a folder of its own within, so that TensorBoard shows runs side by side.
   /// - Throws: `OutputError`.
-  func curves(_ run: String? = nil) throws -> TrainingCurves? {
+  func curves(_ run: String? = nil, iterations: Int = 0) throws -> TrainingCurves? {
     guard let tensorboard else { return nil }
     do {
-      return try TrainingCurves(folder: tensorboard + (run.map { "/" + $0 } ?? ""))
+      return try TrainingCurves(
+        folder: tensorboard + (run.map { "/" + $0 } ?? ""), iterations: iterations)
     } catch {
       throw OutputError(description: "cannot write event files to \(tensorboard)")
     }

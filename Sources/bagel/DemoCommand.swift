@@ -19,7 +19,7 @@ struct DemoCommand: ParsableCommand {
     task.search.seed = common.seed
     let folder = try common.folder(for: task)
     console.say("driving the simulated boom by hand for 110 s (2,200 transitions, with noise)")
-    let fit = try runFit(task, seed: common.seed)
+    let fit = try runFit(task, try task.trainingEpisodes(seed: common.seed))
     fit.describe(console)
     let policy = try runSearch(task, fit.model, checkpoint: nil, device: deviceOptions.device)
     policy.describe(console)
@@ -36,10 +36,10 @@ struct DemoCommand: ParsableCommand {
 }
 
 /// Fits with a progress bar.
-func runFit(_ task: ControlTask, seed: UInt64) throws -> FittedModel {
+func runFit(_ task: ControlTask, _ training: [Episode]) throws -> FittedModel {
   let bar = ProgressBar("learning")
   defer { bar.finish() }
-  return try task.fit(seed: seed) { fraction in
+  return try task.fit(training) { fraction in
     bar.update(fraction, "\(Int(100 * fraction)) %")
   }
 }

@@ -53,8 +53,13 @@ struct EvaluateCommand: ParsableCommand {
     for scheduled in task.evaluation.schedule {
       try task.checkGoal(scheduled.goal, within: description.dataBounds)
     }
+    InterruptSignal.watch()
     let evaluation = try task.evaluate(
-      controller, seed: common.seed, spread: vary ?? 0, bounds: description.dataBounds)
+      controller, seed: common.seed, spread: vary ?? 0, bounds: description.dataBounds
+    ) { !InterruptSignal.wasRaised }
+    if InterruptSignal.wasRaised {
+      throw Interruption(description: "interrupted after \(evaluation.episodes.count) episodes")
+    }
     evaluation.describe(task, console)
     try common.report(
       Report(task: task, evaluation: evaluation), in: folder, name: "report-evaluate.html",

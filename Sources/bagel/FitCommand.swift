@@ -75,7 +75,15 @@ struct FitCommand: ParsableCommand {
     }
     task.model.fit.device = deviceOptions.device
     let folder = try common.folder(for: task)
-    let fit = try runFit(task, seed: common.seed)
+    InterruptSignal.watch()
+    let training = try task.trainingEpisodes(seed: common.seed, logFolder: folder) {
+      !InterruptSignal.wasRaised
+    }
+    if InterruptSignal.wasRaised {
+      throw Interruption(description: "interrupted while exploring; the log is in \(folder)")
+    }
+    InterruptSignal.unwatch()
+    let fit = try runFit(task, training)
     fit.describe(console)
     do {
       try tensorBoard.curves()?.add(fit, trial: 0)

@@ -89,9 +89,10 @@ struct LearnCommand: ParsableCommand {
     let done = loop.record.trials.count
     if done > 0 { console.say("going on after trial \(done) in \(root)") }
     let figures = LoopFigures(console: console, task: task, folder: root)
-    let curves = try tensorBoard.curves(name)
+    let curves = try tensorBoard.curves(
+      name, iterations: loop.record.trials.reduce(0) { $0 + $1.iterations })
     var writingError: (any Error)?
-    let isFinished = try loop.run { event in
+    let isFinished = try loop.run(goesOn: { !InterruptSignal.wasRaised }) { event in
       do {
         try curves?.add(event)
         try figures.tell(event)
@@ -110,7 +111,7 @@ struct LearnCommand: ParsableCommand {
           "interrupted after \(loop.record.trials.count) trials; the same command goes on")
     }
     try conclude(loop.record, root, name == nil ? try common.folder(for: task) : nil, console)
-    return LoopOutcome(record: loop.record, steadyStateErrors: figures.steadyStateErrors)
+    return LoopOutcome(record: loop.record, isStepResponse: task.evaluation.measures.isEmpty)
   }
 
   /// Says how it went, and puts the last model and policy where the other commands look for them.
@@ -150,8 +151,13 @@ struct LearnCommand: ParsableCommand {
 /// What is left of a loop for the table.
 struct LoopOutcome {
   let record: LoopRecord
+  /// Where measures judge, state 0 may have no steady state (an angle has many turns).
+  let isStepResponse: Bool
+
   /// Of the steps of the last trial.
-  let steadyStateErrors: [Double]
+  var steadyStateErrors: [Double] {
+    isStepResponse ? record.trials.last?.steadyStateErrors ?? [] : []
+  }
 
   var steps: Int { record.trials.last?.steps ?? 0 }
   var stepSuccesses: Int { record.trials.last?.stepSuccesses ?? 0 }
@@ -181,7 +187,6 @@ final class LoopFigures {
   private var bar = ProgressBar("optimising")
   private var fit: FittedModel?
   private var policy: OptimizedPolicy?
-  private(set) var steadyStateErrors: [Double] = []
 
   init(console: Console, task: ControlTask, folder: String) {
     (self.console, self.task, self.folder) = (console, task, folder)
@@ -202,9 +207,6 @@ final class LoopFigures {
       self.policy = policy
       finish()
     case .tried(let record, let evaluated):
-      // Where measures judge, state 0 may have no steady state (an angle has many turns).
-      steadyStateErrors =
-        task.evaluation.measures.isEmpty ? evaluated.steps.map(\.steadyStateError) : []
       say(record.last)
       _ = try Report(
         task: task, fit: fit, policy: policy, evaluation: Evaluation(episodes: [evaluated]),

@@ -33,7 +33,9 @@ struct RunCommand: ParsableCommand {
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
-    if let seconds, seconds <= 0 { throw ValidationError("--seconds must be positive") }
+    if let seconds, !(seconds > 0 && seconds < 1e7) {
+      throw ValidationError("--seconds must be positive and at most 10,000,000")
+    }
   }
 
   func run() throws {
@@ -44,11 +46,15 @@ struct RunCommand: ParsableCommand {
       policy ?? folder + "/policy.safetensors", for: task)
     let goal = try goal.map { try numbers($0, task, description) }
     let path = log ?? freePath(folder)
+    guard !FileManager.default.fileExists(atPath: path) else {
+      throw OutputError(description: "\(path) is there already and is left as it is")
+    }
     InterruptSignal.watch()
     let seconds = seconds ?? task.evaluation.seconds
     console.say("driving '\(task.plant?.name ?? "")' for \(number(seconds)) s -> \(path)")
     let (outcome, deadlines) = try task.runInRealTime(
-      controller, goal: goal, seconds: seconds, seed: common.seed, log: path
+      controller, goal: goal, within: description.dataBounds, seconds: seconds, seed: common.seed,
+      log: path
     ) { !InterruptSignal.wasRaised }
     console.say(
       "\(outcome.episode.count) rows; \(deadlines.late) of \(deadlines.steps) steps late, worst by "
@@ -66,13 +72,20 @@ struct RunCommand: ParsableCommand {
   private func numbers(
     _ text: String, _ task: ControlTask, _ description: PolicyDescription
   ) throws -> [Double] {
-    let goal = text.split(separator: ",").compactMap { Double($0) }
-    guard goal.count == task.layout.states.count, goal.allSatisfy(\.isFinite) else {
+    let words = text.split(separator: ",")
+    let goal = words.compactMap { Double($0) }
+    guard goal.count == words.count, goal.count == task.layout.states.count,
+      goal.allSatisfy(\.isFinite)
+    else {
       throw ValidationError(
         "--goal \(text): one number a state is wanted, for "
           + task.layout.states.map(\.name).joined(separator: ", "))
     }
-    try task.checkGoal(goal, within: description.dataBounds)
+    guard description.inputs.goal != .none else {
+      throw LogError(
+        file: task.name,
+        "has a policy that does not see its goal (policy: {goal: error}); --goal has no effect")
+    }
     return goal
   }
 

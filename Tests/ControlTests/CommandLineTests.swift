@@ -366,6 +366,12 @@ struct CommandLineTests {
     let outside = try bagel(
       ["run", "swing.yaml", "--policy", "policy.safetensors", "--goal", "1"], in: folder)
     #expect(outside.status == 64)
+    let ignored = try bagel(
+      ["run", "swing.yaml", "--policy", "policy.safetensors", "--goal", "1,0"], in: folder)
+    #expect(ignored.status == 65 && ignored.errors.contains("does not see its goal"))
+    let overwriting = try bagel(
+      ["run", "swing.yaml", "--policy", "policy.safetensors", "--log", "plant.sh"], in: folder)
+    #expect(overwriting.status == 1 && overwriting.errors.contains("is there already"))
   }
 
   @Test("Gymnasium's Pendulum-v1 through its plant program")

@@ -91,6 +91,17 @@ struct InteractionLoopTests {
       }
       let forced = try InteractionLoop(task: changed, folder: folder, seed: 3, mayDiffer: true)
       #expect(forced.record.episodes.count == 1)
+      // A trial with the old policy's kind, then another kind: it starts afresh in place of from the last.
+      var first = try InteractionLoop(
+        task: try quickPendulum(), folder: folder, seed: 3, mayDiffer: true)
+      _ = try first.run { event in
+        if case .tried = event { return false }
+        return true
+      }
+      #expect(first.record.trials.count == 1)
+      var other = try InteractionLoop(task: changed, folder: folder, seed: 3, mayDiffer: true)
+      let isFinished = try other.run { _ in true }
+      #expect(isFinished && other.record.trials.count == 3)
       // Comments do not matter.
       let commented = try quickPendulum { "# a comment\n" + $0 }
       _ = try InteractionLoop(task: commented, folder: folder, seed: 3, mayDiffer: true)
@@ -128,7 +139,7 @@ struct InteractionLoopTests {
           goal: [0.5]
           optimise: {particles: 16, horizon: 20, iterations: 20, starts: 1}
           evaluate: {seconds: 3, tolerance: 0.05, settle: 2}
-          learn: {trials: 2}
+          learn: {trials: 1}
           """, file: "shell.yaml", folder: ".")
       var loop = try InteractionLoop(task: task, folder: folder + "/loop", seed: 1)
       var failure: (any Error)?
@@ -144,6 +155,44 @@ struct InteractionLoopTests {
       #expect(isFinished && again.record.trials.last?.failure == nil)
       // The rows before the death are among what was learnt from: 40 + rows - 1 + ... transitions.
       #expect((again.lastFit?.model.processes[0].x.rows ?? 0) == 40 + rows - 1)
+    }
+  }
+
+  @Test("a plant that fails at once is not part of the loop, which begins when it is mended")
+  func failureAtOnce() throws {
+    try withFolder { folder in
+      func task(_ script: String) throws -> ControlTask {
+        try quickPendulum {
+          $0.replacingOccurrences(
+            of: "plant: pendulum", with: "plant: {process: [sh, -c, \"\(script)\"]}")
+        }
+      }
+      var broken = try InteractionLoop(task: try task("exit 2"), folder: folder, seed: 1)
+      var failure: (any Error)?
+      do { _ = try broken.run { _ in true } } catch { failure = error }
+      #expect(failure is PlantFailure)
+      #expect(broken.record.episodes.isEmpty)
+      let mended = try quickPendulum()
+      var loop = try InteractionLoop(task: mended, folder: folder, seed: 1, mayDiffer: true)
+      _ = try loop.run { _ in false }
+      #expect(loop.record.episodes.count == 1)
+    }
+  }
+
+  @Test("a step on the plant that is interrupted leaves the loop where it was")
+  func interruptedEpisode() throws {
+    try withFolder { folder in
+      let task = try quickPendulum()
+      var loop = try InteractionLoop(task: task, folder: folder, seed: 3)
+      var steps = 0
+      let isFinished = try loop.run(goesOn: {
+        steps += 1; return steps < 10
+      }) { _ in true }
+      #expect(!isFinished && loop.record.episodes.isEmpty)
+      let again = try InteractionLoop(task: task, folder: folder, seed: 3)
+      #expect(again.record.episodes.isEmpty)
+      let files = try FileManager.default.contentsOfDirectory(atPath: folder)
+      #expect(files.contains("episode-000-interrupted-1.csv"))
     }
   }
 

@@ -160,7 +160,9 @@ extension DynamicsModel {
     rewardModel = try description.reward.map {
       try $0.model(states: description.layout.states.count, file, path: path)
     }
-    processes = try description.hyperparameters.enumerated().map { m, hyperparameters in
+    // Side by side as they were fitted, so that the bits are the same.
+    processes = try inParallel(description.hyperparameters.count) { m in
+      let hyperparameters = description.hyperparameters[m]
       let y = try file.tensor("targets_\(m)", path: path).values
       guard y.count == x.rows else {
         throw TensorFileError(path: path, "has \(x.rows) inputs and \(y.count) targets")
