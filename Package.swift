@@ -63,10 +63,12 @@ let package = Package(
       ],
       path: "Sources/bagel"),
 
+    .target(name: "TestSupport", path: "Tests/TestSupport"),
     .testTarget(name: "ProgramsTests", dependencies: ["Programs"]),
     .testTarget(
-      name: "ExecutionTests", dependencies: ["ExecutorChecks", "Execution", "Programs"]),
-    .testTarget(name: "LearningTests", dependencies: ["Bagel"]),
-    .testTarget(name: "ControlTests", dependencies: ["Bagel", "BagelCommand"]),
+      name: "ExecutionTests",
+      dependencies: ["ExecutorChecks", "Execution", "Programs", "TestSupport"]),
+    .testTarget(name: "LearningTests", dependencies: ["Bagel", "TestSupport"]),
+    .testTarget(name: "ControlTests", dependencies: ["Bagel", "BagelCommand", "TestSupport"]),
   ]
 )

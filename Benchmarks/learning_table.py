@@ -36,11 +36,9 @@ def main():
         arguments = [os.path.abspath(a) if a.endswith(".yaml") else a for a in ROWS[name]]
         with tempfile.TemporaryDirectory() as folder:
             start = time.time()
-            # A program's path in a task is relative to where bagel is started.
-            place = os.path.dirname(arguments[0]) or None
             done = subprocess.run(
                 [os.path.abspath(BAGEL), "learn", *arguments, "--json", "--output", folder],
-                capture_output=True, text=True, cwd=place)
+                capture_output=True, text=True)
             if done.returncode != 0:
                 print(f"{name}: exit code {done.returncode}: {done.stderr[-300:]}")
                 continue

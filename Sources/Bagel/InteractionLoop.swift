@@ -26,7 +26,6 @@ public struct InteractionLoop {
   /// Spread of the plant's parameters at trials about those that exploration met.
   public let spread: Double
   public private(set) var record: LoopRecord
-  public private(set) var lastFit: FittedModel?
   private var plant: any Plant
   private var goesOn: () -> Bool = { true }
 
@@ -87,12 +86,8 @@ public struct InteractionLoop {
   private func setAsideUnfinished() throws {
     let log = path("episode", record.episodes.count, ".csv")
     guard FileManager.default.fileExists(atPath: log) else { return }
-    var number = 1
-    func aside() -> String {
-      path("episode", record.episodes.count, "-interrupted-\(number).csv")
-    }
-    while FileManager.default.fileExists(atPath: aside()) { number += 1 }
-    try FileManager.default.moveItem(atPath: log, toPath: aside())
+    let aside = firstFreePath { path("episode", record.episodes.count, "-interrupted-\($0).csv") }
+    try FileManager.default.moveItem(atPath: log, toPath: aside)
   }
 
   public var isFinished: Bool {
@@ -150,7 +145,6 @@ public struct InteractionLoop {
     var entry = EpisodeRecord(
       trial: trial, log: name("episode", record.episodes.count, ".csv"), rows: 0)
     let fit = try task.fit(try episodes(), from: try earlierModel(trial))
-    lastFit = fit
     entry.fitSeconds = fit.seconds
     try fit.model.write(
       to: path("model", trial, ".safetensors"), provenance: "\(task.name), trial \(trial)")
@@ -172,23 +166,14 @@ public struct InteractionLoop {
     return try drive(policy, fit.model, entry, tell)
   }
 
-  /// The last trial's model, if it has the form that the task has now.
+  /// The last trial's model, if it is one of the task as it is now.
   private func earlierModel(_ trial: Int) throws -> DynamicsModel? {
     let path = path("model", trial - 1, ".safetensors")
     guard task.learning.model == .warm, FileManager.default.fileExists(atPath: path) else {
       return nil
     }
     let model = try DynamicsModel(path: path)
-    let isAlike =
-      try task.modelForm() == model.form
-      && model.processes.allSatisfy { process in
-        guard case .stationary(let covariance) = process.hyperparameters.covariance else {
-          return false
-        }
-        return covariance.profile == task.model.fit.profile
-          && process.hyperparameters.mean == task.model.fit.mean
-      }
-    return isAlike ? model : nil
+    return try task.mismatch(with: model) == nil ? model : nil
   }
 
   /// The last trial's policy, if it is of the kind that the task wants now.

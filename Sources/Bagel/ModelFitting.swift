@@ -66,7 +66,7 @@ extension ControlTask {
   ) throws -> EpisodeRun.Outcome {
     let seed = seed &+ 0x5851_F42D_4C95_7F2D &* UInt64(index)
     var explorer = Explorer(
-      exploration, limits: actionLimits, timeStep: layout.timeStep, seed: seed)
+      exploration, limits: actionLimits, rest: safeAction, timeStep: layout.timeStep, seed: seed)
     var run = episodeRun(seconds: exploration.seconds)
     run.log = log
     run.goesOn = goesOn

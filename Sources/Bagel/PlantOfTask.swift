@@ -21,7 +21,8 @@ extension ControlTask {
           file: name, "has a program as its plant; only a simulated plant can be varied")
       }
       return ExternalPlant(
-        command: process.command, states: measuredChannels, actions: layout.actions,
+        command: process.command, folder: process.folder, states: measuredChannels,
+        actions: layout.actions,
         actionLimits: actionLimits, timeStep: layout.timeStep, timeout: process.timeout,
         resetTimeout: process.resetTimeout)
     case .simulated(let name, let parameters):
@@ -76,10 +77,8 @@ extension ControlTask {
   /// An episode on the plant, at most so long (s).
   public func episodeRun(seconds: Double) -> EpisodeRun {
     var run = EpisodeRun(
-      layout: layout, actionLimits: actionLimits,
-      steps: Int((seconds / layout.timeStep).rounded()),
-      safeAction: safeAction.isEmpty ? nil : safeAction,
-      stateLimits: stateLimits)
+      layout: layout, actionLimits: actionLimits, safeAction: safeAction,
+      steps: Int((seconds / layout.timeStep).rounded()), stateLimits: stateLimits)
     run.largestChange = actionRates.map { $0.map { $0 * layout.timeStep } }
     return run
   }

@@ -53,12 +53,6 @@ public struct Evaluation: Sendable {
   public var steadyStateError: Double {
     steps.reduce(0) { $0 + $1.steadyStateError } / Double(max(steps.count, 1))
   }
-
-  /// Median over the steps.
-  public var medianSteadyStateError: Double {
-    let errors = steps.map(\.steadyStateError).sorted()
-    return errors.isEmpty ? .nan : errors[errors.count / 2]
-  }
 }
 
 extension ControlTask {
@@ -68,11 +62,12 @@ extension ControlTask {
   ///   - spread: every parameter of a simulated plant varies within 1 - spread ... 1 + spread from episode to episode.
   ///   - bounds: of the data behind the policy, where start or goal are drawn from them.
   ///   - goesOn: asked at every step; false ends the evaluation with the safe action.
-  /// - Throws: `LogError` where the task has no plant, `PlantFailure`.
+  /// - Throws: `LogError` where the task has no plant or a goal of its schedule is out of bounds, `PlantFailure`.
   public func evaluate(
     _ controller: PolicyController, seed: UInt64 = 0, spread: Double = 0,
     bounds: [ClosedRange<Double>]? = nil, goesOn: @escaping () -> Bool = { true }
   ) throws -> Evaluation {
+    for scheduled in evaluation.schedule { try checkGoal(scheduled.goal, within: bounds) }
     var plant = try makePlant()
     defer { plant.close(safeAction: safeAction) }
     var episodes: [EvaluatedEpisode] = []

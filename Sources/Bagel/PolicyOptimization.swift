@@ -95,7 +95,7 @@ extension ControlTask {
     let (saved, beginning) = try checkpoint.map { try resume($0, fingerprint) } ?? (nil, .fresh)
     var options = search
     if earlier != nil && learning.policy == .warm { options.starts = 1 }
-    let warm = earlier.map { SearchState(parameters: $0, options: options) }
+    let warm = earlier.map { SearchState(parameters: $0, options: options, isWarm: true) }
     let optimizer = PolicyOptimizer(
       executor: executor, rollout: rollout, model: model,
       initialStates: self.start.resolved(by: model),

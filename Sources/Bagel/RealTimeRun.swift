@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A controller on a plant in real time: step k begins at k T by the clock, late steps are counted, the log is written
+// A controller on a plant in real time: a step begins one time step after the last, late steps are counted, the log is written
 // as it goes, and whatever ends the run, the safe action is the last.
 
 import Foundation
@@ -20,23 +20,21 @@ public struct DeadlineRecord: Sendable {
 /// Waits for the time of every step.
 final class StepClock {
   private let timeStep: Double
-  private var start: ContinuousClock.Instant?
+  private var due: ContinuousClock.Instant?
   private(set) var record = DeadlineRecord()
 
   init(timeStep: Double) { self.timeStep = timeStep }
 
-  /// Returns when a step is due, or at once if it is late. A step that is more than a whole time step late does not
-  /// make the next ones hurry: the clock starts again.
-  func wait(for step: Int) {
+  /// Returns when the next step is due, one time step after the last, or at once if it is late. A late step shifts those
+  /// after it: they do not hurry, and a machine that waits for its own time step is never waited for twice.
+  func wait() {
     let now = ContinuousClock.now
-    guard let start else { return start = now - .seconds(Double(step) * timeStep) }
-    record.steps += 1
-    let due = start + .seconds(Double(step) * timeStep)
-    let early = now.duration(to: due).seconds
+    let early = due.map { now.duration(to: $0).seconds } ?? 0
+    if due != nil { record.steps += 1 }
+    due = (early > 0 ? due ?? now : now) + .seconds(timeStep)
     if early > 0 { return Thread.sleep(forTimeInterval: early) }
     if -early > 0.05 * timeStep { record.late += 1 }
     record.worst = max(record.worst, -early)
-    if -early > timeStep { self.start = now - .seconds(Double(step) * timeStep) }
   }
 }
 
@@ -63,8 +61,8 @@ extension ControlTask {
     defer { writer.close() }
     var run = episodeRun(seconds: seconds)
     run.log = writer
-    run.goesOn = { step in
-      clock.wait(for: step)
+    run.goesOn = { _ in
+      clock.wait()
       return goesOn()
     }
     var controllerRun = controller.begin()

@@ -13,21 +13,26 @@ final class ChildProcess {
     case closed
   }
 
+  private let program: String
   private let identifier: pid_t
   private let input: Int32
   private let output: Int32
   private var received: [UInt8] = []
   private var status: Int32?
 
-  /// Throws: `CannotStart`.
-  init(_ command: [String]) throws {
+  /// - Parameter folder: where it runs, and from where its path is looked for if it has a slash.
+  /// - Throws: `CannotStart`.
+  init(_ command: [String], in folder: String) throws {
     // A closed pipe is to be an error of write, not the end of this process.
     signal(SIGPIPE, SIG_IGN)
     var (toChild, fromChild): ([Int32], [Int32]) = ([-1, -1], [-1, -1])
     guard pipe(&toChild) == 0, pipe(&fromChild) == 0 else {
-      throw CannotStart(reason: "no pipe: \(String(cString: strerror(errno)))")
+      let reason = String(cString: strerror(errno))
+      for end in toChild where end >= 0 { Foundation.close(end) }
+      throw CannotStart(reason: "no pipe: \(reason)")
     }
-    for end in [toChild[1], fromChild[0]] { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+    // Nobody inherits these but by the copies below.
+    for end in toChild + fromChild { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
     #if os(Linux)
       var actions = posix_spawn_file_actions_t()
       var attributes = posix_spawnattr_t()
@@ -43,7 +48,6 @@ final class ChildProcess {
     }
     for (end, standard) in [(toChild[0], STDIN_FILENO), (fromChild[1], STDOUT_FILENO)] {
       posix_spawn_file_actions_adddup2(&actions, end, standard)
-      posix_spawn_file_actions_addclose(&actions, end)
     }
     var (none, defaults) = (sigset_t(), sigset_t())
     sigemptyset(&none)
@@ -55,20 +59,20 @@ final class ChildProcess {
     posix_spawnattr_setflags(
       &attributes,
       Int16(POSIX_SPAWN_SETPGROUP) | Int16(POSIX_SPAWN_SETSIGMASK) | Int16(POSIX_SPAWN_SETSIGDEF))
-    var arguments: [UnsafeMutablePointer<CChar>?] = command.map { strdup($0) } + [nil]
+    // The shell changes the folder (posix_spawn has no portable word for it) and becomes the program.
+    let shell = ["/bin/sh", "-c", "cd \"$0\" && exec \"$@\"", folder] + command
+    var arguments: [UnsafeMutablePointer<CChar>?] = shell.map { strdup($0) } + [nil]
     defer { for argument in arguments { free(argument) } }
     var identifier: pid_t = 0
-    let failure = posix_spawnp(
-      &identifier, command[0], &actions, &attributes, &arguments, environ)
+    let failure = posix_spawn(&identifier, shell[0], &actions, &attributes, &arguments, environ)
     Foundation.close(toChild[0])
     Foundation.close(fromChild[1])
     guard failure == 0 else {
       Foundation.close(toChild[1])
       Foundation.close(fromChild[0])
-      let reason = String(cString: strerror(failure))
-      throw CannotStart(
-        reason: failure == ENOENT ? "there is no program '\(command[0])'" : reason)
+      throw CannotStart(reason: String(cString: strerror(failure)))
     }
+    program = command[0]
     (self.identifier, input, output) = (identifier, toChild[1], fromChild[0])
   }
 
@@ -128,8 +132,13 @@ final class ChildProcess {
   /// How the program ended, in words; waits a moment for it.
   var ending: String {
     guard let status = wait(upTo: 1) else { return "its output is closed, it still runs" }
-    let signal = status & 0x7f
-    return signal == 0 ? "exit code \((status >> 8) & 0xff)" : "signal \(signal)"
+    let (signal, code) = (status & 0x7f, (status >> 8) & 0xff)
+    guard signal == 0 else { return "signal \(signal)" }
+    // POSIX shells say so of what they cannot find, or not execute.
+    let reason = [
+      126: ": '\(program)' is not executable", 127: ": there is no program '\(program)'",
+    ]
+    return "exit code \(code)" + (reason[Int(code)] ?? "")
   }
 
   /// Waits for the end, asks for it (SIGTERM), forces it (SIGKILL), each after so many seconds.

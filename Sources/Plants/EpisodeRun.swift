@@ -11,7 +11,7 @@ public struct EpisodeRun {
   public var actionLimits: [ClosedRange<Double>]
   /// Largest change of each action a step, or nil; empty for none [A].
   public var largestChange: [Double?] = []
-  /// Sent last, whatever happens [A].
+  /// Taken as sent before the first action, and sent last, whatever happens [A].
   public var safeAction: [Double]
   /// Steps, at most.
   public var steps: Int
@@ -19,18 +19,18 @@ public struct EpisodeRun {
   public var stateLimits: [ClosedRange<Double>?]
   /// Written line by line.
   public var log: LogWriter?
-  /// Called before every action, the safe one too: may wait for the time to come; false ends the episode (Ctrl-C).
+  /// Called before every action, but for a safe one that cannot wait because a limit is passed: may wait for the time to
+  /// come; false ends the episode (Ctrl-C).
   public var goesOn: (_ step: Int) -> Bool = { _ in true }
 
   public init(
-    layout: LogLayout, actionLimits: [ClosedRange<Double>], steps: Int,
-    safeAction: [Double]? = nil, stateLimits: [ClosedRange<Double>?] = []
+    layout: LogLayout, actionLimits: [ClosedRange<Double>], safeAction: [Double], steps: Int,
+    stateLimits: [ClosedRange<Double>?] = []
   ) {
     self.layout = layout
     self.actionLimits = actionLimits
     self.steps = steps
-    self.safeAction =
-      safeAction ?? actionLimits.map { min(max(0, $0.lowerBound), $0.upperBound) }
+    self.safeAction = safeAction
     self.stateLimits = stateLimits
   }
 
@@ -86,7 +86,7 @@ public struct EpisodeRun {
         let states = signals.next(columns.map { measured.states[$0] })
         outcome.earlyEnd = earlyEnd(measured, states, step)
         let isLast = step == steps || outcome.earlyEnd != nil
-        let isInterrupted = !goesOn(step) && !isLast
+        let isInterrupted = outcome.earlyEnd == nil && !goesOn(step) && !isLast
         if isInterrupted {
           outcome.isInterrupted = true
           outcome.earlyEnd = "interrupted at step \(step)"

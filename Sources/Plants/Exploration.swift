@@ -37,6 +37,7 @@ public struct ExplorationOptions: Hashable, Sendable {
 public struct Explorer {
   private let options: ExplorationOptions
   private let limits: [ClosedRange<Double>]
+  private let rest: [Double]
   private let timeStep: Double
   private let draws: DrawKey
   private var filtered: [Double]
@@ -46,10 +47,11 @@ public struct Explorer {
   private static let waves = 3
 
   public init(
-    _ options: ExplorationOptions, limits: [ClosedRange<Double>], timeStep: Double, seed: UInt64
+    _ options: ExplorationOptions, limits: [ClosedRange<Double>], rest: [Double], timeStep: Double,
+    seed: UInt64
   ) {
     self.options = options
-    self.limits = limits
+    (self.limits, self.rest) = (limits, rest)
     self.timeStep = timeStep
     draws = DrawKey(seed: seed, iteration: 0x6578_706c)
     filtered = limits.map { _ in 0 }
@@ -85,10 +87,9 @@ public struct Explorer {
     }
     if options.kind == .manual {
       // A driver at rest leaves every lever where it does nothing.
-      return zip(unit, limits).map { u, limit in
-        let rest = min(max(0, limit.lowerBound), limit.upperBound)
-        let reach = u > 0 ? limit.upperBound - rest : rest - limit.lowerBound
-        return rest + options.amplitude * u * reach
+      return unit.indices.map { j in
+        let reach = unit[j] > 0 ? limits[j].upperBound - rest[j] : rest[j] - limits[j].lowerBound
+        return rest[j] + options.amplitude * unit[j] * reach
       }
     }
     return zip(unit, limits).map {

@@ -30,16 +30,20 @@ public final class ExternalPlant: Plant {
   public let timeout: Double
   public let resetTimeout: Double
   private let command: [String]
+  private let folder: String
   private var child: ChildProcess?
 
   /// - Parameters:
   ///   - command: program, found on PATH, and its arguments.
+  ///   - folder: where it runs.
   ///   - states: what it measures, in the order in which it answers.
   public init(
-    command: [String], states: [Channel], actions: [Channel], actionLimits: [ClosedRange<Double>],
+    command: [String], folder: String = ".", states: [Channel], actions: [Channel],
+    actionLimits: [ClosedRange<Double>],
     timeStep: Double, timeout: Double = 2, resetTimeout: Double = 60
   ) {
     self.command = command
+    self.folder = folder
     self.states = states
     self.actions = actions
     self.actionLimits = actionLimits
@@ -58,7 +62,7 @@ public final class ExternalPlant: Plant {
   public func reset(to state: [Double]?, seed: UInt64) throws -> Measurement {
     if child == nil {
       do {
-        child = try ChildProcess(command)
+        child = try ChildProcess(command, in: folder)
       } catch let error as ChildProcess.CannotStart {
         throw PlantFailure(plant: name, "cannot be started: \(error.reason)")
       }

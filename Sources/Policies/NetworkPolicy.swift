@@ -12,13 +12,13 @@ extension Policy {
   /// boom's deadband.)
   public static func network(
     hidden: [Int], inputs: PolicyInputs, lower: [Double], upper: [Double],
-    largestChange: [Double] = []
+    largestChange: [Double] = [], rest: [Double]? = nil
   ) -> Policy {
     let widths = [inputs.length] + hidden + [lower.count]
     let layers = Layer.layers(widths: widths)
     return Policy(
       architecture: hidden.isEmpty ? .linear : .network(hidden: hidden), inputs: inputs,
-      lower: lower, upper: upper, largestChange: largestChange,
+      lower: lower, upper: upper, largestChange: largestChange, rest: rest,
       parameterCount: layers.reduce(0) { $0 + $1.inputs * $1.outputs + $1.outputs },
       parameterBlocks: layers.enumerated().flatMap { index, layer in
         [
@@ -42,9 +42,12 @@ extension Policy {
 
   /// raw = W z + b.
   public static func linear(
-    inputs: PolicyInputs, lower: [Double], upper: [Double], largestChange: [Double] = []
+    inputs: PolicyInputs, lower: [Double], upper: [Double], largestChange: [Double] = [],
+    rest: [Double]? = nil
   ) -> Policy {
-    network(hidden: [], inputs: inputs, lower: lower, upper: upper, largestChange: largestChange)
+    network(
+      hidden: [], inputs: inputs, lower: lower, upper: upper, largestChange: largestChange,
+      rest: rest)
   }
 }
 

@@ -40,6 +40,8 @@ public struct Policy: Sendable {
   public let upper: [Double]
   /// Largest change of each action a step, physical units; infinite for none. Empty for none at all.
   public let largestChange: [Double]
+  /// What actuators are sent before the first action [A]; the machine's safe action.
+  public let rest: [Double]
   /// P
   public let parameterCount: Int
   /// Where the layers' tensors stand in theta; empty for custom policies.
@@ -50,10 +52,11 @@ public struct Policy: Sendable {
   private let body: @Sendable (Value) -> Value
 
   /// A policy from a closure that maps its inputs [inputs.length] to raw actions [lower.count]; it reads
-  /// its parameters by `inputs.builder.shared(RolloutProgram.parameters, ...)`.
+  /// its parameters by `inputs.builder.shared(RolloutProgram.parameters, ...)`. Without `rest`, actions
+  /// rest nearest to zero.
   public init(
     architecture: Architecture, inputs: PolicyInputs, lower: [Double], upper: [Double],
-    largestChange: [Double] = [], parameterCount: Int,
+    largestChange: [Double] = [], rest: [Double]? = nil, parameterCount: Int,
     parameterBlocks: [ParameterBlock] = [],
     initialParameters: @escaping @Sendable (UInt64) -> [Double],
     body: @escaping @Sendable (Value) -> Value
@@ -65,15 +68,26 @@ public struct Policy: Sendable {
     precondition(
       largestChange.isEmpty || largestChange.count == lower.count,
       "\(largestChange.count) rate limits for \(lower.count) actions")
+    let rest = rest ?? zip(lower, upper).map { Policy.rest(within: $0...$1) }
+    precondition(
+      rest.count == lower.count
+        && rest.indices.allSatisfy { lower[$0] <= rest[$0] && rest[$0] <= upper[$0] },
+      "actions rest at \(rest), outside \(lower) ... \(upper)")
     self.architecture = architecture
     self.inputs = inputs
     self.lower = lower
     self.upper = upper
     self.largestChange = largestChange
+    self.rest = rest
     self.parameterCount = parameterCount
     self.parameterBlocks = parameterBlocks
     self.initialParameters = initialParameters
     self.body = body
+  }
+
+  /// Zero, or what of the limits is nearest to it.
+  public static func rest(within limits: ClosedRange<Double>) -> Double {
+    min(max(0, limits.lowerBound), limits.upperBound)
   }
 
   public var stateLength: Int { inputs.stateLength }

@@ -56,11 +56,9 @@ public struct PolicyController: Sendable {
 
   /// The action [A] for a state [S] and a goal [S], physical units.
   ///
-  /// - Parameter past: the last actions, newest first; missing ones count as rest (zero, or what of the limits is
-  ///   nearest).
+  /// - Parameter past: the last actions, newest first; missing ones count as rest.
   public func action(state: [Double], goal: [Double], past: [[Double]] = []) -> [Double] {
-    let rest = zip(policy.lower, policy.upper).map { min(max(0, $0), $1) }
-    let rows = (0..<policy.actionMemory).flatMap { $0 < past.count ? past[$0] : rest }
+    let rows = (0..<policy.actionMemory).flatMap { $0 < past.count ? past[$0] : policy.rest }
     let inputs = ["state": state, "goal": goal, "past": rows]
     return interpreter.run(program, inputs: inputs.filter { program.inputs[$0.key] != nil })
       .outputs["action"] ?? []

@@ -15,6 +15,8 @@ public struct PolicyDescription: Hashable, Sendable, Codable {
   public var upper: [Double]
   /// Largest change of each action a step; nil for none.
   public var largestChange: [Double?]
+  /// What actuators are sent before the first action.
+  public var rest: [Double]
   public var timeStep: Double
   public var hiddenLayers: [Int]
   /// Gaussian basis functions in place of layers, or nil.
@@ -25,8 +27,8 @@ public struct PolicyDescription: Hashable, Sendable, Codable {
 
   public init(
     task: String, stateNames: [String], stateUnits: [String], actionNames: [String],
-    lower: [Double], upper: [Double], largestChange: [Double?], timeStep: Double,
-    hiddenLayers: [Int], basisFunctions: Int? = nil, inputs: PolicyInputs
+    lower: [Double], upper: [Double], largestChange: [Double?], rest: [Double],
+    timeStep: Double, hiddenLayers: [Int], basisFunctions: Int? = nil, inputs: PolicyInputs
   ) {
     self.task = task
     self.stateNames = stateNames
@@ -35,6 +37,7 @@ public struct PolicyDescription: Hashable, Sendable, Codable {
     self.lower = lower
     self.upper = upper
     self.largestChange = largestChange
+    self.rest = rest
     self.timeStep = timeStep
     self.hiddenLayers = hiddenLayers
     self.basisFunctions = basisFunctions
@@ -47,29 +50,35 @@ public struct PolicyDescription: Hashable, Sendable, Codable {
       largestChange.contains { $0 != nil } ? largestChange.map { $0 ?? .infinity } : []
     if let basisFunctions {
       return Policy.radialBasis(
-        count: basisFunctions, inputs: inputs, lower: lower, upper: upper, largestChange: changes)
+        count: basisFunctions, inputs: inputs, lower: lower, upper: upper, largestChange: changes,
+        rest: rest)
     }
     return Policy.network(
-      hidden: hiddenLayers, inputs: inputs, lower: lower, upper: upper, largestChange: changes)
+      hidden: hiddenLayers, inputs: inputs, lower: lower, upper: upper, largestChange: changes,
+      rest: rest)
   }
 
   /// The first difference that makes the policy useless for `other`'s machine, or nil.
   public func mismatch(with other: PolicyDescription) -> String? {
     func differ<T: Equatable>(_ what: String, _ a: T, _ b: T) -> String? {
-      a == b ? nil : "its \(what) are \(a), the task's are \(b)"
+      a == b ? nil : "\(what): its \(a), the task's \(b)"
     }
-    return differ("states", stateNames, other.stateNames)
-      ?? differ("states' units", stateUnits, other.stateUnits)
-      ?? differ("actions", actionNames, other.actionNames)
-      ?? differ("lower limits", lower, other.lower) ?? differ("upper limits", upper, other.upper)
-      ?? differ("largest changes a step", largestChange, other.largestChange)
-      ?? (timeStep == other.timeStep
-        ? nil : "its time step is \(timeStep) s, the task's is \(other.timeStep) s")
+    let differences = [
+      differ("states", stateNames, other.stateNames),
+      differ("states' units", stateUnits, other.stateUnits),
+      differ("actions", actionNames, other.actionNames),
+      differ("lower limits", lower, other.lower),
+      differ("upper limits", upper, other.upper),
+      differ("largest changes a step", largestChange, other.largestChange),
+      differ("safe actions", rest, other.rest),
+      differ("time step in seconds", timeStep, other.timeStep),
+    ]
+    return differences.lazy.compactMap { $0 }.first
   }
 }
 
 extension PolicyController {
-  static var fileFormat: String { "bagel-policy-2" }
+  static var fileFormat: String { "bagel-policy-3" }
 
   /// Throws: `TensorFileError`.
   public func write(to path: String, description: PolicyDescription) throws {
@@ -98,7 +107,7 @@ extension PolicyController {
     else { throw TensorFileError(path: path, "is not a policy file of this version of bagel") }
     if let difference = found.mismatch(with: expected) {
       throw TensorFileError(
-        path: path, "is a policy for another task ('\(found.task)'): \(difference)")
+        path: path, "is a policy for another task ('\(found.task)'); \(difference)")
     }
     let sizes = found.hiddenLayers + (found.basisFunctions.map { [$0] } ?? [])
     guard sizes.allSatisfy({ (1...4_096).contains($0) }), found.inputs.isSound(for: found) else {
@@ -127,6 +136,10 @@ extension PolicyInputs {
     stateLength == found.stateNames.count && actionLength == found.actionNames.count
       && found.lower.count == actionLength && found.upper.count == actionLength
       && zip(found.lower, found.upper).allSatisfy { $0 < $1 }
+      && found.rest.count == actionLength
+      && found.rest.indices.allSatisfy {
+        (found.lower[$0]...found.upper[$0]).contains(found.rest[$0])
+      }
       && (found.largestChange.isEmpty || found.largestChange.count == actionLength)
       && angles.allSatisfy { (0..<stateLength).contains($0) }
       && (0...1_000).contains(actionHistory)

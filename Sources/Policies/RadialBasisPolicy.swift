@@ -15,7 +15,7 @@ extension Policy {
   /// N(0, 1 / K)), biases [A] (from 0).
   public static func radialBasis(
     count: Int, inputs: PolicyInputs, lower: [Double], upper: [Double],
-    largestChange: [Double] = []
+    largestChange: [Double] = [], rest: [Double]? = nil
   ) -> Policy {
     let (width, actions) = (inputs.length, lower.count)
     let centres = width
@@ -25,7 +25,7 @@ extension Policy {
     let array = RolloutProgram.parameters
     return Policy(
       architecture: .radialBasis(count: count), inputs: inputs, lower: lower, upper: upper,
-      largestChange: largestChange, parameterCount: biases + actions,
+      largestChange: largestChange, rest: rest, parameterCount: biases + actions,
       parameterBlocks: [
         ParameterBlock(name: "inverse_widths", offset: 0, shape: [width]),
         ParameterBlock(name: "centres", offset: centres, shape: [count, width]),

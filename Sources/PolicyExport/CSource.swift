@@ -51,7 +51,7 @@ extension ExportedController {
       int \(cName)_step(
           \(cName) *self, const double measured[\(columns)], const double goal[\(states)], double action[\(actions)])
       {
-        static const double rest[\(actions)] = {\(numbers(rest))};
+        static const double rest[\(actions)] = {\(numbers(policy.rest))};
         double states[\(states)];
         for (int i = 0; i < \(columns); ++i)
           if (!isfinite(measured[i])) {
@@ -75,12 +75,9 @@ extension ExportedController {
       """
   }
 
-  /// Zero, or what of the limits is nearest [A].
-  private var rest: [Double] { zip(policy.lower, policy.upper).map { min(max(0, $0), $1) } }
-
   /// Past actions at rest.
   private func restLines(_ memory: Int) -> String {
-    rest.enumerated().filter { $1 != 0 && memory > 0 }.map { j, value in
+    policy.rest.enumerated().filter { $1 != 0 && memory > 0 }.map { j, value in
       "  for (int k = 0; k < \(memory); ++k) self->past[k][\(j)] = \(value);\n"
     }.joined()
   }

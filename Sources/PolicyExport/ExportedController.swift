@@ -66,7 +66,11 @@ extension ExportedController {
     var tensors = [
       "state_mean": Tensor(controller.stateMean), "state_scale": Tensor(controller.stateScale),
       "action_lower": Tensor(policy.lower), "action_upper": Tensor(policy.upper),
+      "action_rest": Tensor(policy.rest),
     ]
+    if !policy.largestChange.isEmpty {
+      tensors["action_largest_change"] = Tensor(policy.largestChange)
+    }
     for block in policy.parameterBlocks {
       let count = block.shape.reduce(1, *)
       tensors[block.name] = Tensor(
@@ -76,11 +80,37 @@ extension ExportedController {
     return TensorFile(
       tensors: tensors,
       metadata: [
-        "format": "bagel-export-1", "task": name, "states": list(layout.states),
+        "format": "bagel-export-2", "task": name, "states": list(layout.states),
         "actions": list(layout.actions), "time_step_seconds": "\(layout.timeStep)",
-        "goal": policy.inputs.goal.rawValue,
-        "formula":
-          "z = (x - state_mean) / state_scale; action = middle + half_range * tanh(policy(z))",
+        "architecture": "\(policy.architecture)", "goal": policy.inputs.goal.rawValue,
+        "inputs": inputsInWords,
+        "formula": "action = middle + half_range * tanh(policy(inputs))"
+          + (policy.largestChange.isEmpty
+            ? ""
+            : ", then at most action_largest_change from the last action (action_rest at first)")
+          ,
       ])
+  }
+
+  /// What the first layer sees, as `PolicyInputs` has it.
+  private var inputsInWords: String {
+    let (inputs, z) = (policy.inputs, "(x - state_mean) / state_scale")
+    let angles = inputs.angles.map { layout.states[$0].name }.joined(separator: ", ")
+    let turned = angles.isEmpty ? "" : " (sin x, cos x in place of \(angles))"
+    var parts = [z + turned]
+    switch inputs.goal {
+    case .none: break
+    case .concatenated: parts.append("the same of the goal")
+    case .error:
+      parts.append(
+        "(goal - x) / state_scale"
+          + (angles.isEmpty ? "" : " (sin(goal - x), cos(goal - x) in place of \(angles))"))
+    }
+    if inputs.actionHistory > 0 {
+      parts.append(
+        "the last \(inputs.actionHistory) actions, newest first, limits mapped to -1 ... 1, action_rest before "
+          + "the first")
+    }
+    return parts.joined(separator: "; ")
   }
 }

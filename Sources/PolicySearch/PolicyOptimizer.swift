@@ -23,8 +23,10 @@ public enum DrawSchedule: String, Hashable, Sendable, Codable {
 public struct SearchOptions: Hashable, Sendable, Codable {
   /// B
   public var particles = 100
-  /// H, steps
-  public var horizon = 300
+  /// H, steps; or a growing list of them, which every start goes through one after
+  /// another. Where motion is chaotic (a pole that whirls), gradients over a long horizon lead nowhere until the
+  /// policy can do what comes first.
+  public var horizons = [300]
   public var learningRate = 1e-2
   /// Gradients longer than this are shortened to it.
   public var gradientNorm = 10.0
@@ -35,7 +37,7 @@ public struct SearchOptions: Hashable, Sendable, Codable {
   /// Independent searches from new parameters, of which the best policy counts. Of single searches on the
   /// boom, about one in five ends in a worse optimum (stays down, or comes slowly).
   public var starts = 5
-  /// Most iterations of each start.
+  /// Most iterations of each start, at each of its horizons.
   public var iterations = 400
   /// Iterations between evaluations.
   public var evaluationInterval = 5
@@ -48,13 +50,21 @@ public struct SearchOptions: Hashable, Sendable, Codable {
   public var seed: UInt64 = 0
 
   public init() {}
+
+  /// The last and longest.
+  public var horizon: Int {
+    get { horizons[horizons.count - 1] }
+    set { horizons = [newValue] }
+  }
 }
 
 /// Everything a search knows between two iterations.
 public struct SearchState: Hashable, Sendable {
-  /// Iterations so far, and those of earlier starts among them.
+  /// Iterations so far, and those before the present start came to its present horizon.
   public var iteration = 0
   public var firstIteration = 0
+  /// Which horizon the present start has come to.
+  public var stage = 0
   /// Starts that have ended.
   public var startsDone = 0
   public var parameters: [Double]
@@ -64,7 +74,7 @@ public struct SearchState: Hashable, Sendable {
   /// Mean return of the best policy on the evaluation batch.
   public var bestReturn = -Double.infinity
   public var bestIteration = 0
-  /// The same of the present start.
+  /// The same of the present start, over its present horizon.
   public var startBestParameters: [Double]
   public var startBestReturn = -Double.infinity
   public var evaluationsWithoutProgress = 0
@@ -80,7 +90,9 @@ public struct SearchState: Hashable, Sendable {
   /// Whether every start so far has converged rather than met the limit of iterations.
   public var hasConverged = true
 
-  public init(parameters: [Double], options: SearchOptions) {
+  /// - Parameter isWarm: the parameters are those of a policy that was found before; it begins with the last horizon.
+  public init(parameters: [Double], options: SearchOptions, isWarm: Bool = false) {
+    stage = isWarm ? options.horizons.count - 1 : 0
     self.parameters = parameters
     bestParameters = parameters
     startBestParameters = parameters
@@ -90,6 +102,17 @@ public struct SearchState: Hashable, Sendable {
 
   /// The next start, from new parameters.
   mutating func startAgain(from parameters: [Double], options: SearchOptions) {
+    stage = 0
+    beginStage(with: parameters, options: options)
+  }
+
+  /// The next horizon, from the best parameters over the last one.
+  mutating func lengthen(options: SearchOptions) {
+    stage += 1
+    beginStage(with: startBestParameters, options: options)
+  }
+
+  private mutating func beginStage(with parameters: [Double], options: SearchOptions) {
     self.parameters = parameters
     startBestParameters = parameters
     startBestReturn = -.infinity
@@ -138,19 +161,24 @@ public final class PolicyOptimizer {
     functionDraws = rollout.functionDraws
     let standardiser = model.stateStandardiser
     standardise = { standardiser.standardise($0) }
-    restAction = Array(repeating: 0, count: rollout.layout.actionLength)
+    restAction = rollout.restAction
   }
 
   /// The batch of an iteration (line 9).
-  public func batch(parameters: [Double], iteration: UInt32) -> RolloutBatch {
+  ///
+  /// - Parameter horizon: steps; nil for the longest.
+  public func batch(
+    parameters: [Double], iteration: UInt32, horizon: Int? = nil
+  ) -> RolloutBatch {
     let key = DrawKey(seed: options.seed, iteration: iteration)
     let starts = initialStates.draw(options.particles, key: key, for: .initialStates)
     let targets = goals.draw(options.particles, key: key, for: .goals)
     return RolloutBatch(
       parameters: parameters,
       initialStates: starts.flatMap { layout.atRest(standardise($0), action: restAction) },
-      goals: targets.flatMap(standardise), particles: options.particles, horizon: options.horizon,
-      draws: key, functionDraws: functionDraws(options.particles, key))
+      goals: targets.flatMap(standardise), particles: options.particles,
+      horizon: horizon ?? options.horizon, draws: key,
+      functionDraws: functionDraws(options.particles, key))
   }
 
   /// Some iterations: roll out, differentiate, update, and every so often evaluate. As many as the executor runs
@@ -163,7 +191,8 @@ public final class PolicyOptimizer {
     let batches = (state.iteration..<state.iteration + count).map { iteration in
       batch(
         parameters: state.parameters,
-        iteration: options.draws == .fresh ? UInt32(truncatingIfNeeded: iteration) : 0)
+        iteration: options.draws == .fresh ? UInt32(truncatingIfNeeded: iteration) : 0,
+        horizon: options.horizons[state.stage])
     }
     try ascend(batches)
     iterationSeconds.append(before.duration(to: .now).seconds / Double(count))
@@ -171,7 +200,7 @@ public final class PolicyOptimizer {
     let isLast = iteration >= options.iterations
     if iteration % options.evaluationInterval == 0 || isLast {
       let hasConverged = try evaluate()
-      if hasConverged || isLast { endStart(hasConverged) }
+      if hasConverged || isLast { try endStage(hasConverged) }
     }
   }
 
@@ -199,7 +228,13 @@ public final class PolicyOptimizer {
 
   public var isFinished: Bool { state.startsDone >= options.starts }
 
-  private func endStart(_ hasConverged: Bool) {
+  private func endStage(_ hasConverged: Bool) throws {
+    guard state.stage == options.horizons.count - 1 else {
+      state.lengthen(options: options)
+      state.startBestReturn = try evaluationReturn(
+        state.parameters, horizon: options.horizons[state.stage])
+      return
+    }
     state.hasConverged = state.hasConverged && hasConverged
     state.startsDone += 1
     if isFinished { return }
@@ -208,8 +243,12 @@ public final class PolicyOptimizer {
   }
 
   /// Mean return of parameters on the fixed evaluation batch.
-  public func evaluationReturn(_ parameters: [Double]) throws -> Double {
-    try executor.returns(batch(parameters: parameters, iteration: Self.evaluationIteration)).mean
+  ///
+  /// - Parameter horizon: steps; nil for the longest.
+  public func evaluationReturn(_ parameters: [Double], horizon: Int? = nil) throws -> Double {
+    try executor.returns(
+      batch(parameters: parameters, iteration: Self.evaluationIteration, horizon: horizon)
+    ).mean
   }
 
   /// Trajectories of parameters on the fixed evaluation batch.
@@ -217,17 +256,21 @@ public final class PolicyOptimizer {
     try executor.trajectories(batch(parameters: parameters, iteration: Self.evaluationIteration))
   }
 
-  /// Judges the present parameters; true if the present start has converged.
+  /// Judges the present parameters; true if the present start has converged at its horizon.
   private func evaluate() throws -> Bool {
-    let value = try evaluationReturn(state.parameters)
+    let whole = try evaluationReturn(state.parameters)
+    let horizon = options.horizons[state.stage]
+    let value =
+      horizon == options.horizon
+      ? whole : try evaluationReturn(state.parameters, horizon: horizon)
     let needed = options.improvement * max(abs(state.startBestReturn), 1e-9)
     let hasProgressed = !state.startBestReturn.isFinite || value > state.startBestReturn + needed
     if value > state.startBestReturn {
       state.startBestReturn = value
       state.startBestParameters = state.parameters
     }
-    if value > state.bestReturn {
-      state.bestReturn = value
+    if whole > state.bestReturn {
+      state.bestReturn = whole
       state.bestParameters = state.parameters
       state.bestIteration = state.iteration
     }

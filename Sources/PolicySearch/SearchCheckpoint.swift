@@ -14,7 +14,7 @@ extension SearchState {
       Double(iteration), rate, bestReturn, Double(bestIteration),
       Double(evaluationsWithoutProgress), Double(halvings), Double(diverged), hasConverged ? 1 : 0,
       Double(adam.steps), Double(truncated), Double(firstIteration), Double(startsDone),
-      startBestReturn,
+      startBestReturn, Double(stage),
     ]
     try TensorFile(
       tensors: [
@@ -23,7 +23,7 @@ extension SearchState {
         "adam_first_moment": Tensor(adam.firstMoment),
         "adam_second_moment": Tensor(adam.secondMoment), "returns": Tensor(returns),
         "gradient_norms": Tensor(gradientNorms), "scalars": Tensor(scalars),
-      ], metadata: ["format": "bagel-search-state-1", "fingerprint": fingerprint]
+      ], metadata: ["format": "bagel-search-state-2", "fingerprint": fingerprint]
     ).write(to: path)
   }
 
@@ -35,13 +35,13 @@ extension SearchState {
     } catch let error as TensorFileError {
       throw TensorFileError(path: path, error.problem + " (bagel optimize --restart begins afresh)")
     }
-    guard file.metadata["format"] == "bagel-search-state-1",
+    guard file.metadata["format"] == "bagel-search-state-2",
       file.metadata["fingerprint"] == fingerprint
     else { return nil }
     func values(_ name: String) throws -> [Double] { try file.tensor(name, path: path).values }
     let scalars = try values("scalars")
-    guard scalars.count == 13 else {
-      throw TensorFileError(path: path, "has \(scalars.count) scalars, not 13")
+    guard scalars.count == 14 else {
+      throw TensorFileError(path: path, "has \(scalars.count) scalars, not 14")
     }
     parameters = try values("parameters")
     bestParameters = try values("best_parameters")
@@ -57,7 +57,7 @@ extension SearchState {
     (evaluationsWithoutProgress, halvings) = (Int(scalars[4]), Int(scalars[5]))
     truncated = Int(scalars[9])
     (firstIteration, startsDone) = (Int(scalars[10]), Int(scalars[11]))
-    startBestReturn = scalars[12]
+    (startBestReturn, stage) = (scalars[12], Int(scalars[13]))
     (diverged, hasConverged) = (Int(scalars[6]), scalars[7] != 0)
   }
 }

@@ -18,6 +18,8 @@ public struct Rollout: Sendable {
   /// Values of the program's shared arrays, without the parameters.
   public let data: [String: [Double]]
   public let layout: CarryLayout
+  /// Actions before the first [A].
+  public let restAction: [Double]
   /// Functions that particles draw for a whole rollout [B, F] (`PosteriorSampler.functionDraws`).
   public let functionDraws: @Sendable (_ particles: Int, _ key: DrawKey) -> [Double]
 
@@ -37,6 +39,7 @@ public struct Rollout: Sendable {
       "the policy maps \(policy.stateLength) states to \(policy.actionLength) actions, the model has "
         + "\(layout.stateLength) and \(layout.actionLength)")
     self.layout = layout
+    restAction = policy.rest
     let step = StepBuilder(
       model: model, sampler: sampler, policy: policy, reward: reward, noise: measurementNoise,
       layout: layout)

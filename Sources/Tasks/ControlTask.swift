@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tasks: what a user wants, in one YAML file -> values for all the other targets. In: text with the keys
-// of DESIGN: name, timeStep, states, actions, logs, model, policy, reward, start, goal, optimise, evaluate.
-// Out: a `ControlTask`. Units are those of the log, except where a key says standardised.
+// Tasks: what a user wants, in one YAML file -> values for all the other targets. In: text, whose keys are read by
+// section: the machine (MachineSection), the model (ModelSection), policy, reward, start and goal (ObjectiveSection),
+// search, evaluation, exploration and learning (SearchSection). Out: a `ControlTask`. Units are those of the log,
+// except where a key says standardised.
 
 import GaussianProcesses
 import MachineLogs
@@ -19,8 +20,12 @@ public struct ControlTask: Sendable {
   public var actionLimits: [ClosedRange<Double>] = []
   /// Largest change of an action per second, or nil; one an action.
   public var actionRates: [Double?] = []
-  /// What an episode ends with; one an action.
-  public var safeAction: [Double] = []
+  /// What actuators are sent before an episode and at its end, one an action; nearest to zero unless it is set.
+  public var safeAction: [Double] {
+    get { ownSafeAction ?? actionLimits.map(Policy.rest) }
+    set { ownSafeAction = newValue }
+  }
+  private var ownSafeAction: [Double]?
   /// Where episodes end, or nil; one a state.
   public var stateLimits: [ClosedRange<Double>?] = []
   /// Standard deviations of the sensors' noise that rollouts are to show the policy; one a state.
@@ -76,13 +81,35 @@ public struct ControlTask: Sendable {
       actionDelay: model.actionDelay, actionHistory: model.actionHistory, integrals: integrals)
   }
 
+  /// Why a model is not one of this task as it is now, in words, or nil. Throws: `LogError` as `modelForm`.
+  public func mismatch(with model: DynamicsModel) throws -> String? {
+    func names(_ layout: LogLayout) -> String {
+      "states \(layout.states.map(\.name)), actions \(layout.actions.map(\.name)) at "
+        + "\(layout.timeStep) s"
+    }
+    let found = model.layout
+    guard names(found) == names(layout), found.states.map(\.source) == layout.states.map(\.source)
+    else { return "is a model of \(names(found)); the task has \(names(layout))" }
+    guard model.form == (try modelForm()) else {
+      return "was fitted with other model options (histories, angles, integrals) than the task has"
+    }
+    let isAsAsked = model.processes.allSatisfy { process in
+      guard case .stationary(let covariance) = process.hyperparameters.covariance else {
+        return false
+      }
+      return covariance.profile == self.model.fit.profile
+        && process.hyperparameters.mean == self.model.fit.mean
+    }
+    return isAsAsked ? nil : "was fitted with another covariance or mean than the task has"
+  }
+
   /// What a policy file must say to be a policy for this task.
   public var policyDescription: PolicyDescription {
     PolicyDescription(
       task: name, stateNames: layout.states.map(\.name), stateUnits: layout.states.map(\.units),
       actionNames: layout.actions.map(\.name), lower: actionLimits.map(\.lowerBound),
       upper: actionLimits.map(\.upperBound),
-      largestChange: actionRates.map { $0.map { $0 * layout.timeStep } },
+      largestChange: actionRates.map { $0.map { $0 * layout.timeStep } }, rest: safeAction,
       timeStep: layout.timeStep, hiddenLayers: policy.layers,
       basisFunctions: policy.basisFunctions, inputs: policyInputs)
   }

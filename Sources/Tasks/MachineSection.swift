@@ -4,6 +4,7 @@
 import Foundation
 import MachineLogs
 import Plants
+import Policies
 
 extension ControlTask {
   mutating func readMachine(_ yaml: YAMLMapping, _ folder: String) throws {
@@ -11,7 +12,7 @@ extension ControlTask {
     layout.timeStep = try required(yaml.positive("timeStep"), "timeStep", yaml)
     layout.timeColumn = try yaml.string("timeColumn")
     for entry in try required(yaml.mappings("states"), "states", yaml) { try readState(entry) }
-    for entry in try required(yaml.mappings("actions"), "actions", yaml) { try readAction(entry) }
+    safeAction = try required(yaml.mappings("actions"), "actions", yaml).map { try readAction($0) }
     try checkNames(yaml)
     func resolve(_ paths: [String]?) -> [String] {
       (paths ?? []).map { $0.hasPrefix("/") || folder == "." ? $0 : "\(folder)/\($0)" }
@@ -39,17 +40,18 @@ extension ControlTask {
     stateLimits.append(try limits(entry))
   }
 
-  private mutating func readAction(_ entry: YAMLMapping) throws {
+  /// Adds an action; returns its safe value.
+  private mutating func readAction(_ entry: YAMLMapping) throws -> Double {
     let name = try required(entry.string("name"), "name", entry)
     let limits = try required(limits(entry), "limits", entry)
     layout.actions.append(Channel(name: name, units: try entry.string("units") ?? ""))
     actionLimits.append(limits)
     actionRates.append(try entry.positive("rateLimit"))
-    let safe = try entry.number("safe") ?? min(max(0, limits.lowerBound), limits.upperBound)
+    let safe = try entry.number("safe") ?? Policy.rest(within: limits)
     guard limits.contains(safe) else {
       throw entry.error("safe", "must lie within the limits, not at \(safe)")
     }
-    safeAction.append(safe)
+    return safe
   }
 
   private func limits(_ entry: YAMLMapping) throws -> ClosedRange<Double>? {
@@ -84,7 +86,7 @@ extension ControlTask {
         guard !command.isEmpty else {
           throw entry.error("process", "must be a list: the program and its arguments")
         }
-        var process = PlantChoice.Process(command: command)
+        var process = PlantChoice.Process(command: command, folder: folder)
         if let timeout = try entry.positive("timeout") { process.timeout = timeout }
         if let timeout = try entry.positive("resetTimeout") { process.resetTimeout = timeout }
         plant = .process(process)

@@ -8,19 +8,13 @@ import Samplers
 extension ControlTask {
   mutating func readModel(_ yaml: YAMLMapping) throws {
     guard let entry = try yaml.mapping("model") else { return }
-    if let profile = try entry.choice(
-      "covariance", RadialProfileName.self, among: RadialProfileName.allCases.map(\.rawValue))
-    {
+    if let profile = try entry.choice("covariance", RadialProfileName.self) {
       model.fit.profile = profile
     }
-    if let mean = try entry.choice(
-      "mean", MeanFunction.self, among: MeanFunction.allCases.map(\.rawValue))
-    {
+    if let mean = try entry.choice("mean", MeanFunction.self) {
       model.fit.mean = mean
     }
-    if let criterion = try entry.choice(
-      "criterion", FitCriterion.self, among: FitCriterion.allCases.map(\.rawValue))
-    {
+    if let criterion = try entry.choice("criterion", FitCriterion.self) {
       model.fit.criterion = criterion
     }
     if let shortest = try entry.positive("shortestLengthscale") {
@@ -34,14 +28,10 @@ extension ControlTask {
     model.ignored = try entry.strings("ignore") ?? []
     model.integrals = try entry.words("integrate") ?? [:]
     model.restPseudoData = try entry.integer("restPseudoData", 0...100_000) ?? 0
-    if let sampler = try entry.choice(
-      "sampler", SamplerName.self, among: SamplerName.allCases.map(\.rawValue))
-    {
+    if let sampler = try entry.choice("sampler", SamplerName.self) {
       model.sampler.name = sampler
     }
-    if let noise = try entry.choice(
-      "noise", DrawnNoise.self, among: DrawnNoise.allCases.map(\.rawValue))
-    {
+    if let noise = try entry.choice("noise", DrawnNoise.self) {
       model.sampler.noise = noise
     }
     if let points = try entry.integer("tablePoints", 1_000...10_000_000) {
@@ -55,9 +45,7 @@ extension ControlTask {
     if let features = try entry.integer("features", 1...10_000) {
       model.sampler.features = features
     }
-    if let likelihood = try entry.choice(
-      "likelihood", LikelihoodMethod.self, among: LikelihoodMethod.allCases.map(\.rawValue))
-    {
+    if let likelihood = try entry.choice("likelihood", LikelihoodMethod.self) {
       model.fit.likelihood = likelihood
     }
   }

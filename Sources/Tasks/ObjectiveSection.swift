@@ -19,9 +19,7 @@ extension ControlTask {
       if policy.basisFunctions != nil, try entry.numbers("layers") != nil {
         throw entry.error("radialBasis", "and layers exclude each other: one kind of policy")
       }
-      if let goal = try entry.choice(
-        "goal", GoalInput.self, among: GoalInput.allCases.map(\.rawValue))
-      {
+      if let goal = try entry.choice("goal", GoalInput.self) {
         policy.goalInput = goal
       }
       policy.actionHistory = try entry.integer("actionHistory", 0...100) ?? 0

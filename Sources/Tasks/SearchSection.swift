@@ -9,7 +9,12 @@ extension ControlTask {
   mutating func readSearch(_ yaml: YAMLMapping) throws {
     guard let entry = try yaml.mapping("optimise") else { return }
     if let value = try entry.integer("particles", 1...10_000_000) { search.particles = value }
-    if let value = try entry.integer("horizon", 1...1_000_000) { search.horizon = value }
+    if let values = try entry.integers("horizon", 1...1_000_000) {
+      guard !values.isEmpty, zip(values, values.dropFirst()).allSatisfy({ $0 < $1 }) else {
+        throw entry.error("horizon", "must be a number of steps, or a list of them that grows")
+      }
+      search.horizons = values
+    }
     if let value = try entry.integer("iterations", 1...10_000_000) { search.iterations = value }
     if let value = try entry.integer("starts", 1...1_000) { search.starts = value }
     if let value = try entry.positive("learningRate") { search.learningRate = value }
@@ -109,9 +114,7 @@ extension ControlTask {
   mutating func readLearning(_ yaml: YAMLMapping) throws {
     exploration.seconds = evaluation.seconds
     if let entry = try yaml.mapping("explore") {
-      if let kind = try entry.choice(
-        "kind", ExplorationKind.self, among: ExplorationKind.allCases.map(\.rawValue))
-      {
+      if let kind = try entry.choice("kind", ExplorationKind.self) {
         exploration.kind = kind
       }
       if let episodes = try entry.integer("episodes", 0...10_000) {

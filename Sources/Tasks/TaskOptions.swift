@@ -18,11 +18,15 @@ extension ControlTask {
 
     public struct Process: Hashable, Sendable {
       public var command: [String]
+      /// Where it runs: that of the task file.
+      public var folder: String
       /// Seconds for the answer to a step, and to a reset.
       public var timeout = 2.0
       public var resetTimeout = 60.0
 
-      public init(command: [String]) { self.command = command }
+      public init(command: [String], folder: String) {
+        (self.command, self.folder) = (command, folder)
+      }
     }
 
     public var name: String {

@@ -96,15 +96,23 @@ final class YAMLMapping {
   }
 
   func integer(_ key: String, _ range: ClosedRange<Int>) throws -> Int? {
-    guard let number = try number(key) else { return nil }
-    guard number == number.rounded(), number >= Double(range.lowerBound),
-      number <= Double(range.upperBound)
-    else {
+    try value(key).map { try integer($0, key, range) }
+  }
+
+  /// A list of whole numbers (a single one is a list of one).
+  func integers(_ key: String, _ range: ClosedRange<Int>) throws -> [Int]? {
+    guard let value = value(key) else { return nil }
+    return try (value.sequence.map(Array.init) ?? [value]).map { try integer($0, key, range) }
+  }
+
+  private func integer(_ node: Node, _ key: String, _ range: ClosedRange<Int>) throws -> Int {
+    guard let whole = Int(exactly: try number(node, key)), range.contains(whole) else {
       throw error(
         key,
-        "must be a whole number from \(range.lowerBound) to \(range.upperBound), not \(text(key))")
+        "must be a whole number from \(range.lowerBound) to \(range.upperBound), not "
+          + (node.scalar?.string ?? "that"))
     }
-    return Int(number)
+    return whole
   }
 
   func positive(_ key: String) throws -> Double? {
@@ -140,6 +148,12 @@ final class YAMLMapping {
         key, "must be one of \(names.joined(separator: ", ")), not '\(text)'\(hint)")
     }
     return value
+  }
+
+  /// One of all of an enumeration's raw values.
+  func choice<T: RawRepresentable & CaseIterable>(_ key: String, _ type: T.Type) throws -> T?
+  where T.RawValue == String {
+    try choice(key, type, among: T.allCases.map(\.rawValue))
   }
 
   func mapping(_ key: String) throws -> YAMLMapping? {

@@ -78,6 +78,23 @@ struct TensorBoardOptions: ParsableArguments {
   }
 }
 
+/// --policy, of commands that use a controller.
+struct PolicyFileOptions: ParsableArguments {
+  @Option(help: "Policy file (default: policy.safetensors in the output folder).")
+  var policy: String?
+
+  /// The policy, checked against the task. Throws: `TensorFileError`.
+  func read(
+    for task: ControlTask, in folder: String
+  ) throws -> (controller: PolicyController, description: PolicyDescription) {
+    let path = policy ?? folder + "/policy.safetensors"
+    guard FileManager.default.fileExists(atPath: path) else {
+      throw TensorFileError(path: path, "no policy yet; run `bagel optimize` on the task first")
+    }
+    return try PolicyController.read(path: path, for: task.policyDescription)
+  }
+}
+
 /// How particles are laid over a GPU, for those who measure; by size unless --lanes is given.
 struct LayoutOptions: ParsableArguments {
   @Option(help: "Lanes a particle on a GPU: 1, 2, 4, 8, 16 or 32 (default: by size).")

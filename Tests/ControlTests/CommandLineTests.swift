@@ -3,6 +3,7 @@
 
 import Bagel
 import Foundation
+import TestSupport
 import Testing
 
 private struct Outcome {
@@ -35,12 +36,6 @@ private let binary: String = {
     .deletingLastPathComponent().deletingLastPathComponent()
   return package.appendingPathComponent(".build/release/bagel").path
 }()
-
-private func makeFolder() throws -> String {
-  let path = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString).path
-  try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-  return path
-}
 
 /// Runs bagel in `folder`; `interruptWhenExists` sends the signal once that file exists.
 private func bagel(
@@ -89,7 +84,7 @@ private func writeLog(_ path: String, phase: Double) throws {
 struct CommandLineTests {
   @Test("usage errors exit with 64, help and version with 0")
   func usage() throws {
-    let folder = try makeFolder()
+    let folder = try Scratch.folder()
     #expect(try bagel(["--help"], in: folder).status == 0)
     #expect(try bagel(["--version"], in: folder).output.contains("."))
     for arguments in [
@@ -104,7 +99,7 @@ struct CommandLineTests {
 
   @Test("bad data exits with 65 and one sentence, files with nothing lost")
   func badData() throws {
-    let folder = try makeFolder()
+    let folder = try Scratch.folder()
     try writeLog(folder + "/good.csv", phase: 0)
     let good = try String(contentsOfFile: folder + "/good.csv", encoding: .utf8)
     try good.replacingOccurrences(of: "\n3.000,", with: "\n3.000,x").write(
@@ -135,7 +130,7 @@ struct CommandLineTests {
 
   @Test("from a log to a policy to a plant, with the keys of the contract")
   func wholeWay() throws {
-    let folder = try makeFolder()
+    let folder = try Scratch.folder()
     try writeLog(folder + "/a.csv", phase: 0)
     try writeLog(folder + "/b.csv", phase: 2)
     let fit = try bagel(
@@ -202,7 +197,7 @@ struct CommandLineTests {
   @Test(
     "Ctrl-C during a search saves its state, exits with 130, and the next call goes on from there")
   func interruption() throws {
-    let folder = try makeFolder()
+    let folder = try Scratch.folder()
     try """
     name: long
     timeStep: 0.05
@@ -232,7 +227,7 @@ struct CommandLineTests {
 
   @Test("a GPU that is not there is said at once, with where it was looked for")
   func noGPU() throws {
-    let folder = try makeFolder()
+    let folder = try Scratch.folder()
     for command in [["demo"], ["optimize", "boom"], ["benchmark", "iteration"], ["fit", "boom"]] {
       let result = try bagel(
         command + ["--device", "cuda"], in: folder,
@@ -245,7 +240,7 @@ struct CommandLineTests {
 
   @Test("emit prints a kernel, doctor what it found")
   func inspection() throws {
-    let folder = try makeFolder()
+    let folder = try Scratch.folder()
     let kernel = try bagel(["emit"], in: folder)
     #expect(kernel.status == 0 && kernel.output.contains("void bagel_gradient"))
     #expect(try bagel(["emit", "--program"], in: folder).output.contains("= tanh"))
@@ -257,33 +252,17 @@ struct CommandLineTests {
       doctor.status == 0 && doctor.json["blasCore"] != nil && doctor.json["vectorLanes"] != nil)
   }
 
-  /// A pendulum that is quick to learn badly.
-  private static let quickLoop = """
-    name: swing
-    timeStep: 0.1
-    states: [{name: angle, units: rad}, {name: rate, units: rad/s}]
-    actions: [{name: torque, units: N m, limits: [-2.5, 2.5]}]
-    plant: pendulum
-    explore: {kind: smooth, seconds: 3}
-    model: {angles: [angle], sampler: tabulated, tablePoints: 4000}
-    policy: {layers: [4]}
-    reward: {formula: exp(-(1 + cos(angle)))}
-    start: [0, 0]
-    goal: [3.1415927, 0]
-    optimise: {particles: 16, horizon: 20, iterations: 300, starts: 2}
-    evaluate: {seconds: 2, success: [{measure: sqrt(2 + 2 * cos(angle)), below: 0.2}]}
-    learn: {trials: 2, untilSolved: false}
-    """
+  /// Slow enough to be killed amid a search.
+  private static let quickLoop = QuickPendulum.yaml(iterations: 300, trials: 2)
 
   @Test(
     "learn: killed with SIGKILL it goes on with the same bits; export, run and TensorBoard follow")
   func learn() throws {
-    let folder = try makeFolder()
-    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let folder = try Scratch.folder()
     try Self.quickLoop.write(
-      toFile: folder + "/swing.yaml", atomically: true, encoding: .utf8)
+      toFile: folder + "/quick.yaml", atomically: true, encoding: .utf8)
     let whole = try bagel(
-      ["learn", "swing.yaml", "--json", "--output", "whole", "--tensorboard", "curves"], in: folder)
+      ["learn", "quick.yaml", "--json", "--output", "whole", "--tensorboard", "curves"], in: folder)
     #expect(whole.status == 0, "\(whole.errors)")
     #expect(whole.json["episodes"] as? Int == 2 && whole.json["solved"] is Bool)
     #expect((whole.json["optimizeSeconds"] as? [Double])?.count == 2)
@@ -293,11 +272,11 @@ struct CommandLineTests {
     // Killed as soon as the first trial's policy is there, and once more later.
     for file in ["policy-001.safetensors", "model-002.safetensors"] {
       let killed = try bagel(
-        ["learn", "swing.yaml", "--output", "killed"], in: folder,
+        ["learn", "quick.yaml", "--output", "killed"], in: folder,
         interruptWhenExists: folder + "/killed/learn/" + file, signal: SIGKILL)
       #expect(killed.status != 0)
     }
-    let resumed = try bagel(["learn", "swing.yaml", "--output", "killed", "--json"], in: folder)
+    let resumed = try bagel(["learn", "quick.yaml", "--output", "killed", "--json"], in: folder)
     #expect(resumed.status == 0, "\(resumed.errors)")
     for file in ["policy-001.safetensors", "policy-002.safetensors", "episode-002.csv"] {
       let a = FileManager.default.contents(atPath: folder + "/whole/learn/" + file)
@@ -308,21 +287,20 @@ struct CommandLineTests {
     let policy = folder + "/whole/learn/policy-002.safetensors"
     for format in ["c", "onnx", "safetensors"] {
       let exported = try bagel(
-        ["export", "swing.yaml", "--format", format, "--policy", policy, "--json"], in: folder)
+        ["export", "quick.yaml", "--format", format, "--policy", policy, "--json"], in: folder)
       #expect(
         exported.status == 0 && exported.json["bytes"] as? Int ?? 0 > 100, "\(exported.errors)")
     }
     let changed = Self.quickLoop.replacingOccurrences(of: "layers: [4]", with: "layers: [6]")
-    try changed.write(toFile: folder + "/swing.yaml", atomically: true, encoding: .utf8)
-    let refused = try bagel(["learn", "swing.yaml", "--output", "whole"], in: folder)
+    try changed.write(toFile: folder + "/quick.yaml", atomically: true, encoding: .utf8)
+    let refused = try bagel(["learn", "quick.yaml", "--output", "whole"], in: folder)
     #expect(refused.status == 65 && refused.errors.contains("+ policy: {layers: [6]}"))
   }
 
   @Test(
     "run: in real time, logged as it goes; Ctrl-C leaves the safe action; late steps are counted")
   func realTime() throws {
-    let folder = try makeFolder()
-    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let folder = try Scratch.folder()
     let plant = """
       while read -r line; do
         echo "$line" >> \(folder)/messages
@@ -334,8 +312,8 @@ struct CommandLineTests {
     let text = Self.quickLoop.replacingOccurrences(
       of: "plant: pendulum", with: "plant: {process: [sh, \(folder)/plant.sh]}"
     ).replacingOccurrences(of: "limits: [-2.5, 2.5]", with: "limits: [-2.5, 2.5], safe: 0.5")
-    try text.write(toFile: folder + "/swing.yaml", atomically: true, encoding: .utf8)
-    let task = try ControlTask(yaml: text, file: "swing.yaml", folder: folder)
+    try text.write(toFile: folder + "/quick.yaml", atomically: true, encoding: .utf8)
+    let task = try ControlTask(yaml: text, file: "quick.yaml", folder: folder)
     let policy = task.makePolicy()
     try PolicyController(
       policy: policy, parameters: policy.initialParameters(1), stateMean: [0, 0],
@@ -344,18 +322,18 @@ struct CommandLineTests {
 
     let start = ContinuousClock.now
     let done = try bagel(
-      ["run", "swing.yaml", "--policy", "policy.safetensors", "--seconds", "1", "--json"],
+      ["run", "quick.yaml", "--policy", "policy.safetensors", "--seconds", "1", "--json"],
       in: folder)
     #expect(done.status == 0, "\(done.errors)")
     // Ten steps of 0.1 s are waited for; how many are late depends on the machine.
     #expect(start.duration(to: .now) > .seconds(1))
     #expect(done.json["rows"] as? Int == 11 && done.json["lateSteps"] is Int)
-    let log = try LogFile(path: folder + "/swing-out/run-1.csv")
+    let log = try LogFile(path: folder + "/quick-out/run-1.csv")
     #expect(try log.column("t").last == 1 && log.column("torque").last == 0.5)
 
     try FileManager.default.removeItem(atPath: folder + "/messages")
     let interrupted = try bagel(
-      ["run", "swing.yaml", "--policy", "policy.safetensors", "--seconds", "60", "--json"],
+      ["run", "quick.yaml", "--policy", "policy.safetensors", "--seconds", "60", "--json"],
       in: folder, interruptWhenExists: folder + "/messages")
     #expect(interrupted.status == 0 && interrupted.json["interrupted"] as? Bool == true)
     let messages = try String(contentsOfFile: folder + "/messages", encoding: .utf8)
@@ -364,13 +342,13 @@ struct CommandLineTests {
     #expect(messages.last == "{\"command\":\"close\"}")
 
     let outside = try bagel(
-      ["run", "swing.yaml", "--policy", "policy.safetensors", "--goal", "1"], in: folder)
+      ["run", "quick.yaml", "--policy", "policy.safetensors", "--goal", "1"], in: folder)
     #expect(outside.status == 64)
     let ignored = try bagel(
-      ["run", "swing.yaml", "--policy", "policy.safetensors", "--goal", "1,0"], in: folder)
+      ["run", "quick.yaml", "--policy", "policy.safetensors", "--goal", "1,0"], in: folder)
     #expect(ignored.status == 65 && ignored.errors.contains("does not see its goal"))
     let overwriting = try bagel(
-      ["run", "swing.yaml", "--policy", "policy.safetensors", "--log", "plant.sh"], in: folder)
+      ["run", "quick.yaml", "--policy", "policy.safetensors", "--log", "plant.sh"], in: folder)
     #expect(overwriting.status == 1 && overwriting.errors.contains("is there already"))
   }
 
@@ -379,8 +357,7 @@ struct CommandLineTests {
     guard let python = ProcessInfo.processInfo.environment["BAGEL_PYTHON"], !python.isEmpty else {
       return print("skipped: no BAGEL_PYTHON, the Gymnasium example is not run")
     }
-    let folder = try makeFolder()
-    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let folder = try Scratch.folder()
     let examples =
       URL(fileURLWithPath: #filePath).deletingLastPathComponent()
       .deletingLastPathComponent().deletingLastPathComponent().path + "/Examples/gymnasium"

@@ -11,7 +11,7 @@ struct ExplorationTests {
     var options = ExplorationOptions()
     options.kind = kind
     options.turningPoints = -1...1
-    var explorer = Explorer(options, limits: [-2...4], timeStep: 0.1, seed: seed)
+    var explorer = Explorer(options, limits: [-2...4], rest: [0], timeStep: 0.1, seed: seed)
     return (0..<steps).map { explorer.action(step: $0, states: [0])[0] }
   }
 

@@ -4,15 +4,8 @@
 
 import Bagel
 import Foundation
+import TestSupport
 import Testing
-
-/// A scratch folder that is removed with the test.
-private func withFolder(_ body: (String) throws -> Void) throws {
-  let folder = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
-  try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-  defer { try? FileManager.default.removeItem(at: folder) }
-  try body(folder.path)
-}
 
 /// A plant of one state and one action in shell: `reset` and `step` are what it does on those.
 private func plant(
@@ -40,7 +33,7 @@ private let layout = LogLayout(
 private func run(
   _ plant: inout any Plant, steps: Int = 5, log: LogWriter? = nil
 ) throws -> EpisodeRun.Outcome {
-  var run = EpisodeRun(layout: layout, actionLimits: [-1...1], steps: steps, safeAction: [0.25])
+  var run = EpisodeRun(layout: layout, actionLimits: [-1...1], safeAction: [0.25], steps: steps)
   run.log = log
   return try run.run(&plant, seed: 7, name: "test") { step, _ in [0.5 + Double(step)] }
 }
@@ -52,31 +45,30 @@ struct ExternalPlantTests {
   @Test(
     "an episode: messages, limits at the last moment, the safe action last, the log as it is read")
   func episode() throws {
-    try withFolder { folder in
-      let (messages, path) = (folder + "/messages", folder + "/log.csv")
-      var plant = plant(step: good, log: messages)
-      let writer = try LogWriter(path: path, layout: layout)
-      let outcome = try run(&plant, steps: 3, log: writer)
-      plant.close(safeAction: [0.25])
-      #expect(outcome.failure == nil && outcome.earlyEnd == nil)
-      #expect(outcome.episode.states == [[0], [1.5], [1.5], [1.5]])
-      #expect(outcome.episode.actions == [[0.5], [1], [1], [0.25]])
-      let sent = try String(contentsOfFile: messages, encoding: .utf8)
-      #expect(
-        sent == """
-          {"command":"reset","seed":7}
-          {"action":[0.5],"command":"step"}
-          {"action":[1],"command":"step"}
-          {"action":[1],"command":"step"}
-          {"action":[0.25],"command":"step"}
-          {"action":[0.25],"command":"step"}
-          {"command":"close"}
+    let folder = try Scratch.folder()
+    let (messages, path) = (folder + "/messages", folder + "/log.csv")
+    var plant = plant(step: good, log: messages)
+    let writer = try LogWriter(path: path, layout: layout)
+    let outcome = try run(&plant, steps: 3, log: writer)
+    plant.close(safeAction: [0.25])
+    #expect(outcome.failure == nil && outcome.earlyEnd == nil)
+    #expect(outcome.episode.states == [[0], [1.5], [1.5], [1.5]])
+    #expect(outcome.episode.actions == [[0.5], [1], [1], [0.25]])
+    let sent = try String(contentsOfFile: messages, encoding: .utf8)
+    #expect(
+      sent == """
+        {"command":"reset","seed":7}
+        {"action":[0.5],"command":"step"}
+        {"action":[1],"command":"step"}
+        {"action":[1],"command":"step"}
+        {"action":[0.25],"command":"step"}
+        {"action":[0.25],"command":"step"}
+        {"command":"close"}
 
-          """)
-      let back = try layout.episodes(from: [path], needsExcitation: false)
-      #expect(back.map(\.states) == [outcome.episode.states])
-      #expect(back.map(\.actions) == [outcome.episode.actions])
-    }
+        """)
+    let back = try layout.episodes(from: [path], needsExcitation: false)
+    #expect(back.map(\.states) == [outcome.episode.states])
+    #expect(back.map(\.actions) == [outcome.episode.actions])
   }
 
   @Test(
@@ -103,13 +95,12 @@ struct ExternalPlantTests {
 
   @Test("a late plant still gets the safe action")
   func safeAfterLate() throws {
-    try withFolder { folder in
-      var plant = plant(step: "sleep 0.25; \(good)", log: folder + "/messages", timeout: 0.1)
-      let outcome = try run(&plant)
-      #expect(outcome.failure != nil)
-      let sent = try String(contentsOfFile: folder + "/messages", encoding: .utf8)
-      #expect(sent.hasSuffix("{\"action\":[0.25],\"command\":\"step\"}\n{\"command\":\"close\"}\n"))
-    }
+    let folder = try Scratch.folder()
+    var plant = plant(step: "sleep 0.25; \(good)", log: folder + "/messages", timeout: 0.1)
+    let outcome = try run(&plant)
+    #expect(outcome.failure != nil)
+    let sent = try String(contentsOfFile: folder + "/messages", encoding: .utf8)
+    #expect(sent.hasSuffix("{\"action\":[0.25],\"command\":\"step\"}\n{\"command\":\"close\"}\n"))
   }
 
   @Test("programs that do not exist or never answer a reset, and a reward that is missing")
@@ -128,7 +119,7 @@ struct ExternalPlantTests {
     var rewarded = layout
     rewarded.rewardColumn = "score"
     var plain = plant(step: good)
-    let run = EpisodeRun(layout: rewarded, actionLimits: [-1...1], steps: 3)
+    let run = EpisodeRun(layout: rewarded, actionLimits: [-1...1], safeAction: [0], steps: 3)
     let unrewarded = try run.run(&plain, seed: 1, name: "test") { _, _ in [0] }
     #expect("\(unrewarded.failure as Any)".contains("the task learns its reward from 'score'"))
   }
@@ -141,7 +132,7 @@ struct ExternalPlantTests {
     #expect(outcome.episode.actions == [[0.5], [0.25]])
     var far = plant(step: good)
     let limited = EpisodeRun(
-      layout: layout, actionLimits: [-1...1], steps: 5, stateLimits: [-1...1])
+      layout: layout, actionLimits: [-1...1], safeAction: [0], steps: 5, stateLimits: [-1...1])
     let left = try limited.run(&far, seed: 1, name: "test") { _, _ in [0] }
     #expect(left.earlyEnd == "'x' left its limits at step 1: 1.5")
   }

@@ -4,34 +4,8 @@
 
 import Bagel
 import Foundation
+import TestSupport
 import Testing
-
-private func withFolder(_ body: (String) throws -> Void) throws {
-  let folder = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
-  try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-  defer { try? FileManager.default.removeItem(at: folder) }
-  try body(folder.path)
-}
-
-private func quickPendulum(_ change: (String) -> String = { $0 }) throws -> ControlTask {
-  let text = """
-    name: quick
-    timeStep: 0.1
-    states: [{name: angle, units: rad}, {name: rate, units: rad/s}]
-    actions: [{name: torque, units: N m, limits: [-2.5, 2.5]}]
-    plant: pendulum
-    explore: {kind: smooth, seconds: 3}
-    model: {angles: [angle], sampler: tabulated, tablePoints: 4000}
-    policy: {layers: [4]}
-    reward: {formula: exp(-(1 + cos(angle)))}
-    start: [0, 0]
-    goal: [3.1415927, 0]
-    optimise: {particles: 16, horizon: 20, iterations: 10, starts: 2}
-    evaluate: {seconds: 2, success: [{measure: sqrt(2 + 2 * cos(angle)), below: 0.2}]}
-    learn: {trials: 3, untilSolved: false}
-    """
-  return try ControlTask(yaml: change(text), file: "quick.yaml", folder: ".")
-}
 
 private func files(_ folder: String) throws -> [String: Data] {
   let names = try FileManager.default.contentsOfDirectory(atPath: folder).filter {
@@ -47,163 +21,161 @@ private func files(_ folder: String) throws -> [String: Data] {
 struct InteractionLoopTests {
   @Test("interrupted at any stage it goes on with the same bits")
   func resume() throws {
-    try withFolder { folder in
-      let task = try quickPendulum()
-      var whole = try InteractionLoop(task: task, folder: folder + "/whole", seed: 3)
-      let isFinished = try whole.run { _ in true }
-      #expect(isFinished && whole.record.trials.count == 3 && whole.isFinished)
-      // A process that ends after the n-th event, until there is nothing left to do.
-      var pieces = 0
-      while pieces < 100 {
-        pieces += 1
-        var events = 0
-        var loop = try InteractionLoop(task: task, folder: folder + "/pieces", seed: 3)
-        let allowed = 1 + pieces % 4
-        if try loop.run({ _ in
-          events += 1; return events < allowed || pieces > 12
-        }) {
-          break
-        }
+    let folder = try Scratch.folder()
+    let task = try QuickPendulum.task()
+    var whole = try InteractionLoop(task: task, folder: folder + "/whole", seed: 3)
+    let isFinished = try whole.run { _ in true }
+    #expect(isFinished && whole.record.trials.count == 3 && whole.isFinished)
+    // A process that ends after the n-th event, until there is nothing left to do.
+    var pieces = 0
+    while pieces < 100 {
+      pieces += 1
+      var events = 0
+      var loop = try InteractionLoop(task: task, folder: folder + "/pieces", seed: 3)
+      let allowed = 1 + pieces % 4
+      if try loop.run({ _ in
+        events += 1; return events < allowed || pieces > 12
+      }) {
+        break
       }
-      #expect(pieces > 3)
-      let (one, other) = (try files(folder + "/whole"), try files(folder + "/pieces"))
-      #expect(one.count >= 4 + 3 + 3)
-      for (name, data) in one { #expect(other[name] == data, "\(name)") }
     }
+    #expect(pieces > 3)
+    let (one, other) = (try files(folder + "/whole"), try files(folder + "/pieces"))
+    #expect(one.count >= 4 + 3 + 3)
+    for (name, data) in one { #expect(other[name] == data, "\(name)") }
   }
 
   @Test("a task that has changed is refused with the change; --force goes on")
   func changes() throws {
-    try withFolder { folder in
-      var loop = try InteractionLoop(task: try quickPendulum(), folder: folder, seed: 3)
-      _ = try loop.run { _ in false }
-      let changed = try quickPendulum {
-        $0.replacingOccurrences(of: "layers: [4]", with: "layers: [5]")
-      }
-      let error = #expect(throws: LoopError.self) {
-        try InteractionLoop(task: changed, folder: folder, seed: 3)
-      }
-      let message = error.map { "\($0)" } ?? ""
-      #expect(
-        message.contains("- policy: {layers: [4]}") && message.contains("+ policy: {layers: [5]}"))
-      #expect(throws: LoopError.self) {
-        try InteractionLoop(task: try quickPendulum(), folder: folder, seed: 4)
-      }
-      let forced = try InteractionLoop(task: changed, folder: folder, seed: 3, mayDiffer: true)
-      #expect(forced.record.episodes.count == 1)
-      // A trial with the old policy's kind, then another kind: it starts afresh in place of from the last.
-      var first = try InteractionLoop(
-        task: try quickPendulum(), folder: folder, seed: 3, mayDiffer: true)
-      _ = try first.run { event in
-        if case .tried = event { return false }
-        return true
-      }
-      #expect(first.record.trials.count == 1)
-      var other = try InteractionLoop(task: changed, folder: folder, seed: 3, mayDiffer: true)
-      let isFinished = try other.run { _ in true }
-      #expect(isFinished && other.record.trials.count == 3)
-      // Comments do not matter.
-      let commented = try quickPendulum { "# a comment\n" + $0 }
-      _ = try InteractionLoop(task: commented, folder: folder, seed: 3, mayDiffer: true)
+    let folder = try Scratch.folder()
+    var loop = try InteractionLoop(task: try QuickPendulum.task(), folder: folder, seed: 3)
+    _ = try loop.run { _ in false }
+    let changed = try QuickPendulum.task {
+      $0.replacingOccurrences(of: "layers: [4]", with: "layers: [5]")
     }
+    let error = #expect(throws: LoopError.self) {
+      try InteractionLoop(task: changed, folder: folder, seed: 3)
+    }
+    let message = error.map { "\($0)" } ?? ""
+    #expect(
+      message.contains("- policy: {layers: [4]}") && message.contains("+ policy: {layers: [5]}"))
+    #expect(throws: LoopError.self) {
+      try InteractionLoop(task: try QuickPendulum.task(), folder: folder, seed: 4)
+    }
+    let forced = try InteractionLoop(task: changed, folder: folder, seed: 3, mayDiffer: true)
+    #expect(forced.record.episodes.count == 1)
+    // A trial with the old policy's kind, then another kind: it starts afresh in place of from the last.
+    var first = try InteractionLoop(
+      task: try QuickPendulum.task(), folder: folder, seed: 3, mayDiffer: true)
+    _ = try first.run { event in
+      if case .tried = event { return false }
+      return true
+    }
+    #expect(first.record.trials.count == 1)
+    var other = try InteractionLoop(task: changed, folder: folder, seed: 3, mayDiffer: true)
+    let isFinished = try other.run { _ in true }
+    #expect(isFinished && other.record.trials.count == 3)
+    // Comments do not matter.
+    let commented = try QuickPendulum.task { "# a comment\n" + $0 }
+    _ = try InteractionLoop(task: commented, folder: folder, seed: 3, mayDiffer: true)
   }
 
   @Test("a plant that dies in a trial leaves its rows, and the loop goes on with them")
   func failure() throws {
-    try withFolder { folder in
-      // A first-order machine that ends at its 60th message, once.
-      let script = """
-        n=0; x=0
-        while read -r line; do
-          n=$((n+1))
-          case "$line" in
-            *close*) exit 0;;
-            *reset*) x=0;;
-            *) u=$(echo "$line" | sed 's/.*\\[\\(.*\\)\\].*/\\1/'); x=$(awk "BEGIN{print 0.9*$x+0.1*$u}");;
-          esac
-          if [ $n -ge 60 ] && [ ! -e '\(folder)/died' ]; then touch '\(folder)/died'; exit 1; fi
-          echo "{\\"state\\":[$x]}"
-        done
-        """
-      try script.write(toFile: folder + "/plant.sh", atomically: true, encoding: .utf8)
-      let task = try ControlTask(
-        yaml: """
-          name: shell
-          timeStep: 0.1
-          states: [{name: x}]
-          actions: [{name: u, limits: [-1, 1]}]
-          plant: {process: [sh, \(folder)/plant.sh]}
-          explore: {kind: random, seconds: 4}
-          reward: {quadratic: {weights: [1]}}
-          start: [0]
-          goal: [0.5]
-          optimise: {particles: 16, horizon: 20, iterations: 20, starts: 1}
-          evaluate: {seconds: 3, tolerance: 0.05, settle: 2}
-          learn: {trials: 1}
-          """, file: "shell.yaml", folder: ".")
-      var loop = try InteractionLoop(task: task, folder: folder + "/loop", seed: 1)
-      var failure: (any Error)?
-      do { _ = try loop.run { _ in true } } catch { failure = error }
-      #expect(failure is PlantFailure && "\(failure as Any)".contains("exit code 1"))
-      let rows = try #require(loop.record.trials.first?.rows)
-      #expect(loop.record.trials.first?.failure != nil && rows > 5)
-      let log = try String(contentsOfFile: folder + "/loop/episode-001.csv", encoding: .utf8)
-      #expect(log.split(separator: "\n").count == rows + 1)
-      var again = try InteractionLoop(task: task, folder: folder + "/loop", seed: 1)
-      #expect(again.record.trials.count == 1)
-      let isFinished = try again.run { _ in true }
-      #expect(isFinished && again.record.trials.last?.failure == nil)
-      // The rows before the death are among what was learnt from: 40 + rows - 1 + ... transitions.
-      #expect((again.lastFit?.model.processes[0].x.rows ?? 0) == 40 + rows - 1)
+    let folder = try Scratch.folder()
+    // A first-order machine that ends at its 60th message, once.
+    let script = """
+      n=0; x=0
+      while read -r line; do
+        n=$((n+1))
+        case "$line" in
+          *close*) exit 0;;
+          *reset*) x=0;;
+          *) u=$(echo "$line" | sed 's/.*\\[\\(.*\\)\\].*/\\1/'); x=$(awk "BEGIN{print 0.9*$x+0.1*$u}");;
+        esac
+        if [ $n -ge 60 ] && [ ! -e '\(folder)/died' ]; then touch '\(folder)/died'; exit 1; fi
+        echo "{\\"state\\":[$x]}"
+      done
+      """
+    try script.write(toFile: folder + "/plant.sh", atomically: true, encoding: .utf8)
+    let task = try ControlTask(
+      yaml: """
+        name: shell
+        timeStep: 0.1
+        states: [{name: x}]
+        actions: [{name: u, limits: [-1, 1]}]
+        plant: {process: [sh, \(folder)/plant.sh]}
+        explore: {kind: random, seconds: 4}
+        reward: {quadratic: {weights: [1]}}
+        start: [0]
+        goal: [0.5]
+        optimise: {particles: 16, horizon: 20, iterations: 20, starts: 1}
+        evaluate: {seconds: 3, tolerance: 0.05, settle: 2}
+        learn: {trials: 1}
+        """, file: "shell.yaml", folder: ".")
+    var loop = try InteractionLoop(task: task, folder: folder + "/loop", seed: 1)
+    var failure: (any Error)?
+    do { _ = try loop.run { _ in true } } catch { failure = error }
+    #expect(failure is PlantFailure && "\(failure as Any)".contains("exit code 1"))
+    let rows = try #require(loop.record.trials.first?.rows)
+    #expect(loop.record.trials.first?.failure != nil && rows > 5)
+    let log = try String(contentsOfFile: folder + "/loop/episode-001.csv", encoding: .utf8)
+    #expect(log.split(separator: "\n").count == rows + 1)
+    var again = try InteractionLoop(task: task, folder: folder + "/loop", seed: 1)
+    #expect(again.record.trials.count == 1)
+    var transitions = 0
+    let isFinished = try again.run { event in
+      if case .fitted(_, let fit) = event { transitions = fit.model.processes[0].x.rows }
+      return true
     }
+    #expect(isFinished && again.record.trials.last?.failure == nil)
+    // The rows before the death are among what was learnt from.
+    #expect(transitions == 40 + rows - 1)
   }
 
   @Test("a plant that fails at once is not part of the loop, which begins when it is mended")
   func failureAtOnce() throws {
-    try withFolder { folder in
-      func task(_ script: String) throws -> ControlTask {
-        try quickPendulum {
-          $0.replacingOccurrences(
-            of: "plant: pendulum", with: "plant: {process: [sh, -c, \"\(script)\"]}")
-        }
+    let folder = try Scratch.folder()
+    func task(_ script: String) throws -> ControlTask {
+      try QuickPendulum.task {
+        $0.replacingOccurrences(
+          of: "plant: pendulum", with: "plant: {process: [sh, -c, \"\(script)\"]}")
       }
-      var broken = try InteractionLoop(task: try task("exit 2"), folder: folder, seed: 1)
-      var failure: (any Error)?
-      do { _ = try broken.run { _ in true } } catch { failure = error }
-      #expect(failure is PlantFailure)
-      #expect(broken.record.episodes.isEmpty)
-      let mended = try quickPendulum()
-      var loop = try InteractionLoop(task: mended, folder: folder, seed: 1, mayDiffer: true)
-      _ = try loop.run { _ in false }
-      #expect(loop.record.episodes.count == 1)
     }
+    var broken = try InteractionLoop(task: try task("exit 2"), folder: folder, seed: 1)
+    var failure: (any Error)?
+    do { _ = try broken.run { _ in true } } catch { failure = error }
+    #expect(failure is PlantFailure)
+    #expect(broken.record.episodes.isEmpty)
+    let mended = try QuickPendulum.task()
+    var loop = try InteractionLoop(task: mended, folder: folder, seed: 1, mayDiffer: true)
+    _ = try loop.run { _ in false }
+    #expect(loop.record.episodes.count == 1)
   }
 
   @Test("a step on the plant that is interrupted leaves the loop where it was")
   func interruptedEpisode() throws {
-    try withFolder { folder in
-      let task = try quickPendulum()
-      var loop = try InteractionLoop(task: task, folder: folder, seed: 3)
-      var steps = 0
-      let isFinished = try loop.run(goesOn: {
-        steps += 1; return steps < 10
-      }) { _ in true }
-      #expect(!isFinished && loop.record.episodes.isEmpty)
-      let again = try InteractionLoop(task: task, folder: folder, seed: 3)
-      #expect(again.record.episodes.isEmpty)
-      let files = try FileManager.default.contentsOfDirectory(atPath: folder)
-      #expect(files.contains("episode-000-interrupted-1.csv"))
-    }
+    let folder = try Scratch.folder()
+    let task = try QuickPendulum.task()
+    var loop = try InteractionLoop(task: task, folder: folder, seed: 3)
+    var steps = 0
+    let isFinished = try loop.run(goesOn: {
+      steps += 1; return steps < 10
+    }) { _ in true }
+    #expect(!isFinished && loop.record.episodes.isEmpty)
+    let again = try InteractionLoop(task: task, folder: folder, seed: 3)
+    #expect(again.record.episodes.isEmpty)
+    let files = try FileManager.default.contentsOfDirectory(atPath: folder)
+    #expect(files.contains("episode-000-interrupted-1.csv"))
   }
 
   @Test("the built-in pendulum is learnt")
   func pendulum() throws {
-    try withFolder { folder in
-      let task = try ControlTask("pendulum")
-      var loop = try InteractionLoop(task: task, folder: folder, seed: 1)
-      let isFinished = try loop.run { _ in true }
-      #expect(isFinished && loop.record.isSolved, "\(loop.record.trials.map(\.predictedReturn))")
-    }
+    let folder = try Scratch.folder()
+    let task = try ControlTask("pendulum")
+    var loop = try InteractionLoop(task: task, folder: folder, seed: 1)
+    let isFinished = try loop.run { _ in true }
+    #expect(isFinished && loop.record.isSolved, "\(loop.record.trials.map(\.predictedReturn))")
   }
 
   @Test("a schedule's steps are judged one by one")

@@ -4,6 +4,7 @@
 
 import Bagel
 import Foundation
+import TestSupport
 import Testing
 
 private let python = ProcessInfo.processInfo.environment["BAGEL_PYTHON"].flatMap {
@@ -21,13 +22,6 @@ private func output(_ command: [String]) throws -> String {
   process.waitUntilExit()
   try #require(process.terminationStatus == 0, "\(command.prefix(3)) failed")
   return String(decoding: data, as: UTF8.self)
-}
-
-private func withFolder(_ body: (String) throws -> Void) throws {
-  let folder = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
-  try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-  defer { try? FileManager.default.removeItem(at: folder) }
-  try body(folder.path)
 }
 
 /// Everything a policy can have: a derived and filtered rate, angles, a goal, memory, rate limits; 3 states, 2 actions.
@@ -85,125 +79,121 @@ struct PolicyExportTests {
   @Test("C99, compiled without warnings, over an episode", arguments: ExportCase.all)
   func cSource(example: ExportCase) throws {
     let (measured, goals, actions) = example.episode
-    try withFolder { folder in
-      let source = String(decoding: try example.exported.data(.c), as: UTF8.self)
-      let rows = zip(measured, goals).map { m, g in
-        "{" + (m + g).map { "\($0)" }.joined(separator: ",") + "}"
-      }
-      let main =
-        source + """
+    let folder = try Scratch.folder()
+    let source = String(decoding: try example.exported.data(.c), as: UTF8.self)
+    let rows = zip(measured, goals).map { m, g in
+      "{" + (m + g).map { "\($0)" }.joined(separator: ",") + "}"
+    }
+    let main =
+      source + """
 
-          #include <stdio.h>
-          int main(void)
-          {
-            static const double rows[12][5] = {\(rows.joined(separator: ","))};
-            bagel_loader_boom_2 controller;
-            bagel_loader_boom_2_reset(&controller);
-            for (int k = 0; k < 12; ++k) {
-              double action[2];
-              bagel_loader_boom_2_step(&controller, rows[k], rows[k] + 2, action);
-              printf("%.17g %.17g\\n", action[0], action[1]);
-            }
-            return 0;
+        #include <stdio.h>
+        int main(void)
+        {
+          static const double rows[12][5] = {\(rows.joined(separator: ","))};
+          bagel_loader_boom_2 controller;
+          bagel_loader_boom_2_reset(&controller);
+          for (int k = 0; k < 12; ++k) {
+            double action[2];
+            bagel_loader_boom_2_step(&controller, rows[k], rows[k] + 2, action);
+            printf("%.17g %.17g\\n", action[0], action[1]);
           }
-          """
-      let (path, program) = (folder + "/controller.c", folder + "/controller")
-      try main.write(toFile: path, atomically: true, encoding: .utf8)
-      _ = try output(
-        [
-          "cc", "-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic", "-O1", path, "-o", program,
-          "-lm",
-        ])
-      let found = try output([program]).split(separator: "\n").map {
-        $0.split(separator: " ").compactMap { Double($0) }
-      }
-      #expect(found.count == 12)
-      for (a, b) in zip(found.flatMap { $0 }, actions.flatMap { $0 }) {
-        // The same operations in the same order; compilers may fuse multiply-adds.
-        #expect(abs(a - b) < 1e-9)
-      }
+          return 0;
+        }
+        """
+    let (path, program) = (folder + "/controller.c", folder + "/controller")
+    try main.write(toFile: path, atomically: true, encoding: .utf8)
+    _ = try output(
+      [
+        "cc", "-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic", "-O1", path, "-o", program,
+        "-lm",
+      ])
+    let found = try output([program]).split(separator: "\n").map {
+      $0.split(separator: " ").compactMap { Double($0) }
+    }
+    #expect(found.count == 12)
+    for (a, b) in zip(found.flatMap { $0 }, actions.flatMap { $0 }) {
+      // The same operations in the same order; compilers may fuse multiply-adds.
+      #expect(abs(a - b) < 1e-9)
     }
   }
 
   @Test("ONNX, run by ONNX Runtime on a batch of random states", arguments: ExportCase.all)
   func onnx(example: ExportCase) throws {
     guard let python else { return print("skipped: no BAGEL_PYTHON, ONNX is not run") }
-    try withFolder { folder in
-      let path = folder + "/controller.onnx"
-      try example.exported.data(.onnx).write(to: URL(fileURLWithPath: path))
-      let key = DrawKey(seed: 21)
-      let program = example.controller.program
-      let inputs = program.inputs.mapValues { length in
-        (0..<50).map { key.normals(particle: $0, step: length, count: length) }
-      }
-      let json = String(decoding: try JSONSerialization.data(withJSONObject: inputs), as: UTF8.self)
-      let script = """
-        import json, sys, numpy, onnxruntime
-        session = onnxruntime.InferenceSession(sys.argv[1], providers=["CPUExecutionProvider"])
-        feeds = {k: numpy.array(v, numpy.float64) for k, v in json.loads(sys.argv[2]).items()}
-        print(json.dumps(session.run(["action"], feeds)[0].tolist()))
-        """
-      let text = try output([python, "-c", script, path, json])
-      let found = try #require(
-        try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [[Double]])
-      for k in 0..<50 {
-        let past = inputs["past"].map { [Array($0[k][0..<2]), Array($0[k][2..<4])] } ?? []
-        let expected = example.controller.action(
-          state: inputs["state"]?[k] ?? [], goal: inputs["goal"]?[k] ?? [0, 0, 0], past: past)
-        for (a, b) in zip(found[k], expected) { #expect(abs(a - b) < 1e-6 * max(1, abs(b))) }
-      }
+    let folder = try Scratch.folder()
+    let path = folder + "/controller.onnx"
+    try example.exported.data(.onnx).write(to: URL(fileURLWithPath: path))
+    let key = DrawKey(seed: 21)
+    let program = example.controller.program
+    let inputs = program.inputs.mapValues { length in
+      (0..<50).map { key.normals(particle: $0, step: length, count: length) }
+    }
+    let json = String(decoding: try JSONSerialization.data(withJSONObject: inputs), as: UTF8.self)
+    let script = """
+      import json, sys, numpy, onnxruntime
+      session = onnxruntime.InferenceSession(sys.argv[1], providers=["CPUExecutionProvider"])
+      feeds = {k: numpy.array(v, numpy.float64) for k, v in json.loads(sys.argv[2]).items()}
+      print(json.dumps(session.run(["action"], feeds)[0].tolist()))
+      """
+    let text = try output([python, "-c", script, path, json])
+    let found = try #require(
+      try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [[Double]])
+    for k in 0..<50 {
+      let past = inputs["past"].map { [Array($0[k][0..<2]), Array($0[k][2..<4])] } ?? []
+      let expected = example.controller.action(
+        state: inputs["state"]?[k] ?? [], goal: inputs["goal"]?[k] ?? [0, 0, 0], past: past)
+      for (a, b) in zip(found[k], expected) { #expect(abs(a - b) < 1e-6 * max(1, abs(b))) }
     }
   }
 
   @Test("safetensors by layer, evaluated in NumPy")
   func safetensors() throws {
     guard let python else { return print("skipped: no BAGEL_PYTHON, safetensors are not read") }
-    try withFolder { folder in
-      let example = try #require(ExportCase.all.first)
-      let path = folder + "/controller.safetensors"
-      try example.exported.data(.safetensors).write(to: URL(fileURLWithPath: path))
-      let script = """
-        import sys, numpy as np
-        from safetensors.numpy import load_file
-        t = load_file(sys.argv[1])
-        x = np.array([0.2, 1.0, -0.4])
-        h = (x - t["state_mean"]) / t["state_scale"]
-        h = np.array([np.sin(x[0]), np.cos(x[0]), h[1], h[2]])
-        for i in range(3):
-            h = t[f"layers.{i}.weight"] @ h + t[f"layers.{i}.bias"]
-            h = np.tanh(h)
-        lower, upper = t["action_lower"], t["action_upper"]
-        print(*(0.5 * (lower + upper) + 0.5 * (upper - lower) * h))
-        """
-      let found = try output([python, "-c", script, path]).split(whereSeparator: \.isWhitespace)
-        .compactMap { Double($0) }
-      let expected = example.controller.action(state: [0.2, 1, -0.4], goal: [0, 0, 0])
-      #expect(found.count == 2)
-      for (a, b) in zip(found, expected) { #expect(abs(a - b) < 1e-10) }
-    }
+    let folder = try Scratch.folder()
+    let example = try #require(ExportCase.all.first)
+    let path = folder + "/controller.safetensors"
+    try example.exported.data(.safetensors).write(to: URL(fileURLWithPath: path))
+    let script = """
+      import sys, numpy as np
+      from safetensors.numpy import load_file
+      t = load_file(sys.argv[1])
+      x = np.array([0.2, 1.0, -0.4])
+      h = (x - t["state_mean"]) / t["state_scale"]
+      h = np.array([np.sin(x[0]), np.cos(x[0]), h[1], h[2]])
+      for i in range(3):
+          h = t[f"layers.{i}.weight"] @ h + t[f"layers.{i}.bias"]
+          h = np.tanh(h)
+      lower, upper = t["action_lower"], t["action_upper"]
+      print(*(0.5 * (lower + upper) + 0.5 * (upper - lower) * h))
+      """
+    let found = try output([python, "-c", script, path]).split(whereSeparator: \.isWhitespace)
+      .compactMap { Double($0) }
+    let expected = example.controller.action(state: [0.2, 1, -0.4], goal: [0, 0, 0])
+    #expect(found.count == 2)
+    for (a, b) in zip(found, expected) { #expect(abs(a - b) < 1e-10) }
   }
 
   @Test("event files are read back by TensorBoard's own reader")
   func tensorBoard() throws {
     guard let python else { return print("skipped: no BAGEL_PYTHON, event files are not read") }
-    try withFolder { folder in
-      let file = try EventFile(folder: folder + "/events")
-      for step in 1...20 {
-        try file.add(
-          [("search/return", 0.5 * Double(step)), ("search/gradient_norm", 1 / Double(step))],
-          step: step)
-      }
-      let script = """
-        import sys
-        from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-        events = EventAccumulator(sys.argv[1]); events.Reload()
-        print(sorted(events.Tags()["scalars"]))
-        print([(e.step, e.value) for e in events.Scalars("search/return")] == [(k, 0.5 * k) for k in range(1, 21)])
-        print(abs(events.Scalars("search/gradient_norm")[3].value - 0.25) < 1e-7)
-        """
-      let found = try output([python, "-c", script, folder + "/events"])
-      #expect(found == "['search/gradient_norm', 'search/return']\nTrue\nTrue\n")
+    let folder = try Scratch.folder()
+    let file = try EventFile(folder: folder + "/events")
+    for step in 1...20 {
+      try file.add(
+        [("search/return", 0.5 * Double(step)), ("search/gradient_norm", 1 / Double(step))],
+        step: step)
     }
+    let script = """
+      import sys
+      from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+      events = EventAccumulator(sys.argv[1]); events.Reload()
+      print(sorted(events.Tags()["scalars"]))
+      print([(e.step, e.value) for e in events.Scalars("search/return")] == [(k, 0.5 * k) for k in range(1, 21)])
+      print(abs(events.Scalars("search/gradient_norm")[3].value - 0.25) < 1e-7)
+      """
+    let found = try output([python, "-c", script, folder + "/events"])
+    #expect(found == "['search/gradient_norm', 'search/return']\nTrue\nTrue\n")
   }
 
   @Test("what a format has no words for is refused by name")

@@ -4,6 +4,7 @@
 
 import Bagel
 import Foundation
+import TestSupport
 import Testing
 
 /// A log of a double integrator x' = x + T v, v' = v + T u under random actions, with a little noise.
@@ -122,18 +123,16 @@ struct PolicySearchTests {
   @Test("an interrupted search resumes with the same bits")
   func resume() throws {
     var task = doubleIntegratorTask()
-    // Two starts, so that the second one's beginning is saved and resumed as well.
+    // Two starts over two horizons, so that their beginnings are saved and resumed as well.
     task.search.iterations = 8
     task.search.starts = 2
-    task.search.horizon = 20
+    task.search.horizons = [10, 20]
     let model = try learnt(task)
-    let path = FileManager.default.temporaryDirectory.appendingPathComponent(
-      UUID().uuidString + ".safetensors"
-    ).path
-    defer { try? FileManager.default.removeItem(atPath: path) }
+    let path = Scratch.path("file.safetensors")
     let straight = try task.optimize(model)
-    let interrupted = try task.optimize(model, checkpoint: path) { $0.iteration < 13 }
-    #expect(interrupted.state.iteration == 13 && !interrupted.isFinished)
+    let interrupted = try task.optimize(model, checkpoint: path) { $0.iteration < 29 }
+    #expect(interrupted.state.iteration == 29 && !interrupted.isFinished)
+    #expect(interrupted.state.stage == 1 && interrupted.state.startsDone == 1)
     let resumed = try task.optimize(model, checkpoint: path)
     #expect(resumed.isFinished)
     #expect(resumed.state == straight.state)
@@ -141,6 +140,39 @@ struct PolicySearchTests {
     task.search.seed = 1
     let other = try task.optimize(model, checkpoint: path) { $0.iteration < 2 }
     #expect(other.state.iteration == 2)
+  }
+
+  @Test("every start goes through growing horizons, and a policy is judged over the last")
+  func horizons() throws {
+    var task = doubleIntegratorTask()
+    task.search.iterations = 10
+    task.search.starts = 1
+    task.search.horizons = [5, 20]
+    let model = try learnt(task)
+    var stages: [Int] = []
+    let found = try task.optimize(model) { state in
+      stages.append(state.stage)
+      return true
+    }
+    // The tenth iteration ends the first horizon; every return is a sum over the horizon of its time.
+    #expect(stages == Array(repeating: 0, count: 9) + Array(repeating: 1, count: 10) + [1])
+    var short = task
+    short.search.horizons = [5]
+    let alone = try short.optimize(model)
+    #expect(Array(found.state.returns[..<10]) == alone.state.returns)
+    // The best counts over the last horizon, on the same batch.
+    let rollout = try task.makeRollout(model, try task.makeSampler(model).sampler)
+    let judge = PolicyOptimizer(
+      executor: try HostExecutor(rollout.program, data: rollout.data), rollout: rollout,
+      model: model, initialStates: task.start, goals: task.goal, options: task.search,
+      initialParameters: task.makePolicy().initialParameters)
+    #expect(try judge.evaluationReturn(found.state.bestParameters) == found.state.bestReturn)
+    #expect(try judge.evaluationReturn(alone.state.bestParameters) <= found.state.bestReturn)
+    // A policy that was found before begins with the last horizon.
+    var again = task
+    again.learning.policy = .warm
+    let continued = try again.optimize(model, from: found.state.bestParameters)
+    #expect(continued.state.iteration == 10)
   }
 
   @Test("eight iterations in flight are the same search, and none goes past an evaluation")

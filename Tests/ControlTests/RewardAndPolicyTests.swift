@@ -4,6 +4,7 @@
 
 import Bagel
 import Foundation
+import TestSupport
 import Testing
 
 @Suite("learnt rewards and radial-basis policies")
@@ -36,8 +37,7 @@ struct RewardAndPolicyTests {
       // A smooth function of one state without noise: a hundredth of its range.
       #expect(abs(found - exp(-2 * (state - 0.2) * (state - 0.2))) < 1e-2)
     }
-    let path = NSTemporaryDirectory() + "reward-model-\(UUID().uuidString).safetensors"
-    defer { try? FileManager.default.removeItem(atPath: path) }
+    let path = Scratch.path("reward-model.safetensors")
     try model.write(to: path, provenance: "test")
     let read = try #require(try DynamicsModel(path: path).rewardModel)
     #expect(read.predict(Matrix(states)) == reward.predict(Matrix(states)))

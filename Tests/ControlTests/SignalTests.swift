@@ -4,6 +4,7 @@
 
 import Bagel
 import Foundation
+import TestSupport
 import Testing
 
 private let layout = LogLayout(
@@ -80,10 +81,7 @@ struct SignalTests {
       let expected = states[k - 1][1] + gain * ((x[k] - x[k - 1]) / 0.1 - states[k - 1][1])
       #expect(abs(states[k][1] - expected) < 1e-14)
     }
-    let path = FileManager.default.temporaryDirectory.appendingPathComponent(
-      UUID().uuidString + ".csv"
-    ).path
-    defer { try? FileManager.default.removeItem(atPath: path) }
+    let path = Scratch.path("log.csv")
     let writer = try LogWriter(path: path, layout: layout)
     for (k, value) in x.enumerated() {
       try writer.append(

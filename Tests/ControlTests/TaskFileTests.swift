@@ -3,6 +3,7 @@
 
 import Bagel
 import Foundation
+import TestSupport
 import Testing
 
 private let valid = """
@@ -60,6 +61,9 @@ struct TaskFileTests {
       message("timeStep: 0.1", "timeStep: fast").contains(
         "t.yaml:2: 'timeStep' must be a number, not 'fast'"))
     #expect(
+      message("goal:", "optimise: {horizon: [10, 10]}\ngoal:").contains(
+        "must be a number of steps, or a list of them that grows"))
+    #expect(
       message("goal:", "optimise: {horizon: 0}\ngoal:").contains(
         "must be a whole number from 1 to 1000000, not 0"))
     #expect(message("goal:", "model: {mean: liner}\ngoal:").contains("did you mean 'linear'?"))
@@ -73,10 +77,7 @@ struct TaskFileTests {
     let controller = PolicyController(
       policy: policy, parameters: policy.initialParameters(1), stateMean: [0.1, 0],
       stateScale: [0.4, 0.2])
-    let path = FileManager.default.temporaryDirectory.appendingPathComponent(
-      UUID().uuidString + ".safetensors"
-    ).path
-    defer { try? FileManager.default.removeItem(atPath: path) }
+    let path = Scratch.path("file.safetensors")
     try controller.write(to: path, description: boom.policyDescription)
     let (back, _) = try PolicyController.read(path: path, for: boom.policyDescription)
     #expect(
@@ -97,10 +98,7 @@ struct TaskFileTests {
     task.exploration.seconds = 10
     task.model.fit.fullIterations = 1
     let model = try task.fit().model
-    let path = FileManager.default.temporaryDirectory.appendingPathComponent(
-      UUID().uuidString + ".safetensors"
-    ).path
-    defer { try? FileManager.default.removeItem(atPath: path) }
+    let path = Scratch.path("file.safetensors")
     try model.write(to: path, provenance: "test")
     let back = try DynamicsModel(path: path)
     let features = [[-0.2, 0.1, 0.5], [0.3, -0.2, -0.1]]

@@ -6,6 +6,7 @@ import Execution
 import ExecutorChecks
 import Foundation
 import Programs
+import TestSupport
 import Testing
 
 /// A fixture under a layout that suits it.
@@ -84,7 +85,7 @@ struct CUDATests {
       .deletingLastPathComponent()
     let path = tests.appendingPathComponent("References/steps_tabulated.txt")
     let found = KernelSource(RolloutFixture.tabulated.program).sharedText
-    let written = EmulatedGPU.temporaryPath("steps_tabulated.txt")
+    let written = Scratch.path("steps_tabulated.txt")
     try found.write(toFile: written, atomically: true, encoding: .utf8)
     let expected = (try? String(contentsOf: path, encoding: .utf8)) ?? ""
     #expect(found == expected, "if the change is meant: cp \(written) \(path.path)")

@@ -5,13 +5,14 @@
 import Execution
 import Foundation
 import Programs
+import TestSupport
 
 enum EmulatedGPU {
   private static let library: Result<String, any Error> = Result {
     let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
       .deletingLastPathComponent().appendingPathComponent("EmulatedCUDA").path
     setenv("EMULATED_DEVICE_HEADER", folder + "/emulated_device.h", 1)
-    let object = temporaryPath("emulated-cuda.so")
+    let object = Scratch.path("emulated-cuda.so")
     let compiler = Process()
     setenv("EMULATED_CLANG", try HostCompiler.find().path, 1)
     compiler.executableURL = URL(fileURLWithPath: try HostCompiler.find().path)
@@ -26,14 +27,9 @@ enum EmulatedGPU {
     return object
   }
 
-  static func temporaryPath(_ name: String) -> String {
-    FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString + "-" + name)
-      .path
-  }
-
   /// A path of its own for the library.
   static func ownLibrary() throws -> String {
-    let copy = temporaryPath("emulated-cuda.so")
+    let copy = Scratch.path("emulated-cuda.so")
     try FileManager.default.copyItem(atPath: library.get(), toPath: copy)
     return copy
   }
@@ -55,5 +51,5 @@ enum EmulatedGPU {
   }
 
   /// One cache for all tests of a run.
-  static let cache = KernelCache(folder: temporaryPath("kernels"))
+  static let cache = KernelCache(folder: Scratch.path("kernels"))
 }

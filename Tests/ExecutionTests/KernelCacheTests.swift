@@ -4,11 +4,8 @@
 import Execution
 import ExecutorChecks
 import Foundation
+import TestSupport
 import Testing
-
-private func temporaryFolder() -> String {
-  FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString).path
-}
 
 @Suite("kernel cache")
 struct KernelCacheTests {
@@ -24,8 +21,7 @@ struct KernelCacheTests {
 
   @Test("the second load comes from the cache; a damaged object is compiled anew")
   func reuse() throws {
-    let cache = KernelCache(folder: temporaryFolder())
-    defer { try? FileManager.default.removeItem(atPath: cache.folder) }
+    let cache = KernelCache(folder: Scratch.path("kernels"))
     let fixture = RolloutFixture.everyOperation
     func load() throws -> HostExecutor {
       try HostExecutor(fixture.program, data: fixture.data, cache: cache)
@@ -47,11 +43,10 @@ struct KernelCacheTests {
 
   @Test("a folder that others can write to is refused")
   func foreignFolder() throws {
-    let folder = temporaryFolder()
+    let folder = Scratch.path("kernels")
     try FileManager.default.createDirectory(
       atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o777])
     chmod(folder, 0o777)
-    defer { try? FileManager.default.removeItem(atPath: folder) }
     #expect(throws: ExecutionError.self) {
       try HostExecutor(
         RolloutFixture.wide.program, data: [:], cache: KernelCache(folder: folder))

@@ -3,6 +3,7 @@
 
 import Bagel
 import Foundation
+import TestSupport
 import Testing
 
 private func layout(_ timeStep: Double, rate: Bool = false) -> LogLayout {
@@ -12,9 +13,7 @@ private func layout(_ timeStep: Double, rate: Bool = false) -> LogLayout {
 }
 
 private func file(_ text: String) throws -> String {
-  let path = FileManager.default.temporaryDirectory.appendingPathComponent(
-    UUID().uuidString + ".csv"
-  ).path
+  let path = Scratch.path("log.csv")
   try text.write(toFile: path, atomically: true, encoding: .utf8)
   return path
 }

@@ -20,8 +20,7 @@ struct ExportCommand: ParsableCommand {
   @Option(help: "c, onnx or safetensors.")
   var format: ExportFormat
 
-  @Option(help: "Policy file (default: policy.safetensors in the output folder).")
-  var policy: String?
+  @OptionGroup var policyOptions: PolicyFileOptions
 
   @Option(
     help: "File to write (default: controller.c, .onnx or .safetensors in the output folder).")
@@ -33,7 +32,7 @@ struct ExportCommand: ParsableCommand {
     let console = Console(json: common.json)
     let task = try taskOptions.load(seed: common.seed)
     let folder = try common.folder(for: task)
-    let (controller, _) = try readPolicy(policy ?? folder + "/policy.safetensors", for: task)
+    let (controller, _) = try policyOptions.read(for: task, in: folder)
     let export = ExportedController(controller, layout: task.layout, name: task.name)
     let path = file ?? "\(folder)/controller.\(format.rawValue)"
     let data = try export.data(format)
@@ -48,13 +47,3 @@ struct ExportCommand: ParsableCommand {
 }
 
 extension ExportFormat: ExpressibleByArgument {}
-
-/// A policy file, checked against the task. Throws: `TensorFileError`.
-func readPolicy(
-  _ path: String, for task: ControlTask
-) throws -> (controller: PolicyController, description: PolicyDescription) {
-  guard FileManager.default.fileExists(atPath: path) else {
-    throw TensorFileError(path: path, "no policy yet; run `bagel optimize` on the task first")
-  }
-  return try PolicyController.read(path: path, for: task.policyDescription)
-}

@@ -11,8 +11,7 @@ struct EvaluateCommand: ParsableCommand {
 
   @OptionGroup var taskOptions: TaskOptions
 
-  @Option(help: "Policy file (default: policy.safetensors in the output folder).")
-  var policy: String?
+  @OptionGroup var policyOptions: PolicyFileOptions
 
   @Option(help: "Plant in place of the task's: \(BuiltInPlants.names.joined(separator: ", ")).")
   var plant: String?
@@ -48,11 +47,7 @@ struct EvaluateCommand: ParsableCommand {
       throw LogError(file: task.name, "has no `evaluate:` with a tolerance or measures of success")
     }
     let folder = try common.folder(for: task)
-    let (controller, description) = try readPolicy(
-      policy ?? folder + "/policy.safetensors", for: task)
-    for scheduled in task.evaluation.schedule {
-      try task.checkGoal(scheduled.goal, within: description.dataBounds)
-    }
+    let (controller, description) = try policyOptions.read(for: task, in: folder)
     InterruptSignal.watch()
     let evaluation = try task.evaluate(
       controller, seed: common.seed, spread: vary ?? 0, bounds: description.dataBounds

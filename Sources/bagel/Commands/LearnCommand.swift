@@ -53,10 +53,17 @@ struct LearnCommand: ParsableCommand {
       return try console.finish(merge(outcome.json))
     }
     var outcomes: [LoopOutcome] = []
+    var failures: [String] = []
     for index in 0..<runs {
       let seed = common.seed &+ UInt64(index)
       console.say("seed \(seed)")
-      outcomes.append(try learn(seed: seed, folder: "seed-\(seed)", console))
+      do {
+        outcomes.append(try learn(seed: seed, folder: "seed-\(seed)", console))
+      } catch let error as SearchError {
+        // The others go on; this seed is none that was solved.
+        console.say("seed \(seed) failed: \(error)")
+        failures.append("\(seed): \(error)")
+      }
     }
     let solved = outcomes.filter(\.record.isSolved).count
     let steps = outcomes.reduce(0) { $0 + $1.steps }
@@ -71,6 +78,7 @@ struct LearnCommand: ParsableCommand {
         "steps": steps, "stepSuccesses": successes,
         "steadyStateError": median(outcomes.flatMap(\.steadyStateErrors)),
         "computeSeconds": outcomes.map(\.computeSeconds), "runs": outcomes.map(\.json),
+        "failures": failures,
       ]))
   }
 
@@ -138,10 +146,8 @@ struct LearnCommand: ParsableCommand {
   private func moveAway(_ folder: String) throws {
     let files = FileManager.default
     guard files.fileExists(atPath: folder) else { return }
-    var number = 1
-    while files.fileExists(atPath: "\(folder).old-\(number)") { number += 1 }
     do {
-      try files.moveItem(atPath: folder, toPath: "\(folder).old-\(number)")
+      try files.moveItem(atPath: folder, toPath: firstFreePath { "\(folder).old-\($0)" })
     } catch {
       throw OutputError(description: "cannot move \(folder) away")
     }
@@ -197,7 +203,7 @@ final class LoopFigures {
     switch event {
     case .explored(let record, _):
       console.say(
-        "explored: \(record.last.rows) rows in \(record.last.log)"
+        "explored: \(record.last.rows) rows in \(folder)/\(record.last.log)"
           + (record.last.earlyEnd.map { " (\($0))" } ?? ""))
     case .fitted(_, let fit): self.fit = fit
     case .searching(let trial, let state):

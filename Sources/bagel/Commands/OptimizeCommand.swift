@@ -74,37 +74,8 @@ func readModel(_ path: String, for task: ControlTask) throws -> DynamicsModel {
     throw TensorFileError(path: path, "no model yet; run `bagel fit` on the task first")
   }
   let model = try DynamicsModel(path: path)
-  let found = model.layout
-  guard found.states.map(\.name) == task.layout.states.map(\.name),
-    found.actions.map(\.name) == task.layout.actions.map(\.name),
-    found.timeStep == task.layout.timeStep,
-    found.states.map(\.source) == task.layout.states.map(\.source)
-  else {
-    throw TensorFileError(
-      path: path,
-      "is a model of states \(found.states.map(\.name)), actions "
-        + "\(found.actions.map(\.name)) at \(found.timeStep) s; the task has "
-        + "\(task.layout.states.map(\.name)), \(task.layout.actions.map(\.name)) at "
-        + "\(task.layout.timeStep) s. Run `bagel fit` on the task again")
-  }
-  guard model.form == (try task.modelForm()) else {
-    throw TensorFileError(
-      path: path,
-      "was fitted with other model options (histories, angles, integrals) than the task "
-        + "has; run `bagel fit` on the task again")
-  }
-  let isAsAsked = model.processes.allSatisfy { process in
-    guard case .stationary(let covariance) = process.hyperparameters.covariance else {
-      return false
-    }
-    return covariance.profile == task.model.fit.profile
-      && process.hyperparameters.mean == task.model.fit.mean
-  }
-  guard isAsAsked else {
-    throw TensorFileError(
-      path: path,
-      "was fitted with another covariance or mean than the task has; run `bagel fit` on the task again"
-    )
+  if let difference = try task.mismatch(with: model) {
+    throw TensorFileError(path: path, "\(difference); run `bagel fit` on the task again")
   }
   return model
 }

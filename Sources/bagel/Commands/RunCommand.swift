@@ -16,8 +16,7 @@ struct RunCommand: ParsableCommand {
 
   @OptionGroup var taskOptions: TaskOptions
 
-  @Option(help: "Policy file (default: policy.safetensors in the output folder).")
-  var policy: String?
+  @OptionGroup var policyOptions: PolicyFileOptions
 
   @Option(help: "Seconds to drive (default: the task's evaluation).")
   var seconds: Double?
@@ -42,10 +41,9 @@ struct RunCommand: ParsableCommand {
     let console = Console(json: common.json)
     let task = try taskOptions.load(seed: common.seed)
     let folder = try common.folder(for: task)
-    let (controller, description) = try readPolicy(
-      policy ?? folder + "/policy.safetensors", for: task)
+    let (controller, description) = try policyOptions.read(for: task, in: folder)
     let goal = try goal.map { try numbers($0, task, description) }
-    let path = log ?? freePath(folder)
+    let path = log ?? firstFreePath { "\(folder)/run-\($0).csv" }
     guard !FileManager.default.fileExists(atPath: path) else {
       throw OutputError(description: "\(path) is there already and is left as it is")
     }
@@ -87,11 +85,5 @@ struct RunCommand: ParsableCommand {
         "has a policy that does not see its goal (policy: {goal: error}); --goal has no effect")
     }
     return goal
-  }
-
-  private func freePath(_ folder: String) -> String {
-    var number = 1
-    while FileManager.default.fileExists(atPath: "\(folder)/run-\(number).csv") { number += 1 }
-    return "\(folder)/run-\(number).csv"
   }
 }

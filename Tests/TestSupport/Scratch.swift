@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where tests write: one folder a run, removed when the run ends.
+
+import Foundation
+
+public enum Scratch {
+  private static let root: URL = {
+    let root = FileManager.default.temporaryDirectory.appendingPathComponent(
+      "bagel-tests-\(UUID().uuidString)")
+    try? FileManager.default.createDirectory(at: root, withIntermediateDirectories: true)
+    atexit { try? FileManager.default.removeItem(at: Scratch.root) }
+    return root
+  }()
+
+  /// An empty folder of its own.
+  public static func folder() throws -> String {
+    let folder = root.appendingPathComponent(UUID().uuidString)
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    return folder.path
+  }
+
+  /// A path at which there is nothing yet.
+  public static func path(_ name: String) -> String {
+    root.appendingPathComponent("\(UUID().uuidString)-\(name)").path
+  }
+}
