@@ -27,6 +27,8 @@ let package = Package(
       name: "CLBFGS", pkgConfig: "liblbfgs",
       providers: [.apt(["liblbfgs-dev"]), .brew(["liblbfgs"])]),
 
+    .target(name: "CVectorMath"),
+
     .target(name: "LinearAlgebra", dependencies: ["COpenBLAS"]),
     .target(name: "TensorFiles"),
     .target(name: "Programs"),
@@ -35,7 +37,9 @@ let package = Package(
       name: "MachineLogs", dependencies: [.product(name: "SwiftCSV", package: "SwiftCSV")]),
     .target(
       name: "GaussianProcesses",
-      dependencies: ["MachineLogs", "LinearAlgebra", "TensorFiles", "Execution", "CLBFGS"]),
+      dependencies: [
+        "MachineLogs", "LinearAlgebra", "TensorFiles", "Execution", "CLBFGS", "CVectorMath",
+      ]),
     .target(name: "Samplers", dependencies: ["GaussianProcesses"]),
     .target(name: "Policies", dependencies: ["Programs", "TensorFiles"]),
     .target(

@@ -212,6 +212,44 @@ struct InferenceTests {
     #expect(distance(found.variances, references.blockOut.variances) < 1e-7)
   }
 
+  @Test("a fitted model's calibration is that of its own left-out blocks")
+  func calibration() throws {
+    var task = try ControlTask("boom")
+    task.exploration.seconds = 20
+    let model = try task.fit().model
+    for process in model.processes {
+      // All rows are one episode; the fit took the inverse from its last evaluation.
+      let found = try blockOutErrors(
+        process.hyperparameters, x: process.x, y: process.y,
+        episodeOf: process.y.map { _ in 0 }, noiseFactors: process.noiseFactors)
+      let squares = zip(found.errors, found.variances).map { $0 * $0 / $1 }
+      let calibration = try #require(process.calibration)
+      // In units of their mean, which the calibration made 1.
+      #expect(abs(squares.reduce(0, +) / Double(squares.count) - 1) < 1e-3)
+      #expect(zip(squares, calibration.squares).allSatisfy { abs($0 - $1) < 1e-3 * max($1, 1) })
+    }
+  }
+
+  @Test("covariances are those of libm's exponential, near and far")
+  func exponentials() {
+    let distances = [0, 1e-9, 0.5, 1, 3, 10, 36, 37.6, 38, 100]
+    let x = Matrix(distances.map { [$0] })
+    for (profile, value) in [
+      (RadialProfileName.squaredExponential, { exp(-0.5 * $0 * $0) }),
+      (.matern32, { (1 + 3.0.squareRoot() * $0) * exp(-3.0.squareRoot() * $0) }),
+      (.matern52, { (1 + 5.0.squareRoot() * $0 + 5 * $0 * $0 / 3) * exp(-5.0.squareRoot() * $0) }),
+    ] as [(RadialProfileName, (Double) -> Double)] {
+      let covariance = CovarianceFunction.stationary(
+        StationaryCovariance(profile, lengthscales: [1], signalVariance: 1))
+      let row = covariance.matrix(x, Matrix([[0]])).values
+      for (found, distance) in zip(row, distances) {
+        let expected = value(distance)
+        // Below 1e-307 they are 0.
+        #expect(abs(found - expected) <= 1e-13 * expected + 1e-307, "\(profile) at \(distance)")
+      }
+    }
+  }
+
   @Test("the gradient of the block-out error is its derivative")
   func blockOutGradient() throws {
     let references = try References.load()

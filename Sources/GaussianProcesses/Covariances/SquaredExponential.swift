@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Squared exponential: exp(-r2 / 2) (the paper's equation 4; Rasmussen & Williams 2006, 4.9).
 
-import Foundation
-
 enum SquaredExponential: RadialProfile {
-  static func valueAndSlope(_ r2: Double) -> (value: Double, slope: Double) {
-    let value = exp(-0.5 * r2)
-    return (value, -0.5 * value)
+  static func exponent(_ r2: Double) -> Double { -0.5 * r2 }
+
+  static func valueAndSlope(exponent a: Double, decay: Double) -> (value: Double, slope: Double) {
+    (decay, -0.5 * decay)
   }
 }

@@ -64,7 +64,7 @@ public struct DynamicsModel: Sendable {
     let outputs = try inParallel(form.outputCount) { output in
       let what = "output '\(layout.states[form.outputStates[output]].name)'"
       let y = targets.map { $0[output] }
-      let result = try fitHyperparameters(
+      var result = try fitHyperparameters(
         x: x, y: y, options: options, episodeOf: data.episodeOf,
         start: start?.processes[output].hyperparameters, what: what
       ) { shares.report($0, from: output) }
@@ -73,7 +73,8 @@ public struct DynamicsModel: Sendable {
         ? try GaussianProcess(result.hyperparameters, x: x, y: y, what: what)
         : try GaussianProcess(
           calibrating: result.hyperparameters, x: x, y: y, noiseProfile: result.noiseProfile,
-          episodeOf: data.episodeOf, what: what)
+          episodeOf: data.episodeOf, inverse: result.inverse, what: what)
+      result.inverse = nil  // n^2 numbers
       return (process: process, result: result)
     }
     let (processes, results) = (outputs.map(\.process), outputs.map(\.result))

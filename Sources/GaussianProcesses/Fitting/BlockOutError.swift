@@ -95,6 +95,28 @@ struct MarginalInverse {
     for i in 0..<x.rows { for j in 0..<i { inverse[j, i] = inverse[i, j] } }
     q = inverse
   }
+
+  /// From K^-1 [n, n], both triangles, and K^-1 (y - H beta), which is K^^-1 y:
+  ///
+  ///   Q = K^-1 - V (I / b^2 + H^T V)^-1 V^T,  V = K^-1 H
+  ///
+  /// O(n^2 q). Throws: `FactorizationError`.
+  init(_ inverse: Matrix, alpha: [Double], basis: Matrix, what: String) throws {
+    self.alpha = alpha
+    guard basis.columns > 0 else {
+      q = inverse
+      return
+    }
+    let v = inverse.times(basis)
+    var inner = basis.times(v, transposingFirst: true)
+    let variance = MeanFunction.coefficientDeviation * MeanFunction.coefficientDeviation
+    for i in 0..<inner.rows { inner[i, i] += 1 / variance }
+    let white = try Cholesky(inner, what: "\(what), mean coefficients").solveLower(v.transposed)
+    let correction = white.times(white, transposingFirst: true)
+    var result = inverse
+    for i in result.values.indices { result.values[i] -= correction.values[i] }
+    q = result
+  }
 }
 
 /// The objective J and its gradient.
@@ -144,12 +166,15 @@ final class BlockOutError: FitObjective {
 
 /// The residual of every row predicted without its block, and that prediction's variance with the noise.
 ///
-/// - Parameter episodeOf: number of the episode of each row, not decreasing; blocks are about 10 rows of one.
+/// - Parameters:
+///   - episodeOf: number of the episode of each row, not decreasing; blocks are about 10 rows of one.
+///   - noiseFactors: c [n], the noise variance of row i is c_i sn2; nil for ones.
 /// - Throws: `FactorizationError`.
 public func blockOutErrors(
-  _ h: Hyperparameters, x: Matrix, y: [Double], episodeOf: [Int]
+  _ h: Hyperparameters, x: Matrix, y: [Double], episodeOf: [Int], noiseFactors: [Double]? = nil
 ) throws -> (errors: [Double], variances: [Double]) {
-  let inverse = try MarginalInverse(h, x: x, y: y, what: "left-out blocks")
+  let inverse = try MarginalInverse(
+    h, x: x, y: y, noiseFactors: noiseFactors, what: "left-out blocks")
   let residuals = try BlockOutResiduals(
     inverse.q, alpha: inverse.alpha, blocks: RowBlocks(episodeOf: episodeOf))
   return (residuals.errors, residuals.variances)

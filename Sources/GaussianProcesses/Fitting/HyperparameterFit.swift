@@ -43,7 +43,7 @@ public struct FitOptions: Hashable, Sendable, Codable {
   /// Points of the subset on which the block-out error is minimised, or starts of the likelihood compete.
   public var subset = 600
   /// Iterations of the marginal likelihood on all points after that.
-  public var fullIterations = 2
+  public var fullIterations = 1
   /// Stop when an iteration gains less than this, relative.
   public var tolerance = 2e-4
   /// How the marginal likelihood of all points is computed.
@@ -66,6 +66,8 @@ public struct FitResult: Sendable {
   public var method: LikelihoodMethod
   /// Solves by conjugate gradients that ended above their tolerance.
   public var unconvergedSolves: Int
+  /// The inverse at these hyperparameters and noise, if the search ended with it; for the calibration.
+  var inverse: MarginalInverse?
 }
 
 /// Learns the hyperparameters of one output.
@@ -176,6 +178,9 @@ private struct HyperparameterSearch {
     return try refined(climb, noise: noise, iterations: 1, progress)
   }
 
+  /// Of logarithms that a subset, or an earlier fit, has found already.
+  private static let refiningStep = 0.1
+
   private func refined(
     _ best: Climb, noise: LocalNoise?, iterations: Int, _ progress: @escaping (Double) -> Void
   ) throws -> FitResult {
@@ -194,16 +199,18 @@ private struct HyperparameterSearch {
         progress: { report($0) })
     let result = try maximize(
       likelihood, prior: options.prior, points: x.rows, from: best.hyperparameters,
-      iterations: iterations, tolerance: options.tolerance
+      iterations: iterations, tolerance: options.tolerance, firstStep: Self.refiningStep
     ) {
       evaluated = Double($0)
       report(0)
     }
+    let found = best.hyperparameters.with(vector: result.point)
     return FitResult(
-      hyperparameters: best.hyperparameters.with(vector: result.point), noiseProfile: noise,
+      hyperparameters: found, noiseProfile: noise,
       fullEvaluations: result.evaluations, subsetEvaluations: best.evaluations,
       hasConverged: result.hasConverged, method: method,
-      unconvergedSolves: (likelihood as? IterativeLikelihood)?.unconverged ?? 0)
+      unconvergedSolves: (likelihood as? IterativeLikelihood)?.unconverged ?? 0,
+      inverse: try (likelihood as? MarginalLikelihood)?.inverse(at: found))
   }
 }
 
@@ -245,12 +252,14 @@ private func climb(
 private func maximize(
   _ objective: any FitObjective, prior: HyperparameterPrior?, points: Int,
   from start: Hyperparameters, iterations: Int,
-  tolerance: Double, evaluated: @escaping (Int) -> Void
+  tolerance: Double, firstStep: Double = 1, evaluated: @escaping (Int) -> Void
 ) throws -> MinimizationResult {
   var evaluations = 0
   // Scaled by 1 / n, so that tolerances mean the same for any amount of data.
   let scale = 1 / Double(points)
-  return try minimize(from: start.vector, iterations: iterations, tolerance: tolerance) { vector in
+  return try minimize(
+    from: start.vector, iterations: iterations, tolerance: tolerance, firstStep: firstStep
+  ) { vector in
     let h = start.with(vector: vector)
     var (value, gradient) = try objective.evaluate(h)
     if let prior {

@@ -19,18 +19,20 @@ public struct MinimizationResult: Sendable {
 /// That test is ours: the one of libLBFGS 1.10 divides by the value without its sign, so it stops at once
 /// where the value is negative.
 ///
+/// The first step has the length `firstStep`, which libLBFGS takes to be 1: the variables it sees are divided by it.
+///
 /// A point where `function` throws counts as very bad; the error of the start is rethrown.
 func minimize(
-  from start: [Double], iterations: Int, tolerance: Double,
+  from start: [Double], iterations: Int, tolerance: Double, firstStep: Double = 1,
   _ function: @escaping ([Double]) throws -> (value: Double, gradient: [Double])
 ) throws -> MinimizationResult {
-  let search = Search(function, tolerance: tolerance)
+  let search = Search(function, tolerance: tolerance, scale: firstStep)
   var parameter = lbfgs_parameter_t()
   lbfgs_parameter_init(&parameter)
   parameter.max_iterations = Int32(iterations)
   parameter.epsilon = 1e-5
   parameter.max_linesearch = 10
-  var point = start
+  var point = start.map { $0 / firstStep }
   let instance = Unmanaged.passUnretained(search).toOpaque()
   let status = lbfgs(
     Int32(start.count), &point, nil,
@@ -62,6 +64,7 @@ private final class Search {
   var bestValue = Double.infinity
   var evaluations = 0
   private let tolerance: Double
+  private let scale: Double
   private var previous = Double.infinity
 
   /// What libLBFGS returns when `shouldStop` ended the search (its own codes are others).
@@ -69,9 +72,10 @@ private final class Search {
 
   init(
     _ function: @escaping ([Double]) throws -> (value: Double, gradient: [Double]),
-    tolerance: Double
+    tolerance: Double, scale: Double
   ) {
     self.function = function
+    self.scale = scale
     self.tolerance = tolerance
   }
 
@@ -84,7 +88,7 @@ private final class Search {
   func evaluate(
     _ x: UnsafePointer<Double>, _ gradient: UnsafeMutablePointer<Double>, _ n: Int
   ) -> Double {
-    let point = (0..<n).map { x[$0] }
+    let point = (0..<n).map { scale * x[$0] }
     evaluations += 1
     guard let result = try? function(point), result.value.isFinite,
       result.gradient.allSatisfy(\.isFinite)
@@ -92,7 +96,7 @@ private final class Search {
       for i in 0..<n { gradient[i] = 0 }
       return 1e12
     }
-    for i in 0..<n { gradient[i] = result.gradient[i] }
+    for i in 0..<n { gradient[i] = scale * result.gradient[i] }
     if result.value < bestValue { (best, bestValue) = (point, result.value) }
     return result.value
   }

@@ -97,6 +97,8 @@ final class MarginalLikelihood: FitObjective {
   /// c [n]: the noise variance of row i is c_i sn2.
   let noiseFactors: [Double]
   let what: String
+  /// Of the last evaluation: its hyperparameters, W = 1/2 (alpha alpha^T - K^-1) and alpha.
+  private var last: (h: Hyperparameters, w: Matrix, alpha: [Double])?
 
   init(
     x: Matrix, y: [Double], noiseFactors: [Double]? = nil, what: String
@@ -125,7 +127,23 @@ final class MarginalLikelihood: FitObjective {
     let value =
       data.logMarginalLikelihood
       - 0.5 * dot(data.coefficients, data.coefficients) / (deviation * deviation)
+    last = (h, w, alpha)
     return (value, gradient)
+  }
+
+  /// The inverse that the last evaluation came by, if it was at these hyperparameters. Throws: `FactorizationError`.
+  func inverse(at h: Hyperparameters) throws -> MarginalInverse? {
+    guard let last, last.h == h else { return nil }
+    var inverse = last.w
+    let (n, alpha) = (x.rows, last.alpha)
+    for i in 0..<n {
+      for j in 0...i {
+        inverse[i, j] = alpha[i] * alpha[j] - 2 * inverse[i, j]
+        inverse[j, i] = inverse[i, j]
+      }
+    }
+    return try MarginalInverse(
+      inverse, alpha: alpha, basis: h.mean.basis(x), what: what)
   }
 }
 

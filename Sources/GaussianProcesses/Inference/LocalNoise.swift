@@ -83,17 +83,18 @@ extension GaussianProcess {
   /// Conditions on data and calibrates predictive variances on residuals of rows predicted without their block: a common
   /// factor on signal and noise variance, and a local one.
   ///
-  /// Beyond `largestExact` points the plain residuals take their place: with so many data a block weighs nothing.
+  /// `inverse` is theirs, where it is known. Beyond `largestExact` points the plain residuals take their place: with so many data a block weighs nothing.
   /// Throws: `FactorizationError`.
   init(
     calibrating h: Hyperparameters, x: Matrix, y: [Double], noiseProfile: LocalNoise?,
-    episodeOf: [Int], what: String
+    episodeOf: [Int], inverse: MarginalInverse? = nil, what: String
   ) throws {
     let rows = evenlySpreadRows(count: x.rows, wanted: LocalNoise.largest)
     let squares: [Double]
     if x.rows <= Self.largestExact {
-      let inverse = try MarginalInverse(
-        h, x: x, y: y, noiseFactors: noiseProfile?.factors(x), what: what)
+      let inverse =
+        try inverse
+        ?? MarginalInverse(h, x: x, y: y, noiseFactors: noiseProfile?.factors(x), what: what)
       let residuals = try BlockOutResiduals(
         inverse.q, alpha: inverse.alpha, blocks: RowBlocks(episodeOf: episodeOf))
       squares = rows.map { residuals.errors[$0] * residuals.errors[$0] / residuals.variances[$0] }
