@@ -40,19 +40,18 @@ public struct InteractionLoop {
   ) throws {
     (self.task, self.folder, self.seed) = (task, folder, seed)
     (self.device, self.spread) = (device, spread)
-    plant = try task.makePlant()
-    record = LoopRecord(seed: seed)
+    plant = try task.makePlant(spread: spread, seed: seed)
+    if spread > 0 { plant = try task.makePlant() }
+    record = LoopRecord(seed: seed, spread: spread)
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     if let data = FileManager.default.contents(atPath: recordPath) {
       guard let saved = try? JSONDecoder().decode(LoopRecord.self, from: data) else {
         throw LoopError(
           description: "\(recordPath) is damaged; move the folder away to begin afresh")
       }
-      try checkIsSame(saved, mayDiffer)
       record = saved
+      try checkIsSame(mayDiffer)
     }
-    try task.source.write(toFile: taskPath, atomically: true, encoding: .utf8)
-    try setAsideUnfinished()
   }
 
   private var recordPath: String { folder + "/loop.json" }
@@ -64,22 +63,33 @@ public struct InteractionLoop {
     folder + "/" + name(what, number, suffix)
   }
 
-  private func checkIsSame(_ saved: LoopRecord, _ mayDiffer: Bool) throws {
-    guard saved.seed == seed else {
+  /// Compares with the folder's loop; where the task has changed and may, the earlier trials are data only.
+  private mutating func checkIsSame(_ mayDiffer: Bool) throws {
+    guard record.seed == seed, record.spread == spread else {
       throw LoopError(
-        description: "the loop in \(folder) has the seed \(saved.seed), not \(seed); give it that "
-          + "seed, or another --output, or --restart")
+        description:
+          "the loop in \(folder) has --seed \(record.seed) and --vary \(record.spread), not "
+          + "\(seed) and \(spread); give it those, or another --output, or --restart")
     }
-    guard !mayDiffer, let before = try? String(contentsOfFile: taskPath, encoding: .utf8) else {
-      return
-    }
+    guard let before = try? String(contentsOfFile: taskPath, encoding: .utf8) else { return }
     let changes = changedLines(from: before, to: task.source)
-    guard changes.isEmpty else {
+    if changes.isEmpty { return }
+    guard mayDiffer else {
       throw LoopError(
         description: "the task has changed since the loop in \(folder) began:\n"
           + changes.joined(separator: "\n")
           + "\n--force goes on with the new task and the old episodes, --restart begins afresh")
     }
+    if let old = try? ControlTask(yaml: before, file: taskPath, folder: folder),
+      old.layout.states != task.layout.states || old.layout.actions != task.layout.actions
+        || old.layout.timeStep != task.layout.timeStep
+    {
+      throw LoopError(
+        description:
+          "the loop in \(folder) has logs of other states, actions or time step; they cannot be "
+          + "learnt from together, even with --force. --restart begins afresh")
+    }
+    record.episodesBefore = record.episodes.count
   }
 
   /// A log of an episode that did not end is kept, under another name.
@@ -92,7 +102,7 @@ public struct InteractionLoop {
 
   public var isFinished: Bool {
     // A trial that the plant broke off does not count against the budget.
-    let trials = record.trials.filter { $0.failure == nil }
+    let trials = record.judgedTrials.filter { $0.failure == nil }
     return trials.count >= task.learning.trials
       || task.learning.untilSolved && trials.last?.isSolved == true
   }
@@ -107,9 +117,15 @@ public struct InteractionLoop {
   public mutating func run(
     goesOn: @escaping () -> Bool = { true }, _ tell: @escaping (LoopEvent) -> Bool
   ) throws -> Bool {
+    let lock = try FolderLock(folder)
+    defer { withExtendedLifetime(lock) {} }
+    // First what was judged by the task before, then that it is this one now.
+    if !record.episodes.isEmpty { try save() }
+    try task.source.write(toFile: taskPath, atomically: true, encoding: .utf8)
+    try setAsideUnfinished()
     self.goesOn = goesOn
     defer { plant.close(safeAction: task.safeAction) }
-    while record.episodes.count < explorations {
+    while record.episodes.count(where: { $0.trial == 0 && $0.failure == nil }) < explorations {
       guard try explore(tell) else { return false }
     }
     while !isFinished {
@@ -234,9 +250,13 @@ public struct InteractionLoop {
           + (entry.earlyEnd.map { " (\($0))" } ?? "") + "; nothing can be learnt from it")
     }
     record.episodes.append(entry)
+    try save()
+    if let failure = outcome.failure { throw failure }
+  }
+
+  private func save() throws {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
     try encoder.encode(record).write(to: URL(fileURLWithPath: recordPath), options: .atomic)
-    if let failure = outcome.failure { throw failure }
   }
 }

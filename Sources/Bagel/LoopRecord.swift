@@ -32,13 +32,21 @@ public struct EpisodeRecord: Codable, Hashable, Sendable {
 /// Everything that a loop remembers besides its logs, models and policies.
 public struct LoopRecord: Codable, Hashable, Sendable {
   public var seed: UInt64
+  /// Spread of the plant's parameters at trials.
+  public var spread = 0.0
   public var episodes: [EpisodeRecord] = []
+  /// Episodes of an earlier form of the task: data, but not judged by the present one.
+  public var episodesBefore = 0
 
   /// The latest episode; a caller's bug before the first.
   public var last: EpisodeRecord { episodes[episodes.count - 1] }
   public var trials: [EpisodeRecord] { episodes.filter { $0.trial > 0 } }
+  /// Of the task as it is.
+  public var judgedTrials: [EpisodeRecord] {
+    episodes.dropFirst(episodesBefore).filter { $0.trial > 0 }
+  }
   /// Whether the last trial succeeded.
-  public var isSolved: Bool { trials.last?.isSolved ?? false }
+  public var isSolved: Bool { judgedTrials.last?.isSolved ?? false }
 }
 
 /// What a loop tells while it runs.

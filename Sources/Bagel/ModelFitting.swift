@@ -50,13 +50,20 @@ extension ControlTask {
     defer { plant.close(safeAction: safeAction) }
     return try (0..<exploration.episodes).map { index in
       let log = try logFolder.map {
-        try LogWriter(path: "\($0)/exploration-\(index + 1).csv", layout: layout)
+        try LogWriter(path: explorationPath($0, index, plant), layout: layout)
       }
       defer { log?.close() }
       let outcome = try explore(&plant, index: index, seed: seed, log: log) { _ in goesOn() }
       if let failure = outcome.failure { throw failure }
       return outcome.episode
     }
+  }
+
+  /// What a machine did cannot be had again, and is never written over; a simulation can.
+  private func explorationPath(_ folder: String, _ index: Int, _ plant: any Plant) -> String {
+    let path = "\(folder)/exploration-\(index + 1).csv"
+    return plant is any SimulatedPlant
+      ? path : firstFreePath { $0 == 1 ? path : "\(folder)/exploration-\(index + 1)-\($0).csv" }
   }
 
   /// One exploring episode on the plant. Throws: `LogError`.

@@ -34,7 +34,7 @@ final class StepClock {
     due = (early > 0 ? due ?? now : now) + .seconds(timeStep)
     if early > 0 { return Thread.sleep(forTimeInterval: early) }
     if -early > 0.05 * timeStep { record.late += 1 }
-    record.worst = max(record.worst, -early)
+    record.worst = max(record.worst, -early + 0)
   }
 }
 

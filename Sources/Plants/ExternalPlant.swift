@@ -29,6 +29,8 @@ public final class ExternalPlant: Plant {
   /// Seconds for the answer to a step, and to a reset (the first includes the program's start).
   public let timeout: Double
   public let resetTimeout: Double
+  /// What is larger is a broken sensor or program; it would spoil the model for good.
+  static let largest = 1e9
   private let command: [String]
   private let folder: String
   private var child: ChildProcess?
@@ -107,7 +109,8 @@ public final class ExternalPlant: Plant {
       throw PlantFailure(
         plant: name,
         "did not answer a \(what) within \(timeout) s (every command needs one line "
-          + "{\"state\": [..]}, flushed; `timeout:` in the task allows more)")
+          + "{\"state\": [..]}, flushed; `\(what == "reset" ? "resetTimeout" : "timeout"):` beside `process:` in the "
+          + "task allows more)")
     case .closed:
       throw PlantFailure(
         plant: name, "ended (\(child.ending)) instead of answering a \(what)")
@@ -120,7 +123,10 @@ public final class ExternalPlant: Plant {
       let object = try? JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any]
     else {
       throw PlantFailure(
-        plant: name, "answered a \(what) with '\(shown)', which is not one JSON object")
+        plant: name,
+        "answered a \(what) with '\(shown)', which is "
+          + (text.contains("NaN") || text.contains("Infinity")
+            ? "not finite (and NaN is no JSON)" : "not one JSON object"))
     }
     guard let list = object["state"] as? [Any] else {
       throw PlantFailure(plant: name, "answered a \(what) without a list \"state\": \(shown)")
@@ -132,9 +138,11 @@ public final class ExternalPlant: Plant {
           + "(\(states.map(\.name).joined(separator: ", "))): \(shown)")
     }
     let values = list.map { ($0 as? NSNumber)?.doubleValue ?? .nan }
-    if let index = values.firstIndex(where: { !$0.isFinite }) {
+    if let index = values.firstIndex(where: { !(abs($0) <= Self.largest) }) {
       throw PlantFailure(
-        plant: name, "'\(states[index].name)' is not a finite number in its answer: \(shown)")
+        plant: name,
+        "'\(states[index].name)' is no finite number within +-\(Self.largest) in its answer: \(shown)"
+      )
     }
     let reward = (object["reward"] as? NSNumber)?.doubleValue
     if let reward, !reward.isFinite {

@@ -47,20 +47,22 @@ extension ExportedController {
       static double larger(double a, double b) { return a > b ? a : b; }
 
       \(try cPolicy())
-      /* Returns 0, or 1 where a measurement is not finite: the action is then the resting one, and nothing is remembered. */
+      /* Returns 0, or 1 where a measurement or the goal is not finite: the action is then the resting one, and nothing
+         is remembered. */
       int \(cName)_step(
           \(cName) *self, const double measured[\(columns)], const double goal[\(states)], double action[\(actions)])
       {
         static const double rest[\(actions)] = {\(numbers(policy.rest))};
         double states[\(states)];
-        for (int i = 0; i < \(columns); ++i)
-          if (!isfinite(measured[i])) {
-            for (int j = 0; j < \(actions); ++j) action[j] = rest[j];
-            return 1;
-          }
+        int sound = 1;
+        for (int i = 0; i < \(columns); ++i) sound = sound && isfinite(measured[i]);
+      \(goalLine)  if (!sound) {
+          for (int j = 0; j < \(actions); ++j) action[j] = rest[j];
+          return 1;
+        }
       \(stateLines())  for (int i = 0; i < \(states); ++i) self->states[i] = states[i];
         for (int i = 0; i < \(columns); ++i) self->measured[i] = measured[i];
-        ++self->rows;
+        if (self->rows < 2) ++self->rows;
         policy(states, goal, &self->past[0][0], action);
         for (int j = 0; j < \(actions); ++j) {
           static const double lower[\(actions)] = {\(numbers(policy.lower))};
@@ -73,6 +75,12 @@ extension ExportedController {
       }
 
       """
+  }
+
+  private var goalLine: String {
+    policy.inputs.goal == .none
+      ? ""
+      : "  for (int i = 0; i < \(layout.states.count); ++i) sound = sound && isfinite(goal[i]);\n"
   }
 
   /// Past actions at rest.

@@ -61,6 +61,16 @@ public enum StateDistribution: Hashable, Sendable, Codable {
     }
   }
 
+  /// Bounds of what is drawn [S] (three deviations of a normal), or nil where that is up to the data.
+  public var support: [ClosedRange<Double>]? {
+    switch self {
+    case .fixed(let state): state.map { $0...$0 }
+    case .uniform(let lower, let upper): zip(lower, upper).map { min($0, $1)...max($0, $1) }
+    case .normal(let mean, let deviation): zip(mean, deviation).map { $0 - 3 * $1...$0 + 3 * $1 }
+    case .bounds, .logged, .rows: nil
+    }
+  }
+
   /// Number of states S.
   public var length: Int {
     switch self {

@@ -114,19 +114,24 @@ public struct ControlTask: Sendable {
       basisFunctions: policy.basisFunctions, inputs: policyInputs)
   }
 
-  /// Refuses a goal beyond the states' limits or, where the policy sees its goal, beyond the data behind it.
+  /// Refuses a goal beyond the states' limits or, where the policy sees its goal, beyond both the data behind it and
+  /// the goals it was searched for.
   ///
   /// - Throws: `LogError`.
   public func checkGoal(_ goal: [Double], within data: [ClosedRange<Double>]?) throws {
+    let searched = self.goal.support
     for (i, channel) in layout.states.enumerated() {
-      let bounds = [
-        stateLimits.indices.contains(i) ? stateLimits[i].map { ($0, "its limits") } : nil,
-        policy.goalInput == .none ? nil : data.map { ($0[i], "the data behind the policy") },
-      ]
-      for case (let bound, let what)? in bounds where !bound.contains(goal[i]) {
+      func refuse(_ bound: ClosedRange<Double>, _ what: String) throws {
         throw LogError(
           file: name, column: channel.name,
           "the goal \(goal[i]) is outside \(what), \(bound.lowerBound) to \(bound.upperBound)")
+      }
+      if stateLimits.indices.contains(i), let limits = stateLimits[i], !limits.contains(goal[i]) {
+        try refuse(limits, "its limits")
+      }
+      guard policy.goalInput != .none, let data, !data[i].contains(goal[i]) else { continue }
+      if searched?[i].contains(goal[i]) != true {
+        try refuse(data[i], "the data behind the policy")
       }
     }
   }

@@ -4,7 +4,6 @@
 import Foundation
 import MachineLogs
 import Plants
-import Policies
 
 extension ControlTask {
   mutating func readMachine(_ yaml: YAMLMapping, _ folder: String) throws {
@@ -47,7 +46,11 @@ extension ControlTask {
     layout.actions.append(Channel(name: name, units: try entry.string("units") ?? ""))
     actionLimits.append(limits)
     actionRates.append(try entry.positive("rateLimit"))
-    let safe = try entry.number("safe") ?? Policy.rest(within: limits)
+    let given = try entry.number("safe")
+    guard let safe = given ?? (limits.contains(0) ? 0 : nil) else {
+      throw entry.error(
+        "safe", "is missing: 0 is outside the limits; which action leaves the machine safe?")
+    }
     guard limits.contains(safe) else {
       throw entry.error("safe", "must lie within the limits, not at \(safe)")
     }
@@ -83,8 +86,8 @@ extension ControlTask {
   mutating func readPlant(_ yaml: YAMLMapping, _ folder: String) throws {
     if yaml.isMapping("plant"), let entry = try yaml.mapping("plant") {
       if let command = try entry.strings("process") {
-        guard !command.isEmpty else {
-          throw entry.error("process", "must be a list: the program and its arguments")
+        guard !command.isEmpty, command.count > 1 || !command[0].contains(" ") else {
+          throw entry.error("process", "must be a list: [program, argument, ...]")
         }
         var process = PlantChoice.Process(command: command, folder: folder)
         if let timeout = try entry.positive("timeout") { process.timeout = timeout }

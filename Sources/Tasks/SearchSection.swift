@@ -117,7 +117,7 @@ extension ControlTask {
       if let kind = try entry.choice("kind", ExplorationKind.self) {
         exploration.kind = kind
       }
-      if let episodes = try entry.integer("episodes", 0...10_000) {
+      if let episodes = try entry.integer("episodes", 1...10_000) {
         exploration.episodes = episodes
       }
       if let seconds = try entry.positive("seconds") { exploration.seconds = seconds }

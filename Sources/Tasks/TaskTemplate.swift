@@ -83,6 +83,7 @@ extension BuiltInTasks {
     goal: [0, 0]
 
     # The best of `starts` independent searches counts.
+    # horizon may be a list that grows, [20, 60, 150]: for chaotic motion, such as a pole that may whirl.
     optimise: {particles: 100, horizon: 150, starts: 5, iterations: 400, learningRate: 0.01}
     # adjointLimit: 1 helps where motion is chaotic (a pole that whirls)
 

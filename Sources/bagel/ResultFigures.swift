@@ -187,6 +187,8 @@ extension Evaluation {
     if steps.count > episodes.count {
       console.say("  \(stepSuccesses) of \(steps.count) steps of the reference")
     }
+    // An angle that turns has no rise time or overshoot; measures judge it.
+    guard task.evaluation.measures.isEmpty else { return }
     console.say(
       "  worst of them: rise time \(slowestRise.map { number($0) + " s" } ?? "never"), overshoot "
         + "\(number(factor * (steps.map(\.overshoot).max() ?? 0))) \(units), largest error after "

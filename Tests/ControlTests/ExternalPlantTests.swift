@@ -79,8 +79,8 @@ struct ExternalPlantTests {
       ("echo hello", "answered a step with 'hello', which is not one JSON object"),
       ("echo '{\"position\":[1]}'", "without a list \"state\""),
       ("echo '{\"state\":[1,2]}'", "answered 2 states, the task measures 1 (x)"),
-      ("echo '{\"state\":[NaN]}'", "is not one JSON object"),
-      ("echo '{\"state\":[null]}'", "'x' is not a finite number"),
+      ("echo '{\"state\":[NaN]}'", "which is not finite (and NaN is no JSON)"),
+      ("echo '{\"state\":[null]}'", "'x' is no finite number within"),
       ("echo '{\"state\":[1e999]}'", "not"),
       ("sleep 5; echo '{\"state\":[1]}'", "did not answer a step within 0.3 s"),
     ])

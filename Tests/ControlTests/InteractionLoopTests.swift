@@ -74,10 +74,50 @@ struct InteractionLoopTests {
     #expect(first.record.trials.count == 1)
     var other = try InteractionLoop(task: changed, folder: folder, seed: 3, mayDiffer: true)
     let isFinished = try other.run { _ in true }
-    #expect(isFinished && other.record.trials.count == 3)
+    #expect(isFinished && other.record.trials.count == 4 && other.record.judgedTrials.count == 3)
     // Comments do not matter.
     let commented = try QuickPendulum.task { "# a comment\n" + $0 }
     _ = try InteractionLoop(task: commented, folder: folder, seed: 3, mayDiffer: true)
+  }
+
+  @Test(
+    "one process at a time; what a changed task has not judged is not solved; --vary is remembered")
+  func guarded() throws {
+    let folder = try Scratch.folder()
+    func open(_ task: ControlTask, spread: Double = 0, mayDiffer: Bool = false) throws
+      -> InteractionLoop
+    {
+      try InteractionLoop(task: task, folder: folder, seed: 3, spread: spread, mayDiffer: mayDiffer)
+    }
+    func message(_ body: () throws -> Void) -> String {
+      do { try body() } catch { return "\(error)" }
+      return "no error"
+    }
+    let task = try QuickPendulum.task()
+    var loop = try open(task)
+    var meanwhile = ""
+    let isFinished = try loop.run { event in
+      if case .fitted(1, _) = event {
+        meanwhile = message {
+          var other = try open(task)
+          _ = try other.run { _ in true }
+        }
+      }
+      return true
+    }
+    #expect(isFinished && loop.record.judgedTrials.count == 3)
+    #expect(meanwhile.contains("another bagel learns in"))
+    #expect(message { _ = try open(task, spread: 0.1) }.contains("--vary 0.0, not 3 and 0.1"))
+    let stricter = try QuickPendulum.task {
+      $0.replacingOccurrences(of: "below: 0.2", with: "below: 0.1")
+    }
+    let judged = try open(stricter, mayDiffer: true)
+    #expect(judged.record.trials.count == 3 && judged.record.judgedTrials.isEmpty)
+    #expect(!judged.isFinished && !judged.record.isSolved)
+    let slower = try QuickPendulum.task {
+      $0.replacingOccurrences(of: "name: torque", with: "name: moment")
+    }
+    #expect(message { _ = try open(slower, mayDiffer: true) }.contains("even with --force"))
   }
 
   @Test("a plant that dies in a trial leaves its rows, and the loop goes on with them")
@@ -163,8 +203,10 @@ struct InteractionLoopTests {
       steps += 1; return steps < 10
     }) { _ in true }
     #expect(!isFinished && loop.record.episodes.isEmpty)
-    let again = try InteractionLoop(task: task, folder: folder, seed: 3)
+    var again = try InteractionLoop(task: task, folder: folder, seed: 3)
     #expect(again.record.episodes.isEmpty)
+    _ = try again.run { _ in false }
+    #expect(again.record.episodes.count == 1)
     let files = try FileManager.default.contentsOfDirectory(atPath: folder)
     #expect(files.contains("episode-000-interrupted-1.csv"))
   }

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// One process at a time in a loop's folder: two would drive the same machine and mix their logs.
+
+import Foundation
+
+/// Holds a folder as long as it lives; the kernel lets go when the process ends, however it ends.
+final class FolderLock {
+  private let file: Int32
+
+  /// Throws: `LoopError` where another process holds the folder.
+  init(_ folder: String) throws {
+    file = open(folder + "/lock", O_CREAT | O_RDWR | O_CLOEXEC, 0o644)
+    guard file >= 0, flock(file, LOCK_EX | LOCK_NB) == 0 else {
+      let isHeld = file >= 0 && errno == EWOULDBLOCK
+      if file >= 0 { close(file) }
+      throw LoopError(
+        description: isHeld
+          ? "another bagel learns in \(folder); wait for it, or give another --output"
+          : "cannot write to \(folder)")
+    }
+  }
+
+  deinit { close(file) }
+}
