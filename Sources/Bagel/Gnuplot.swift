@@ -8,6 +8,7 @@ import Foundation
 struct Plot {
   enum Style {
     case lines(color: String, width: Double)
+    case dashes(color: String, width: Double)
     /// Filled between `y` and `upper`.
     case band(color: String)
   }
@@ -46,6 +47,8 @@ struct Plot {
       switch curve.style {
       case .lines(let color, let width):
         return "$data\(index) using 1:2 with lines lc rgb '\(color)' lw \(width) \(title)"
+      case .dashes(let color, let width):
+        return "$data\(index) using 1:2 with lines dt 2 lc rgb '\(color)' lw \(width) \(title)"
       case .band(let color):
         return "$data\(index) using 1:2:3 with filledcurves lc rgb '\(color)' \(title)"
       }

@@ -140,13 +140,12 @@ public struct InteractionLoop {
     let index = record.episodes.count
     let log = try LogWriter(path: path("episode", index, ".csv"), layout: task.layout)
     defer { log.close() }
-    let goesOn = goesOn
-    let outcome = try task.explore(&plant, index: index, seed: seed, log: log) { _ in goesOn() }
+    let outcome = try task.explore(&plant, index: index, seed: seed, log: log, goesOn: goesOn)
     if outcome.isInterrupted { return false }
     let entry = EpisodeRecord(
       trial: 0, log: name("episode", index, ".csv"), rows: outcome.episode.count,
       earlyEnd: outcome.earlyEnd, failure: outcome.failure.map { "\($0)" })
-    try keep(entry, outcome)
+    try keep(entry, outcome, tell)
     return tell(.explored(record, outcome.episode))
   }
 
@@ -217,11 +216,9 @@ public struct InteractionLoop {
     }
     let log = try LogWriter(path: folder + "/" + entry.log, layout: task.layout)
     defer { log.close() }
-    let goesOn = goesOn
     let (outcome, goals) = try task.drive(
       &plant, policy.best, index: entry.trial, seed: seed, bounds: model.stateBounds,
-      name: "trial \(entry.trial)", log: log
-    ) { _ in goesOn() }
+      name: "trial \(entry.trial)", log: log, goesOn: goesOn)
     if outcome.isInterrupted { return false }
     entry.rows = outcome.episode.count
     entry.earlyEnd = outcome.earlyEnd
@@ -233,7 +230,7 @@ public struct InteractionLoop {
       entry.stepSuccesses = evaluated.steps.count { $0.isSuccess }
       entry.steadyStateErrors = evaluated.steps.map(\.steadyStateError)
     }
-    try keep(entry, outcome)
+    try keep(entry, outcome, tell)
     return tell(.tried(record, evaluated))
   }
 
@@ -242,7 +239,9 @@ public struct InteractionLoop {
 
   /// Adds an episode to the record and throws its failure, if it had one. One that failed at once is not kept: its log
   /// is set aside when the loop goes on.
-  private mutating func keep(_ entry: EpisodeRecord, _ outcome: EpisodeRun.Outcome) throws {
+  private mutating func keep(
+    _ entry: EpisodeRecord, _ outcome: EpisodeRun.Outcome, _ tell: (LoopEvent) -> Bool
+  ) throws {
     if let failure = outcome.failure, entry.rows < Self.fewestRows { throw failure }
     guard entry.rows >= Self.fewestRows else {
       throw LoopError(
@@ -251,7 +250,10 @@ public struct InteractionLoop {
     }
     record.episodes.append(entry)
     try save()
-    if let failure = outcome.failure { throw failure }
+    if let failure = outcome.failure {
+      _ = tell(.failed(record))
+      throw failure
+    }
   }
 
   private func save() throws {

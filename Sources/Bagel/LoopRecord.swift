@@ -56,6 +56,8 @@ public enum LoopEvent {
   case searching(trial: Int, SearchState)
   case optimized(trial: Int, OptimizedPolicy)
   case tried(LoopRecord, EvaluatedEpisode)
+  /// The plant failed in the last episode, whose rows are kept; the loop ends with its error.
+  case failed(LoopRecord)
 }
 
 /// A loop that cannot go on in its folder.

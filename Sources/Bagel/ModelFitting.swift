@@ -53,7 +53,7 @@ extension ControlTask {
         try LogWriter(path: explorationPath($0, index, plant), layout: layout)
       }
       defer { log?.close() }
-      let outcome = try explore(&plant, index: index, seed: seed, log: log) { _ in goesOn() }
+      let outcome = try explore(&plant, index: index, seed: seed, log: log, goesOn: goesOn)
       if let failure = outcome.failure { throw failure }
       return outcome.episode
     }
@@ -69,7 +69,7 @@ extension ControlTask {
   /// One exploring episode on the plant. Throws: `LogError`.
   public func explore(
     _ plant: inout any Plant, index: Int, seed: UInt64, log: LogWriter?,
-    goesOn: @escaping (Int) -> Bool = { _ in true }
+    goesOn: @escaping () -> Bool = { true }
   ) throws -> EpisodeRun.Outcome {
     let seed = seed &+ 0x5851_F42D_4C95_7F2D &* UInt64(index)
     var explorer = Explorer(

@@ -78,8 +78,7 @@ extension ControlTask {
       }
       let (outcome, goals) = try drive(
         &plant, controller, index: index, seed: seed, bounds: bounds,
-        name: "evaluation \(index + 1)"
-      ) { _ in goesOn() }
+        name: "evaluation \(index + 1)", goesOn: goesOn)
       if let failure = outcome.failure { throw failure }
       if outcome.isInterrupted { break }
       episodes.append(judge(outcome.episode, goals: goals, earlyEnd: outcome.earlyEnd))
@@ -94,7 +93,7 @@ extension ControlTask {
   public func drive(
     _ plant: inout any Plant, _ controller: PolicyController, index: Int, seed: UInt64,
     bounds: [ClosedRange<Double>]? = nil, name: String, log: LogWriter? = nil,
-    goesOn: @escaping (Int) -> Bool = { _ in true }
+    goesOn: @escaping () -> Bool = { true }
   ) throws -> (outcome: EpisodeRun.Outcome, goals: [ControlTask.EvaluationOptions.ScheduledGoal]) {
     let key = DrawKey(seed: seed, iteration: 0x6576_616c)
     var goals = try GoalSchedule(evaluation, timeStep: layout.timeStep) {

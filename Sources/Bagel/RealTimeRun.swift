@@ -27,14 +27,26 @@ final class StepClock {
 
   /// Returns when the next step is due, one time step after the last, or at once if it is late. A late step shifts those
   /// after it: they do not hurry, and a machine that waits for its own time step is never waited for twice.
-  func wait() {
+  ///
+  /// - Parameter goesOn: false ends the waiting.
+  func wait(while goesOn: () -> Bool) {
     let now = ContinuousClock.now
-    let early = due.map { now.duration(to: $0).seconds } ?? 0
-    if due != nil { record.steps += 1 }
-    due = (early > 0 ? due ?? now : now) + .seconds(timeStep)
-    if early > 0 { return Thread.sleep(forTimeInterval: early) }
-    if -early > 0.05 * timeStep { record.late += 1 }
-    record.worst = max(record.worst, -early + 0)
+    let planned = due ?? now
+    due = max(planned, now) + .seconds(timeStep)
+    if planned == now { return }
+    record.steps += 1
+    let late = planned.duration(to: now).seconds
+    guard late > 0 else { return sleep(until: planned, while: goesOn) }
+    if late > 0.05 * timeStep { record.late += 1 }
+    record.worst = max(record.worst, late)
+  }
+
+  private func sleep(until time: ContinuousClock.Instant, while goesOn: () -> Bool) {
+    while goesOn() {
+      let left = ContinuousClock.now.duration(to: time).seconds
+      guard left > 0 else { return }
+      Thread.sleep(forTimeInterval: min(left, 0.05))
+    }
   }
 }
 
@@ -61,10 +73,8 @@ extension ControlTask {
     defer { writer.close() }
     var run = episodeRun(seconds: seconds)
     run.log = writer
-    run.goesOn = { _ in
-      clock.wait()
-      return goesOn()
-    }
+    run.pace = { clock.wait(while: goesOn) }
+    run.goesOn = goesOn
     var controllerRun = controller.begin()
     let outcome = try run.run(&plant, seed: seed, name: log) { step, states in
       controllerRun.action(state: states, goal: goals.goal(step: step, states: states))

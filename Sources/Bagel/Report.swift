@@ -76,12 +76,17 @@ public struct Report {
     return plots
   }
 
-  /// A state: mean, 95 % band and a few lines of the predicted particles, against the real episodes.
+  /// Predicted particles, where they went to the goals of the real episodes: not those of a schedule.
+  private var predicted: OptimizedPolicy? {
+    evaluation == nil || task.evaluation.schedule.isEmpty ? policy : nil
+  }
+
+  /// A state: mean, 95 % band and a few lines of the predicted particles, against the real episodes and their goal.
   private func responsePlot(_ state: Int) -> Plot {
     let channel = task.layout.states[state]
     let unit = Unit(channel.units)
     var particles: [[Double]] = []
-    if let policy {
+    if let policy = predicted {
       let (scale, mean) = (policy.best.stateScale[state], policy.best.stateMean[state])
       let predicted = policy.predicted
       particles = (0..<predicted.particles).map { b in
@@ -92,15 +97,35 @@ public struct Report {
       }
     }
     let real = evaluation?.episodes.map { $0.episode.states.map { $0[state] } } ?? []
-    return ribbon(
+    var plot = ribbon(
       title: channel.name, yLabel: "\(channel.name) (\(unit.name))", particles.map(unit.convert),
       real.map(unit.convert))
+    if let (times, goals) = commonGoals(state) {
+      plot.curves.append(
+        .init(
+          title: "goal", style: .dashes(color: "#222222", width: 1), x: times,
+          y: unit.convert(goals)))
+    }
+    return plot
+  }
+
+  /// A state's goal over time as a staircase, where all real episodes have the same and are judged by it.
+  private func commonGoals(_ state: Int) -> (times: [Double], goals: [Double])? {
+    guard let first = evaluation?.episodes.first, task.evaluation.measures.isEmpty,
+      evaluation?.episodes.allSatisfy({ $0.steps.map(\.goal) == first.steps.map(\.goal) }) == true
+    else { return nil }
+    let ends =
+      first.steps.dropFirst().map(\.time) + [Double(first.episode.count) * task.layout.timeStep]
+    return (
+      zip(first.steps, ends).flatMap { [$0.time, $1] },
+      first.steps.flatMap { [$0.goal[state], $0.goal[state]] }
+    )
   }
 
   private func actionPlot(_ action: Int) -> Plot {
     let channel = task.layout.actions[action]
     var particles: [[Double]] = []
-    if let predicted = policy?.predicted {
+    if let predicted = predicted?.predicted {
       particles = (0..<predicted.particles).map { b in
         (0..<predicted.horizon).map { k in
           let actions = predicted.action(step: k, particle: b)

@@ -15,7 +15,7 @@ public struct Episode: Hashable, Sendable {
   public var states: [[Double]]
   /// [T][A]; the last one may have had no effect yet.
   public var actions: [[Double]]
-  /// [T], or empty where the log has no reward channel.
+  /// [T], NaN where it is not known, or empty where the log has no reward channel.
   public var rewards: [Double]
 
   public init(

@@ -53,9 +53,11 @@ public struct LogFile: Sendable {
     }
   }
 
-  /// The values of a column [rows]. Throws: `LogError` for a name that does not exist and for anything
-  /// that is not a finite number.
-  public func column(_ name: String) throws -> [Double] {
+  /// The values of a column [rows].
+  ///
+  /// - Parameter mayBeEmpty: empty cells are NaN.
+  /// - Throws: `LogError` for a name that does not exist and for anything else that is not a finite number.
+  public func column(_ name: String, mayBeEmpty: Bool = false) throws -> [Double] {
     guard let index = header.firstIndex(of: name) else {
       let hint = nearest(to: name, among: header).map { "; did you mean '\($0)'?" } ?? ""
       throw LogError(
@@ -69,6 +71,7 @@ public struct LogFile: Sendable {
           "the row has \(row.count) fields, the header \(header.count)")
       }
       let text = row[index].trimmingCharacters(in: .whitespaces)
+      if mayBeEmpty && text.isEmpty { return .nan }
       guard let value = Double(text) else {
         throw LogError(
           file: path, line: line, column: name,

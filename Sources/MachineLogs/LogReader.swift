@@ -27,10 +27,10 @@ extension LogLayout {
   func episodes(in file: LogFile) throws -> [Episode] {
     let times = try file.times(timeColumn)
     var columns: [String: [Double]] = [:]
-    let wanted = (states + actions).map(\.column) + (rewardColumn.map { [$0] } ?? [])
-    for name in wanted where columns[name] == nil {
+    for name in (states + actions).map(\.column) where columns[name] == nil {
       columns[name] = try file.column(name)
     }
+    if let rewardColumn { columns[rewardColumn] = try file.column(rewardColumn, mayBeEmpty: true) }
     let least = 3
     guard times.count >= least else {
       throw LogError(
@@ -99,10 +99,10 @@ extension LogLayout {
     func isConstant(_ values: [Double]) -> Bool {
       values.allSatisfy { abs($0 - values[0]) <= 1e-12 * max(1, abs(values[0])) }
     }
-    if let rewardColumn, isConstant(episodes.flatMap(\.rewards)) {
+    if let rewardColumn, isConstant(episodes.flatMap(\.rewards).filter(\.isFinite)) {
       throw LogError(
         file: place, column: rewardColumn,
-        "is the reward and is constant, so there is nothing to maximise; log episodes that differ in it"
+        "is the reward and is constant or empty, so there is nothing to maximise; log episodes that differ in it"
       )
     }
     for (index, channel) in states.enumerated()

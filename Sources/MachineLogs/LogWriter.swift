@@ -9,6 +9,7 @@ public final class LogWriter {
   public let path: String
   private let handle: FileHandle
   private let fields: Int
+  private let hasReward: Bool
 
   /// Begins a log with time, the layout's measured columns, its actions and, if it has one, its reward column.
   ///
@@ -19,6 +20,7 @@ public final class LogWriter {
       [layout.timeColumn ?? LogLayout.usualTimeColumns[0]] + layout.measuredColumns
       + layout.actions.map(\.column) + (layout.rewardColumn.map { [$0] } ?? [])
     fields = header.count
+    hasReward = layout.rewardColumn != nil
     guard FileManager.default.createFile(atPath: path, contents: nil),
       let handle = FileHandle(forWritingAtPath: path)
     else { throw LogError(file: path, "cannot be written") }
@@ -26,11 +28,13 @@ public final class LogWriter {
     try write(header.map(quoted).joined(separator: ","))
   }
 
-  /// One row at a time (s). Throws: `LogError` where the disk is full.
+  /// One row at a time (s); a reward that is not known is an empty cell. Throws: `LogError` where the disk is full.
   public func append(time: Double, measured: [Double], action: [Double], reward: Double?) throws {
-    let values = [time] + measured + action + (reward.map { [$0] } ?? [])
-    precondition(values.count == fields, "\(values.count) values for \(fields) columns of \(path)")
-    try write(values.map { "\($0)" }.joined(separator: ","))
+    let cells =
+      ([time] + measured + action).map { "\($0)" }
+      + (hasReward ? [reward.map { "\($0)" } ?? ""] : [])
+    precondition(cells.count == fields, "\(cells.count) values for \(fields) columns of \(path)")
+    try write(cells.joined(separator: ","))
   }
 
   public func close() { try? handle.close() }

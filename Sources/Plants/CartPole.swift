@@ -14,6 +14,7 @@ import Programs
 
 /// Cart-pole swing-up, as published with PILCO and MC-PILCO.
 public struct CartPole: SimulatedPlant {
+  public private(set) var name = "cart-pole"
   /// Seconds between measurements.
   public var timeStep = 0.05
   /// Integrator steps a time step.
@@ -41,6 +42,7 @@ public struct CartPole: SimulatedPlant {
   /// With PILCO's time step and gravity.
   public static var pilco: CartPole {
     var plant = CartPole()
+    plant.name = "cart-pole-pilco"
     (plant.timeStep, plant.innerSteps, plant.gravity) = (0.1, 20, 9.82)
     return plant
   }

@@ -11,6 +11,7 @@ final class ChildProcess {
     case line(String)
     case late
     case closed
+    case notWaitedFor
   }
 
   private let program: String
@@ -93,8 +94,11 @@ final class ChildProcess {
     return true
   }
 
-  /// The next line, waiting at most so many seconds.
-  func readLine(timeout: Double) -> Answer {
+  /// Milliseconds between two questions whether to wait on.
+  private static let patience = 50.0
+
+  /// The next line, waiting at most so many seconds, and only while `goesOn`.
+  func readLine(timeout: Double, while goesOn: () -> Bool = { true }) -> Answer {
     let end = ContinuousClock.now + .seconds(timeout)
     var chunk = [UInt8](repeating: 0, count: 4_096)
     while true {
@@ -103,15 +107,13 @@ final class ChildProcess {
         received.removeSubrange(...newline)
         return .line(line)
       }
-      let left = ContinuousClock.now.duration(to: end)
-      let milliseconds =
-        left.components.seconds * 1_000
-        + left.components.attoseconds / 1_000_000_000_000_000
+      guard goesOn() else { return .notWaitedFor }
+      let milliseconds = ContinuousClock.now.duration(to: end) / .milliseconds(1)
       guard milliseconds >= 0 else { return .late }
       var wanted = pollfd(fd: output, events: Int16(POLLIN), revents: 0)
-      let ready = poll(&wanted, 1, Int32(min(milliseconds + 1, 1_000_000)))
-      if ready < 0 && errno == EINTR { continue }
-      guard ready > 0 else { return .late }
+      let ready = poll(&wanted, 1, Int32(min(milliseconds + 1, Self.patience)))
+      if ready == 0 || ready < 0 && errno == EINTR { continue }
+      guard ready > 0 else { return .closed }
       let count = read(output, &chunk, chunk.count)
       if count < 0 && errno == EINTR { continue }
       guard count > 0 else { return .closed }

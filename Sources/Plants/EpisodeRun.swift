@@ -19,9 +19,10 @@ public struct EpisodeRun {
   public var stateLimits: [ClosedRange<Double>?]
   /// Written line by line.
   public var log: LogWriter?
-  /// Called before every action, but for a safe one that cannot wait because a limit is passed: may wait for the time to
-  /// come; false ends the episode (Ctrl-C).
-  public var goesOn: (_ step: Int) -> Bool = { _ in true }
+  /// Waits for the time of every step's action; not before a safe one that follows a passed limit.
+  public var pace: () -> Void = {}
+  /// Asked before every action and while the plant is silent; false ends the episode (Ctrl-C).
+  public var goesOn: () -> Bool = { true }
 
   public init(
     layout: LogLayout, actionLimits: [ClosedRange<Double>], safeAction: [Double], steps: Int,
@@ -58,12 +59,14 @@ public struct EpisodeRun {
     var signals = CausalSignals(layout)
     var episode = Episode(name: name, timeStep: layout.timeStep, states: [], actions: [])
     var outcome = Outcome(episode: episode)
+    plant.keepAsking(goesOn)
     /// Keeps a row with the action that follows it.
     func keep(_ step: Int, _ measured: Measurement, _ states: [Double], _ action: [Double]) throws {
       if let column = layout.rewardColumn {
-        guard let reward = measured.reward else {
+        // The first measurement follows no action, and may have no reward.
+        guard let reward = measured.reward ?? (step == 0 ? .nan : nil) else {
           throw PlantFailure(
-            plant: plant.states.map(\.name).joined(separator: ", "),
+            plant: plant.name,
             "it answers no \"reward\", and the task learns its reward from '\(column)'")
         }
         episode.rewards.append(reward)
@@ -72,26 +75,23 @@ public struct EpisodeRun {
       episode.actions.append(action)
       try log?.append(
         time: Double(step) * layout.timeStep, measured: columns.map { measured.states[$0] },
-        action: action, reward: layout.rewardColumn == nil ? nil : measured.reward)
+        action: action, reward: measured.reward)
     }
     do {
       var measured = try plant.reset(to: state, seed: seed)
       var step = 0
       while true {
         guard measured.states.allSatisfy(\.isFinite) else {
-          throw PlantFailure(
-            plant: plant.states.map(\.name).joined(separator: ", "),
-            "it measured \(measured.states) at step \(step)")
+          throw PlantFailure(plant: plant.name, "it measured \(measured.states) at step \(step)")
         }
         let states = signals.next(columns.map { measured.states[$0] })
         outcome.earlyEnd = earlyEnd(measured, states, step)
         let isLast = step == steps || outcome.earlyEnd != nil
-        let isInterrupted = outcome.earlyEnd == nil && !goesOn(step) && !isLast
-        if isInterrupted {
-          outcome.isInterrupted = true
-          outcome.earlyEnd = "interrupted at step \(step)"
+        if outcome.earlyEnd == nil {
+          pace()
+          outcome.isInterrupted = !isLast && !goesOn()
         }
-        guard !isLast, !isInterrupted else {
+        guard !isLast, !outcome.isInterrupted else {
           try keep(step, measured, states, safeAction)
           _ = try plant.step(safeAction)
           break
@@ -103,9 +103,15 @@ public struct EpisodeRun {
         measured = try plant.step(action)
         step += 1
       }
+    } catch is PlantInterruption {
+      outcome.isInterrupted = true
+      plant.close(safeAction: safeAction)
     } catch let error where !(error is LogError) {
       outcome.failure = error
       plant.close(safeAction: safeAction)
+    }
+    if outcome.isInterrupted {
+      outcome.earlyEnd = "interrupted after \(episode.count) row\(episode.count == 1 ? "" : "s")"
     }
     outcome.episode = episode
     return outcome
@@ -113,9 +119,7 @@ public struct EpisodeRun {
 
   private func limited(_ action: [Double], after last: [Double]) throws -> [Double] {
     guard action.allSatisfy(\.isFinite) else {
-      throw PlantFailure(
-        plant: layout.states.map(\.name).joined(separator: ", "),
-        "the controller's action is \(action)")
+      throw ControllerFailure(action: action)
     }
     return action.indices.map { j in
       let within = min(max(action[j], actionLimits[j].lowerBound), actionLimits[j].upperBound)
@@ -133,6 +137,12 @@ public struct EpisodeRun {
   }
 }
 
+/// A controller that commands what no actuator can do.
+public struct ControllerFailure: Error, CustomStringConvertible {
+  let action: [Double]
+  public var description: String { "the controller's action is \(action)" }
+}
+
 extension Plant {
   /// Which of its states are the layout's measured columns: by name, or in order where there are as many.
   ///
@@ -143,8 +153,9 @@ extension Plant {
     if found.allSatisfy({ $0 != nil }) { return found.compactMap { $0 } }
     guard wanted.count == states.count else {
       throw PlantFailure(
-        plant: states.map(\.name).joined(separator: ", "),
-        "it measures these; the task wants \(wanted.joined(separator: ", "))")
+        plant: name,
+        "it measures \(states.map(\.name).joined(separator: ", ")); the task wants "
+          + wanted.joined(separator: ", "))
     }
     return Array(states.indices)
   }

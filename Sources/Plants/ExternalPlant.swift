@@ -10,16 +10,6 @@
 import Foundation
 import MachineLogs
 
-/// What is wrong with a plant, and what it said.
-public struct PlantFailure: Error, CustomStringConvertible {
-  public let plant: String
-  public let problem: String
-
-  public init(plant: String, _ problem: String) { (self.plant, self.problem) = (plant, problem) }
-
-  public var description: String { "plant '\(plant)': \(problem)" }
-}
-
 /// A plant behind a pipe.
 public final class ExternalPlant: Plant {
   public let states: [Channel]
@@ -34,6 +24,7 @@ public final class ExternalPlant: Plant {
   private let command: [String]
   private let folder: String
   private var child: ChildProcess?
+  private var goesOn: () -> Bool = { true }
 
   /// - Parameters:
   ///   - command: program, found on PATH, and its arguments.
@@ -56,7 +47,9 @@ public final class ExternalPlant: Plant {
 
   deinit { child?.end(within: 0) }
 
-  private var name: String { command.joined(separator: " ") }
+  public var name: String { command.joined(separator: " ") }
+
+  public func keepAsking(_ goesOn: @escaping () -> Bool) { self.goesOn = goesOn }
 
   /// Starts the program if it is not running. Where the episode begins is the plant's business; `state` is ignored.
   ///
@@ -103,7 +96,7 @@ public final class ExternalPlant: Plant {
     guard child.write(try line(message)) else {
       throw PlantFailure(plant: name, "has ended (\(child.ending)); it was sent a \(what)")
     }
-    switch child.readLine(timeout: timeout) {
+    switch child.readLine(timeout: timeout, while: goesOn) {
     case .line(let text): return try measurement(text, answerTo: what)
     case .late:
       throw PlantFailure(
@@ -114,40 +107,56 @@ public final class ExternalPlant: Plant {
     case .closed:
       throw PlantFailure(
         plant: name, "ended (\(child.ending)) instead of answering a \(what)")
+    case .notWaitedFor: throw PlantInterruption()
     }
+  }
+
+  /// What a program writes.
+  private struct Answer: Decodable {
+    var state: [Double]
+    var done: Bool?
+    var reward: Double?
   }
 
   private func measurement(_ text: String, answerTo what: String) throws -> Measurement {
     let shown = text.count > 160 ? text.prefix(160) + "..." : text[...]
-    guard
-      let object = try? JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any]
-    else {
+    let answer: Answer
+    do {
+      answer = try JSONDecoder().decode(Answer.self, from: Data(text.utf8))
+    } catch {
+      throw PlantFailure(plant: name, "answered a \(what) with '\(shown)', \(reason(error, text))")
+    }
+    guard answer.state.count == states.count else {
       throw PlantFailure(
         plant: name,
-        "answered a \(what) with '\(shown)', which is "
-          + (text.contains("NaN") || text.contains("Infinity")
-            ? "not finite (and NaN is no JSON)" : "not one JSON object"))
-    }
-    guard let list = object["state"] as? [Any] else {
-      throw PlantFailure(plant: name, "answered a \(what) without a list \"state\": \(shown)")
-    }
-    guard list.count == states.count else {
-      throw PlantFailure(
-        plant: name,
-        "answered \(list.count) states, the task measures \(states.count) "
+        "answered \(answer.state.count) states, the task measures \(states.count) "
           + "(\(states.map(\.name).joined(separator: ", "))): \(shown)")
     }
-    let values = list.map { ($0 as? NSNumber)?.doubleValue ?? .nan }
-    if let index = values.firstIndex(where: { !(abs($0) <= Self.largest) }) {
+    if let index = answer.state.firstIndex(where: { !(abs($0) <= Self.largest) }) {
       throw PlantFailure(
         plant: name,
         "'\(states[index].name)' is no finite number within +-\(Self.largest) in its answer: \(shown)"
       )
     }
-    let reward = (object["reward"] as? NSNumber)?.doubleValue
-    if let reward, !reward.isFinite {
-      throw PlantFailure(plant: name, "the reward is not a finite number: \(shown)")
+    if let reward = answer.reward, !(abs(reward) <= Self.largest) {
+      throw PlantFailure(
+        plant: name, "the reward is no finite number within +-\(Self.largest): \(shown)")
     }
-    return Measurement(values, isDone: object["done"] as? Bool ?? false, reward: reward)
+    return Measurement(answer.state, isDone: answer.done ?? false, reward: answer.reward)
+  }
+
+  /// Why a line is no answer.
+  private func reason(_ error: any Error, _ text: String) -> String {
+    switch error {
+    case DecodingError.keyNotFound: return "which has no list \"state\""
+    case DecodingError.typeMismatch(_, let context), DecodingError.valueNotFound(_, let context):
+      let key = context.codingPath.first.map { $0.stringValue } ?? ""
+      let wanted = ["state": "a list of numbers", "done": "true or false", "reward": "a number"]
+      return wanted[key].map { "whose \"\(key)\" is not \($0)" } ?? "which is not one JSON object"
+    default:
+      let isNotFinite = text.contains("NaN") || text.contains("Infinity")
+      return isNotFinite
+        ? "which is not finite (and NaN is no JSON)" : "which is not one JSON object"
+    }
   }
 }

@@ -15,6 +15,7 @@ import Programs
 
 /// The boom of the paper's experiments, simulated.
 public struct HydraulicBoom: SimulatedPlant {
+  public let name = "boom"
   /// Seconds between measurements.
   public var timeStep = 0.05
   /// Seconds of the integrator.

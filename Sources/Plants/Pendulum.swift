@@ -12,6 +12,7 @@ import Programs
 
 /// Pendulum swing-up.
 public struct Pendulum: SimulatedPlant {
+  public let name = "pendulum"
   /// Seconds between measurements.
   public var timeStep = 0.1
   /// Integrator steps a time step.

@@ -22,6 +22,8 @@ public struct Measurement: Hashable, Sendable {
 
 /// A machine, simulated or real, on a fixed time step.
 public protocol Plant {
+  /// For messages.
+  var name: String { get }
   /// Measured states and their units.
   var states: [Channel] { get }
   var actions: [Channel] { get }
@@ -35,14 +37,31 @@ public protocol Plant {
   mutating func step(_ action: [Double]) throws -> Measurement
   /// Ends: the plant gets the safe action [A] if it still listens, and is let go.
   mutating func close(safeAction: [Double])
+  /// From now on this is asked while an answer takes its time; false makes it fail with `PlantInterruption`.
+  mutating func keepAsking(_ goesOn: @escaping () -> Bool)
 }
 
 extension Plant {
   public mutating func close(safeAction: [Double]) { _ = try? step(safeAction) }
+  /// Simulations answer at once.
+  public mutating func keepAsking(_ goesOn: @escaping () -> Bool) {}
 }
 
+/// What is wrong with a plant, and what it said.
+public struct PlantFailure: Error, CustomStringConvertible {
+  public let plant: String
+  public let problem: String
+
+  public init(plant: String, _ problem: String) { (self.plant, self.problem) = (plant, problem) }
+
+  public var description: String { "plant '\(plant)': \(problem)" }
+}
+
+/// An answer that was not waited for (Ctrl-C).
+public struct PlantInterruption: Error {}
+
 /// A simulated plant whose parameters have names.
-public protocol SimulatedPlant: Plant {
+public protocol SimulatedPlant: Plant, Sendable {
   /// Names of the physical parameters, and where they are.
   static var parameters: [(name: String, path: WritableKeyPath<Self, Double> & Sendable)] { get }
   /// The true state [S], without noise.

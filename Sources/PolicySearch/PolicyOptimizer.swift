@@ -215,7 +215,8 @@ public final class PolicyOptimizer {
         throw SearchError(
           description:
             "iteration \(state.iteration): the gradient's norm is \(record.gradientNorm) and the return "
-            + "\(record.meanReturn); a reward or policy closure leaves its domain, or the model diverges"
+            + "\(record.meanReturn); the reward leaves its domain (a root or logarithm of what can be negative or "
+            + "zero, a division by zero), or the model diverges"
         )
       }
       state.returns.append(record.meanReturn)

@@ -48,11 +48,14 @@ public struct Formula: Hashable, Sendable {
     self.text = text
     var parser = FormulaParser(text: text, names: names)
     root = try parser.whole()
+    guard Self.constants(root).allSatisfy(\.isFinite) else {
+      throw FormulaError(description: "'\(text)' has a constant part that is not a finite number")
+    }
   }
 
   /// The formula's value [1] in a program; `value` gives those of its names.
   public func value(_ builder: ProgramBuilder, _ value: (String) -> Value) -> Value {
-    evaluate(root, builder, value)
+    Self.evaluate(root, builder, value)
   }
 
   /// The names that stand in it.
@@ -67,16 +70,28 @@ public struct Formula: Hashable, Sendable {
     }
   }
 
+  /// Values of the parts, largest first, in which no name stands.
+  private static func constants(_ node: Node) -> [Double] {
+    if names(node).isEmpty { return [value(of: node, [:])] }
+    switch node {
+    case .number, .name: return []
+    case .power(let base, _): return constants(base)
+    case .call(_, let arguments): return arguments.flatMap(constants)
+    }
+  }
+
   /// The formula's value for numbers of its names.
-  public func value(_ values: [String: Double]) -> Double {
+  public func value(_ values: [String: Double]) -> Double { Self.value(of: root, values) }
+
+  private static func value(of node: Node, _ values: [String: Double]) -> Double {
     let builder = ProgramBuilder()
-    builder.output("value", value(builder) { builder.input($0, length: 1) })
+    builder.output("value", evaluate(node, builder) { builder.input($0, length: 1) })
     let program = builder.finish()
     let inputs = values.filter { program.inputs[$0.key] != nil }.mapValues { [$0] }
     return Interpreter(shared: [:]).run(program, inputs: inputs).outputs["value"]?[0] ?? .nan
   }
 
-  private func evaluate(
+  private static func evaluate(
     _ node: Node, _ builder: ProgramBuilder, _ value: (String) -> Value
   ) -> Value {
     switch node {
@@ -106,7 +121,7 @@ public struct Formula: Hashable, Sendable {
   }
 
   /// Whole powers by multiplication (negative bases are fine), others by exp(e log b).
-  private func power(_ base: Value, _ exponent: Double) -> Value {
+  private static func power(_ base: Value, _ exponent: Double) -> Value {
     guard exponent == exponent.rounded(), Swift.abs(exponent) <= 16 else {
       return Programs.exp(exponent * Programs.log(base))
     }

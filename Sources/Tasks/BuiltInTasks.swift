@@ -5,17 +5,15 @@ import Plants
 
 /// The plants that a task can name.
 public enum BuiltInPlants {
-  public static let names = ["boom", "cart-pole", "cart-pole-pilco", "pendulum"]
+  private static let all: [any SimulatedPlant] = [
+    HydraulicBoom(), CartPole(), CartPole.pilco, Pendulum(),
+  ]
+
+  public static var names: [String] { all.map(\.name) }
 
   /// A fresh plant, or nil for an unknown name.
   public static func make(_ name: String) -> (any SimulatedPlant)? {
-    switch name {
-    case "boom": HydraulicBoom()
-    case "cart-pole": CartPole()
-    case "cart-pole-pilco": CartPole.pilco
-    case "pendulum": Pendulum()
-    default: nil
-    }
+    all.first { $0.name == name }
   }
 }
 

@@ -47,11 +47,13 @@ extension ControlTask {
       evaluation.settle = max(
         0, evaluation.seconds - Double(evaluation.lastSteps) * layout.timeStep)
     }
-    guard evaluation.settle >= 0, evaluation.settle < evaluation.seconds else {
+    let ends = evaluation.schedule.dropFirst().map(\.time) + [evaluation.seconds]
+    let starts = evaluation.schedule.isEmpty ? [0] : evaluation.schedule.map(\.time)
+    let shortest = zip(ends, starts).map { $0 - $1 }.min() ?? 0
+    guard evaluation.settle >= 0, evaluation.settle < shortest else {
       throw entry.error(
         "settle",
-        "must lie within the episode of \(evaluation.seconds) s, not at "
-          + "\(evaluation.settle) s")
+        "must lie within every step's \(shortest) s, not at \(evaluation.settle) s")
     }
     if let value = try entry.positive("largestActionChange") {
       evaluation.largestActionChange = value
@@ -92,21 +94,24 @@ extension ControlTask {
           "goals", "number \(index + 1) has \(goal.count) numbers for \(layout.states.count) states"
         )
       }
-      try checkWithinLimits(goal, "goals", schedule)
+      try checkWithinLimits(.fixed(goal), "goals", schedule)
     }
     evaluation.schedule = zip(times, goals).map {
       EvaluationOptions.ScheduledGoal(time: $0, goal: $1)
     }
   }
 
-  /// A goal beyond a state's limits cannot be reached. Throws: `LogError`.
-  func checkWithinLimits(_ goal: [Double], _ key: String, _ yaml: YAMLMapping) throws {
+  /// A goal beyond a state's limits cannot be reached, and an episode that starts there is over. Throws: `LogError`.
+  func checkWithinLimits(_ states: StateDistribution, _ key: String, _ yaml: YAMLMapping) throws {
+    guard let support = states.support else { return }
     for (i, limit) in stateLimits.enumerated() {
-      guard let limit, !limit.contains(goal[i]) else { continue }
-      throw yaml.error(
-        key,
-        "\(goal[i]) is outside the limits of '\(layout.states[i].name)', "
-          + "\(limit.lowerBound) to \(limit.upperBound)")
+      guard let limit else { continue }
+      for value in [support[i].lowerBound, support[i].upperBound] where !limit.contains(value) {
+        throw yaml.error(
+          key,
+          "reaches \(value), outside the limits of '\(layout.states[i].name)', "
+            + "\(limit.lowerBound) to \(limit.upperBound)")
+      }
     }
   }
 

@@ -43,6 +43,8 @@ extension ControlTask {
     try readRewards(yaml)
     start = try distribution("start", yaml)
     goal = try distribution("goal", yaml)
+    try checkWithinLimits(start, "start", yaml)
+    try checkWithinLimits(goal, "goal", yaml)
     try readSearch(yaml)
     try readEvaluation(yaml)
     try readLearning(yaml)
@@ -60,7 +62,7 @@ extension ControlTask {
   }
 
   func required<T>(_ value: T?, _ key: String, _ yaml: YAMLMapping) throws -> T {
-    guard let value else { throw yaml.error(key, "is missing") }
+    guard let value else { throw yaml.missing(key) }
     return value
   }
 }

@@ -22,6 +22,10 @@ final class YAMLMapping {
         throw LogError(file: file, "is empty; `bagel new NAME` writes an example")
       }
       return try YAMLMapping(node, file: file, path: "")
+    } catch YamlError.duplicatedKeysInMapping(let names, let context) {
+      throw LogError(
+        file: file, line: context.mark.line,
+        "'\(names.joined(separator: "', '"))' stands twice in the mapping that begins here")
     } catch let error as YamlError {
       throw LogError(file: file, "is not YAML: \(error)")
     }
@@ -43,6 +47,13 @@ final class YAMLMapping {
 
   func error(_ key: String, _ problem: String) -> LogError {
     LogError(file: file, line: line(key), "'\(full(key))' \(problem)")
+  }
+
+  /// A key without which nothing goes; one that is nearly called so is named.
+  func missing(_ key: String) -> LogError {
+    let others = (node.mapping ?? [:]).keys.compactMap { $0.scalar?.string }
+    let near = nearest(to: key, among: others.filter { !asked.contains($0) })
+    return error(key, "is missing" + (near.map { "; is '\($0)' meant to be it?" } ?? ""))
   }
 
   private func full(_ key: String) -> String { path.isEmpty ? key : "\(path).\(key)" }

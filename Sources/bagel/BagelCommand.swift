@@ -28,14 +28,17 @@ struct BagelCommand: ParsableCommand {
 
   static func main() {
     keepFreedMemory()
+    var command: any ParsableCommand = BagelCommand()
     do {
-      var command = try parseAsRoot()
+      command = try parseAsRoot()
       try command.run()
     } catch let error as Interruption {
       Console.error("\(error)")
       Foundation.exit(130)
     } catch {
-      guard let code = exitCode(forInputError: error) else { exit(withError: error) }
+      guard let code = exitCode(forInputError: error) else {
+        type(of: command).exit(withError: error)
+      }
       Console.error("error: \(error)")
       Foundation.exit(code)
     }
@@ -46,8 +49,7 @@ struct BagelCommand: ParsableCommand {
     switch error {
     case let error as TensorFileError: error.isWriting ? 1 : 65
     case is LogError, is FactorizationError, is UnsuitableSampler, is GridError, is PlantFailure,
-      is CannotExport,
-      is LoopError:
+      is ControllerFailure, is CannotExport, is LoopError:
       65
     case is ExecutionError, is CUDAFailure, is SearchError, is OutputError: 1
     default: nil

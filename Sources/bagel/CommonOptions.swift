@@ -89,7 +89,12 @@ struct PolicyFileOptions: ParsableArguments {
   ) throws -> (controller: PolicyController, description: PolicyDescription) {
     let path = policy ?? folder + "/policy.safetensors"
     guard FileManager.default.fileExists(atPath: path) else {
-      throw TensorFileError(path: path, "no policy yet; run `bagel optimize` on the task first")
+      throw TensorFileError(
+        path: path,
+        "no policy yet; `bagel optimize` or `bagel learn` writes one"
+          + (FileManager.default.fileExists(atPath: folder + "/learn")
+            ? " (those of unfinished loops and seeds are in \(folder)/learn: name one with --policy)"
+            : ""))
     }
     return try PolicyController.read(path: path, for: task.policyDescription)
   }

@@ -77,11 +77,14 @@ struct ExternalPlantTests {
       ("exit 3", "ended (exit code 3) instead of answering a step"),
       ("kill -9 $$", "ended (signal 9)"),
       ("echo hello", "answered a step with 'hello', which is not one JSON object"),
-      ("echo '{\"position\":[1]}'", "without a list \"state\""),
+      ("echo '{\"position\":[1]}'", "which has no list \"state\""),
       ("echo '{\"state\":[1,2]}'", "answered 2 states, the task measures 1 (x)"),
       ("echo '{\"state\":[NaN]}'", "which is not finite (and NaN is no JSON)"),
-      ("echo '{\"state\":[null]}'", "'x' is no finite number within"),
-      ("echo '{\"state\":[1e999]}'", "not"),
+      ("echo '{\"state\":[null]}'", "whose \"state\" is not a list of numbers"),
+      ("echo '{\"state\":[true]}'", "whose \"state\" is not a list of numbers"),
+      ("echo '{\"state\":[1],\"done\":1}'", "whose \"done\" is not true or false"),
+      ("echo '{\"state\":[1e10]}'", "'x' is no finite number within"),
+      ("echo '{\"state\":[1e999]}'", "which is not one JSON object"),
       ("sleep 5; echo '{\"state\":[1]}'", "did not answer a step within 0.3 s"),
     ])
   func misbehaviour(step: String, message: String) throws {
@@ -103,6 +106,21 @@ struct ExternalPlantTests {
     #expect(sent.hasSuffix("{\"action\":[0.25],\"command\":\"step\"}\n{\"command\":\"close\"}\n"))
   }
 
+  @Test("a silent plant is not waited for when the run is interrupted, and gets the safe action")
+  func interruptedWhileSilent() throws {
+    let folder = try Scratch.folder()
+    var silent = plant(step: "sleep 0.5", log: folder + "/messages", timeout: 30)
+    var run = EpisodeRun(layout: layout, actionLimits: [-1...1], safeAction: [0.25], steps: 5)
+    let start = ContinuousClock.now
+    run.goesOn = { start.duration(to: .now) < .seconds(0.3) }
+    let outcome = try run.run(&silent, seed: 7, name: "test") { _, _ in [0.5] }
+    #expect(outcome.isInterrupted && outcome.failure == nil)
+    #expect(outcome.earlyEnd == "interrupted after 1 row")
+    #expect(start.duration(to: .now) < .seconds(10))
+    let sent = try String(contentsOfFile: folder + "/messages", encoding: .utf8)
+    #expect(sent.contains("{\"action\":[0.25],\"command\":\"step\"}\n"))
+  }
+
   @Test("programs that do not exist or never answer a reset, and a reward that is missing")
   func beginnings() throws {
     var missing: any Plant = ExternalPlant(
@@ -122,6 +140,24 @@ struct ExternalPlantTests {
     let run = EpisodeRun(layout: rewarded, actionLimits: [-1...1], safeAction: [0], steps: 3)
     let unrewarded = try run.run(&plain, seed: 1, name: "test") { _, _ in [0] }
     #expect("\(unrewarded.failure as Any)".contains("the task learns its reward from 'score'"))
+  }
+
+  @Test("the first measurement may have no reward: an empty cell that is not learnt from")
+  func firstReward() throws {
+    let path = try Scratch.folder() + "/log.csv"
+    var rewarded = layout
+    rewarded.rewardColumn = "score"
+    var plant = plant(step: "echo '{\"state\":[1],\"reward\":-2}'")
+    var run = EpisodeRun(layout: rewarded, actionLimits: [-1...1], safeAction: [0], steps: 3)
+    let log = try LogWriter(path: path, layout: rewarded)
+    run.log = log
+    let outcome = try run.run(&plant, seed: 1, name: "test") { _, _ in [0] }
+    log.close()
+    #expect(outcome.failure == nil)
+    let read = try rewarded.episodes(from: [path], needsExcitation: false)[0]
+    for rewards in [outcome.episode.rewards, read.rewards] {
+      #expect(rewards[0].isNaN && Array(rewards[1...]) == [-2, -2, -2])
+    }
   }
 
   @Test("an episode ends where the plant is done or a state leaves its limits")

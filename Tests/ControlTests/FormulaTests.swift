@@ -33,6 +33,8 @@ struct FormulaTests {
       ("sinh(x)", "there is no function 'sinh'"), ("min(x)", "min takes 2, not 1"),
       ("(x + 1", "')' is missing"), ("x 2", "unexpected '2'"), ("1.2.3", "'1.2.3' is not a number"),
       ("2^x", "an exponent must be a number"), ("", "something is missing"),
+      ("x + 1/0", "a constant part that is not a finite number"),
+      ("x * sqrt(2 - 3)", "a constant part that is not a finite number"),
     ])
   func mistakes(text: String, message: String) {
     let error = #expect(throws: FormulaError.self) { try Formula(text, names: ["x"]) }

@@ -51,7 +51,12 @@ struct TaskFileTests {
 
   @Test("mistakes name the line and what would be right")
   func mistakes() {
-    #expect(message("timeStep", "timestep").contains("'timeStep' is missing"))
+    #expect(
+      message("timeStep", "timestep").contains(
+        "'timeStep' is missing; is 'timestep' meant to be it?"))
+    #expect(
+      message("timeStep: 0.1", "timeStep: 0.1\ntimeStep: 0.2").contains(
+        "t.yaml:2: 'timeStep' stands twice"))
     #expect(
       message("logs:", "logz:").contains("t.yaml:8: unknown key 'logz'; did you mean 'logs'?"))
     #expect(message("[-1, 2]", "[2, -1]").contains("must be [lower, upper] with lower < upper"))
@@ -68,6 +73,14 @@ struct TaskFileTests {
         "must be a whole number from 1 to 1000000, not 0"))
     #expect(message("goal:", "model: {mean: liner}\ngoal:").contains("did you mean 'linear'?"))
     #expect(message("name: test", "name: [").contains("is not YAML"))
+    #expect(
+      message("units: m}", "units: m, limits: [-1, 0.5]}").contains(
+        "'goal' reaches 1.0, outside the limits of 'x', -1.0 to 0.5"))
+    let schedule =
+      "{tolerance: 0.1, seconds: 9, settle: 4, schedule: {at: [0, 6], goals: [[0, 0], [1, 0]]}}"
+    #expect(
+      message("goal:", "evaluate: \(schedule)\ngoal:").contains(
+        "'evaluate.settle' must lie within every step's 3.0 s"))
   }
 
   @Test("a policy file for another machine is refused with the difference")

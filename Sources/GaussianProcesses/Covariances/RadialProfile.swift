@@ -3,7 +3,7 @@
 
 /// k(x, z) = signal variance * value(r2), r2 = sum_d (x_d - z_d)^2 / l_d^2; value(0) = 1. Value and slope are e^a times
 /// polynomials of a(r2), so that the exponentials of whole rows are taken at once (CVectorMath).
-protocol RadialProfile {
+protocol RadialProfile: SendableMetatype {
   /// a <= 0
   static func exponent(_ r2: Double) -> Double
 

@@ -24,21 +24,21 @@ public struct RewardModel: Sendable {
   init(
     fitting episodes: [Episode], column: String, states: Standardiser, options: FitOptions
   ) throws {
-    let rows = episodes.flatMap { zip($0.states, $0.rewards) }
+    let rows = episodes.enumerated().flatMap { number, episode in
+      zip(episode.states, episode.rewards).filter { $0.1.isFinite }
+        .map { (states: $0.0, reward: $0.1, episode: number) }
+    }
     guard rows.count >= states.mean.count + 2 else {
       throw LogError(
         file: episodes.map(\.name).joined(separator: ", "), column: column,
         "\(rows.count) rewards are too few for \(states.mean.count) states")
     }
-    let standardiser = Standardiser(fitting: rows.map { [$0.1] })
-    let x = Matrix(rows.map { states.standardise($0.0) })
-    let y = rows.map { standardiser.standardise([$0.1])[0] }
-    let episodeOf = episodes.enumerated().flatMap { number, episode in
-      episode.rewards.map { _ in number }
-    }
+    let standardiser = Standardiser(fitting: rows.map { [$0.reward] })
+    let x = Matrix(rows.map { states.standardise($0.states) })
+    let y = rows.map { standardiser.standardise([$0.reward])[0] }
     let what = "reward '\(column)'"
     let result = try fitHyperparameters(
-      x: x, y: y, options: options, episodeOf: episodeOf, what: what)
+      x: x, y: y, options: options, episodeOf: rows.map(\.episode), what: what)
     self.init(
       column: column,
       process: try GaussianProcess(

@@ -8,7 +8,10 @@ import Foundation
 struct FitCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "fit",
-    abstract: "Learn the dynamics from logs and judge them on held-out logs.")
+    abstract: "Learn the dynamics from logs and judge them on held-out logs.",
+    discussion: """
+      A task without logs is explored first: its plant moves, as the task's `explore:` says.
+      """)
 
   @Argument(
     help: "A task file or built-in task; or none, and --log, --states, --actions, --time-step.")
@@ -76,6 +79,11 @@ struct FitCommand: ParsableCommand {
     task.model.fit.device = deviceOptions.device
     let folder = try common.folder(for: task)
     InterruptSignal.watch()
+    if task.logs.isEmpty, let plant = task.plant {
+      console.say(
+        "no logs: exploring '\(plant.name)', \(task.exploration.episodes) x \(number(task.exploration.seconds)) s"
+      )
+    }
     let training = try task.trainingEpisodes(seed: common.seed, logFolder: folder) {
       !InterruptSignal.wasRaised
     }

@@ -116,7 +116,8 @@ struct LearnCommand: ParsableCommand {
     guard isFinished else {
       throw Interruption(
         description:
-          "interrupted after \(loop.record.trials.count) trials; the same command goes on")
+          "interrupted after \(loop.record.trials.count) trials; the same command goes on "
+          + "(the log of an unfinished episode stays in \(root))")
     }
     try conclude(loop.record, root, name == nil ? try common.folder(for: task) : nil, console)
     return LoopOutcome(record: loop.record, isStepResponse: task.evaluation.measures.isEmpty)
@@ -205,6 +206,10 @@ final class LoopFigures {
       console.say(
         "explored: \(record.last.rows) rows in \(folder)/\(record.last.log)"
           + (record.last.earlyEnd.map { " (\($0))" } ?? ""))
+    case .failed(let record):
+      console.say(
+        "the plant failed; its \(record.last.rows) rows are kept in \(folder)/\(record.last.log). Mend it: the same "
+          + "command goes on")
     case .fitted(_, let fit): self.fit = fit
     case .searching(let trial, let state):
       bar.update(

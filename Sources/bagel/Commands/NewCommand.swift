@@ -22,6 +22,7 @@ struct NewCommand: ParsableCommand {
   }
 
   func run() throws {
+    let name = name.hasSuffix(".yaml") ? String(name.dropLast(5)) : name
     let path = (common.output.map { $0 + "/" } ?? "") + name + ".yaml"
     guard !FileManager.default.fileExists(atPath: path) else {
       throw OutputError(description: "\(path) is there already and is left as it is")
