@@ -32,7 +32,7 @@ extension Reward {
         "reward_mean": slopes.map { model.scale * $0 } + [constant],
       ]
     ) { inputs in
-      let x = inputs.state
+      let x = features(model.features, inputs)
       let sum = WeightedSum(
         dimensions: x.length,
         rows: SharedMatrix(array: "reward_rows", rows: rows.rows, columns: rows.columns),
@@ -43,5 +43,17 @@ extension Reward {
         bias: SharedSlice(array: "reward_mean", offset: x.length), x)
       return weight * (prior + x.builder.apply(.weightedSum(sum), x))
     }
+  }
+
+  private static func features(_ features: [InputFeature], _ inputs: RewardInputs) -> Value {
+    inputs.state.builder.concatenate(
+      features.map { feature in
+        switch feature {
+        case .state(let i, _): inputs.state[i]
+        case .sine(let i): sin(inputs.physicalState[i])
+        case .cosine(let i): cos(inputs.physicalState[i])
+        case .action: preconditionFailure("a learnt reward is one of states")
+        }
+      })
   }
 }

@@ -34,21 +34,22 @@ struct RewardAndPolicyTests {
     let (model, _) = try DynamicsModel.fit(
       episodes, layout: task.layout, form: try task.modelForm(), options: task.model.fit)
     let reward = try #require(model.rewardModel)
-    let states = [[-0.3, 0.0], [0.1, 0.05], [0.4, -0.1]].map(model.stateStandardiser.standardise)
-    for (found, state) in zip(reward.predict(Matrix(states)), [-0.3, 0.1, 0.4]) {
+    let states = [[-0.3, 0.0], [0.1, 0.05], [0.4, -0.1]]
+    for (found, state) in zip(reward.predict(states), [-0.3, 0.1, 0.4]) {
       // A smooth function of one state without noise: a hundredth of its range.
       #expect(abs(found - exp(-2 * (state - 0.2) * (state - 0.2))) < 1e-2)
     }
     let path = Scratch.path("reward-model.safetensors")
     try model.write(to: path, provenance: "test")
     let read = try #require(try DynamicsModel(path: path).rewardModel)
-    #expect(read.predict(Matrix(states)) == reward.predict(Matrix(states)))
+    #expect(read.predict(states) == reward.predict(states))
 
     let rollout = try task.makeRollout(model, try task.makeSampler(model).sampler)
     let executor = InterpreterExecutor(rollout.program, data: rollout.data)
     var batch = RolloutBatch(
       parameters: task.makePolicy().initialParameters(1),
-      initialStates: rollout.layout.atRest(states[1], action: [0]), goals: [0, 0], particles: 1,
+      initialStates: rollout.layout.atRest(
+        model.stateStandardiser.standardise(states[1]), action: [0]), goals: [0, 0], particles: 1,
       horizon: 4, draws: DrawKey(seed: 1))
     let gradient = executor.gradient(batch).gradient
     let host = try HostExecutor(rollout.program, data: rollout.data).gradient(batch).gradient
@@ -63,6 +64,27 @@ struct RewardAndPolicyTests {
     }
     let slope = zip(gradient, direction).reduce(0) { $0 + $1.0 * $1.1 }
     #expect(abs(slope - (mean(1e-5) - mean(-1e-5)) / 2e-5) < 1e-6 * max(1, abs(slope)))
+  }
+
+  @Test("a learnt reward knows no turns of an angle, and promises nothing where there are no data")
+  func rewardOfAngles() throws {
+    var task = try ControlTask("pendulum")
+    task.exploration.seconds = 10
+    task.model.fit.fullIterations = 1
+    var episodes = try task.trainingEpisodes()
+    for e in episodes.indices { episodes[e].rewards = episodes[e].states.map { cos($0[0]) - 1 } }
+    task.layout.rewardColumn = "score"
+    let (model, _) = try DynamicsModel.fit(
+      episodes, layout: task.layout, form: try task.modelForm(), options: task.model.fit)
+    let reward = try #require(model.rewardModel)
+    let seen = episodes[0].states[20]
+    let turned = [seen[0] + 2 * .pi, seen[1]]
+    let far = [seen[0], 1e4 * model.stateBounds[1].upperBound]
+    let predicted = reward.predict([seen, turned, far])
+    #expect(abs(predicted[0] - (cos(seen[0]) - 1)) < 1e-2)
+    // Rounding of sin and cos, times the sensitivity of the sum over the data.
+    #expect(abs(predicted[1] - predicted[0]) < 1e-9)
+    #expect((-2.5...0.5).contains(predicted[2]), "rewards are from -2 to 0")
   }
 
   @Test("a task that wants a reward which the model has not learnt says so")

@@ -80,7 +80,8 @@ public struct DynamicsModel: Sendable {
     let (processes, results) = (outputs.map(\.process), outputs.map(\.result))
     let rewardModel = try layout.rewardColumn.map {
       try RewardModel(
-        fitting: episodes, column: $0, states: stateStandardiser, options: options)
+        fitting: episodes, column: $0, states: stateStandardiser, angles: form.angles,
+        options: options)
     }
     let model = DynamicsModel(
       layout: layout, form: form, stateStandardiser: stateStandardiser,

@@ -26,29 +26,34 @@ private struct ModelDescription: Codable {
 /// What the header says of a learnt reward; inputs and targets are tensors.
 private struct RewardDescription: Codable {
   var column: String
+  var features: [InputFeature]
   var mean: Double
   var scale: Double
   var hyperparameters: Hyperparameters
   var noiseProfile: LocalNoiseDescription
 
   init(_ model: RewardModel) {
-    (column, mean, scale) = (model.column, model.mean, model.scale)
+    (column, features) = (model.column, model.features)
+    (mean, scale) = (model.mean, model.scale)
     hyperparameters = model.process.hyperparameters
     noiseProfile = LocalNoiseDescription(model.process.noiseProfile)
   }
 
   /// Throws: `TensorFileError`, `FactorizationError`.
-  func model(states: Int, _ file: TensorFile, path: String) throws -> RewardModel {
+  func model(states: Standardiser, _ file: TensorFile, path: String) throws -> RewardModel {
     let inputs = try file.tensor("reward_inputs", path: path)
     let y = try file.tensor("reward_targets", path: path).values
-    guard inputs.shape == [y.count, states], !y.isEmpty, scale > 0 else {
+    let columns = features.count
+    guard inputs.shape == [y.count, columns], !y.isEmpty, scale > 0 else {
       throw TensorFileError(path: path, "is damaged: its reward does not fit the model")
     }
     let process = try GaussianProcess(
-      hyperparameters, x: Matrix(rows: y.count, columns: states, values: inputs.values), y: y,
-      noiseProfile: try noiseProfile.noise("reward_noise", columns: states, file, path: path),
+      hyperparameters, x: Matrix(rows: y.count, columns: columns, values: inputs.values), y: y,
+      noiseProfile: try noiseProfile.noise("reward_noise", columns: columns, file, path: path),
       what: "\(path), reward")
-    return RewardModel(column: column, process: process, mean: mean, scale: scale)
+    return RewardModel(
+      column: column, features: features, states: states, process: process, mean: mean, scale: scale
+    )
   }
 }
 
@@ -75,7 +80,7 @@ private struct LocalNoiseDescription: Codable {
 }
 
 extension DynamicsModel {
-  static var fileFormat: String { "bagel-model-3" }
+  static var fileFormat: String { "bagel-model-4" }
 
   /// Throws: `TensorFileError`.
   ///
@@ -158,7 +163,7 @@ extension DynamicsModel {
       Array(logged.values[$0 * states..<($0 + 1) * states])
     }
     rewardModel = try description.reward.map {
-      try $0.model(states: description.layout.states.count, file, path: path)
+      try $0.model(states: description.stateStandardiser, file, path: path)
     }
     // Side by side as they were fitted, so that the bits are the same.
     processes = try inParallel(description.hyperparameters.count) { m in

@@ -11,6 +11,11 @@ public enum InputFeature: Hashable, Sendable, Codable {
   /// sin and cos of an angle, so that turns do not matter.
   case sine(Int)
   case cosine(Int)
+
+  /// A present state: itself, or sine and cosine of an angle.
+  static func present(_ state: Int, isAngle: Bool) -> [InputFeature] {
+    isAngle ? [.sine(state), .cosine(state)] : [.state(state, lag: 0)]
+  }
 }
 
 /// How one state moves to the next row.
@@ -47,9 +52,7 @@ public struct ModelForm: Hashable, Sendable, Codable {
   ) {
     var features: [InputFeature] = []
     let seen = (0..<states).filter { !ignored.contains($0) }
-    for i in seen {
-      features += angles.contains(i) ? [.sine(i), .cosine(i)] : [.state(i, lag: 0)]
-    }
+    for i in seen { features += InputFeature.present(i, isAngle: angles.contains(i)) }
     for lag in stride(from: 1, through: stateHistory, by: 1) {
       features += seen.map { .state($0, lag: lag) }
     }
@@ -80,6 +83,17 @@ public struct ModelForm: Hashable, Sendable, Codable {
 
   /// Rows before the present one that the features read.
   public var longestLag: Int { max(stateLag, actionLag) }
+
+  /// States that are seen as sine and cosine.
+  var angles: Set<Int> {
+    Set(
+      features.compactMap { feature in
+        switch feature {
+        case .sine(let i): i
+        case .state, .action, .cosine: nil
+        }
+      })
+  }
 
   public var stateLag: Int {
     features.map { feature in

@@ -2,6 +2,7 @@
 // A learnt reward r(x) (Algorithm 1, lines 4 and 7: D_R): one more Gaussian process, from standardised states to a
 // channel of the log. Its posterior mean enters the return.
 
+import Foundation
 import LinearAlgebra
 import MachineLogs
 
@@ -9,21 +10,35 @@ import MachineLogs
 public struct RewardModel: Sendable {
   /// The channel's name.
   public let column: String
-  /// Of standardised states [S] and rewards with mean 0 and deviation 1.
+  /// What the process sees of a state [D]: standardised, angles as sine and cosine.
+  public let features: [InputFeature]
+  let states: Standardiser
+  /// Of features and rewards with mean 0 and deviation 1.
   public let process: GaussianProcess
   public let mean: Double
   public let scale: Double
 
-  public init(column: String, process: GaussianProcess, mean: Double, scale: Double) {
-    (self.column, self.process, self.mean, self.scale) = (column, process, mean, scale)
+  init(
+    column: String, features: [InputFeature], states: Standardiser, process: GaussianProcess,
+    mean: Double, scale: Double
+  ) {
+    (self.column, self.features, self.states) = (column, features, states)
+    (self.process, self.mean, self.scale) = (process, mean, scale)
   }
 
-  /// Learns from episodes that have rewards.
+  /// Learns from episodes that have rewards. The prior mean is a constant: a trend would promise rewards without bound
+  /// where there are no data.
   ///
   /// Throws: `LogError`, `FactorizationError`.
   init(
-    fitting episodes: [Episode], column: String, states: Standardiser, options: FitOptions
+    fitting episodes: [Episode], column: String, states: Standardiser, angles: Set<Int>,
+    options: FitOptions
   ) throws {
+    let features = states.mean.indices.flatMap {
+      InputFeature.present($0, isAngle: angles.contains($0))
+    }
+    var options = options
+    if options.mean == .linear { options.mean = .constant }
     let rows = episodes.enumerated().flatMap { number, episode in
       zip(episode.states, episode.rewards).filter { $0.1.isFinite }
         .map { (states: $0.0, reward: $0.1, episode: number) }
@@ -34,20 +49,36 @@ public struct RewardModel: Sendable {
         "\(rows.count) rewards are too few for \(states.mean.count) states")
     }
     let standardiser = Standardiser(fitting: rows.map { [$0.reward] })
-    let x = Matrix(rows.map { states.standardise($0.states) })
+    let x = Matrix(rows.map { inputs(features, states, $0.states) })
     let y = rows.map { standardiser.standardise([$0.reward])[0] }
     let what = "reward '\(column)'"
     let result = try fitHyperparameters(
       x: x, y: y, options: options, episodeOf: rows.map(\.episode), what: what)
     self.init(
-      column: column,
+      column: column, features: features, states: states,
       process: try GaussianProcess(
         result.hyperparameters, x: x, y: y, noiseProfile: result.noiseProfile, what: what),
       mean: standardiser.mean[0], scale: standardiser.scale[0])
   }
 
-  /// Posterior mean in the channel's units at standardised states [m, S].
-  public func predict(_ states: Matrix) -> [Double] {
-    process.predict(states).mean.map { $0 * scale + mean }
+  /// Posterior mean in the channel's units at states in physical units [m][S].
+  public func predict(_ states: [[Double]]) -> [Double] {
+    process.predict(Matrix(states.map { inputs(features, self.states, $0) })).mean
+      .map { $0 * scale + mean }
+  }
+}
+
+/// Features [D] of a state in physical units [S].
+private func inputs(
+  _ features: [InputFeature], _ states: Standardiser, _ state: [Double]
+) -> [Double] {
+  let standardised = states.standardise(state)
+  return features.map { feature in
+    switch feature {
+    case .state(let i, _): standardised[i]
+    case .sine(let i): sin(state[i])
+    case .cosine(let i): cos(state[i])
+    case .action: preconditionFailure("a learnt reward is one of states")
+    }
   }
 }
