@@ -163,11 +163,14 @@ public struct Report {
             y: particle))
       }
     }
+    let isCrowd = real.count > 3
     for (index, path) in real.enumerated() {
       plot.curves.append(
         .init(
           title: index == 0 ? "real episodes" : nil,
-          style: .lines(color: "#60d1661f", width: 0.8), x: times(path.count), y: path))
+          style: isCrowd
+            ? .lines(color: "#60d1661f", width: 0.8) : .lines(color: "#d1661f", width: 1.6),
+          x: times(path.count), y: path))
     }
     if let first = particles.first {
       let mean = first.indices.map { k in
