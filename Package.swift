@@ -64,8 +64,7 @@ let package = Package(
       dependencies: [
         "Bagel", "ExecutorChecks",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
-      ],
-      path: "Sources/bagel"),
+      ]),
 
     .target(name: "TestSupport", path: "Tests/TestSupport"),
     .testTarget(name: "ProgramsTests", dependencies: ["Programs"]),

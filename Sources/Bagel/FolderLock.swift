@@ -9,15 +9,16 @@ final class FolderLock {
 
   /// Throws: `LoopError` where another process holds the folder.
   init(_ folder: String) throws {
-    file = open(folder + "/lock", O_CREAT | O_RDWR | O_CLOEXEC, 0o644)
-    guard file >= 0, flock(file, LOCK_EX | LOCK_NB) == 0 else {
-      let isHeld = file >= 0 && errno == EWOULDBLOCK
-      if file >= 0 { close(file) }
+    let opened = open(folder + "/lock", O_CREAT | O_RDWR | O_CLOEXEC, 0o644)
+    guard opened >= 0, flock(opened, LOCK_EX | LOCK_NB) == 0 else {
+      let isHeld = opened >= 0 && errno == EWOULDBLOCK
+      if opened >= 0 { close(opened) }
       throw LoopError(
         description: isHeld
           ? "another bagel learns in \(folder); wait for it, or give another --output"
           : "cannot write to \(folder)")
     }
+    file = opened
   }
 
   deinit { close(file) }

@@ -40,17 +40,38 @@ public struct InteractionLoop {
   ) throws {
     (self.task, self.folder, self.seed) = (task, folder, seed)
     (self.device, self.spread) = (device, spread)
-    plant = try task.makePlant(spread: spread, seed: seed)
-    if spread > 0 { plant = try task.makePlant() }
+    // Exploration meets the plant as it is; that it can be varied is said before anything moves.
+    if spread > 0 { _ = try task.makePlant(spread: spread, seed: seed) }
+    plant = try task.makePlant()
     record = LoopRecord(seed: seed, spread: spread)
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    if let data = FileManager.default.contents(atPath: recordPath) {
-      guard let saved = try? JSONDecoder().decode(LoopRecord.self, from: data) else {
-        throw LoopError(
-          description: "\(recordPath) is damaged; move the folder away to begin afresh")
-      }
+    if let saved = try savedRecord() {
       record = saved
       try checkIsSame(mayDiffer)
+    }
+  }
+
+  private func savedRecord() throws -> LoopRecord? {
+    guard let data = FileManager.default.contents(atPath: recordPath) else { return nil }
+    guard let saved = try? JSONDecoder().decode(LoopRecord.self, from: data) else {
+      throw LoopError(
+        description: "\(recordPath) is damaged; move the folder away to begin afresh")
+    }
+    return saved
+  }
+
+  /// Renames the folder of an earlier loop, if there is one, so that another begins afresh.
+  ///
+  /// Throws: `LoopError` where another process is in it or it cannot be renamed.
+  public static func moveAway(_ folder: String) throws {
+    let files = FileManager.default
+    guard files.fileExists(atPath: folder) else { return }
+    let lock = try FolderLock(folder)
+    defer { withExtendedLifetime(lock) {} }
+    do {
+      try files.moveItem(atPath: folder, toPath: firstFreePath { "\(folder).old-\($0)" })
+    } catch {
+      throw LoopError(description: "cannot move \(folder) away")
     }
   }
 
@@ -119,6 +140,11 @@ public struct InteractionLoop {
   ) throws -> Bool {
     let lock = try FolderLock(folder)
     defer { withExtendedLifetime(lock) {} }
+    guard try (savedRecord()?.episodes ?? []) == record.episodes else {
+      throw LoopError(
+        description:
+          "another bagel has gone on in \(folder) meanwhile; the same command goes on from there")
+    }
     // First what was judged by the task before, then that it is this one now.
     if !record.episodes.isEmpty { try save() }
     try task.source.write(toFile: taskPath, atomically: true, encoding: .utf8)
@@ -198,7 +224,7 @@ public struct InteractionLoop {
       return nil
     }
     let wanted = task.policyDescription
-    let (controller, found) = try PolicyController.read(path: path, for: wanted)
+    let (controller, found) = try PolicyController.read(path: path)
     let isAlike =
       found.inputs == wanted.inputs && found.hiddenLayers == wanted.hiddenLayers
       && found.basisFunctions == wanted.basisFunctions
@@ -218,18 +244,17 @@ public struct InteractionLoop {
     defer { log.close() }
     let (outcome, goals) = try task.drive(
       &plant, policy.best, index: entry.trial, seed: seed, bounds: model.stateBounds,
-      name: "trial \(entry.trial)", log: log, goesOn: goesOn)
+      name: "trial \(entry.trial)", log: log, isLearntFrom: true, goesOn: goesOn)
     if outcome.isInterrupted { return false }
     entry.rows = outcome.episode.count
     entry.earlyEnd = outcome.earlyEnd
     entry.failure = outcome.failure.map { "\($0)" }
+    if outcome.failure != nil { try keep(entry, outcome, tell) }
     let evaluated = task.judge(outcome.episode, goals: goals, earlyEnd: outcome.earlyEnd)
-    if outcome.failure == nil {
-      entry.isSolved = evaluated.isSuccess
-      entry.steps = evaluated.steps.count
-      entry.stepSuccesses = evaluated.steps.count { $0.isSuccess }
-      entry.steadyStateErrors = evaluated.steps.map(\.steadyStateError)
-    }
+    entry.isSolved = evaluated.isSuccess
+    entry.steps = evaluated.steps.count
+    entry.stepSuccesses = evaluated.steps.count { $0.isSuccess }
+    entry.steadyStateErrors = evaluated.steps.map(\.steadyStateError)
     try keep(entry, outcome, tell)
     return tell(.tried(record, evaluated))
   }

@@ -37,7 +37,7 @@ extension ControlTask {
   /// - Parameters:
   ///   - seed: of the exploration and the plant's noise.
   ///   - logFolder: where what the plant did is written, line by line.
-  ///   - goesOn: asked at every step on the plant; false ends the episode with the safe action.
+  ///   - goesOn: asked at every step on the plant; false ends the episode with the safe action, and begins no other.
   /// - Throws: `LogError`, `PlantFailure`.
   public func trainingEpisodes(
     seed: UInt64 = 0, logFolder: String? = nil, goesOn: @escaping () -> Bool = { true }
@@ -48,22 +48,19 @@ extension ControlTask {
     }
     var plant = try makePlant()
     defer { plant.close(safeAction: safeAction) }
-    return try (0..<exploration.episodes).map { index in
+    var episodes: [Episode] = []
+    while episodes.count < exploration.episodes && goesOn() {
+      let index = episodes.count
       let log = try logFolder.map {
-        try LogWriter(path: explorationPath($0, index, plant), layout: layout)
+        try LogWriter(episode: "exploration-\(index + 1)", of: plant, in: $0, layout)
       }
       defer { log?.close() }
       let outcome = try explore(&plant, index: index, seed: seed, log: log, goesOn: goesOn)
       if let failure = outcome.failure { throw failure }
-      return outcome.episode
+      // As it would be read from the log.
+      episodes.append(outcome.episode.dropFirst(layout.unknownRows))
     }
-  }
-
-  /// What a machine did cannot be had again, and is never written over; a simulation can.
-  private func explorationPath(_ folder: String, _ index: Int, _ plant: any Plant) -> String {
-    let path = "\(folder)/exploration-\(index + 1).csv"
-    return plant is any SimulatedPlant
-      ? path : firstFreePath { $0 == 1 ? path : "\(folder)/exploration-\(index + 1)-\($0).csv" }
+    return episodes
   }
 
   /// One exploring episode on the plant. Throws: `LogError`.
@@ -76,6 +73,7 @@ extension ControlTask {
       exploration, limits: actionLimits, rest: safeAction, timeStep: layout.timeStep, seed: seed)
     var run = episodeRun(seconds: exploration.seconds)
     run.log = log
+    run.needsReward = true
     run.goesOn = goesOn
     return try run.run(
       &plant, from: explorationStart(plant, seed: seed), seed: seed,
@@ -91,7 +89,7 @@ extension ControlTask {
     case .fixed, .uniform, .normal, .rows: break
     }
     let key = DrawKey(seed: seed, iteration: 0x6578_7374)
-    return initialState(start.draw(1, key: key, for: .initialStates)[0], of: plant)
+    return initialState(start.draw(particle: 0, key: key, for: .initialStates), of: plant)
   }
 
   /// Learns the dynamics.
@@ -123,5 +121,18 @@ extension ControlTask {
       model: model, results: results, seconds: start.duration(to: .now).seconds,
       training: training,
       heldOut: held.isEmpty ? [] : try model.heldOutFigures(held, training: training))
+  }
+}
+
+extension LogWriter {
+  /// A log NAME.csv of an episode. What a machine did cannot be had again, and is never written over; a simulation can.
+  ///
+  /// Throws: `LogError`.
+  convenience init(
+    episode name: String, of plant: any Plant, in folder: String, _ layout: LogLayout
+  ) throws {
+    let path = "\(folder)/\(name).csv"
+    let free = firstFreePath { $0 == 1 ? path : "\(folder)/\(name)-\($0).csv" }
+    try self.init(path: plant is any SimulatedPlant ? path : free, layout: layout)
   }
 }

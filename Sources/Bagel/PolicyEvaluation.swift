@@ -61,13 +61,17 @@ extension ControlTask {
   /// - Parameters:
   ///   - spread: every parameter of a simulated plant varies within 1 - spread ... 1 + spread from episode to episode.
   ///   - bounds: of the data behind the policy, where start or goal are drawn from them.
+  ///   - logFolder: where what a machine did is written, line by line; nothing is written of simulations.
   ///   - goesOn: asked at every step; false ends the evaluation with the safe action.
   /// - Throws: `LogError` where the task has no plant or a goal of its schedule is out of bounds, `PlantFailure`.
   public func evaluate(
     _ controller: PolicyController, seed: UInt64 = 0, spread: Double = 0,
-    bounds: [ClosedRange<Double>]? = nil, goesOn: @escaping () -> Bool = { true }
+    bounds: [ClosedRange<Double>]? = nil, logFolder: String? = nil,
+    goesOn: @escaping () -> Bool = { true }
   ) throws -> Evaluation {
-    for scheduled in evaluation.schedule { try checkGoal(scheduled.goal, within: bounds) }
+    for scheduled in evaluation.schedule {
+      try checkGoal(scheduled.goal, for: controller.policy.inputs.goal, within: bounds)
+    }
     var plant = try makePlant()
     defer { plant.close(safeAction: safeAction) }
     var episodes: [EvaluatedEpisode] = []
@@ -76,9 +80,14 @@ extension ControlTask {
         plant.close(safeAction: safeAction)
         plant = try makePlant(spread: spread, seed: seed &+ UInt64(index))
       }
+      let isMachine = !(plant is any SimulatedPlant)
+      let log = try (isMachine ? logFolder : nil).map {
+        try LogWriter(episode: "evaluation-\(index + 1)", of: plant, in: $0, layout)
+      }
+      defer { log?.close() }
       let (outcome, goals) = try drive(
         &plant, controller, index: index, seed: seed, bounds: bounds,
-        name: "evaluation \(index + 1)", goesOn: goesOn)
+        name: "evaluation \(index + 1)", log: log, goesOn: goesOn)
       if let failure = outcome.failure { throw failure }
       if outcome.isInterrupted { break }
       episodes.append(judge(outcome.episode, goals: goals, earlyEnd: outcome.earlyEnd))
@@ -93,6 +102,7 @@ extension ControlTask {
   public func drive(
     _ plant: inout any Plant, _ controller: PolicyController, index: Int, seed: UInt64,
     bounds: [ClosedRange<Double>]? = nil, name: String, log: LogWriter? = nil,
+    isLearntFrom: Bool = false,
     goesOn: @escaping () -> Bool = { true }
   ) throws -> (outcome: EpisodeRun.Outcome, goals: [ControlTask.EvaluationOptions.ScheduledGoal]) {
     let key = DrawKey(seed: seed, iteration: 0x6576_616c)
@@ -102,6 +112,7 @@ extension ControlTask {
     var controllerRun = controller.begin()
     var run = episodeRun(seconds: evaluation.seconds)
     run.log = log
+    run.needsReward = isLearntFrom
     run.goesOn = goesOn
     let outcome = try run.run(
       &plant, from: firstState(of: plant, key, index, bounds),
@@ -121,7 +132,7 @@ extension ControlTask {
         "draws goals from the data's bounds; the policy file does not know them, so search it again"
       )
     }
-    return goal.resolved(bounds: bounds ?? []).draw(index + 1, key: key, for: .goals)[index]
+    return goal.resolved(bounds: bounds ?? []).draw(particle: index, key: key, for: .goals)
   }
 
   /// Where an episode starts; nil where the plant decides: programs, and starts drawn from logged states.
@@ -136,7 +147,7 @@ extension ControlTask {
       }
     guard isKnown, plant is any SimulatedPlant else { return nil }
     var first = start.resolved(bounds: bounds ?? [])
-      .draw(index + 1, key: key, for: .initialStates)[index]
+      .draw(particle: index, key: key, for: .initialStates)
     let spread = key.uniforms(particle: index, step: 0, count: 1)[0]
     first[0] += evaluation.startSpread * (2 * spread - 1)
     // A reference that begins with staying begins at rest.

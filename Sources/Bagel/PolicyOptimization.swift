@@ -137,8 +137,14 @@ extension ControlTask {
       return (state, .resumed(iteration: state.iteration))
     }
     let aside = path + ".other"
-    try? FileManager.default.removeItem(atPath: aside)
-    try? FileManager.default.moveItem(atPath: path, toPath: aside)
+    do {
+      if FileManager.default.fileExists(atPath: aside) {
+        try FileManager.default.removeItem(atPath: aside)
+      }
+      try FileManager.default.moveItem(atPath: path, toPath: aside)
+    } catch {
+      throw TensorFileError(path: path, "cannot be moved to \(aside)", isWriting: true)
+    }
     return (nil, .setAside(path: aside))
   }
 

@@ -67,7 +67,9 @@ extension ControlTask {
     var plant = try makePlant()
     defer { plant.close(safeAction: safeAction) }
     var goals = try goalSchedule(goal)
-    for scheduled in goals.goals { try checkGoal(scheduled.goal, within: bounds) }
+    for scheduled in goals.goals {
+      try checkGoal(scheduled.goal, for: controller.policy.inputs.goal, within: bounds)
+    }
     let clock = StepClock(timeStep: layout.timeStep)
     let writer = try LogWriter(path: log, layout: layout)
     defer { writer.close() }

@@ -35,6 +35,13 @@ public struct Episode: Hashable, Sendable {
 
   /// T
   public var count: Int { states.count }
+
+  /// Without its first rows.
+  public func dropFirst(_ rows: Int) -> Episode {
+    Episode(
+      name: name, timeStep: timeStep, states: Array(states.dropFirst(rows)),
+      actions: Array(actions.dropFirst(rows)), rewards: Array(rewards.dropFirst(rows)))
+  }
 }
 
 /// A channel of a log: a column, or derived from one.
@@ -82,6 +89,15 @@ public struct LogLayout: Hashable, Sendable, Codable {
   public var measuredColumns: [String] {
     var seen: Set<String> = []
     return states.map(\.column).filter { seen.insert($0).inserted }
+  }
+
+  /// First rows of an episode in which some state is not known: a derived rate wants two measurements.
+  public var unknownRows: Int { states.contains { $0.source != .column } ? 1 : 0 }
+
+  /// What `LogWriter` writes: time, measured columns, actions, perhaps a reward.
+  public var writtenColumns: [String] {
+    [timeColumn ?? Self.usualTimeColumns[0]] + measuredColumns + actions.map(\.column)
+      + (rewardColumn.map { [$0] } ?? [])
   }
 
   public static let usualTimeColumns = ["t", "time", "timestamp", "seconds", "time_s"]

@@ -84,14 +84,11 @@ extension LogLayout {
     let stateRows = (0..<grid.count).map { k in signals.next(measured.map { $0[k] }) }
     let actionColumns = actions.map { grid.average(columns[$0.column] ?? []) }
     let rewards = rewardColumn.map { grid.interpolate(columns[$0] ?? []) } ?? []
-    // Rates are not known at the first row.
-    let isDerived = states.contains { $0.source != .column }
-    let rows = (isDerived ? 1 : 0)..<grid.count
-    guard rows.count >= 3 else { return nil }
+    guard grid.count - unknownRows >= 3 else { return nil }
     return Episode(
-      name: name, timeStep: timeStep, states: Array(stateRows[rows]),
-      actions: rows.map { k in actionColumns.map { $0[k] } },
-      rewards: rewards.isEmpty ? [] : Array(rewards[rows]))
+      name: name, timeStep: timeStep, states: stateRows,
+      actions: (0..<grid.count).map { k in actionColumns.map { $0[k] } }, rewards: rewards
+    ).dropFirst(unknownRows)
   }
 
   private func checkExcitation(_ episodes: [Episode], _ paths: [String]) throws {

@@ -16,9 +16,7 @@ public final class LogWriter {
   /// Throws: `LogError` where the file cannot be made.
   public init(path: String, layout: LogLayout) throws {
     self.path = path
-    let header =
-      [layout.timeColumn ?? LogLayout.usualTimeColumns[0]] + layout.measuredColumns
-      + layout.actions.map(\.column) + (layout.rewardColumn.map { [$0] } ?? [])
+    let header = layout.writtenColumns
     fields = header.count
     hasReward = layout.rewardColumn != nil
     guard FileManager.default.createFile(atPath: path, contents: nil),

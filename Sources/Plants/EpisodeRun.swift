@@ -11,7 +11,8 @@ public struct EpisodeRun {
   public var actionLimits: [ClosedRange<Double>]
   /// Largest change of each action a step, or nil; empty for none [A].
   public var largestChange: [Double?] = []
-  /// Taken as sent before the first action, and sent last, whatever happens [A].
+  /// Taken as sent before the first action, and sent last, whatever happens on the plant [A]; where the log cannot be
+  /// written, by whoever closes the plant.
   public var safeAction: [Double]
   /// Steps, at most.
   public var steps: Int
@@ -19,6 +20,8 @@ public struct EpisodeRun {
   public var stateLimits: [ClosedRange<Double>?]
   /// Written line by line.
   public var log: LogWriter?
+  /// Whether a plant that answers no reward fails, where the layout has a reward column: wanted of what is learnt from.
+  public var needsReward = false
   /// Waits for the time of every step's action; not before a safe one that follows a passed limit.
   public var pace: () -> Void = {}
   /// Asked before every action and while the plant is silent; false ends the episode (Ctrl-C).
@@ -64,7 +67,7 @@ public struct EpisodeRun {
     func keep(_ step: Int, _ measured: Measurement, _ states: [Double], _ action: [Double]) throws {
       if let column = layout.rewardColumn {
         // The first measurement follows no action, and may have no reward.
-        guard let reward = measured.reward ?? (step == 0 ? .nan : nil) else {
+        guard let reward = measured.reward ?? (step > 0 && needsReward ? nil : .nan) else {
           throw PlantFailure(
             plant: plant.name,
             "it answers no \"reward\", and the task learns its reward from '\(column)'")
@@ -76,6 +79,10 @@ public struct EpisodeRun {
       try log?.append(
         time: Double(step) * layout.timeStep, measured: columns.map { measured.states[$0] },
         action: action, reward: measured.reward)
+    }
+    guard goesOn() else {
+      outcome.isInterrupted = true
+      return outcome
     }
     do {
       var measured = try plant.reset(to: state, seed: seed)

@@ -38,7 +38,7 @@ public struct ManualDriving {
     if left == 0 {
       let u = draws.uniforms(particle: holds, step: 0, count: 4)
       holds += 1
-      left = Int((shortestHold + (longestHold - shortestHold) * u[0]) / timeStep)
+      left = max(1, Int((shortestHold + (longestHold - shortestHold) * u[0]) / timeStep))
       // Small openings are used more often than large ones.
       let size = 0.05 + 0.95 * u[1]
       target = u[2] < restShare ? 0 : (u[3] < 0.5 ? -size : size)

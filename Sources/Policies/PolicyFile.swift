@@ -101,14 +101,22 @@ extension PolicyController {
   public static func read(
     path: String, for expected: PolicyDescription
   ) throws -> (controller: PolicyController, description: PolicyDescription) {
-    let file = try TensorFile(path: path)
-    guard file.metadata["format"] == fileFormat, let json = file.metadata["policy"],
-      let found = try? JSONDecoder().decode(PolicyDescription.self, from: Data(json.utf8))
-    else { throw TensorFileError(path: path, "is not a policy file of this version of bagel") }
+    let (controller, found) = try read(path: path)
     if let difference = found.mismatch(with: expected) {
       throw TensorFileError(
         path: path, "is a policy for another task ('\(found.task)'); \(difference)")
     }
+    return (controller, found)
+  }
+
+  /// Throws: `TensorFileError`.
+  public static func read(
+    path: String
+  ) throws -> (controller: PolicyController, description: PolicyDescription) {
+    let file = try TensorFile(path: path)
+    guard file.metadata["format"] == fileFormat, let json = file.metadata["policy"],
+      let found = try? JSONDecoder().decode(PolicyDescription.self, from: Data(json.utf8))
+    else { throw TensorFileError(path: path, "is not a policy file of this version of bagel") }
     let sizes = found.hiddenLayers + (found.basisFunctions.map { [$0] } ?? [])
     guard sizes.allSatisfy({ (1...4_096).contains($0) }), found.inputs.isSound(for: found) else {
       throw TensorFileError(path: path, "is damaged: layers of \(sizes), inputs \(found.inputs)")
@@ -143,5 +151,6 @@ extension PolicyInputs {
       && (found.largestChange.isEmpty || found.largestChange.count == actionLength)
       && angles.allSatisfy { (0..<stateLength).contains($0) }
       && (0...1_000).contains(actionHistory)
+      && found.dataBounds?.count ?? stateLength == stateLength
   }
 }

@@ -47,8 +47,8 @@ extension ExportedController {
       static double larger(double a, double b) { return a > b ? a : b; }
 
       \(try cPolicy())
-      /* Returns 0, or 1 where a measurement or the goal is not finite: the action is then the resting one, and nothing
-         is remembered. */
+      /* Returns 0, or 1 where a measurement, the goal or what comes of them is not finite: the action is then the resting
+         one, and such measurements are not remembered. */
       int \(cName)_step(
           \(cName) *self, const double measured[\(columns)], const double goal[\(states)], double action[\(actions)])
       {
@@ -56,22 +56,21 @@ extension ExportedController {
         double states[\(states)];
         int sound = 1;
         for (int i = 0; i < \(columns); ++i) sound = sound && isfinite(measured[i]);
-      \(goalLine)  if (!sound) {
-          for (int j = 0; j < \(actions); ++j) action[j] = rest[j];
-          return 1;
+      \(goalLine)  if (sound) {
+      \(stateLines())    for (int i = 0; i < \(states); ++i) self->states[i] = states[i];
+          for (int i = 0; i < \(columns); ++i) self->measured[i] = measured[i];
+          if (self->rows < 2) ++self->rows;
+          policy(states, goal, &self->past[0][0], action);
+          for (int j = 0; j < \(actions); ++j) sound = sound && isfinite(action[j]);
         }
-      \(stateLines())  for (int i = 0; i < \(states); ++i) self->states[i] = states[i];
-        for (int i = 0; i < \(columns); ++i) self->measured[i] = measured[i];
-        if (self->rows < 2) ++self->rows;
-        policy(states, goal, &self->past[0][0], action);
         for (int j = 0; j < \(actions); ++j) {
           static const double lower[\(actions)] = {\(numbers(policy.lower))};
           static const double upper[\(actions)] = {\(numbers(policy.upper))};
-          action[j] = smaller(larger(action[j], lower[j]), upper[j]);
+          action[j] = sound ? smaller(larger(action[j], lower[j]), upper[j]) : rest[j];
           for (int k = \(memory) - 1; k > 0; --k) self->past[k][j] = self->past[k - 1][j];
           self->past[0][j] = action[j];
         }
-        return 0;
+        return !sound;
       }
 
       """
@@ -95,15 +94,15 @@ extension ExportedController {
     let columns = layout.measuredColumns
     return layout.states.enumerated().map { i, channel -> String in
       let c = columns.firstIndex(of: channel.column) ?? 0
-      guard channel.source != .column else { return "  states[\(i)] = measured[\(c)];\n" }
+      guard channel.source != .column else { return "    states[\(i)] = measured[\(c)];\n" }
       let gain = channel.source.smoothing(timeStep: layout.timeStep)
       return """
-          {
-            double difference = (measured[\(c)] - self->measured[\(c)]) / \(layout.timeStep);
-            if (self->rows == 0) states[\(i)] = 0;
-            else if (self->rows == 1) states[\(i)] = difference;
-            else states[\(i)] = self->states[\(i)] + \(gain) * (difference - self->states[\(i)]);
-          }
+            {
+              double difference = (measured[\(c)] - self->measured[\(c)]) / \(layout.timeStep);
+              if (self->rows == 0) states[\(i)] = 0;
+              else if (self->rows == 1) states[\(i)] = difference;
+              else states[\(i)] = self->states[\(i)] + \(gain) * (difference - self->states[\(i)]);
+            }
 
         """
     }.joined()

@@ -100,6 +100,14 @@ public struct SearchState: Hashable, Sendable {
     rate = options.learningRate
   }
 
+  /// How much of the search is done at most, 0 to 1: starts, their horizons, their iterations.
+  public func fraction(of options: SearchOptions) -> Double {
+    if startsDone >= options.starts { return 1 }
+    let stages = Double(options.horizons.count)
+    let within = min(1, Double(iteration - firstIteration) / Double(options.iterations))
+    return (Double(startsDone) + (Double(stage) + within) / stages) / Double(options.starts)
+  }
+
   /// The next start, from new parameters.
   mutating func startAgain(from parameters: [Double], options: SearchOptions) {
     stage = 0

@@ -41,23 +41,26 @@ public enum StateDistribution: Hashable, Sendable, Codable {
     return resolved(bounds: model.stateBounds)
   }
 
-  /// One state a particle [B][S]. Depends on (seed, iteration, particle) only.
+  /// One state a particle [B][S].
   public func draw(_ particles: Int, key: DrawKey, for purpose: Purpose) -> [[Double]] {
-    (0..<particles).map { particle in
-      let step = purpose.rawValue
-      switch self {
-      case .fixed(let state): return state
-      case .uniform(let lower, let upper):
-        let u = key.uniforms(particle: particle, step: step, count: lower.count)
-        return lower.indices.map { lower[$0] + (upper[$0] - lower[$0]) * u[$0] }
-      case .normal(let mean, let deviation):
-        let z = key.normals(particle: particle, step: step, count: mean.count)
-        return mean.indices.map { mean[$0] + deviation[$0] * z[$0] }
-      case .rows(let states):
-        let u = key.uniforms(particle: particle, step: step, count: 1)[0]
-        return states[min(Int(u * Double(states.count)), states.count - 1)]
-      case .bounds, .logged: preconditionFailure("what is known of the data is not put in")
-      }
+    (0..<particles).map { draw(particle: $0, key: key, for: purpose) }
+  }
+
+  /// The state of one particle [S]. Depends on (seed, iteration, particle) only.
+  public func draw(particle: Int, key: DrawKey, for purpose: Purpose) -> [Double] {
+    let step = purpose.rawValue
+    switch self {
+    case .fixed(let state): return state
+    case .uniform(let lower, let upper):
+      let u = key.uniforms(particle: particle, step: step, count: lower.count)
+      return lower.indices.map { lower[$0] + (upper[$0] - lower[$0]) * u[$0] }
+    case .normal(let mean, let deviation):
+      let z = key.normals(particle: particle, step: step, count: mean.count)
+      return mean.indices.map { mean[$0] + deviation[$0] * z[$0] }
+    case .rows(let states):
+      let u = key.uniforms(particle: particle, step: step, count: 1)[0]
+      return states[min(Int(u * Double(states.count)), states.count - 1)]
+    case .bounds, .logged: preconditionFailure("what is known of the data is not put in")
     }
   }
 

@@ -117,8 +117,11 @@ public struct ControlTask: Sendable {
   /// Refuses a goal beyond the states' limits or, where the policy sees its goal, beyond both the data behind it and
   /// the goals it was searched for.
   ///
+  /// - Parameter input: how the policy sees its goal.
   /// - Throws: `LogError`.
-  public func checkGoal(_ goal: [Double], within data: [ClosedRange<Double>]?) throws {
+  public func checkGoal(
+    _ goal: [Double], for input: GoalInput, within data: [ClosedRange<Double>]?
+  ) throws {
     let searched = self.goal.support
     for (i, channel) in layout.states.enumerated() {
       func refuse(_ bound: ClosedRange<Double>, _ what: String) throws {
@@ -129,7 +132,7 @@ public struct ControlTask: Sendable {
       if stateLimits.indices.contains(i), let limits = stateLimits[i], !limits.contains(goal[i]) {
         try refuse(limits, "its limits")
       }
-      guard policy.goalInput != .none, let data, !data[i].contains(goal[i]) else { continue }
+      guard input != .none, let data, !data[i].contains(goal[i]) else { continue }
       if searched?[i].contains(goal[i]) != true {
         try refuse(data[i], "the data behind the policy")
       }

@@ -82,6 +82,16 @@ extension ControlTask {
     }
   }
 
+  /// A log with two columns of one name could not be read back.
+  func checkColumns(_ yaml: YAMLMapping) throws {
+    let counts = Dictionary(grouping: layout.writtenColumns, by: { $0 })
+    guard let twice = counts.first(where: { $0.value.count > 1 })?.key else { return }
+    throw yaml.error(
+      "states",
+      "'\(twice)' would stand twice in a log: time column, states, actions and learnt reward "
+        + "(`timeColumn:` gives the time another name)")
+  }
+
   /// plant: a name, or {name: ..., parameters: {...}}, or {process: [...]}.
   mutating func readPlant(_ yaml: YAMLMapping, _ folder: String) throws {
     if yaml.isMapping("plant"), let entry = try yaml.mapping("plant") {

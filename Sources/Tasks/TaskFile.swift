@@ -41,6 +41,7 @@ extension ControlTask {
     try readModel(yaml)
     try readPolicy(yaml)
     try readRewards(yaml)
+    try checkColumns(yaml)
     start = try distribution("start", yaml)
     goal = try distribution("goal", yaml)
     try checkWithinLimits(start, "start", yaml)

@@ -185,7 +185,7 @@ final class YAMLMapping {
     return found
   }
 
-  /// Names of all keys whose value is a word.
+  /// A mapping of names to names.
   func words(_ key: String) throws -> [String: String]? {
     guard let value = value(key) else { return nil }
     guard let mapping = value.mapping else { throw error(key, "must be a mapping of names") }

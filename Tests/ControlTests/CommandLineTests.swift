@@ -238,6 +238,25 @@ struct CommandLineTests {
     }
   }
 
+  @Test("emit moves no machine")
+  func emitOfMachine() throws {
+    let folder = try Scratch.folder()
+    let task = """
+      name: machine
+      timeStep: 0.1
+      states: [{name: x}]
+      actions: [{name: u, limits: [-1, 1]}]
+      plant: {process: [touch, moved]}
+      reward: {saturating: {weights: [1]}}
+      start: [0]
+      goal: [1]
+      """
+    try task.write(toFile: folder + "/machine.yaml", atomically: true, encoding: .utf8)
+    let outcome = try bagel(["emit", "machine.yaml"], in: folder)
+    #expect(outcome.status == 65 && outcome.errors.contains("a machine is not moved for this"))
+    #expect(!FileManager.default.fileExists(atPath: folder + "/moved"))
+  }
+
   @Test("emit prints a kernel, doctor what it found")
   func inspection() throws {
     let folder = try Scratch.folder()

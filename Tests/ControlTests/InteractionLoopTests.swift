@@ -76,8 +76,17 @@ struct InteractionLoopTests {
     let isFinished = try other.run { _ in true }
     #expect(isFinished && other.record.trials.count == 4 && other.record.judgedTrials.count == 3)
     // Comments do not matter.
-    let commented = try QuickPendulum.task { "# a comment\n" + $0 }
-    _ = try InteractionLoop(task: commented, folder: folder, seed: 3, mayDiffer: true)
+    let commented = try QuickPendulum.task {
+      "# a comment\n" + $0.replacingOccurrences(of: "layers: [4]", with: "layers: [5]")
+    }
+    _ = try InteractionLoop(task: commented, folder: folder, seed: 3)
+    // Other limits: the earlier policies are still where the search begins.
+    let weaker = try QuickPendulum.task {
+      $0.replacingOccurrences(of: "limits: [-2.5, 2.5]", with: "limits: [-2.4, 2.4]")
+    }
+    var limited = try InteractionLoop(task: weaker, folder: folder, seed: 3, mayDiffer: true)
+    let isDone = try limited.run { _ in true }
+    #expect(isDone && limited.record.judgedTrials.count == 3)
   }
 
   @Test(
@@ -95,9 +104,11 @@ struct InteractionLoopTests {
     }
     let task = try QuickPendulum.task()
     var loop = try open(task)
-    var meanwhile = ""
+    var (meanwhile, moving) = ("", "")
+    var stale = try open(task)
     let isFinished = try loop.run { event in
       if case .fitted(1, _) = event {
+        moving = message { try InteractionLoop.moveAway(folder) }
         meanwhile = message {
           var other = try open(task)
           _ = try other.run { _ in true }
@@ -107,6 +118,8 @@ struct InteractionLoopTests {
     }
     #expect(isFinished && loop.record.judgedTrials.count == 3)
     #expect(meanwhile.contains("another bagel learns in"))
+    #expect(moving.contains("another bagel learns in"))
+    #expect(message { _ = try stale.run { _ in true } }.contains("has gone on in"))
     #expect(message { _ = try open(task, spread: 0.1) }.contains("--vary 0.0, not 3 and 0.1"))
     let stricter = try QuickPendulum.task {
       $0.replacingOccurrences(of: "below: 0.2", with: "below: 0.1")
@@ -171,6 +184,51 @@ struct InteractionLoopTests {
     #expect(isFinished && again.record.trials.last?.failure == nil)
     // The rows before the death are among what was learnt from.
     #expect(transitions == 40 + rows - 1)
+  }
+
+  @Test(
+    "a plant that fails in a trial's reset fails the loop by name, which goes on when it is mended")
+  func failureInReset() throws {
+    let folder = try Scratch.folder()
+    // Dies at its second reset, once.
+    let script = """
+      n=0; k=0
+      while read -r line; do
+        case "$line" in
+          *close*) exit 0;;
+          *reset*) n=$((n+1)); if [ $n = 2 ] && [ ! -e '\(folder)/died' ]; then touch '\(folder)/died'; exit 5; fi;;
+        esac
+        k=$((k+1)); echo "{\\"state\\":[0.$((k*k%7)),0.$((k*3%10))]}"
+      done
+      """
+    try script.write(toFile: folder + "/plant.sh", atomically: true, encoding: .utf8)
+    let task = try QuickPendulum.task {
+      $0.replacingOccurrences(
+        of: "plant: pendulum", with: "plant: {process: [sh, \(folder)/plant.sh]}")
+    }
+    var loop = try InteractionLoop(task: task, folder: folder + "/loop", seed: 1)
+    var failure: (any Error)?
+    do { _ = try loop.run { _ in true } } catch { failure = error }
+    #expect(failure is PlantFailure && "\(failure as Any)".contains("exit code 5"))
+    #expect(loop.record.episodes.count == 1)
+    var again = try InteractionLoop(task: task, folder: folder + "/loop", seed: 1)
+    _ = try again.run { event in
+      if case .tried = event { return false }
+      return true
+    }
+    #expect(again.record.trials.count == 1)
+  }
+
+  @Test("an interrupted exploration begins no other episode")
+  func interruptedExploration() throws {
+    var task = try QuickPendulum.task()
+    task.exploration.episodes = 3
+    var steps = 0
+    let episodes = try task.trainingEpisodes {
+      steps += 1
+      return steps < 10
+    }
+    #expect(episodes.count == 1 && steps == 11)
   }
 
   @Test("a plant that fails at once is not part of the loop, which begins when it is mended")

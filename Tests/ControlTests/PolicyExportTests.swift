@@ -95,8 +95,13 @@ struct PolicyExportTests {
           bagel_loader_boom_2_reset(&controller);
           for (int k = 0; k < 12; ++k) {
             double action[2];
-            bagel_loader_boom_2_step(&controller, rows[k], rows[k] + 2, action);
-            printf("%.17g %.17g\\n", action[0], action[1]);
+            int failed = bagel_loader_boom_2_step(&controller, rows[k], rows[k] + 2, action);
+            printf("%.17g %.17g %d\\n", action[0], action[1], failed);
+          }
+          double broken[2] = {rows[0][0], NAN}, action[2];
+          for (int k = 0; k < 2; ++k) {
+            int failed = bagel_loader_boom_2_step(&controller, k ? rows[0] : broken, rows[0] + 2, action);
+            printf("%.17g %.17g %d\\n", action[0], action[1], failed);
           }
           return 0;
         }
@@ -111,8 +116,14 @@ struct PolicyExportTests {
     let found = try output([program]).split(separator: "\n").map {
       $0.split(separator: " ").compactMap { Double($0) }
     }
-    #expect(found.count == 12)
-    for (a, b) in zip(found.flatMap { $0 }, actions.flatMap { $0 }) {
+    #expect(found.count == 14 && found.map(\.last) == (0..<14).map { $0 == 12 ? 1 : 0 })
+    // A measurement that is no number: the resting action, from which the next one may change so much.
+    let rest = example.policy.rest
+    #expect(Array(found[12].prefix(2)) == rest)
+    if let change = example.policy.largestChange.first {
+      #expect(abs(found[13][0] - rest[0]) <= change + 1e-12)
+    }
+    for (a, b) in zip(found.prefix(12).flatMap { $0.prefix(2) }, actions.flatMap { $0 }) {
       // The same operations in the same order; compilers may fuse multiply-adds.
       #expect(abs(a - b) < 1e-9)
     }

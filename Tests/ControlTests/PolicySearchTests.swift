@@ -175,6 +175,18 @@ struct PolicySearchTests {
     #expect(continued.state.iteration == 10)
   }
 
+  @Test("the fraction that is done grows from 0 to 1 over starts, horizons and iterations")
+  func fraction() {
+    var options = SearchOptions()
+    (options.starts, options.horizons, options.iterations) = (2, [10, 20], 40)
+    var state = SearchState(parameters: [0], options: options)
+    #expect(state.fraction(of: options) == 0)
+    (state.iteration, state.stage, state.firstIteration) = (50, 1, 30)
+    #expect(state.fraction(of: options) == (1 + 0.5) / 4)
+    (state.startsDone, state.iteration) = (2, 1_000)
+    #expect(state.fraction(of: options) == 1)
+  }
+
   @Test("eight iterations in flight are the same search, and none goes past an evaluation")
   func inFlight() throws {
     var task = doubleIntegratorTask()

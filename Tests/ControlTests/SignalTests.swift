@@ -190,5 +190,15 @@ struct SignalTests {
     var run = controller.begin()
     let steps = (0..<5).map { _ in run.action(state: [1, 0], goal: [0, 0])[0] }
     for (k, action) in steps.enumerated() { #expect(abs(action - 0.05 * Double(k + 1)) < 1e-12) }
+    var plant: any Plant = Pendulum()
+    var episode = EpisodeRun(
+      layout: LogLayout(states: plant.states, actions: plant.actions, timeStep: plant.timeStep),
+      actionLimits: [-2...2], safeAction: [1], steps: 30)
+    episode.largestChange = [0.1]
+    let outcome = try episode.run(&plant, seed: 1, name: "limited") { _, _ in [-5] }
+    for (k, action) in outcome.episode.actions.dropLast().enumerated() {
+      #expect(abs(action[0] - max(1 - 0.1 * Double(k + 1), -2)) < 1e-12)
+    }
+    #expect(outcome.episode.actions.last == [1])
   }
 }

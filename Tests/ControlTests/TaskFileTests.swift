@@ -42,6 +42,16 @@ struct TaskFileTests {
     #expect(try task.modelForm().updates[0] == .backwardIntegral(rate: 1, smoothing: 1))
   }
 
+  @Test("goals are checked for the policy that drives, not for the task's own")
+  func goals() throws {
+    let task = try ControlTask(yaml: valid, file: "t.yaml", folder: ".")
+    let data = [-1.0...2, -1.0...1]
+    #expect(task.policy.goalInput == .none)
+    #expect(throws: LogError.self) { try task.checkGoal([3, 0], for: .error, within: data) }
+    try task.checkGoal([3, 0], for: .none, within: data)
+    try task.checkGoal([1.5, 0], for: .error, within: data)
+  }
+
   @Test("the template of `bagel new` is valid")
   func template() throws {
     let text = BuiltInTasks.template(name: "mine")
@@ -76,6 +86,7 @@ struct TaskFileTests {
     #expect(
       message("units: m}", "units: m, limits: [-1, 0.5]}").contains(
         "'goal' reaches 1.0, outside the limits of 'x', -1.0 to 0.5"))
+    #expect(message("name: u", "name: t").contains("'t' would stand twice in a log"))
     let schedule =
       "{tolerance: 0.1, seconds: 9, settle: 4, schedule: {at: [0, 6], goals: [[0, 0], [1, 0]]}}"
     #expect(

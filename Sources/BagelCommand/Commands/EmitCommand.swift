@@ -92,13 +92,18 @@ struct EmitCommand: ParsableCommand {
   /// A model of the task's form from little data: the kernel's text does not depend on the
   /// numbers (the exact sampler's on their count).
   private func sketch(_ task: ControlTask) throws -> DynamicsModel {
+    if task.logs.isEmpty, case .process = task.plant {
+      throw LogError(
+        file: task.name,
+        "has no model and no logs yet, and a machine is not moved for this: `bagel fit` moves it")
+    }
     var options = task.model.fit
     options.subset = 100
     options.fullIterations = 1
     let episodes = try task.trainingEpisodes(seed: common.seed).map { episode in
       Episode(
         name: episode.name, timeStep: episode.timeStep, states: Array(episode.states.prefix(150)),
-        actions: Array(episode.actions.prefix(150)))
+        actions: Array(episode.actions.prefix(150)), rewards: Array(episode.rewards.prefix(150)))
     }
     return try DynamicsModel.fit(
       episodes, layout: task.layout, form: try task.modelForm(), options: options

@@ -14,7 +14,7 @@ struct LearnCommand: ParsableCommand {
       goes on from the last finished episode with the same numbers.
       """)
 
-  @OptionGroup var taskOptions: TaskOptions
+  @OptionGroup var taskArgument: TaskArgument
 
   @Option(help: "Most trials after exploring, in place of the task's.")
   var trials: Int?
@@ -47,7 +47,7 @@ struct LearnCommand: ParsableCommand {
   func run() throws {
     let console = Console(json: common.json)
     try deviceOptions.device.checkAvailable()
-    InterruptSignal.watch()
+    InterruptSignal.watch(isDriving: true)
     guard let runs else {
       let outcome = try learn(seed: common.seed, folder: nil, console)
       return try console.finish(merge(outcome.json))
@@ -84,13 +84,13 @@ struct LearnCommand: ParsableCommand {
 
   /// One loop in its folder.
   private func learn(seed: UInt64, folder name: String?, _ console: Console) throws -> LoopOutcome {
-    var task = try taskOptions.load(seed: seed)
+    var task = try taskArgument.load(seed: seed)
     guard task.isJudged else {
       throw LogError(file: task.name, "has no `evaluate:` with a tolerance or measures of success")
     }
     if let trials { task.learning.trials = trials }
     let root = try common.folder(for: task) + "/learn" + (name.map { "/" + $0 } ?? "")
-    if restart { try moveAway(root) }
+    if restart { try InteractionLoop.moveAway(root) }
     var loop = try InteractionLoop(
       task: task, folder: root, seed: seed, device: deviceOptions.device, spread: vary,
       mayDiffer: force)
@@ -144,15 +144,6 @@ struct LearnCommand: ParsableCommand {
     console.say("policy: \(outputs)/policy.safetensors; report: \(folder)/report.html")
   }
 
-  private func moveAway(_ folder: String) throws {
-    let files = FileManager.default
-    guard files.fileExists(atPath: folder) else { return }
-    do {
-      try files.moveItem(atPath: folder, toPath: firstFreePath { "\(folder).old-\($0)" })
-    } catch {
-      throw OutputError(description: "cannot move \(folder) away")
-    }
-  }
 }
 
 /// What is left of a loop for the table.

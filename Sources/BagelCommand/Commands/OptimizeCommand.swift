@@ -9,7 +9,7 @@ struct OptimizeCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "optimize", abstract: "Find a controller on the learnt dynamics.")
 
-  @OptionGroup var taskOptions: TaskOptions
+  @OptionGroup var taskArgument: TaskArgument
 
   @Option(help: "Model file (default: model.safetensors in the output folder).")
   var model: String?
@@ -38,7 +38,7 @@ struct OptimizeCommand: ParsableCommand {
   func run() throws {
     let console = Console(json: common.json)
     try deviceOptions.device.checkAvailable()
-    var task = try taskOptions.load(seed: common.seed)
+    var task = try taskArgument.load(seed: common.seed)
     if let sampler { task.model.sampler.name = sampler }
     if let iterations { task.search.iterations = iterations }
     let folder = try common.folder(for: task)

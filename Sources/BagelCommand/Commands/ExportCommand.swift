@@ -15,7 +15,7 @@ struct ExportCommand: ParsableCommand {
       safetensors  one tensor a layer, with the standardiser and the limits
       """)
 
-  @OptionGroup var taskOptions: TaskOptions
+  @OptionGroup var taskArgument: TaskArgument
 
   @Option(help: "c, onnx or safetensors.")
   var format: ExportFormat
@@ -30,7 +30,7 @@ struct ExportCommand: ParsableCommand {
 
   func run() throws {
     let console = Console(json: common.json)
-    let task = try taskOptions.load(seed: common.seed)
+    let task = try taskArgument.load(seed: common.seed)
     let folder = try common.folder(for: task)
     let (controller, _) = try policyOptions.read(for: task, in: folder)
     let export = ExportedController(controller, layout: task.layout, name: task.name)

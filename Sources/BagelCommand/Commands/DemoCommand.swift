@@ -56,9 +56,7 @@ func runSearch(
   let policy = try task.optimize(model, device: device, checkpoint: checkpoint) { state in
     do { try curves?.add(state) } catch { curveError = error }
     bar.update(
-      (Double(state.startsDone)
-        + Double(state.iteration - state.firstIteration) / Double(task.search.iterations))
-        / Double(task.search.starts),
+      state.fraction(of: task.search),
       "start \(state.startsDone + 1), iteration \(state.iteration), best return \(number(state.bestReturn))"
     )
     return !InterruptSignal.wasRaised && curveError == nil

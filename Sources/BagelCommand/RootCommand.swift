@@ -8,7 +8,7 @@ import Bagel
 import Foundation
 
 @main
-struct BagelCommand: ParsableCommand {
+struct RootCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "bagel",
     abstract: "Learns a machine's dynamics from its log and finds a controller for it.",
@@ -28,7 +28,7 @@ struct BagelCommand: ParsableCommand {
 
   static func main() {
     keepFreedMemory()
-    var command: any ParsableCommand = BagelCommand()
+    var command: any ParsableCommand = RootCommand()
     do {
       command = try parseAsRoot()
       try command.run()

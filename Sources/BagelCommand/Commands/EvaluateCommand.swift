@@ -9,7 +9,7 @@ struct EvaluateCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "evaluate", abstract: "Drive a plant with a controller and judge it.")
 
-  @OptionGroup var taskOptions: TaskOptions
+  @OptionGroup var taskArgument: TaskArgument
 
   @OptionGroup var policyOptions: PolicyFileOptions
 
@@ -40,7 +40,7 @@ struct EvaluateCommand: ParsableCommand {
 
   func run() throws {
     let console = Console(json: common.json)
-    var task = try taskOptions.load(seed: common.seed)
+    var task = try taskArgument.load(seed: common.seed)
     if let plant { task.plant = .simulated(plant, parameters: [:]) }
     if let episodes { task.evaluation.episodes = episodes }
     guard task.isJudged else {
@@ -48,9 +48,10 @@ struct EvaluateCommand: ParsableCommand {
     }
     let folder = try common.folder(for: task)
     let (controller, description) = try policyOptions.read(for: task, in: folder)
-    InterruptSignal.watch()
+    InterruptSignal.watch(isDriving: true)
     let evaluation = try task.evaluate(
-      controller, seed: common.seed, spread: vary ?? 0, bounds: description.dataBounds
+      controller, seed: common.seed, spread: vary ?? 0, bounds: description.dataBounds,
+      logFolder: folder
     ) { !InterruptSignal.wasRaised }
     if InterruptSignal.wasRaised {
       throw Interruption(description: "interrupted after \(evaluation.episodes.count) episodes")

@@ -78,7 +78,7 @@ struct FitCommand: ParsableCommand {
     }
     task.model.fit.device = deviceOptions.device
     let folder = try common.folder(for: task)
-    InterruptSignal.watch()
+    InterruptSignal.watch(isDriving: true)
     if task.logs.isEmpty, let plant = task.plant {
       console.say(
         "no logs: exploring '\(plant.name)', \(task.exploration.episodes) x \(number(task.exploration.seconds)) s"

@@ -14,7 +14,7 @@ struct RunCommand: ParsableCommand {
       action. The log is a CSV file that `bagel fit --log` reads.
       """)
 
-  @OptionGroup var taskOptions: TaskOptions
+  @OptionGroup var taskArgument: TaskArgument
 
   @OptionGroup var policyOptions: PolicyFileOptions
 
@@ -39,7 +39,7 @@ struct RunCommand: ParsableCommand {
 
   func run() throws {
     let console = Console(json: common.json)
-    let task = try taskOptions.load(seed: common.seed)
+    let task = try taskArgument.load(seed: common.seed)
     let folder = try common.folder(for: task)
     let (controller, description) = try policyOptions.read(for: task, in: folder)
     let goal = try goal.map { try numbers($0, task, description) }
@@ -47,7 +47,7 @@ struct RunCommand: ParsableCommand {
     guard !FileManager.default.fileExists(atPath: path) else {
       throw OutputError(description: "\(path) is there already and is left as it is")
     }
-    InterruptSignal.watch()
+    InterruptSignal.watch(isDriving: true)
     let seconds = seconds ?? task.evaluation.seconds
     console.say("driving '\(task.plant?.name ?? "")' for \(number(seconds)) s -> \(path)")
     let (outcome, deadlines) = try task.runInRealTime(

@@ -131,7 +131,7 @@ struct LayoutOptions: ParsableArguments {
 }
 
 /// The two that also name a task.
-struct TaskOptions: ParsableArguments {
+struct TaskArgument: ParsableArguments {
   @Argument(help: "A task file, or a built-in task: \(BuiltInTasks.names.joined(separator: ", ")).")
   var task: String
 

@@ -60,7 +60,7 @@ final class ProgressBar: Sendable {
       if let last, last.duration(to: .now).seconds < 0.1 { return }
       last = .now
       let width = 30
-      let filled = Int((fraction * Double(width)).rounded())
+      let filled = Int((min(max(fraction, 0), 1) * Double(width)).rounded())
       let bar =
         String(repeating: "#", count: filled) + String(repeating: ".", count: width - filled)
       write("\r\u{1B}[K\(title) [\(bar)] \(detail)\(timeLeft(fraction))")
