@@ -34,13 +34,15 @@ extension BuiltInTasks {
     heldOut: [log_3.csv]
 
     # What is driven by `bagel learn`, `evaluate` and `run`. A program of your own (see Examples/):
-    # plant: {process: [python3, my_plant.py], timeout: 2}
+    # plant: {process: [python3, my_plant.py], timeout: 2, resetTimeout: 60}   # seconds for an answer
     # or a simulated machine: boom, cart-pole, cart-pole-pilco, pendulum, at its own time step:
     # plant: boom
     # plant: {name: boom, parameters: {transportDelay: 0.15}}
 
     # How `bagel learn` (and `fit`, without logs) moves the plant before anything is known of it.
-    # explore: {kind: smooth, episodes: 1, seconds: 10}   # or random, sinusoids, manual
+    # explore: {kind: smooth, episodes: 1, seconds: 10, amplitude: 0.5}   # or random, sinusoids; amplitude: of the limits
+    # explore: {kind: random, seconds: 10, holdSeconds: 0.5}          # a new action every so often
+    # explore: {kind: manual, seconds: 110, turningPoints: [-0.5, 0.5]}   # to and fro between values of the first state
 
     model:
       covariance: squared-exponential   # or matern-3/2, matern-5/2
@@ -53,6 +55,7 @@ extension BuiltInTasks {
       # integrate: {position: rate}   # positions that follow from a measured rate
       # restPseudoData: 50     # tells the model that at zero rate and action nothing moves
       # shortestLengthscale: 0.5   # in standard deviations of an input
+      # noiseFloor: 1e-6       # least noise variance, in variances of an output
       sampler: automatic       # the cheapest within tolerance of: tabulated, kiss-gp, sparse, love, exact; or pathwise
       # tablePoints: 65536     # of tabulated, at most
       # rank: 100              # of love and kiss-gp, in place of their tolerance
@@ -73,8 +76,9 @@ extension BuiltInTasks {
     reward:
       - saturating: {weights: [10, 0.1], width: 1}   # exp(-(x - goal)' diag(weights) (x - goal) / 2 width^2)
       - actionChange: 0.1                            # -0.1 (u - u_previous)^2
+      # - quadratic: {weights: [1, 0], actionWeights: [0.1], units: physical}   # -(x - goal)' diag(weights) (x - goal) - ...
       # - formula: exp(-4 * (boom_angle - goal.boom_angle)^2) - 0.01 * (valve - previous.valve)^2
-      # - learned: {column: score}   # a reward that the logs have as a column, learnt as one more Gaussian process
+      # - learned: {column: score, weight: 1}   # a reward that the logs have as a column, learnt as one more Gaussian process
 
     # Where episodes start and should go, in the states' units: [x, ...], {lower: [...], upper: [...]},
     # {mean: [...], deviation: [...]}, bounds (of the data), {bounds: [boom_angle]} with the others zero; start: logged
@@ -85,11 +89,13 @@ extension BuiltInTasks {
     # The best of `starts` independent searches counts.
     # horizon may be a list that grows, [20, 60, 150]: for chaotic motion, such as a pole that may whirl.
     optimise: {particles: 100, horizon: 150, starts: 5, iterations: 400, learningRate: 0.01}
-    # adjointLimit: 1 helps where motion is chaotic (a pole that whirls)
+    # Also: gradientNorm: 10 (longer gradients are shortened), adjointLimit: 1 (helps where motion is chaotic),
+    # draws: fresh (or fixed, the same in every iteration), evaluationInterval: 5 (iterations), patience: 6 (evaluations
+    # without progress until the rate is halved).
 
     # How `bagel evaluate` and `learn` judge: state 1 within `tolerance` of the goal from `settle` seconds on; or
     # success: [{measure: abs(boom_angle - goal.boom_angle), below: 0.02}], lastSteps: 10. Goals one after another:
-    # schedule: {at: [0, 10], goals: [[0.2, 0], [-0.2, 0]]}
+    # schedule: {at: [0, 10], goals: [[0.2, 0], [-0.2, 0]]}; largestActionChange: 0.1 a step, on average, from settle on.
     evaluate: {episodes: 16, seconds: 15, startSpread: 0.05, tolerance: 0.02, settle: 5}
 
     # `bagel learn`: policy: both starts one search from the last policy and the others afresh (or warm, fresh).

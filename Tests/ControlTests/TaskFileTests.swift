@@ -57,6 +57,18 @@ struct TaskFileTests {
     let text = BuiltInTasks.template(name: "mine")
     let task = try ControlTask(yaml: text, file: "mine.yaml", folder: ".")
     #expect(task.name == "mine" && task.rewards.count == 2)
+    // Every key that a section reads stands in it.
+    let sources = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+      .deletingLastPathComponent().deletingLastPathComponent()
+      .appendingPathComponent("Sources/Tasks").path
+    let read = try Regex(#"(?:yaml|entry|term|measure|schedule)\.[a-z]+\("([A-Za-z]+)""#)
+    var keys: Set<String> = []
+    for file in try FileManager.default.contentsOfDirectory(atPath: sources) {
+      let code = try String(contentsOfFile: sources + "/" + file, encoding: .utf8)
+      keys.formUnion(code.matches(of: read).compactMap { $0.output[1].substring.map(String.init) })
+    }
+    #expect(keys.count > 60)
+    for key in keys { #expect(text.contains("\(key):"), "\(key)") }
   }
 
   @Test("mistakes name the line and what would be right")
