@@ -48,6 +48,9 @@ let package = Package(
         "Policies", "MachineLogs", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
       ]),
     .target(name: "Rollouts", dependencies: ["Samplers", "Policies"]),
+    // Beside the way: long-term predictions in closed form, a baseline of the paper.
+    .target(
+      name: "MomentMatching", dependencies: ["GaussianProcesses", "Policies", "CVectorMath"]),
     .target(name: "PolicySearch", dependencies: ["Rollouts"]),
     .target(name: "Plants", dependencies: ["MachineLogs", "Programs"]),
     .target(
@@ -72,6 +75,7 @@ let package = Package(
       name: "ExecutionTests",
       dependencies: ["ExecutorChecks", "Execution", "Programs", "TestSupport"]),
     .testTarget(name: "LearningTests", dependencies: ["Bagel", "TestSupport"]),
+    .testTarget(name: "BaselineTests", dependencies: ["Bagel", "MomentMatching"]),
     .testTarget(name: "ControlTests", dependencies: ["Bagel", "BagelCommand", "TestSupport"]),
   ]
 )

@@ -15,5 +15,7 @@ void dtrtri_(const char *uplo, const char *diag, const int *n, double *a, const 
              int *info);
 void dstev_(const char *jobz, const int *n, double *d, double *e, double *z, const int *ldz,
             double *work, int *info);
+void dsyev_(const char *jobz, const char *uplo, const int *n, double *a, const int *lda, double *w,
+            double *work, const int *lwork, int *info);
 
 #endif

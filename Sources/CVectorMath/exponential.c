@@ -4,15 +4,10 @@
 // series up to r^13, whose rest is 4e-18.
 
 #include "CVectorMath.h"
+#include "widest.h"
 
 #include <stdint.h>
 #include <string.h>
-
-#if defined(__x86_64__) && defined(__linux__)
-#define WIDEST __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define WIDEST
-#endif
 
 WIDEST void vector_exponential(const double *arguments, double *results, size_t count)
 {

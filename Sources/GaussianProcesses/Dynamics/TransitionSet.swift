@@ -65,7 +65,7 @@ extension ModelForm {
   }
 
   /// The next state from the present one and the outputs' increments, in physical units.
-  func next(_ state: [Double], increments: [Double], timeStep: Double) -> [Double] {
+  public func next(_ state: [Double], increments: [Double], timeStep: Double) -> [Double] {
     var next = state
     for (i, update) in updates.enumerated() {
       if case .increment(let output) = update { next[i] = state[i] + increments[output] }

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+// The two programs around the Gaussian processes of one step. Before them: the joint moments of state and policy's action,
+// through points (the third-degree cubature rule, Arasaratnam & Haykin 2009: mean +- sqrt(S) columns of the covariance's
+// root, each with the same weight), so that any policy and any feature goes through and actions keep their limits. After
+// them: the next state's moments, which is a linear map of state and outputs, and the expected reward.
+
+import GaussianProcesses
+import LinearAlgebra
+import MachineLogs
+import Policies
+import Programs
+
+/// Programs of a step, and the numbers that they read.
+struct MomentStep {
+  let stateLength: Int
+  let featureLength: Int
+  let outputLength: Int
+  /// mean [S], covariance [S S], goal [S] -> input_mean [D], input_covariance [D D], cross [S D]: Cov[x, z].
+  let before: Program
+  /// mean, covariance, cross, output_mean [M], gain [D M], output_covariance [M M], goal -> next_mean, next_covariance,
+  /// reward.
+  let after: Program
+  /// mean, covariance, goal -> reward.
+  let initial: Program
+  let data: [String: [Double]]
+
+  /// Added to the state's variances, standardised: a root of nothing has no derivative.
+  private static let ridge = 1e-8
+
+  /// Throws: `CannotMatchMoments` for what remembers earlier steps.
+  init(_ model: DynamicsModel, _ policy: Policy, _ reward: ExpectedReward) throws {
+    guard model.form.longestLag == 0, policy.actionMemory == 0 else {
+      throw CannotMatchMoments(
+        description:
+          "moment matching carries the present state only: no histories, delays, rate limits")
+    }
+    stateLength = model.layout.states.count
+    featureLength = model.form.features.count
+    outputLength = model.form.outputCount
+    let inputs = FeatureMap(model)
+    before = Self.before(policy, inputs, stateLength)
+    after = Self.after(NextStateMap(model), reward, stateLength, featureLength, outputLength)
+    let builder = ProgramBuilder()
+    let state = GaussianValue(builder, stateLength)
+    builder.output("reward", reward.body(state.mean, state.covariance, state.goal))
+    initial = builder.finish()
+    data = inputs.data
+  }
+
+  /// A Gaussian state and a goal as inputs of a program.
+  private struct GaussianValue {
+    let mean: Value
+    let covariance: ScalarMatrix
+    let goal: Value
+
+    init(_ builder: ProgramBuilder, _ length: Int) {
+      mean = builder.input("mean", length: length)
+      covariance = ScalarMatrix(
+        builder.input("covariance", length: length * length), rows: length, columns: length)
+      goal = builder.input("goal", length: length)
+    }
+  }
+
+  private static func before(
+    _ policy: Policy, _ features: FeatureMap, _ stateLength: Int
+  ) -> Program {
+    let builder = ProgramBuilder()
+    let state = GaussianValue(builder, stateLength)
+    var spread = state.covariance
+    for i in 0..<stateLength { spread[i, i] = spread[i, i] + ridge }
+    let lower = spread.choleskyRows()
+    let radius = Double(stateLength).squareRoot()
+    var offsets: [Value] = []
+    for column in 0..<stateLength {
+      let zero = builder.constant([0])
+      let root = builder.concatenate(
+        (0..<stateLength).map { $0 < column ? zero : lower[$0][column] })
+      offsets += [radius * root, -(radius * root)]
+    }
+    let inputs = offsets.map { offset in
+      let point = state.mean + offset
+      return features.value(point, policy.action(state: point, goal: state.goal))
+    }
+    let weight = 1 / Double(offsets.count)
+    let mean = weight * inputs.sum
+    let centred = inputs.map { $0 - mean }
+    func covariance(_ a: [Value], _ b: [Value]) -> ScalarMatrix {
+      ScalarMatrix(rows: a[0].length, columns: b[0].length) { i, j in
+        weight * zip(a, b).map { $0[i] * $1[j] }.sum
+      }
+    }
+    builder.output("input_mean", mean)
+    builder.output("input_covariance", covariance(centred, centred).value)
+    builder.output("cross", covariance(offsets, centred).value)
+    return builder.finish()
+  }
+
+  private static func after(
+    _ map: NextStateMap, _ reward: ExpectedReward, _ states: Int, _ features: Int, _ outputs: Int
+  ) -> Program {
+    let builder = ProgramBuilder()
+    let state = GaussianValue(builder, states)
+    func matrix(_ name: String, _ rows: Int, _ columns: Int) -> ScalarMatrix {
+      ScalarMatrix(builder.input(name, length: rows * columns), rows: rows, columns: columns)
+    }
+    func constant(_ matrix: Matrix) -> ScalarMatrix {
+      ScalarMatrix(rows: matrix.rows, columns: matrix.columns) {
+        builder.constant([matrix[$0, $1]])
+      }
+    }
+    let outputMean = builder.input("output_mean", length: outputs)
+    let (a, g) = (constant(map.ofState), constant(map.ofOutputs))
+    // Cov[x, f] = Cov[x, z] S^-1 Cov[z, f]
+    let shared =
+      a * (matrix("cross", states, features) * matrix("gain", features, outputs)) * g.transposed
+    let covariance =
+      a * state.covariance * a.transposed + shared + shared.transposed
+      + g * matrix("output_covariance", outputs, outputs) * g.transposed
+    func column(_ x: Value) -> ScalarMatrix { ScalarMatrix(x, rows: x.length, columns: 1) }
+    let mean =
+      (a * column(state.mean) + g * column(outputMean)).value + builder.constant(map.offset)
+    builder.output("next_mean", mean)
+    builder.output("next_covariance", covariance.value)
+    builder.output("reward", reward.body(mean, covariance, state.goal))
+    return builder.finish()
+  }
+}
+
+/// Standardised states and physical actions -> standardised features.
+private struct FeatureMap {
+  let model: DynamicsModel
+
+  init(_ model: DynamicsModel) { self.model = model }
+
+  /// Angles are read in physical units.
+  var data: [String: [Double]] {
+    [
+      PolicyInputs.stateMeanArray: model.stateStandardiser.mean,
+      PolicyInputs.stateScaleArray: model.stateStandardiser.scale,
+    ]
+  }
+
+  func value(_ state: Value, _ action: Value) -> Value {
+    let (states, features) = (model.stateStandardiser, model.featureStandardiser)
+    return state.builder.concatenate(
+      model.form.features.enumerated().map { d, feature in
+        switch feature {
+        case .state(let i, _): state[i]
+        case .action(let j, _): (action[j] - features.mean[d]) / features.scale[d]
+        case .sine(let i): sin(states.scale[i] * state[i] + states.mean[i])
+        case .cosine(let i): cos(states.scale[i] * state[i] + states.mean[i])
+        }
+      })
+  }
+}
+
+/// x' = A x + G f + offset, all standardised.
+private struct NextStateMap {
+  /// A [S, S]
+  let ofState: Matrix
+  /// G [S, M]
+  let ofOutputs: Matrix
+  let offset: [Double]
+
+  /// The columns of the model's update, which is affine.
+  init(_ model: DynamicsModel) {
+    let (states, increments) = (model.stateStandardiser, model.incrementStandardiser)
+    let (s, m) = (states.mean.count, increments.mean.count)
+    func next(_ x: [Double], _ f: [Double]) -> [Double] {
+      states.standardise(
+        model.form.next(
+          states.restore(x), increments: increments.restore(f), timeStep: model.layout.timeStep))
+    }
+    func unit(_ i: Int, of n: Int) -> [Double] { (0..<n).map { $0 == i ? 1 : 0 } }
+    let (noState, noOutput) = (unit(-1, of: s), unit(-1, of: m))
+    let origin = next(noState, noOutput)
+    func columns(_ count: Int, _ image: (Int) -> [Double]) -> Matrix {
+      Matrix((0..<count).map { zip(image($0), origin).map { $0 - $1 } }).transposed
+    }
+    offset = origin
+    ofState = columns(s) { next(unit($0, of: s), noOutput) }
+    ofOutputs = columns(m) { next(noState, unit($0, of: m)) }
+  }
+}
