@@ -60,12 +60,14 @@ let package = Package(
       name: "TensorBoard",
       dependencies: [.product(name: "SwiftProtobuf", package: "swift-protobuf")]),
     .target(name: "Bagel", dependencies: ["Tasks", "PolicyExport", "TensorBoard"]),
+    // The paper's experiments again, with its baselines.
+    .target(name: "Reproduction", dependencies: ["Bagel", "MomentMatching"]),
     // Beside the way: whether a device computes what the interpreter defines.
     .target(name: "ExecutorChecks", dependencies: ["Execution", "Policies"]),
     .executableTarget(
       name: "BagelCommand",
       dependencies: [
-        "Bagel", "ExecutorChecks",
+        "Bagel", "ExecutorChecks", "Reproduction",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
@@ -75,7 +77,7 @@ let package = Package(
       name: "ExecutionTests",
       dependencies: ["ExecutorChecks", "Execution", "Programs", "TestSupport"]),
     .testTarget(name: "LearningTests", dependencies: ["Bagel", "TestSupport"]),
-    .testTarget(name: "BaselineTests", dependencies: ["Bagel", "MomentMatching"]),
+    .testTarget(name: "BaselineTests", dependencies: ["Bagel", "MomentMatching", "Reproduction"]),
     .testTarget(name: "ControlTests", dependencies: ["Bagel", "BagelCommand", "TestSupport"]),
   ]
 )

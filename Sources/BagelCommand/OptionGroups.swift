@@ -17,8 +17,11 @@ struct CommonOptions: ParsableArguments {
   var output: String?
 
   /// The output folder of a task, made if it is not there. Throws: `OutputError`.
-  func folder(for task: ControlTask) throws -> String {
-    let folder = output ?? "\(task.name)-out"
+  func folder(for task: ControlTask) throws -> String { try folder(named: "\(task.name)-out") }
+
+  /// The output folder, of this name unless --output gives another, made if it is not there. Throws: `OutputError`.
+  func folder(named usual: String) throws -> String {
+    let folder = output ?? usual
     do {
       try FileManager.default.createDirectory(
         atPath: folder, withIntermediateDirectories: true)

@@ -23,7 +23,8 @@ struct RootCommand: ParsableCommand {
     subcommands: [
       DemoCommand.self, NewCommand.self, FitCommand.self, OptimizeCommand.self,
       EvaluateCommand.self, LearnCommand.self, RunCommand.self,
-      ExportCommand.self, BenchmarkCommand.self, EmitCommand.self, DoctorCommand.self,
+      ExportCommand.self, ReproduceCommand.self, BenchmarkCommand.self, EmitCommand.self,
+      DoctorCommand.self,
     ])
 
   static func main() {

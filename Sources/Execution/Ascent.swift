@@ -18,6 +18,24 @@ public struct Ascent: Sendable {
     self.rate = rate
     self.gradientNormLimit = gradientNormLimit
   }
+
+  /// One step uphill; none where return or gradient is not finite.
+  ///
+  /// - Parameters:
+  ///   - diverged: particles that did, for the record; so are those `truncated`.
+  public mutating func follow(
+    _ gradient: [Double], meanReturn: Double, diverged: Int = 0, truncated: Int = 0
+  ) -> AscentRecord {
+    let norm = gradient.reduce(0) { $0 + $1 * $1 }.squareRoot()
+    let isFinite = norm.isFinite && meanReturn.isFinite
+    if isFinite {
+      let shorten = norm > gradientNormLimit ? gradientNormLimit / norm : 1
+      adam.ascend(&parameters, gradient: gradient.map { $0 * shorten }, rate: rate)
+    }
+    return AscentRecord(
+      meanReturn: meanReturn, gradientNorm: norm, diverged: diverged, truncated: truncated,
+      hasMoved: isFinite)
+  }
 }
 
 /// What is told of one iteration of an ascent.
@@ -45,17 +63,11 @@ extension RolloutExecutor {
       var batch = given
       batch.parameters = ascent.parameters
       let result = try gradient(batch)
-      let norm = result.gradient.reduce(0) { $0 + $1 * $1 }.squareRoot()
-      let mean = result.returns.mean
-      let isFinite = norm.isFinite && mean.isFinite
-      records.append(
-        AscentRecord(
-          meanReturn: mean, gradientNorm: norm, diverged: result.returns.diverged,
-          truncated: result.truncated, hasMoved: isFinite))
-      if !isFinite { break }
-      let shorten = norm > ascent.gradientNormLimit ? ascent.gradientNormLimit / norm : 1
-      ascent.adam.ascend(
-        &ascent.parameters, gradient: result.gradient.map { $0 * shorten }, rate: ascent.rate)
+      let record = ascent.follow(
+        result.gradient, meanReturn: result.returns.mean, diverged: result.returns.diverged,
+        truncated: result.truncated)
+      records.append(record)
+      if !record.hasMoved { break }
     }
     return records
   }

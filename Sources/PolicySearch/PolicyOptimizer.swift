@@ -133,6 +133,8 @@ public struct SearchState: Hashable, Sendable {
 /// A gradient that cannot be followed.
 public struct SearchError: Error, CustomStringConvertible {
   public let description: String
+
+  public init(description: String) { self.description = description }
 }
 
 /// Runs Algorithm 1's inner loop.
@@ -255,9 +257,14 @@ public final class PolicyOptimizer {
   ///
   /// - Parameter horizon: steps; nil for the longest.
   public func evaluationReturn(_ parameters: [Double], horizon: Int? = nil) throws -> Double {
-    try executor.returns(
-      batch(parameters: parameters, iteration: Self.evaluationIteration, horizon: horizon)
-    ).mean
+    try meanReturn(parameters, iteration: Self.evaluationIteration, horizon: horizon)
+  }
+
+  /// Mean return of parameters on the batch of an iteration.
+  public func meanReturn(
+    _ parameters: [Double], iteration: UInt32, horizon: Int? = nil
+  ) throws -> Double {
+    try executor.returns(batch(parameters: parameters, iteration: iteration, horizon: horizon)).mean
   }
 
   /// Trajectories of parameters on the fixed evaluation batch.

@@ -5,26 +5,39 @@
 import Foundation
 
 /// One picture.
-struct Plot {
-  enum Style {
+package struct Plot {
+  package enum Style {
     case lines(color: String, width: Double)
-    case dashes(color: String, width: Double)
+    /// `kind` tells dashes apart where colours do not: gnuplot's dashtype, 2 and on.
+    case dashes(color: String, width: Double, kind: Int = 2)
     /// Filled between `y` and `upper`.
     case band(color: String)
   }
 
-  struct Curve {
+  package struct Curve {
     var title: String?
     var style: Style
     var x: [Double]
     var y: [Double]
-    var upper: [Double] = []
+    var upper: [Double]
+
+    package init(
+      title: String?, style: Style, x: [Double], y: [Double], upper: [Double] = []
+    ) {
+      (self.title, self.style, self.x, self.y, self.upper) = (title, style, x, y, upper)
+    }
   }
 
-  var title: String
-  var xLabel: String
-  var yLabel: String
-  var curves: [Curve] = []
+  package var title: String
+  package var xLabel: String
+  package var yLabel: String
+  /// Powers of ten along the x axis.
+  package var hasLogarithmicX = false
+  package var curves: [Curve] = []
+
+  package init(title: String, xLabel: String, yLabel: String) {
+    (self.title, self.xLabel, self.yLabel) = (title, xLabel, yLabel)
+  }
 
   /// gnuplot's script for the picture.
   var script: String {
@@ -34,6 +47,7 @@ struct Plot {
       "set grid lc rgb '#dddddd'", "set key outside right top",
       "set style fill transparent solid 0.25 noborder",
     ]
+    if hasLogarithmicX { lines += ["set logscale x", "set format x '%g'"] }
     for (index, curve) in curves.enumerated() {
       lines.append("$data\(index) << EOD")
       for i in curve.x.indices where curve.y[i].isFinite {
@@ -47,8 +61,9 @@ struct Plot {
       switch curve.style {
       case .lines(let color, let width):
         return "$data\(index) using 1:2 with lines lc rgb '\(color)' lw \(width) \(title)"
-      case .dashes(let color, let width):
-        return "$data\(index) using 1:2 with lines dt 2 lc rgb '\(color)' lw \(width) \(title)"
+      case .dashes(let color, let width, let kind):
+        return
+          "$data\(index) using 1:2 with lines dt \(kind) lc rgb '\(color)' lw \(width) \(title)"
       case .band(let color):
         return "$data\(index) using 1:2:3 with filledcurves lc rgb '\(color)' \(title)"
       }
@@ -58,7 +73,7 @@ struct Plot {
   }
 
   /// The SVG element, or nil without gnuplot.
-  func svg() -> String? {
+  package func svg() -> String? {
     guard let gnuplot = Plot.gnuplotPath else { return nil }
     let process = Process()
     process.executableURL = URL(fileURLWithPath: gnuplot)

@@ -35,7 +35,7 @@ public struct Report {
     let hasPictures = plots.allSatisfy { $0.svg != nil }
     var html = [
       "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">",
-      "<title>BAGEL: \(escaped(task.name))</title>", "<style>\(style)</style></head><body>",
+      "<title>BAGEL: \(escaped(task.name))</title>", "<style>\(pageStyle)</style></head><body>",
       "<h1>\(escaped(task.name))</h1>",
     ]
     if let loop { html += loopSummary(loop) }
@@ -50,15 +50,6 @@ public struct Report {
 
   /// Path of the program that draws the pictures, if it is installed.
   public static var gnuplotPath: String? { Plot.gnuplotPath }
-
-  private var style: String {
-    """
-    body{font:16px/1.45 system-ui,sans-serif;max-width:820px;margin:2em auto;padding:0 1em;color:#222}
-    table{border-collapse:collapse;margin:1em 0}td,th{padding:.25em .8em;text-align:right;
-    border-bottom:1px solid #ddd}th:first-child,td:first-child{text-align:left}figure{margin:1em 0}
-    .good{color:#176b2c}.bad{color:#a3201d}
-    """
-  }
 
   private func missing(_ title: String) -> String {
     "<p><em>\(escaped(title))</em>: no picture, because gnuplot was not found.</p>"
@@ -194,6 +185,14 @@ public struct Report {
   }
 }
 
+/// Of every page.
+package let pageStyle = """
+  body{font:16px/1.45 system-ui,sans-serif;max-width:820px;margin:2em auto;padding:0 1em;color:#222}
+  table{border-collapse:collapse;margin:1em 0}td,th{padding:.25em .8em;text-align:right;
+  border-bottom:1px solid #ddd}th:first-child,td:first-child{text-align:left}figure{margin:1em 0}
+  .words td:nth-child(2){text-align:left}.good{color:#176b2c}.bad{color:#a3201d}
+  """
+
 /// Radians are shown in degrees; everything else as it is.
 struct Unit {
   let name: String
@@ -211,7 +210,7 @@ struct Unit {
 /// Three significant digits.
 public func number(_ value: Double) -> String { String(format: "%.3g", value) }
 
-func escaped(_ text: String) -> String {
+package func escaped(_ text: String) -> String {
   text.replacingOccurrences(of: "&", with: "&amp;").replacingOccurrences(of: "<", with: "&lt;")
     .replacingOccurrences(of: ">", with: "&gt;")
 }

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reproduction: the paper's experiments again, every method on the same model and judged by the same rollouts. In: a task
+// (the simulated boom, or a user's log), budgets. Out: curves, tables, a page with pictures that says what the paper
+// reports, what was measured and where they differ.
+
+import Bagel
+
+/// Experiment 1 (paper, section IV-A): one goal, one fixed model, policies compared by return.
+struct Experiment1 {
+  /// Of equation 8 (section IV-A).
+  static let weights = [10, 0.1]
+
+  /// Equation 8 alone as the reward, with the paper's weights; [8, 8]; 300 steps.
+  let task: ControlTask
+  let model: DynamicsModel
+  let fitSeconds: Double
+  private let judge: PolicyOptimizer
+
+  /// - Parameters:
+  ///   - logs: CSV files in place of the simulated boom's 110 s of manual driving.
+  ///   - seconds: of driving; nil for the task's.
+  /// - Throws: what reading, fitting and compiling throw.
+  init(logs: [String] = [], seconds: Double? = nil) throws {
+    var task = try ControlTask("boom")
+    task.rewards = [.saturating(weights: Self.weights, width: 1, units: .standardised)]
+    task.search = .plainAdam
+    task.logs = logs
+    if let seconds { task.exploration.seconds = seconds }
+    let fit = try task.fit()
+    (self.task, model, fitSeconds) = (task, fit.model, fit.seconds)
+    judge = try task.optimizer(of: fit.model, sampler: .automatic, particles: 100)
+  }
+
+  /// Mean return of a policy over the same 100 rollouts for every method, H + 1 rewards of at most 1.
+  func meanReturn(_ parameters: [Double]) throws -> Double {
+    try judge.evaluationReturn(parameters)
+  }
+
+  /// What the evaluation's sampler is, and its errors.
+  func judgeDescription() throws -> String {
+    let measured = try task.makeSampler(model)
+    return "\(measured.sampler.name.rawValue), \(measured.sampler.summary)"
+  }
+}
+
+extension SearchOptions {
+  /// Algorithm 1's inner loop as it stands in the paper: Adam at 1e-2 to the end, no evaluations, one start.
+  static var plainAdam: SearchOptions {
+    var options = SearchOptions()
+    options.starts = 1
+    options.iterations = .max
+    options.evaluationInterval = .max
+    return options
+  }
+}
+
+extension ControlTask {
+  /// The task's search on a model with another sampler and batch size.
+  func optimizer(
+    of model: DynamicsModel, sampler: SamplerName, particles: Int,
+    device: ExecutionDevice = .host, seed: UInt64 = 0
+  ) throws -> PolicyOptimizer {
+    var task = self
+    task.model.sampler.name = sampler
+    task.search.particles = particles
+    task.search.seed = seed
+    let rollout = try task.makeRollout(model, try task.makeSampler(model).sampler)
+    return PolicyOptimizer(
+      executor: try task.makeExecutor(rollout, device: device), rollout: rollout, model: model,
+      initialStates: task.start.resolved(by: model), goals: task.goal.resolved(by: model),
+      options: task.search, initialParameters: task.makePolicy().initialParameters)
+  }
+}

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// A self-contained page: sections of text, tables and pictures inside it.
+
+import Bagel
+
+/// Colours that the colour-blind tell apart (Okabe & Ito 2008), dark enough for paper.
+enum Palette {
+  static let colors = [
+    "#000000", "#0072b2", "#56b4e9", "#009e73", "#d55e00", "#cc79a7", "#e69f00",
+  ]
+}
+
+/// One HTML page.
+struct Page {
+  struct Section {
+    var title: String?
+    var html: [String] = []
+    var plot: Plot?
+  }
+
+  let title: String
+  let sections: [Section]
+
+  var html: String {
+    let body = sections.flatMap { section -> [String] in
+      var lines = section.title.map { ["<h2>\(escaped($0))</h2>"] } ?? []
+      lines += section.html
+      if let plot = section.plot {
+        lines.append(
+          "<figure>\(plot.svg() ?? "<p>no picture, because gnuplot was not found.</p>")</figure>")
+      }
+      return lines
+    }
+    return """
+      <!doctype html><html lang="en"><head><meta charset="utf-8">
+      <title>BAGEL: \(escaped(title))</title><style>\(pageStyle)</style></head><body>
+      <h1>\(escaped(title))</h1>
+      \(body.joined(separator: "\n"))
+      </body></html>
+
+      """
+  }
+}
