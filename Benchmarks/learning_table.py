@@ -20,7 +20,7 @@ ROWS = {
     "boom-goals, parameters +-20 %": ["boom-goals", "--runs", "8", "--vary", "0.2"],
     "boom-delayed": ["boom-delayed", "--runs", "8"],
     "cart-pole": ["cart-pole", "--runs", "20"],
-    "cart-pole-pilco": ["cart-pole-pilco", "--runs", "10"],
+    "cart-pole-pilco": ["cart-pole-pilco", "--runs", "10", "--trials", "8"],
     "pendulum": ["pendulum", "--runs", "10"],
     "gymnasium": [os.path.join(os.path.dirname(__file__), "..", "Examples", "gymnasium", "pendulum.yaml"), "--runs", "10"],
 }

@@ -55,7 +55,7 @@ public struct InteractionLoop {
     guard let data = FileManager.default.contents(atPath: recordPath) else { return nil }
     guard let saved = try? JSONDecoder().decode(LoopRecord.self, from: data) else {
       throw LoopError(
-        description: "\(recordPath) is damaged; move the folder away to begin afresh")
+        description: "\(recordPath) is damaged; --restart moves the folder away and begins afresh")
     }
     return saved
   }
@@ -178,6 +178,10 @@ public struct InteractionLoop {
   /// All episodes so far, read from their files: what is learnt from is what is on the disk.
   private func episodes() throws -> [Episode] {
     let logs = record.episodes.map { folder + "/" + $0.log }
+    if let missing = logs.first(where: { !FileManager.default.fileExists(atPath: $0) }) {
+      throw LoopError(
+        description: "\(missing) is gone; put it back, or begin afresh with --restart")
+    }
     return try task.layout.episodes(from: task.logs + logs)
   }
 
@@ -202,7 +206,6 @@ public struct InteractionLoop {
     try policy.best.write(
       to: path("policy", trial, ".safetensors"),
       description: task.policyDescription(on: fit.model))
-    try? FileManager.default.removeItem(atPath: path("search", trial, ".safetensors"))
     guard tell(.optimized(trial: trial, policy)) else { return false }
     return try drive(policy, fit.model, entry, tell)
   }
@@ -275,6 +278,8 @@ public struct InteractionLoop {
     }
     record.episodes.append(entry)
     try save()
+    // Until now a trial that broke off could go on with its finished search.
+    try? FileManager.default.removeItem(atPath: path("search", entry.trial, ".safetensors"))
     if let failure = outcome.failure {
       _ = tell(.failed(record))
       throw failure

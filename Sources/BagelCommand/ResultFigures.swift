@@ -79,6 +79,15 @@ extension FittedModel {
 }
 
 extension OptimizedPolicy {
+  /// Says so if no gradient ever led anywhere.
+  func warnOfFlatness(_ console: Console) {
+    // Adam's epsilon: shorter gradients do not move the parameters.
+    guard state.gradientNorms.allSatisfy({ $0 < 1e-8 }) else { return }
+    console.say(
+      "  warning: the reward is flat wherever the particles went (gradients below 1e-8): nothing was learnt. Widen the "
+        + "reward, or begin nearer to the goal")
+  }
+
   /// 0 for a search from the start.
   private var resumedIteration: Int {
     if case .resumed(let iteration) = beginning { iteration } else { 0 }
@@ -113,6 +122,7 @@ extension OptimizedPolicy {
     console.say(
       "  return \(number(state.returns.first ?? .nan)) -> \(number(state.bestReturn)) (best, iteration "
         + "\(state.bestIteration))")
+    warnOfFlatness(console)
     sampler.describe(console)
     if state.diverged > 0 { console.say("  \(state.diverged) particles diverged and were frozen") }
     if predicted.returns.outsideFraction > 0.05 {

@@ -100,7 +100,12 @@ public struct EpisodeRun {
         }
         guard !isLast, !outcome.isInterrupted else {
           try keep(step, measured, states, safeAction)
-          _ = try plant.step(safeAction)
+          // A plant that is done may have ended; the next episode starts it again.
+          if measured.isDone {
+            plant.close(safeAction: safeAction)
+          } else {
+            _ = try plant.step(safeAction)
+          }
           break
         }
         let action = try limited(

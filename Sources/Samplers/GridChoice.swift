@@ -72,7 +72,7 @@ struct GridChoice {
     return posteriors.allSatisfy { posterior in
       let process = posterior.process
       let moments = posterior.residualMoments(points, noise: noise)
-      let meanError = typical(middleErrors(moments.mean)) / process.signalDeviation
+      let meanError = typical(middleErrors(moments.mean)) / process.signalScale
       let noiseVariance =
         noise == .observed ? points.column(0).map { _ in 0 } : process.addedVariance(points)
       let relative = zip(middleErrors(moments.deviation), bases.indices).map { error, i in

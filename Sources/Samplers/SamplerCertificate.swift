@@ -71,7 +71,7 @@ public struct SamplerCertificate: Hashable, Sendable, Codable {
           noise == .observed
           ? process.observedVariance(set, latent: exact.variance) : exact.variance
         let meanErrors = (0..<set.rows).map {
-          abs(found.mean[$0, m] - exact.mean[$0]) / process.signalDeviation
+          abs(found.mean[$0, m] - exact.mean[$0]) / process.signalScale
         }
         let deviationErrors = (0..<set.rows).map { i in
           abs(found.deviation[i, m] - variance[i].squareRoot())

@@ -29,8 +29,7 @@ extension ControlTask {
   mutating func readRewards(_ yaml: YAMLMapping) throws {
     rewards = try (yaml.mappings("reward") ?? []).map { try rewardTerm($0) }
     if rewards.isEmpty {
-      throw yaml.error(
-        "reward", "is missing; for example: reward: {saturating: {weights: [10, 0.1]}}")
+      throw yaml.missing("reward", "for example: reward: {saturating: {weights: [10, 0.1]}}")
     }
     for case .learned(let column, _) in rewards {
       guard layout.rewardColumn ?? column == column else {
@@ -135,8 +134,7 @@ extension ControlTask {
       }
       return .logged(length: layout.states.count)
     } else {
-      throw yaml.error(
-        key, "is missing; give one number a state, {lower: [...], upper: [...]}, or bounds")
+      throw yaml.missing(key, "give one number a state, {lower: [...], upper: [...]}, or bounds")
     }
     guard result.length == layout.states.count else {
       throw yaml.error(key, "has \(result.length) numbers for \(layout.states.count) states")

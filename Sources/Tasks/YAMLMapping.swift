@@ -50,10 +50,13 @@ final class YAMLMapping {
   }
 
   /// A key without which nothing goes; one that is nearly called so is named.
-  func missing(_ key: String) -> LogError {
+  ///
+  /// - Parameter hint: what it may be.
+  func missing(_ key: String, _ hint: String = "") -> LogError {
     let others = (node.mapping ?? [:]).keys.compactMap { $0.scalar?.string }
     let near = nearest(to: key, among: others.filter { !asked.contains($0) })
-    return error(key, "is missing" + (near.map { "; is '\($0)' meant to be it?" } ?? ""))
+    let parts = ["is missing", near.map { "is '\($0)' meant to be it?" } ?? hint]
+    return error(key, parts.filter { !$0.isEmpty }.joined(separator: "; "))
   }
 
   private func full(_ key: String) -> String { path.isEmpty ? key : "\(path).\(key)" }

@@ -137,7 +137,10 @@ struct ExternalPlantTests {
     var rewarded = layout
     rewarded.rewardColumn = "score"
     var plain = plant(step: good)
-    let run = EpisodeRun(layout: rewarded, actionLimits: [-1...1], safeAction: [0], steps: 3)
+    var run = EpisodeRun(layout: rewarded, actionLimits: [-1...1], safeAction: [0], steps: 3)
+    let driven = try run.run(&plain, seed: 1, name: "test") { _, _ in [0] }
+    #expect(driven.failure == nil && driven.episode.rewards.allSatisfy(\.isNaN))
+    run.needsReward = true
     let unrewarded = try run.run(&plain, seed: 1, name: "test") { _, _ in [0] }
     #expect("\(unrewarded.failure as Any)".contains("the task learns its reward from 'score'"))
   }

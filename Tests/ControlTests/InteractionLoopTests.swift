@@ -117,8 +117,8 @@ struct InteractionLoopTests {
       return true
     }
     #expect(isFinished && loop.record.judgedTrials.count == 3)
-    #expect(meanwhile.contains("another bagel learns in"))
-    #expect(moving.contains("another bagel learns in"))
+    #expect(meanwhile.contains("another bagel is at work in"))
+    #expect(moving.contains("another bagel is at work in"))
     #expect(message { _ = try stale.run { _ in true } }.contains("has gone on in"))
     #expect(message { _ = try open(task, spread: 0.1) }.contains("--vary 0.0, not 3 and 0.1"))
     let stricter = try QuickPendulum.task {

@@ -48,6 +48,8 @@ struct EvaluateCommand: ParsableCommand {
     }
     let folder = try common.folder(for: task)
     let (controller, description) = try policyOptions.read(for: task, in: folder)
+    let lock = try task.machineLock(folder)
+    defer { withExtendedLifetime(lock) {} }
     InterruptSignal.watch(isDriving: true)
     let evaluation = try task.evaluate(
       controller, seed: common.seed, spread: vary ?? 0, bounds: description.dataBounds,
@@ -57,6 +59,7 @@ struct EvaluateCommand: ParsableCommand {
       throw Interruption(description: "interrupted after \(evaluation.episodes.count) episodes")
     }
     evaluation.describe(task, console)
+    if lock != nil { console.say("logs: \(folder)/evaluation-1.csv and on") }
     try common.report(
       Report(task: task, evaluation: evaluation), in: folder, name: "report-evaluate.html",
       console: console)

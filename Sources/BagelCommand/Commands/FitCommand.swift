@@ -78,6 +78,8 @@ struct FitCommand: ParsableCommand {
     }
     task.model.fit.device = deviceOptions.device
     let folder = try common.folder(for: task)
+    let lock = task.logs.isEmpty ? try task.machineLock(folder) : nil
+    defer { withExtendedLifetime(lock) {} }
     InterruptSignal.watch(isDriving: true)
     if task.logs.isEmpty, let plant = task.plant {
       console.say(

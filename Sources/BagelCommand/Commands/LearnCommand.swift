@@ -89,7 +89,10 @@ struct LearnCommand: ParsableCommand {
       throw LogError(file: task.name, "has no `evaluate:` with a tolerance or measures of success")
     }
     if let trials { task.learning.trials = trials }
-    let root = try common.folder(for: task) + "/learn" + (name.map { "/" + $0 } ?? "")
+    let folder = try common.folder(for: task)
+    let lock = try task.machineLock(folder)
+    defer { withExtendedLifetime(lock) {} }
+    let root = folder + "/learn" + (name.map { "/" + $0 } ?? "")
     if restart { try InteractionLoop.moveAway(root) }
     var loop = try InteractionLoop(
       task: task, folder: root, seed: seed, device: deviceOptions.device, spread: vary,
@@ -119,7 +122,7 @@ struct LearnCommand: ParsableCommand {
           "interrupted after \(loop.record.trials.count) trials; the same command goes on "
           + "(the log of an unfinished episode stays in \(root))")
     }
-    try conclude(loop.record, root, name == nil ? try common.folder(for: task) : nil, console)
+    try conclude(loop.record, root, name == nil ? folder : nil, console)
     return LoopOutcome(record: loop.record, isStepResponse: task.evaluation.measures.isEmpty)
   }
 
@@ -141,7 +144,10 @@ struct LearnCommand: ParsableCommand {
         throw OutputError(description: "cannot write \(target)")
       }
     }
-    console.say("policy: \(outputs)/policy.safetensors; report: \(folder)/report.html")
+    let report = folder + "/report.html"
+    console.say(
+      "policy: \(outputs)/policy.safetensors"
+        + (FileManager.default.fileExists(atPath: report) ? "; report: \(report)" : ""))
   }
 
 }
@@ -208,6 +214,7 @@ final class LoopFigures {
     case .optimized(_, let policy):
       self.policy = policy
       finish()
+      policy.warnOfFlatness(console)
     case .tried(let record, let evaluated):
       say(record.last)
       _ = try Report(

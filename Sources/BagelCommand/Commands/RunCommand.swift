@@ -47,6 +47,11 @@ struct RunCommand: ParsableCommand {
     guard !FileManager.default.fileExists(atPath: path) else {
       throw OutputError(description: "\(path) is there already and is left as it is")
     }
+    if let goal {
+      try task.checkGoal(goal, for: description.inputs.goal, within: description.dataBounds)
+    }
+    let lock = try task.machineLock(folder)
+    defer { withExtendedLifetime(lock) {} }
     InterruptSignal.watch(isDriving: true)
     let seconds = seconds ?? task.evaluation.seconds
     console.say("driving '\(task.plant?.name ?? "")' for \(number(seconds)) s -> \(path)")

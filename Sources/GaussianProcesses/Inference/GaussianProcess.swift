@@ -80,6 +80,10 @@ public struct GaussianProcess: Sendable {
     return (variances.reduce(0, +) / Double(variances.count)).squareRoot()
   }
 
+  /// What errors of the mean are measured by: the signal's deviation, but at least a tenth of the output's own (which is
+  /// 1), below which the prior mean tells nearly all.
+  public var signalScale: Double { max(signalDeviation, 0.1) }
+
   /// h(x_i)^T beta [m].
   public func priorMean(_ points: Matrix) -> [Double] {
     hyperparameters.mean.values(points, meanCoefficients)
