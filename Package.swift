@@ -77,7 +77,9 @@ let package = Package(
       name: "ExecutionTests",
       dependencies: ["ExecutorChecks", "Execution", "Programs", "TestSupport"]),
     .testTarget(name: "LearningTests", dependencies: ["Bagel", "TestSupport"]),
-    .testTarget(name: "BaselineTests", dependencies: ["Bagel", "MomentMatching", "Reproduction"]),
+    .testTarget(
+      name: "BaselineTests",
+      dependencies: ["Bagel", "MomentMatching", "Reproduction", "TestSupport"]),
     .testTarget(name: "ControlTests", dependencies: ["Bagel", "BagelCommand", "TestSupport"]),
   ]
 )

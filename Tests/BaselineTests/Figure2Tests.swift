@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// Figure 2 in small: every method runs, learns, and has its row; the page holds everything that it should.
+
+import Bagel
+import Foundation
+import Reproduction
+import TestSupport
+import Testing
+
+@Suite("figure 2")
+struct Figure2Tests {
+  @Test("every method learns on the same model and has its row on the page")
+  func quick() throws {
+    var figure = try Figure2(.quick)
+    var begun: [String] = []
+    try figure.run { method, _ in
+      begun.append(method)
+      return true
+    }
+    #expect(figure.isComplete)
+    let methods = try #require(figure.json["methods"] as? [[String: Any]])
+    #expect(methods.count == 7)
+    for method in methods where method["skipped"] is NSNull {
+      let name = try #require(method["name"] as? String)
+      #expect(begun.filter { $0 == name }.count == 2)
+      // Of at most 301; without a policy the boom stays down, and the return is below 1.
+      #expect(try #require(method["lastReturn"] as? Double) > 20, "\(name)")
+      #expect((method["failures"] as? [String])?.isEmpty == true, "\(name)")
+      #expect(try #require(method["secondsPerIteration"] as? Double) > 0)
+    }
+    // Batches of the kernel are as good as any method.
+    func value(_ method: String, _ key: String) throws -> Double {
+      let found = try #require(methods.first { $0["name"] as? String == method })
+      return try #require(found[key] as? Double, "\(method), \(key)")
+    }
+    let best = try #require(figure.json["bestReturn"] as? Double)
+    #expect(try value("BAGEL, CPU batch", "lastReturn") > 0.9 * best)
+
+    let folder = try Scratch.folder()
+    let page = try String(contentsOfFile: try figure.write(to: folder), encoding: .utf8)
+    for name in methods.compactMap({ $0["name"] as? String }) { #expect(page.contains(name)) }
+    #expect(page.contains("The paper reports") && page.contains("Different here"))
+    #expect(Report.gnuplotPath == nil || page.contains("<svg"))
+    let rows = try String(contentsOfFile: folder + "/figure2.csv", encoding: .utf8)
+      .split(separator: "\n")
+    #expect(rows[0] == "method,trial,seconds,return" && rows.count > 50)
+  }
+
+  @Test("an interrupted figure says that it is not complete")
+  func interrupted() throws {
+    var figure = try Figure2(.quick)
+    try figure.run { _, _ in false }
+    #expect(!figure.isComplete)
+  }
+}
