@@ -36,10 +36,24 @@ struct Experiment1 {
     try judge.evaluationReturn(parameters)
   }
 
-  /// What the evaluation's sampler is, and its errors.
-  func judgeDescription() throws -> String {
-    let measured = try task.makeSampler(model)
-    return "\(measured.sampler.name.rawValue), \(measured.sampler.summary)"
+  /// The same rollouts themselves.
+  func trajectories(_ parameters: [Double]) throws -> BatchTrajectories {
+    try judge.trajectories(parameters)
+  }
+
+  /// An episode of a policy on the task's plant, from where the rollouts start.
+  ///
+  /// Throws: `LogError`, `PlantFailure`.
+  func driven(_ parameters: [Double], seed: UInt64) throws -> Episode {
+    let controller = PolicyController(
+      policy: task.makePolicy(), parameters: parameters, stateMean: model.stateStandardiser.mean,
+      stateScale: model.stateStandardiser.scale)
+    var plant = try task.makePlant()
+    defer { plant.close(safeAction: task.safeAction) }
+    let (outcome, _) = try task.drive(
+      &plant, controller, index: 0, seed: seed, bounds: model.stateBounds, name: "plant")
+    if let failure = outcome.failure { throw failure }
+    return outcome.episode
   }
 }
 

@@ -78,14 +78,11 @@ public struct Report {
     let unit = Unit(channel.units)
     var particles: [[Double]] = []
     if let policy = predicted {
-      let (scale, mean) = (policy.best.stateScale[state], policy.best.stateMean[state])
-      let predicted = policy.predicted
-      particles = (0..<predicted.particles).map { b in
-        (0...predicted.horizon).map { k in
-          let carry = predicted.state(step: k, particle: b)
-          return carry[carry.startIndex + state] * scale + mean
-        }
-      }
+      particles =
+        PathBundle(
+          policy.predicted, state: state, mean: policy.best.stateMean[state],
+          scale: policy.best.stateScale[state]
+        ).paths
     }
     let real = evaluation?.episodes.map { $0.episode.states.map { $0[state] } } ?? []
     var plot = ribbon(
@@ -140,13 +137,12 @@ public struct Report {
       title: "\(title): \(what.compactMap { $0 }.joined(separator: " and "))", xLabel: "time (s)",
       yLabel: yLabel)
     func times(_ count: Int) -> [Double] { (0..<count).map { Double($0) * task.layout.timeStep } }
-    if let first = particles.first {
-      let sorted = first.indices.map { k in particles.map { $0[k] }.sorted() }
-      func quantile(_ q: Double) -> [Double] { sorted.map { $0[Int(q * Double($0.count - 1))] } }
+    let bundle = particles.isEmpty ? nil : PathBundle(particles)
+    if let bundle, let first = particles.first {
       plot.curves.append(
         .init(
           title: "predicted, 95 %", style: .band(color: "#2f6fb0"), x: times(first.count),
-          y: quantile(0.025), upper: quantile(0.975)))
+          y: bundle.quantile(0.025), upper: bundle.quantile(0.975)))
       for particle in particles.prefix(5) {
         plot.curves.append(
           .init(
@@ -163,14 +159,11 @@ public struct Report {
             ? .lines(color: "#60d1661f", width: 0.8) : .lines(color: "#d1661f", width: 1.6),
           x: times(path.count), y: path))
     }
-    if let first = particles.first {
-      let mean = first.indices.map { k in
-        particles.reduce(0) { $0 + $1[k] } / Double(particles.count)
-      }
+    if let mean = bundle?.mean {
       plot.curves.append(
         .init(
           title: "predicted mean", style: .lines(color: "#1d4e86", width: 2),
-          x: times(first.count), y: mean))
+          x: times(mean.count), y: mean))
     }
     return plot
   }
@@ -194,17 +187,17 @@ package let pageStyle = """
   """
 
 /// Radians are shown in degrees; everything else as it is.
-struct Unit {
-  let name: String
+package struct Unit {
+  package let name: String
   private let factor: Double
 
-  init(_ units: String) {
+  package init(_ units: String) {
     let isAngle = units == "rad" || units == "rad/s"
     factor = isAngle ? 180 / Double.pi : 1
     name = isAngle ? units.replacingOccurrences(of: "rad", with: "deg") : units
   }
 
-  func convert(_ values: [Double]) -> [Double] { values.map { $0 * factor } }
+  package func convert(_ values: [Double]) -> [Double] { values.map { $0 * factor } }
 }
 
 /// Three significant digits.

@@ -14,9 +14,13 @@ struct ReproduceCommand: ParsableCommand {
 
   enum Figure: String, CaseIterable, ExpressibleByArgument {
     case figure2
+    case figure3
   }
 
-  @Argument(help: "Which: figure2 (return against time, every method).")
+  @Argument(
+    help:
+      "Which: figure2 (return against time, every method), figure3 (what policies imagine in training)."
+  )
   var figure: Figure
 
   @Flag(help: "Small and short, in a minute or two: whether everything runs, not what it is worth.")
@@ -46,12 +50,19 @@ struct ReproduceCommand: ParsableCommand {
 
   func run() throws {
     let console = Console(json: common.json)
+    let folder = try common.folder(named: "reproduce-out")
+    InterruptSignal.watch()
+    switch figure {
+    case .figure2: try figure2(folder, console)
+    case .figure3: try figure3(folder, console)
+    }
+  }
+
+  private func figure2(_ folder: String, _ console: Console) throws {
     var options = quick ? Figure2Options.quick : Figure2Options()
     if let trials { options.trials = trials }
     if let budget { options.slowBudget = budget }
     options.logs = log
-    let folder = try common.folder(named: "reproduce-out")
-    InterruptSignal.watch()
     var result = try Figure2(options)
     let bar = ProgressBar("reproducing")
     try result.run { method, trial in
@@ -59,14 +70,32 @@ struct ReproduceCommand: ParsableCommand {
       return !InterruptSignal.wasRaised
     }
     bar.finish()
-    guard result.isComplete else {
-      throw Interruption(description: "interrupted; nothing is written")
+    try finish(result.isComplete, result.json, console) { try result.write(to: folder) }
+  }
+
+  private func figure3(_ folder: String, _ console: Console) throws {
+    var options = quick ? Figure3Options.quick : Figure3Options()
+    options.logs = log
+    options.seed = common.seed
+    var result = try Figure3(options)
+    let bar = ProgressBar("reproducing")
+    try result.run { method, iteration in
+      bar.update(0, "\(method), iteration \(iteration)")
+      return !InterruptSignal.wasRaised
     }
+    bar.finish()
+    try finish(result.isComplete, result.json, console) { try result.write(to: folder) }
+  }
+
+  private func finish(
+    _ isComplete: Bool, _ json: [String: Any], _ console: Console, write: () throws -> String
+  ) throws {
+    guard isComplete else { throw Interruption(description: "interrupted; nothing is written") }
     do {
-      console.say("page: \(try result.write(to: folder))")
+      console.say("page: \(try write())")
     } catch {
-      throw OutputError(description: "cannot write to \(folder): \(error.localizedDescription)")
+      throw OutputError(description: "cannot write the page: \(error.localizedDescription)")
     }
-    try console.finish(merge(result.json))
+    try console.finish(merge(json))
   }
 }

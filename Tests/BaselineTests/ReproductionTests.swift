@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Figure 2 in small: every method runs, learns, and has its row; the page holds everything that it should.
+// The figures in small: every method runs, learns, and has its row; the pages hold everything that they should.
 
 import Bagel
 import Foundation
@@ -51,5 +51,28 @@ struct Figure2Tests {
     var figure = try Figure2(.quick)
     try figure.run { _, _ in false }
     #expect(!figure.isComplete)
+  }
+}
+
+@Suite("figure 3")
+struct Figure3Tests {
+  @Test("snapshots of both methods, imagined and on the machine, are on the page")
+  func quick() throws {
+    var figure = try Figure3(.quick)
+    try figure.run { _, _ in true }
+    #expect(figure.isComplete)
+    let snapshots = try #require(figure.json["snapshots"] as? [[String: Any]])
+    #expect(snapshots.count == 6)
+    let returns = snapshots.compactMap { $0["meanReturn"] as? Double }
+    #expect(returns[2] > returns[0] && returns[5] > returns[3])
+    // 20 iterations are enough for the boom to come to the goal, 0, in what is imagined and on the machine: 5 degrees.
+    #expect(abs(try #require(snapshots[2]["lastAngle"] as? Double)) < 0.0873)
+    #expect(abs(try #require(snapshots[2]["lastAngleOnPlant"] as? Double)) < 0.0873)
+    let folder = try Scratch.folder()
+    let page = try String(contentsOfFile: try figure.write(to: folder), encoding: .utf8)
+    #expect(page.contains("The paper shows") && page.contains("autodiff + exact GP: 10 iterations"))
+    let rows = try String(contentsOfFile: folder + "/figure3.csv", encoding: .utf8)
+      .split(separator: "\n")
+    #expect(rows.count == 1 + 6 * 301)
   }
 }

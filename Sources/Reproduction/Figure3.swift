@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+// Figure 3 of the paper: what the policy imagines early, midway and late in its training, and what it does on the machine
+// at the end; BAGEL beside autodiff through the exact posterior.
+
+import Bagel
+import Foundation
+
+/// How much of figure 3 to run.
+public struct Figure3Options: Sendable {
+  /// Iterations at which BAGEL, and autodiff + exact GP, are looked at (the paper trains them for 20 and for 100).
+  public var batchStages = [2, 7, 20]
+  public var exactStages = [2, 20, 100]
+  public var drivingSeconds: Double?
+  public var logs: [String] = []
+  public var seed: UInt64 = 0
+
+  public init() {}
+
+  public static var quick: Figure3Options {
+    var options = Figure3Options()
+    (options.exactStages, options.drivingSeconds) = ([2, 5, 10], 15)
+    return options
+  }
+}
+
+/// Figure 3, measured.
+public struct Figure3 {
+  /// A policy in training.
+  private struct Snapshot {
+    let method: ComparedMethod
+    let iteration: Int
+    /// Of searching.
+    let seconds: Double
+    let meanReturn: Double
+    let imagined: BatchTrajectories
+    /// On the plant; of the last one only.
+    var driven: Episode?
+  }
+
+  private let options: Figure3Options
+  private let experiment: Experiment1
+  private var snapshots: [Snapshot] = []
+
+  /// Learns the model. Throws: `LogError`, `FactorizationError`.
+  public init(_ options: Figure3Options) throws {
+    self.options = options
+    experiment = try Experiment1(logs: options.logs, seconds: options.drivingSeconds)
+  }
+
+  /// Trains, looks, drives.
+  ///
+  /// - Parameter tell: hears of every snapshot; false ends after it.
+  public mutating func run(_ tell: (_ method: String, _ iteration: Int) -> Bool) throws {
+    for (method, stages) in [
+      (ComparedMethod.cpuBatch, options.batchStages), (.exact, options.exactStages),
+    ] {
+      let search = try method.search(experiment, seed: options.seed)
+      var (iteration, seconds) = (0, 0.0)
+      for stage in stages {
+        let start = ContinuousClock.now
+        while iteration < stage {
+          try search.step()
+          iteration += 1
+        }
+        seconds += start.duration(to: .now).seconds
+        var snapshot = Snapshot(
+          method: method, iteration: iteration, seconds: seconds,
+          meanReturn: try experiment.meanReturn(search.parameters),
+          imagined: try experiment.trajectories(search.parameters))
+        if stage == stages.last && experiment.task.plant != nil {
+          snapshot.driven = try experiment.driven(search.parameters, seed: options.seed)
+        }
+        snapshots.append(snapshot)
+        guard tell(method.name, iteration) else { return }
+      }
+    }
+  }
+
+  public var isComplete: Bool {
+    snapshots.count == options.batchStages.count + options.exactStages.count
+  }
+
+  /// For --json.
+  public var json: [String: Any] {
+    [
+      "snapshots": snapshots.map { snapshot -> [String: Any] in
+        let last = imagined(snapshot).paths.compactMap(\.last)
+        let driven = snapshot.driven?.states.last?[0]
+        return [
+          "method": snapshot.method.name, "iteration": snapshot.iteration,
+          "seconds": snapshot.seconds, "meanReturn": snapshot.meanReturn,
+          "lastAngle": last.reduce(0, +) / Double(last.count),
+          "lastAngleOnPlant": driven ?? NSNull(),
+        ]
+      }
+    ]
+  }
+
+  // MARK: The page
+
+  /// Writes figure3.html and figure3.csv to a folder; returns the page's path. Throws: Foundation's file errors.
+  public func write(to folder: String) throws -> String {
+    try csv.write(toFile: folder + "/figure3.csv", atomically: true, encoding: .utf8)
+    let introduction = """
+      <p>Experiment 1 of the paper: 100 imagined rollouts of the policy after so many iterations (all of them, 95 % of them, their mean), and \
+      the last policy on the machine. \(experiment.model.processes[0].y.count) transitions, Gaussian processes learnt in \
+      \(number(experiment.fitSeconds)) s.</p>
+      """
+    let comparison = """
+      <p>The paper shows BAGEL after about 30 s (20 iterations) and autodiff + exact GP after 5 hours (100 iterations) on a laptop: the batch's \
+      variance shrinks as it learns, the exact method's actuation stays slow. Here the boom is simulated, and the iterations of both are \
+      the paper's; the seconds stand above the pictures.</p>
+      """
+    let page = Page(
+      title: "Figure 3: imagined behaviour during training",
+      sections: [.init(title: nil, html: [introduction])]
+        + snapshots.map { .init(title: nil, plot: plot($0)) }
+        + [.init(title: "The paper, and what is different here", html: [comparison])])
+    let path = folder + "/figure3.html"
+    try page.html.write(toFile: path, atomically: true, encoding: .utf8)
+    return path
+  }
+
+  /// The first state in the units that are shown.
+  private func imagined(_ snapshot: Snapshot) -> PathBundle {
+    PathBundle(
+      snapshot.imagined, state: 0, mean: experiment.model.stateStandardiser.mean[0],
+      scale: experiment.model.stateStandardiser.scale[0])
+  }
+
+  private var channel: Channel { experiment.task.layout.states[0] }
+
+  private func times(_ count: Int) -> [Double] {
+    (0..<count).map { Double($0) * experiment.task.layout.timeStep }
+  }
+
+  private func plot(_ snapshot: Snapshot) -> Plot {
+    let unit = Unit(channel.units)
+    let bundle = imagined(snapshot)
+    var plot = Plot(
+      title:
+        "\(snapshot.method.name): \(snapshot.iteration) iterations, \(number(snapshot.seconds)) s, "
+        + "return \(number(snapshot.meanReturn))",
+      xLabel: "time (s)", yLabel: "\(channel.name) (\(unit.name))")
+    func band(_ title: String, _ share: Double, _ color: String) {
+      let (lower, upper) = (bundle.quantile(0.5 - 0.5 * share), bundle.quantile(0.5 + 0.5 * share))
+      plot.curves.append(
+        .init(
+          title: title, style: .band(color: color), x: times(lower.count), y: unit.convert(lower),
+          upper: unit.convert(upper)))
+    }
+    band("all imagined", 1, Palette.colors[2])
+    band("95 % of them", 0.95, Palette.colors[1])
+    let mean = bundle.mean
+    plot.curves.append(
+      .init(
+        title: "their mean", style: .lines(color: Palette.colors[1], width: 2),
+        x: times(mean.count), y: unit.convert(mean)))
+    if let driven = snapshot.driven?.states.map({ $0[0] }) {
+      plot.curves.append(
+        .init(
+          title: "on the machine", style: .dashes(color: Palette.colors[4], width: 2),
+          x: times(driven.count), y: unit.convert(driven)))
+    }
+    return plot
+  }
+
+  /// One row a snapshot and time.
+  private var csv: String {
+    var rows = ["method,iteration,time,lowest,lower95,mean,upper95,highest,machine"]
+    for snapshot in snapshots {
+      let bundle = imagined(snapshot)
+      let columns = [
+        bundle.quantile(0), bundle.quantile(0.025), bundle.mean, bundle.quantile(0.975),
+        bundle.quantile(1),
+      ]
+      for (k, time) in times(columns[0].count).enumerated() {
+        let driven = snapshot.driven?.states
+        let machine = driven.flatMap { k < $0.count ? "\($0[k][0])" : nil } ?? ""
+        rows.append(
+          "\"\(snapshot.method.name)\",\(snapshot.iteration),\(time),"
+            + columns.map { "\($0[k])" }.joined(separator: ",") + ",\(machine)")
+      }
+    }
+    return rows.joined(separator: "\n") + "\n"
+  }
+}
