@@ -6,6 +6,7 @@
 import ArgumentParser
 import Bagel
 import Foundation
+import Reproduction
 
 @main
 struct RootCommand: ParsableCommand {
@@ -52,7 +53,7 @@ struct RootCommand: ParsableCommand {
     case is LogError, is FactorizationError, is UnsuitableSampler, is GridError, is PlantFailure,
       is ControllerFailure, is CannotExport, is LoopError:
       65
-    case is ExecutionError, is CUDAFailure, is SearchError, is OutputError: 1
+    case is ExecutionError, is CUDAFailure, is SearchError, is OutputError, is ReproductionError: 1
     default: nil
     }
   }

@@ -238,6 +238,20 @@ struct CommandLineTests {
     }
   }
 
+  @Test("reproduce figure5 measures each configuration in a process of its own and writes the page")
+  func figure5() throws {
+    let folder = try Scratch.folder()
+    let outcome = try bagel(["reproduce", "figure5", "--quick", "--json"], in: folder)
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    let costs = try #require(outcome.json["costs"] as? [[String: Any]])
+    let seconds = costs.filter { $0["device"] as? String == "host" }
+      .compactMap { $0["secondsPerIteration"] as? Double }
+    // Ten times the rollouts, then 42 times the parameters, are more work.
+    #expect(seconds.count == 3 && seconds[0] < seconds[1] && seconds[1] < seconds[2])
+    let page = try String(contentsOfFile: folder + "/reproduce-out/figure5.html", encoding: .utf8)
+    #expect(page.contains("Tesla V100") && page.contains("times as long"))
+  }
+
   @Test("emit moves no machine")
   func emitOfMachine() throws {
     let folder = try Scratch.folder()

@@ -12,6 +12,7 @@ package struct Plot {
     case dashes(color: String, width: Double, kind: Int = 2)
     /// Filled between `y` and `upper`.
     case band(color: String)
+    case boxes(color: String, width: Double)
   }
 
   package struct Curve {
@@ -33,6 +34,9 @@ package struct Plot {
   package var yLabel: String
   /// Powers of ten along the x axis.
   package var hasLogarithmicX = false
+  package var hasLogarithmicY = false
+  /// Names at 0, 1, ... in place of numbers along the x axis.
+  package var xNames: [String] = []
   package var curves: [Curve] = []
 
   package init(title: String, xLabel: String, yLabel: String) {
@@ -47,6 +51,12 @@ package struct Plot {
       "set grid lc rgb '#dddddd'", "set key outside right top",
       "set style fill transparent solid 0.25 noborder",
     ]
+    if hasLogarithmicY { lines += ["set logscale y", "set format y '%g'"] }
+    if !xNames.isEmpty {
+      let names = xNames.enumerated().map { "\(quoted($1)) \($0)" }
+      lines += ["set xtics rotate by -20 (\(names.joined(separator: ", ")))"]
+      lines += ["set xrange [-0.6:\(Double(xNames.count) - 0.4)]"]
+    }
     if hasLogarithmicX { lines += ["set logscale x", "set format x '%g'"] }
     for (index, curve) in curves.enumerated() {
       lines.append("$data\(index) << EOD")
@@ -64,6 +74,9 @@ package struct Plot {
       case .dashes(let color, let width, let kind):
         return
           "$data\(index) using 1:2 with lines dt \(kind) lc rgb '\(color)' lw \(width) \(title)"
+      case .boxes(let color, let width):
+        return
+          "$data\(index) using 1:2:(\(width)) with boxes fill solid 1 lc rgb '\(color)' \(title)"
       case .band(let color):
         return "$data\(index) using 1:2:3 with filledcurves lc rgb '\(color)' \(title)"
       }

@@ -15,11 +15,12 @@ struct ReproduceCommand: ParsableCommand {
   enum Figure: String, CaseIterable, ExpressibleByArgument {
     case figure2
     case figure3
+    case figure5
   }
 
   @Argument(
     help:
-      "Which: figure2 (return against time, every method), figure3 (what policies imagine in training)."
+      "Which: figure2 (return against time, every method), figure3 (what policies imagine in training), figure5 (seconds and memory)."
   )
   var figure: Figure
 
@@ -55,6 +56,7 @@ struct ReproduceCommand: ParsableCommand {
     switch figure {
     case .figure2: try figure2(folder, console)
     case .figure3: try figure3(folder, console)
+    case .figure5: try figure5(folder, console)
     }
   }
 
@@ -81,6 +83,18 @@ struct ReproduceCommand: ParsableCommand {
     let bar = ProgressBar("reproducing")
     try result.run { method, iteration in
       bar.update(0, "\(method), iteration \(iteration)")
+      return !InterruptSignal.wasRaised
+    }
+    bar.finish()
+    try finish(result.isComplete, result.json, console) { try result.write(to: folder) }
+  }
+
+  private func figure5(_ folder: String, _ console: Console) throws {
+    let program = Bundle.main.executablePath ?? ProcessInfo.processInfo.arguments[0]
+    var result = Figure5(quick ? .quick : Figure5Options(), program: program)
+    let bar = ProgressBar("reproducing")
+    try result.run { what in
+      bar.update(0, what)
       return !InterruptSignal.wasRaised
     }
     bar.finish()

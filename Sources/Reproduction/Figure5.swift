@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0
+// Figure 5 of the paper: seconds and memory of an iteration against batch size, horizon and policy. Every configuration is
+// a process of its own (`bagel benchmark iteration`), so that its memory is its own.
+
+import Bagel
+import Foundation
+
+/// How much of figure 5 to run.
+public struct Figure5Options: Sendable {
+  /// B, H and the policy's layers, as in the paper.
+  public struct Configuration: Hashable, Sendable {
+    public let particles: Int
+    public let horizon: Int
+    public let layers: [Int]
+
+    public init(_ particles: Int, _ horizon: Int, _ layers: [Int]) {
+      (self.particles, self.horizon, self.layers) = (particles, horizon, layers)
+    }
+
+    var name: String { "\(particles), \(horizon), \(layers)" }
+  }
+
+  public var configurations: [Configuration] = [
+    .init(100, 300, [8, 8]), .init(1_000, 300, [8, 8]), .init(1_000, 300, [64, 64]),
+    .init(1_000, 1_000, [64, 64]), .init(10_000, 300, [64, 64]), .init(10_000, 1_000, [64, 64]),
+  ]
+  /// Training points n.
+  public var points = 2_200
+  /// Seconds to measure each for, after one iteration to warm up.
+  public var seconds = 2.0
+
+  public init() {}
+
+  /// The three smallest on a small model.
+  public static var quick: Figure5Options {
+    var options = Figure5Options()
+    options.configurations = Array(options.configurations.prefix(3))
+    (options.points, options.seconds) = (300, 0.3)
+    return options
+  }
+}
+
+/// Figure 5, measured.
+public struct Figure5 {
+  /// What the command said of a configuration on a device.
+  private struct Cost {
+    let configuration: Figure5Options.Configuration
+    let device: ExecutionDevice
+    /// Of one iteration, median.
+    let seconds: Double
+    /// Of the whole process on the host; of the GPU's own where it ran there.
+    let bytes: Double
+  }
+
+  /// The command that measures: bagel's own path.
+  private let program: String
+  private let options: Figure5Options
+  private var costs: [Cost] = []
+  /// Why a device is left out.
+  private var skipped: [(device: ExecutionDevice, reason: String)] = []
+  public private(set) var isComplete = false
+
+  public init(_ options: Figure5Options, program: String) {
+    (self.options, self.program) = (options, program)
+  }
+
+  /// Measures every configuration on the host and, where there is one, on a GPU.
+  ///
+  /// - Parameter tell: hears what begins; false ends.
+  /// - Throws: `ReproductionError` where the command fails.
+  public mutating func run(_ tell: (_ what: String) -> Bool) throws {
+    for device in [ExecutionDevice.host, .cuda] {
+      do { try device.checkAvailable() } catch {
+        skipped.append((device, "\(error)"))
+        continue
+      }
+      for configuration in options.configurations {
+        guard tell("\(device.rawValue): \(configuration.name)") else { return }
+        costs.append(try measure(configuration, device))
+      }
+    }
+    isComplete = true
+  }
+
+  private func measure(
+    _ configuration: Figure5Options.Configuration, _ device: ExecutionDevice
+  ) throws -> Cost {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: program)
+    process.arguments = [
+      "benchmark", "iteration", "--json", "--particles", "\(configuration.particles)", "--horizon",
+      "\(configuration.horizon)", "--layers",
+      configuration.layers.map { "\($0)" }.joined(separator: ","), "--points", "\(options.points)",
+      "--device", device.rawValue, "--seconds", "\(options.seconds)",
+    ]
+    let output = Pipe()
+    process.standardOutput = output
+    process.standardError = FileHandle.nullDevice
+    try process.run()
+    let data = output.fileHandleForReading.readDataToEndOfFile()
+    process.waitUntilExit()
+    let last = String(decoding: data, as: UTF8.self).split(separator: "\n").last ?? ""
+    guard process.terminationStatus == 0,
+      let said = try? JSONSerialization.jsonObject(with: Data(last.utf8)) as? [String: Any],
+      let seconds = said["secondsPerIteration"] as? Double
+    else {
+      throw ReproductionError(
+        description:
+          "`bagel \((process.arguments ?? []).joined(separator: " "))` failed with exit code "
+          + "\(process.terminationStatus)")
+    }
+    let bytes = (said["deviceBytes"] ?? said["peakMemoryBytes"]) as? Double
+    return Cost(
+      configuration: configuration, device: device, seconds: seconds, bytes: bytes ?? .nan)
+  }
+
+  /// For --json.
+  public var json: [String: Any] {
+    [
+      "costs": costs.map { cost -> [String: Any] in
+        [
+          "particles": cost.configuration.particles, "horizon": cost.configuration.horizon,
+          "layers": cost.configuration.layers, "device": cost.device.rawValue,
+          "secondsPerIteration": cost.seconds, "peakMemoryBytes": cost.bytes,
+        ]
+      },
+      "skipped": skipped.map { ["device": $0.device.rawValue, "reason": $0.reason] },
+    ]
+  }
+
+  // MARK: The page
+
+  /// Writes figure5.html and figure5.csv to a folder; returns the page's path. Throws: Foundation's file errors.
+  public func write(to folder: String) throws -> String {
+    try csv.write(toFile: folder + "/figure5.csv", atomically: true, encoding: .utf8)
+    let page = Page(
+      title: "Figure 5: seconds and memory of an iteration",
+      sections: [
+        .init(
+          title: nil,
+          html: [
+            "<p>One iteration of Experiment 1 (rollouts, their gradient, Adam) on a table of the posterior of "
+              + "\(options.points) transitions, for batches of B rollouts of H steps and networks of two hidden "
+              + "layers. Each configuration is a process of its own.</p>"
+          ]),
+        .init(title: nil, plot: plot("seconds an iteration", "s") { $0.seconds }),
+        .init(title: nil, plot: plot("memory", "MB") { $0.bytes / 1e6 }),
+        .init(title: "Measured", html: [table]),
+        .init(title: "The paper, and what is different here", html: [comparison]),
+      ])
+    let path = folder + "/figure5.html"
+    try page.html.write(toFile: path, atomically: true, encoding: .utf8)
+    return path
+  }
+
+  private var csv: String {
+    let rows = costs.map { cost in
+      "\(cost.device.rawValue),\(cost.configuration.particles),\(cost.configuration.horizon),"
+        + "\"\(cost.configuration.layers)\",\(cost.seconds),\(cost.bytes)"
+    }
+    return (["device,particles,horizon,layers,seconds,bytes"] + rows).joined(separator: "\n") + "\n"
+  }
+
+  private var devices: [ExecutionDevice] {
+    [.host, .cuda].filter { device in costs.contains { $0.device == device } }
+  }
+
+  private func plot(_ title: String, _ units: String, _ value: (Cost) -> Double) -> Plot {
+    var plot = Plot(title: title, xLabel: "B, H, policy", yLabel: "\(title) (\(units))")
+    plot.hasLogarithmicY = true
+    plot.xNames = options.configurations.map(\.name)
+    for (index, device) in devices.enumerated() {
+      let own = costs.filter { $0.device == device }
+      let width = 0.8 / Double(devices.count)
+      plot.curves.append(
+        .init(
+          title: device == .host ? "CPU" : "GPU",
+          style: .boxes(color: Palette.colors[1 + index], width: width),
+          x: own.indices.map {
+            Double($0) + width * (Double(index) - 0.5 * Double(devices.count - 1))
+          },
+          y: own.map(value)))
+    }
+    return plot
+  }
+
+  private var table: String {
+    let rows = costs.map { cost in
+      "<tr><td>\(cost.device == .host ? "CPU" : "GPU")</td><td>\(cost.configuration.name)</td>"
+        + "<td>\(number(cost.seconds))</td><td>\(number(cost.bytes / 1e6))</td></tr>"
+    }
+    let left = skipped.map {
+      "<p>Left out: \($0.device.rawValue): \(escaped($0.reason))</p>"
+    }
+    return
+      "<table><tr><th>on</th><th>B, H, policy</th><th>seconds</th><th>megabytes</th></tr>"
+      + rows.joined() + "</table>" + left.joined()
+  }
+
+  /// Seconds of one configuration over those of another, on a device; nil where one is missing.
+  private func ratio(
+    _ device: ExecutionDevice, _ a: Figure5Options.Configuration, _ b: Figure5Options.Configuration
+  ) -> Double? {
+    func seconds(_ wanted: Figure5Options.Configuration) -> Double? {
+      costs.first { $0.device == device && $0.configuration == wanted }?.seconds
+    }
+    guard let x = seconds(a), let y = seconds(b) else { return nil }
+    return x / y
+  }
+
+  private var comparison: String {
+    let sentences = devices.flatMap { device -> [String] in
+      let name = device == .host ? "CPU" : "GPU"
+      return [
+        ratio(device, .init(1_000, 300, [8, 8]), .init(100, 300, [8, 8])).map {
+          "\(name): ten times the batch (100 to 1,000) takes \(number($0)) times as long."
+        },
+        ratio(device, .init(1_000, 300, [64, 64]), .init(1_000, 300, [8, 8])).map {
+          "\(name): 42 times the parameters ([8, 8] to [64, 64]) take \(number($0)) times as long."
+        },
+        ratio(device, .init(1_000, 1_000, [64, 64]), .init(1_000, 300, [64, 64])).map {
+          "\(name): 3.33 times the horizon takes \(number($0)) times as long."
+        },
+      ].compactMap { $0 }
+    }
+    return """
+      <p>The paper, on a Tesla V100: sublinear in the batch and in the size of the policy, near-linear in the horizon; the larger \
+      configurations only with KeOps, out of memory without.</p>
+      <p>Here: \(sentences.isEmpty ? "too few configurations to say." : sentences.joined(separator: " ")) A processor's cores are full \
+      with the smallest batch, so that more rollouts take proportionally longer; nothing but states and a few values a \
+      step is kept.</p>
+      """
+  }
+}
+
+/// A figure that cannot be measured.
+public struct ReproductionError: Error, CustomStringConvertible {
+  public let description: String
+}
