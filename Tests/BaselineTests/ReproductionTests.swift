@@ -76,3 +76,22 @@ struct Figure3Tests {
     #expect(rows.count == 1 + 6 * 301)
   }
 }
+
+@Suite("figure 4")
+struct Figure4Tests {
+  @Test("a policy learnt from two speeds follows the reference, and the page shows it")
+  func reference() throws {
+    let figure = try Figure4(Figure4Options())
+    let steps = try #require(figure.json["steps"] as? Int)
+    let successes = try #require(figure.json["stepSuccesses"] as? Int)
+    // Of nine; one may be missed on another machine's rounding.
+    #expect(steps == 9 && successes >= 8)
+    let folder = try Scratch.folder()
+    let page = try String(contentsOfFile: try figure.write(to: folder), encoding: .utf8)
+    #expect(page.contains("at two openings of the valve (0.1, 0.21)"))
+    #expect(Report.gnuplotPath == nil || page.components(separatedBy: "<svg").count == 3)
+    let rows = try String(contentsOfFile: folder + "/figure4.csv", encoding: .utf8)
+      .split(separator: "\n")
+    #expect(rows.count == 1 + 1_601 + 3_201)
+  }
+}

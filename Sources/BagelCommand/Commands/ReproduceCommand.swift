@@ -15,12 +15,14 @@ struct ReproduceCommand: ParsableCommand {
   enum Figure: String, CaseIterable, ExpressibleByArgument {
     case figure2
     case figure3
+    case figure4
     case figure5
+    case all
   }
 
   @Argument(
     help:
-      "Which: figure2 (return against time, every method), figure3 (what policies imagine in training), figure5 (seconds and memory)."
+      "Which: figure2 (return against time, every method), figure3 (what policies imagine in training), figure4 (one policy for every goal), figure5 (seconds and memory), all."
   )
   var figure: Figure
 
@@ -53,14 +55,31 @@ struct ReproduceCommand: ParsableCommand {
     let console = Console(json: common.json)
     let folder = try common.folder(named: "reproduce-out")
     InterruptSignal.watch()
+    let figures = figure == .all ? Figure.allCases.filter { $0 != .all } : [figure]
+    var results: [String: Any] = [:]
+    for figure in figures { results[figure.rawValue] = try reproduce(figure, folder, console) }
+    try console.finish(merge(self.figure == .all ? results : only(results)))
+  }
+
+  /// The one result there is.
+  private func only(_ results: [String: Any]) -> [String: Any] {
+    results.values.first as? [String: Any] ?? [:]
+  }
+
+  /// Writes a figure's page; returns its numbers.
+  private func reproduce(
+    _ figure: Figure, _ folder: String, _ console: Console
+  ) throws -> [String: Any] {
     switch figure {
     case .figure2: try figure2(folder, console)
     case .figure3: try figure3(folder, console)
+    case .figure4: try figure4(folder, console)
     case .figure5: try figure5(folder, console)
+    case .all: [:]
     }
   }
 
-  private func figure2(_ folder: String, _ console: Console) throws {
+  private func figure2(_ folder: String, _ console: Console) throws -> [String: Any] {
     var options = quick ? Figure2Options.quick : Figure2Options()
     if let trials { options.trials = trials }
     if let budget { options.slowBudget = budget }
@@ -72,10 +91,10 @@ struct ReproduceCommand: ParsableCommand {
       return !InterruptSignal.wasRaised
     }
     bar.finish()
-    try finish(result.isComplete, result.json, console) { try result.write(to: folder) }
+    return try finish(result.isComplete, result.json, console) { try result.write(to: folder) }
   }
 
-  private func figure3(_ folder: String, _ console: Console) throws {
+  private func figure3(_ folder: String, _ console: Console) throws -> [String: Any] {
     var options = quick ? Figure3Options.quick : Figure3Options()
     options.logs = log
     options.seed = common.seed
@@ -86,10 +105,27 @@ struct ReproduceCommand: ParsableCommand {
       return !InterruptSignal.wasRaised
     }
     bar.finish()
-    try finish(result.isComplete, result.json, console) { try result.write(to: folder) }
+    return try finish(result.isComplete, result.json, console) { try result.write(to: folder) }
   }
 
-  private func figure5(_ folder: String, _ console: Console) throws {
+  private func figure4(_ folder: String, _ console: Console) throws -> [String: Any] {
+    var options = Figure4Options()
+    options.seed = common.seed
+    let bar = ProgressBar("reproducing")
+    defer { bar.finish() }
+    do {
+      let result = try Figure4(options) { what in
+        bar.update(0, what)
+        return !InterruptSignal.wasRaised
+      }
+      bar.finish()
+      return try finish(true, result.json, console) { try result.write(to: folder) }
+    } catch  where InterruptSignal.wasRaised {
+      throw Interruption(description: "interrupted; nothing is written")
+    }
+  }
+
+  private func figure5(_ folder: String, _ console: Console) throws -> [String: Any] {
     let program = Bundle.main.executablePath ?? ProcessInfo.processInfo.arguments[0]
     var result = Figure5(quick ? .quick : Figure5Options(), program: program)
     let bar = ProgressBar("reproducing")
@@ -98,18 +134,18 @@ struct ReproduceCommand: ParsableCommand {
       return !InterruptSignal.wasRaised
     }
     bar.finish()
-    try finish(result.isComplete, result.json, console) { try result.write(to: folder) }
+    return try finish(result.isComplete, result.json, console) { try result.write(to: folder) }
   }
 
   private func finish(
     _ isComplete: Bool, _ json: [String: Any], _ console: Console, write: () throws -> String
-  ) throws {
+  ) throws -> [String: Any] {
     guard isComplete else { throw Interruption(description: "interrupted; nothing is written") }
     do {
       console.say("page: \(try write())")
     } catch {
       throw OutputError(description: "cannot write the page: \(error.localizedDescription)")
     }
-    try console.finish(merge(json))
+    return json
   }
 }
