@@ -13,6 +13,8 @@ WIDEST void vector_exponential(const double *arguments, double *results, size_t 
 {
   // Adding it rounds to a whole number, which then stands in the lowest bits.
   const double shift = 0x1.8p52;
+  // The arrays are the same or apart: without this, the compiler takes the scalar loop for the same (ten times slower).
+#pragma clang loop vectorize(assume_safety)
   for (size_t i = 0; i < count; ++i) {
     double x = arguments[i];
     x = x < -708 ? -708 : x;

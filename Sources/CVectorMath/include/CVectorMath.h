@@ -9,7 +9,7 @@
 #include <stddef.h>
 
 /// results[i] = exp(arguments[i]) within one unit in the last place; 0 below -708, about 8e307 above 709. NaN stays NaN.
-/// The arrays may be the same.
+/// The arrays may be the same, but not overlap otherwise.
 void vector_exponential(const double *arguments, double *results, size_t count);
 
 /// One row of sum_j w_j exp(s + t_j + u . b_j), w_j = a c_j - e_j.
