@@ -114,7 +114,6 @@ public struct Figure2 {
 
   /// Writes figure2.html and figure2.csv to a folder; returns the page's path. Throws: Foundation's file errors.
   public func write(to folder: String) throws -> String {
-    try csv.write(toFile: folder + "/figure2.csv", atomically: true, encoding: .utf8)
     let page = Page(
       title: "Figure 2: policy optimisation against wall-clock time",
       sections: [
@@ -122,9 +121,7 @@ public struct Figure2 {
         .init(title: "Measured", html: [table]),
         .init(title: "The paper, and what is different here", html: [comparison]),
       ])
-    let path = folder + "/figure2.html"
-    try page.html.write(toFile: path, atomically: true, encoding: .utf8)
-    return path
+    return try page.write("figure2", csv: csv, to: folder)
   }
 
   /// One row a method, trial and judged time.

@@ -100,7 +100,6 @@ public struct Figure3 {
 
   /// Writes figure3.html and figure3.csv to a folder; returns the page's path. Throws: Foundation's file errors.
   public func write(to folder: String) throws -> String {
-    try csv.write(toFile: folder + "/figure3.csv", atomically: true, encoding: .utf8)
     let introduction = """
       <p>Experiment 1 of the paper: 100 imagined rollouts of the policy after so many iterations (all of them, 95 % of them, their mean), and \
       the last policy on the machine. \(experiment.model.processes[0].y.count) transitions, Gaussian processes learnt in \
@@ -116,9 +115,7 @@ public struct Figure3 {
       sections: [.init(title: nil, html: [introduction])]
         + snapshots.map { .init(title: nil, plot: plot($0)) }
         + [.init(title: "The paper, and what is different here", html: [comparison])])
-    let path = folder + "/figure3.html"
-    try page.html.write(toFile: path, atomically: true, encoding: .utf8)
-    return path
+    return try page.write("figure3", csv: csv, to: folder)
   }
 
   /// The first state in the units that are shown.

@@ -121,7 +121,6 @@ public struct Figure4 {
 
   /// Writes figure4.html and figure4.csv to a folder; returns the page's path. Throws: Foundation's file errors.
   public func write(to folder: String) throws -> String {
-    try csv.write(toFile: folder + "/figure4.csv", atomically: true, encoding: .utf8)
     let unit = Unit(task.layout.states[0].units)
     let rows = evaluated.steps.map { step in
       "<tr><td>\(number(step.time))</td><td>\(number(unit.convert([step.goal[0]])[0]))</td>"
@@ -157,9 +156,7 @@ public struct Figure4 {
               + "reward has a penalty on changes of the action (weight 1), without which the simulated spool and oil end in a limit cycle.</p>"
           ]),
       ])
-    let path = folder + "/figure4.html"
-    try page.html.write(toFile: path, atomically: true, encoding: .utf8)
-    return path
+    return try page.write("figure4", csv: csv, to: folder)
   }
 
   private func times(_ count: Int) -> [Double] {

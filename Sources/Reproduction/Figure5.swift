@@ -132,7 +132,6 @@ public struct Figure5 {
 
   /// Writes figure5.html and figure5.csv to a folder; returns the page's path. Throws: Foundation's file errors.
   public func write(to folder: String) throws -> String {
-    try csv.write(toFile: folder + "/figure5.csv", atomically: true, encoding: .utf8)
     let page = Page(
       title: "Figure 5: seconds and memory of an iteration",
       sections: [
@@ -148,9 +147,7 @@ public struct Figure5 {
         .init(title: "Measured", html: [table]),
         .init(title: "The paper, and what is different here", html: [comparison]),
       ])
-    let path = folder + "/figure5.html"
-    try page.html.write(toFile: path, atomically: true, encoding: .utf8)
-    return path
+    return try page.write("figure5", csv: csv, to: folder)
   }
 
   private var csv: String {

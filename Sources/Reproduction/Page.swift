@@ -2,6 +2,7 @@
 // A self-contained page: sections of text, tables and pictures inside it.
 
 import Bagel
+import Foundation
 
 /// Colours that the colour-blind tell apart (Okabe & Ito 2008), dark enough for paper.
 enum Palette {
@@ -20,6 +21,14 @@ struct Page {
 
   let title: String
   let sections: [Section]
+
+  /// Writes NAME.html and NAME.csv to a folder; returns the page's path. Throws: Foundation's file errors.
+  func write(_ name: String, csv: String, to folder: String) throws -> String {
+    try csv.write(toFile: "\(folder)/\(name).csv", atomically: true, encoding: .utf8)
+    let path = "\(folder)/\(name).html"
+    try html.write(toFile: path, atomically: true, encoding: .utf8)
+    return path
+  }
 
   var html: String {
     let body = sections.flatMap { section -> [String] in

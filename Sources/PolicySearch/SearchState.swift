@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+// How a search is done (its options) and where it stands (its state): values that are saved and resumed.
+
+import Execution
+
+/// Fresh draws for every iteration, or the same ones (common random numbers).
+public enum DrawSchedule: String, Hashable, Sendable, Codable {
+  case fresh
+  case fixed
+}
+
+/// How to search.
+public struct SearchOptions: Hashable, Sendable, Codable {
+  /// B
+  public var particles = 100
+  /// H, steps; or a growing list of them, which every start goes through one after
+  /// another. Where motion is chaotic (a pole that whirls), gradients over a long horizon lead nowhere until the
+  /// policy can do what comes first.
+  public var horizons = [300]
+  public var learningRate = 1e-2
+  /// Gradients longer than this are shortened to it.
+  public var gradientNorm = 10.0
+  /// Elements of a state's adjoint beyond this are cut: in chaotic motion (a pole that whirls) a few particles' gradients
+  /// drown all others'.
+  public var adjointLimit = 1e6
+  public var draws = DrawSchedule.fresh
+  /// Independent searches from new parameters, of which the best policy counts. Of single searches on the
+  /// boom, about one in five ends in a worse optimum (stays down, or comes slowly).
+  public var starts = 5
+  /// Most iterations of each start, at each of its horizons.
+  public var iterations = 400
+  /// Iterations between evaluations.
+  public var evaluationInterval = 5
+  /// Evaluations without progress after which the rate is halved.
+  public var patience = 6
+  /// The search has converged when the rate would be halved for this many-th time.
+  public var halvings = 5
+  /// Progress is a gain of this fraction of the best return's magnitude.
+  public var improvement = 1e-3
+  public var seed: UInt64 = 0
+
+  public init() {}
+
+  /// The last and longest.
+  public var horizon: Int {
+    get { horizons[horizons.count - 1] }
+    set { horizons = [newValue] }
+  }
+}
+
+/// Everything a search knows between two iterations.
+public struct SearchState: Hashable, Sendable {
+  /// Iterations so far, and those before the present start came to its present horizon.
+  public var iteration = 0
+  public var firstIteration = 0
+  /// Which horizon the present start has come to.
+  public var stage = 0
+  /// Starts that have ended.
+  public var startsDone = 0
+  public var parameters: [Double]
+  public var adam: Adam
+  public var rate: Double
+  public var bestParameters: [Double]
+  /// Mean return of the best policy on the evaluation batch.
+  public var bestReturn = -Double.infinity
+  public var bestIteration = 0
+  /// The same of the present start, over its present horizon.
+  public var startBestParameters: [Double]
+  public var startBestReturn = -Double.infinity
+  public var evaluationsWithoutProgress = 0
+  public var halvings = 0
+  /// Mean return of every iteration's batch.
+  public var returns: [Double] = []
+  /// Norm of every iteration's gradient, before it was shortened.
+  public var gradientNorms: [Double] = []
+  /// Particle-iterations that diverged.
+  public var diverged = 0
+  /// Particle-iterations whose adjoint was cut because it exploded.
+  public var truncated = 0
+  /// Whether every start so far has converged rather than met the limit of iterations.
+  public var hasConverged = true
+
+  /// - Parameter isWarm: the parameters are those of a policy that was found before; it begins with the last horizon.
+  public init(parameters: [Double], options: SearchOptions, isWarm: Bool = false) {
+    stage = isWarm ? options.horizons.count - 1 : 0
+    self.parameters = parameters
+    bestParameters = parameters
+    startBestParameters = parameters
+    adam = Adam(count: parameters.count)
+    rate = options.learningRate
+  }
+
+  /// How much of the search is done at most, 0 to 1: starts, their horizons, their iterations.
+  public func fraction(of options: SearchOptions) -> Double {
+    if startsDone >= options.starts { return 1 }
+    let stages = Double(options.horizons.count)
+    let within = min(1, Double(iteration - firstIteration) / Double(options.iterations))
+    return (Double(startsDone) + (Double(stage) + within) / stages) / Double(options.starts)
+  }
+
+  /// The next start, from new parameters.
+  mutating func startAgain(from parameters: [Double], options: SearchOptions) {
+    stage = 0
+    beginStage(with: parameters, options: options)
+  }
+
+  /// The next horizon, from the best parameters over the last one.
+  mutating func lengthen(options: SearchOptions) {
+    stage += 1
+    beginStage(with: startBestParameters, options: options)
+  }
+
+  private mutating func beginStage(with parameters: [Double], options: SearchOptions) {
+    self.parameters = parameters
+    startBestParameters = parameters
+    startBestReturn = -.infinity
+    adam = Adam(count: parameters.count)
+    rate = options.learningRate
+    (evaluationsWithoutProgress, halvings, firstIteration) = (0, 0, iteration)
+  }
+}
