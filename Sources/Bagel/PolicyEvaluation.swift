@@ -37,6 +37,15 @@ public struct EvaluatedEpisode: Sendable {
 
   /// Whether it ran to its end and every step succeeded.
   public var isSuccess: Bool { earlyEnd == nil && steps.allSatisfy(\.isSuccess) }
+
+  /// A state's goals as a staircase over time (s), the last one until `end`.
+  package func goals(of state: Int, until end: Double) -> (times: [Double], goals: [Double]) {
+    let ends = steps.dropFirst().map(\.time) + [end]
+    return (
+      zip(steps, ends).flatMap { [$0.time, $1] },
+      steps.flatMap { [$0.goal[state], $0.goal[state]] }
+    )
+  }
 }
 
 /// The episodes of an evaluation.

@@ -35,7 +35,7 @@ final class MomentMatchingSearch: ComparedSearch {
     let (task, model) = (experiment.task, experiment.model)
     let policy = task.makePolicy()
     rollout = try MomentRollout(
-      model: model, policy: policy, reward: .saturating(weights: Experiment1.weights))
+      model: model, policy: policy, reward: .saturating(weights: BuiltInTasks.experiment1Weights))
     func standardised(_ distribution: StateDistribution, _ purpose: StateDistribution.Purpose)
       -> [[Double]]
     {

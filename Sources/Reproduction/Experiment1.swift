@@ -7,9 +7,6 @@ import Bagel
 
 /// Experiment 1 (paper, section IV-A): one goal, one fixed model, policies compared by return.
 struct Experiment1 {
-  /// Of equation 8 (section IV-A).
-  static let weights = [10, 0.1]
-
   /// Equation 8 alone as the reward, with the paper's weights; [8, 8]; 300 steps.
   let task: ControlTask
   let model: DynamicsModel
@@ -21,8 +18,7 @@ struct Experiment1 {
   ///   - seconds: of driving; nil for the task's.
   /// - Throws: what reading, fitting and compiling throw.
   init(logs: [String] = [], seconds: Double? = nil) throws {
-    var task = try ControlTask("boom")
-    task.rewards = [.saturating(weights: Self.weights, width: 1, units: .standardised)]
+    var task = try BuiltInTasks.experiment1()
     task.search = .plainAdam
     task.logs = logs
     if let seconds { task.exploration.seconds = seconds }
@@ -36,9 +32,11 @@ struct Experiment1 {
     try judge.evaluationReturn(parameters)
   }
 
-  /// The same rollouts themselves.
-  func trajectories(_ parameters: [Double]) throws -> BatchTrajectories {
-    try judge.trajectories(parameters)
+  /// The same rollouts themselves: the first state [B][H + 1], physical units.
+  func imagined(_ parameters: [Double]) throws -> [[Double]] {
+    let states = model.stateStandardiser
+    return try judge.trajectories(parameters)
+      .paths(of: 0, mean: states.mean[0], scale: states.scale[0])
   }
 
   /// An episode of a policy on the task's plant, from where the rollouts start.

@@ -32,7 +32,8 @@ public struct Figure3 {
     /// Of searching.
     let seconds: Double
     let meanReturn: Double
-    let imagined: BatchTrajectories
+    /// The first state, physical units.
+    let imagined: PathBundle
     /// On the plant; of the last one only.
     var driven: Episode?
   }
@@ -66,7 +67,7 @@ public struct Figure3 {
         var snapshot = Snapshot(
           method: method, iteration: iteration, seconds: seconds,
           meanReturn: try experiment.meanReturn(search.parameters),
-          imagined: try experiment.trajectories(search.parameters))
+          imagined: PathBundle(try experiment.imagined(search.parameters)))
         if stage == stages.last && experiment.task.plant != nil {
           snapshot.driven = try experiment.driven(search.parameters, seed: options.seed)
         }
@@ -84,7 +85,7 @@ public struct Figure3 {
   public var json: [String: Any] {
     [
       "snapshots": snapshots.map { snapshot -> [String: Any] in
-        let last = imagined(snapshot).paths.compactMap(\.last)
+        let last = snapshot.imagined.paths.compactMap(\.last)
         let driven = snapshot.driven?.states.last?[0]
         return [
           "method": snapshot.method.name, "iteration": snapshot.iteration,
@@ -118,13 +119,6 @@ public struct Figure3 {
     return try page.write("figure3", csv: csv, to: folder)
   }
 
-  /// The first state in the units that are shown.
-  private func imagined(_ snapshot: Snapshot) -> PathBundle {
-    PathBundle(
-      snapshot.imagined, state: 0, mean: experiment.model.stateStandardiser.mean[0],
-      scale: experiment.model.stateStandardiser.scale[0])
-  }
-
   private var channel: Channel { experiment.task.layout.states[0] }
 
   private func times(_ count: Int) -> [Double] {
@@ -133,7 +127,7 @@ public struct Figure3 {
 
   private func plot(_ snapshot: Snapshot) -> Plot {
     let unit = Unit(channel.units)
-    let bundle = imagined(snapshot)
+    let bundle = snapshot.imagined
     var plot = Plot(
       title:
         "\(snapshot.method.name): \(snapshot.iteration) iterations, \(number(snapshot.seconds)) s, "
@@ -166,7 +160,7 @@ public struct Figure3 {
   private var csv: String {
     var rows = ["method,iteration,time,lowest,lower95,mean,upper95,highest,machine"]
     for snapshot in snapshots {
-      let bundle = imagined(snapshot)
+      let bundle = snapshot.imagined
       let columns = [
         bundle.quantile(0), bundle.quantile(0.025), bundle.mean, bundle.quantile(0.975),
         bundle.quantile(1),

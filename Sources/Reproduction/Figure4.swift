@@ -100,8 +100,8 @@ public struct Figure4 {
           goals: (0..<count).flatMap { _ in states.standardise(scheduled.goal) },
           particles: count, horizon: horizon, draws: key,
           functionDraws: rollout.functionDraws(count, key)))
-      let part = PathBundle(found, state: 0, mean: states.mean[0], scale: states.scale[0])
-      for b in 0..<count { paths[b] += part.paths[b].dropFirst() }
+      let part = found.paths(of: 0, mean: states.mean[0], scale: states.scale[0])
+      for b in 0..<count { paths[b] += part[b].dropFirst() }
       carries = (0..<count).flatMap { found.state(step: horizon, particle: $0) }
     }
     return PathBundle(paths)
@@ -200,12 +200,11 @@ public struct Figure4 {
       .init(
         title: "on the machine", style: .lines(color: Palette.colors[4], width: 1.5),
         x: times(evaluated.episode.count), y: angles(evaluated.episode)))
-    let ends = evaluated.steps.dropFirst().map(\.time) + [task.evaluation.seconds]
+    let (switches, goals) = evaluated.goals(of: 0, until: task.evaluation.seconds)
     plot.curves.append(
       .init(
         title: "reference", style: .dashes(color: Palette.colors[0], width: 1),
-        x: zip(evaluated.steps, ends).flatMap { [$0.time, $1] },
-        y: unit.convert(evaluated.steps.flatMap { [$0.goal[0], $0.goal[0]] })))
+        x: switches, y: unit.convert(goals)))
     return plot
   }
 

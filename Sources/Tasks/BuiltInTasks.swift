@@ -23,6 +23,16 @@ public enum BuiltInTasks {
     "boom", "boom-goals", "boom-delayed", "cart-pole", "cart-pole-pilco", "pendulum",
   ]
 
+  /// Q's diagonal in equation 8 (paper, section IV-A).
+  public static let experiment1Weights = [10, 0.1]
+
+  /// The boom with the reward of the paper's Experiment 1: equation 8 alone.
+  public static func experiment1() throws -> ControlTask {
+    var task = try ControlTask("boom")
+    task.rewards = [.saturating(weights: experiment1Weights, width: 1, units: .standardised)]
+    return task
+  }
+
   static func text(_ name: String) -> String? {
     switch name {
     case "boom": boom

@@ -15,21 +15,22 @@ package struct PathBundle {
     sorted = paths[0].indices.map { k in paths.map { $0[k] }.sorted() }
   }
 
-  /// A state of all particles, in physical units.
-  package init(_ rollouts: BatchTrajectories, state: Int, mean: Double, scale: Double) {
-    self.init(
-      (0..<rollouts.particles).map { b in
-        (0...rollouts.horizon).map { k in
-          let carry = rollouts.state(step: k, particle: b)
-          return carry[carry.startIndex + state] * scale + mean
-        }
-      })
-  }
-
   /// At every time, the value that a fraction of the paths is below [T].
   package func quantile(_ fraction: Double) -> [Double] {
     sorted.map { $0[Int(fraction * Double($0.count - 1))] }
   }
 
   package var mean: [Double] { sorted.map { $0.reduce(0, +) / Double($0.count) } }
+}
+
+extension BatchTrajectories {
+  /// A state of all particles [B][H + 1], times `scale` plus `mean`: in physical units.
+  package func paths(of state: Int, mean: Double, scale: Double) -> [[Double]] {
+    (0..<particles).map { b in
+      (0...horizon).map { k in
+        let carry = self.state(step: k, particle: b)
+        return carry[carry.startIndex + state] * scale + mean
+      }
+    }
+  }
 }

@@ -78,11 +78,8 @@ public struct Report {
     let unit = Unit(channel.units)
     var particles: [[Double]] = []
     if let policy = predicted {
-      particles =
-        PathBundle(
-          policy.predicted, state: state, mean: policy.best.stateMean[state],
-          scale: policy.best.stateScale[state]
-        ).paths
+      particles = policy.predicted.paths(
+        of: state, mean: policy.best.stateMean[state], scale: policy.best.stateScale[state])
     }
     let real = evaluation?.episodes.map { $0.episode.states.map { $0[state] } } ?? []
     var plot = ribbon(
@@ -102,12 +99,7 @@ public struct Report {
     guard let first = evaluation?.episodes.first, task.evaluation.measures.isEmpty,
       evaluation?.episodes.allSatisfy({ $0.steps.map(\.goal) == first.steps.map(\.goal) }) == true
     else { return nil }
-    let ends =
-      first.steps.dropFirst().map(\.time) + [Double(first.episode.count) * task.layout.timeStep]
-    return (
-      zip(first.steps, ends).flatMap { [$0.time, $1] },
-      first.steps.flatMap { [$0.goal[state], $0.goal[state]] }
-    )
+    return first.goals(of: state, until: Double(first.episode.count) * task.layout.timeStep)
   }
 
   private func actionPlot(_ action: Int) -> Plot {

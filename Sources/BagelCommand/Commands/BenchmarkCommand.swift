@@ -70,9 +70,8 @@ struct IterationBenchmark: ParsableCommand {
   func run() throws {
     let console = Console(json: common.json)
     try device.checkAvailable()
-    var task = try ControlTask("boom")
+    var task = try BuiltInTasks.experiment1()
     task.search.seed = common.seed
-    task.rewards = [.saturating(weights: [10, 0.1], width: 1, units: .standardised)]
     task.policy.layers = layers.split(separator: ",").compactMap { Int($0) }
     task.exploration.seconds = Double(points) * task.layout.timeStep
     task.model.sampler = SamplerOptions()
