@@ -5,8 +5,8 @@ data of `bagel benchmark fit --data FILE` (columns x0 x1 x2 y0 y1: standardised 
 Variances by LOVE (fast_pred_var), on the exact kernel or with --grid G by KISS-GP on a G x G x G grid. Prints one JSON
 line: median seconds of an iteration, and of filling the caches.
 
-usage: gpytorch_iteration.py FILE [--particles 100] [--horizon 300] [--iterations 3] [--rank 100] [--grid G]
-[--device cpu|cuda]"""
+usage: gpytorch_iteration.py FILE [--particles 100] [--horizon 300] [--layers 8,8] [--iterations 3] [--rank 100]
+[--grid G] [--device cpu|cuda]"""
 import argparse, json, resource, time, warnings
 warnings.filterwarnings("ignore")
 import numpy as np, torch, gpytorch
@@ -15,6 +15,7 @@ p = argparse.ArgumentParser()
 p.add_argument("file")
 p.add_argument("--particles", type=int, default=100)
 p.add_argument("--horizon", type=int, default=300)
+p.add_argument("--layers", default="8,8")
 p.add_argument("--iterations", type=int, default=3)
 p.add_argument("--rank", type=int, default=100)
 p.add_argument("--grid", type=int)
@@ -60,7 +61,8 @@ def learn(y, steps=30):
 
 processes = [learn(torch.tensor(table[f"y{j}"], dtype=torch.float32)) for j in range(2)]
 layer = torch.nn.Linear
-policy = torch.nn.Sequential(layer(2, 8), torch.nn.Tanh(), layer(8, 8), torch.nn.Tanh(), layer(8, 1), torch.nn.Tanh())
+widths = [2] + [int(w) for w in a.layers.split(",")] + [1]
+policy = torch.nn.Sequential(*[part for i, o in zip(widths, widths[1:]) for part in (layer(i, o), torch.nn.Tanh())])
 optimizer = torch.optim.Adam(policy.parameters(), lr=1e-2)
 weights, gain = torch.tensor([10., .1]), torch.tensor([.05, .3])
 start = torch.tensor([-1.5, 0.]).repeat(a.particles, 1)
@@ -97,7 +99,7 @@ with gpytorch.settings.fast_pred_var(), gpytorch.settings.max_root_decomposition
         iteration()
         wait()
         times.append(time.time() - begin)
-print(json.dumps(dict(peer="gpytorch " + gpytorch.__version__, particles=a.particles, horizon=a.horizon, n=len(x),
+print(json.dumps(dict(peer="gpytorch " + gpytorch.__version__, particles=a.particles, horizon=a.horizon, layers=widths[1:-1], n=len(x),
                       grid=a.grid, device=a.device,
                       caching_seconds=round(caching, 2), seconds_per_iteration=round(float(np.median(times)), 4),
                       gpu_mib=torch.cuda.max_memory_allocated() >> 20 if a.device == "cuda" else None,

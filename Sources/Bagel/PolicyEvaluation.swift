@@ -38,14 +38,23 @@ public struct EvaluatedEpisode: Sendable {
   /// Whether it ran to its end and every step succeeded.
   public var isSuccess: Bool { earlyEnd == nil && steps.allSatisfy(\.isSuccess) }
 
+  /// Its goals one after another.
+  package var reference: [ControlTask.EvaluationOptions.ScheduledGoal] {
+    steps.map { .init(time: $0.time, goal: $0.goal) }
+  }
+}
+
+extension [ControlTask.EvaluationOptions.ScheduledGoal] {
   /// A state's goals as a staircase over time (s), the last one until `end`.
-  package func goals(of state: Int, until end: Double) -> (times: [Double], goals: [Double]) {
-    let ends = steps.dropFirst().map(\.time) + [end]
-    return (
-      zip(steps, ends).flatMap { [$0.time, $1] },
-      steps.flatMap { [$0.goal[state], $0.goal[state]] }
+  package func staircase(of state: Int, until end: Double) -> (times: [Double], goals: [Double]) {
+    (
+      zip(self, ends(until: end)).flatMap { [$0.time, $1] },
+      flatMap { [$0.goal[state], $0.goal[state]] }
     )
   }
+
+  /// When each ends, s.
+  package func ends(until end: Double) -> [Double] { dropFirst().map(\.time) + [end] }
 }
 
 /// The episodes of an evaluation.

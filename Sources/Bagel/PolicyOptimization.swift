@@ -58,7 +58,7 @@ extension ControlTask {
   ) throws -> Rollout {
     Rollout(
       model: model, sampler: sampler, policy: makePolicy(), reward: try makeReward(model),
-      measurementNoise: MeasurementNoise(deviations: sensorNoise),
+      measurementNoise: MeasurementNoise(deviations: sensorNoise), dropout: policy.dropout,
       adjointLimit: search.adjointLimit)
   }
 

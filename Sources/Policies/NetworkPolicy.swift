@@ -30,11 +30,13 @@ extension Policy {
         ]
       },
       initialParameters: { seed in Layer.initial(layers, seed: seed) },
-      body: { input in
+      body: { input, dropout in
         var h = input
         for (index, layer) in layers.enumerated() {
+          let isLast = index + 1 == layers.count
+          if isLast && index > 0 { h = dropout(h) }
           let z = input.builder.affine(layer.weights, bias: layer.bias, h)
-          h = index + 1 < layers.count ? tanh(z).named("hidden") : z.named("raw_action")
+          h = isLast ? z.named("raw_action") : tanh(z).named("hidden")
         }
         return h
       })

@@ -49,17 +49,17 @@ public struct Policy: Sendable {
   /// theta at the start, from a seed.
   public let initialParameters: @Sendable (UInt64) -> [Double]
   /// Inputs -> raw actions before squashing, both standardised.
-  private let body: @Sendable (Value) -> Value
+  private let body: @Sendable (_ inputs: Value, _ dropout: Dropout) -> Value
 
   /// A policy from a closure that maps its inputs [inputs.length] to raw actions [lower.count]; it reads
-  /// its parameters by `inputs.builder.shared(RolloutProgram.parameters, ...)`. Without `rest`, actions
-  /// rest nearest to zero.
+  /// its parameters by `inputs.builder.shared(RolloutProgram.parameters, ...)`, and calls the dropout on what its last
+  /// layer reads, if it has one. Without `rest`, actions rest nearest to zero.
   public init(
     architecture: Architecture, inputs: PolicyInputs, lower: [Double], upper: [Double],
     largestChange: [Double] = [], rest: [Double]? = nil, parameterCount: Int,
     parameterBlocks: [ParameterBlock] = [],
     initialParameters: @escaping @Sendable (UInt64) -> [Double],
-    body: @escaping @Sendable (Value) -> Value
+    body: @escaping @Sendable (_ inputs: Value, _ dropout: Dropout) -> Value
   ) {
     precondition(
       lower.count == upper.count && lower.count == inputs.actionLength
@@ -97,8 +97,12 @@ public struct Policy: Sendable {
 
   /// The physical action for a standardised state and goal of a program under construction.
   ///
-  /// - Parameter past: physical actions, newest first, `actionMemory` rows [A] each.
-  public func action(state: Value, goal: Value?, past: [Value] = []) -> Value {
+  /// - Parameters:
+  ///   - past: physical actions, newest first, `actionMemory` rows [A] each.
+  ///   - dropout: for rollouts of a search.
+  public func action(
+    state: Value, goal: Value?, past: [Value] = [], dropout: Dropout = .none
+  ) -> Value {
     precondition(past.count >= actionMemory, "\(past.count) past actions, \(actionMemory) needed")
     let builder = state.builder
     let middle = zip(lower, upper).map { 0.5 * ($0 + $1) }
@@ -112,7 +116,7 @@ public struct Policy: Sendable {
     let raw = body(
       inputs.value(
         state: state, goal: goal,
-        pastActions: history.isEmpty ? nil : builder.concatenate(history)))
+        pastActions: history.isEmpty ? nil : builder.concatenate(history)), dropout)
     precondition(raw.length == actionLength, "\(raw.length) actions from the policy's closure")
     let squashed = tanh(raw)
     let scaled = isScaled ? squashed * builder.constant(half) : squashed

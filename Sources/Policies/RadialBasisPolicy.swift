@@ -41,7 +41,7 @@ extension Policy {
           + c.map { -0.5 * $0.reduce(0) { $0 + $1 * $1 } }
           + v.map { $0 / Double(count).squareRoot() } + Array(repeating: 0, count: actions)
       },
-      body: { z in
+      body: { z, dropout in
         let scaled = z * z.builder.shared(array, length: width)
         let projected = z.builder.affine(
           SharedMatrix(array: array, offset: centres, rows: count, columns: width),
@@ -49,7 +49,7 @@ extension Policy {
         let basis = exp(projected - 0.5 * dot(scaled, scaled)).named("basis")
         return z.builder.affine(
           SharedMatrix(array: array, offset: weights, rows: actions, columns: count),
-          bias: SharedSlice(array: array, offset: biases), basis
+          bias: SharedSlice(array: array, offset: biases), dropout(basis)
         ).named("raw_action")
       })
   }

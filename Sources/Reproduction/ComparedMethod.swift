@@ -12,6 +12,7 @@ enum ComparedMethod: CaseIterable {
   case exact
   case pilco
   case blackDrops
+  case evolution
 
   var name: String {
     switch self {
@@ -22,6 +23,7 @@ enum ComparedMethod: CaseIterable {
     case .exact: "autodiff + exact GP"
     case .pilco: "autodiff + PILCO"
     case .blackDrops: "Black-DROPS"
+    case .evolution: "CMA-ES on BAGEL's rollouts"
     }
   }
 
@@ -40,6 +42,8 @@ enum ComparedMethod: CaseIterable {
     case .blackDrops:
       "CMA-ES on the mean return of \(Self.blackDropsRollouts) rollouts through the exact posterior a candidate, no gradient "
         + "(Chatzilygeroudis 2017)"
+    case .evolution:
+      "the same search on the 100 rollouts of BAGEL, CPU batch: what the gradient is worth"
     }
   }
 
@@ -49,8 +53,9 @@ enum ComparedMethod: CaseIterable {
   /// Seconds of searching: fast methods are done long before.
   func budget(_ options: Figure2Options) -> Double {
     switch self {
-    case .gpuBatch, .cpuBatch, .cpuSequential: options.fastBudget
-    case .pathwise, .exact, .pilco, .blackDrops: options.slowBudget
+    case .gpuBatch, .cpuBatch, .cpuSequential, .evolution: options.fastBudget
+    case .pathwise: options.slowBudget / 3
+    case .exact, .pilco, .blackDrops: options.slowBudget
     }
   }
 
@@ -82,6 +87,7 @@ enum ComparedMethod: CaseIterable {
     case .pilco: return try MomentMatchingSearch(experiment, seed: seed)
     case .blackDrops:
       return EvolutionSearch(try optimizer(.exact, Self.blackDropsRollouts), seed: seed)
+    case .evolution: return EvolutionSearch(try optimizer(.automatic, 100), seed: seed)
     }
   }
 }

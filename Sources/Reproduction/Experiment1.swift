@@ -14,15 +14,20 @@ struct Experiment1 {
   private let judge: PolicyOptimizer
 
   /// - Parameters:
-  ///   - logs: CSV files in place of the simulated boom's 110 s of manual driving.
+  ///   - logs: in place of the simulated boom's 110 s of manual driving; the policy is to come from a tenth of what they
+  ///     cover to the middle.
   ///   - seconds: of driving; nil for the task's.
   /// - Throws: what reading, fitting and compiling throw.
-  init(logs: [String] = [], seconds: Double? = nil) throws {
+  init(logs: OwnLogs? = nil, seconds: Double? = nil) throws {
     var task = try BuiltInTasks.experiment1()
     task.search = .plainAdam
-    task.logs = logs
     if let seconds { task.exploration.seconds = seconds }
+    if let logs { task = logs.applied(to: task) }
     let fit = try task.fit()
+    if logs != nil {
+      task.start = .fixed(fit.model.restingState(at: 0.1))
+      task.goal = .fixed(fit.model.restingState(at: 0.5))
+    }
     (self.task, model, fitSeconds) = (task, fit.model, fit.seconds)
     judge = try task.optimizer(of: fit.model, sampler: .automatic, particles: 100)
   }

@@ -7,13 +7,14 @@ import Foundation
 /// How much of figure 2 to run.
 public struct Figure2Options: Sendable {
   public var trials = 16
-  /// Seconds of searching a trial for methods that take milliseconds an iteration, and for those that take seconds.
+  /// Seconds of searching a trial for methods that take milliseconds an iteration, and for those that take seconds;
+  /// pathwise conditioning, in between, has a third of the latter.
   public var fastBudget = 5.0
   public var slowBudget = 60.0
   /// Seconds of manual driving behind the model; nil for the paper's 110 s.
   public var drivingSeconds: Double?
-  /// CSV logs in place of the simulated boom's.
-  public var logs: [String] = []
+  /// In place of the simulated boom's.
+  public var logs: OwnLogs?
 
   public init() {}
 
@@ -112,8 +113,8 @@ public struct Figure2 {
 
   // MARK: The page
 
-  /// Writes figure2.html and figure2.csv to a folder; returns the page's path. Throws: Foundation's file errors.
-  public func write(to folder: String) throws -> String {
+  /// Writes figure2.html and figure2.csv to a folder, with `png` its pictures too; returns the page's path. Throws: Foundation's file errors.
+  public func write(to folder: String, png: Bool = false) throws -> String {
     let page = Page(
       title: "Figure 2: policy optimisation against wall-clock time",
       sections: [
@@ -121,7 +122,7 @@ public struct Figure2 {
         .init(title: "Measured", html: [table]),
         .init(title: "The paper, and what is different here", html: [comparison]),
       ])
-    return try page.write("figure2", csv: csv, to: folder)
+    return try page.write("figure2", csv: csv, to: folder, png: png)
   }
 
   /// One row a method, trial and judged time.
@@ -165,12 +166,11 @@ public struct Figure2 {
   private var introduction: String {
     let points = experiment.model.processes[0].y.count
     let source =
-      options.logs.isEmpty
-      ? "the simulated boom driven by hand" : options.logs.joined(separator: ", ")
+      options.logs?.files.joined(separator: ", ") ?? "the simulated boom driven by hand"
     return """
       <p>Experiment 1 of the paper (section IV-A): \(points) transitions of \(escaped(source)), two Gaussian processes \
       learnt in \(number(experiment.fitSeconds)) s and the same for all methods, reward of equation 8 with Q = diag(10, 0.1), \
-      a network [8, 8], horizon 300, Adam at 0.01 (CMA-ES has no rate; its first step size is 0.5). Policies are judged on the \
+      a network [8, 8], horizon \(experiment.task.search.horizon), Adam at 0.01 all the time (CMA-ES has no rate; its first step size is 0.5). Policies are judged on the \
       same 100 rollouts with the same draws; the judging is not in the seconds.</p>
       """
   }

@@ -11,7 +11,7 @@ public struct Figure3Options: Sendable {
   public var batchStages = [2, 7, 20]
   public var exactStages = [2, 20, 100]
   public var drivingSeconds: Double?
-  public var logs: [String] = []
+  public var logs: OwnLogs?
   public var seed: UInt64 = 0
 
   public init() {}
@@ -99,16 +99,19 @@ public struct Figure3 {
 
   // MARK: The page
 
-  /// Writes figure3.html and figure3.csv to a folder; returns the page's path. Throws: Foundation's file errors.
-  public func write(to folder: String) throws -> String {
+  /// Writes figure3.html and figure3.csv to a folder, with `png` its pictures too; returns the page's path. Throws: Foundation's file errors.
+  public func write(to folder: String, png: Bool = false) throws -> String {
     let introduction = """
       <p>Experiment 1 of the paper: 100 imagined rollouts of the policy after so many iterations (all of them, 95 % of them, their mean), and \
       the last policy on the machine. \(experiment.model.processes[0].y.count) transitions, Gaussian processes learnt in \
       \(number(experiment.fitSeconds)) s.</p>
       """
+    let machine =
+      options.logs.map { "the machine is that of \(escaped($0.files.joined(separator: ", ")))" }
+      ?? "the boom is simulated"
     let comparison = """
       <p>The paper shows BAGEL after about 30 s (20 iterations) and autodiff + exact GP after 5 hours (100 iterations) on a laptop: the batch's \
-      variance shrinks as it learns, the exact method's actuation stays slow. Here the boom is simulated, and the iterations of both are \
+      variance shrinks as it learns, the exact method's actuation stays slow. Here \(machine), and the iterations of both are \
       the paper's; the seconds stand above the pictures.</p>
       """
     let page = Page(
@@ -116,7 +119,7 @@ public struct Figure3 {
       sections: [.init(title: nil, html: [introduction])]
         + snapshots.map { .init(title: nil, plot: plot($0)) }
         + [.init(title: "The paper, and what is different here", html: [comparison])])
-    return try page.write("figure3", csv: csv, to: folder)
+    return try page.write("figure3", csv: csv, to: folder, png: png)
   }
 
   private var channel: Channel { experiment.task.layout.states[0] }

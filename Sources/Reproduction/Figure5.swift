@@ -28,6 +28,8 @@ public struct Figure5Options: Sendable {
   public var points = 2_200
   /// Seconds to measure each for, after one iteration to warm up.
   public var seconds = 2.0
+  /// What a peer needs, measured before.
+  public var peers: [PeerCost] = []
 
   public init() {}
 
@@ -42,10 +44,11 @@ public struct Figure5Options: Sendable {
 
 /// Figure 5, measured.
 public struct Figure5 {
-  /// What the command said of a configuration on a device.
+  /// What a configuration needs.
   private struct Cost {
+    /// CPU, GPU, or a peer's name.
+    let name: String
     let configuration: Figure5Options.Configuration
-    let device: ExecutionDevice
     /// Of one iteration, median.
     let seconds: Double
     /// Of the whole process on the host; of the GPU's own where it ran there.
@@ -55,13 +58,22 @@ public struct Figure5 {
   /// The command that measures: bagel's own path.
   private let program: String
   private let options: Figure5Options
-  private var costs: [Cost] = []
+  private var costs: [Cost]
   /// Why a device is left out.
   private var skipped: [(device: ExecutionDevice, reason: String)] = []
   public private(set) var isComplete = false
 
   public init(_ options: Figure5Options, program: String) {
     (self.options, self.program) = (options, program)
+    costs = options.peers.map { peer in
+      Cost(
+        name: "\(peer.peer) (\(peer.device == "cpu" ? "CPU" : "GPU"))",
+        configuration: peer.configuration, seconds: peer.seconds, bytes: peer.mebibytes * 1_048_576)
+    }
+  }
+
+  private static func name(_ device: ExecutionDevice) -> String {
+    device == .host ? "CPU" : "GPU"
   }
 
   /// Measures every configuration on the host and, where there is one, on a GPU.
@@ -111,7 +123,7 @@ public struct Figure5 {
     }
     let bytes = (said["deviceBytes"] ?? said["peakMemoryBytes"]) as? Double
     return Cost(
-      configuration: configuration, device: device, seconds: seconds, bytes: bytes ?? .nan)
+      name: Self.name(device), configuration: configuration, seconds: seconds, bytes: bytes ?? .nan)
   }
 
   /// For --json.
@@ -120,7 +132,7 @@ public struct Figure5 {
       "costs": costs.map { cost -> [String: Any] in
         [
           "particles": cost.configuration.particles, "horizon": cost.configuration.horizon,
-          "layers": cost.configuration.layers, "device": cost.device.rawValue,
+          "layers": cost.configuration.layers, "on": cost.name,
           "secondsPerIteration": cost.seconds, "peakMemoryBytes": cost.bytes,
         ]
       },
@@ -130,8 +142,8 @@ public struct Figure5 {
 
   // MARK: The page
 
-  /// Writes figure5.html and figure5.csv to a folder; returns the page's path. Throws: Foundation's file errors.
-  public func write(to folder: String) throws -> String {
+  /// Writes figure5.html and figure5.csv to a folder, with `png` its pictures too; returns the page's path. Throws: Foundation's file errors.
+  public func write(to folder: String, png: Bool = false) throws -> String {
     let page = Page(
       title: "Figure 5: seconds and memory of an iteration",
       sections: [
@@ -147,34 +159,38 @@ public struct Figure5 {
         .init(title: "Measured", html: [table]),
         .init(title: "The paper, and what is different here", html: [comparison]),
       ])
-    return try page.write("figure5", csv: csv, to: folder)
+    return try page.write("figure5", csv: csv, to: folder, png: png)
   }
 
   private var csv: String {
     let rows = costs.map { cost in
-      "\(cost.device.rawValue),\(cost.configuration.particles),\(cost.configuration.horizon),"
+      "\(cost.name),\(cost.configuration.particles),\(cost.configuration.horizon),"
         + "\"\(cost.configuration.layers)\",\(cost.seconds),\(cost.bytes)"
     }
-    return (["device,particles,horizon,layers,seconds,bytes"] + rows).joined(separator: "\n") + "\n"
+    return (["on,particles,horizon,layers,seconds,bytes"] + rows).joined(separator: "\n") + "\n"
   }
 
-  private var devices: [ExecutionDevice] {
-    [.host, .cuda].filter { device in costs.contains { $0.device == device } }
+  /// Who has costs: peers, CPU, GPU.
+  private var names: [String] {
+    costs.map(\.name).reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
   }
 
   private func plot(_ title: String, _ units: String, _ value: (Cost) -> Double) -> Plot {
     var plot = Plot(title: title, xLabel: "B, H, policy", yLabel: "\(title) (\(units))")
     plot.hasLogarithmicY = true
     plot.xNames = options.configurations.map(\.name)
-    for (index, device) in devices.enumerated() {
-      let own = costs.filter { $0.device == device }
-      let width = 0.8 / Double(devices.count)
+    let names = names
+    let width = 0.8 / Double(names.count)
+    for (index, name) in names.enumerated() {
+      let own = costs.filter {
+        $0.name == name && options.configurations.contains($0.configuration)
+      }
+      let shift = width * (Double(index) - 0.5 * Double(names.count - 1))
       plot.curves.append(
         .init(
-          title: device == .host ? "CPU" : "GPU",
-          style: .boxes(color: Palette.colors[1 + index], width: width),
-          x: own.indices.map {
-            Double($0) + width * (Double(index) - 0.5 * Double(devices.count - 1))
+          title: name, style: .boxes(color: Palette.colors[1 + index], width: width),
+          x: own.map { cost in
+            Double(options.configurations.firstIndex(of: cost.configuration) ?? 0) + shift
           },
           y: own.map(value)))
     }
@@ -183,7 +199,7 @@ public struct Figure5 {
 
   private var table: String {
     let rows = costs.map { cost in
-      "<tr><td>\(cost.device == .host ? "CPU" : "GPU")</td><td>\(cost.configuration.name)</td>"
+      "<tr><td>\(escaped(cost.name))</td><td>\(cost.configuration.name)</td>"
         + "<td>\(number(cost.seconds))</td><td>\(number(cost.bytes / 1e6))</td></tr>"
     }
     let left = skipped.map {
@@ -194,29 +210,28 @@ public struct Figure5 {
       + rows.joined() + "</table>" + left.joined()
   }
 
-  /// Seconds of one configuration over those of another, on a device; nil where one is missing.
+  /// Seconds of one configuration over those of another; nil where one is missing.
   private func ratio(
-    _ device: ExecutionDevice, _ a: Figure5Options.Configuration, _ b: Figure5Options.Configuration
+    _ name: String, _ a: Figure5Options.Configuration, _ b: Figure5Options.Configuration
   ) -> Double? {
     func seconds(_ wanted: Figure5Options.Configuration) -> Double? {
-      costs.first { $0.device == device && $0.configuration == wanted }?.seconds
+      costs.first { $0.name == name && $0.configuration == wanted }?.seconds
     }
     guard let x = seconds(a), let y = seconds(b) else { return nil }
     return x / y
   }
 
   private var comparison: String {
-    let sentences = devices.flatMap { device -> [String] in
-      let name = device == .host ? "CPU" : "GPU"
-      return [
-        ratio(device, .init(1_000, 300, [8, 8]), .init(100, 300, [8, 8])).map {
-          "\(name): ten times the batch (100 to 1,000) takes \(number($0)) times as long."
+    let sentences = names.flatMap { name -> [String] in
+      [
+        ratio(name, .init(1_000, 300, [8, 8]), .init(100, 300, [8, 8])).map {
+          "\(escaped(name)): ten times the batch (100 to 1,000) takes \(number($0)) times as long."
         },
-        ratio(device, .init(1_000, 300, [64, 64]), .init(1_000, 300, [8, 8])).map {
-          "\(name): 42 times the parameters ([8, 8] to [64, 64]) take \(number($0)) times as long."
+        ratio(name, .init(1_000, 300, [64, 64]), .init(1_000, 300, [8, 8])).map {
+          "\(escaped(name)): 42 times the parameters ([8, 8] to [64, 64]) take \(number($0)) times as long."
         },
-        ratio(device, .init(1_000, 1_000, [64, 64]), .init(1_000, 300, [64, 64])).map {
-          "\(name): 3.33 times the horizon takes \(number($0)) times as long."
+        ratio(name, .init(1_000, 1_000, [64, 64]), .init(1_000, 300, [64, 64])).map {
+          "\(escaped(name)): 3.33 times the horizon takes \(number($0)) times as long."
         },
       ].compactMap { $0 }
     }

@@ -8,6 +8,7 @@ import Foundation
 enum Palette {
   static let colors = [
     "#000000", "#0072b2", "#56b4e9", "#009e73", "#d55e00", "#cc79a7", "#e69f00",
+    "#888888",
   ]
 }
 
@@ -22,8 +23,13 @@ struct Page {
   let title: String
   let sections: [Section]
 
-  /// Writes NAME.html and NAME.csv to a folder; returns the page's path. Throws: Foundation's file errors.
-  func write(_ name: String, csv: String, to folder: String) throws -> String {
+  /// Writes NAME.html and NAME.csv to a folder, with `png` also NAME-1.png and so on; returns the page's path.
+  ///
+  /// Throws: Foundation's file errors.
+  func write(_ name: String, csv: String, to folder: String, png: Bool) throws -> String {
+    for (index, plot) in (png ? sections.compactMap(\.plot) : []).enumerated() {
+      try plot.png()?.write(to: URL(fileURLWithPath: "\(folder)/\(name)-\(index + 1).png"))
+    }
     try csv.write(toFile: "\(folder)/\(name).csv", atomically: true, encoding: .utf8)
     let path = "\(folder)/\(name).html"
     try html.write(toFile: path, atomically: true, encoding: .utf8)

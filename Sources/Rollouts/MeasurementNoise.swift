@@ -23,6 +23,13 @@ public struct MeasurementNoise: Hashable, Sendable {
     state < deviations.count && deviations[state] > 0
   }
 
+  private func noisyColumns(_ layout: LogLayout) -> [Int] {
+    layout.states.indices.filter { isNoisy($0) && layout.states[$0].source == .column }
+  }
+
+  /// Normal draws a step.
+  func drawCount(_ layout: LogLayout) -> Int { noisyColumns(layout).count }
+
   /// (derived rate, its base) among the states, where the base is noisy.
   private func rates(_ layout: LogLayout) -> [(rate: Int, base: Int)] {
     layout.states.enumerated().compactMap { i, channel in
@@ -41,9 +48,7 @@ public struct MeasurementNoise: Hashable, Sendable {
     _ state: Value, memory: Value?, layout: LogLayout, firstDraw: Int
   ) -> (Value, Value?) {
     let builder = state.builder
-    let noisy = layout.states.indices.filter {
-      isNoisy($0) && layout.states[$0].source == .column
-    }
+    let noisy = noisyColumns(layout)
     if noisy.isEmpty { return (state, nil) }
     let draws = builder.normal(first: firstDraw, length: noisy.count)
     var errors: [Int: Value] = [:]

@@ -25,12 +25,13 @@ public struct Rollout: Sendable {
 
   /// - Parameters:
   ///   - measurementNoise: what the policy's sensors add to the states; the reward sees the states.
+  ///   - dropout: probability that a unit before the policy's last layer is silent (`Dropout`).
   ///   - stateLimit: standardised states beyond this count as diverged.
   ///   - adjointLimit: see `RolloutProgram.adjointLimit`.
   public init(
     model: DynamicsModel, sampler: any PosteriorSampler, policy: Policy, reward: Reward,
-    measurementNoise: MeasurementNoise = MeasurementNoise(), stateLimit: Double = 1_000,
-    adjointLimit: Double = 1e6
+    measurementNoise: MeasurementNoise = MeasurementNoise(), dropout: Double = 0,
+    stateLimit: Double = 1_000, adjointLimit: Double = 1e6
   ) {
     let layout = CarryLayout(
       model: model, policy: policy, reward: reward, noise: measurementNoise)
@@ -42,7 +43,7 @@ public struct Rollout: Sendable {
     restAction = policy.rest
     let step = StepBuilder(
       model: model, sampler: sampler, policy: policy, reward: reward, noise: measurementNoise,
-      layout: layout)
+      dropout: dropout, layout: layout)
     program = RolloutProgram(
       initial: step.initialProgram(), step: step.stepProgram(),
       parameterCount: policy.parameterCount, stateLimit: stateLimit,

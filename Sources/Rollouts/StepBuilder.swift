@@ -13,6 +13,8 @@ struct StepBuilder {
   let policy: Policy
   let reward: Reward
   let noise: MeasurementNoise
+  /// That a unit before the policy's last layer is silent.
+  let dropout: Double
   let layout: CarryLayout
 
   /// Numbers of the model that the step reads, so that a new fit needs no new kernel.
@@ -52,7 +54,10 @@ struct StepBuilder {
       state, memory: layout.noise(carry), layout: model.layout,
       firstDraw: model.form.outputCount)
     let past = (0..<layout.actionLag).map { layout.action(carry, lag: $0 + 1) }
-    let action = policy.action(state: seen, goal: goal, past: past).named("action")
+    let silence = Dropout(
+      probability: dropout, firstDraw: model.form.outputCount + noise.drawCount(model.layout))
+    let action = policy.action(state: seen, goal: goal, past: past, dropout: silence)
+      .named("action")
     let increments = sampler.increments(at: features(carry, action))
     let next = nextState(state, increments).named("next_state")
     var parts = [next]

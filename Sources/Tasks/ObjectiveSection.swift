@@ -19,6 +19,15 @@ extension ControlTask {
       if policy.basisFunctions != nil, try entry.numbers("layers") != nil {
         throw entry.error("radialBasis", "and layers exclude each other: one kind of policy")
       }
+      if let dropout = try entry.number("dropout") {
+        guard (0..<1).contains(dropout) else {
+          throw entry.error("dropout", "is a probability from 0 to below 1")
+        }
+        if dropout > 0 && policy.layers.isEmpty && policy.basisFunctions == nil {
+          throw entry.error("dropout", "needs hidden layers or basis functions to silence")
+        }
+        policy.dropout = dropout
+      }
       if let goal = try entry.choice("goal", GoalInput.self) {
         policy.goalInput = goal
       }

@@ -19,7 +19,7 @@ struct Figure2Tests {
     }
     #expect(figure.isComplete)
     let methods = try #require(figure.json["methods"] as? [[String: Any]])
-    #expect(methods.count == 7)
+    #expect(methods.count == 8)
     for method in methods where method["skipped"] is NSNull {
       let name = try #require(method["name"] as? String)
       #expect(begun.filter { $0 == name }.count == 2)
@@ -93,5 +93,96 @@ struct Figure4Tests {
     let rows = try String(contentsOfFile: folder + "/figure4.csv", encoding: .utf8)
       .split(separator: "\n")
     #expect(rows.count == 1 + 1_601 + 3_201)
+  }
+}
+
+@Suite("figure 5")
+struct Figure5Tests {
+  @Test("a peer's lines stand beside what was measured")
+  func peers() throws {
+    let folder = try Scratch.folder()
+    let path = folder + "/peers.jsonl"
+    let line = """
+      {"peer": "peer 1.0", "particles": 1000, "horizon": 300, "layers": [8, 8], "n": 2200, "grid": null, \
+      "device": "cpu", "caching_seconds": 0.2, "seconds_per_iteration": 12.5, "gpu_mib": null, "peak_mib": 2000}
+      """
+    try (line + "\n").write(toFile: path, atomically: true, encoding: .utf8)
+    var options = Figure5Options()
+    options.peers = try PeerCost.read(path)
+    let page = try String(
+      contentsOfFile: try Figure5(options, program: "none").write(to: folder), encoding: .utf8)
+    #expect(page.contains("<td>peer 1.0 (CPU)</td><td>1000, 300, [8, 8]</td><td>12.5</td>"))
+    try "no line".write(toFile: path, atomically: true, encoding: .utf8)
+    do {
+      _ = try PeerCost.read(path)
+      Issue.record("nonsense was read")
+    } catch { #expect("\(error)".contains("line 1")) }
+  }
+}
+
+@Suite("cart-pole beside MC-PILCO's way")
+struct CartPoleSwingUpTests {
+  @Test("both methods run their loop and have their row")
+  func quick() throws {
+    let folder = try Scratch.folder()
+    var figure = CartPoleSwingUp(.quick)
+    try figure.run(in: folder) { _ in true }
+    #expect(figure.isComplete)
+    let methods = try #require(figure.json["methods"] as? [[String: Any]])
+    #expect(methods.map { $0["loops"] as? Int } == [1, 1])
+    // Three searches beside one, of 20 iterations.
+    #expect(methods.map { $0["iterations"] as? [Int] } == [[60], [20]])
+    let page = try String(contentsOfFile: try figure.write(to: folder), encoding: .utf8)
+    #expect(page.contains("MC-PILCO style") && page.contains("dropout"))
+  }
+
+  @Test("an interrupted comparison says that it is not complete")
+  func interrupted() throws {
+    var figure = CartPoleSwingUp(.quick)
+    try figure.run(in: try Scratch.folder()) { _ in false }
+    #expect(!figure.isComplete)
+  }
+}
+
+@Suite("figures of a user's own logs")
+struct OwnLogsTests {
+  @Test("figures 2 to 4 take a log with columns of its own and a derived rate")
+  func ownColumns() throws {
+    let folder = try Scratch.folder()
+    let path = folder + "/excavator.csv"
+    // The boom driven by hand, as another machine would log it: every other row, other names, no rate.
+    var boom = try ControlTask("boom")
+    boom.exploration.seconds = 40
+    let episode = try boom.trainingEpisodes()[0]
+    let rows = stride(from: 0, to: episode.count, by: 2).map { k in
+      "\(Double(k) * 0.05),\(episode.states[k][0] + 1),\(episode.actions[k][0])"
+    }
+    try (["time,stick,joystick"] + rows).joined(separator: "\n")
+      .write(toFile: path, atomically: true, encoding: .utf8)
+    let logs = OwnLogs(files: [path], states: ["stick"], action: "joystick", timeStep: 0.1)
+
+    var second = Figure2Options.quick
+    (second.trials, second.logs) = (1, logs)
+    var figure2 = try Figure2(second)
+    try figure2.run { _, _ in true }
+    #expect(figure2.isComplete)
+    // Of 151: from a tenth of the way to the middle.
+    #expect(try #require(figure2.json["bestReturn"] as? Double) > 60)
+
+    var third = Figure3Options.quick
+    (third.exactStages, third.logs) = ([1], logs)
+    var figure3 = try Figure3(third)
+    try figure3.run { _, _ in true }
+    let page3 = try String(contentsOfFile: try figure3.write(to: folder), encoding: .utf8)
+    #expect(page3.contains("excavator.csv") && !page3.contains("on the machine</text>"))
+
+    var fourth = Figure4Options()
+    fourth.logs = logs
+    let figure4 = try Figure4(fourth)
+    let errors = try #require(figure4.json["imaginedErrors"] as? [Double])
+    // Two degrees at the end of all steps but one or two.
+    #expect(errors.count == 9 && errors.count { $0 < 0.035 } >= 7, "\(errors)")
+    let page4 = try String(contentsOfFile: try figure4.write(to: folder), encoding: .utf8)
+    #expect(page4.contains("imagined only"))
   }
 }

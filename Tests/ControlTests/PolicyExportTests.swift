@@ -212,7 +212,7 @@ struct PolicyExportTests {
     let policy = Policy(
       architecture: .custom("noisy"), inputs: PolicyInputs(stateLength: 1, actionLength: 1),
       lower: [-1], upper: [1], parameterCount: 0, initialParameters: { _ in [] }
-    ) { $0 + $0.builder.normal(length: 1) }
+    ) { z, _ in z + z.builder.normal(length: 1) }
     let exported = ExportedController(
       PolicyController(policy: policy, parameters: [], stateMean: [0], stateScale: [1]),
       layout: LogLayout(states: [Channel(name: "x")], actions: [Channel(name: "u")], timeStep: 1),

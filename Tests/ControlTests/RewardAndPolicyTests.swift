@@ -138,4 +138,67 @@ struct RewardAndPolicyTests {
       #expect(abs(gradient[i] - (action(up) - action(down)) / 2e-6) < 1e-8)
     }
   }
+
+  @Test("dropout silences its share of the units, anew at every step")
+  func dropout() {
+    let policy = Policy.radialBasis(
+      count: 200, inputs: PolicyInputs(stateLength: 1, actionLength: 1), lower: [-1], upper: [1])
+    let builder = ProgramBuilder()
+    builder.output(
+      "u",
+      policy.action(
+        state: builder.input("x", length: 1), goal: nil,
+        dropout: Dropout(probability: 0.25, firstDraw: 2)))
+    let program = builder.finish()
+    // Widths 1, centres and exponents 0: at 0 every basis function is 1. Weights 1e-3, no bias.
+    let parameters =
+      [1] + Array(repeating: 0.0, count: 400) + Array(repeating: 1e-3, count: 200) + [0]
+    let counts = (0..<200).map { step -> Double in
+      let key = DrawKey(seed: 3)
+      let run = Interpreter(shared: [RolloutProgram.parameters: parameters]).run(
+        program, inputs: ["x": [0]]
+      ) { first, count in
+        Array(key.normals(particle: 7, step: step, count: first + count).dropFirst(first))
+      }
+      let u = run.outputs["u"]?[0] ?? .nan
+      return atanh(u) * 0.75 / 1e-3
+    }
+    #expect(counts.allSatisfy { abs($0 - $0.rounded()) < 1e-9 })
+    #expect(Set(counts).count > 10)
+    // 150 speak; the standard error of the mean is sqrt(200 * 0.25 * 0.75 / 200) = 0.43.
+    #expect(abs(counts.reduce(0, +) / 200 - 150) < 2)
+  }
+
+  @Test("rollouts with dropout and sensor noise: the host computes what the interpreter defines")
+  func dropoutInRollouts() throws {
+    var (task, episodes) = try task()
+    task.rewards = [.saturating(weights: [10, 0.1], width: 1, units: .standardised)]
+    task.sensorNoise = [1e-3, 1e-2]
+    // More draws than are unrolled.
+    task.policy.basisFunctions = 80
+    task.policy.dropout = 0.25
+    episodes[0].rewards = []
+    task.layout.rewardColumn = nil
+    let (model, _) = try DynamicsModel.fit(
+      episodes, layout: task.layout, form: try task.modelForm(), options: task.model.fit)
+    func results(dropout: Double) throws -> (host: BatchGradient, reference: BatchGradient) {
+      task.policy.dropout = dropout
+      let rollout = try task.makeRollout(model, try task.makeSampler(model).sampler)
+      let batch = RolloutBatch(
+        parameters: task.makePolicy().initialParameters(1),
+        initialStates: (0..<3).flatMap { _ in
+          rollout.layout.atRest(model.stateStandardiser.standardise([-0.3, 0]), action: [0])
+        }, goals: Array(repeating: 0, count: 6), particles: 3, horizon: 4, draws: DrawKey(seed: 1))
+      return (
+        try HostExecutor(rollout.program, data: rollout.data).gradient(batch),
+        InterpreterExecutor(rollout.program, data: rollout.data).gradient(batch)
+      )
+    }
+    let (host, reference) = try results(dropout: 0.25)
+    let largest = reference.gradient.map(abs).max() ?? 0
+    #expect(largest > 0)
+    #expect(zip(host.gradient, reference.gradient).allSatisfy { abs($0 - $1) < 1e-3 * largest })
+    let (without, _) = try results(dropout: 0)
+    #expect(without.gradient != host.gradient)
+  }
 }

@@ -40,7 +40,7 @@ private func reading(_ index: Int, largestChange: [Double] = [], history: Int = 
     architecture: .custom("reading"),
     inputs: PolicyInputs(stateLength: 2, actionLength: 1, actionHistory: history), lower: [-100],
     upper: [100], largestChange: largestChange, parameterCount: 1, initialParameters: { _ in [1] }
-  ) { z in
+  ) { z, _ in
     // atanh(z / 100) is z / 100 to 1e-5 for the numbers here.
     z[index] * 0.01 * z.builder.shared(RolloutProgram.parameters, length: 1)
   }

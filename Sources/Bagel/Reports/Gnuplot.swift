@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Pictures by gnuplot: it is in every package manager, draws SVG from text, and needs no library in this
-// package. In: curves. Out: an SVG element, or nil where gnuplot is not installed.
+// package. In: curves. Out: an SVG element or a PNG file, or nil where gnuplot is not installed.
 
 import Foundation
 
@@ -43,18 +43,19 @@ package struct Plot {
     (self.title, self.xLabel, self.yLabel) = (title, xLabel, yLabel)
   }
 
-  /// gnuplot's script for the picture.
+  /// gnuplot's script for the picture, without its terminal.
   var script: String {
     var lines = [
-      "set terminal svg size 760,360 dynamic noenhanced font 'sans-serif,13' background '#ffffff'",
       "set title \(quoted(title))", "set xlabel \(quoted(xLabel))", "set ylabel \(quoted(yLabel))",
-      "set grid lc rgb '#dddddd'", "set key outside right top",
+      "set grid lc rgb '#dddddd'", "set key outside bottom center horizontal",
       "set style fill transparent solid 0.25 noborder",
     ]
     if hasLogarithmicY { lines += ["set logscale y", "set format y '%g'"] }
     if !xNames.isEmpty {
       let names = xNames.enumerated().map { "\(quoted($1)) \($0)" }
-      lines += ["set xtics rotate by -20 (\(names.joined(separator: ", ")))"]
+      // Long ones would run into each other.
+      let turn = xNames.contains { $0.count > 8 } ? "rotate by -20 " : ""
+      lines += ["set xtics \(turn)(\(names.joined(separator: ", ")))"]
       lines += ["set xrange [-0.6:\(Double(xNames.count) - 0.4)]"]
     }
     if hasLogarithmicX { lines += ["set logscale x", "set format x '%g'"] }
@@ -87,6 +88,21 @@ package struct Plot {
 
   /// The SVG element, or nil without gnuplot.
   package func svg() -> String? {
+    guard
+      let data = run(
+        "svg size 760,400 dynamic noenhanced font 'sans-serif,13' background '#ffffff'")
+    else { return nil }
+    let svg = String(decoding: data, as: UTF8.self)
+    return svg.range(of: "<svg").map { String(svg[$0.lowerBound...]) }
+  }
+
+  /// A PNG file's bytes, for slides and papers: twice as many points as the SVG has; or nil without gnuplot.
+  package func png() -> Data? {
+    run("pngcairo size 1520,800 noenhanced font 'sans-serif,13' fontscale 2 linewidth 2")
+  }
+
+  /// What gnuplot draws for a terminal.
+  private func run(_ terminal: String) -> Data? {
     guard let gnuplot = Plot.gnuplotPath else { return nil }
     let process = Process()
     process.executableURL = URL(fileURLWithPath: gnuplot)
@@ -95,7 +111,7 @@ package struct Plot {
     process.standardOutput = output
     process.standardError = FileHandle.nullDevice
     guard (try? process.run()) != nil else { return nil }
-    let text = Data(script.utf8)
+    let text = Data("set terminal \(terminal)\n\(script)".utf8)
     // Another thread writes, so that neither pipe can fill up while the other waits.
     DispatchQueue.global().async {
       try? input.fileHandleForWriting.write(contentsOf: text)
@@ -103,9 +119,7 @@ package struct Plot {
     }
     let data = output.fileHandleForReading.readDataToEndOfFile()
     process.waitUntilExit()
-    let svg = String(decoding: data, as: UTF8.self)
-    guard process.terminationStatus == 0, let start = svg.range(of: "<svg") else { return nil }
-    return String(svg[start.lowerBound...])
+    return process.terminationStatus == 0 && !data.isEmpty ? data : nil
   }
 
   /// Path of the gnuplot executable, if there is one.

@@ -99,7 +99,8 @@ public struct Report {
     guard let first = evaluation?.episodes.first, task.evaluation.measures.isEmpty,
       evaluation?.episodes.allSatisfy({ $0.steps.map(\.goal) == first.steps.map(\.goal) }) == true
     else { return nil }
-    return first.goals(of: state, until: Double(first.episode.count) * task.layout.timeStep)
+    return first.reference.staircase(
+      of: state, until: Double(first.episode.count) * task.layout.timeStep)
   }
 
   private func actionPlot(_ action: Int) -> Plot {

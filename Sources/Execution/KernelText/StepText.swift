@@ -112,10 +112,12 @@ struct StepText {
   }
 
   private var drawFunction: [String] {
-    [
+    // Dropout draws hundreds: unrolled, they take the compiler 20 s.
+    let unroll = draws <= ProgramText.longestUnrolled ? "UNROLL " : ""
+    return [
       "INLINE void step_draws(const struct arguments *a, vu particle, vu step, vf draws[DRAWS_OR_1][T]) {",
       "  UNROLL for (int t = 0; t < T; ++t)",
-      "    UNROLL for (int group = 0; group < (DRAWS + 3) / 4; ++group) {",
+      "    \(unroll)for (int group = 0; group < (DRAWS + 3) / 4; ++group) {",
       "      vf four[4];",
       "      v_normals(a->key, particle + (uint32_t)(t * W), step, group, four);",
       "      UNROLL for (int i = 0; i < 4; ++i)",

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// A user's own logs in place of the simulated boom: the same experiments on what was measured. There is no machine to
+// drive then; starts and goals are where the data are.
+
+import Bagel
+
+/// Logs of a machine with one joint and one actuator.
+public struct OwnLogs: Sendable {
+  /// CSV files.
+  public var files: [String]
+  /// Columns of the joint's position, and of its rate where there is one; else the rate is derived.
+  public var states: [String]
+  /// Column of the actuator's command in [-1, 1].
+  public var action: String
+  /// Seconds between rows.
+  public var timeStep: Double
+
+  public init(files: [String], states: [String], action: String, timeStep: Double) {
+    (self.files, self.states, self.action, self.timeStep) = (files, states, action, timeStep)
+  }
+
+  /// The task on these logs' columns, without a plant; 15 s of rollout as on the boom.
+  func applied(to boom: ControlTask) -> ControlTask {
+    var task = boom
+    task.plant = nil
+    task.logs = files
+    var channels = states.map { Channel(name: $0) }
+    if states.count == 1 {
+      channels.append(
+        Channel(name: states[0] + "_rate", source: .rate(of: states[0], filterTime: 0)))
+    }
+    task.layout = LogLayout(
+      states: channels, actions: [Channel(name: action)], timeStep: timeStep)
+    let seconds = Double(boom.search.horizon) * boom.layout.timeStep
+    task.search.horizon = max(1, Int((seconds / timeStep).rounded()))
+    return task
+  }
+}
+
+extension DynamicsModel {
+  /// The first state at a fraction of the way through its data, physical units; at rest.
+  func restingState(at fraction: Double) -> [Double] {
+    let bounds = stateBounds[0]
+    let position = bounds.lowerBound + fraction * (bounds.upperBound - bounds.lowerBound)
+    return [position] + stateBounds.dropFirst().map { _ in 0 }
+  }
+}

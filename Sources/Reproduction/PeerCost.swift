@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// What peers need for an iteration, read from what their benchmark printed.
+
+import Foundation
+
+/// What a peer needs for an iteration: a line of Benchmarks/gpytorch_iteration.py.
+public struct PeerCost: Decodable, Sendable {
+  let peer: String
+  let particles: Int
+  let horizon: Int
+  let layers: [Int]
+  let device: String
+  let seconds: Double
+  /// Of the GPU where it ran there, else of the process.
+  let mebibytes: Double
+
+  private enum CodingKeys: String, CodingKey {
+    case peer, particles, horizon, layers, device
+    case seconds = "seconds_per_iteration"
+    case processMebibytes = "peak_mib"
+    case deviceMebibytes = "gpu_mib"
+  }
+
+  public init(from decoder: any Decoder) throws {
+    let values = try decoder.container(keyedBy: CodingKeys.self)
+    peer = try values.decode(String.self, forKey: .peer)
+    particles = try values.decode(Int.self, forKey: .particles)
+    horizon = try values.decode(Int.self, forKey: .horizon)
+    layers = try values.decode([Int].self, forKey: .layers)
+    device = try values.decode(String.self, forKey: .device)
+    seconds = try values.decode(Double.self, forKey: .seconds)
+    mebibytes =
+      try values.decodeIfPresent(Double.self, forKey: .deviceMebibytes)
+      ?? values.decode(Double.self, forKey: .processMebibytes)
+  }
+
+  /// One a line of a file. Throws: `ReproductionError` where it is none.
+  public static func read(_ path: String) throws -> [PeerCost] {
+    guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
+      throw ReproductionError(description: "cannot read \(path)")
+    }
+    return try text.split(separator: "\n").enumerated().map { index, line in
+      do { return try JSONDecoder().decode(PeerCost.self, from: Data(line.utf8)) } catch {
+        throw ReproductionError(
+          description: "\(path), line \(index + 1) is not one that gpytorch_iteration.py prints")
+      }
+    }
+  }
+
+  var configuration: Figure5Options.Configuration { .init(particles, horizon, layers) }
+}
