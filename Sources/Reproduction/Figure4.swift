@@ -212,10 +212,10 @@ public struct Figure4 {
     let driven =
       evaluated == nil
       ? ""
-      : "<th>rise time (s)</th><th>steady-state error (\(unit.name))</th><th>within \(tolerance) "
+      : "<th>rise time (s)</th><th>steady-state error\(unit.suffix)</th><th>within \(tolerance) "
         + "\(unit.name) from \(number(task.evaluation.settle)) s on</th>"
-    return "<table><tr><th>from (s)</th><th>goal (\(unit.name))</th>"
-      + "<th>imagined error at its end (\(unit.name))</th>\(driven)</tr>" + rows.joined()
+    return "<table><tr><th>from (s)</th><th>goal\(unit.suffix)</th>"
+      + "<th>imagined error at its end\(unit.suffix)</th>\(driven)</tr>" + rows.joined()
       + "</table>"
   }
 
@@ -241,7 +241,7 @@ public struct Figure4 {
   private func plot(_ title: String) -> Plot {
     let channel = task.layout.states[0]
     return Plot(
-      title: title, xLabel: "time (s)", yLabel: "\(channel.name) (\(Unit(channel.units).name))")
+      title: title, xLabel: "time (s)", yLabel: "\(channel.name)\(Unit(channel.units).suffix)")
   }
 
   private var trainingPlot: Plot {

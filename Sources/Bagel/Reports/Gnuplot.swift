@@ -46,7 +46,8 @@ package struct Plot {
   /// gnuplot's script for the picture, without its terminal.
   var script: String {
     var lines = [
-      "set title \(quoted(title))", "set xlabel \(quoted(xLabel))", "set ylabel \(quoted(yLabel))",
+      "set title \(quoted(title))", "set xlabel \(quoted(xLabel)) offset 0,0.3",
+      "set ylabel \(quoted(yLabel))",
       "set grid lc rgb '#dddddd'", "set key outside bottom center horizontal",
       "set style fill transparent solid 0.25 noborder",
     ]

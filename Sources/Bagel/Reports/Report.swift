@@ -83,7 +83,7 @@ public struct Report {
     }
     let real = evaluation?.episodes.map { $0.episode.states.map { $0[state] } } ?? []
     var plot = ribbon(
-      title: channel.name, yLabel: "\(channel.name) (\(unit.name))", particles.map(unit.convert),
+      title: channel.name, yLabel: "\(channel.name)\(unit.suffix)", particles.map(unit.convert),
       real.map(unit.convert))
     if let (times, goals) = commonGoals(state) {
       plot.curves.append(
@@ -189,6 +189,9 @@ package struct Unit {
     factor = isAngle ? 180 / Double.pi : 1
     name = isAngle ? units.replacingOccurrences(of: "rad", with: "deg") : units
   }
+
+  /// " (deg)" behind a name; nothing where units are unknown.
+  package var suffix: String { name.isEmpty ? "" : " (\(name))" }
 
   package func convert(_ values: [Double]) -> [Double] { values.map { $0 * factor } }
 }

@@ -44,8 +44,8 @@ extension Report {
     // Figures of a step response say nothing where other measures judge.
     let isStepResponse = task.evaluation.measures.isEmpty
     let header =
-      "<table><tr><th>episode</th><th>from (s)</th><th>goal (\(unit.name))</th><th>rise time (s)</th><th>overshoot (\(unit.name))</th>"
-      + "<th>steady-state error (\(unit.name))</th><th>largest error (\(unit.name))</th>"
+      "<table><tr><th>episode</th><th>from (s)</th><th>goal\(unit.suffix)</th><th>rise time (s)</th><th>overshoot\(unit.suffix)</th>"
+      + "<th>steady-state error\(unit.suffix)</th><th>largest error\(unit.suffix)</th>"
       + "<th>action change a step</th><th>success</th></tr>"
     return [
       "<h2>\(loop == nil ? "Episodes on the plant" : "The last trial")</h2>",
