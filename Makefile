@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 # make demo    install what is missing, build, run the tour
-# make test    install what is missing, build, run all tests
+# make test    install what is missing, build, run all tests, build the documentation
 # make build   the release binary only: .build/release/bagel
+# make docs    the library's reference and the articles as a DocC archive, without a warning
 # make gpu-check   on a machine with an NVIDIA GPU (Swift not needed there once the bundle is built): checks and
 #                  benchmarks -> GPU_RECORD
 
-.PHONY: setup build demo test format lint references gpu-bundle gpu-check
+.PHONY: setup build demo test docs format lint references gpu-bundle gpu-check
 SWIFT ?= swift
 BUILD_FLAGS := -c release
 
@@ -21,6 +22,10 @@ demo: build
 test: build
 	BAGEL_NVRTC="$$(Scripts/setup-nvrtc.sh)" BAGEL_PYTHON="$$(Scripts/setup-python.sh)" \
 	  $(SWIFT) test $(BUILD_FLAGS) --no-parallel
+	Scripts/documentation.sh --if-possible
+
+docs: build
+	Scripts/documentation.sh
 
 GPU_BUNDLE := .build/gpu-check/bagel.tar.gz
 GPU_RECORD ?= .build/gpu-check/record.json

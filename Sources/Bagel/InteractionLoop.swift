@@ -32,6 +32,11 @@ public struct InteractionLoop {
   /// Opens a loop, or goes on with the one in its folder.
   ///
   /// - Parameters:
+  ///   - task: with a plant, and logs or a way to explore.
+  ///   - folder: where logs, models, policies and the record are.
+  ///   - seed: of exploration, searches and noise.
+  ///   - device: where searches run.
+  ///   - spread: of the plant's parameters at trials, a fraction of those that exploration met.
   ///   - mayDiffer: go on even if the task has changed since.
   /// - Throws: `LoopError` where the folder's loop had another task or seed; `LogError`.
   public init(

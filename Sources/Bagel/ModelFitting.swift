@@ -106,7 +106,10 @@ extension ControlTask {
 
   /// Learns the dynamics from episodes.
   ///
-  /// - Parameter start: an earlier model whose hyperparameters are one more start.
+  /// - Parameters:
+  ///   - training: episodes to learn from.
+  ///   - earlier: an earlier model whose hyperparameters are one more start.
+  ///   - progress: hears the fraction done, from any thread.
   /// - Throws: `LogError`, `FactorizationError`.
   public func fit(
     _ training: [Episode], from earlier: DynamicsModel? = nil,

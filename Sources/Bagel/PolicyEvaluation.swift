@@ -77,6 +77,8 @@ extension ControlTask {
   /// Drives the task's plant with a policy, each episode with its own noise and start.
   ///
   /// - Parameters:
+  ///   - controller: the policy with its numbers.
+  ///   - seed: of starts, goals, noise and parameters.
   ///   - spread: every parameter of a simulated plant varies within 1 - spread ... 1 + spread from episode to episode.
   ///   - bounds: of the data behind the policy, where start or goal are drawn from them.
   ///   - logFolder: where what a machine did is written, line by line; nothing is written of simulations.
@@ -115,7 +117,16 @@ extension ControlTask {
 
   /// One episode of a controller; also returns its goals one after another.
   ///
-  /// - Parameter index: of the episode; with the seed it determines start, goal and noise.
+  /// - Parameters:
+  ///   - plant: the machine; it is reset first.
+  ///   - controller: the policy with its numbers.
+  ///   - index: of the episode; with the seed it determines start, goal and noise.
+  ///   - seed: see `index`.
+  ///   - bounds: of the data behind the policy, where start or goal are drawn from them.
+  ///   - name: of the episode.
+  ///   - log: where rows are written as they come.
+  ///   - isLearntFrom: the plant must say a reward if the task learns one.
+  ///   - goesOn: asked at every step; false ends the episode with the safe action.
   /// - Throws: `LogError`.
   public func drive(
     _ plant: inout any Plant, _ controller: PolicyController, index: Int, seed: UInt64,

@@ -73,9 +73,12 @@ extension ControlTask {
   /// Searches a policy on a learnt model.
   ///
   /// - Parameters:
+  ///   - model: of this task's machine.
   ///   - earlier: parameters of an earlier policy to go on from, as `learning.policy` says.
+  ///   - device: where rollouts run.
   ///   - checkpoint: where to save the search every `checkpointInterval` seconds and at the end, and to resume it
   ///     from.
+  ///   - checkpointInterval: seconds.
   ///   - progress: called after every iteration; false interrupts the search.
   /// - Throws: `ExecutionError`, `SearchError`, `UnsuitableSampler`, `GridError`, `TensorFileError`.
   public func optimize(

@@ -54,8 +54,11 @@ extension ControlTask {
   /// Drives the task's plant in real time.
   ///
   /// - Parameters:
+  ///   - controller: the policy with its numbers.
   ///   - goal: [S], physical units; nil for the task's schedule, or its goal if it has one only.
   ///   - bounds: of the data behind the policy; goals beyond them are refused.
+  ///   - seconds: how long.
+  ///   - seed: of a simulated plant's noise.
   ///   - log: path of the CSV that is written line by line.
   ///   - goesOn: false ends the run with the safe action.
   /// - Throws: `LogError`. A failure of the plant is in the outcome, with the rows so far.

@@ -22,7 +22,10 @@ public struct Ascent: Sendable {
   /// One step uphill; none where return or gradient is not finite.
   ///
   /// - Parameters:
-  ///   - diverged: particles that did, for the record; so are those `truncated`.
+  ///   - gradient: of the mean return [P].
+  ///   - meanReturn: of the batch.
+  ///   - diverged: particles that did, for the record.
+  ///   - truncated: particles whose adjoint was cut, for the record.
   public mutating func follow(
     _ gradient: [Double], meanReturn: Double, diverged: Int = 0, truncated: Int = 0
   ) -> AscentRecord {

@@ -14,6 +14,7 @@ public final class PointwiseEvaluator {
 
   /// - Parameters:
   ///   - inputs: D
+  ///   - data: values of the shared arrays, by name.
   ///   - device: where there is neither C compiler nor GPU, `automatic` falls to the interpreter, much slower.
   ///   - points: about how many at once, which `automatic` goes by.
   ///   - function: builds y from x [D].

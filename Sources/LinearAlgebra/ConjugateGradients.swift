@@ -34,7 +34,13 @@ extension ConjugateGradientsResult {
 
 /// Solves A X = B for B [n, t]; a column stops changing once its residual is below `tolerance` ||b||.
 ///
-/// - Parameter iterated: called after every product with A.
+/// - Parameters:
+///   - a: A, positive definite.
+///   - b: [n, t]
+///   - preconditioner: about A^-1.
+///   - tolerance: relative residual.
+///   - iterations: most products.
+///   - iterated: called after every product with A.
 public func conjugateGradients(
   _ a: some SymmetricOperator, _ b: Matrix, preconditioner: some Preconditioner,
   tolerance: Double, iterations: Int, iterated: () -> Void = {}

@@ -14,7 +14,11 @@ public struct PivotedCholesky: Sendable {
 
   /// Stops at `rank` pivots, or when no residual is above `tolerance`.
   ///
-  /// - Parameter column: column j of K [n].
+  /// - Parameters:
+  ///   - diagonal: of K [n].
+  ///   - rank: most pivots.
+  ///   - tolerance: on the residual's diagonal.
+  ///   - column: column j of K [n].
   public init(
     diagonal: [Double], rank: Int, tolerance: Double, column: (Int) -> [Double]
   ) {

@@ -55,7 +55,9 @@ public struct LogFile: Sendable {
 
   /// The values of a column [rows].
   ///
-  /// - Parameter mayBeEmpty: empty cells are NaN.
+  /// - Parameters:
+  ///   - name: as in the header.
+  ///   - mayBeEmpty: empty cells are NaN.
   /// - Throws: `LogError` for a name that does not exist and for anything else that is not a finite number.
   public func column(_ name: String, mayBeEmpty: Bool = false) throws -> [Double] {
     guard let index = header.firstIndex(of: name) else {

@@ -14,8 +14,10 @@ extension LogLayout {
 
   /// The episodes of several files.
   ///
-  /// - Parameter needsExcitation: throw where a channel is constant over all the files (wanted of
-  ///   training data, not of a short held-out log).
+  /// - Parameters:
+  ///   - paths: CSV files.
+  ///   - needsExcitation: throw where a channel is constant over all the files (wanted of
+  ///     training data, not of a short held-out log).
   /// - Throws: `LogError`.
   public func episodes(from paths: [String], needsExcitation: Bool = true) throws -> [Episode] {
     let episodes = try paths.flatMap { try self.episodes(in: LogFile(path: $0)) }

@@ -31,8 +31,10 @@ public struct MomentRollout: Sendable {
   /// The states' moments x_0 ... x_H (standardised) and the expected return.
   ///
   /// - Parameters:
+  ///   - parameters: [P]
   ///   - start: x_0, standardised [S].
   ///   - goal: standardised [S].
+  ///   - horizon: H, steps.
   /// - Throws: `FactorizationError` where a covariance lost its definiteness: the prediction has diverged.
   public func prediction(
     _ parameters: [Double], from start: Gaussian, to goal: [Double], horizon: Int

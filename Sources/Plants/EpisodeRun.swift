@@ -52,7 +52,12 @@ public struct EpisodeRun {
 
   /// Drives the plant.
   ///
-  /// - Parameter controller: (step, states [S]) -> action [A].
+  /// - Parameters:
+  ///   - plant: the machine; it is reset first.
+  ///   - state: where a simulated plant starts [S]; nil where the plant decides.
+  ///   - seed: of the plant's noise.
+  ///   - name: of the episode.
+  ///   - controller: (step, states [S]) -> action [A].
   /// - Returns: the rows so far and, where the plant failed, why. Throws: `LogError` of the log.
   public func run(
     _ plant: inout any Plant, from state: [Double]? = nil, seed: UInt64, name: String,

@@ -30,6 +30,11 @@ public final class ExternalPlant: Plant {
   ///   - command: program, found on PATH, and its arguments.
   ///   - folder: where it runs.
   ///   - states: what it measures, in the order in which it answers.
+  ///   - actions: what it is sent, in that order.
+  ///   - actionLimits: physical, one an action.
+  ///   - timeStep: seconds.
+  ///   - timeout: seconds to answer a step.
+  ///   - resetTimeout: seconds to answer a reset.
   public init(
     command: [String], folder: String = ".", states: [Channel], actions: [Channel],
     actionLimits: [ClosedRange<Double>],

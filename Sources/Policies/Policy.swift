@@ -98,6 +98,8 @@ public struct Policy: Sendable {
   /// The physical action for a standardised state and goal of a program under construction.
   ///
   /// - Parameters:
+  ///   - state: standardised [S].
+  ///   - goal: standardised [S]; nil for policies that see none.
   ///   - past: physical actions, newest first, `actionMemory` rows [A] each.
   ///   - dropout: for rollouts of a search.
   public func action(

@@ -56,7 +56,10 @@ public struct PolicyController: Sendable {
 
   /// The action [A] for a state [S] and a goal [S], physical units.
   ///
-  /// - Parameter past: the last actions, newest first; missing ones count as rest.
+  /// - Parameters:
+  ///   - state: [S], physical units.
+  ///   - goal: [S], physical units.
+  ///   - past: the last actions, newest first; missing ones count as rest.
   public func action(state: [Double], goal: [Double], past: [[Double]] = []) -> [Double] {
     let rows = (0..<policy.actionMemory).flatMap { $0 < past.count ? past[$0] : policy.rest }
     let inputs = ["state": state, "goal": goal, "past": rows]

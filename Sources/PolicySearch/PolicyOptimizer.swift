@@ -59,7 +59,10 @@ public final class PolicyOptimizer {
 
   /// The batch of an iteration (line 9).
   ///
-  /// - Parameter horizon: steps; nil for the longest.
+  /// - Parameters:
+  ///   - parameters: theta [P].
+  ///   - iteration: whose draws these are.
+  ///   - horizon: steps; nil for the longest.
   public func batch(
     parameters: [Double], iteration: UInt32, horizon: Int? = nil
   ) -> RolloutBatch {
@@ -138,7 +141,9 @@ public final class PolicyOptimizer {
 
   /// Mean return of parameters on the fixed evaluation batch.
   ///
-  /// - Parameter horizon: steps; nil for the longest.
+  /// - Parameters:
+  ///   - parameters: theta [P].
+  ///   - horizon: steps; nil for the longest.
   public func evaluationReturn(_ parameters: [Double], horizon: Int? = nil) throws -> Double {
     try meanReturn(parameters, iteration: Self.evaluationIteration, horizon: horizon)
   }

@@ -8,7 +8,9 @@ import TensorFiles
 extension SearchState {
   /// Throws: `TensorFileError`.
   ///
-  /// - Parameter fingerprint: identifies task, model and options; `init(path:fingerprint:)` wants it back.
+  /// - Parameters:
+  ///   - path: of the safetensors file.
+  ///   - fingerprint: identifies task, model and options; `init(path:fingerprint:)` wants it back.
   public func write(to path: String, fingerprint: String) throws {
     let scalars = [
       Double(iteration), rate, bestReturn, Double(bestIteration),

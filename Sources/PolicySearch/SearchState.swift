@@ -80,7 +80,10 @@ public struct SearchState: Hashable, Sendable {
   /// Whether every start so far has converged rather than met the limit of iterations.
   public var hasConverged = true
 
-  /// - Parameter isWarm: the parameters are those of a policy that was found before; it begins with the last horizon.
+  /// - Parameters:
+  ///   - parameters: theta at the start [P].
+  ///   - options: how the search is done.
+  ///   - isWarm: the parameters are those of a policy that was found before; it begins with the last horizon.
   public init(parameters: [Double], options: SearchOptions, isWarm: Bool = false) {
     stage = isWarm ? options.horizons.count - 1 : 0
     self.parameters = parameters

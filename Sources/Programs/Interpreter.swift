@@ -25,6 +25,7 @@ public struct Interpreter: Sendable {
   /// Evaluates `program`.
   ///
   /// - Parameters:
+  ///   - program: what to evaluate.
   ///   - inputs: every declared input, by name.
   ///   - draws: standard normal draws of dimensions (first, count); zeros if omitted.
   public func run(

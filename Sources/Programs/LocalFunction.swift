@@ -46,7 +46,13 @@ public struct WeightedSum: Hashable, Sendable {
   public let squaredIsUpperTriangular: Bool
   public let dimensions: Int
 
-  /// - Parameter summand: builds g from x [dimensions] and a row of Z.
+  /// - Parameters:
+  ///   - dimensions: of x.
+  ///   - rows: Z
+  ///   - weights: C
+  ///   - squared: S, or nil where no ||S^T g||^2 is wanted.
+  ///   - squaredIsUpperTriangular: the lower half of S is zero, and not read.
+  ///   - summand: builds g from x [dimensions] and a row of Z.
   public init(
     dimensions: Int, rows: SharedMatrix, weights: SharedMatrix, squared: SharedMatrix? = nil,
     squaredIsUpperTriangular: Bool = false, summand: (Value, Value) -> Value

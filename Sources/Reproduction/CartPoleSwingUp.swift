@@ -83,7 +83,9 @@ public struct CartPoleSwingUp {
 
   /// Runs every loop in a folder of its own within `folder`; those of an earlier run are moved away.
   ///
-  /// - Parameter tell: hears what begins or goes on; false ends.
+  /// - Parameters:
+  ///   - folder: of the figure.
+  ///   - tell: hears what begins or goes on; false ends.
   /// - Throws: what fit, search and plant throw.
   public mutating func run(in folder: String, _ tell: @escaping (_ what: String) -> Bool) throws {
     for method in Method.allCases {

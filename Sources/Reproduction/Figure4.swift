@@ -34,7 +34,9 @@ public struct Figure4 {
 
   /// Drives, learns, optimises, drives.
   ///
-  /// - Parameter progress: hears what begins; false ends the search (and throws `SearchError`).
+  /// - Parameters:
+  ///   - options: how much to run.
+  ///   - progress: hears what begins; false ends the search (and throws `SearchError`).
   /// - Throws: what these throw.
   public init(_ options: Figure4Options, _ progress: (String) -> Bool = { _ in true }) throws {
     self.options = options

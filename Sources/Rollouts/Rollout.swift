@@ -24,6 +24,10 @@ public struct Rollout: Sendable {
   public let functionDraws: @Sendable (_ particles: Int, _ key: DrawKey) -> [Double]
 
   /// - Parameters:
+  ///   - model: of the machine.
+  ///   - sampler: of that model's posterior.
+  ///   - policy: of the same states and actions.
+  ///   - reward: of states, goals and actions.
   ///   - measurementNoise: what the policy's sensors add to the states; the reward sees the states.
   ///   - dropout: probability that a unit before the policy's last layer is silent (`Dropout`).
   ///   - stateLimit: standardised states beyond this count as diverged.

@@ -21,9 +21,12 @@ public struct KISSGPSampler: MarginalSampler {
   private let noise: ObservationNoise
 
   /// - Parameters:
+  ///   - model: whose posterior is drawn from.
   ///   - box: covered by the grid, beside the training data. Bounds come from the model file, not from the
   ///     points asked for, so a prediction never depends on its neighbours.
   ///   - pointsPerAxis: nil to choose them from the lengthscales.
+  ///   - rank: of the LOVE root, or until the tolerance is met.
+  ///   - noise: whether draws contain the measurements' noise.
   /// - Throws: `GridError` for more than 4 inputs or other covariance functions than squared exponentials.
   public init(
     _ model: DynamicsModel, box: [ClosedRange<Double>], pointsPerAxis: Int? = nil,

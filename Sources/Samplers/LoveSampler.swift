@@ -17,8 +17,10 @@ public struct LoveSampler: MarginalSampler {
   private let posterior: WeightedSumPosterior
 
   /// - Parameters:
+  ///   - model: whose posterior is drawn from.
   ///   - box: where the rank is judged, with the data.
   ///   - rank: of every output, or until the tolerance is met.
+  ///   - noise: whether draws contain the measurements' noise.
   /// - Throws: `ExecutionError`, `FactorizationError`: beyond `GaussianProcess.largestExact` points K is not formed but
   ///   multiplied in row blocks, by a compiled kernel.
   public init(

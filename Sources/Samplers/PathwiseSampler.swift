@@ -37,7 +37,10 @@ public struct PathwiseSampler: PosteriorSampler {
     let noiseDeviations: [Double]
   }
 
-  /// - Parameter features: F of each output.
+  /// - Parameters:
+  ///   - model: whose posterior is drawn from.
+  ///   - features: F of each output.
+  ///   - noise: whether draws contain the measurements' noise.
   /// - Throws: `UnsuitableSampler` for more than `GaussianProcess.largestExact` points and for covariance functions
   ///   that are not stationary.
   public init(

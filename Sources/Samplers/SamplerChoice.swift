@@ -61,7 +61,9 @@ extension DynamicsModel {
 
   /// Builds and measures a sampler of this model.
   ///
-  /// - Parameter actionLimits: samplers cover all commands, not only those in the data.
+  /// - Parameters:
+  ///   - options: which, and its tolerance or size.
+  ///   - actionLimits: samplers cover all commands, not only those in the data.
   /// - Throws: `UnsuitableSampler`, `GridError`, `FactorizationError`, `ExecutionError`.
   public func sampler(
     _ options: SamplerOptions, actionLimits: [ClosedRange<Double>]

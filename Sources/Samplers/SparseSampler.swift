@@ -14,7 +14,10 @@ public struct SparseSampler: MarginalSampler {
   public let inducingPoints: [Int]
   private let posterior: WeightedSumPosterior
 
-  /// - Parameter inducingPoints: at most this many; fewer where fewer explain the data.
+  /// - Parameters:
+  ///   - model: whose posterior is drawn from.
+  ///   - inducingPoints: at most this many; fewer where fewer explain the data.
+  ///   - noise: whether draws contain the measurements' noise.
   /// - Throws: `FactorizationError`.
   public init(
     _ model: DynamicsModel, inducingPoints: Int, noise: DrawnNoise = .latent

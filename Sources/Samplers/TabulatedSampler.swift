@@ -20,9 +20,12 @@ public struct TabulatedSampler: MarginalSampler {
   /// Fills a table.
   ///
   /// - Parameters:
+  ///   - model: whose posterior is drawn from.
   ///   - box: inside which the table is read, standardised features.
   ///   - largestTable: most grid points. Filling takes its time; reading does not depend on it (0.57 ms an iteration
   ///     of Experiment 1 with 28,000 points and with 200,000; `bagel benchmark iteration`).
+  ///   - noise: whether draws contain the measurements' noise.
+  ///   - tolerance: on the moments, which the grid's spacing is chosen for.
   /// - Throws: `UnsuitableSampler` for more than 4 features, `FactorizationError`.
   public init(
     _ model: DynamicsModel, box: [ClosedRange<Double>], largestTable: Int = 1 << 16,

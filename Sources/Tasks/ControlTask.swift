@@ -117,7 +117,10 @@ public struct ControlTask: Sendable {
   /// Refuses a goal beyond the states' limits or, where the policy sees its goal, beyond both the data behind it and
   /// the goals it was searched for.
   ///
-  /// - Parameter input: how the policy sees its goal.
+  /// - Parameters:
+  ///   - goal: [S], physical units.
+  ///   - input: how the policy sees its goal.
+  ///   - data: bounds of the states in the data behind the policy [S].
   /// - Throws: `LogError`.
   public func checkGoal(
     _ goal: [Double], for input: GoalInput, within data: [ClosedRange<Double>]?

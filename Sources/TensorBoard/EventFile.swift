@@ -30,7 +30,10 @@ public final class EventFile {
 
   /// Adds the scalars of a step.
   ///
-  /// - Parameter time: seconds since 1970; nil for now.
+  /// - Parameters:
+  ///   - scalars: names and values.
+  ///   - step: along the horizontal axis.
+  ///   - time: seconds since 1970; nil for now.
   /// - Throws: Foundation's file errors.
   public func add(_ scalars: [(tag: String, value: Double)], step: Int, time: Double? = nil) throws
   {

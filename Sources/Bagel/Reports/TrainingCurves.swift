@@ -16,7 +16,9 @@ public final class TrainingCurves {
 
   /// Throws: Foundation's file errors.
   ///
-  /// - Parameter iterations: those of earlier searches, after which these are to stand.
+  /// - Parameters:
+  ///   - folder: of the event files, made if it is not there.
+  ///   - iterations: those of earlier searches, after which these are to stand.
   public init(folder: String, iterations: Int = 0) throws {
     file = try EventFile(folder: folder)
     base = iterations

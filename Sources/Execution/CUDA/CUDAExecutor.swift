@@ -36,9 +36,14 @@ public final class CUDAExecutor: RolloutExecutor {
   }
 
   /// - Parameters:
+  ///   - rollout: what to run.
   ///   - data: values of the shared arrays, by name (all of `rollout.dataArrays`).
+  ///   - device: whose driver is loaded.
+  ///   - compiler: CUDA C -> cubin.
   ///   - schedule: nil for the one that suits the particles.
+  ///   - tape: what a step keeps for its adjoint.
   ///   - tapeBudget: bytes that steps kept for the adjoint may take before only some are kept.
+  ///   - cache: of compiled kernels.
   /// - Throws: `ExecutionError`, `CUDAFailure`.
   public init(
     _ rollout: RolloutProgram, data: [String: [Double]], device: CUDADevice,

@@ -33,8 +33,11 @@ public final class HostExecutor: RolloutExecutor {
   /// Emits, compiles (or finds in the cache) and loads the kernel of `rollout`.
   ///
   /// - Parameters:
+  ///   - rollout: what to run.
   ///   - data: values of the shared arrays, by name (all of `rollout.dataArrays`).
   ///   - threads: nil for one a core.
+  ///   - tape: what a step keeps for its adjoint.
+  ///   - cache: of compiled kernels.
   /// - Throws: `ExecutionError`.
   public init(
     _ rollout: RolloutProgram, data: [String: [Double]], threads: Int? = nil,

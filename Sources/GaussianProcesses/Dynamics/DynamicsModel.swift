@@ -33,7 +33,12 @@ public struct DynamicsModel: Sendable {
   /// Learns from episodes.
   ///
   /// - Parameters:
+  ///   - episodes: with states and actions in the order of `layout`.
+  ///   - layout: channels and time step.
+  ///   - form: inputs and outputs of the Gaussian processes.
+  ///   - options: covariance, criterion, iterations.
   ///   - restCount: rest transitions to add (`TransitionSet.addRest`).
+  ///   - start: an earlier model whose hyperparameters are one more start.
   ///   - progress: called after every evaluation with an estimate of the fraction done.
   /// - Throws: `LogError` for too little data, `FactorizationError`.
   public static func fit(

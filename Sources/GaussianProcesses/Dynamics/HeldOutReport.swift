@@ -30,7 +30,10 @@ public struct HeldOutFigures: Hashable, Sendable, Codable {
 extension DynamicsModel {
   /// Figures on `episodes`; linear least squares is fitted to `training`.
   ///
-  /// - Parameter freeRunSeconds: how far ahead the free run looks, shortened to fit the episodes.
+  /// - Parameters:
+  ///   - episodes: that were not learnt from.
+  ///   - training: that were.
+  ///   - freeRunSeconds: how far ahead the free run looks, shortened to fit the episodes.
   /// - Throws: `LogError` where no episode is long enough, `FactorizationError`.
   public func heldOutFigures(
     _ episodes: [Episode], training: [Episode], freeRunSeconds: Double = 5

@@ -84,7 +84,9 @@ extension DynamicsModel {
 
   /// Throws: `TensorFileError`.
   ///
-  /// - Parameter provenance: what the model came from, for people.
+  /// - Parameters:
+  ///   - path: of the safetensors file.
+  ///   - provenance: what the model came from, for people.
   public func write(to path: String, provenance: String) throws {
     let description = ModelDescription(
       layout: layout, form: form, stateStandardiser: stateStandardiser,

@@ -44,8 +44,14 @@ public struct ModelForm: Hashable, Sendable, Codable {
   /// last `actionHistory` rows too; every state an output unless it integrates a rate.
   ///
   /// - Parameters:
+  ///   - states: S
+  ///   - actions: A
+  ///   - angles: states that are read as sine and cosine.
   ///   - ignored: states on which the motion does not depend.
+  ///   - stateHistory: earlier rows of the states that are inputs too.
   ///   - actionDelay: rows before an action has any effect; later ones are left out.
+  ///   - actionHistory: earlier rows of the actions that are inputs too.
+  ///   - integrals: states that follow from another one's rate, by state.
   public init(
     states: Int, actions: Int, angles: Set<Int> = [], ignored: Set<Int> = [], stateHistory: Int = 0,
     actionDelay: Int = 0, actionHistory: Int = 0, integrals: [Int: StateUpdate] = [:]

@@ -167,6 +167,9 @@ final class BlockOutError: FitObjective {
 /// The residual of every row predicted without its block, and that prediction's variance with the noise.
 ///
 /// - Parameters:
+///   - h: covariance, mean and noise.
+///   - x: [n, D]
+///   - y: [n]
 ///   - episodeOf: number of the episode of each row, not decreasing; blocks are about 10 rows of one.
 ///   - noiseFactors: c [n], the noise variance of row i is c_i sn2; nil for ones.
 /// - Throws: `FactorizationError`.

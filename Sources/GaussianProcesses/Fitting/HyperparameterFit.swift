@@ -73,9 +73,13 @@ public struct FitResult: Sendable {
 /// Learns the hyperparameters of one output.
 ///
 /// - Parameters:
+///   - x: [n, D], standardised.
+///   - y: [n], standardised.
+///   - options: criterion, iterations, likelihood.
 ///   - episodeOf: number of the episode of each row; nil for one episode.
 ///   - covariance: the form and its starting values; nil for ARD of `options.profile`.
 ///   - start: hyperparameters of an earlier fit, tried as one more start.
+///   - what: the output's name, for errors.
 ///   - progress: called after every evaluation with an estimate of the fraction done.
 /// - Throws: `FactorizationError`.
 public func fitHyperparameters(

@@ -151,6 +151,9 @@ final class MarginalLikelihood: FitObjective {
 /// `hyperparameters.vector`, without priors on them (that of the mean's coefficients is in it). Throws: `FactorizationError`.
 ///
 /// - Parameters:
+///   - hyperparameters: covariance, mean and noise.
+///   - x: [n, D]
+///   - y: [n]
 ///   - noiseFactors: c [n], the noise variance of row i is c_i sn2; nil for ones.
 ///   - method: conjugate gradients give estimates (IterativeLikelihood.swift).
 public func logMarginalLikelihood(

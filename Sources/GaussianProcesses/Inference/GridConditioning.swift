@@ -23,7 +23,11 @@ public struct GridConditioning: Sendable {
 
   /// Throws: `GridError`, `FactorizationError`.
   ///
-  /// - Parameter probes: where the rank is judged.
+  /// - Parameters:
+  ///   - process: with squared exponentials.
+  ///   - weights: of its inputs on the grid.
+  ///   - probes: where the rank is judged.
+  ///   - rank: of the root, or the tolerance that chooses it.
   public init(
     _ process: GaussianProcess, _ weights: GridWeights, probes: GridWeights, rank: RankChoice
   ) throws {
@@ -99,7 +103,9 @@ extension GaussianProcess {
 
   /// alpha [n] and a Lanczos root S [n, r] of (K + sn2 I)^-1.
   ///
-  /// - Parameter probes: points [p, D] where the rank is judged.
+  /// - Parameters:
+  ///   - probes: points [p, D] where the rank is judged.
+  ///   - rank: of the root, or the tolerance that chooses it.
   /// - Throws: `FactorizationError`; `ExecutionError` where the covariance is too large to be formed.
   public func lanczosConditioning(
     probes: Matrix, rank: RankChoice

@@ -41,7 +41,12 @@ public struct LowRankPosterior: Sendable {
   /// Throws: `FactorizationError`.
   ///
   /// - Parameters:
+  ///   - hyperparameters: covariance, mean and noise.
+  ///   - x: [n, D]
+  ///   - y: [n]
   ///   - noiseFactors: c [n], the noise variance of row i is c_i sn2; nil for ones.
+  ///   - tolerance: on what the pivots leave of the prior variance, as a fraction of it.
+  ///   - largestRank: most pivots.
   ///   - coefficients: beta; nil to find it by generalised least squares.
   public init(
     _ hyperparameters: Hyperparameters, x: Matrix, y: [Double], noiseFactors: [Double]? = nil,

@@ -16,6 +16,7 @@ public struct RegularGrid: Hashable, Sendable {
   public let counts: [Int]
 
   /// - Parameters:
+  ///   - box: an interval an axis.
   ///   - pointsPerAxis: inside the box, its faces included; at least 2 each.
   ///   - margin: points beyond each face; the stencil needs one.
   public init(box: [ClosedRange<Double>], pointsPerAxis: [Int], margin: Int = 1) {

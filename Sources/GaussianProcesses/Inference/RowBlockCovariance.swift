@@ -31,6 +31,9 @@ public final class RowBlockCovariance: LikelihoodOperator, @unchecked Sendable {
   private static let covarianceArray = "covariance"
 
   /// - Parameters:
+  ///   - hyperparameters: covariance, mean and noise.
+  ///   - x: [n, D]
+  ///   - scales: S's diagonal [n].
   ///   - columns: t, how many vectors are multiplied at once.
   ///   - device: where products run.
   /// - Throws: `ExecutionError`, `CUDAFailure`.

@@ -39,7 +39,10 @@ public struct CUDAPeak: Sendable {
 
   /// Measures, the best of ten of each.
   ///
-  /// - Parameter bytes: of the copied array, several times the second-level cache.
+  /// - Parameters:
+  ///   - device: whose peak is measured.
+  ///   - compiler: CUDA C -> cubin.
+  ///   - bytes: of the copied array, several times the second-level cache.
   /// - Throws: `ExecutionError`, `CUDAFailure`.
   public init(
     _ device: CUDADevice, _ compiler: RuntimeCompiler, bytes: Int = 1 << 30
