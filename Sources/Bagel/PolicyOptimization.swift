@@ -121,14 +121,30 @@ extension ControlTask {
         stateScale: model.stateStandardiser.scale)
     }
     let state = optimizer.state
-    let times = optimizer.iterationSeconds.sorted()
     return OptimizedPolicy(
       best: controller(state.bestParameters), last: controller(state.parameters), state: state,
-      predicted: try optimizer.trajectories(state.bestParameters), sampler: sampler,
+      predicted: try predicted(state.bestParameters, model, sampler.sampler, by: optimizer),
+      sampler: sampler,
       device: executor.device, deviceReason: reason,
       seconds: start.duration(to: .now).seconds,
-      secondsPerIteration: times.isEmpty ? .nan : times[times.count / 2],
+      secondsPerIteration: median(optimizer.iterationSeconds),
       isFinished: !isInterrupted, beginning: beginning)
+  }
+
+  /// Rollouts of parameters as the machine will see them: with dropout, those of a search are of less than the policy.
+  private func predicted(
+    _ parameters: [Double], _ model: DynamicsModel, _ sampler: any PosteriorSampler,
+    by optimizer: PolicyOptimizer
+  ) throws -> BatchTrajectories {
+    if policy.dropout == 0 { return try optimizer.trajectories(parameters) }
+    var whole = self
+    whole.policy.dropout = 0
+    let rollout = try whole.makeRollout(model, sampler)
+    return try PolicyOptimizer(
+      executor: try makeExecutor(rollout, device: .host), rollout: rollout, model: model,
+      initialStates: start.resolved(by: model), goals: goal.resolved(by: model), options: search,
+      initialParameters: whole.makePolicy().initialParameters
+    ).trajectories(parameters)
   }
 
   /// A saved search that this one can go on from; one of another problem is moved out of the way.

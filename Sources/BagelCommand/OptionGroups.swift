@@ -146,6 +146,11 @@ struct TaskArgument: ParsableArguments {
   }
 }
 
+/// Column names of a list such as "angle, rate".
+func columnNames(_ list: String) -> [String] {
+  list.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
+}
+
 /// Whether the text is a list of layer widths such as 64,64.
 func isListOfWidths(_ text: String) -> Bool {
   text.split(separator: ",", omittingEmptySubsequences: false)

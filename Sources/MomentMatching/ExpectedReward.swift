@@ -32,12 +32,4 @@ public struct ExpectedReward: Sendable {
       return exp(-0.5 * whitened.map { $0 * $0 }.sum) / determinant
     }
   }
-
-  /// Of -(x - g)^T Q (x - g): -(m - g)^T Q (m - g) - tr(Q S).
-  public static func quadratic(weights: [Double]) -> ExpectedReward {
-    ExpectedReward { mean, covariance, goal in
-      let error = mean - goal
-      return -weights.indices.map { weights[$0] * (error[$0] * error[$0] + covariance[$0, $0]) }.sum
-    }
-  }
 }

@@ -21,8 +21,9 @@ struct PairSums: Sendable {
   /// The diagonal of P.
   let precisions: [Double]
 
-  /// Number of shares into which rows are dealt; the sums are added in their order, so that bits do not depend on threads.
-  private static let shares = 8
+  /// Number of shares into which rows are dealt, as many as cores may be; the sums are added in their order, so that bits
+  /// do not depend on threads.
+  private static let shares = 32
 
   init(
     _ a: MomentMatcher.Output, _ b: MomentMatcher.Output, isSame: Bool, x: Matrix,

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Dropout (Srivastava et al. 2014) for rollouts of a search: some of what a policy's last layer reads is silenced, drawn
-// anew for every particle and step, so that no action hangs on one unit alone and searches leave poor optima (policies of
-// MC-PILCO, Amadio et al. 2022, section IV-C). On the machine, all units speak.
+// Dropout (Srivastava et al. 2014) in the rollouts of a search: units before a policy's last layer are dropped at random, anew
+// for every particle and step, so that no action hangs on one unit alone and searches leave poor optima (policies of
+// MC-PILCO, Amadio et al. 2022, section IV-C). The machine, and what is predicted for it, sees the whole policy.
 
 import Foundation
 import Programs
 
-/// Random silence of units before a policy's last layer.
+/// Random dropping of the units before a policy's last layer.
 public struct Dropout: Hashable, Sendable {
-  /// That a unit is silent, from 0 to below 1.
+  /// That a unit is dropped, from 0 to below 1.
   public let probability: Double
   /// Which of a step's normal draws is its first.
   public let firstDraw: Int
@@ -20,12 +20,12 @@ public struct Dropout: Hashable, Sendable {
     (self.probability, self.firstDraw) = (probability, firstDraw)
   }
 
-  /// Units as the last layer hears them: silent, or louder by 1 / (1 - p), so that their mean stays.
+  /// Units with some of them zero, the others scaled by 1 / (1 - p) so that the mean stays.
   func callAsFunction(_ units: Value) -> Value {
     guard probability > 0 else { return units }
     let draws = units.builder.normal(first: firstDraw, length: units.length)
-    let silent = units.builder.constant(Array(repeating: 0, count: units.length))
-    return select(draws - threshold, (1 / (1 - probability)) * units, silent)
+    let dropped = units.builder.constant(Array(repeating: 0, count: units.length))
+    return select(draws - threshold, (1 / (1 - probability)) * units, dropped)
   }
 
   /// z with P(draw < z) = p, by bisection.

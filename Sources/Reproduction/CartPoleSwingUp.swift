@@ -9,6 +9,10 @@ import Foundation
 public struct CartPoleOptions: Sendable {
   /// Loops of each method, with different exploration, noise and policies.
   public var trials = 5
+  /// Where the loops' logs, models and policies go; those of an earlier run are moved away.
+  public var folder = "."
+  /// Of the first loop; the next has one more.
+  public var seed: UInt64 = 0
   /// Trials on the plant a loop, and iterations of each search; nil for the methods' own.
   public var episodes: Int?
   public var iterations: Int?
@@ -24,7 +28,7 @@ public struct CartPoleOptions: Sendable {
 }
 
 /// The swing-up, measured.
-public struct CartPoleSwingUp {
+public struct CartPoleSwingUp: ReproducedFigure {
   /// A way to learn it.
   enum Method: CaseIterable {
     case bagel
@@ -45,7 +49,7 @@ public struct CartPoleSwingUp {
           + "three searches a trial, one of them from the last policy"
       case .mcPILCO:
         "400 particles with draws of their own at every step from the exact posterior, 200 radial basis functions of which a quarter "
-          + "is silent at any step (dropout), one search a trial from new parameters, at most 2,000 iterations"
+          + "is dropped at any step (dropout), one search a trial from new parameters, at most 2,000 iterations"
       }
     }
 
@@ -77,36 +81,35 @@ public struct CartPoleSwingUp {
 
   private let options: CartPoleOptions
   private var runs: [Run] = []
-  public private(set) var isComplete = false
+  public let name = "cart-pole"
 
   public init(_ options: CartPoleOptions) { self.options = options }
 
-  /// Runs every loop in a folder of its own within `folder`; those of an earlier run are moved away.
-  ///
-  /// - Parameters:
-  ///   - folder: of the figure.
-  ///   - tell: hears what begins or goes on; false ends.
-  /// - Throws: what fit, search and plant throw.
-  public mutating func run(in folder: String, _ tell: @escaping (_ what: String) -> Bool) throws {
+  public var isComplete: Bool { runs.count == Method.allCases.count * options.trials }
+
+  public mutating func run(_ tell: @escaping Progress) throws {
     for method in Method.allCases {
       var task = try method.task()
       if let episodes = options.episodes { task.learning.trials = episodes }
       if let iterations = options.iterations { task.search.iterations = iterations }
-      for seed in 0..<UInt64(options.trials) {
+      for index in 0..<options.trials {
+        let seed = options.seed &+ UInt64(index)
         task.search.seed = seed
         let name = method.name.lowercased().replacingOccurrences(of: " ", with: "-")
-        let path = "\(folder)/cart-pole/\(name)/seed-\(seed)"
+        let path = "\(options.folder)/cart-pole/\(name)/seed-\(seed)"
         try InteractionLoop.moveAway(path)
         var loop = try InteractionLoop(task: task, folder: path, seed: seed, device: .host)
+        let done = Double(runs.count)
+        let total = Double(Method.allCases.count * options.trials)
         let isFinished = try loop.run { event in
           guard case .searching(let trial, _) = event else { return true }
-          return tell("\(method.name), seed \(seed), trial \(trial)")
+          let within = Double(trial - 1) / Double(task.learning.trials)
+          return tell((done + within) / total, "\(method.name), seed \(seed), trial \(trial)")
         }
         guard isFinished else { return }
         runs.append(Run(method: method, record: loop.record))
       }
     }
-    isComplete = true
   }
 
   private func runs(of method: Method) -> [Run] { runs.filter { $0.method == method } }
@@ -120,7 +123,6 @@ public struct CartPoleSwingUp {
     }
   }
 
-  /// For --json.
   public var json: [String: Any] {
     [
       "methods": Method.allCases.map { method -> [String: Any] in
@@ -135,18 +137,16 @@ public struct CartPoleSwingUp {
 
   // MARK: The page
 
-  /// Writes cart-pole.html and cart-pole.csv to a folder, with `png` its pictures too; returns the page's path. Throws: Foundation's file errors.
-  public func write(to folder: String, png: Bool = false) throws -> String {
+  public var page: Page? {
+    if runs.isEmpty { return nil }
     let rows = Method.allCases.map { method -> String in
       let runs = runs(of: method)
-      let seconds = runs.map(\.computeSeconds).sorted()
-      let iterations = runs.map(\.iterations).sorted()
       let solved = solved(method).map { "\($0)" }.joined(separator: ", ")
       return "<tr><td>\(method.name)</td><td>\(method.description)</td>"
-        + "<td>\(solved) of \(runs.count)</td><td>\(number(seconds[seconds.count / 2]))</td>"
-        + "<td>\(iterations[iterations.count / 2])</td></tr>"
+        + "<td>\(solved) of \(runs.count)</td><td>\(number(median(runs.map(\.computeSeconds))))</td>"
+        + "<td>\(number(median(runs.map { Double($0.iterations) })))</td></tr>"
     }
-    let page = Page(
+    return Page(
       title: "Cart-pole: swing-up beside MC-PILCO's way",
       sections: [
         .init(
@@ -164,14 +164,13 @@ public struct CartPoleSwingUp {
               + rows.joined() + "</table>"
           ]),
         .init(
-          title: "The literature, and what is different here",
+          title: "What is different from MC-PILCO",
           html: [
-            "<p>MC-PILCO's authors report the swing-up solved within five trials in nearly all runs. Here both methods share the model "
-              + "(squared exponentials with a linear trend, positions integrated from rates), the cost and the halving of the rate when "
-              + "a search stalls; MC-PILCO itself lowers the dropout too when it stalls.</p>"
+            "<p>Both methods share the model (squared exponentials with a linear trend, positions integrated from rates), the cost, "
+              + "and the halving of the rate when a search stalls, after which it ends; MC-PILCO itself lowers the dropout too when it "
+              + "stalls, and gives later trials up to 4,000 iterations.</p>"
           ]),
       ])
-    return try page.write("cart-pole", csv: csv, to: folder, png: png)
   }
 
   private var plot: Plot {
@@ -184,7 +183,7 @@ public struct CartPoleSwingUp {
       plot.curves.append(
         .init(
           title: method.name,
-          style: .boxes(color: Palette.colors[index == 0 ? 1 : 4], width: 0.35),
+          style: .boxes(color: index == 0 ? Palette.blue : Palette.vermilion, width: 0.35),
           x: solved.indices.map { Double($0) + (index == 0 ? -0.18 : 0.18) },
           y: solved.map { 100 * Double($0) / Double(runs(of: method).count) }))
     }
@@ -192,14 +191,14 @@ public struct CartPoleSwingUp {
   }
 
   /// One row a loop and trial.
-  private var csv: String {
+  public var csv: String {
     let rows = runs.flatMap { run in
       run.record.trials.map { trial in
         "\"\(run.method.name)\",\(run.record.seed),\(trial.trial),\(trial.isSolved),\(trial.fitSeconds),"
           + "\(trial.optimizeSeconds),\(trial.iterations)"
       }
     }
-    return (["method,seed,trial,solved,fitSeconds,searchSeconds,iterations"] + rows)
+    return (["method,seed,trial,solved,fit_s,search_s,iterations"] + rows)
       .joined(separator: "\n") + "\n"
   }
 }

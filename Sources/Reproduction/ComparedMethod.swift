@@ -2,6 +2,7 @@
 // Every method that the paper compares in figure 2, and what it is here.
 
 import Bagel
+import Foundation
 
 /// A row of figure 2.
 enum ComparedMethod: CaseIterable {
@@ -10,6 +11,7 @@ enum ComparedMethod: CaseIterable {
   case cpuSequential
   case pathwise
   case exact
+  case exactBatch
   case pilco
   case blackDrops
   case evolution
@@ -21,6 +23,7 @@ enum ComparedMethod: CaseIterable {
     case .cpuSequential: "BAGEL, CPU sequential"
     case .pathwise: "pathwise conditioning"
     case .exact: "autodiff + exact GP"
+    case .exactBatch: "autodiff + exact GP, batch"
     case .pilco: "autodiff + PILCO"
     case .blackDrops: "Black-DROPS"
     case .evolution: "CMA-ES on BAGEL's rollouts"
@@ -33,29 +36,31 @@ enum ComparedMethod: CaseIterable {
     case .gpuBatch: "100 rollouts an iteration through a table of the posterior, on an NVIDIA GPU"
     case .cpuBatch:
       "100 rollouts an iteration through a table of the posterior, emitted C on all cores"
-    case .cpuSequential: "the same, one rollout an iteration"
+    case .cpuSequential: "the same kernel with one rollout an iteration, in one of its lanes"
     case .pathwise:
       "100 rollouts an iteration, each through a function drawn from the posterior (Wilson 2021)"
-    case .exact: "one rollout an iteration through the exact posterior (equations 2 and 3)"
+    case .exact:
+      "one rollout an iteration through the exact posterior (equations 2 and 3), as in the paper; in one lane of a kernel made for batches"
+    case .exactBatch: "the same kernel with 100 rollouts, which the paper found out of memory"
     case .pilco:
       "moments of the state propagated analytically (Deisenroth 2011); the network's by a cubature rule; their adjoint"
     case .blackDrops:
-      "CMA-ES on the mean return of \(Self.blackDropsRollouts) rollouts through the exact posterior a candidate, no gradient "
-        + "(Chatzilygeroudis 2017)"
+      "CMA-ES on the mean return of \(Self.blackDropsRollouts) rollouts through the exact posterior a candidate, no gradient, candidates "
+        + "on all cores (Chatzilygeroudis 2017, there with restarts and a test of the returns' noise)"
     case .evolution:
       "the same search on the 100 rollouts of BAGEL, CPU batch: what the gradient is worth"
     }
   }
 
-  /// What fills both threads' lanes of this machine's size: fewer would take as long.
-  static let blackDropsRollouts = 32
+  /// A tile of the exact sampler's kernel, with AVX-512: fewer would take as long.
+  static let blackDropsRollouts = 64
 
   /// Seconds of searching: fast methods are done long before.
   func budget(_ options: Figure2Options) -> Double {
     switch self {
     case .gpuBatch, .cpuBatch, .cpuSequential, .evolution: options.fastBudget
     case .pathwise: options.slowBudget / 3
-    case .exact, .pilco, .blackDrops: options.slowBudget
+    case .exact, .exactBatch, .pilco, .blackDrops: options.slowBudget
     }
   }
 
@@ -70,24 +75,41 @@ enum ComparedMethod: CaseIterable {
     }
   }
 
-  /// Throws: what samplers and executors throw, `CannotMatchMoments`.
-  func search(_ experiment: Experiment1, seed: UInt64) throws -> any ComparedSearch {
+  private var samplerName: SamplerName {
+    switch self {
+    case .gpuBatch, .cpuBatch, .cpuSequential, .evolution: .automatic
+    case .pathwise: .pathwise
+    case .exact, .exactBatch, .pilco, .blackDrops: .exact
+    }
+  }
+
+  /// What makes the searches of its trials, of a seed each; the sampler is made once for all.
+  ///
+  /// Throws: what samplers and executors throw, `CannotMatchMoments`; the maker too.
+  func searches(_ experiment: Experiment1) throws -> (UInt64) throws -> any ComparedSearch {
+    if self == .pilco { return { try MomentMatchingSearch(experiment, seed: $0) } }
+    let (task, model) = (experiment.task, experiment.model)
+    let sampler = try task.withSampler(samplerName).makeSampler(model).sampler
     func optimizer(
-      _ sampler: SamplerName, _ particles: Int, _ device: ExecutionDevice = .host
+      _ particles: Int, _ seed: UInt64, _ device: ExecutionDevice = .host, threads: Int? = nil
     ) throws -> PolicyOptimizer {
-      try experiment.task.optimizer(
-        of: experiment.model, sampler: sampler, particles: particles, device: device, seed: seed)
+      try task.optimizer(
+        of: model, sampler: sampler, particles: particles, device: device, threads: threads,
+        seed: seed)
+    }
+    func evolution(_ particles: Int, _ seed: UInt64) throws -> EvolutionSearch {
+      try EvolutionSearch(seed: seed, cores: ProcessInfo.processInfo.activeProcessorCount) {
+        try optimizer(particles, seed, threads: 1)
+      }
     }
     switch self {
-    case .gpuBatch: return SampledGradientSearch(try optimizer(.automatic, 100, .cuda))
-    case .cpuBatch: return SampledGradientSearch(try optimizer(.automatic, 100))
-    case .cpuSequential: return SampledGradientSearch(try optimizer(.automatic, 1))
-    case .pathwise: return SampledGradientSearch(try optimizer(.pathwise, 100))
-    case .exact: return SampledGradientSearch(try optimizer(.exact, 1))
-    case .pilco: return try MomentMatchingSearch(experiment, seed: seed)
-    case .blackDrops:
-      return EvolutionSearch(try optimizer(.exact, Self.blackDropsRollouts), seed: seed)
-    case .evolution: return EvolutionSearch(try optimizer(.automatic, 100), seed: seed)
+    case .gpuBatch: return { SampledGradientSearch(try optimizer(100, $0, .cuda)) }
+    case .cpuBatch, .pathwise, .exactBatch:
+      return { SampledGradientSearch(try optimizer(100, $0)) }
+    case .cpuSequential, .exact: return { SampledGradientSearch(try optimizer(1, $0)) }
+    case .blackDrops: return { try evolution(Self.blackDropsRollouts, $0) }
+    case .evolution: return { try evolution(100, $0) }
+    case .pilco: return { try MomentMatchingSearch(experiment, seed: $0) }
     }
   }
 }

@@ -8,8 +8,8 @@ import MomentMatching
 protocol ComparedSearch: AnyObject {
   /// The policy so far [P].
   var parameters: [Double] { get }
-  /// One iteration (or one generation).
-  func step() throws
+  /// One iteration (or one generation), or as many as a GPU runs without waiting; returns how many.
+  func step() throws -> Int
 }
 
 /// Automatic differentiation of sampled rollouts (Algorithm 1), by whatever posterior sampler and batch size.
@@ -19,7 +19,12 @@ final class SampledGradientSearch: ComparedSearch {
   init(_ optimizer: PolicyOptimizer) { self.optimizer = optimizer }
 
   var parameters: [Double] { optimizer.state.parameters }
-  func step() throws { try optimizer.step() }
+
+  func step() throws -> Int {
+    let before = optimizer.state.iteration
+    try optimizer.step()
+    return optimizer.state.iteration - before
+  }
 }
 
 /// Automatic differentiation through PILCO's moment matching.
@@ -54,34 +59,47 @@ final class MomentMatchingSearch: ComparedSearch {
 
   var parameters: [Double] { ascent.parameters }
 
-  func step() throws {
+  func step() throws -> Int {
     let found = try rollout.gradient(ascent.parameters, from: start, to: goal, horizon: horizon)
     guard ascent.follow(found.gradient, meanReturn: found.expectedReturn).hasMoved else {
       throw SearchError(description: "the expected return is \(found.expectedReturn)")
     }
+    return 1
   }
 }
 
-/// Black-DROPS: CMA-ES on sampled returns; every candidate meets the same draws within a generation.
+/// CMA-ES on sampled returns; every candidate meets the same draws within a generation, and candidates are dealt to all
+/// cores.
 final class EvolutionSearch: ComparedSearch {
-  private let optimizer: PolicyOptimizer
+  /// One a core, each with an executor of one thread.
+  private let judges: [PolicyOptimizer]
   private var evolution: CMAES
 
-  /// - Parameter optimizer: whose batches candidates are judged by.
-  init(_ optimizer: PolicyOptimizer, seed: UInt64) {
-    self.optimizer = optimizer
+  /// - Parameter makeJudge: whose batches candidates are judged by, on one thread.
+  init(seed: UInt64, cores: Int, makeJudge: () throws -> PolicyOptimizer) throws {
+    judges = try (0..<cores).map { _ in try makeJudge() }
     evolution = CMAES(
-      mean: optimizer.state.parameters, stepSize: 0.5,
+      mean: judges[0].state.parameters, stepSize: 0.5,
       key: DrawKey(seed: seed, iteration: 0x636d_61))
   }
 
   var parameters: [Double] { evolution.mean }
 
-  func step() throws {
-    let generation = UInt32(truncatingIfNeeded: evolution.generation)
-    let costs = try evolution.ask().map { candidate in
-      -(try optimizer.meanReturn(candidate, iteration: generation))
+  func step() throws -> Int {
+    guard !evolution.hasConverged else {
+      throw SearchError(description: "candidates do not differ any more")
     }
-    evolution.tell(costs)
+    let generation = UInt32(truncatingIfNeeded: evolution.generation)
+    let candidates = evolution.ask()
+    let count = judges.count
+    // Each judge is used by one task only.
+    nonisolated(unsafe) let judges = judges
+    let shares = try inParallel(count) { core in
+      try stride(from: core, to: candidates.count, by: count).map {
+        -(try judges[core].meanReturn(candidates[$0], iteration: generation))
+      }
+    }
+    evolution.tell(candidates.indices.map { shares[$0 % count][$0 / count] })
+    return 1
   }
 }

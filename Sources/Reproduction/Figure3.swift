@@ -24,7 +24,7 @@ public struct Figure3Options: Sendable {
 }
 
 /// Figure 3, measured.
-public struct Figure3 {
+public struct Figure3: ReproducedFigure {
   /// A policy in training.
   private struct Snapshot {
     let method: ComparedMethod
@@ -41,29 +41,30 @@ public struct Figure3 {
   private let options: Figure3Options
   private let experiment: Experiment1
   private var snapshots: [Snapshot] = []
+  public let name = "figure3"
 
   /// Learns the model. Throws: `LogError`, `FactorizationError`.
   public init(_ options: Figure3Options) throws {
     self.options = options
-    experiment = try Experiment1(logs: options.logs, seconds: options.drivingSeconds)
+    experiment = try Experiment1(
+      logs: options.logs, seconds: options.drivingSeconds, seed: options.seed)
   }
 
-  /// Trains, looks, drives.
-  ///
-  /// - Parameter tell: hears of every snapshot; false ends after it.
-  public mutating func run(_ tell: (_ method: String, _ iteration: Int) -> Bool) throws {
-    for (method, stages) in [
-      (ComparedMethod.cpuBatch, options.batchStages), (.exact, options.exactStages),
-    ] {
-      let search = try method.search(experiment, seed: options.seed)
+  public mutating func run(_ tell: @escaping Progress) throws {
+    let plan = [(ComparedMethod.cpuBatch, options.batchStages), (.exact, options.exactStages)]
+    let total = Double(plan.reduce(0) { $0 + ($1.1.last ?? 0) })
+    var done = 0
+    for (method, stages) in plan {
+      let search = try method.searches(experiment)(options.seed)
       var (iteration, seconds) = (0, 0.0)
       for stage in stages {
-        let start = ContinuousClock.now
         while iteration < stage {
-          try search.step()
-          iteration += 1
+          guard tell(Double(done + iteration) / total, "\(method.name), iteration \(iteration)")
+          else { return }
+          let start = ContinuousClock.now
+          iteration += try search.step()
+          seconds += start.duration(to: .now).seconds
         }
-        seconds += start.duration(to: .now).seconds
         var snapshot = Snapshot(
           method: method, iteration: iteration, seconds: seconds,
           meanReturn: try experiment.meanReturn(search.parameters),
@@ -72,8 +73,8 @@ public struct Figure3 {
           snapshot.driven = try experiment.driven(search.parameters, seed: options.seed)
         }
         snapshots.append(snapshot)
-        guard tell(method.name, iteration) else { return }
       }
+      done += iteration
     }
   }
 
@@ -81,7 +82,6 @@ public struct Figure3 {
     snapshots.count == options.batchStages.count + options.exactStages.count
   }
 
-  /// For --json.
   public var json: [String: Any] {
     [
       "snapshots": snapshots.map { snapshot -> [String: Any] in
@@ -99,27 +99,29 @@ public struct Figure3 {
 
   // MARK: The page
 
-  /// Writes figure3.html and figure3.csv to a folder, with `png` its pictures too; returns the page's path. Throws: Foundation's file errors.
-  public func write(to folder: String, png: Bool = false) throws -> String {
-    let introduction = """
-      <p>Experiment 1 of the paper: 100 imagined rollouts of the policy after so many iterations (all of them, 95 % of them, their mean), and \
-      the last policy on the machine. \(experiment.model.processes[0].y.count) transitions, Gaussian processes learnt in \
-      \(number(experiment.fitSeconds)) s.</p>
-      """
+  public var page: Page? {
+    if snapshots.isEmpty { return nil }
     let machine =
-      options.logs.map { "the machine is that of \(escaped($0.files.joined(separator: ", ")))" }
-      ?? "the boom is simulated"
-    let comparison = """
-      <p>The paper shows BAGEL after about 30 s (20 iterations) and autodiff + exact GP after 5 hours (100 iterations) on a laptop: the batch's \
-      variance shrinks as it learns, the exact method's actuation stays slow. Here \(machine), and the iterations of both are \
-      the paper's; the seconds stand above the pictures.</p>
-      """
-    let page = Page(
+      experiment.task.plant == nil
+      ? "The logs' machine is not driven here" : "Here the boom is simulated"
+    return Page(
       title: "Figure 3: imagined behaviour during training",
-      sections: [.init(title: nil, html: [introduction])]
-        + snapshots.map { .init(title: nil, plot: plot($0)) }
-        + [.init(title: "The paper, and what is different here", html: [comparison])])
-    return try page.write("figure3", csv: csv, to: folder, png: png)
+      sections: [
+        .init(
+          title: nil,
+          html: [
+            "<p>\(experiment.words) Below, imagined rollouts of the policy after so many iterations: all of them, 95 % of them, their "
+              + "mean; and the last policy on the machine.</p>"
+          ])
+      ] + snapshots.map { .init(title: nil, plot: plot($0)) } + [
+        .init(
+          title: "The paper, and what is different here",
+          html: [
+            "<p>The paper shows BAGEL after about 30 s (20 iterations) and autodiff + exact GP after 5 hours (100 iterations) on a laptop: "
+              + "the batch's variance shrinks as it learns, the exact method's actuation stays slow. \(machine); the iterations of both are "
+              + "the paper's, and the seconds stand above the pictures.</p>"
+          ])
+      ])
   }
 
   private var channel: Channel { experiment.task.layout.states[0] }
@@ -143,25 +145,29 @@ public struct Figure3 {
           title: title, style: .band(color: color), x: times(lower.count), y: unit.convert(lower),
           upper: unit.convert(upper)))
     }
-    band("all imagined", 1, Palette.colors[2])
-    band("95 % of them", 0.95, Palette.colors[1])
+    band("all imagined", 1, Palette.sky)
+    band("95 % of them", 0.95, Palette.blue)
     let mean = bundle.mean
     plot.curves.append(
       .init(
-        title: "their mean", style: .lines(color: Palette.colors[1], width: 2),
+        title: "their mean", style: .lines(color: Palette.blue, width: 2),
         x: times(mean.count), y: unit.convert(mean)))
     if let driven = snapshot.driven?.states.map({ $0[0] }) {
       plot.curves.append(
         .init(
-          title: "on the machine", style: .dashes(color: Palette.colors[4], width: 2),
+          title: "on the machine", style: .dashes(color: Palette.vermilion, width: 2),
           x: times(driven.count), y: unit.convert(driven)))
     }
     return plot
   }
 
   /// One row a snapshot and time.
-  private var csv: String {
-    var rows = ["method,iteration,time,lowest,lower95,mean,upper95,highest,machine"]
+  public var csv: String {
+    let columns = ["lowest", "lower95", "mean", "upper95", "highest", "machine"]
+    var rows = [
+      (["method", "iteration", "time_s"] + columns.map { column($0, channel.units) })
+        .joined(separator: ",")
+    ]
     for snapshot in snapshots {
       let bundle = snapshot.imagined
       let columns = [

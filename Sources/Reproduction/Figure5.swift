@@ -30,6 +30,7 @@ public struct Figure5Options: Sendable {
   public var seconds = 2.0
   /// What a peer needs, measured before.
   public var peers: [PeerCost] = []
+  public var seed: UInt64 = 0
 
   public init() {}
 
@@ -43,7 +44,7 @@ public struct Figure5Options: Sendable {
 }
 
 /// Figure 5, measured.
-public struct Figure5 {
+public struct Figure5: ReproducedFigure {
   /// What a configuration needs.
   private struct Cost {
     /// CPU, GPU, or a peer's name.
@@ -59,16 +60,23 @@ public struct Figure5 {
   private let program: String
   private let options: Figure5Options
   private var costs: [Cost]
-  /// Why a device is left out.
-  private var skipped: [(device: ExecutionDevice, reason: String)] = []
+  /// What is left out, and why.
+  private var skipped: [(what: String, reason: String)] = []
   public private(set) var isComplete = false
+  public let name = "figure5"
 
-  public init(_ options: Figure5Options, program: String) {
+  /// Throws: `ReproductionError` for peers on another number of transitions.
+  public init(_ options: Figure5Options, program: String) throws {
+    if let other = options.peers.first(where: { $0.points != options.points }) {
+      throw ReproductionError(
+        description:
+          "the peer was measured on n = \(other.points), this figure is of n = \(options.points)")
+    }
     (self.options, self.program) = (options, program)
     costs = options.peers.map { peer in
       Cost(
-        name: "\(peer.peer) (\(peer.device == "cpu" ? "CPU" : "GPU"))",
-        configuration: peer.configuration, seconds: peer.seconds, bytes: peer.mebibytes * 1_048_576)
+        name: peer.name, configuration: peer.configuration, seconds: peer.seconds,
+        bytes: peer.mebibytes * 1_048_576)
     }
   }
 
@@ -76,19 +84,23 @@ public struct Figure5 {
     device == .host ? "CPU" : "GPU"
   }
 
-  /// Measures every configuration on the host and, where there is one, on a GPU.
-  ///
-  /// - Parameter tell: hears what begins; false ends.
-  /// - Throws: `ReproductionError` where the command fails.
-  public mutating func run(_ tell: (_ what: String) -> Bool) throws {
+  /// Measures every configuration on the host and, where there is one, on a GPU; what fails is left out with its reason.
+  public mutating func run(_ tell: @escaping Progress) throws {
+    var done = 0.0
     for device in [ExecutionDevice.host, .cuda] {
       do { try device.checkAvailable() } catch {
-        skipped.append((device, "\(error)"))
+        skipped.append((Self.name(device), "\(error)"))
         continue
       }
       for configuration in options.configurations {
-        guard tell("\(device.rawValue): \(configuration.name)") else { return }
-        costs.append(try measure(configuration, device))
+        let what = "\(Self.name(device)): \(configuration.name)"
+        guard tell(done / Double(2 * options.configurations.count), what) else { return }
+        do { costs.append(try measure(configuration, device)) } catch {
+          // The command that measures hears Ctrl-C too.
+          guard tell(done / Double(2 * options.configurations.count), what) else { return }
+          skipped.append((what, "\(error)"))
+        }
+        done += 1
       }
     }
     isComplete = true
@@ -103,13 +115,16 @@ public struct Figure5 {
       "benchmark", "iteration", "--json", "--particles", "\(configuration.particles)", "--horizon",
       "\(configuration.horizon)", "--layers",
       configuration.layers.map { "\($0)" }.joined(separator: ","), "--points", "\(options.points)",
-      "--device", device.rawValue, "--seconds", "\(options.seconds)",
+      "--device", device.rawValue, "--seconds", "\(options.seconds)", "--seed", "\(options.seed)",
     ]
-    let output = Pipe()
+    let (output, errors) = (Pipe(), Pipe())
     process.standardOutput = output
-    process.standardError = FileHandle.nullDevice
+    process.standardError = errors
     try process.run()
+    // A few lines: they fit the pipe while standard output is read.
     let data = output.fileHandleForReading.readDataToEndOfFile()
+    let complaint = String(
+      decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
     process.waitUntilExit()
     let last = String(decoding: data, as: UTF8.self).split(separator: "\n").last ?? ""
     guard process.terminationStatus == 0,
@@ -117,16 +132,14 @@ public struct Figure5 {
       let seconds = said["secondsPerIteration"] as? Double
     else {
       throw ReproductionError(
-        description:
-          "`bagel \((process.arguments ?? []).joined(separator: " "))` failed with exit code "
-          + "\(process.terminationStatus)")
+        description: "ended with exit code \(process.terminationStatus): "
+          + (complaint.split(separator: "\n").last.map(String.init) ?? "no word of why"))
     }
     let bytes = (said["deviceBytes"] ?? said["peakMemoryBytes"]) as? Double
     return Cost(
       name: Self.name(device), configuration: configuration, seconds: seconds, bytes: bytes ?? .nan)
   }
 
-  /// For --json.
   public var json: [String: Any] {
     [
       "costs": costs.map { cost -> [String: Any] in
@@ -136,15 +149,15 @@ public struct Figure5 {
           "secondsPerIteration": cost.seconds, "peakMemoryBytes": cost.bytes,
         ]
       },
-      "skipped": skipped.map { ["device": $0.device.rawValue, "reason": $0.reason] },
+      "skipped": skipped.map { ["what": $0.what, "reason": $0.reason] },
     ]
   }
 
   // MARK: The page
 
-  /// Writes figure5.html and figure5.csv to a folder, with `png` its pictures too; returns the page's path. Throws: Foundation's file errors.
-  public func write(to folder: String, png: Bool = false) throws -> String {
-    let page = Page(
+  public var page: Page? {
+    if costs.isEmpty { return nil }
+    return Page(
       title: "Figure 5: seconds and memory of an iteration",
       sections: [
         .init(
@@ -152,22 +165,22 @@ public struct Figure5 {
           html: [
             "<p>One iteration of Experiment 1 (rollouts, their gradient, Adam) on a table of the posterior of "
               + "\(options.points) transitions, for batches of B rollouts of H steps and networks of two hidden "
-              + "layers. Each configuration is a process of its own.</p>"
+              + "layers. Each configuration is a process of its own. Memory is that of the whole process at its peak, learning the "
+              + "model included; on a GPU, that of the rollouts there.</p>"
           ]),
-        .init(title: nil, plot: plot("seconds an iteration", "s") { $0.seconds }),
+        .init(title: nil, plot: plot("time of an iteration", "s") { $0.seconds }),
         .init(title: nil, plot: plot("memory", "MB") { $0.bytes / 1e6 }),
         .init(title: "Measured", html: [table]),
         .init(title: "The paper, and what is different here", html: [comparison]),
       ])
-    return try page.write("figure5", csv: csv, to: folder, png: png)
   }
 
-  private var csv: String {
+  public var csv: String {
     let rows = costs.map { cost in
       "\(cost.name),\(cost.configuration.particles),\(cost.configuration.horizon),"
         + "\"\(cost.configuration.layers)\",\(cost.seconds),\(cost.bytes)"
     }
-    return (["on,particles,horizon,layers,seconds,bytes"] + rows).joined(separator: "\n") + "\n"
+    return (["on,particles,horizon,layers,time_s,memory_B"] + rows).joined(separator: "\n") + "\n"
   }
 
   /// Who has costs: peers, CPU, GPU.
@@ -188,7 +201,7 @@ public struct Figure5 {
       let shift = width * (Double(index) - 0.5 * Double(names.count - 1))
       plot.curves.append(
         .init(
-          title: name, style: .boxes(color: Palette.colors[1 + index], width: width),
+          title: name, style: .boxes(color: Palette.color(1 + index), width: width),
           x: own.map { cost in
             Double(options.configurations.firstIndex(of: cost.configuration) ?? 0) + shift
           },
@@ -203,7 +216,7 @@ public struct Figure5 {
         + "<td>\(number(cost.seconds))</td><td>\(number(cost.bytes / 1e6))</td></tr>"
     }
     let left = skipped.map {
-      "<p>Left out: \($0.device.rawValue): \(escaped($0.reason))</p>"
+      "<p>Left out: \(escaped($0.what)): \(escaped($0.reason))</p>"
     }
     return
       "<table><tr><th>on</th><th>B, H, policy</th><th>seconds</th><th>megabytes</th></tr>"
@@ -238,14 +251,8 @@ public struct Figure5 {
     return """
       <p>The paper, on a Tesla V100: sublinear in the batch and in the size of the policy, near-linear in the horizon; the larger \
       configurations only with KeOps, out of memory without.</p>
-      <p>Here: \(sentences.isEmpty ? "too few configurations to say." : sentences.joined(separator: " ")) A processor's cores are full \
-      with the smallest batch, so that more rollouts take proportionally longer; nothing but states and a few values a \
-      step is kept.</p>
+      <p>Here: \(sentences.isEmpty ? "too few configurations to say." : sentences.joined(separator: " ")) Nothing but states and a \
+      few values a step is kept.</p>
       """
   }
-}
-
-/// A figure that cannot be measured.
-public struct ReproductionError: Error, CustomStringConvertible {
-  public let description: String
 }

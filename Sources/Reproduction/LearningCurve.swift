@@ -6,38 +6,43 @@ import Foundation
 
 /// How the judged return of a search's policy grew with the time that the search took.
 struct LearningCurve: Sendable {
-  /// Seconds of searching, judging left out; the first is 0.
-  var seconds: [Double] = []
-  var returns: [Double] = []
-  var iterations = 0
+  /// Seconds of searching, judging left out; the first is 0, the last within the budget.
+  private(set) var seconds: [Double] = []
+  private(set) var returns: [Double] = []
+  /// All iterations and their seconds, those of a last step beyond the budget too.
+  private(set) var iterations = 0
+  private(set) var spent = 0.0
   /// Why the search ended before its budget.
-  var failure: String?
+  private(set) var failure: String?
+  /// Whether somebody wanted it to end.
+  private(set) var isInterrupted = false
 
-  /// Runs a search for so many seconds of its own time.
+  /// Runs a search for so many seconds of its own time. What it reaches with a step that ends later does not count.
   ///
+  /// - Parameters:
+  ///   - goesOn: asked after every step, with the seconds so far.
+  ///   - judge: the return of parameters.
   /// - Throws: what the judging throws; what the search throws ends the curve.
   init(
-    _ search: any ComparedSearch, budget: Double, judge: ([Double]) throws -> Double
+    _ search: any ComparedSearch, budget: Double, goesOn: (Double) -> Bool,
+    judge: ([Double]) throws -> Double
   ) throws {
-    var (spent, due) = (0.0, 0.0)
-    func record() throws {
-      seconds.append(spent)
-      returns.append(try judge(search.parameters))
-      // Every step of a slow search, some hundred of a fast one, closer together at the beginning.
-      due = max(spent * 1.03, spent + budget / 5_000)
-    }
-    try record()
-    while spent < budget {
+    var due = 0.0
+    func value() throws -> Double { try judge(search.parameters) }
+    seconds = [0]
+    returns = [try value()]
+    while spent < budget && failure == nil && !isInterrupted {
       let start = ContinuousClock.now
-      do { try search.step() } catch {
-        failure = "\(error)"
-        break
-      }
+      do { iterations += try search.step() } catch { failure = "\(error)" }
       spent += start.duration(to: .now).seconds
-      iterations += 1
-      if spent >= due { try record() }
+      if failure == nil && spent <= budget && spent >= due {
+        seconds.append(spent)
+        returns.append(try value())
+        // Every step of a slow search, some hundred of a fast one, closer together at the beginning.
+        due = max(spent * 1.03, spent + budget / 5_000)
+      }
+      isInterrupted = !goesOn(spent)
     }
-    if seconds[seconds.count - 1] < spent { try record() }
   }
 
   /// The last judged return at a time.
@@ -45,9 +50,12 @@ struct LearningCurve: Sendable {
     returns[(seconds.lastIndex { $0 <= time }) ?? 0]
   }
 
-  /// Seconds until the return first reaches a value, if it does.
-  func time(to value: Double) -> Double? {
-    returns.firstIndex { $0 >= value }.map { seconds[$0] }
+  /// At the end of the budget.
+  var lastReturn: Double { returns[returns.count - 1] }
+
+  /// Seconds until the return first reaches a value; infinite where it does not.
+  func time(to value: Double) -> Double {
+    returns.firstIndex { $0 >= value }.map { seconds[$0] } ?? .infinity
   }
 }
 

@@ -14,9 +14,14 @@ public struct OwnLogs: Sendable {
   public var action: String
   /// Seconds between rows.
   public var timeStep: Double
+  /// Pseudo-measurements for figure 4 that a command of zero holds the joint, for logs that never rest.
+  public var restPseudoData: Int
 
-  public init(files: [String], states: [String], action: String, timeStep: Double) {
-    (self.files, self.states, self.action, self.timeStep) = (files, states, action, timeStep)
+  public init(
+    files: [String], states: [String], action: String, timeStep: Double, restPseudoData: Int = 0
+  ) {
+    (self.files, self.states, self.action) = (files, states, action)
+    (self.timeStep, self.restPseudoData) = (timeStep, restPseudoData)
   }
 
   /// The task on these logs' columns, without a plant; 15 s of rollout as on the boom.

@@ -4,16 +4,23 @@
 import Bagel
 import Foundation
 
-/// Colours that the colour-blind tell apart (Okabe & Ito 2008), dark enough for paper.
+/// Colours that the colour-blind tell apart (Okabe & Ito 2008, their yellow darkened), dark enough for paper.
 enum Palette {
-  static let colors = [
-    "#000000", "#0072b2", "#56b4e9", "#009e73", "#d55e00", "#cc79a7", "#e69f00",
-    "#888888",
+  private static let colors = [
+    "#000000", "#0072b2", "#56b4e9", "#009e73", "#d55e00", "#cc79a7", "#e69f00", "#888888",
+    "#9a7d0a",
   ]
+  static let black = color(0)
+  static let blue = color(1)
+  static let sky = color(2)
+  static let vermilion = color(4)
+
+  /// One of nine, again from the first.
+  static func color(_ index: Int) -> String { colors[index % colors.count] }
 }
 
 /// One HTML page.
-struct Page {
+public struct Page {
   struct Section {
     var title: String?
     var html: [String] = []
@@ -23,20 +30,18 @@ struct Page {
   let title: String
   let sections: [Section]
 
-  /// Writes NAME.html and NAME.csv to a folder, with `png` also NAME-1.png and so on; returns the page's path.
-  ///
-  /// Throws: Foundation's file errors.
-  func write(_ name: String, csv: String, to folder: String, png: Bool) throws -> String {
-    for (index, plot) in (png ? sections.compactMap(\.plot) : []).enumerated() {
-      try plot.png()?.write(to: URL(fileURLWithPath: "\(folder)/\(name)-\(index + 1).png"))
+  /// Each picture as a PNG file's bytes. Throws: `ReproductionError` where gnuplot draws none.
+  func pictures() throws -> [Data] {
+    try sections.compactMap(\.plot).map { plot in
+      guard let data = plot.png() else {
+        throw ReproductionError(
+          description: "gnuplot draws no PNG: it was not found, or has no terminal pngcairo")
+      }
+      return data
     }
-    try csv.write(toFile: "\(folder)/\(name).csv", atomically: true, encoding: .utf8)
-    let path = "\(folder)/\(name).html"
-    try html.write(toFile: path, atomically: true, encoding: .utf8)
-    return path
   }
 
-  var html: String {
+  func html(isComplete: Bool) -> String {
     let body = sections.flatMap { section -> [String] in
       var lines = section.title.map { ["<h2>\(escaped($0))</h2>"] } ?? []
       lines += section.html
@@ -46,13 +51,20 @@ struct Page {
       }
       return lines
     }
+    let notice = isComplete ? "" : "<p><b>Interrupted: not everything was measured.</b></p>"
     return """
       <!doctype html><html lang="en"><head><meta charset="utf-8">
       <title>BAGEL: \(escaped(title))</title><style>\(pageStyle)</style></head><body>
       <h1>\(escaped(title))</h1>
+      \(notice)
       \(body.joined(separator: "\n"))
       </body></html>
 
       """
   }
+}
+
+/// A CSV column's name with its unit.
+func column(_ name: String, _ units: String) -> String {
+  units.isEmpty ? name : "\(name)_\(units.replacingOccurrences(of: "/", with: "_per_"))"
 }

@@ -10,12 +10,16 @@ public struct PeerCost: Decodable, Sendable {
   let horizon: Int
   let layers: [Int]
   let device: String
+  /// Training points, and points an axis of its grid if it has one.
+  let points: Int
+  let grid: Int?
   let seconds: Double
   /// Of the GPU where it ran there, else of the process.
   let mebibytes: Double
 
   private enum CodingKeys: String, CodingKey {
-    case peer, particles, horizon, layers, device
+    case peer, particles, horizon, layers, device, grid
+    case points = "n"
     case seconds = "seconds_per_iteration"
     case processMebibytes = "peak_mib"
     case deviceMebibytes = "gpu_mib"
@@ -28,6 +32,8 @@ public struct PeerCost: Decodable, Sendable {
     horizon = try values.decode(Int.self, forKey: .horizon)
     layers = try values.decode([Int].self, forKey: .layers)
     device = try values.decode(String.self, forKey: .device)
+    points = try values.decode(Int.self, forKey: .points)
+    grid = try values.decodeIfPresent(Int.self, forKey: .grid)
     seconds = try values.decode(Double.self, forKey: .seconds)
     mebibytes =
       try values.decodeIfPresent(Double.self, forKey: .deviceMebibytes)
@@ -45,6 +51,11 @@ public struct PeerCost: Decodable, Sendable {
           description: "\(path), line \(index + 1) is not one that gpytorch_iteration.py prints")
       }
     }
+  }
+
+  /// With what it ran on and how it knows variances.
+  var name: String {
+    "\(peer), \(device == "cpu" ? "CPU" : "GPU"), \(grid.map { "KISS-GP \($0)^3" } ?? "LOVE")"
   }
 
   var configuration: Figure5Options.Configuration { .init(particles, horizon, layers) }

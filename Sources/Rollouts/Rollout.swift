@@ -29,7 +29,7 @@ public struct Rollout: Sendable {
   ///   - policy: of the same states and actions.
   ///   - reward: of states, goals and actions.
   ///   - measurementNoise: what the policy's sensors add to the states; the reward sees the states.
-  ///   - dropout: probability that a unit before the policy's last layer is silent (`Dropout`).
+  ///   - dropout: probability that a unit before the policy's last layer is dropped (`Dropout`).
   ///   - stateLimit: standardised states beyond this count as diverged.
   ///   - adjointLimit: see `RolloutProgram.adjointLimit`.
   public init(
@@ -47,7 +47,7 @@ public struct Rollout: Sendable {
     restAction = policy.rest
     let step = StepBuilder(
       model: model, sampler: sampler, policy: policy, reward: reward, noise: measurementNoise,
-      dropout: dropout, layout: layout)
+      dropoutProbability: dropout, layout: layout)
     program = RolloutProgram(
       initial: step.initialProgram(), step: step.stepProgram(),
       parameterCount: policy.parameterCount, stateLimit: stateLimit,

@@ -13,8 +13,8 @@ struct StepBuilder {
   let policy: Policy
   let reward: Reward
   let noise: MeasurementNoise
-  /// That a unit before the policy's last layer is silent.
-  let dropout: Double
+  /// That a unit before the policy's last layer is dropped.
+  let dropoutProbability: Double
   let layout: CarryLayout
 
   /// Numbers of the model that the step reads, so that a new fit needs no new kernel.
@@ -54,9 +54,10 @@ struct StepBuilder {
       state, memory: layout.noise(carry), layout: model.layout,
       firstDraw: model.form.outputCount)
     let past = (0..<layout.actionLag).map { layout.action(carry, lag: $0 + 1) }
-    let silence = Dropout(
-      probability: dropout, firstDraw: model.form.outputCount + noise.drawCount(model.layout))
-    let action = policy.action(state: seen, goal: goal, past: past, dropout: silence)
+    let dropout = Dropout(
+      probability: dropoutProbability,
+      firstDraw: model.form.outputCount + noise.drawCount(model.layout))
+    let action = policy.action(state: seen, goal: goal, past: past, dropout: dropout)
       .named("action")
     let increments = sampler.increments(at: features(carry, action))
     let next = nextState(state, increments).named("next_state")

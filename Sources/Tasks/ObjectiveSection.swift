@@ -24,7 +24,7 @@ extension ControlTask {
           throw entry.error("dropout", "is a probability from 0 to below 1")
         }
         if dropout > 0 && policy.layers.isEmpty && policy.basisFunctions == nil {
-          throw entry.error("dropout", "needs hidden layers or basis functions to silence")
+          throw entry.error("dropout", "needs hidden layers or basis functions to drop")
         }
         policy.dropout = dropout
       }

@@ -63,7 +63,7 @@ extension ControlTask {
     /// Gaussian basis functions in place of layers, or nil.
     public var basisFunctions: Int?
     public var goalInput = GoalInput.none
-    /// Probability that a unit before the last layer is silent at a step of a search's rollouts.
+    /// Probability that a unit before the last layer is dropped at a step of a search's rollouts.
     public var dropout = 0.0
     /// Rows of its own past actions that it sees.
     public var actionHistory = 0

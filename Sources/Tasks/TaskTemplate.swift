@@ -69,7 +69,7 @@ extension BuiltInTasks {
     policy:
       layers: [8, 8]           # widths of the tanh layers; [] is a linear policy
       # radialBasis: 50        # Gaussian basis functions in place of layers
-      # dropout: 0.25          # share of units before the last layer that are silent at a step of a search's rollouts
+      # dropout: 0.25          # probability that a unit before the last layer is dropped at a step of a search's rollouts
       goal: none               # or concatenated, error: the policy sees the goal
       # actionHistory: 3       # the policy sees its last actions (delays)
 

@@ -3,6 +3,7 @@
 
 import Bagel
 import Foundation
+import Reproduction
 import Testing
 
 /// Written by Tests/References/make_cmaes_references.py.

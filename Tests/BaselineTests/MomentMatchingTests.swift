@@ -238,7 +238,7 @@ struct MomentMatchingTests {
     let policy = remembering.makePolicy()
     #expect(throws: CannotMatchMoments.self) {
       try MomentRollout(
-        model: loop.model, policy: policy, reward: .quadratic(weights: [1, 0]))
+        model: loop.model, policy: policy, reward: .saturating(weights: [1, 0]))
     }
   }
 }

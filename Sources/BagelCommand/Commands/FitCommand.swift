@@ -49,8 +49,8 @@ struct FitCommand: ParsableCommand {
       guard states != nil, actions != nil, timeStep != nil else {
         throw ValidationError("--log needs --states, --actions and --time-step too")
       }
-      let listed = names(states) + names(actions)
-      if names(states).isEmpty || names(actions).isEmpty {
+      let listed = columnNames(states ?? "") + columnNames(actions ?? "")
+      if columnNames(states ?? "").isEmpty || columnNames(actions ?? "").isEmpty {
         throw ValidationError("--states and --actions need at least one name each")
       }
       if Set(listed).count < listed.count {
@@ -116,21 +116,17 @@ struct FitCommand: ParsableCommand {
     task.name = "log"
     task.logs = log
     task.heldOutLogs = heldOut
-    let measured = names(states)
+    let measured = columnNames(states ?? "")
     var channels = measured.map { Channel(name: $0) }
-    for name in ratesToDerive(measured, names(rates)) {
+    for name in ratesToDerive(measured, columnNames(rates)) {
       channels.append(Channel(name: name + "_rate", source: .rate(of: name, filterTime: 0)))
       console.say(
         "derived the rate of '\(name)' by backward differences (--rates none leaves it out)")
     }
     task.layout = LogLayout(
-      states: channels, actions: names(actions).map { Channel(name: $0) },
+      states: channels, actions: columnNames(actions ?? "").map { Channel(name: $0) },
       timeStep: timeStep ?? 0)
     return task
-  }
-
-  private func names(_ list: String?) -> [String] {
-    (list ?? "").split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
   }
 
   private func ratesToDerive(_ states: [String], _ wanted: [String]) -> [String] {

@@ -238,8 +238,3 @@ final class LoopFigures {
     bar = ProgressBar("optimising")
   }
 }
-
-/// NaN of nothing.
-func median(_ values: [Double]) -> Double {
-  values.isEmpty ? .nan : values.sorted()[values.count / 2]
-}

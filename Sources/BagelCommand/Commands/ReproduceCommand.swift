@@ -10,7 +10,17 @@ struct ReproduceCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "reproduce",
     abstract:
-      "Repeat the paper's experiments with their baselines; writes a page, pictures, numbers.")
+      "Repeat the paper's experiments with their baselines; writes a page, pictures, numbers.",
+    discussion: """
+      figure2    return against time, every method            80 min on two cores
+      figure3    what policies imagine in training             4 min
+      figure4    one policy for every goal                     5 s
+      figure5    seconds and memory of an iteration            3 min
+      cart-pole  the loop of MC-PILCO beside BAGEL's          15 min
+      all        these, one after another
+
+      Ctrl-C ends soon, and the page says what is missing. Numbers go into a CSV beside the page.
+      """)
 
   enum Figure: String, CaseIterable, ExpressibleByArgument {
     case figure2
@@ -21,13 +31,10 @@ struct ReproduceCommand: ParsableCommand {
     case all
   }
 
-  @Argument(
-    help:
-      "Which: figure2 (return against time, every method), figure3 (what policies imagine in training), figure4 (one policy for every goal), figure5 (seconds and memory), cart-pole (beside MC-PILCO's way), all."
-  )
+  @Argument(help: "Which of those below.")
   var figure: Figure
 
-  @Flag(help: "Small and short, in a minute or two: whether everything runs, not what it is worth.")
+  @Flag(help: "Small, in half a minute each: whether everything runs, not what it is worth.")
   var quick = false
 
   @Option(help: "Trials a method, of figure2 (default: 16) and cart-pole (default: 5).")
@@ -44,14 +51,23 @@ struct ReproduceCommand: ParsableCommand {
   var log: [String] = []
 
   @Option(
-    help: "Of --log: the joint's column, or those of position and rate, separated by a comma.")
-  var states = "angle,rate"
+    help:
+      "Of --log: the joint's column, or those of position and rate, separated by a comma (default: angle,rate)."
+  )
+  var states: String?
 
-  @Option(help: "Of --log: the column of the command in [-1, 1].")
-  var actions = "valve"
+  @Option(help: "Of --log: the column of the command in [-1, 1] (default: valve).")
+  var actions: String?
 
-  @Option(help: "Of --log: seconds between rows; other stamps are resampled.")
-  var timeStep = 0.05
+  @Option(help: "Of --log: seconds between rows; other stamps are resampled (default: 0.05).")
+  var timeStep: Double?
+
+  @Option(
+    help: """
+      Of --log, in figure4: how many pseudo-measurements say that a command of zero holds the joint, for logs that never \
+      rest (default: 0).
+      """)
+  var restPseudoData: Int?
 
   @Option(
     help: "Lines that Benchmarks/gpytorch_iteration.py printed, to stand beside ours in figure5.")
@@ -69,146 +85,110 @@ struct ReproduceCommand: ParsableCommand {
     if let budget, !(budget > 0 && budget <= 1e6) {
       throw ValidationError("--budget is in seconds, positive and at most 1,000,000")
     }
-    guard (1...2).contains(stateNames.count), !actions.isEmpty, !actions.contains(",") else {
+    guard (1...2).contains(stateNames.count), actionNames.count == 1 else {
       throw ValidationError("--states is one column or two, --actions one")
     }
-    guard timeStep > 0, timeStep.isFinite else {
+    if let timeStep, !(timeStep > 0 && timeStep.isFinite) {
       throw ValidationError("--time-step must be a positive number of seconds")
     }
-    if !log.isEmpty && (figure == .figure5 || figure == .cartPole) {
-      throw ValidationError("\(figure.rawValue) has no use for --log; figure2, figure3, figure4 do")
+    if let restPseudoData, !(0...10_000).contains(restPseudoData) {
+      throw ValidationError("--rest-pseudo-data is from 0 to 10000")
     }
+    let describesLogs =
+      states != nil || actions != nil || timeStep != nil || restPseudoData != nil
+    if log.isEmpty && describesLogs {
+      throw ValidationError(
+        "--states, --actions, --time-step and --rest-pseudo-data describe logs: give --log too")
+    }
+    try check("--log", isGiven: !log.isEmpty, isFor: [.figure2, .figure3, .figure4])
+    try check("--trials", isGiven: trials != nil, isFor: [.figure2, .cartPole])
+    try check("--budget", isGiven: budget != nil, isFor: [.figure2])
+    try check("--peers", isGiven: peers != nil, isFor: [.figure5])
+  }
+
+  /// Refuses an option that the figure has no use for.
+  private func check(_ option: String, isGiven: Bool, isFor figures: [Figure]) throws {
+    guard isGiven, figure != .all, !figures.contains(figure) else { return }
+    let names = figures.map(\.rawValue).joined(separator: ", ")
+    throw ValidationError("\(figure.rawValue) has no use for \(option); it is for \(names)")
   }
 
   func run() throws {
     let console = Console(json: common.json)
     let folder = try common.folder(named: "reproduce-out")
     InterruptSignal.watch()
-    let figures = figure == .all ? Figure.allCases.filter { $0 != .all } : [figure]
+    guard figure == .all else {
+      return try console.finish(merge(try reproduce(figure, folder, console)))
+    }
     var results: [String: Any] = [:]
-    for figure in figures { results[figure.rawValue] = try reproduce(figure, folder, console) }
-    try console.finish(merge(self.figure == .all ? results : only(results)))
+    for figure in Figure.allCases where figure != .all {
+      results[figure.rawValue] = try reproduce(figure, folder, console)
+    }
+    try console.finish(merge(results))
   }
 
-  private var stateNames: [String] {
-    states.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
-  }
-
-  private var ownLogs: OwnLogs? {
-    log.isEmpty
-      ? nil : OwnLogs(files: log, states: stateNames, action: actions, timeStep: timeStep)
-  }
-
-  /// The one result there is.
-  private func only(_ results: [String: Any]) -> [String: Any] {
-    results.values.first as? [String: Any] ?? [:]
-  }
-
-  /// Writes a figure's page; returns its numbers.
+  /// Runs a figure and writes its page; returns its numbers.
   private func reproduce(
     _ figure: Figure, _ folder: String, _ console: Console
   ) throws -> [String: Any] {
-    switch figure {
-    case .figure2: try figure2(folder, console)
-    case .figure3: try figure3(folder, console)
-    case .figure4: try figure4(folder, console)
-    case .figure5: try figure5(folder, console)
-    case .cartPole: try cartPole(folder, console)
-    case .all: [:]
-    }
-  }
-
-  private func figure2(_ folder: String, _ console: Console) throws -> [String: Any] {
-    var options = quick ? Figure2Options.quick : Figure2Options()
-    if let trials { options.trials = trials }
-    if let budget { options.slowBudget = budget }
-    options.logs = ownLogs
-    var result = try Figure2(options)
-    let bar = ProgressBar("reproducing")
-    try result.run { method, trial in
-      bar.update(Double(trial) / Double(options.trials), "\(method), trial \(trial + 1)")
-      return !InterruptSignal.wasRaised
-    }
-    bar.finish()
-    return try finish(result.isComplete, result.json, console) {
-      try result.write(to: folder, png: png)
-    }
-  }
-
-  private func figure3(_ folder: String, _ console: Console) throws -> [String: Any] {
-    var options = quick ? Figure3Options.quick : Figure3Options()
-    options.logs = ownLogs
-    options.seed = common.seed
-    var result = try Figure3(options)
-    let bar = ProgressBar("reproducing")
-    try result.run { method, iteration in
-      bar.update(0, "\(method), iteration \(iteration)")
-      return !InterruptSignal.wasRaised
-    }
-    bar.finish()
-    return try finish(result.isComplete, result.json, console) {
-      try result.write(to: folder, png: png)
-    }
-  }
-
-  private func figure4(_ folder: String, _ console: Console) throws -> [String: Any] {
-    var options = Figure4Options()
-    options.logs = ownLogs
-    options.seed = common.seed
-    let bar = ProgressBar("reproducing")
+    let bar = ProgressBar(figure.rawValue)
     defer { bar.finish() }
-    do {
-      let result = try Figure4(options) { what in
-        bar.update(0, what)
-        return !InterruptSignal.wasRaised
-      }
-      bar.finish()
-      return try finish(true, result.json, console) { try result.write(to: folder, png: png) }
-    } catch  where InterruptSignal.wasRaised {
-      throw Interruption(description: "interrupted; nothing is written")
-    }
-  }
-
-  private func figure5(_ folder: String, _ console: Console) throws -> [String: Any] {
-    let program = Bundle.main.executablePath ?? ProcessInfo.processInfo.arguments[0]
-    var options = quick ? Figure5Options.quick : Figure5Options()
-    if let peers { options.peers = try PeerCost.read(peers) }
-    var result = Figure5(options, program: program)
-    let bar = ProgressBar("reproducing")
-    try result.run { what in
-      bar.update(0, what)
+    var result = try make(figure, folder)
+    try result.run { fraction, what in
+      bar.update(fraction, what)
       return !InterruptSignal.wasRaised
     }
     bar.finish()
-    return try finish(result.isComplete, result.json, console) {
-      try result.write(to: folder, png: png)
-    }
-  }
-
-  private func cartPole(_ folder: String, _ console: Console) throws -> [String: Any] {
-    var options = quick ? CartPoleOptions.quick : CartPoleOptions()
-    if let trials { options.trials = trials }
-    var result = CartPoleSwingUp(options)
-    let bar = ProgressBar("reproducing")
-    try result.run(in: folder) { what in
-      bar.update(0, what)
-      return !InterruptSignal.wasRaised
-    }
-    bar.finish()
-    return try finish(result.isComplete, result.json, console) {
-      try result.write(to: folder, png: png)
-    }
-  }
-
-  private func finish(
-    _ isComplete: Bool, _ json: [String: Any], _ console: Console, write: () throws -> String
-  ) throws -> [String: Any] {
-    guard isComplete else { throw Interruption(description: "interrupted; nothing is written") }
-    do {
-      console.say("page: \(try write())")
-    } catch {
+    let path: String?
+    do { path = try result.write(to: folder, png: png) } catch let error as CocoaError {
       throw OutputError(description: "cannot write the page: \(error.localizedDescription)")
     }
-    return json
+    guard result.isComplete else {
+      throw Interruption(
+        description: "interrupted; "
+          + (path.map { "\($0) has what there is" } ?? "nothing is written"))
+    }
+    if let path { console.say("page: \(path)") }
+    return result.json
+  }
+
+  private func make(_ figure: Figure, _ folder: String) throws -> any ReproducedFigure {
+    switch figure {
+    case .figure2:
+      var options = quick ? Figure2Options.quick : Figure2Options()
+      if let trials { options.trials = trials }
+      if let budget { options.slowBudget = budget }
+      (options.logs, options.seed) = (ownLogs, common.seed)
+      return try Figure2(options)
+    case .figure3:
+      var options = quick ? Figure3Options.quick : Figure3Options()
+      (options.logs, options.seed) = (ownLogs, common.seed)
+      return try Figure3(options)
+    case .figure4:
+      var options = Figure4Options()
+      (options.logs, options.seed) = (ownLogs, common.seed)
+      return Figure4(options)
+    case .figure5:
+      var options = quick ? Figure5Options.quick : Figure5Options()
+      if let peers { options.peers = try PeerCost.read(peers) }
+      options.seed = common.seed
+      return try Figure5(
+        options, program: Bundle.main.executablePath ?? ProcessInfo.processInfo.arguments[0])
+    case .cartPole, .all:
+      var options = quick ? CartPoleOptions.quick : CartPoleOptions()
+      if let trials { options.trials = trials }
+      (options.folder, options.seed) = (folder, common.seed)
+      return CartPoleSwingUp(options)
+    }
+  }
+
+  private var stateNames: [String] { columnNames(states ?? "angle,rate") }
+  private var actionNames: [String] { columnNames(actions ?? "valve") }
+
+  private var ownLogs: OwnLogs? {
+    if log.isEmpty { return nil }
+    return OwnLogs(
+      files: log, states: stateNames, action: actionNames[0], timeStep: timeStep ?? 0.05,
+      restPseudoData: restPseudoData ?? 0)
   }
 }

@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// A figure that cannot be measured or drawn.
+public struct ReproductionError: Error, CustomStringConvertible {
+  public let description: String
+}
