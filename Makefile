@@ -43,6 +43,8 @@ lint:
 format:
 	$(SWIFT) format --in-place --recursive Sources Tests Package.swift
 
-# Reference values from other implementations (needs numpy, torch, gpytorch).
+# Reference values from other implementations (needs numpy, torch, gpytorch, cma).
 references:
 	python3 Tests/References/make_references.py
+	python3 Tests/References/make_moment_references.py
+	python3 Tests/References/make_cmaes_references.py

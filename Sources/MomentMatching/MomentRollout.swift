@@ -60,8 +60,8 @@ public struct MomentRollout: Sendable {
       inputs["adj_next_mean"] = meanAdjoint
       inputs["adj_next_covariance"] = covarianceAdjoint
       inputs["adj_reward"] = [1]
-      let after = interpreter.run(afterAdjoint, inputs: inputs).outputs
-      func adjoint(_ name: String) -> [Double] { after["adj_" + name] ?? [] }
+      let after = interpreter.run(afterAdjoint, inputs: inputs)
+      func adjoint(_ name: String) -> [Double] { after["adj_" + name] }
       let pulled = kept.prediction.pullback(
         mean: adjoint("output_mean"),
         gain: Matrix(
@@ -74,7 +74,7 @@ public struct MomentRollout: Sendable {
       inputs["adj_cross"] = adjoint("cross")
       let before = interpreter.run(beforeAdjoint, inputs: inputs)
       func total(_ name: String) -> [Double] {
-        zip(adjoint(name), before.outputs["adj_" + name] ?? []).map { $0 + $1 }
+        zip(adjoint(name), before["adj_" + name]).map { $0 + $1 }
       }
       (meanAdjoint, covarianceAdjoint) = (total("mean"), total("covariance"))
       for (i, value) in (before.sharedAdjoints[RolloutProgram.parameters] ?? []).enumerated() {
@@ -106,30 +106,30 @@ public struct MomentRollout: Sendable {
     func inputs() -> [String: [Double]] {
       ["mean": state.mean, "covariance": state.covariance.values, "goal": goal]
     }
-    var total = interpreter.run(step.initial, inputs: inputs()).outputs["reward"]?[0] ?? .nan
+    var total = interpreter.run(step.initial, inputs: inputs())["reward"][0]
     var steps: [KeptStep] = []
     for _ in 0..<horizon {
       var values = inputs()
-      let before = interpreter.run(step.before, inputs: values).outputs
+      let before = interpreter.run(step.before, inputs: values)
       let input = Gaussian(
-        mean: before["input_mean"] ?? [],
+        mean: before["input_mean"],
         covariance: Matrix(
           rows: step.featureLength, columns: step.featureLength,
-          values: before["input_covariance"] ?? []))
+          values: before["input_covariance"]))
       let prediction = try matcher.prediction(at: input)
       values["cross"] = before["cross"]
       values["output_mean"] = prediction.mean
       values["gain"] = prediction.gain.values
       values["output_covariance"] = prediction.covariance.values
       steps.append(KeptStep(state: state, inputs: values, prediction: prediction))
-      let after = interpreter.run(step.after, inputs: values).outputs
+      let after = interpreter.run(step.after, inputs: values)
       state = Gaussian(
-        mean: after["next_mean"] ?? [],
+        mean: after["next_mean"],
         covariance: Matrix(
           rows: step.stateLength, columns: step.stateLength,
-          values: after["next_covariance"] ?? []
+          values: after["next_covariance"]
         ).symmetrised)
-      total += after["reward"]?[0] ?? .nan
+      total += after["reward"][0]
     }
     return (steps, state, total)
   }

@@ -13,6 +13,14 @@ public struct Interpretation {
   public var sharedAdjoints: [String: [Double]] = [:]
   /// How many interpolations had an argument outside their table's box.
   public var outsideCount = 0
+
+  /// The output of a name, which the program must have.
+  public subscript(name: String) -> [Double] {
+    guard let output = outputs[name] else {
+      preconditionFailure("no output '\(name)' among \(outputs.keys.sorted())")
+    }
+    return output
+  }
 }
 
 /// Evaluates programs.

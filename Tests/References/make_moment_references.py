@@ -9,7 +9,8 @@ import itertools, json, os
 import numpy as np
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-rng = np.random.default_rng(7)
+SEED = 7
+rng = np.random.default_rng(SEED)
 N, D = 40, 3
 X = rng.normal(size=(N, D))
 Y = np.stack([np.sin(X[:, 0]) + 0.5 * X[:, 1] * X[:, 2], np.cos(X[:, 1]) - 0.3 * X[:, 0]])
@@ -81,6 +82,7 @@ for m, S in [([0.3, -0.2, 0.5], root @ root.T), ([-1.5, 0.4, 0.1], np.diag([0.04
         assert np.max(np.abs(one - other)) < 1e-8, (one, other)
     cases.append({"mean": m.tolist(), "covariance": S.tolist(), "outputMean": found[0].tolist(),
                   "cross": found[1].tolist(), "outputCovariance": found[2].tolist()})
-json.dump({"x": X.tolist(), "y": Y.tolist(), "lengthscales": LENGTHSCALES.tolist(), "signalVariances": SIGNAL.tolist(),
+json.dump({"versions": {"numpy": np.__version__}, "seed": SEED, "x": X.tolist(),
+           "y": Y.tolist(), "lengthscales": LENGTHSCALES.tolist(), "signalVariances": SIGNAL.tolist(),
            "noiseVariances": NOISE.tolist(), "cases": cases},
           open(os.path.join(HERE, "moment_matching.json"), "w"), indent=1)
