@@ -63,63 +63,19 @@ public struct EpisodeRun {
     _ plant: inout any Plant, from state: [Double]? = nil, seed: UInt64, name: String,
     controller: (_ step: Int, _ states: [Double]) throws -> [Double]
   ) throws -> Outcome {
-    let columns = try plant.columns(for: layout)
-    var signals = CausalSignals(layout)
-    var episode = Episode(name: name, timeStep: layout.timeStep, states: [], actions: [])
-    var outcome = Outcome(episode: episode)
+    var rows = EpisodeRows(
+      columns: try plant.columns(for: layout), layout: layout, needsReward: needsReward,
+      plant: plant.name, log: log,
+      episode: Episode(name: name, timeStep: layout.timeStep, states: [], actions: []))
+    var outcome = Outcome(episode: rows.episode)
     plant.keepAsking(goesOn)
-    /// Keeps a row with the action that follows it.
-    func keep(_ step: Int, _ measured: Measurement, _ states: [Double], _ action: [Double]) throws {
-      if let column = layout.rewardColumn {
-        // The first measurement follows no action, and may have no reward.
-        guard let reward = measured.reward ?? (step > 0 && needsReward ? nil : .nan) else {
-          throw PlantFailure(
-            plant: plant.name,
-            "it answers no \"reward\", and the task learns its reward from '\(column)'")
-        }
-        episode.rewards.append(reward)
-      }
-      episode.states.append(states)
-      episode.actions.append(action)
-      try log?.append(
-        time: Double(step) * layout.timeStep, measured: columns.map { measured.states[$0] },
-        action: action, reward: measured.reward)
-    }
     guard goesOn() else {
       outcome.isInterrupted = true
       return outcome
     }
     do {
-      var measured = try plant.reset(to: state, seed: seed)
-      var step = 0
-      while true {
-        guard measured.states.allSatisfy(\.isFinite) else {
-          throw PlantFailure(plant: plant.name, "it measured \(measured.states) at step \(step)")
-        }
-        let states = signals.next(columns.map { measured.states[$0] })
-        outcome.earlyEnd = earlyEnd(measured, states, step)
-        let isLast = step == steps || outcome.earlyEnd != nil
-        if outcome.earlyEnd == nil {
-          pace()
-          outcome.isInterrupted = !isLast && !goesOn()
-        }
-        guard !isLast, !outcome.isInterrupted else {
-          try keep(step, measured, states, safeAction)
-          // A plant that is done may have ended; the next episode starts it again.
-          if measured.isDone {
-            plant.close(safeAction: safeAction)
-          } else {
-            _ = try plant.step(safeAction)
-          }
-          break
-        }
-        let action = try limited(
-          controller(step, states), after: episode.actions.last ?? safeAction)
-        // Logged before it acts: whatever happens next, it is known what was sent.
-        try keep(step, measured, states, action)
-        measured = try plant.step(action)
-        step += 1
-      }
+      let first = try plant.reset(to: state, seed: seed)
+      try drive(&plant, from: first, &rows, &outcome, controller)
     } catch is PlantInterruption {
       outcome.isInterrupted = true
       plant.close(safeAction: safeAction)
@@ -128,10 +84,49 @@ public struct EpisodeRun {
       plant.close(safeAction: safeAction)
     }
     if outcome.isInterrupted {
-      outcome.earlyEnd = "interrupted after \(episode.count) row\(episode.count == 1 ? "" : "s")"
+      let count = rows.episode.count
+      outcome.earlyEnd = "interrupted after \(count) row\(count == 1 ? "" : "s")"
     }
-    outcome.episode = episode
+    outcome.episode = rows.episode
     return outcome
+  }
+
+  /// From the first measurement to the safe action.
+  private func drive(
+    _ plant: inout any Plant, from first: Measurement, _ rows: inout EpisodeRows,
+    _ outcome: inout Outcome, _ controller: (_ step: Int, _ states: [Double]) throws -> [Double]
+  ) throws {
+    var signals = CausalSignals(layout)
+    var measured = first
+    var step = 0
+    while true {
+      guard measured.states.allSatisfy(\.isFinite) else {
+        throw PlantFailure(plant: plant.name, "it measured \(measured.states) at step \(step)")
+      }
+      let states = signals.next(rows.columns.map { measured.states[$0] })
+      outcome.earlyEnd = earlyEnd(measured, states, step)
+      let isLast = step == steps || outcome.earlyEnd != nil
+      if outcome.earlyEnd == nil {
+        pace()
+        outcome.isInterrupted = !isLast && !goesOn()
+      }
+      guard !isLast, !outcome.isInterrupted else {
+        try rows.keep(step, measured, states, safeAction)
+        // A plant that is done may have ended; the next episode starts it again.
+        if measured.isDone {
+          plant.close(safeAction: safeAction)
+        } else {
+          _ = try plant.step(safeAction)
+        }
+        return
+      }
+      let action = try limited(
+        controller(step, states), after: rows.episode.actions.last ?? safeAction)
+      // Logged before it acts: whatever happens next, it is known what was sent.
+      try rows.keep(step, measured, states, action)
+      measured = try plant.step(action)
+      step += 1
+    }
   }
 
   private func limited(_ action: [Double], after last: [Double]) throws -> [Double] {
@@ -175,5 +170,36 @@ extension Plant {
           + wanted.joined(separator: ", "))
     }
     return Array(states.indices)
+  }
+}
+
+/// The rows of an episode as they come, in memory and in its log.
+private struct EpisodeRows {
+  /// Where a measurement's columns stand in what the plant measures.
+  let columns: [Int]
+  let layout: LogLayout
+  let needsReward: Bool
+  let plant: String
+  let log: LogWriter?
+  var episode: Episode
+
+  /// Keeps a row with the action that follows it.
+  mutating func keep(
+    _ step: Int, _ measured: Measurement, _ states: [Double], _ action: [Double]
+  ) throws {
+    if let column = layout.rewardColumn {
+      // The first measurement follows no action, and may have no reward.
+      guard let reward = measured.reward ?? (step > 0 && needsReward ? nil : .nan) else {
+        throw PlantFailure(
+          plant: plant,
+          "it answers no \"reward\", and the task learns its reward from '\(column)'")
+      }
+      episode.rewards.append(reward)
+    }
+    episode.states.append(states)
+    episode.actions.append(action)
+    try log?.append(
+      time: Double(step) * layout.timeStep, measured: columns.map { measured.states[$0] },
+      action: action, reward: measured.reward)
   }
 }

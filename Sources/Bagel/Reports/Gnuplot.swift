@@ -68,23 +68,23 @@ package struct Plot {
       }
       lines.append("EOD")
     }
-    let parts = curves.enumerated().map { index, curve -> String in
-      let title = curve.title.map { "title \(quoted($0))" } ?? "notitle"
-      switch curve.style {
-      case .lines(let color, let width):
-        return "$data\(index) using 1:2 with lines lc rgb '\(color)' lw \(width) \(title)"
-      case .dashes(let color, let width, let kind):
-        return
-          "$data\(index) using 1:2 with lines dt \(kind) lc rgb '\(color)' lw \(width) \(title)"
-      case .boxes(let color, let width):
-        return
-          "$data\(index) using 1:2:(\(width)) with boxes fill solid 1 lc rgb '\(color)' \(title)"
-      case .band(let color):
-        return "$data\(index) using 1:2:3 with filledcurves lc rgb '\(color)' \(title)"
-      }
-    }
-    lines.append("plot " + parts.joined(separator: ", \\\n  "))
+    lines.append("plot " + curves.indices.map(drawing).joined(separator: ", \\\n  "))
     return lines.joined(separator: "\n") + "\n"
+  }
+
+  /// What stands behind `plot` for a curve.
+  private func drawing(_ index: Int) -> String {
+    let title = curves[index].title.map { "title \(quoted($0))" } ?? "notitle"
+    switch curves[index].style {
+    case .lines(let color, let width):
+      return "$data\(index) using 1:2 with lines lc rgb '\(color)' lw \(width) \(title)"
+    case .dashes(let color, let width, let kind):
+      return "$data\(index) using 1:2 with lines dt \(kind) lc rgb '\(color)' lw \(width) \(title)"
+    case .boxes(let color, let width):
+      return "$data\(index) using 1:2:(\(width)) with boxes fill solid 1 lc rgb '\(color)' \(title)"
+    case .band(let color):
+      return "$data\(index) using 1:2:3 with filledcurves lc rgb '\(color)' \(title)"
+    }
   }
 
   /// The SVG element, or nil without gnuplot.

@@ -70,6 +70,37 @@ struct IterationBenchmark: ParsableCommand {
   func run() throws {
     let console = Console(json: common.json)
     try device.checkAvailable()
+    let task = try makeTask()
+    let dynamics = try dynamics(task)
+    let start = ContinuousClock.now
+    let measured = try task.makeSampler(dynamics)
+    let samplerSeconds = start.duration(to: .now).seconds
+    let rollout = try task.makeRollout(dynamics, measured.sampler)
+    let executor = try makeExecutor(rollout, console)
+    let times = try iterationSeconds(task, dynamics, rollout, executor)
+    let (median, points) = (times[times.count / 2], dynamics.processes[0].y.count)
+    console.say(
+      "B = \(particles), H = \(horizon), [\(layers)], n = \(points), \(executor.device)")
+    measured.describe(console)
+    console.say("  built and measured in \(number(samplerSeconds)) s")
+    console.say(
+      "iteration: median \(number(1e3 * median)) ms, min \(number(1e3 * times[0])) ms, p90 "
+        + "\(number(1e3 * times[times.count * 9 / 10])) ms (\(times.count) runs)")
+    var result: [String: Any] = [
+      "secondsPerIteration": median, "minimumSeconds": times[0],
+      "samplerSeconds": samplerSeconds, "device": executor.device, "particles": particles,
+      "horizon": horizon, "points": points,
+    ]
+    result.merge(measured.json) { $1 }
+    describeWork(rollout.program, median, executor, console, &result)
+    if measured.sampler.name == .exact && device == .host {
+      describeProducts(median, outputs: dynamics.processes.count, console, &result)
+    }
+    try console.finish(merge(result))
+  }
+
+  /// Experiment 1 as the options want it.
+  private func makeTask() throws -> ControlTask {
     var task = try BuiltInTasks.experiment1()
     task.search.seed = common.seed
     task.policy.layers = layers.split(separator: ",").compactMap { Int($0) }
@@ -83,23 +114,24 @@ struct IterationBenchmark: ParsableCommand {
     task.model.fit.fullIterations = 1
     task.search.particles = particles
     task.search.horizon = horizon
-    let dynamics = try dynamics(task)
-    let start = ContinuousClock.now
-    let measured = try task.makeSampler(dynamics)
-    let samplerSeconds = start.duration(to: .now).seconds
-    let rollout = try task.makeRollout(dynamics, measured.sampler)
-    let executor = try makeExecutor(rollout, console)
+    return task
+  }
+
+  /// What the search does: new draws, rollout, adjoint, update; as many in flight as between two evaluations.
+  private func iterationSeconds(
+    _ task: ControlTask, _ dynamics: DynamicsModel, _ rollout: Rollout,
+    _ executor: any RolloutExecutor
+  ) throws -> [Double] {
     let optimizer = PolicyOptimizer(
       executor: executor, rollout: rollout, model: dynamics, initialStates: task.start,
       goals: task.goal, options: task.search,
       initialParameters: task.makePolicy().initialParameters)
-    // What the search does: new draws, rollout, adjoint, update; as many in flight as between two evaluations.
     var iteration: UInt32 = 0
     let count = min(executor.iterationsInFlight, task.search.evaluationInterval)
     let ascent = Ascent(
       parameters: optimizer.state.parameters, adam: optimizer.state.adam, rate: 0,
       gradientNormLimit: task.search.gradientNorm)
-    let times = try measure {
+    return try measure {
       let before = ContinuousClock.now
       let batches = (0..<count).map { _ in
         iteration += 1
@@ -109,39 +141,24 @@ struct IterationBenchmark: ParsableCommand {
       _ = try executor.ascend(batches, from: &moved)
       return before.duration(to: .now).seconds / Double(count)
     }
-    let median = times[times.count / 2]
+  }
+
+  /// The exact sampler's products, beside what the BLAS library reaches here.
+  private func describeProducts(
+    _ median: Double, outputs: Int, _ console: Console, _ result: inout [String: Any]
+  ) {
+    // Two triangular products of n^2 multiply-adds' half each, an output, particle and step.
+    let n = Double(points)
+    let work = 2 * n * n * Double(particles * horizon * outputs)
+    let peak = measuredPeak()
     console.say(
-      "B = \(particles), H = \(horizon), [\(layers)], n = \(dynamics.processes[0].y.count), "
-        + executor.device
-    )
-    measured.describe(console)
-    console.say("  built and measured in \(number(samplerSeconds)) s")
-    console.say(
-      "iteration: median \(number(1e3 * median)) ms, min \(number(1e3 * times[0])) ms, p90 "
-        + "\(number(1e3 * times[times.count * 9 / 10])) ms (\(times.count) runs)")
-    var result: [String: Any] = [
-      "secondsPerIteration": median, "minimumSeconds": times[0],
-      "samplerSeconds": samplerSeconds,
-      "device": executor.device, "particles": particles, "horizon": horizon,
-      "points": dynamics.processes[0].y.count,
-    ]
-    result.merge(measured.json) { $1 }
-    describeWork(rollout.program, median, executor, console, &result)
-    if measured.sampler.name == .exact && device == .host {
-      // Two triangular products of n^2 multiply-adds' half each, an output, particle and step.
-      let n = Double(points)
-      let work = 2 * n * n * Double(particles * horizon * dynamics.processes.count)
-      let peak = measuredPeak()
-      console.say(
-        "  \(number(work / median * 1e-9)) of \(number(peak * 1e-9)) GFLOP/s that sgemm reaches here: "
-          + "\(number(100 * work / median / peak)) %")
-      if let advice = BLASConfiguration.current.advice {
-        console.say("  sgemm is held back: \(advice)")
-      }
-      result["productFlopPerSecond"] = work / median
-      result["peakFlopPerSecond"] = peak
+      "  \(number(work / median * 1e-9)) of \(number(peak * 1e-9)) GFLOP/s that sgemm reaches here: "
+        + "\(number(100 * work / median / peak)) %")
+    if let advice = BLASConfiguration.current.advice {
+      console.say("  sgemm is held back: \(advice)")
     }
-    try console.finish(merge(result))
+    result["productFlopPerSecond"] = work / median
+    result["peakFlopPerSecond"] = peak
   }
 
   /// The model of `--model`, or one learnt from `points` rows.

@@ -65,23 +65,10 @@ public struct DynamicsModel: Sendable {
     }
     let x = Matrix(data.features.map(featureStandardiser.standardise))
     let targets = data.increments.map(incrementStandardiser.standardise)
-    let shares = ProgressShares(form.outputCount, progress)
-    let outputs = try inParallel(form.outputCount) { output in
-      let what = "output '\(layout.states[form.outputStates[output]].name)'"
-      let y = targets.map { $0[output] }
-      var result = try fitHyperparameters(
-        x: x, y: y, options: options, episodeOf: data.episodeOf,
-        start: start?.processes[output].hyperparameters, what: what
-      ) { shares.report($0, from: output) }
-      let process =
-        options.criterion == .marginalLikelihood
-        ? try GaussianProcess(result.hyperparameters, x: x, y: y, what: what)
-        : try GaussianProcess(
-          calibrating: result.hyperparameters, x: x, y: y, noiseProfile: result.noiseProfile,
-          episodeOf: data.episodeOf, inverse: result.inverse, what: what)
-      result.inverse = nil  // n^2 numbers
-      return (process: process, result: result)
-    }
+    let outputs = try fitProcesses(
+      x, targets, episodeOf: data.episodeOf,
+      names: form.outputStates.map { layout.states[$0].name }, options: options,
+      starts: start?.processes.map(\.hyperparameters), progress)
     let (processes, results) = (outputs.map(\.process), outputs.map(\.result))
     let rewardModel = try layout.rewardColumn.map {
       try RewardModel(
@@ -95,6 +82,29 @@ public struct DynamicsModel: Sendable {
       loggedStates: evenlySpreadRows(count: states.count, wanted: 1_000).map { states[$0] },
       processes: processes, rewardModel: rewardModel)
     return (model, results)
+  }
+
+  /// One Gaussian process an output, side by side.
+  private static func fitProcesses(
+    _ x: Matrix, _ targets: [[Double]], episodeOf: [Int], names: [String], options: FitOptions,
+    starts: [Hyperparameters]?, _ progress: @escaping (Double) -> Void
+  ) throws -> [(process: GaussianProcess, result: FitResult)] {
+    let shares = ProgressShares(names.count, progress)
+    return try inParallel(names.count) { output in
+      let what = "output '\(names[output])'"
+      let y = targets.map { $0[output] }
+      var result = try fitHyperparameters(
+        x: x, y: y, options: options, episodeOf: episodeOf, start: starts?[output], what: what
+      ) { shares.report($0, from: output) }
+      let process =
+        options.criterion == .marginalLikelihood
+        ? try GaussianProcess(result.hyperparameters, x: x, y: y, what: what)
+        : try GaussianProcess(
+          calibrating: result.hyperparameters, x: x, y: y, noiseProfile: result.noiseProfile,
+          episodeOf: episodeOf, inverse: result.inverse, what: what)
+      result.inverse = nil  // n^2 numbers
+      return (process: process, result: result)
+    }
   }
 
   /// Newest actions whose limits reach beyond the logged commands by more than a tenth of the limits' range:

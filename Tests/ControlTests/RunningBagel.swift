@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// Runs the real binary and reads what it says.
+
+import Foundation
+
+struct Outcome {
+  var status: Int32
+  var output: String
+  var errors: String
+
+  /// The JSON object on the last line of standard output.
+  var json: [String: Any] {
+    let last = output.split(separator: "\n").last.map(String.init) ?? ""
+    return (try? JSONSerialization.jsonObject(with: Data(last.utf8))) as? [String: Any] ?? [:]
+  }
+}
+
+/// The folder of the built products, beside the test bundle.
+private let binary: String = {
+  let bundle = CommandLine.arguments[0]
+  var folder = URL(fileURLWithPath: bundle)
+  while folder.path != "/" {
+    let candidate = folder.appendingPathComponent("bagel").path
+    var isFolder: ObjCBool = false
+    if FileManager.default.fileExists(atPath: candidate, isDirectory: &isFolder),
+      !isFolder.boolValue
+    {
+      return candidate
+    }
+    folder = folder.deletingLastPathComponent()
+  }
+  let package = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+    .deletingLastPathComponent().deletingLastPathComponent()
+  return package.appendingPathComponent(".build/release/bagel").path
+}()
+
+/// Runs bagel in `folder`; `interruptWhenExists` sends the signal once that file exists.
+func bagel(
+  _ arguments: [String], in folder: String, interruptWhenExists file: String? = nil,
+  signal: Int32 = SIGINT,
+  environment: [String: String] = [:]
+) throws -> Outcome {
+  let process = Process()
+  process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+  process.executableURL = URL(fileURLWithPath: binary)
+  process.arguments = arguments
+  process.currentDirectoryURL = URL(fileURLWithPath: folder)
+  let outputPath = folder + "/" + UUID().uuidString
+  let errorPath = outputPath + ".err"
+  for path in [outputPath, errorPath] {
+    try Data().write(to: URL(fileURLWithPath: path))
+  }
+  process.standardOutput = FileHandle(forWritingAtPath: outputPath)
+  process.standardError = FileHandle(forWritingAtPath: errorPath)
+  process.standardInput = FileHandle.nullDevice
+  try process.run()
+  if let file {
+    for _ in 0..<600 where !FileManager.default.fileExists(atPath: file) { usleep(50_000) }
+    kill(process.processIdentifier, signal)
+  }
+  process.waitUntilExit()
+  return Outcome(
+    status: process.terminationStatus,
+    output: try String(contentsOfFile: outputPath, encoding: .utf8),
+    errors: try String(contentsOfFile: errorPath, encoding: .utf8))
+}
