@@ -51,4 +51,4 @@ done
 "$docc" convert "$output/Bagel.docc" --additional-symbol-graph-dir "$output/symbols" \
   --output-path "$output/BAGEL.doccarchive" --fallback-display-name BAGEL \
   --fallback-bundle-identifier bagel --warnings-as-errors
-echo "documentation: $output/BAGEL.doccarchive ($docc preview shows it, or any web server)"
+echo "documentation: python3 -m http.server -d $output/BAGEL.doccarchive, then /documentation/library/ on port 8000"

@@ -19,6 +19,8 @@ public struct OptimizedPolicy: Sendable {
   public var state: SearchState
   /// Rollouts of the best policy on the model: predicted particles, standardised.
   public var predicted: BatchTrajectories
+  /// Fraction of its particle-steps with a state that the model reads more than a tenth of the data's range beyond them.
+  public var outsideFraction: Double
   /// The sampler that was used, and its errors.
   public var sampler: MeasuredSampler
   public var device: String
@@ -103,7 +105,8 @@ extension ControlTask {
       executor: executor, rollout: rollout, model: model,
       initialStates: self.start.resolved(by: model),
       goals: goal.resolved(by: model), options: options,
-      initialParameters: policy.initialParameters, state: saved ?? warm)
+      initialParameters: policy.initialParameters, state: saved ?? warm,
+      judge: try judge(model, sampler.sampler, device))
     var lastSave = ContinuousClock.now
     var isInterrupted = false
     while !optimizer.isFinished && !isInterrupted {
@@ -121,30 +124,24 @@ extension ControlTask {
         stateScale: model.stateStandardiser.scale)
     }
     let state = optimizer.state
+    let predicted = try optimizer.trajectories(state.bestParameters)
     return OptimizedPolicy(
       best: controller(state.bestParameters), last: controller(state.parameters), state: state,
-      predicted: try predicted(state.bestParameters, model, sampler.sampler, by: optimizer),
-      sampler: sampler,
+      predicted: predicted, outsideFraction: model.fractionOutside(predicted), sampler: sampler,
       device: executor.device, deviceReason: reason,
       seconds: start.duration(to: .now).seconds,
       secondsPerIteration: median(optimizer.iterationSeconds),
       isFinished: !isInterrupted, beginning: beginning)
   }
 
-  /// Rollouts of parameters as the machine will see them: with dropout, those of a search are of less than the policy.
-  private func predicted(
-    _ parameters: [Double], _ model: DynamicsModel, _ sampler: any PosteriorSampler,
-    by optimizer: PolicyOptimizer
-  ) throws -> BatchTrajectories {
-    if policy.dropout == 0 { return try optimizer.trajectories(parameters) }
+  /// What judges policies as the machine will see them, where a search's own rollouts have dropout.
+  private func judge(
+    _ model: DynamicsModel, _ sampler: any PosteriorSampler, _ device: ExecutionDevice
+  ) throws -> (any RolloutExecutor)? {
+    if policy.dropout == 0 { return nil }
     var whole = self
     whole.policy.dropout = 0
-    let rollout = try whole.makeRollout(model, sampler)
-    return try PolicyOptimizer(
-      executor: try makeExecutor(rollout, device: .host), rollout: rollout, model: model,
-      initialStates: start.resolved(by: model), goals: goal.resolved(by: model), options: search,
-      initialParameters: whole.makePolicy().initialParameters
-    ).trajectories(parameters)
+    return try whole.makeExecutor(try whole.makeRollout(model, sampler), device: device)
   }
 
   /// A saved search that this one can go on from; one of another problem is moved out of the way.
@@ -183,5 +180,32 @@ extension ControlTask {
         "\(learning.policy) \((earlier ?? []).withUnsafeBytes { sha256($0) })",
       ]
     return sha256(parts.joined(separator: "\n").utf8)
+  }
+}
+
+extension DynamicsModel {
+  /// Fraction of particle-steps with a state that the processes read (other than as sine and cosine) more than a tenth of the
+  /// data's range beyond the data: the model guesses there.
+  func fractionOutside(_ predicted: BatchTrajectories) -> Double {
+    let read = stateBounds.indices.filter { i in
+      form.features.contains { if case .state(i, _) = $0 { true } else { false } }
+    }
+    let bounds = read.map { i in
+      let (low, high) = (stateBounds[i].lowerBound, stateBounds[i].upperBound)
+      let margin = 0.1 * (high - low)
+      let (mean, scale) = (stateStandardiser.mean[i], stateStandardiser.scale[i])
+      return ((low - margin - mean) / scale)...((high + margin - mean) / scale)
+    }
+    var outside = 0
+    for particle in 0..<predicted.particles {
+      for step in 0...predicted.horizon {
+        let carry = predicted.state(step: step, particle: particle)
+        let isInside = zip(read, bounds).allSatisfy { i, bound in
+          bound.contains(Double(carry[carry.startIndex + i]))
+        }
+        outside += isInside ? 0 : 1
+      }
+    }
+    return Double(outside) / Double(predicted.particles * (predicted.horizon + 1))
   }
 }

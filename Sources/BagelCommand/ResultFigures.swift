@@ -99,7 +99,7 @@ extension OptimizedPolicy {
       "iterations": state.iteration, "returns": state.returns, "bestReturn": state.bestReturn,
       "bestIteration": state.bestIteration, "converged": state.hasConverged,
       "diverged": state.diverged, "resumed": resumedIteration, "truncated": state.truncated,
-      "outsideFraction": predicted.returns.outsideFraction,
+      "outsideFraction": outsideFraction,
       "device": device, "deviceReason": deviceReason ?? NSNull(),
     ]
     result.merge(sampler.json) { $1 }
@@ -125,9 +125,9 @@ extension OptimizedPolicy {
     warnOfFlatness(console)
     sampler.describe(console)
     if state.diverged > 0 { console.say("  \(state.diverged) particles diverged and were frozen") }
-    if predicted.returns.outsideFraction > 0.05 {
+    if outsideFraction > 0.05 {
       console.say(
-        "  \(number(100 * predicted.returns.outsideFraction)) % of the predicted steps lie outside the "
+        "  \(number(100 * outsideFraction)) % of the predicted steps lie outside the "
           + "logged data: the model guesses there")
     }
   }

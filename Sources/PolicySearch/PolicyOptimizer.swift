@@ -25,6 +25,8 @@ public final class PolicyOptimizer {
   public let options: SearchOptions
   public private(set) var state: SearchState
   private let executor: any RolloutExecutor
+  /// Of evaluations and trajectories.
+  private let judge: any RolloutExecutor
   private let layout: CarryLayout
   private let functionDraws: @Sendable (Int, DrawKey) -> [Double]
   private let standardise: @Sendable ([Double]) -> [Double]
@@ -38,12 +40,25 @@ public final class PolicyOptimizer {
   /// The evaluation batch has its own draws, the same for every policy.
   private static let evaluationIteration = UInt32.max
 
+  /// - Parameters:
+  ///   - executor: of the iterations.
+  ///   - rollout: what it runs.
+  ///   - model: whose standardiser states and goals go through.
+  ///   - initialStates: physical units.
+  ///   - goals: physical units.
+  ///   - options: how to search.
+  ///   - initialParameters: theta of a start, from its seed.
+  ///   - state: of a search to go on with; nil to begin.
+  ///   - judge: what evaluates policies; nil for `executor`. Another where iterations see less than the whole policy
+  ///     (`Dropout`).
   public init(
     executor: any RolloutExecutor, rollout: Rollout, model: DynamicsModel,
     initialStates: StateDistribution, goals: StateDistribution, options: SearchOptions,
-    initialParameters: @escaping @Sendable (UInt64) -> [Double], state: SearchState? = nil
+    initialParameters: @escaping @Sendable (UInt64) -> [Double], state: SearchState? = nil,
+    judge: (any RolloutExecutor)? = nil
   ) {
     self.executor = executor
+    self.judge = judge ?? executor
     self.options = options
     self.initialParameters = initialParameters
     self.state =
@@ -80,6 +95,7 @@ public final class PolicyOptimizer {
   /// Some iterations: roll out, differentiate, update, and every so often evaluate. As many as the executor runs
   /// without waiting, up to the next evaluation; one on the host.
   public func step() throws {
+    try judgeFirst()
     let before = ContinuousClock.now
     let done = state.iteration - state.firstIteration
     let untilEvaluation = options.evaluationInterval - done % options.evaluationInterval
@@ -98,6 +114,16 @@ public final class PolicyOptimizer {
       let hasConverged = try evaluate()
       if hasConverged || isLast { try endStage(hasConverged) }
     }
+  }
+
+  /// Where a search begins may be better than all that it finds.
+  private func judgeFirst() throws {
+    guard options.evaluationInterval < .max, !state.bestReturn.isFinite else { return }
+    let value = try evaluationReturn(state.parameters)
+    guard value.isFinite else { return }
+    state.bestReturn = value
+    state.bestParameters = state.parameters
+    state.bestIteration = state.iteration
   }
 
   private func ascend(_ batches: [RolloutBatch]) throws {
@@ -152,12 +178,12 @@ public final class PolicyOptimizer {
   public func meanReturn(
     _ parameters: [Double], iteration: UInt32, horizon: Int? = nil
   ) throws -> Double {
-    try executor.returns(batch(parameters: parameters, iteration: iteration, horizon: horizon)).mean
+    try judge.returns(batch(parameters: parameters, iteration: iteration, horizon: horizon)).mean
   }
 
   /// Trajectories of parameters on the fixed evaluation batch.
   public func trajectories(_ parameters: [Double]) throws -> BatchTrajectories {
-    try executor.trajectories(batch(parameters: parameters, iteration: Self.evaluationIteration))
+    try judge.trajectories(batch(parameters: parameters, iteration: Self.evaluationIteration))
   }
 
   /// Judges the present parameters; true if the present start has converged at its horizon.

@@ -49,7 +49,7 @@ public struct CartPoleSwingUp: ReproducedFigure {
           + "three searches a trial, one of them from the last policy"
       case .mcPILCO:
         "400 particles with draws of their own at every step from the exact posterior, 200 radial basis functions of which a quarter "
-          + "is dropped at any step (dropout), one search a trial from new parameters, at most 2,000 iterations"
+          + "is dropped at any step (dropout), one search a trial from new parameters"
       }
     }
 
@@ -88,6 +88,7 @@ public struct CartPoleSwingUp: ReproducedFigure {
   public var isComplete: Bool { runs.count == Method.allCases.count * options.trials }
 
   public mutating func run(_ tell: @escaping Progress) throws {
+    try InteractionLoop.moveAway("\(options.folder)/cart-pole")
     for method in Method.allCases {
       var task = try method.task()
       if let episodes = options.episodes { task.learning.trials = episodes }
@@ -97,7 +98,6 @@ public struct CartPoleSwingUp: ReproducedFigure {
         task.search.seed = seed
         let name = method.name.lowercased().replacingOccurrences(of: " ", with: "-")
         let path = "\(options.folder)/cart-pole/\(name)/seed-\(seed)"
-        try InteractionLoop.moveAway(path)
         var loop = try InteractionLoop(task: task, folder: path, seed: seed, device: .host)
         let done = Double(runs.count)
         let total = Double(Method.allCases.count * options.trials)
@@ -153,7 +153,7 @@ public struct CartPoleSwingUp: ReproducedFigure {
           title: nil,
           html: [
             "<p>One random episode of 3 s, then trial after trial: learn, search, drive 3 s. Solved is a trial that ends with the pole's tip "
-              + "within 0.1 m of upright, and the cart within 0.5 m of the middle, for half a second. \(options.trials) loops each.</p>"
+              + "within 0.1 m of upright, and the cart within 0.5 m of the middle, for half a second. Loops of each: \(options.trials); at most \(iterationWords).</p>"
           ]),
         .init(title: nil, plot: plot),
         .init(
@@ -173,10 +173,19 @@ public struct CartPoleSwingUp: ReproducedFigure {
       ])
   }
 
+  private var iterationWords: String {
+    Method.allCases.compactMap { method in
+      (try? method.task()).map {
+        "\(options.iterations ?? $0.search.iterations) iterations a search (\(method.name))"
+      }
+    }.joined(separator: ", ")
+  }
+
   private var plot: Plot {
     var plot = Plot(
       title: "loops solved at each trial", xLabel: "trial on the machine",
       yLabel: "loops solved (%)")
+    plot.yRange = 0...105
     plot.xNames = (1...(runs.map(\.record.trials.count).max() ?? 1)).map { "\($0)" }
     for (index, method) in Method.allCases.enumerated() {
       let solved = solved(method)

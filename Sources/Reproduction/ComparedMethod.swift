@@ -31,11 +31,13 @@ enum ComparedMethod: CaseIterable {
   }
 
   /// What it is here.
-  var description: String {
+  ///
+  /// - Parameter sampler: in words, of BAGEL's rollouts.
+  func description(sampler: String) -> String {
     switch self {
-    case .gpuBatch: "100 rollouts an iteration through a table of the posterior, on an NVIDIA GPU"
+    case .gpuBatch: "100 rollouts an iteration through \(sampler), on an NVIDIA GPU"
     case .cpuBatch:
-      "100 rollouts an iteration through a table of the posterior, emitted C on all cores"
+      "100 rollouts an iteration through \(sampler), emitted C on all cores"
     case .cpuSequential: "the same kernel with one rollout an iteration, in one of its lanes"
     case .pathwise:
       "100 rollouts an iteration, each through a function drawn from the posterior (Wilson 2021)"

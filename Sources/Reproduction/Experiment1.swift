@@ -11,9 +11,9 @@ struct Experiment1 {
   let task: ControlTask
   let model: DynamicsModel
   let fitSeconds: Double
-  /// Seconds to fill and measure the table through which policies are judged, and its error.
+  /// Through which BAGEL searches, and all policies are judged; and the seconds to build and measure it.
+  let sampler: MeasuredSampler
   let samplerSeconds: Double
-  let judgeError: (mean: Double, deviation: Double)
   private let judge: PolicyOptimizer
 
   /// - Parameters:
@@ -26,7 +26,9 @@ struct Experiment1 {
     var task = try BuiltInTasks.experiment1()
     task.search = .plainAdam
     if let seconds { task.exploration.seconds = seconds }
-    if let logs { task = logs.applied(to: task) }
+    // The machine starts where the rollouts do.
+    task.evaluation.startSpread = 0
+    if let logs { task = try logs.applied(to: task) }
     let fit = try task.fit(seed: seed)
     if logs != nil {
       task.start = .fixed(fit.model.restingState(at: 0.1))
@@ -34,9 +36,8 @@ struct Experiment1 {
     }
     (self.task, model, fitSeconds) = (task, fit.model, fit.seconds)
     let start = ContinuousClock.now
-    let sampler = try task.withSampler(.automatic).makeSampler(fit.model)
+    sampler = try task.withSampler(.automatic).makeSampler(fit.model)
     samplerSeconds = start.duration(to: .now).seconds
-    judgeError = sampler.certificate.worst
     judge = try task.optimizer(of: fit.model, sampler: sampler.sampler, particles: 100)
   }
 
@@ -67,6 +68,13 @@ struct Experiment1 {
     return outcome.episode
   }
 
+  /// "a table of the posterior (22 x 79 x 61 points)", or "love, rank 130".
+  var samplerWords: String {
+    let name = sampler.sampler.name
+    return name == .tabulated
+      ? "a table of the posterior (\(sampler.sampler.summary))" : sampler.description
+  }
+
   /// What every page says of the experiment.
   var words: String {
     let unit = Unit(task.layout.states[0].units)
@@ -74,15 +82,16 @@ struct Experiment1 {
       guard case .fixed(let state) = distribution else { return "?" }
       return number(unit.convert([state[0]])[0])
     }
+    let worst = sampler.certificate.worst
     let source =
       task.plant == nil
       ? escaped(task.logs.joined(separator: ", ")) : "the simulated boom driven by hand"
     return """
       Experiment 1 of the paper (section IV-A): \(model.processes[0].y.count) transitions of \(source), Gaussian processes \
-      learnt in \(number(fitSeconds)) s, from \(angle(task.start)) to \(angle(task.goal)) \(unit.name) within \
-      \(task.search.horizon) steps of \(number(task.layout.timeStep)) s. Policies are judged, and pictured, by 100 rollouts with the \
-      same draws through a table of the posterior, built and measured in \(number(samplerSeconds)) s (error of its mean \
-      \(number(100 * judgeError.mean)) % of the signal, of its deviation \(number(100 * judgeError.deviation)) % of the predictive).
+      learnt in \(number(fitSeconds)) s, to go from \(angle(task.start)) to \(angle(task.goal))\(unit.name.isEmpty ? "" : " ")\(unit.name) in \
+      \(task.search.horizon) steps of \(number(task.layout.timeStep)) s. BAGEL searches, and all policies are judged by 100 rollouts with the \
+      same draws, through \(samplerWords), built and measured in \(number(samplerSeconds)) s (error of its mean \
+      \(number(100 * worst.mean)) % of the signal, of its deviation \(number(100 * worst.deviation)) % of the predictive).
       """
   }
 }

@@ -138,7 +138,8 @@ public struct Figure2: ReproducedFigure {
         return [
           "name": outcome.method.name, "skipped": outcome.reason ?? NSNull(),
           "secondsPerIteration": outcome.secondsPerIteration,
-          "iterations": outcome.iterations, "lastReturn": outcome.lastReturn,
+          "iterations": outcome.iterations,
+          "lastReturn": outcome.curves.isEmpty ? NSNull() : outcome.lastReturn,
           "secondsTo90Percent": time.median.isFinite ? time.median : NSNull(),
           "trialsTo90Percent": time.count, "budgetSeconds": outcome.budget,
           "failures": outcome.failures,

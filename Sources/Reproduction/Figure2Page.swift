@@ -18,9 +18,11 @@ extension Figure2 {
 
   private var plot: Plot {
     var plot = Plot(
-      title: "mean return of \(options.trials) trials, 95 % interval of the mean",
+      title: options.trials == 1
+        ? "return of one trial"
+        : "mean return of \(options.trials) trials, 95 % interval of the mean",
       xLabel: "time of searching (s), without learning, caching, compiling",
-      yLabel: "return of the policy (mean of 100 rollouts)")
+      yLabel: "return (mean of 100 rollouts)")
     plot.hasLogarithmicX = true
     // Rewards are from 0 to 1: an interval of few trials reaches beyond.
     let largest = Double(experiment.task.search.horizon + 1)
@@ -35,7 +37,7 @@ extension Figure2 {
       plot.curves.append(
         .init(
           title: outcome.method.name,
-          style: .dashes(color: Palette.color(index), width: 2, kind: 1 + index),
+          style: .dashes(color: Palette.color(index), width: 2, kind: index),
           x: curve.seconds, y: curve.mean))
     }
     return plot
@@ -58,21 +60,21 @@ extension Figure2 {
         : "; <b>\(outcome.failures.count) of \(outcome.curves.count) ended early: "
           + "\(escaped(outcome.failures[0]))</b>"
       let name =
-        "<td>\(escaped(outcome.method.name))</td><td>\(escaped(outcome.method.description))\(ended)</td>"
+        "<td>\(escaped(outcome.method.name))</td><td>\(escaped(outcome.method.description(sampler: experiment.samplerWords)))\(ended)</td>"
       guard !outcome.curves.isEmpty else {
-        return "<tr>\(name)<td colspan=\"4\">skipped: \(escaped(outcome.reason ?? ""))</td></tr>"
+        return "<tr>\(name)<td colspan=\"5\">skipped: \(escaped(outcome.reason ?? ""))</td></tr>"
       }
       let (time, count) = outcome.time(to: target)
       let reached =
         (time.isFinite ? number(time) : "not in \(number(outcome.budget))")
         + " (\(count) of \(outcome.curves.count))"
       return "<tr>\(name)<td>\(number(outcome.secondsPerIteration))</td>"
-        + "<td>\(number(outcome.iterations))</td>"
+        + "<td>\(number(outcome.budget))</td><td>\(number(outcome.iterations))</td>"
         + "<td>\(number(outcome.lastReturn))</td><td>\(reached)</td></tr>"
     }
     return """
       <table class="words"><tr><th>method</th><th>what it is here</th><th>seconds an iteration</th>\
-      <th>iterations in the budget</th><th>return at the end (mean)</th>\
+      <th>budget (s)</th><th>iterations in it</th><th>return at the end (mean)</th>\
       <th>seconds to 90 % of the best, \(number(target)) (trials that get there)</th></tr>
       \(rows.joined(separator: "\n"))
       </table>

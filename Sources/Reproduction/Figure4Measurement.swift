@@ -7,6 +7,8 @@ import Bagel
 struct Figure4Measurement {
   let task: ControlTask
   let fit: FittedModel
+  /// Of the imagined rollouts.
+  let sampler: MeasuredSampler
   let policy: OptimizedPolicy
   /// The reference on the machine, if there is one.
   let evaluated: EvaluatedEpisode?
@@ -39,15 +41,18 @@ struct Figure4Measurement {
     let start = evaluated?.episode.states[0] ?? fit.model.restingState(at: 0.1)
     reference =
       evaluated?.reference ?? [.init(time: 0, goal: start)] + task.evaluation.schedule
-    imagined = try Self.imagine(task, fit.model, policy.best, reference, from: start, options)
+    sampler = policy.sampler
+    imagined = try Self.imagine(
+      task, fit.model, sampler.sampler, policy.best, reference, from: start, options)
   }
 
   private static func task(_ options: Figure4Options) throws -> ControlTask {
     var task = try ControlTask("boom-goals")
     task.search.seed = options.seed
     if let logs = options.logs {
-      task = logs.applied(to: task)
+      task = try logs.applied(to: task)
       task.model.restPseudoData = logs.restPseudoData
+      task.model.sampler.name = .automatic
     } else {
       let largest = options.speeds.max() ?? 1
       task.actionLimits = [-largest...largest]
@@ -101,11 +106,12 @@ struct Figure4Measurement {
 
   /// The reference on the model: rollouts that go on from one goal to the next.
   private static func imagine(
-    _ task: ControlTask, _ model: DynamicsModel, _ controller: PolicyController,
-    _ goals: [ControlTask.EvaluationOptions.ScheduledGoal], from start: [Double],
+    _ task: ControlTask, _ model: DynamicsModel, _ sampler: any PosteriorSampler,
+    _ controller: PolicyController, _ goals: [ControlTask.EvaluationOptions.ScheduledGoal],
+    from start: [Double],
     _ options: Figure4Options
   ) throws -> PathBundle {
-    let rollout = try task.makeRollout(model, try task.makeSampler(model).sampler)
+    let rollout = try task.makeRollout(model, sampler)
     let executor = try task.makeExecutor(rollout, device: .host)
     let states = model.stateStandardiser
     let count = options.particles
@@ -130,13 +136,15 @@ struct Figure4Measurement {
     return PathBundle(paths)
   }
 
-  /// Mean distance of the imagined rollouts' means from the reference, over the last second of each step, physical units.
+  /// Mean distance of the imagined rollouts from the reference, over the last second of each step, physical units.
   var imaginedErrors: [Double] {
-    let mean = imagined.mean
-    return zip(reference, reference.ends(until: task.evaluation.seconds)).map { scheduled, end in
-      let last = min(Int((end / task.layout.timeStep).rounded()), mean.count)
-      let rows = mean[max(0, last - Int((1 / task.layout.timeStep).rounded()))..<last]
-      return rows.reduce(0) { $0 + abs($1 - scheduled.goal[0]) } / Double(rows.count)
+    zip(reference, reference.ends(until: task.evaluation.seconds)).map { scheduled, end in
+      let errors = imagined.paths.flatMap { path -> [Double] in
+        let last = min(Int((end / task.layout.timeStep).rounded()), path.count)
+        return path[max(0, last - Int((1 / task.layout.timeStep).rounded()))..<last]
+          .map { abs($0 - scheduled.goal[0]) }
+      }
+      return errors.reduce(0, +) / Double(errors.count)
     }
   }
 }

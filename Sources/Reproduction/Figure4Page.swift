@@ -28,12 +28,26 @@ struct Figure4Page {
       options.logs.map { "\(escaped($0.files.joined(separator: ", ")))" }
       ?? "\(number(options.seconds)) s of driving by hand at two openings of the valve "
       + "(\(options.speeds.map(number).joined(separator: ", ")))"
+    let count = measured.fit.model.processes.count
     let end =
       evaluated == nil
       ? "The reference is imagined only: `bagel run` drives your machine." : "Then the reference."
+    let worst = measured.sampler.certificate.worst
+    return """
+      <p>\(data), a row every \(number(task.layout.timeStep)) s; \(count) Gaussian process\(count == 1 ? "" : "es") learnt in \
+      \(number(measured.fit.seconds)) s, a policy that sees state and goal found in \(number(measured.policy.seconds)) s for starts and \
+      goals drawn from the data's bounds. Rollouts go through \(measured.sampler.description) (error of the mean \
+      \(number(100 * worst.mean)) % of the signal, of the deviation \(number(100 * worst.deviation)) % of the predictive). \(end)</p>\(warning)
+      """
+  }
+
+  /// Of logs that never rest.
+  private var warning: String {
+    let rests = measured.fit.training.contains { $0.actions.contains { abs($0[0]) < 0.01 } }
+    if rests || task.model.restPseudoData > 0 { return "" }
     return
-      "<p>\(data); two Gaussian processes learnt in \(number(measured.fit.seconds)) s, a policy that sees state and goal found in "
-      + "\(number(measured.policy.seconds)) s for starts and goals drawn from the data's bounds. \(end)</p>"
+      "<p><b>The command is never near zero in these logs: what the machine does then is a guess. If it stands still, "
+      + "say so by --rest-pseudo-data 100.</b></p>"
   }
 
   private var stepTable: String {
@@ -55,7 +69,8 @@ struct Figure4Page {
       : "<th>rise time (s)</th><th>steady-state error\(unit.suffix)</th><th>within \(tolerance) "
         + "\(unit.name) from \(number(task.evaluation.settle)) s on</th>"
     return "<table><tr><th>from (s)</th><th>goal\(unit.suffix)</th>"
-      + "<th>imagined error at its end\(unit.suffix)</th>\(driven)</tr>" + rows.joined()
+      + "<th>mean imagined error in its last second\(unit.suffix)</th>\(driven)</tr>"
+      + rows.joined()
       + "</table>"
   }
 
@@ -95,7 +110,7 @@ struct Figure4Page {
       plot.curves.append(
         .init(
           title: index == 0 ? "measured" : nil,
-          style: .lines(color: Palette.color(index), width: 1.2),
+          style: .lines(color: Palette.black, width: 1.2),
           x: times(episode.count), y: angles(episode)))
     }
     return plot
@@ -109,10 +124,11 @@ struct Figure4Page {
       .init(
         title: "all imagined", style: .band(color: Palette.sky), x: times(lower.count),
         y: unit.convert(lower), upper: unit.convert(upper)))
-    for path in imagined.paths.prefix(10) {
+    for (index, path) in imagined.paths.prefix(10).enumerated() {
       plot.curves.append(
         .init(
-          title: nil, style: .lines(color: Palette.sky, width: 0.5), x: times(path.count),
+          title: index == 0 ? "ten of them" : nil, style: .lines(color: Palette.sky, width: 0.5),
+          x: times(path.count),
           y: unit.convert(path)))
     }
     if let evaluated {

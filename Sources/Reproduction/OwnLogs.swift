@@ -25,7 +25,9 @@ public struct OwnLogs: Sendable {
   }
 
   /// The task on these logs' columns, without a plant; 15 s of rollout as on the boom.
-  func applied(to boom: ControlTask) -> ControlTask {
+  ///
+  /// Throws: `LogError` for commands beyond [-1, 1].
+  func applied(to boom: ControlTask) throws -> ControlTask {
     var task = boom
     task.plant = nil
     task.logs = files
@@ -38,6 +40,12 @@ public struct OwnLogs: Sendable {
       states: channels, actions: [Channel(name: action)], timeStep: timeStep)
     let seconds = Double(boom.search.horizon) * boom.layout.timeStep
     task.search.horizon = max(1, Int((seconds / timeStep).rounded()))
+    for episode in try task.trainingEpisodes() {
+      guard let wrong = episode.actions.first(where: { abs($0[0]) > 1 }) else { continue }
+      throw LogError(
+        file: episode.name, column: action,
+        "the command \(wrong[0]) is outside [-1, 1], which these experiments take; scale it")
+    }
     return task
   }
 }

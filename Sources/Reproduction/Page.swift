@@ -41,7 +41,8 @@ public struct Page {
     }
   }
 
-  func html(isComplete: Bool) -> String {
+  /// - Parameter notices: what a reader must know before anything else.
+  func html(notices: [String]) -> String {
     let body = sections.flatMap { section -> [String] in
       var lines = section.title.map { ["<h2>\(escaped($0))</h2>"] } ?? []
       lines += section.html
@@ -51,12 +52,11 @@ public struct Page {
       }
       return lines
     }
-    let notice = isComplete ? "" : "<p><b>Interrupted: not everything was measured.</b></p>"
     return """
       <!doctype html><html lang="en"><head><meta charset="utf-8">
       <title>BAGEL: \(escaped(title))</title><style>\(pageStyle)</style></head><body>
       <h1>\(escaped(title))</h1>
-      \(notice)
+      \(notices.map { "<p><b>\(escaped($0))</b></p>" }.joined())
       \(body.joined(separator: "\n"))
       </body></html>
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What peers need for an iteration, read from what their benchmark printed.
 
+import Bagel
 import Foundation
 
 /// What a peer needs for an iteration: a line of Benchmarks/gpytorch_iteration.py.
@@ -40,17 +41,21 @@ public struct PeerCost: Decodable, Sendable {
       ?? values.decode(Double.self, forKey: .processMebibytes)
   }
 
-  /// One a line of a file. Throws: `ReproductionError` where it is none.
+  /// One a line of a file. Throws: `LogError` where a line is none, and where there is none.
   public static func read(_ path: String) throws -> [PeerCost] {
     guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
-      throw ReproductionError(description: "cannot read \(path)")
+      throw LogError(file: path, "cannot be read")
     }
-    return try text.split(separator: "\n").enumerated().map { index, line in
+    let costs = try text.split(separator: "\n").enumerated().map { index, line in
       do { return try JSONDecoder().decode(PeerCost.self, from: Data(line.utf8)) } catch {
-        throw ReproductionError(
-          description: "\(path), line \(index + 1) is not one that gpytorch_iteration.py prints")
+        throw LogError(
+          file: path, line: index + 1,
+          "is not what Benchmarks/gpytorch_iteration.py prints: one JSON object with peer, particles, horizon, layers, n, "
+            + "device, seconds_per_iteration and peak_mib")
       }
     }
+    if costs.isEmpty { throw LogError(file: path, "has no line of a peer") }
+    return costs
   }
 
   /// With what it ran on and how it knows variances.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What all figures have in common: they run until they are complete or told to end, and then have numbers, a page and a CSV.
 
+import Bagel
 import Foundation
 
 /// A figure of the paper, measured again.
@@ -26,20 +27,44 @@ public protocol ReproducedFigure {
 public typealias Progress = (Double, String) -> Bool
 
 extension ReproducedFigure {
-  /// Writes NAME.html and NAME.csv to a folder, with `png` also each picture as NAME-1.png and so on.
+  /// Writes NAME.html and NAME.csv to a folder, with `png` also each picture as NAME-1.png and so on. What an earlier run wrote
+  /// there is moved to NAME.old-1 and so on.
   ///
-  /// Throws: Foundation's file errors; `ReproductionError` where gnuplot draws no PNG.
+  /// - Parameters:
+  ///   - folder: which must be there.
+  ///   - png: pictures as files too.
+  ///   - isQuick: the page says that it is to be judged by nobody.
+  /// - Throws: Foundation's file errors; `ReproductionError` where gnuplot draws no PNG.
   /// - Returns: the page's path; nil where nothing was measured.
-  public func write(to folder: String, png: Bool = false) throws -> String? {
+  public func write(to folder: String, png: Bool = false, isQuick: Bool = false) throws -> String? {
     guard let page else { return nil }
-    try csv.write(toFile: "\(folder)/\(name).csv", atomically: true, encoding: .utf8)
-    if png {
-      for (index, data) in try page.pictures().enumerated() {
-        try data.write(to: URL(fileURLWithPath: "\(folder)/\(name)-\(index + 1).png"))
-      }
-    }
+    try moveEarlierAway(in: folder)
     let path = "\(folder)/\(name).html"
-    try page.html(isComplete: isComplete).write(toFile: path, atomically: true, encoding: .utf8)
+    var notices: [String] = []
+    if !isComplete { notices.append("Interrupted: not everything was measured.") }
+    if isQuick {
+      notices.append(
+        "--quick: little data, short budgets. It shows that everything runs, not what it is worth.")
+    }
+    try page.html(notices: notices).write(toFile: path, atomically: true, encoding: .utf8)
+    try csv.write(toFile: "\(folder)/\(name).csv", atomically: true, encoding: .utf8)
+    for (index, data) in (png ? try page.pictures() : []).enumerated() {
+      try data.write(to: URL(fileURLWithPath: "\(folder)/\(name)-\(index + 1).png"))
+    }
     return path
+  }
+
+  private func moveEarlierAway(in folder: String) throws {
+    let files = FileManager.default
+    let earlier = try files.contentsOfDirectory(atPath: folder).filter { file in
+      file == "\(name).html" || file == "\(name).csv"
+        || file.hasPrefix("\(name)-") && file.hasSuffix(".png")
+    }
+    if earlier.isEmpty { return }
+    let aside = firstFreePath { "\(folder)/\(name).old-\($0)" }
+    try files.createDirectory(atPath: aside, withIntermediateDirectories: false)
+    for file in earlier {
+      try files.moveItem(atPath: "\(folder)/\(file)", toPath: "\(aside)/\(file)")
+    }
   }
 }

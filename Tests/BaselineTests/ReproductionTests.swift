@@ -118,7 +118,7 @@ struct Figure5Tests {
     do {
       _ = try PeerCost.read(path)
       Issue.record("nonsense was read")
-    } catch { #expect("\(error)".contains("line 1")) }
+    } catch { #expect("\(error)".contains(":1") && "\(error)".contains("seconds_per_iteration")) }
   }
 }
 
@@ -194,5 +194,39 @@ struct OwnLogsTests {
     let page4 = try String(
       contentsOfFile: try #require(try figure4.write(to: folder)), encoding: .utf8)
     #expect(page4.contains("imagined only"))
+  }
+
+  @Test("commands beyond [-1, 1] are refused with file and value")
+  func percent() throws {
+    let path = try Scratch.folder() + "/percent.csv"
+    let rows = (0..<60).map {
+      "\(0.1 * Double($0)),\(sin(0.2 * Double($0))),\(80 * cos(0.2 * Double($0)))"
+    }
+    try (["time,stick,joystick"] + rows).joined(separator: "\n")
+      .write(toFile: path, atomically: true, encoding: .utf8)
+    var options = Figure4Options()
+    options.logs = OwnLogs(files: [path], states: ["stick"], action: "joystick", timeStep: 0.1)
+    var figure = Figure4(options)
+    let error = #expect(throws: LogError.self) { try figure.run { _, _ in true } }
+    #expect("\(error as Any)".contains("percent") && "\(error as Any)".contains("[-1, 1]"))
+  }
+}
+
+@Suite("a figure's files")
+struct FigureFilesTests {
+  @Test("an earlier run's page, numbers and pictures are moved away together")
+  func earlier() throws {
+    let folder = try Scratch.folder()
+    for name in ["figure4.html", "figure4.csv", "figure4-1.png", "figure4-9.png", "notes.txt"] {
+      try name.write(toFile: folder + "/" + name, atomically: true, encoding: .utf8)
+    }
+    var figure = Figure4(Figure4Options())
+    try figure.run { _, _ in true }
+    let page = try #require(try figure.write(to: folder, isQuick: true))
+    #expect(try String(contentsOfFile: page, encoding: .utf8).contains("not what it is worth"))
+    let files = try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
+    #expect(files == ["figure4.csv", "figure4.html", "figure4.old-1", "notes.txt"])
+    let moved = try FileManager.default.contentsOfDirectory(atPath: folder + "/figure4.old-1")
+    #expect(moved.count == 4)
   }
 }

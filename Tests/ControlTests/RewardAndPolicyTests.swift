@@ -201,4 +201,59 @@ struct RewardAndPolicyTests {
     let (without, _) = try results(dropout: 0)
     #expect(without.gradient != host.gradient)
   }
+
+  @Test("a policy searched with dropout is judged, predicted and driven whole")
+  func judgedWhole() throws {
+    var (task, episodes) = try task()
+    task.rewards = [.saturating(weights: [10, 0.1], width: 1, units: .standardised)]
+    task.layout.rewardColumn = nil
+    episodes[0].rewards = []
+    task.policy.dropout = 0.5
+    task.search.horizon = 20
+    (task.search.starts, task.search.iterations) = (1, 10)
+    let fit = try task.fit(episodes)
+    let found = try task.optimize(fit.model, device: .host)
+    // What is reported is the mean return of what is predicted.
+    #expect(abs(found.predicted.returns.mean - found.state.bestReturn) < 1e-3)
+    // All particles begin in one state: without dropout, they are sent the same first action.
+    let first = (0..<found.predicted.particles).map {
+      found.predicted.action(step: 0, particle: $0).first ?? .nan
+    }
+    #expect(Set(first).count == 1)
+  }
+
+  @Test("a search that only makes things worse keeps the policy that it began with")
+  func firstIsJudged() throws {
+    var (task, episodes) = try task()
+    // Any use of the valve costs more than the goal is worth.
+    task.rewards = [.actionChange(1)]
+    task.layout.rewardColumn = nil
+    episodes[0].rewards = []
+    task.search.horizon = 20
+    task.search.learningRate = 5
+    (task.search.starts, task.search.iterations) = (1, 5)
+    let fit = try task.fit(episodes)
+    var zero = task.makePolicy().initialParameters(0)
+    for i in zero.indices { zero[i] = 0 }
+    let found = try task.optimize(fit.model, from: zero, device: .host)
+    #expect(found.state.bestReturn == 0 && found.best.parameters == zero)
+  }
+
+  @Test(
+    "how far predictions leave the data is counted whatever the sampler",
+    arguments: [SamplerName.tabulated, .love])
+  func outsideTheData(sampler: SamplerName) throws {
+    var (task, episodes) = try task()
+    task.layout.rewardColumn = nil
+    episodes[0].rewards = []
+    task.rewards = [.saturating(weights: [10, 0.1], width: 1, units: .standardised)]
+    task.model.sampler.name = sampler
+    (task.search.starts, task.search.iterations, task.search.horizon) = (1, 1, 20)
+    let fit = try task.fit(episodes)
+    let range = fit.model.stateBounds[0]
+    #expect(try task.optimize(fit.model, device: .host).outsideFraction < 0.2)
+    // One range beyond the data.
+    task.start = .fixed([2 * range.upperBound - range.lowerBound, 0])
+    #expect(try task.optimize(fit.model, device: .host).outsideFraction > 0.9)
+  }
 }

@@ -8,8 +8,8 @@ import Foundation
 package struct Plot {
   package enum Style {
     case lines(color: String, width: Double)
-    /// `kind` tells dashes apart where colours do not: gnuplot's dashtype, 2 and on.
-    case dashes(color: String, width: Double, kind: Int = 2)
+    /// `kind` tells dashes apart where colours do not: 0 is a whole line, nine others then repeat.
+    case dashes(color: String, width: Double, kind: Int = 1)
     /// Filled between `y` and `upper`.
     case band(color: String)
     case boxes(color: String, width: Double)
@@ -35,6 +35,8 @@ package struct Plot {
   /// Powers of ten along the x axis.
   package var hasLogarithmicX = false
   package var hasLogarithmicY = false
+  /// Of the y axis; nil for what the curves need.
+  package var yRange: ClosedRange<Double>?
   /// Names at 0, 1, ... in place of numbers along the x axis.
   package var xNames: [String] = []
   package var curves: [Curve] = []
@@ -46,11 +48,12 @@ package struct Plot {
   /// gnuplot's script for the picture, without its terminal.
   var script: String {
     var lines = [
-      "set title \(quoted(title))", "set xlabel \(quoted(xLabel)) offset 0,0.3",
+      "set title \(quoted(title))", "set xlabel \(quoted(xLabel)) offset 0,0.5",
       "set ylabel \(quoted(yLabel))",
       "set grid lc rgb '#dddddd'", "set key outside bottom center horizontal",
       "set style fill transparent solid 0.25 noborder",
     ]
+    if let yRange { lines.append("set yrange [\(yRange.lowerBound):\(yRange.upperBound)]") }
     if hasLogarithmicY { lines += ["set logscale y", "set format y '%g'"] }
     if !xNames.isEmpty {
       let names = xNames.enumerated().map { "\(quoted($1)) \($0)" }
@@ -72,6 +75,12 @@ package struct Plot {
     return lines.joined(separator: "\n") + "\n"
   }
 
+  /// Lengths of dashes and gaps.
+  private static let dashes = [
+    "1", "(8,4)", "(2,3)", "(12,4,2,4)", "(16,4)", "(2,3,2,8)", "(8,3,2,3,2,3)", "(4,8)",
+    "(20,4,8,4)", "(1,6)",
+  ]
+
   /// What stands behind `plot` for a curve.
   private func drawing(_ index: Int) -> String {
     let title = curves[index].title.map { "title \(quoted($0))" } ?? "notitle"
@@ -79,7 +88,8 @@ package struct Plot {
     case .lines(let color, let width):
       return "$data\(index) using 1:2 with lines lc rgb '\(color)' lw \(width) \(title)"
     case .dashes(let color, let width, let kind):
-      return "$data\(index) using 1:2 with lines dt \(kind) lc rgb '\(color)' lw \(width) \(title)"
+      return
+        "$data\(index) using 1:2 with lines dt \(Self.dashes[kind % Self.dashes.count]) lc rgb '\(color)' lw \(width) \(title)"
     case .boxes(let color, let width):
       return "$data\(index) using 1:2:(\(width)) with boxes fill solid 1 lc rgb '\(color)' \(title)"
     case .band(let color):
@@ -99,8 +109,17 @@ package struct Plot {
 
   /// A PNG file's bytes, for slides and papers: twice as many points as the SVG has; or nil without gnuplot.
   package func png() -> Data? {
-    run("pngcairo size 1520,800 noenhanced font 'sans-serif,13' fontscale 2 linewidth 2")
+    run("pngcairo size 1520,800 noenhanced font 'sans-serif,13' fontscale 1.8 linewidth 2")
   }
+
+  /// Whether there is a gnuplot that draws PNG files.
+  package static let drawsPNG: Bool = {
+    var plot = Plot(title: "", xLabel: "", yLabel: "")
+    plot.curves = [
+      .init(title: nil, style: .lines(color: "#000000", width: 1), x: [0, 1], y: [0, 1])
+    ]
+    return plot.png() != nil
+  }()
 
   /// What gnuplot draws for a terminal.
   private func run(_ terminal: String) -> Data? {

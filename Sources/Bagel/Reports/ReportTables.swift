@@ -60,8 +60,8 @@ extension Report {
       "<p>Best return \(number(policy.state.bestReturn)) at iteration \(policy.state.bestIteration) of "
         + "\(policy.state.iteration); \(number(1e3 * policy.secondsPerIteration)) ms an iteration on "
         + "\(escaped(policy.device)); \(policy.state.diverged) diverged particles; "
-        + "\(number(100 * policy.predicted.returns.outsideFraction)) % of the particle-steps of the best "
-        + "policy outside the data's box.</p>",
+        + "\(number(100 * policy.outsideFraction)) % of the particle-steps of the best "
+        + "policy more than a tenth of the data's range outside the data.</p>",
       "<p>Sampler: \(escaped(policy.sampler.description)).</p>",
     ]
     let certificates = [policy.sampler.certificate] + policy.sampler.rejected

@@ -59,7 +59,8 @@ struct ReproduceCommand: ParsableCommand {
   @Option(help: "Of --log: the column of the command in [-1, 1] (default: valve).")
   var actions: String?
 
-  @Option(help: "Of --log: seconds between rows; other stamps are resampled (default: 0.05).")
+  @Option(
+    help: "Of --log: seconds between rows; other stamps are resampled (the simulated boom: 0.05).")
   var timeStep: Double?
 
   @Option(
@@ -91,6 +92,11 @@ struct ReproduceCommand: ParsableCommand {
     if let timeStep, !(timeStep > 0 && timeStep.isFinite) {
       throw ValidationError("--time-step must be a positive number of seconds")
     }
+    if Set(log).count < log.count { throw ValidationError("a file stands twice in --log") }
+    if stateNames.contains(actionNames[0]) {
+      throw ValidationError("--states and --actions name the same column")
+    }
+    if !log.isEmpty && timeStep == nil { throw ValidationError("--log needs --time-step too") }
     if let restPseudoData, !(0...10_000).contains(restPseudoData) {
       throw ValidationError("--rest-pseudo-data is from 0 to 10000")
     }
@@ -101,6 +107,7 @@ struct ReproduceCommand: ParsableCommand {
         "--states, --actions, --time-step and --rest-pseudo-data describe logs: give --log too")
     }
     try check("--log", isGiven: !log.isEmpty, isFor: [.figure2, .figure3, .figure4])
+    try check("--rest-pseudo-data", isGiven: restPseudoData != nil, isFor: [.figure4])
     try check("--trials", isGiven: trials != nil, isFor: [.figure2, .cartPole])
     try check("--budget", isGiven: budget != nil, isFor: [.figure2])
     try check("--peers", isGiven: peers != nil, isFor: [.figure5])
@@ -115,7 +122,13 @@ struct ReproduceCommand: ParsableCommand {
 
   func run() throws {
     let console = Console(json: common.json)
+    if png && !Plot.drawsPNG {
+      throw OutputError(
+        description: "--png needs gnuplot with its terminal pngcairo (apt-get install gnuplot-nox)")
+    }
     let folder = try common.folder(named: "reproduce-out")
+    let lock = try FolderLock(folder)
+    defer { withExtendedLifetime(lock) {} }
     InterruptSignal.watch()
     guard figure == .all else {
       return try console.finish(merge(try reproduce(figure, folder, console)))
@@ -134,19 +147,23 @@ struct ReproduceCommand: ParsableCommand {
     let bar = ProgressBar(figure.rawValue)
     defer { bar.finish() }
     var result = try make(figure, folder)
-    try result.run { fraction, what in
-      bar.update(fraction, what)
-      return !InterruptSignal.wasRaised
-    }
-    bar.finish()
     let path: String?
-    do { path = try result.write(to: folder, png: png) } catch let error as CocoaError {
-      throw OutputError(description: "cannot write the page: \(error.localizedDescription)")
+    do {
+      try result.run { fraction, what in
+        bar.update(fraction, what)
+        return !InterruptSignal.wasRaised
+      }
+      bar.finish()
+      path = try result.write(to: folder, png: png, isQuick: quick)
+    } catch let error as NSError where error.domain == NSCocoaErrorDomain {
+      throw OutputError(
+        description:
+          "cannot write \(error.userInfo[NSFilePathErrorKey] ?? "\(folder)/\(figure.rawValue).*")")
     }
     guard result.isComplete else {
       throw Interruption(
         description: "interrupted; "
-          + (path.map { "\($0) has what there is" } ?? "nothing is written"))
+          + (path.map { "\($0) has what there is" } ?? "there is no page yet"))
     }
     if let path { console.say("page: \(path)") }
     return result.json
@@ -188,7 +205,7 @@ struct ReproduceCommand: ParsableCommand {
   private var ownLogs: OwnLogs? {
     if log.isEmpty { return nil }
     return OwnLogs(
-      files: log, states: stateNames, action: actionNames[0], timeStep: timeStep ?? 0.05,
+      files: log, states: stateNames, action: actionNames[0], timeStep: timeStep ?? .nan,
       restPseudoData: restPseudoData ?? 0)
   }
 }
