@@ -27,19 +27,24 @@ extension Figure2 {
     // Rewards are from 0 to 1: an interval of few trials reaches beyond.
     let largest = Double(experiment.task.search.horizon + 1)
     let first = outcomes.flatMap { $0.curves.compactMap { $0.seconds.dropFirst().first } }.min()
+    var lines: [Plot.Curve] = []
     for (index, outcome) in outcomes.enumerated() where !outcome.curves.isEmpty {
       let curve = MeanCurve(outcome.curves, from: first ?? 1e-3, to: outcome.budget)
-      plot.curves.append(
-        .init(
-          title: nil, style: .band(color: Palette.color(index)), x: curve.seconds,
-          y: zip(curve.mean, curve.halfWidth).map { max($0 - $1, 0) },
-          upper: zip(curve.mean, curve.halfWidth).map { min($0 + $1, largest) }))
-      plot.curves.append(
+      if options.trials > 1 {
+        plot.curves.append(
+          .init(
+            title: nil, style: .band(color: Palette.color(index)), x: curve.seconds,
+            y: zip(curve.mean, curve.halfWidth).map { max($0 - $1, 0) },
+            upper: zip(curve.mean, curve.halfWidth).map { min($0 + $1, largest) }))
+      }
+      lines.append(
         .init(
           title: outcome.method.name,
-          style: .dashes(color: Palette.color(index), width: 2, kind: index),
-          x: curve.seconds, y: curve.mean))
+          style: .dashes(color: Palette.color(index), width: 2, kind: index), x: curve.seconds,
+          y: curve.mean))
     }
+    // Above all intervals.
+    plot.curves += lines
     return plot
   }
 
