@@ -18,7 +18,7 @@ if [ -n "$python" ]; then
   for configuration in "100 8,8" "1000 8,8"; do
     read -r particles layers <<<"$configuration"
     "$python" Benchmarks/gpytorch_iteration.py $output/transitions.csv --particles "$particles" \
-      --layers "$layers" --iterations 1 2>/dev/null | tail -n 1 >>$output/peers.jsonl || true
+      --layers "$layers" --iterations 3 2>/dev/null | tail -n 1 >>$output/peers.jsonl || true
   done
   peers=(--peers $output/peers.jsonl)
 fi
