@@ -31,11 +31,4 @@ result() { $bagel reproduce "$@" --output $output --png --json | tail -n 1; }
   echo "\"figure5\": $(result figure5 "${peers[@]}"),"
   echo "\"cart-pole\": $(result cart-pole),"
   echo "\"figure2\": $(result figure2)}"
-} | python3 -c '
-import json, sys
-record = json.load(sys.stdin)
-doctor = record["doctor"]
-doctor["compilerVersion"] = doctor["compilerVersion"].split(" (")[0]
-record["doctor"] = {k: v for k, v in doctor.items() if k not in ("cache", "compiler", "gnuplot")}
-json.dump(record, sys.stdout, indent=1, sort_keys=True)' >"$record"
-echo "wrote $record"
+} | python3 Benchmarks/write_record.py "$record"

@@ -33,12 +33,5 @@ peer() { # null where there is no peer or it fails
   echo "\"iterationGPyTorch\": $(peer Benchmarks/gpytorch_iteration.py "$data"),"
   echo "\"iterationGPyTorchKISS\": $(peer Benchmarks/gpytorch_iteration.py "$data" --grid 30 --iterations 1),"
   echo "\"iterationJAX\": $(peer Benchmarks/jax_iteration.py "$data")}"
-} | python3 -c '
-import json, sys
-record = json.load(sys.stdin)
-doctor = record["doctor"]
-doctor["compilerVersion"] = doctor["compilerVersion"].split(" (")[0]
-record["doctor"] = {k: v for k, v in doctor.items() if k not in ("cache", "compiler", "gnuplot")}
-json.dump(record, sys.stdout, indent=1, sort_keys=True)' >"$record"
+} | python3 Benchmarks/write_record.py "$record"
 rm -f "$data"
-echo "wrote $record"

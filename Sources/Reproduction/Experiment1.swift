@@ -28,8 +28,8 @@ struct Experiment1 {
     if let seconds { task.exploration.seconds = seconds }
     // The machine starts where the rollouts do.
     task.evaluation.startSpread = 0
-    if let logs { task = try logs.applied(to: task) }
-    let fit = try task.fit(seed: seed)
+    if let logs { task = logs.applied(to: task) }
+    let fit = try task.fit(logs?.episodes(of: task) ?? task.trainingEpisodes(seed: seed))
     if logs != nil {
       task.start = .fixed(fit.model.restingState(at: 0.1))
       task.goal = .fixed(fit.model.restingState(at: 0.5))
@@ -60,12 +60,7 @@ struct Experiment1 {
     let controller = PolicyController(
       policy: task.makePolicy(), parameters: parameters, stateMean: model.stateStandardiser.mean,
       stateScale: model.stateStandardiser.scale)
-    var plant = try task.makePlant()
-    defer { plant.close(safeAction: task.safeAction) }
-    let (outcome, _) = try task.drive(
-      &plant, controller, index: 0, seed: seed, bounds: model.stateBounds, name: "plant")
-    if let failure = outcome.failure { throw failure }
-    return outcome.episode
+    return try task.driven(by: controller, on: model, seed: seed, name: "plant").episode
   }
 
   /// "a table of the posterior (22 x 79 x 61 points)", or "love, rank 130".
@@ -113,6 +108,20 @@ extension ControlTask {
     var task = self
     task.model.sampler.name = name
     return task
+  }
+
+  /// An episode of a controller that was found on a model, on a plant of its own, judged.
+  ///
+  /// Throws: `LogError`, `PlantFailure`.
+  func driven(
+    by controller: PolicyController, on model: DynamicsModel, seed: UInt64, name: String
+  ) throws -> EvaluatedEpisode {
+    var plant = try makePlant()
+    defer { plant.close(safeAction: safeAction) }
+    let (outcome, goals) = try drive(
+      &plant, controller, index: 0, seed: seed, bounds: model.stateBounds, name: name)
+    if let failure = outcome.failure { throw failure }
+    return judge(outcome.episode, goals: goals, earlyEnd: outcome.earlyEnd)
   }
 
   /// The task's search on a model, through a sampler of it.

@@ -22,8 +22,7 @@ struct Figure4Measurement {
   init?(_ options: Figure4Options, _ tell: @escaping Progress) throws {
     var task = try Self.task(options)
     guard tell(0, "getting data") else { return nil }
-    let training =
-      options.logs == nil ? [try Self.drive(task, options)] : try task.trainingEpisodes()
+    let training = try options.logs?.episodes(of: task) ?? [Self.drive(task, options)]
     guard tell(0.05, "learning") else { return nil }
     fit = try task.fit(training)
     if options.logs != nil { Self.adapt(&task, to: fit.model, training) }
@@ -33,11 +32,10 @@ struct Figure4Measurement {
     }
     guard policy.isFinished, tell(0.9, "following the reference") else { return nil }
     self.policy = policy
-    if task.plant != nil {
-      evaluated = try Self.follow(task, fit.model, policy.best, options)
-    } else {
-      evaluated = nil
-    }
+    evaluated =
+      task.plant == nil
+      ? nil
+      : try task.driven(by: policy.best, on: fit.model, seed: options.seed, name: "reference")
     let start = evaluated?.episode.states[0] ?? fit.model.restingState(at: 0.1)
     reference =
       evaluated?.reference ?? [.init(time: 0, goal: start)] + task.evaluation.schedule
@@ -50,7 +48,7 @@ struct Figure4Measurement {
     var task = try ControlTask("boom-goals")
     task.search.seed = options.seed
     if let logs = options.logs {
-      task = try logs.applied(to: task)
+      task = logs.applied(to: task)
       task.model.restPseudoData = logs.restPseudoData
       task.model.sampler.name = .automatic
     } else {
@@ -76,19 +74,6 @@ struct Figure4Measurement {
       let fraction = (scheduled.goal[0] - range.lowerBound) / (range.upperBound - range.lowerBound)
       return .init(time: scheduled.time, goal: model.restingState(at: fraction))
     }
-  }
-
-  private static func follow(
-    _ task: ControlTask, _ model: DynamicsModel, _ controller: PolicyController,
-    _ options: Figure4Options
-  ) throws -> EvaluatedEpisode {
-    var plant = try task.makePlant()
-    defer { plant.close(safeAction: task.safeAction) }
-    let (outcome, goals) = try task.drive(
-      &plant, controller, index: 0, seed: options.seed, bounds: model.stateBounds,
-      name: "reference")
-    if let failure = outcome.failure { throw failure }
-    return task.judge(outcome.episode, goals: goals, earlyEnd: outcome.earlyEnd)
   }
 
   private static func drive(_ task: ControlTask, _ options: Figure4Options) throws -> Episode {

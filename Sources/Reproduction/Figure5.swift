@@ -177,7 +177,7 @@ public struct Figure5: ReproducedFigure {
 
   public var csv: String {
     let rows = costs.map { cost in
-      "\(cost.name),\(cost.configuration.particles),\(cost.configuration.horizon),"
+      "\"\(cost.name)\",\(cost.configuration.particles),\(cost.configuration.horizon),"
         + "\"\(cost.configuration.layers)\",\(cost.seconds),\(cost.bytes)"
     }
     return (["on,particles,horizon,layers,time_s,memory_B"] + rows).joined(separator: "\n") + "\n"

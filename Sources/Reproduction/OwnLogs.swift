@@ -25,9 +25,7 @@ public struct OwnLogs: Sendable {
   }
 
   /// The task on these logs' columns, without a plant; 15 s of rollout as on the boom.
-  ///
-  /// Throws: `LogError` for commands beyond [-1, 1].
-  func applied(to boom: ControlTask) throws -> ControlTask {
+  func applied(to boom: ControlTask) -> ControlTask {
     var task = boom
     task.plant = nil
     task.logs = files
@@ -40,13 +38,21 @@ public struct OwnLogs: Sendable {
       states: channels, actions: [Channel(name: action)], timeStep: timeStep)
     let seconds = Double(boom.search.horizon) * boom.layout.timeStep
     task.search.horizon = max(1, Int((seconds / timeStep).rounded()))
-    for episode in try task.trainingEpisodes() {
+    return task
+  }
+
+  /// The episodes of the task that has been applied to them.
+  ///
+  /// Throws: `LogError` of reading, and for commands beyond [-1, 1].
+  func episodes(of task: ControlTask) throws -> [Episode] {
+    let episodes = try task.trainingEpisodes()
+    for episode in episodes {
       guard let wrong = episode.actions.first(where: { abs($0[0]) > 1 }) else { continue }
       throw LogError(
         file: episode.name, column: action,
         "the command \(wrong[0]) is outside [-1, 1], which these experiments take; scale it")
     }
-    return task
+    return episodes
   }
 }
 

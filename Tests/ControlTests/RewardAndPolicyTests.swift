@@ -139,6 +139,16 @@ struct RewardAndPolicyTests {
     }
   }
 
+  /// The same boom without the score, with equation 8 as the reward and a short search.
+  private func taskWithoutScore() throws -> (task: ControlTask, episodes: [Episode]) {
+    var (task, episodes) = try task()
+    task.layout.rewardColumn = nil
+    episodes[0].rewards = []
+    task.rewards = [.saturating(weights: [10, 0.1], width: 1, units: .standardised)]
+    (task.search.starts, task.search.horizon) = (1, 20)
+    return (task, episodes)
+  }
+
   @Test("dropout silences its share of the units, anew at every step")
   func dropout() {
     let policy = Policy.radialBasis(
@@ -171,14 +181,11 @@ struct RewardAndPolicyTests {
 
   @Test("rollouts with dropout and sensor noise: the host computes what the interpreter defines")
   func dropoutInRollouts() throws {
-    var (task, episodes) = try task()
-    task.rewards = [.saturating(weights: [10, 0.1], width: 1, units: .standardised)]
+    var (task, episodes) = try taskWithoutScore()
     task.sensorNoise = [1e-3, 1e-2]
     // More draws than are unrolled.
     task.policy.basisFunctions = 80
     task.policy.dropout = 0.25
-    episodes[0].rewards = []
-    task.layout.rewardColumn = nil
     let (model, _) = try DynamicsModel.fit(
       episodes, layout: task.layout, form: try task.modelForm(), options: task.model.fit)
     func results(dropout: Double) throws -> (host: BatchGradient, reference: BatchGradient) {
@@ -204,13 +211,9 @@ struct RewardAndPolicyTests {
 
   @Test("a policy searched with dropout is judged, predicted and driven whole")
   func judgedWhole() throws {
-    var (task, episodes) = try task()
-    task.rewards = [.saturating(weights: [10, 0.1], width: 1, units: .standardised)]
-    task.layout.rewardColumn = nil
-    episodes[0].rewards = []
+    var (task, episodes) = try taskWithoutScore()
     task.policy.dropout = 0.5
-    task.search.horizon = 20
-    (task.search.starts, task.search.iterations) = (1, 10)
+    task.search.iterations = 10
     let fit = try task.fit(episodes)
     let found = try task.optimize(fit.model, device: .host)
     // What is reported is the mean return of what is predicted.
@@ -224,14 +227,11 @@ struct RewardAndPolicyTests {
 
   @Test("a search that only makes things worse keeps the policy that it began with")
   func firstIsJudged() throws {
-    var (task, episodes) = try task()
+    var (task, episodes) = try taskWithoutScore()
     // Any use of the valve costs more than the goal is worth.
     task.rewards = [.actionChange(1)]
-    task.layout.rewardColumn = nil
-    episodes[0].rewards = []
-    task.search.horizon = 20
     task.search.learningRate = 5
-    (task.search.starts, task.search.iterations) = (1, 5)
+    task.search.iterations = 5
     let fit = try task.fit(episodes)
     var zero = task.makePolicy().initialParameters(0)
     for i in zero.indices { zero[i] = 0 }
@@ -243,12 +243,9 @@ struct RewardAndPolicyTests {
     "how far predictions leave the data is counted whatever the sampler",
     arguments: [SamplerName.tabulated, .love])
   func outsideTheData(sampler: SamplerName) throws {
-    var (task, episodes) = try task()
-    task.layout.rewardColumn = nil
-    episodes[0].rewards = []
-    task.rewards = [.saturating(weights: [10, 0.1], width: 1, units: .standardised)]
+    var (task, episodes) = try taskWithoutScore()
     task.model.sampler.name = sampler
-    (task.search.starts, task.search.iterations, task.search.horizon) = (1, 1, 20)
+    task.search.iterations = 1
     let fit = try task.fit(episodes)
     let range = fit.model.stateBounds[0]
     #expect(try task.optimize(fit.model, device: .host).outsideFraction < 0.2)
