@@ -44,7 +44,7 @@ def run(name, command, limit, env=None):
         record["failures"].append(f"{name}: {reason or 'no result'}")
     if result is not None:
         record["results"][name] = result
-    shown = result and {k: result[k] for k in ("secondsPerIteration", "seconds_per_iteration", "flopPerSecond", "deviceBytes",
+    shown = result and {k: result[k] for k in ("secondsPerIteration", "seconds_per_iteration", "flopPerSecond", "rolloutBytes",
                                                "checks", "successes", "fitSeconds") if k in result}
     print(f"{time.time() - begin:5.0f} s  {name}: {shown or ''}{' FAILED ' + str(reason)[-3000:] if reason or result is None else ''}", flush=True)
     return result

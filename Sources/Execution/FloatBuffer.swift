@@ -35,6 +35,8 @@ final class FloatBuffer {
 
   deinit { free(start) }
 
+  var bytes: Int { count * MemoryLayout<Float>.size }
+
   var elements: UnsafeBufferPointer<Float> { UnsafeBufferPointer(start: start, count: count) }
   var doubles: [Double] { elements.map(Double.init) }
 }

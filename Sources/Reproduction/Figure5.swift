@@ -52,8 +52,10 @@ public struct Figure5: ReproducedFigure {
     let configuration: Figure5Options.Configuration
     /// Of one iteration, median.
     let seconds: Double
-    /// Of the whole process on the host; of the GPU's own where it ran there.
-    let bytes: Double
+    /// Of the whole process at its peak, on the host.
+    let processBytes: Double?
+    /// Of the rollouts alone: on the GPU where they ran there.
+    let rolloutBytes: Double?
   }
 
   /// The command that measures: bagel's own path.
@@ -76,7 +78,8 @@ public struct Figure5: ReproducedFigure {
     costs = options.peers.map { peer in
       Cost(
         name: peer.name, configuration: peer.configuration, seconds: peer.seconds,
-        bytes: peer.mebibytes * 1_048_576)
+        processBytes: peer.processMebibytes * 1_048_576,
+        rolloutBytes: peer.deviceMebibytes.map { $0 * 1_048_576 })
     }
   }
 
@@ -135,9 +138,10 @@ public struct Figure5: ReproducedFigure {
         description: "ended with exit code \(process.terminationStatus): "
           + (complaint.split(separator: "\n").last.map(String.init) ?? "no word of why"))
     }
-    let bytes = (said["deviceBytes"] ?? said["peakMemoryBytes"]) as? Double
     return Cost(
-      name: Self.name(device), configuration: configuration, seconds: seconds, bytes: bytes ?? .nan)
+      name: Self.name(device), configuration: configuration, seconds: seconds,
+      processBytes: said["peakMemoryBytes"] as? Double,
+      rolloutBytes: said["rolloutBytes"] as? Double)
   }
 
   public var json: [String: Any] {
@@ -146,7 +150,8 @@ public struct Figure5: ReproducedFigure {
         [
           "particles": cost.configuration.particles, "horizon": cost.configuration.horizon,
           "layers": cost.configuration.layers, "on": cost.name,
-          "secondsPerIteration": cost.seconds, "peakMemoryBytes": cost.bytes,
+          "secondsPerIteration": cost.seconds, "peakMemoryBytes": cost.processBytes ?? NSNull(),
+          "rolloutBytes": cost.rolloutBytes ?? NSNull(),
         ]
       },
       "skipped": skipped.map { ["what": $0.what, "reason": $0.reason] },
@@ -165,11 +170,11 @@ public struct Figure5: ReproducedFigure {
           html: [
             "<p>One iteration of Experiment 1 (rollouts, their gradient, Adam) on a table of the posterior of "
               + "\(options.points) transitions, for batches of B rollouts of H steps and networks of two hidden "
-              + "layers. Each configuration is a process of its own. Memory is that of the whole process at its peak, learning the "
-              + "model included; on a GPU, that of the rollouts there.</p>"
+              + "layers. Each configuration is a process of its own. Memory is that of the whole process on the host at its peak, "
+              + "learning the model included, and that of the rollouts alone, on the GPU where they run there.</p>"
           ]),
-        .init(title: nil, plot: plot("time of an iteration", "s") { $0.seconds }),
-        .init(title: nil, plot: plot("memory", "MB") { $0.bytes / 1e6 }),
+        .init(title: nil, plot: plot("time of an iteration", "s", seconds)),
+        .init(title: nil, plot: plot("memory", "MB", megabytes)),
         .init(title: "Measured", html: [table]),
         .init(title: "The paper, and what is different here", html: [comparison]),
       ])
@@ -178,34 +183,55 @@ public struct Figure5: ReproducedFigure {
   public var csv: String {
     let rows = costs.map { cost in
       "\"\(cost.name)\",\(cost.configuration.particles),\(cost.configuration.horizon),"
-        + "\"\(cost.configuration.layers)\",\(cost.seconds),\(cost.bytes)"
+        + "\"\(cost.configuration.layers)\",\(cost.seconds),"
+        + [cost.processBytes, cost.rolloutBytes].map { $0.map { "\($0)" } ?? "" }
+        .joined(separator: ",")
     }
-    return (["on,particles,horizon,layers,time_s,memory_B"] + rows).joined(separator: "\n") + "\n"
+    return (["on,particles,horizon,layers,time_s,process_memory_B,rollout_memory_B"] + rows)
+      .joined(separator: "\n") + "\n"
   }
 
-  /// Who has costs: peers, CPU, GPU.
-  private var names: [String] {
-    costs.map(\.name).reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
+  /// Names in the order in which they first come.
+  private func distinct(_ names: [String]) -> [String] {
+    names.reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
   }
 
-  private func plot(_ title: String, _ units: String, _ value: (Cost) -> Double) -> Plot {
+  /// A box in a picture: whose it is, and how tall.
+  private struct Bar {
+    let name: String
+    let configuration: Figure5Options.Configuration
+    let value: Double
+  }
+
+  private var seconds: [Bar] {
+    costs.map { Bar(name: $0.name, configuration: $0.configuration, value: $0.seconds) }
+  }
+
+  private var megabytes: [Bar] {
+    costs.flatMap { cost in
+      [("process", cost.processBytes), ("rollouts", cost.rolloutBytes)].compactMap { what, bytes in
+        bytes.map {
+          Bar(name: "\(cost.name): \(what)", configuration: cost.configuration, value: $0 / 1e6)
+        }
+      }
+    }
+  }
+
+  private func plot(_ title: String, _ units: String, _ bars: [Bar]) -> Plot {
     var plot = Plot(title: title, xLabel: "B, H, policy", yLabel: "\(title) (\(units))")
     plot.hasLogarithmicY = true
     plot.xNames = options.configurations.map(\.name)
-    let names = names
+    let names = distinct(bars.map(\.name))
     let width = 0.8 / Double(names.count)
     for (index, name) in names.enumerated() {
-      let own = costs.filter {
-        $0.name == name && options.configurations.contains($0.configuration)
-      }
       let shift = width * (Double(index) - 0.5 * Double(names.count - 1))
+      let places = bars.filter { $0.name == name }.compactMap { bar in
+        options.configurations.firstIndex(of: bar.configuration).map { ($0, bar.value) }
+      }
       plot.curves.append(
         .init(
           title: name, style: .boxes(color: Palette.color(1 + index), width: width),
-          x: own.map { cost in
-            Double(options.configurations.firstIndex(of: cost.configuration) ?? 0) + shift
-          },
-          y: own.map(value)))
+          x: places.map { Double($0.0) + shift }, y: places.map(\.1)))
     }
     return plot
   }
@@ -213,13 +239,17 @@ public struct Figure5: ReproducedFigure {
   private var table: String {
     let rows = costs.map { cost in
       "<tr><td>\(escaped(cost.name))</td><td>\(cost.configuration.name)</td>"
-        + "<td>\(number(cost.seconds))</td><td>\(number(cost.bytes / 1e6))</td></tr>"
+        + "<td>\(number(cost.seconds))</td>"
+        + [cost.processBytes, cost.rolloutBytes].map {
+          "<td>\($0.map { number($0 / 1e6) } ?? "")</td>"
+        }.joined() + "</tr>"
     }
     let left = skipped.map {
       "<p>Left out: \(escaped($0.what)): \(escaped($0.reason))</p>"
     }
     return
-      "<table><tr><th>on</th><th>B, H, policy</th><th>seconds</th><th>megabytes</th></tr>"
+      "<table><tr><th>on</th><th>B, H, policy</th><th>seconds</th><th>megabytes of the process</th>"
+      + "<th>of the rollouts</th></tr>"
       + rows.joined() + "</table>" + left.joined()
   }
 
@@ -235,7 +265,7 @@ public struct Figure5: ReproducedFigure {
   }
 
   private var comparison: String {
-    let sentences = names.flatMap { name -> [String] in
+    let sentences = distinct(costs.map(\.name)).flatMap { name -> [String] in
       [
         ratio(name, .init(1_000, 300, [8, 8]), .init(100, 300, [8, 8])).map {
           "\(escaped(name)): ten times the batch (100 to 1,000) takes \(number($0)) times as long."

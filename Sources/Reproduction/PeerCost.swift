@@ -15,8 +15,9 @@ public struct PeerCost: Decodable, Sendable {
   let points: Int
   let grid: Int?
   let seconds: Double
-  /// Of the GPU where it ran there, else of the process.
-  let mebibytes: Double
+  /// Of the process on the host, at its peak, and of the GPU where it ran there.
+  let processMebibytes: Double
+  let deviceMebibytes: Double?
 
   private enum CodingKeys: String, CodingKey {
     case peer, particles, horizon, layers, device, grid
@@ -36,9 +37,8 @@ public struct PeerCost: Decodable, Sendable {
     points = try values.decode(Int.self, forKey: .points)
     grid = try values.decodeIfPresent(Int.self, forKey: .grid)
     seconds = try values.decode(Double.self, forKey: .seconds)
-    mebibytes =
-      try values.decodeIfPresent(Double.self, forKey: .deviceMebibytes)
-      ?? values.decode(Double.self, forKey: .processMebibytes)
+    processMebibytes = try values.decode(Double.self, forKey: .processMebibytes)
+    deviceMebibytes = try values.decodeIfPresent(Double.self, forKey: .deviceMebibytes)
   }
 
   /// One a line of a file. Throws: `LogError` where a line is none, and where there is none.

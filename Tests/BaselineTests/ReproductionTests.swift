@@ -57,9 +57,9 @@ struct Figure3Tests {
     try figure.run { _, _ in true }
     #expect(figure.isComplete)
     let snapshots = try #require(figure.json["snapshots"] as? [[String: Any]])
-    #expect(snapshots.count == 6)
+    #expect(snapshots.count == 7)
     let returns = snapshots.compactMap { $0["meanReturn"] as? Double }
-    #expect(returns[2] > returns[0] && returns[5] > returns[3])
+    #expect(returns[2] > returns[0] && returns[6] > returns[4])
     // 20 iterations are enough for the boom to come to the goal, 0, in what is imagined and on the machine: 5 degrees.
     #expect(abs(try #require(snapshots[2]["lastAngle"] as? Double)) < 0.0873)
     #expect(abs(try #require(snapshots[2]["lastAngleOnPlant"] as? Double)) < 0.0873)
@@ -69,7 +69,7 @@ struct Figure3Tests {
     #expect(page.contains("The paper shows") && page.contains("autodiff + exact GP: 10 iterations"))
     let rows = try String(contentsOfFile: folder + "/figure3.csv", encoding: .utf8)
       .split(separator: "\n")
-    #expect(rows.count == 1 + 6 * 301)
+    #expect(rows.count == 1 + 7 * 301)
   }
 }
 

@@ -48,9 +48,9 @@ package struct Plot {
   /// gnuplot's script for the picture, without its terminal.
   var script: String {
     var lines = [
-      "set title \(quoted(title))", "set xlabel \(quoted(xLabel)) offset 0,0.5",
+      "set title \(quoted(title))", "set xlabel \(quoted(xLabel))",
       "set ylabel \(quoted(yLabel))",
-      "set grid lc rgb '#dddddd'", "set key outside bottom center horizontal",
+      "set grid lc rgb '#dddddd'", "set key above",
       "set style fill transparent solid 0.25 noborder",
     ]
     if let yRange { lines.append("set yrange [\(yRange.lowerBound):\(yRange.upperBound)]") }

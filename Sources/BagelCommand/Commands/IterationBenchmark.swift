@@ -195,6 +195,10 @@ struct IterationBenchmark: ParsableCommand {
     )
     result["flopPerIteration"] = work
     result["flopPerSecond"] = work / median
+    if let host = executor as? HostExecutor {
+      console.say("  memory of the rollouts: \(number(Double(host.rolloutBytes) / 1e6)) MB")
+      result["rolloutBytes"] = host.rolloutBytes
+    }
     guard let gpu = executor as? CUDAExecutor, let plan = gpu.plan,
       let resources = gpu.kernelResources
     else { return }
@@ -202,7 +206,7 @@ struct IterationBenchmark: ParsableCommand {
       "  kernel: \(number(1e3 * gpu.loadSeconds)) ms to \(gpu.wasCached ? "load" : "emit and compile"), "
         + "\(resources.registers) registers, \(resources.localBytes) bytes spilt a thread")
     result["schedule"] = plan.schedule.description
-    result["deviceBytes"] = plan.bytes
+    result["rolloutBytes"] = plan.bytes
     result["keptSteps"] = plan.segment
     result["kernelSeconds"] = gpu.loadSeconds
     result["kernelWasCached"] = gpu.wasCached

@@ -29,6 +29,8 @@ public final class HostExecutor: RolloutExecutor {
   private let gradientKernel: Kernel?
   private var data: [FloatBuffer]
   private var workspaces: [FloatBuffer] = []
+  /// Of the last batch's inputs and results, and the shared arrays.
+  private var batchBytes = 0
 
   /// Emits, compiles (or finds in the cache) and loads the kernel of `rollout`.
   ///
@@ -91,6 +93,9 @@ public final class HostExecutor: RolloutExecutor {
 
   public var device: String { "host, \(threads) threads, \(lanes) lanes" }
 
+  /// Bytes that the last batch needed: shared arrays, inputs, results, and every worker's states and tape.
+  public var rolloutBytes: Int { batchBytes + workspaces.reduce(0) { $0 + $1.bytes } }
+
   public func returns(_ batch: RolloutBatch) throws -> BatchReturns {
     try launch(batch, returnsKernel, gradient: false, record: false).returns
   }
@@ -140,6 +145,7 @@ public final class HostExecutor: RolloutExecutor {
     let truncations = try FloatBuffer(count: gradient ? count : 0)
     let buffers =
       inputs + [returns, outside, alive, gradients, states, actions, truncations] + data
+    batchBytes = buffers.reduce(0) { $0 + $1.bytes }
     var slots = buffers.map { UnsafeMutableRawPointer?($0.start) }
     if !record { slots[KernelSource.stateRecordSlot] = nil }
     let numbers = [
