@@ -60,6 +60,8 @@ def learn(y, steps=30):
 
 
 processes = [learn(torch.tensor(table[f"y{j}"], dtype=torch.float32)) for j in range(2)]
+if a.device == "cuda":
+    torch.cuda.reset_peak_memory_stats()  # learning is not in the figure
 layer = torch.nn.Linear
 widths = [2] + [int(w) for w in a.layers.split(",")] + [1]
 policy = torch.nn.Sequential(*[part for i, o in zip(widths, widths[1:]) for part in (layer(i, o), torch.nn.Tanh())])

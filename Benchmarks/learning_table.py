@@ -8,6 +8,7 @@ Writes what the commands said, without the lists that are long, and prints the t
 """
 import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -55,7 +56,7 @@ def main():
         print(f"{name}: {said['successes']} of {said['episodes']} seeds solved"
               + (f" (not: {unsolved})" if unsolved else "")
               + f", {said['stepSuccesses']} of {said['steps']} steps, trials {[run['trials'] for run in said['runs']]}"
-              + f", computing {compute[len(compute) // 2]:.1f} s a seed (most {compute[-1]:.1f})", flush=True)
+              + f", computing {statistics.median(compute):.1f} s a seed (median; most {compute[-1]:.1f})", flush=True)
 
 
 main()

@@ -9,7 +9,11 @@ python=${2:-}
 bagel=.build/release/bagel
 data=$(mktemp)
 last() { tail -n 1; }
-iteration() { $bagel benchmark iteration "$@" --json 2>/dev/null | last; }
+iteration() { # null where it fails
+  local found
+  found=$($bagel benchmark iteration "$@" --json 2>/dev/null | last) || true
+  echo "${found:-null}"
+}
 peer() { # null where there is no peer or it fails
   local found=""
   if [ -n "$python" ]; then found=$("$python" "$@" 2>/dev/null | last) || true; fi
@@ -20,12 +24,12 @@ peer() { # null where there is no peer or it fails
   echo "\"machine\": \"$(grep -m1 'model name' /proc/cpuinfo | cut -d: -f2 | xargs), $(nproc) cores\","
   echo "\"doctor\": $($bagel doctor --json 2>/dev/null | last),"
   echo "\"iteration\": $(iteration),"
-  echo "\"iteration10000\": $(iteration --particles 10000),"
+  echo "\"iteration10000\": $(iteration --particles 10000 --sampler automatic),"
   for sampler in automatic kiss-gp sparse pathwise love exact; do
     echo "\"iteration-$sampler\": $(iteration --sampler $sampler),"
   done
   for points in 1000 10000 100000; do
-    echo "\"iteration-tabulated-$points\": $(iteration --points $points),"
+    echo "\"iteration-automatic-$points\": $(iteration --points $points --sampler automatic),"
     echo "\"iteration-kiss-gp-$points\": $(iteration --sampler kiss-gp --points $points),"
   done
   echo "\"fit\": $($bagel benchmark fit --data "$data" --json 2>/dev/null | last),"

@@ -68,7 +68,7 @@ public enum ExecutionDevice: String, Sendable, CaseIterable, Codable {
     _ rollout: RolloutProgram, data: [String: [Double]], particles: Int, horizon: Int
   ) throws -> any RolloutExecutor {
     switch resolved(for: rollout, particles: particles, horizon: horizon).device {
-    case .automatic, .host: return try HostExecutor(rollout, data: data)
+    case .automatic, .host: return try HostExecutor(rollout, data: data, particles: particles)
     case .cuda:
       let gpu = try CUDASystem.first()
       return try CUDAExecutor(rollout, data: data, device: gpu.device, compiler: gpu.compiler)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The two programs around the Gaussian processes of one step. Before them: the joint moments of state and policy's action,
-// through points (the third-degree cubature rule, Arasaratnam & Haykin 2009: mean +- square root of their number times the columns of
+// through points (the third-degree cubature rule, Arasaratnam & Haykin 2009: mean +- sqrt(S) times each column of
 // the covariance's root, each with the same weight), so that any policy and any feature goes through and actions keep their limits. After
 // them: the next state's moments, which is a linear map of state and outputs, and the expected reward.
 

@@ -21,7 +21,7 @@ struct PairSums: Sendable {
   /// The diagonal of P.
   let precisions: [Double]
 
-  /// Number of shares into which rows are dealt, as many as cores may be; the sums are added in their order, so that bits
+  /// Number of shares into which rows are dealt, more cores than that are of no use; the sums are added in their order, so that bits
   /// do not depend on threads.
   private static let shares = 32
 

@@ -29,8 +29,10 @@ struct Experiment1 {
     // The machine starts where the rollouts do.
     task.evaluation.startSpread = 0
     if let logs { task = logs.applied(to: task) }
-    let fit = try task.fit(logs?.episodes(of: task) ?? task.trainingEpisodes(seed: seed))
+    let training = try logs?.episodes(of: task) ?? task.trainingEpisodes(seed: seed)
+    let fit = try task.fit(training)
     if logs != nil {
+      task.keepCommands(within: training)
       task.start = .fixed(fit.model.restingState(at: 0.1))
       task.goal = .fixed(fit.model.restingState(at: 0.5))
     }
@@ -124,20 +126,23 @@ extension ControlTask {
     return judge(outcome.episode, goals: goals, earlyEnd: outcome.earlyEnd)
   }
 
-  /// The task's search on a model, through a sampler of it.
+  /// The search of a task without dropout on a model, through a sampler of it.
   ///
   /// - Parameter threads: of the host; nil for all cores.
   func optimizer(
     of model: DynamicsModel, sampler: any PosteriorSampler, particles: Int,
     device: ExecutionDevice = .host, threads: Int? = nil, seed: UInt64 = 0
   ) throws -> PolicyOptimizer {
+    precondition(
+      policy.dropout == 0, "a search with dropout \(policy.dropout) wants a judge without")
     var task = self
     task.search.particles = particles
     task.search.seed = seed
     let rollout = try task.makeRollout(model, sampler)
     let executor: any RolloutExecutor =
       if let threads {
-        try HostExecutor(rollout.program, data: rollout.data, threads: threads)
+        try HostExecutor(
+          rollout.program, data: rollout.data, threads: threads, particles: particles)
       } else {
         try task.makeExecutor(rollout, device: device)
       }

@@ -10,6 +10,8 @@ public struct OwnLogs: Sendable {
   public var files: [String]
   /// Columns of the joint's position, and of its rate where there is one; else the rate is derived.
   public var states: [String]
+  /// Of the joint's position, such as "rad"; empty where unknown. Its rate's are these a second.
+  public var units: String
   /// Column of the actuator's command in [-1, 1].
   public var action: String
   /// Seconds between rows.
@@ -18,9 +20,10 @@ public struct OwnLogs: Sendable {
   public var restPseudoData: Int
 
   public init(
-    files: [String], states: [String], action: String, timeStep: Double, restPseudoData: Int = 0
+    files: [String], states: [String], units: String = "", action: String, timeStep: Double,
+    restPseudoData: Int = 0
   ) {
-    (self.files, self.states, self.action) = (files, states, action)
+    (self.files, self.states, self.units, self.action) = (files, states, units, action)
     (self.timeStep, self.restPseudoData) = (timeStep, restPseudoData)
   }
 
@@ -29,13 +32,16 @@ public struct OwnLogs: Sendable {
     var task = boom
     task.plant = nil
     task.logs = files
-    var channels = states.map { Channel(name: $0) }
-    if states.count == 1 {
-      channels.append(
-        Channel(name: states[0] + "_rate", source: .rate(of: states[0], filterTime: 0)))
-    }
+    let rateUnits = units.isEmpty ? "" : units + "/s"
+    let rate =
+      states.count > 1
+      ? Channel(name: states[1], units: rateUnits)
+      : Channel(
+        name: states[0] + "_rate", units: rateUnits,
+        source: .rate(of: states[0], filterTime: 0))
     task.layout = LogLayout(
-      states: channels, actions: [Channel(name: action)], timeStep: timeStep)
+      states: [Channel(name: states[0], units: units), rate], actions: [Channel(name: action)],
+      timeStep: timeStep)
     let seconds = Double(boom.search.horizon) * boom.layout.timeStep
     task.search.horizon = max(1, Int((seconds / timeStep).rounded()))
     return task
@@ -53,6 +59,14 @@ public struct OwnLogs: Sendable {
         "the command \(wrong[0]) is outside [-1, 1], which these experiments take; scale it")
     }
     return episodes
+  }
+}
+
+extension ControlTask {
+  /// Limits the command to what was logged, beyond which nothing was seen.
+  mutating func keepCommands(within episodes: [Episode]) {
+    let commands = episodes.flatMap { $0.actions.map { $0[0] } }
+    actionLimits = [(commands.min() ?? -1)...(commands.max() ?? 1)]
   }
 }
 

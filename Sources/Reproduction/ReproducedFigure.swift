@@ -10,7 +10,7 @@ public protocol ReproducedFigure {
   var name: String { get }
   /// Measures.
   ///
-  /// - Parameter tell: hears the fraction done and what is being done, many times a second; false ends soon after.
+  /// - Parameter tell: hears the fraction done and what is being done, between two steps (up to some ten seconds apart); false ends then.
   /// - Throws: what learning, searching and driving throw where nothing can go on.
   mutating func run(_ tell: @escaping Progress) throws
   /// Whether everything was measured, or says why not.

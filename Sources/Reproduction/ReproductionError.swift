@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// What ends a figure.
 
 /// A figure that cannot be measured or drawn.
 public struct ReproductionError: Error, CustomStringConvertible {

@@ -9,6 +9,7 @@ struct TwoSpeedDriving {
   let turningPoints: ClosedRange<Double>
   /// Openings of the valve, one after the other for an equal part of the time.
   let speeds: [Double]
+  /// Of a row, and of the whole drive, s.
   let timeStep: Double
   let seconds: Double
   /// Hands are not instantaneous: full opening in 0.25 s.

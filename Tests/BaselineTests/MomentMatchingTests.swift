@@ -41,7 +41,7 @@ private struct References: Decodable {
   }
 }
 
-/// A small pendulum's model, and a policy for it.
+/// A small model of the boom, and a policy for it.
 private struct Loop {
   let model: DynamicsModel
   let policy: Policy
@@ -214,7 +214,7 @@ struct MomentMatchingTests {
         let mean = values.reduce(0, +) / n
         let variance = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / n
         let state = predicted.states[step]
-        // Five standard errors, and a per cent for what is not Gaussian.
+        // Five standard errors, and two per cent for what is not Gaussian.
         #expect(abs(mean - state.mean[i]) < (5 / n.squareRoot() + 0.02) * variance.squareRoot())
         #expect(abs(variance / state.covariance[i, i] - 1) < 5 * (2 / n).squareRoot() + 0.02)
       }

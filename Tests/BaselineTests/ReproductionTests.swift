@@ -45,7 +45,8 @@ struct Figure2Tests {
       methods.first { $0["name"] as? String == name }?["skipped"] as? String
     }
     #expect(reason("autodiff + PILCO")?.contains("too many") == true)
-    #expect(reason("BAGEL, CPU batch") == nil)
+    let ran = methods.filter { $0["skipped"] is NSNull }.compactMap { $0["name"] as? String }
+    #expect(ran.contains("BAGEL, CPU batch") && ran.contains("CMA-ES on BAGEL's rollouts"))
   }
 }
 
@@ -166,7 +167,8 @@ struct OwnLogsTests {
     }
     try (["time,stick,joystick"] + rows).joined(separator: "\n")
       .write(toFile: path, atomically: true, encoding: .utf8)
-    let logs = OwnLogs(files: [path], states: ["stick"], action: "joystick", timeStep: 0.1)
+    let logs = OwnLogs(
+      files: [path], states: ["stick"], units: "rad", action: "joystick", timeStep: 0.1)
 
     var second = Figure2Options.quick
     (second.trials, second.logs) = (1, logs)
@@ -193,7 +195,10 @@ struct OwnLogsTests {
     #expect(errors.count == 9 && errors.count { $0 < 0.035 } >= 7, "\(errors)")
     let page4 = try String(
       contentsOfFile: try #require(try figure4.write(to: folder)), encoding: .utf8)
-    #expect(page4.contains("imagined only"))
+    #expect(page4.contains("imagined only") && page4.contains("goal (deg)"))
+    let header = try String(contentsOfFile: folder + "/figure4.csv", encoding: .utf8)
+      .prefix { $0 != "\n" }
+    #expect(header == "part,time_s,stick_rad,joystick,lowest_rad,mean_rad,highest_rad")
   }
 
   @Test("commands beyond [-1, 1] are refused with file and value")

@@ -16,6 +16,8 @@ struct ReproduceCommandTests {
     #expect(outcome.status == 0, "\(outcome.errors)")
     let methods = try #require(outcome.json["methods"] as? [[String: Any]])
     #expect(methods.count == 9)
+    let skipped = methods.filter { !($0["skipped"] is NSNull) }.map { $0["name"] as? String }
+    #expect(skipped.allSatisfy { $0 == "BAGEL, GPU batch" }, "\(skipped)")
     for method in methods where method["skipped"] is NSNull {
       let name = try #require(method["name"] as? String)
       // Of at most 301; without a policy the boom stays down, and the return is below 1.
@@ -42,12 +44,15 @@ struct ReproduceCommandTests {
   func optionsOfOtherFigures() throws {
     let folder = try Scratch.folder()
     for arguments in [
-      ["figure5", "--log", "a.csv"], ["figure3", "--trials", "2"], ["cart-pole", "--budget", "2"],
-      ["figure2", "--peers", "p"], ["figure2", "--states", "x"],
+      ["figure5", "--log", "a.csv", "--time-step", "0.1"], ["figure3", "--trials", "2"],
+      ["cart-pole", "--budget", "2"], ["figure2", "--peers", "p"],
+      ["figure3", "--log", "a.csv", "--time-step", "0.1", "--rest-pseudo-data", "9"],
     ] {
       let outcome = try bagel(["reproduce"] + arguments, in: folder)
-      #expect(outcome.status == 64, "\(arguments)")
+      #expect(outcome.status == 64 && outcome.errors.contains("has no use for"), "\(arguments)")
     }
+    let outcome = try bagel(["reproduce", "figure2", "--units", "rad"], in: folder)
+    #expect(outcome.status == 64 && outcome.errors.contains("give --log too"))
   }
 
   @Test("reproduce figure5 measures each configuration in a process of its own and writes the page")

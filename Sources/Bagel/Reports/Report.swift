@@ -196,8 +196,10 @@ package struct Unit {
   package func convert(_ values: [Double]) -> [Double] { values.map { $0 * factor } }
 }
 
-/// Three significant digits.
-public func number(_ value: Double) -> String { String(format: "%.3g", value) }
+/// Three significant digits; all before the point from 1,000 to 10 million.
+public func number(_ value: Double) -> String {
+  String(format: (1e3..<1e7).contains(abs(value)) ? "%.0f" : "%.3g", value)
+}
 
 package func escaped(_ text: String) -> String {
   text.replacingOccurrences(of: "&", with: "&amp;").replacingOccurrences(of: "<", with: "&lt;")

@@ -71,23 +71,23 @@ struct IterationBenchmark: ParsableCommand {
     let rollout = try task.makeRollout(dynamics, measured.sampler)
     let executor = try makeExecutor(rollout, console)
     let times = try iterationSeconds(task, dynamics, rollout, executor)
-    let (median, points) = (times[times.count / 2], dynamics.processes[0].y.count)
+    let (perIteration, points) = (median(times), dynamics.processes[0].y.count)
     console.say(
       "B = \(particles), H = \(horizon), [\(layers)], n = \(points), \(executor.device)")
     measured.describe(console)
     console.say("  built and measured in \(number(samplerSeconds)) s")
     console.say(
-      "iteration: median \(number(1e3 * median)) ms, min \(number(1e3 * times[0])) ms, p90 "
+      "iteration: median \(number(1e3 * perIteration)) ms, min \(number(1e3 * times[0])) ms, p90 "
         + "\(number(1e3 * times[times.count * 9 / 10])) ms (\(times.count) runs)")
     var result: [String: Any] = [
-      "secondsPerIteration": median, "minimumSeconds": times[0],
+      "secondsPerIteration": perIteration, "minimumSeconds": times[0],
       "samplerSeconds": samplerSeconds, "device": executor.device, "particles": particles,
       "horizon": horizon, "points": points,
     ]
     result.merge(measured.json) { $1 }
-    describeWork(rollout.program, median, executor, console, &result)
+    describeWork(rollout.program, perIteration, executor, console, &result)
     if measured.sampler.name == .exact && device == .host {
-      describeProducts(median, outputs: dynamics.processes.count, console, &result)
+      describeProducts(perIteration, outputs: dynamics.processes.count, console, &result)
     }
     try console.finish(merge(result))
   }
@@ -167,7 +167,8 @@ struct IterationBenchmark: ParsableCommand {
   private func makeExecutor(_ rollout: Rollout, _ console: Console) throws -> any RolloutExecutor {
     switch device {
     case .host:
-      let host = try HostExecutor(rollout.program, data: rollout.data, threads: threads)
+      let host = try HostExecutor(
+        rollout.program, data: rollout.data, threads: threads, particles: particles)
       console.say(
         "kernel: \(number(1e3 * host.loadSeconds)) ms to \(host.wasCached ? "load" : "emit and compile")"
       )

@@ -19,7 +19,7 @@ struct ReproduceCommand: ParsableCommand {
       cart-pole  the loop of MC-PILCO beside BAGEL's          15 min
       all        these, one after another
 
-      Ctrl-C ends soon, and the page says what is missing. Numbers go into a CSV beside the page.
+      Ctrl-C ends after the step that is running, and the page says what is missing. Numbers go into a CSV beside the page.
       """)
 
   enum Figure: String, CaseIterable, ExpressibleByArgument {
@@ -55,6 +55,12 @@ struct ReproduceCommand: ParsableCommand {
       "Of --log: the joint's column, or those of position and rate, separated by a comma (default: angle,rate)."
   )
   var states: String?
+
+  @Option(
+    help:
+      "Of --log: the unit of the joint's position, such as rad, for axes and tables (rad is shown in degrees)."
+  )
+  var units: String?
 
   @Option(help: "Of --log: the column of the command in [-1, 1] (default: valve).")
   var actions: String?
@@ -101,10 +107,11 @@ struct ReproduceCommand: ParsableCommand {
       throw ValidationError("--rest-pseudo-data is from 0 to 10000")
     }
     let describesLogs =
-      states != nil || actions != nil || timeStep != nil || restPseudoData != nil
+      states != nil || units != nil || actions != nil || timeStep != nil || restPseudoData != nil
     if log.isEmpty && describesLogs {
       throw ValidationError(
-        "--states, --actions, --time-step and --rest-pseudo-data describe logs: give --log too")
+        "--states, --units, --actions, --time-step and --rest-pseudo-data describe logs: give --log too"
+      )
     }
     try check("--log", isGiven: !log.isEmpty, isFor: [.figure2, .figure3, .figure4])
     try check("--rest-pseudo-data", isGiven: restPseudoData != nil, isFor: [.figure4])
@@ -149,12 +156,20 @@ struct ReproduceCommand: ParsableCommand {
     var result = try make(figure, folder)
     let path: String?
     do {
-      try result.run { fraction, what in
-        bar.update(fraction, what)
-        return !InterruptSignal.wasRaised
-      }
+      var failure: (any Error)?
+      do {
+        try result.run { fraction, what in
+          bar.update(fraction, what)
+          return !InterruptSignal.wasRaised
+        }
+      } catch { failure = error }
       bar.finish()
-      path = try result.write(to: folder, png: png, isQuick: quick)
+      // Figure 4 is never small.
+      path = try result.write(to: folder, png: png, isQuick: quick && figure != .figure4)
+      if let failure {
+        if let path { console.say("\(path) has what was measured before this:") }
+        throw failure
+      }
     } catch let error as NSError where error.domain == NSCocoaErrorDomain {
       throw OutputError(
         description:
@@ -191,7 +206,8 @@ struct ReproduceCommand: ParsableCommand {
       options.seed = common.seed
       return try Figure5(
         options, program: Bundle.main.executablePath ?? ProcessInfo.processInfo.arguments[0])
-    case .cartPole, .all:
+    case .all: preconditionFailure("all is a list of figures")
+    case .cartPole:
       var options = quick ? CartPoleOptions.quick : CartPoleOptions()
       if let trials { options.trials = trials }
       (options.folder, options.seed) = (folder, common.seed)
@@ -205,7 +221,7 @@ struct ReproduceCommand: ParsableCommand {
   private var ownLogs: OwnLogs? {
     if log.isEmpty { return nil }
     return OwnLogs(
-      files: log, states: stateNames, action: actionNames[0], timeStep: timeStep ?? .nan,
-      restPseudoData: restPseudoData ?? 0)
+      files: log, states: stateNames, units: units ?? "", action: actionNames[0],
+      timeStep: timeStep ?? .nan, restPseudoData: restPseudoData ?? 0)
   }
 }

@@ -38,18 +38,19 @@ public final class HostExecutor: RolloutExecutor {
   ///   - rollout: what to run.
   ///   - data: values of the shared arrays, by name (all of `rollout.dataArrays`).
   ///   - threads: nil for one a core.
+  ///   - particles: B that the kernel is to be fast for, any B runs; nil for many.
   ///   - tape: what a step keeps for its adjoint.
   ///   - cache: of compiled kernels.
   /// - Throws: `ExecutionError`.
   public init(
     _ rollout: RolloutProgram, data: [String: [Double]], threads: Int? = nil,
-    tape: TapePolicy = .expensiveValues, cache: KernelCache = .standard
+    particles: Int? = nil, tape: TapePolicy = .expensiveValues, cache: KernelCache = .standard
   ) throws {
     let start = ContinuousClock.now
     self.rollout = rollout
     self.threads = threads ?? ProcessInfo.processInfo.activeProcessorCount
     precondition(self.threads >= 1, "\(self.threads) threads")
-    source = KernelSource(rollout, tape: tape)
+    source = KernelSource(rollout, tape: tape, particles: particles)
     let compiler = try HostCompiler.find()
     let (path, wasCached) = try cache.object(for: source.text, compiler: compiler)
     guard let library = dlopen(path, RTLD_NOW | RTLD_LOCAL) else {

@@ -44,8 +44,17 @@ public struct KernelSource: Sendable {
   /// Slot of the record of states; NULL there means that nothing is recorded.
   static let stateRecordSlot = 8
 
+  /// So many fit one vector of the widest processors.
+  private static let particlesOfOneVector = 16
+
+  /// - Parameters:
+  ///   - rollout: what the kernel runs.
+  ///   - tape: what a step keeps for its adjoint.
+  ///   - target: what it is emitted for.
+  ///   - particles: B that a host's kernel is to be fast for, any B runs; nil for many.
   public init(
-    _ rollout: RolloutProgram, tape: TapePolicy = .expensiveValues, target: KernelTarget = .host
+    _ rollout: RolloutProgram, tape: TapePolicy = .expensiveValues, target: KernelTarget = .host,
+    particles: Int? = nil
   ) {
     let steps = StepText(rollout, tape: tape)
     dataArrays = rollout.dataArrays
@@ -57,8 +66,9 @@ public struct KernelSource: Sendable {
     let parts: [[String]]
     switch target {
     case .host:
-      // A product over many rows wants four accumulators a row; small steps want registers.
-      vectors = steps.functions.hasWeightedSum || rollout.parameterCount > 1_000 ? 4 : 1
+      // A product over many rows wants four accumulators a row; small steps want registers, few particles no idle lanes.
+      let hasProducts = steps.functions.hasWeightedSum || rollout.parameterCount > 1_000
+      vectors = hasProducts && particles ?? .max > Self.particlesOfOneVector ? 4 : 1
       parts = Self.host(steps, vectors: vectors)
     case .cuda(let schedule):
       vectors = schedule.particlesPerLane

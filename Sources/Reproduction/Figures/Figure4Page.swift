@@ -67,7 +67,8 @@ struct Figure4Page {
       evaluated == nil
       ? ""
       : "<th>rise time (s)</th><th>steady-state error\(unit.suffix)</th><th>within \(tolerance) "
-        + "\(unit.name) from \(number(task.evaluation.settle)) s on</th>"
+        + "\(unit.name) from \(number(task.evaluation.settle)) s on (shorter steps: at their end), changes of the command below "
+        + "\(number(task.evaluation.largestActionChange)) a step</th>"
     return "<table><tr><th>from (s)</th><th>goal\(unit.suffix)</th>"
       + "<th>mean imagined error in its last second\(unit.suffix)</th>\(driven)</tr>"
       + rows.joined()

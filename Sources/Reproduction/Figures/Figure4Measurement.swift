@@ -67,8 +67,7 @@ struct Figure4Measurement {
   private static func adapt(
     _ task: inout ControlTask, to model: DynamicsModel, _ training: [Episode]
   ) {
-    let commands = training.flatMap { $0.actions.map { $0[0] } }
-    task.actionLimits = [(commands.min() ?? -1)...(commands.max() ?? 1)]
+    task.keepCommands(within: training)
     let range = task.exploration.turningPoints ?? -0.6...0.8
     task.evaluation.schedule = task.evaluation.schedule.map { scheduled in
       let fraction = (scheduled.goal[0] - range.lowerBound) / (range.upperBound - range.lowerBound)
@@ -82,6 +81,7 @@ struct Figure4Measurement {
       turningPoints: range, speeds: options.speeds, timeStep: task.layout.timeStep,
       seconds: options.seconds)
     var plant = try task.makePlant()
+    defer { plant.close(safeAction: task.safeAction) }
     let outcome = try task.episodeRun(seconds: options.seconds).run(
       &plant, seed: options.seed, name: "manual driving"
     ) { step, states in [driver.command(step: step, angle: states[0])] }

@@ -55,10 +55,13 @@ public struct CMAES: Sendable {
   /// Largest standard deviation of the next candidates along any axis.
   public var spread: Double { stepSize * (deviations.max() ?? 0) }
 
-  /// Whether going on is of no use: costs, or candidates, differ by less than 1e-11 (the reference implementation's
-  /// tolerances). Ranks are rounding then, and lead anywhere.
+  /// Smallest over largest eigenvalue of C as of the last decomposition.
+  public private(set) var conditioning = 1.0
+
+  /// Whether going on is of no use: costs, or candidates, differ by less than 1e-11, or C is singular to 1e-14 (the reference
+  /// implementation's tolerances). Ranks are rounding then, and lead anywhere.
   public var hasConverged: Bool {
-    if spread < 1e-11 { return true }
+    if spread < 1e-11 || conditioning < 1e-14 { return true }
     guard bestCosts.count == rememberedGenerations else { return false }
     return costRange < 1e-11 && (bestCosts.max() ?? 0) - (bestCosts.min() ?? 0) < 1e-11
   }
@@ -140,7 +143,10 @@ public struct CMAES: Sendable {
     decomposed = generation
     let (values, vectors) = covariance.symmetricEigenvalues
     axes = vectors
-    deviations = values.map { max($0, 1e-300).squareRoot() }
+    let largest = values.max() ?? 0
+    conditioning = (values.min() ?? 0) / largest
+    // Below, the search has converged; what is negative by rounding has a root all the same.
+    deviations = values.map { max($0, 1e-14 * largest).squareRoot() }
   }
 
   /// C^-1/2 x

@@ -7,7 +7,7 @@ import Foundation
 
 /// How much of figure 5 to run.
 public struct Figure5Options: Sendable {
-  /// B, H and the policy's layers, as in the paper.
+  /// B, H and the policy's layers.
   public struct Configuration: Hashable, Sendable {
     public let particles: Int
     public let horizon: Int
@@ -20,6 +20,7 @@ public struct Figure5Options: Sendable {
     var name: String { "\(particles), \(horizon), \(layers)" }
   }
 
+  /// The paper's scales: its batch and policy, ten and a hundred times the batch, a policy and a horizon of the larger kind.
   public var configurations: [Configuration] = [
     .init(100, 300, [8, 8]), .init(1_000, 300, [8, 8]), .init(1_000, 300, [64, 64]),
     .init(1_000, 1_000, [64, 64]), .init(10_000, 300, [64, 64]), .init(10_000, 1_000, [64, 64]),
@@ -62,6 +63,8 @@ public struct Figure5: ReproducedFigure {
   private let program: String
   private let options: Figure5Options
   private var costs: [Cost]
+  /// Through which the rollouts go, and its errors, in words.
+  private var sampler: String?
   /// What is left out, and why.
   private var skipped: [(what: String, reason: String)] = []
   public private(set) var isComplete = false
@@ -109,7 +112,7 @@ public struct Figure5: ReproducedFigure {
     isComplete = true
   }
 
-  private func measure(
+  private mutating func measure(
     _ configuration: Figure5Options.Configuration, _ device: ExecutionDevice
   ) throws -> Cost {
     let process = Process()
@@ -118,7 +121,8 @@ public struct Figure5: ReproducedFigure {
       "benchmark", "iteration", "--json", "--particles", "\(configuration.particles)", "--horizon",
       "\(configuration.horizon)", "--layers",
       configuration.layers.map { "\($0)" }.joined(separator: ","), "--points", "\(options.points)",
-      "--device", device.rawValue, "--seconds", "\(options.seconds)", "--seed", "\(options.seed)",
+      "--sampler", "automatic", "--device", device.rawValue, "--seconds", "\(options.seconds)",
+      "--seed", "\(options.seed)",
     ]
     let (output, errors) = (Pipe(), Pipe())
     process.standardOutput = output
@@ -137,6 +141,14 @@ public struct Figure5: ReproducedFigure {
       throw ReproductionError(
         description: "ended with exit code \(process.terminationStatus): "
           + (complaint.split(separator: "\n").last.map(String.init) ?? "no word of why"))
+    }
+    if let name = said["sampler"] as? String, let summary = said["samplerSummary"] as? String,
+      let error = said["samplerError"] as? [String: Double], let mean = error["mean"],
+      let deviation = error["sd"]
+    {
+      sampler =
+        "\(name), \(summary) (error of its mean \(number(100 * mean)) % of the signal, of its deviation "
+        + "\(number(100 * deviation)) % of the predictive)"
     }
     return Cost(
       name: Self.name(device), configuration: configuration, seconds: seconds,
@@ -168,8 +180,8 @@ public struct Figure5: ReproducedFigure {
         .init(
           title: nil,
           html: [
-            "<p>One iteration of Experiment 1 (rollouts, their gradient, Adam) on a table of the posterior of "
-              + "\(options.points) transitions, for batches of B rollouts of H steps and networks of two hidden "
+            "<p>One iteration of Experiment 1 (rollouts, their gradient, Adam) through the posterior of \(options.points) transitions"
+              + "\(sampler.map { " as `sampler: automatic` takes it: \($0)" } ?? ""), for batches of B rollouts of H steps and networks of two hidden "
               + "layers. Each configuration is a process of its own. Memory is that of the whole process on the host at its peak, "
               + "learning the model included, and that of the rollouts alone, on the GPU where they run there.</p>"
           ]),

@@ -20,7 +20,7 @@ extension Figure2 {
     var plot = Plot(
       title: options.trials == 1
         ? "return of one trial"
-        : "mean return of \(options.trials) trials, 95 % interval of the mean",
+        : "mean return of \(outcomes.map(\.curves.count).max() ?? 0) trials, 95 % interval of the mean",
       xLabel: "time of searching (s), without learning, caching, compiling",
       yLabel: "return (mean of 100 rollouts)")
     plot.hasLogarithmicX = true
@@ -30,7 +30,7 @@ extension Figure2 {
     var lines: [Plot.Curve] = []
     for (index, outcome) in outcomes.enumerated() where !outcome.curves.isEmpty {
       let curve = MeanCurve(outcome.curves, from: first ?? 1e-3, to: outcome.budget)
-      if options.trials > 1 {
+      if outcome.curves.count > 1 {
         plot.curves.append(
           .init(
             title: nil, style: .band(color: Palette.color(index)), x: curve.seconds,
@@ -60,12 +60,14 @@ extension Figure2 {
     let target = 0.9 * bestReturn
     let rows = outcomes.map { outcome -> String in
       let ended =
-        outcome.failures.isEmpty
-        ? ""
-        : "; <b>\(outcome.failures.count) of \(outcome.curves.count) ended early: "
-          + "\(escaped(outcome.failures[0]))</b>"
+        outcome.failures.first.map {
+          "; <b>\(outcome.failures.count) of \(outcome.curves.count) ended early: \(escaped($0))</b>"
+        } ?? ""
+      let stopped =
+        outcome.curves.isEmpty
+        ? "" : outcome.reason.map { "; <b>no further trials: \(escaped($0))</b>" } ?? ""
       let name =
-        "<td>\(escaped(outcome.method.name))</td><td>\(escaped(outcome.method.description(sampler: experiment.samplerWords)))\(ended)</td>"
+        "<td>\(escaped(outcome.method.name))\(outcome.method.isInPaper ? "" : " *")</td><td>\(escaped(outcome.method.description(sampler: experiment.samplerWords)))\(ended)\(stopped)</td>"
       guard !outcome.curves.isEmpty else {
         return "<tr>\(name)<td colspan=\"5\">skipped: \(escaped(outcome.reason ?? ""))</td></tr>"
       }
@@ -83,7 +85,8 @@ extension Figure2 {
       <th>seconds to 90 % of the best, \(number(target)) (trials that get there)</th></tr>
       \(rows.joined(separator: "\n"))
       </table>
-      <p>Seconds and iterations are medians over the trials; where fewer than half get there, there is no median time.</p>
+      <p>Seconds and iterations are medians over the trials; where no more than half get there, there is no median time. * is not in \
+      the paper's figure 2, but named beside it, or what separates two effects.</p>
       """
   }
 
@@ -106,6 +109,12 @@ extension Figure2 {
         )
       }
     }
+    for method in [ComparedMethod.exact, .pilco] {
+      guard let found = outcome(method) else { continue }
+      ours.append(
+        "\(method.name) takes \(number(found.secondsPerIteration)) s an iteration and after \(number(found.budget)) s ends at "
+          + number(found.lastReturn))
+    }
     ours.append(
       "learning took \(number(experiment.fitSeconds)) s, caching \(number(experiment.samplerSeconds)) s"
     )
@@ -115,7 +124,8 @@ extension Figure2 {
       in local optima for want of a description of the uncertainty; exact methods run out of memory, or take hours and end lower. \
       Learning the Gaussian processes takes about 20 s, caching about 0.6 s.</p>
       <p>Here: \(ours.joined(separator: "; ")).</p>
-      <p>Different: a rollout is one fused kernel that keeps nothing but states and a few values a step; PILCO's double sums are computed \
+      <p>Different: \(ProcessInfo.processInfo.activeProcessorCount) cores of another machine compute; noise varies with the state (hyperparameters by the marginal \
+      likelihood with that noise, lengthscales kept from the length of single movements); a rollout is one fused kernel that keeps nothing but states and a few values a step; PILCO's double sums are computed \
       with their derivatives in one pass on all cores.\(experiment.task.plant == nil ? "" : " The boom is simulated.")</p>
       """
   }

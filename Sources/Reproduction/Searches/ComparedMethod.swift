@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every method that the paper compares in figure 2, and what it is here.
+// The methods of figure 2: those that the paper compares there, and those that it names beside them.
 
 import Bagel
 import Foundation
@@ -30,6 +30,14 @@ enum ComparedMethod: CaseIterable {
     }
   }
 
+  /// Whether the paper's figure 2 has it too.
+  var isInPaper: Bool {
+    switch self {
+    case .gpuBatch, .cpuBatch, .cpuSequential, .exact, .pilco: true
+    case .pathwise, .exactBatch, .blackDrops, .evolution: false
+    }
+  }
+
   /// What it is here.
   ///
   /// - Parameter sampler: in words, of BAGEL's rollouts.
@@ -42,8 +50,8 @@ enum ComparedMethod: CaseIterable {
     case .pathwise:
       "100 rollouts an iteration, each through a function drawn from the posterior (Wilson 2021)"
     case .exact:
-      "one rollout an iteration through the exact posterior (equations 2 and 3), as in the paper; in one lane of a kernel made for batches"
-    case .exactBatch: "the same kernel with 100 rollouts, which the paper found out of memory"
+      "one rollout an iteration through the exact posterior (equations 2 and 3), as in the paper; a kernel whose time is that of reading both triangles"
+    case .exactBatch: "100 rollouts an iteration through the exact posterior, on all cores"
     case .pilco:
       "moments of the state propagated analytically (Deisenroth 2011); the network's by a cubature rule; their adjoint"
     case .blackDrops:
@@ -77,21 +85,24 @@ enum ComparedMethod: CaseIterable {
     }
   }
 
-  private var samplerName: SamplerName {
+  /// What rollouts read; PILCO has none, and reads the posterior itself.
+  private func sampler(_ experiment: Experiment1) throws -> any PosteriorSampler {
+    let name: SamplerName
     switch self {
-    case .gpuBatch, .cpuBatch, .cpuSequential, .evolution: .automatic
-    case .pathwise: .pathwise
-    case .exact, .exactBatch, .pilco, .blackDrops: .exact
+    case .gpuBatch, .cpuBatch, .cpuSequential, .evolution, .pilco:
+      return experiment.sampler.sampler
+    case .pathwise: name = .pathwise
+    case .exact, .exactBatch, .blackDrops: name = .exact
     }
+    return try experiment.task.withSampler(name).makeSampler(experiment.model).sampler
   }
 
   /// What makes the searches of its trials, of a seed each; the sampler is made once for all.
   ///
   /// Throws: what samplers and executors throw, `CannotMatchMoments`; the maker too.
   func searches(_ experiment: Experiment1) throws -> (UInt64) throws -> any ComparedSearch {
-    if self == .pilco { return { try MomentMatchingSearch(experiment, seed: $0) } }
     let (task, model) = (experiment.task, experiment.model)
-    let sampler = try task.withSampler(samplerName).makeSampler(model).sampler
+    let sampler = try sampler(experiment)
     func optimizer(
       _ particles: Int, _ seed: UInt64, _ device: ExecutionDevice = .host, threads: Int? = nil
     ) throws -> PolicyOptimizer {

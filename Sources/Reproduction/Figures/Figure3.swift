@@ -11,12 +11,16 @@ public struct Figure3Options: Sendable {
   /// for 100 here).
   public var batchStages = [2, 7, 20, 100]
   public var exactStages = [2, 20, 100]
+  /// Of manual driving behind the model; nil for the paper's 110 s.
   public var drivingSeconds: Double?
+  /// In place of the simulated boom's.
   public var logs: OwnLogs?
+  /// Of driving and searching.
   public var seed: UInt64 = 0
 
   public init() {}
 
+  /// Few iterations of the slow method, on a small model.
   public static var quick: Figure3Options {
     var options = Figure3Options()
     (options.exactStages, options.drivingSeconds) = ([2, 5, 10], 15)
@@ -112,7 +116,7 @@ public struct Figure3: ReproducedFigure {
           title: nil,
           html: [
             "<p>\(experiment.words) Below, imagined rollouts of the policy after so many iterations: all of them, 95 % of them, their "
-              + "mean; and the same policy on the machine.</p>"
+              + "mean\(experiment.task.plant == nil ? "" : "; and the same policy on the machine").</p>"
           ])
       ] + snapshots.map { .init(title: nil, plot: plot($0)) } + [
         .init(
@@ -135,7 +139,7 @@ public struct Figure3: ReproducedFigure {
       let spread = unit.convert([bundle.quantile(0.975)[0] - bundle.quantile(0.025)[0]])[0]
       return
         "\(method.name) has a return of \(number(last.meanReturn)) after \(last.iteration) iterations and "
-        + "\(number(last.seconds)) s, and 95 % of its rollouts end within \(number(spread))"
+        + "\(number(last.seconds)) s, and 95 % of its rollouts end in a band of \(number(spread))"
         + (unit.name.isEmpty ? "" : " \(unit.name)")
     }.joined(separator: "; ")
   }
