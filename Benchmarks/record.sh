@@ -33,6 +33,7 @@ peer() { # null where there is no peer or it fails
     echo "\"iteration-kiss-gp-$points\": $(iteration --sampler kiss-gp --points $points),"
   done
   echo "\"fit\": $($bagel benchmark fit --data "$data" --json 2>/dev/null | last),"
+  echo "\"fitByDefault\": $($bagel benchmark fit --criterion heteroscedastic --json 2>/dev/null | last),"
   echo "\"fitGPyTorch\": $(peer Benchmarks/gpytorch_fit.py "$data"),"
   echo "\"iterationGPyTorch\": $(peer Benchmarks/gpytorch_iteration.py "$data"),"
   echo "\"iterationGPyTorchKISS\": $(peer Benchmarks/gpytorch_iteration.py "$data" --grid 30 --iterations 1),"

@@ -115,6 +115,10 @@ extension ControlTask {
     _ training: [Episode], from earlier: DynamicsModel? = nil,
     progress: @escaping (Double) -> Void = { _ in }
   ) throws -> FittedModel {
+    if let both = heldOutLogs.first(where: logs.contains) {
+      throw LogError(
+        file: both, "is learnt from and held out; it can judge only what has not seen it")
+    }
     let held = try layout.episodes(from: heldOutLogs, needsExcitation: false)
     let start = ContinuousClock.now
     let (model, results) = try DynamicsModel.fit(

@@ -107,17 +107,9 @@ extension ControlTask {
       goals: goal.resolved(by: model), options: options,
       initialParameters: policy.initialParameters, state: saved ?? warm,
       judge: try judge(model, sampler.sampler, device))
-    var lastSave = ContinuousClock.now
-    var isInterrupted = false
-    while !optimizer.isFinished && !isInterrupted {
-      try optimizer.step()
-      isInterrupted = !progress(optimizer.state)
-      if let checkpoint, lastSave.duration(to: .now).seconds > checkpointInterval {
-        try optimizer.state.write(to: checkpoint, fingerprint: fingerprint)
-        lastSave = .now
-      }
+    let isFinished = try run(optimizer, every: checkpointInterval, progress) { state in
+      if let checkpoint { try state.write(to: checkpoint, fingerprint: fingerprint) }
     }
-    if let checkpoint { try optimizer.state.write(to: checkpoint, fingerprint: fingerprint) }
     func controller(_ parameters: [Double]) -> PolicyController {
       PolicyController(
         policy: policy, parameters: parameters, stateMean: model.stateStandardiser.mean,
@@ -131,7 +123,26 @@ extension ControlTask {
       device: executor.device, deviceReason: reason,
       seconds: start.duration(to: .now).seconds,
       secondsPerIteration: median(optimizer.iterationSeconds),
-      isFinished: !isInterrupted, beginning: beginning)
+      isFinished: isFinished, beginning: beginning)
+  }
+
+  /// Steps to the end of a search, saving it every so many seconds and at the end; false where `progress` ended it before.
+  private func run(
+    _ optimizer: PolicyOptimizer, every interval: Double, _ progress: (SearchState) -> Bool,
+    save: (SearchState) throws -> Void
+  ) throws -> Bool {
+    var lastSave = ContinuousClock.now
+    var isInterrupted = false
+    while !optimizer.isFinished && !isInterrupted {
+      try optimizer.step()
+      isInterrupted = !progress(optimizer.state)
+      if lastSave.duration(to: .now).seconds > interval {
+        try save(optimizer.state)
+        lastSave = .now
+      }
+    }
+    try save(optimizer.state)
+    return !isInterrupted
   }
 
   /// What judges policies as the machine will see them, where a search's own rollouts have dropout.

@@ -32,8 +32,27 @@ final class ChildProcess {
       for end in toChild where end >= 0 { Foundation.close(end) }
       throw CannotStart(reason: "no pipe: \(reason)")
     }
-    // Nobody inherits these but by the copies below.
+    // Nobody inherits these but by the copies that the child gets.
     for end in toChild + fromChild { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+    let started = Self.spawn(command, in: folder, input: toChild[0], output: fromChild[1])
+    Foundation.close(toChild[0])
+    Foundation.close(fromChild[1])
+    switch started {
+    case .success(let identifier): self.identifier = identifier
+    case .failure(let error):
+      Foundation.close(toChild[1])
+      Foundation.close(fromChild[0])
+      throw error
+    }
+    program = command[0]
+    (input, output) = (toChild[1], fromChild[0])
+  }
+
+  /// Starts a program in a process group of its own, with these as its standard input and output, and signals as they are by
+  /// default.
+  private static func spawn(
+    _ command: [String], in folder: String, input: Int32, output: Int32
+  ) -> Result<pid_t, CannotStart> {
     #if os(Linux)
       var actions = posix_spawn_file_actions_t()
       var attributes = posix_spawnattr_t()
@@ -47,7 +66,7 @@ final class ChildProcess {
       posix_spawn_file_actions_destroy(&actions)
       posix_spawnattr_destroy(&attributes)
     }
-    for (end, standard) in [(toChild[0], STDIN_FILENO), (fromChild[1], STDOUT_FILENO)] {
+    for (end, standard) in [(input, STDIN_FILENO), (output, STDOUT_FILENO)] {
       posix_spawn_file_actions_adddup2(&actions, end, standard)
     }
     var (none, defaults) = (sigset_t(), sigset_t())
@@ -66,15 +85,8 @@ final class ChildProcess {
     defer { for argument in arguments { free(argument) } }
     var identifier: pid_t = 0
     let failure = posix_spawn(&identifier, shell[0], &actions, &attributes, &arguments, environ)
-    Foundation.close(toChild[0])
-    Foundation.close(fromChild[1])
-    guard failure == 0 else {
-      Foundation.close(toChild[1])
-      Foundation.close(fromChild[0])
-      throw CannotStart(reason: String(cString: strerror(failure)))
-    }
-    program = command[0]
-    (self.identifier, input, output) = (identifier, toChild[1], fromChild[0])
+    return failure == 0
+      ? .success(identifier) : .failure(CannotStart(reason: String(cString: strerror(failure))))
   }
 
   deinit {

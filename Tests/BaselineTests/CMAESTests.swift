@@ -72,6 +72,8 @@ struct CMAESTests {
       search.tell(costs)
     }
     #expect(search.mean.allSatisfy { $0.isFinite && abs($0) < 1e-2 })
-    #expect(search.spread.isFinite && search.conditioning > 1e-14, "\(search.conditioning) \(search.spread)")
+    #expect(
+      search.spread.isFinite && search.conditioning > 1e-14,
+      "\(search.conditioning) \(search.spread)")
   }
 }

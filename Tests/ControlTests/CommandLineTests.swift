@@ -66,8 +66,8 @@ struct CommandLineTests {
     #expect(blocked.status == 1 && blocked.errors.contains("cannot make the folder"))
   }
 
-  @Test("from a log to a policy to a plant, with the keys of the contract")
-  func wholeWay() throws {
+  @Test("a model of a log, judged on another one, with the keys of the contract")
+  func heldOut() throws {
     let folder = try Scratch.folder()
     try writeLog(folder + "/a.csv", phase: 0)
     try writeLog(folder + "/b.csv", phase: 2)
@@ -85,7 +85,15 @@ struct CommandLineTests {
     #expect((fit.json["logMarginalLikelihood"] as? [Double])?.count == 1)
     // A noiseless linear machine: the model must be about as good as least squares, 1e-5 of rounding.
     #expect((heldOut["rmse"] as? [Double])?.first ?? 1 < 1e-4)
+    let both = try bagel(
+      ["fit", "--log", "a.csv", "b.csv", "--held-out", "b.csv", "--states", "position"]
+        + ["--actions", "lever", "--time-step", "0.1"], in: folder)
+    #expect(both.status == 65 && both.errors.contains("b.csv: is learnt from and held out"))
+  }
 
+  @Test("from a task file to a policy to a plant, with the keys of the contract")
+  func wholeWay() throws {
+    let folder = try Scratch.folder()
     let new = try bagel(["new", "mine"], in: folder)
     #expect(new.status == 0)
     #expect(try bagel(["new", "mine"], in: folder).status == 1)

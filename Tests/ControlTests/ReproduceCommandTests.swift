@@ -61,7 +61,7 @@ struct ReproduceCommandTests {
     let outcome = try bagel(["reproduce", "figure5", "--quick", "--json"], in: folder)
     #expect(outcome.status == 0, "\(outcome.errors)")
     let costs = try #require(outcome.json["costs"] as? [[String: Any]])
-    let seconds = costs.filter { $0["on"] as? String == "CPU" }
+    let seconds = costs.filter { $0["on"] as? String == "BAGEL, CPU" }
       .compactMap { $0["secondsPerIteration"] as? Double }
     // Ten times the rollouts, then 42 times the parameters, are more work.
     #expect(seconds.count == 3 && seconds[0] < seconds[1] && seconds[1] < seconds[2])

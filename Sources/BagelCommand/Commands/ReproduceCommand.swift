@@ -12,8 +12,8 @@ struct ReproduceCommand: ParsableCommand {
     abstract:
       "Repeat the paper's experiments with their baselines; writes a page, pictures, numbers.",
     discussion: """
-      figure2    return against time, every method            80 min on two cores
-      figure3    what policies imagine in training             4 min
+      figure2    return against time, every method            75 min on two cores
+      figure3    what policies imagine in training             2 min
       figure4    one policy for every goal                     5 s
       figure5    seconds and memory of an iteration            3 min
       cart-pole  the loop of MC-PILCO beside BAGEL's          15 min

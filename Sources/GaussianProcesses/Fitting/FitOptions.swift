@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a fit of hyperparameters is asked for, and what it says.
+
+import Execution
+
+/// What the hyperparameters are chosen for.
+public enum FitCriterion: String, Hashable, Sendable, Codable, CaseIterable {
+  /// The marginal likelihood with noise that depends on the inputs, as residuals of left-out blocks show it.
+  case heteroscedastic
+  /// The squared error of blocks of rows predicted from the others, on the subset alone (`likelihood` and
+  /// `fullIterations` do not matter); the noise is calibrated on the same residuals.
+  case blockOut = "block-out"
+  /// The marginal likelihood, with the same noise everywhere (paper, equations 5-6).
+  case marginalLikelihood = "marginal-likelihood"
+}
+
+/// What to learn and how long to look.
+public struct FitOptions: Hashable, Sendable, Codable {
+  public var criterion = FitCriterion.heteroscedastic
+  public var profile: RadialProfileName = .squaredExponential
+  public var mean: MeanFunction = .linear
+  /// nil for none.
+  public var prior: HyperparameterPrior? = HyperparameterPrior()
+  /// Smallest noise variance in units of the target's variance.
+  public var noiseFloor = 1e-6
+  /// Points of the subset on which the block-out error is minimised, or starts of the likelihood compete.
+  public var subset = 600
+  /// Iterations of the marginal likelihood on all points after that.
+  public var fullIterations = 1
+  /// Stop when an iteration gains less than this, relative.
+  public var tolerance = 2e-4
+  /// How the marginal likelihood of all points is computed.
+  public var likelihood = LikelihoodMethod.automatic
+  /// Where the products of `row-blocks` run; all else is done on the host.
+  public var device = ExecutionDevice.automatic
+
+  public init() {}
+}
+
+/// The outcome of a fit of one output.
+public struct FitResult: Sendable {
+  public var hyperparameters: Hyperparameters
+  /// How the noise varies with the inputs; nil where it is the same everywhere.
+  public var noiseProfile: LocalNoise?
+  public var fullEvaluations: Int
+  public var subsetEvaluations: Int
+  public var hasConverged: Bool
+  /// How the likelihood of all points was computed.
+  public var method: LikelihoodMethod
+  /// Solves by conjugate gradients that ended above their tolerance.
+  public var unconvergedSolves: Int
+  /// The inverse at these hyperparameters and noise, if the search ended with it; for the calibration.
+  var inverse: MarginalInverse?
+}
