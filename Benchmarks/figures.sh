@@ -11,7 +11,7 @@ bagel=.build/release/bagel
 output=figures-out
 mkdir -p $output
 
-# GPyTorch's lines; where B = 1,000, which takes 23 GB, does not fit, it has none.
+# GPyTorch's lines; where B = 1,000, which takes 24 GB, does not fit, it has none.
 peers() {
   $bagel benchmark fit --data $output/transitions.csv --json >/dev/null 2>&1
   for configuration in "100 8,8" "1000 8,8"; do
