@@ -90,7 +90,7 @@ struct CUDATests {
     let expected = (try? String(contentsOf: path, encoding: .utf8)) ?? ""
     #expect(found == expected, "if the change is meant: cp \(written) \(path.path)")
     let program = RolloutFixture.tabulated.program
-    for target in [KernelTarget.host] + CUDASchedule.all.map(KernelTarget.cuda) {
+    for target in [KernelTarget.host()] + CUDASchedule.all.map(KernelTarget.cuda) {
       #expect(KernelSource(program, target: target).text.contains(expected))
     }
   }

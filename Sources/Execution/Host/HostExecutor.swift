@@ -50,7 +50,7 @@ public final class HostExecutor: RolloutExecutor {
     self.rollout = rollout
     self.threads = threads ?? ProcessInfo.processInfo.activeProcessorCount
     precondition(self.threads >= 1, "\(self.threads) threads")
-    source = KernelSource(rollout, tape: tape, particles: particles)
+    source = KernelSource(rollout, tape: tape, target: .host(particles: particles))
     let compiler = try HostCompiler.find()
     let (path, wasCached) = try cache.object(for: source.text, compiler: compiler)
     guard let library = dlopen(path, RTLD_NOW | RTLD_LOCAL) else {

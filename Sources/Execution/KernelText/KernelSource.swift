@@ -12,7 +12,8 @@ import Programs
 
 /// What a kernel is emitted for.
 public enum KernelTarget: Hashable, Sendable {
-  case host
+  /// To be fast for B particles, any B runs; nil for many.
+  case host(particles: Int? = nil)
   case cuda(CUDASchedule)
 }
 
@@ -51,10 +52,8 @@ public struct KernelSource: Sendable {
   ///   - rollout: what the kernel runs.
   ///   - tape: what a step keeps for its adjoint.
   ///   - target: what it is emitted for.
-  ///   - particles: B that a host's kernel is to be fast for, any B runs; nil for many.
   public init(
-    _ rollout: RolloutProgram, tape: TapePolicy = .expensiveValues, target: KernelTarget = .host,
-    particles: Int? = nil
+    _ rollout: RolloutProgram, tape: TapePolicy = .expensiveValues, target: KernelTarget = .host()
   ) {
     let steps = StepText(rollout, tape: tape)
     dataArrays = rollout.dataArrays
@@ -65,8 +64,8 @@ public struct KernelSource: Sendable {
     sharedText = (steps.functions.definitions + steps.lines).joined(separator: "\n")
     let parts: [[String]]
     switch target {
-    case .host:
-      // A product over many rows wants four accumulators a row; small steps want registers, few particles no idle lanes.
+    case .host(let particles):
+      // A product over many rows wants four accumulators a row; small steps want registers, few particles no idle vectors.
       let hasProducts = steps.functions.hasWeightedSum || rollout.parameterCount > 1_000
       vectors = hasProducts && particles ?? .max > Self.particlesOfOneVector ? 4 : 1
       parts = Self.host(steps, vectors: vectors)
