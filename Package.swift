@@ -28,6 +28,7 @@ let package = Package(
       providers: [.apt(["liblbfgs-dev"]), .brew(["liblbfgs"])]),
 
     .target(name: "CVectorMath"),
+    .target(name: "CProcessGuard"),
 
     .target(name: "LinearAlgebra", dependencies: ["COpenBLAS"]),
     .target(name: "TensorFiles"),
@@ -52,7 +53,7 @@ let package = Package(
     .target(
       name: "MomentMatching", dependencies: ["GaussianProcesses", "Policies", "CVectorMath"]),
     .target(name: "PolicySearch", dependencies: ["Rollouts"]),
-    .target(name: "Plants", dependencies: ["MachineLogs", "Programs"]),
+    .target(name: "Plants", dependencies: ["CProcessGuard", "MachineLogs", "Programs"]),
     .target(
       name: "Tasks",
       dependencies: ["PolicySearch", "Plants", .product(name: "Yams", package: "Yams")]),
@@ -67,7 +68,7 @@ let package = Package(
     .executableTarget(
       name: "BagelCommand",
       dependencies: [
-        "Bagel", "ExecutorChecks", "Reproduction",
+        "Bagel", "CProcessGuard", "ExecutorChecks", "Reproduction",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 

@@ -7,16 +7,17 @@ import Foundation
 public final class FolderLock {
   private let file: Int32
 
-  /// Throws: `LoopError` where another process holds the folder.
+  /// Throws: `LoopError` where another process holds the folder, `OutputError` where it cannot be written.
   public init(_ folder: String) throws {
     let opened = open(folder + "/lock", O_CREAT | O_RDWR | O_CLOEXEC, 0o644)
     guard opened >= 0, flock(opened, LOCK_EX | LOCK_NB) == 0 else {
-      let isHeld = opened >= 0 && errno == EWOULDBLOCK
+      let failure = errno
       if opened >= 0 { close(opened) }
+      guard opened >= 0 && failure == EWOULDBLOCK else {
+        throw OutputError(description: "cannot write to \(folder): \(String(cString: strerror(failure)))")
+      }
       throw LoopError(
-        description: isHeld
-          ? "another bagel is at work in \(folder); wait for it, or give another --output"
-          : "cannot write to \(folder)")
+        description: "another bagel is at work in \(folder); wait for it, or give another --output")
     }
     file = opened
   }

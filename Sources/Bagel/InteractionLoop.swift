@@ -38,7 +38,7 @@ public struct InteractionLoop {
   ///   - device: where searches run.
   ///   - spread: of the plant's parameters at trials, a fraction of those that exploration met.
   ///   - mayDiffer: go on even if the task has changed since.
-  /// - Throws: `LoopError` where the folder's loop had another task or seed; `LogError`.
+  /// - Throws: `LoopError` where the folder's loop had another task or seed; `LogError`, `OutputError`.
   public init(
     task: ControlTask, folder: String, seed: UInt64, device: ExecutionDevice = .automatic,
     spread: Double = 0, mayDiffer: Bool = false
@@ -49,7 +49,9 @@ public struct InteractionLoop {
     if spread > 0 { _ = try task.makePlant(spread: spread, seed: seed) }
     plant = try task.makePlant()
     record = LoopRecord(seed: seed, spread: spread)
-    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    try writing(folder) {
+      try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    }
     if let saved = try savedRecord() {
       record = saved
       try checkIsSame(mayDiffer)
@@ -118,12 +120,12 @@ public struct InteractionLoop {
     record.episodesBefore = record.episodes.count
   }
 
-  /// A log of an episode that did not end is kept, under another name.
-  private func setAsideUnfinished() throws {
+  /// The log of an episode that is no part of the loop (interrupted, or too short) is kept, under another name.
+  private func setAside(_ what: String) throws {
     let log = path("episode", record.episodes.count, ".csv")
     guard FileManager.default.fileExists(atPath: log) else { return }
-    let aside = firstFreePath { path("episode", record.episodes.count, "-interrupted-\($0).csv") }
-    try FileManager.default.moveItem(atPath: log, toPath: aside)
+    let aside = firstFreePath { path("episode", record.episodes.count, "-\(what)-\($0).csv") }
+    try writing(aside) { try FileManager.default.moveItem(atPath: log, toPath: aside) }
   }
 
   public var isFinished: Bool {
@@ -152,8 +154,10 @@ public struct InteractionLoop {
     }
     // First what was judged by the task before, then that it is this one now.
     if !record.episodes.isEmpty { try save() }
-    try task.source.write(toFile: taskPath, atomically: true, encoding: .utf8)
-    try setAsideUnfinished()
+    try writing(taskPath) {
+      try task.source.write(toFile: taskPath, atomically: true, encoding: .utf8)
+    }
+    try setAside("interrupted")
     self.goesOn = goesOn
     defer { plant.close(safeAction: task.safeAction) }
     while record.episodes.count(where: { $0.trial == 0 && $0.failure == nil }) < explorations {
@@ -167,22 +171,45 @@ public struct InteractionLoop {
 
   private var explorations: Int { task.logs.isEmpty ? task.exploration.episodes : 0 }
 
+  /// Explores once; with other draws where the episode ends too early to learn from it.
   private mutating func explore(_ tell: @escaping (LoopEvent) -> Bool) throws -> Bool {
     let index = record.episodes.count
-    let log = try LogWriter(path: path("episode", index, ".csv"), layout: task.layout)
-    defer { log.close() }
-    let outcome = try task.explore(&plant, index: index, seed: seed, log: log, goesOn: goesOn)
-    if outcome.isInterrupted { return false }
-    let entry = EpisodeRecord(
-      trial: 0, log: name("episode", index, ".csv"), rows: outcome.episode.count,
-      earlyEnd: outcome.earlyEnd, failure: outcome.failure.map { "\($0)" })
-    try keep(entry, outcome, tell)
-    return tell(.explored(record, outcome.episode))
+    let path = path("episode", index, ".csv")
+    // Those of earlier commands count too: the same draws would end the same way.
+    var attempt = 0
+    while FileManager.default.fileExists(atPath: self.path("episode", index, "-short-\(attempt + 1).csv")) {
+      attempt += 1
+    }
+    for _ in 0...Self.explorationsAgain {
+      let log = try LogWriter(path: path, layout: task.layout)
+      let outcome = try task.explore(
+        &plant, index: index, attempt: attempt, seed: seed, log: log, goesOn: goesOn)
+      log.close()
+      let mayGoOn = tell(.drove(outcome))
+      if outcome.isInterrupted { return false }
+      if outcome.rows >= Self.fewestRows || outcome.failure != nil {
+        let entry = EpisodeRecord(
+          trial: 0, log: name("episode", index, ".csv"), rows: outcome.rows,
+          earlyEnd: outcome.earlyEnd, failure: outcome.failure.map { "\($0)" })
+        try keep(entry, outcome, tell)
+        return tell(.explored(record, outcome.episode))
+      }
+      try setAside("short")
+      attempt += 1
+      guard mayGoOn, tell(.exploringAgain(outcome)) else { return false }
+    }
+    throw LoopError(
+      description:
+        "exploring ended \(Self.explorationsAgain + 1) times within \(Self.fewestRows - 1) rows, too early to learn from it: "
+        + "does the machine start inside the `limits:` of its states? The same command explores again; --restart begins "
+        + "afresh")
   }
 
-  /// All episodes so far, read from their files: what is learnt from is what is on the disk.
+  private static let explorationsAgain = 3
+
+  /// All episodes so far that are long enough, read from their files: what is learnt from is what is on the disk.
   private func episodes() throws -> [Episode] {
-    let logs = record.episodes.map { folder + "/" + $0.log }
+    let logs = record.episodes.filter { $0.rows >= Self.fewestRows }.map { folder + "/" + $0.log }
     if let missing = logs.first(where: { !FileManager.default.fileExists(atPath: $0) }) {
       throw LoopError(
         description: "\(missing) is gone; put it back, or begin afresh with --restart")
@@ -253,8 +280,9 @@ public struct InteractionLoop {
     let (outcome, goals) = try task.drive(
       &plant, policy.best, index: entry.trial, seed: seed, bounds: model.stateBounds,
       name: "trial \(entry.trial)", log: log, isLearntFrom: true, goesOn: goesOn)
+    _ = tell(.drove(outcome))
     if outcome.isInterrupted { return false }
-    entry.rows = outcome.episode.count
+    entry.rows = outcome.rows
     entry.earlyEnd = outcome.earlyEnd
     entry.failure = outcome.failure.map { "\($0)" }
     if outcome.failure != nil { try keep(entry, outcome, tell) }
@@ -270,16 +298,16 @@ public struct InteractionLoop {
   /// Rows from which something can be learnt.
   private static let fewestRows = 4
 
-  /// Adds an episode to the record and throws its failure, if it had one. One that failed at once is not kept: its log
-  /// is set aside when the loop goes on.
+  /// Adds an episode to the record and throws its failure, if it had one. One that failed at once, or whose log failed, is
+  /// not kept: its log is set aside when the loop goes on. A trial that ended at once without a failure is judged, and not
+  /// learnt from.
   private mutating func keep(
     _ entry: EpisodeRecord, _ outcome: EpisodeRun.Outcome, _ tell: (LoopEvent) -> Bool
   ) throws {
-    if let failure = outcome.failure, entry.rows < Self.fewestRows { throw failure }
-    guard entry.rows >= Self.fewestRows else {
-      throw LoopError(
-        description: "\(folder)/\(entry.log): the episode ended after \(entry.rows) rows"
-          + (entry.earlyEnd.map { " (\($0))" } ?? "") + "; nothing can be learnt from it")
+    if let failure = outcome.failure,
+      entry.rows < Self.fewestRows || failure.cause is LogWritingError
+    {
+      throw failure
     }
     record.episodes.append(entry)
     try save()
@@ -294,6 +322,8 @@ public struct InteractionLoop {
   private func save() throws {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    try encoder.encode(record).write(to: URL(fileURLWithPath: recordPath), options: .atomic)
+    try writing(recordPath) {
+      try encoder.encode(record).write(to: URL(fileURLWithPath: recordPath), options: .atomic)
+    }
   }
 }

@@ -3,6 +3,7 @@
 
 import Foundation
 import MachineLogs
+import Plants
 import PolicySearch
 
 /// One finished episode of the loop.
@@ -51,6 +52,10 @@ public struct LoopRecord: Codable, Hashable, Sendable {
 
 /// What a loop tells while it runs.
 public enum LoopEvent {
+  /// An episode on the plant has ended, in whatever way; the events below say what becomes of it.
+  case drove(EpisodeRun.Outcome)
+  /// It was too short to learn from; exploring begins again with other draws.
+  case exploringAgain(EpisodeRun.Outcome)
   case explored(LoopRecord, Episode)
   case fitted(trial: Int, FittedModel)
   case searching(trial: Int, SearchState)

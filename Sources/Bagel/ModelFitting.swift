@@ -18,11 +18,14 @@ public struct FittedModel: Sendable {
   public var training: [Episode]
   /// One a state; empty without held-out episodes.
   public var heldOut: [HeldOutFigures]
+  /// What was left out of the logs when they were read, in words for people.
+  public var notes: [String]
 
   public init(
     model: DynamicsModel, results: [FitResult], seconds: Double, training: [Episode],
-    heldOut: [HeldOutFigures]
+    heldOut: [HeldOutFigures], notes: [String] = []
   ) {
+    self.notes = notes
     self.model = model
     self.results = results
     self.seconds = seconds
@@ -38,9 +41,11 @@ extension ControlTask {
   ///   - seed: of the exploration and the plant's noise.
   ///   - logFolder: where what the plant did is written, line by line.
   ///   - goesOn: asked at every step on the plant; false ends the episode with the safe action, and begins no other.
-  /// - Throws: `LogError`, `PlantFailure`.
+  ///   - tell: hears of every episode on the plant as it ends.
+  /// - Throws: `LogError`, `LogWritingError`, `EpisodeFailure`.
   public func trainingEpisodes(
-    seed: UInt64 = 0, logFolder: String? = nil, goesOn: @escaping () -> Bool = { true }
+    seed: UInt64 = 0, logFolder: String? = nil, goesOn: @escaping () -> Bool = { true },
+    tell: (EpisodeRun.Outcome) -> Void = { _ in }
   ) throws -> [Episode] {
     if !logs.isEmpty { return try layout.episodes(from: logs) }
     guard plant != nil else {
@@ -56,6 +61,7 @@ extension ControlTask {
       }
       defer { log?.close() }
       let outcome = try explore(&plant, index: index, seed: seed, log: log, goesOn: goesOn)
+      tell(outcome)
       if let failure = outcome.failure { throw failure }
       // As it would be read from the log.
       episodes.append(outcome.episode.dropFirst(layout.unknownRows))
@@ -63,12 +69,22 @@ extension ControlTask {
     return episodes
   }
 
-  /// One exploring episode on the plant. Throws: `LogError`.
+  /// One exploring episode on the plant.
+  ///
+  /// - Parameters:
+  ///   - plant: the machine; it is reset first.
+  ///   - index: of the episode; with the seed and the attempt it determines start, actions and noise.
+  ///   - attempt: 0, or how often this episode was too short to learn from.
+  ///   - seed: see `index`.
+  ///   - log: where rows are written as they come.
+  ///   - goesOn: asked at every step; false ends the episode with the safe action.
+  /// - Throws: `PlantFailure`.
   public func explore(
-    _ plant: inout any Plant, index: Int, seed: UInt64, log: LogWriter?,
+    _ plant: inout any Plant, index: Int, attempt: Int = 0, seed: UInt64, log: LogWriter?,
     goesOn: @escaping () -> Bool = { true }
   ) throws -> EpisodeRun.Outcome {
-    let seed = seed &+ 0x5851_F42D_4C95_7F2D &* UInt64(index)
+    let seed =
+      seed &+ 0x5851_F42D_4C95_7F2D &* UInt64(index) &+ 0x2545_F491_4F6C_DD1D &* UInt64(attempt)
     var explorer = Explorer(
       exploration, limits: actionLimits, rest: safeAction, timeStep: layout.timeStep, seed: seed)
     var run = episodeRun(seconds: exploration.seconds)
@@ -127,14 +143,15 @@ extension ControlTask {
     return FittedModel(
       model: model, results: results, seconds: start.duration(to: .now).seconds,
       training: training,
-      heldOut: held.isEmpty ? [] : try model.heldOutFigures(held, training: training))
+      heldOut: held.isEmpty ? [] : try model.heldOutFigures(held, training: training),
+      notes: (training + held).flatMap(\.notes))
   }
 }
 
 extension LogWriter {
   /// A log NAME.csv of an episode. What a machine did cannot be had again, and is never written over; a simulation can.
   ///
-  /// Throws: `LogError`.
+  /// Throws: `LogWritingError`.
   convenience init(
     episode name: String, of plant: any Plant, in folder: String, _ layout: LogLayout
   ) throws {

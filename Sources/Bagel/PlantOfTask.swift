@@ -22,8 +22,8 @@ extension ControlTask {
       }
       return ExternalPlant(
         command: process.command, folder: process.folder, states: measuredChannels,
-        actions: layout.actions,
-        actionLimits: actionLimits, timeStep: layout.timeStep, timeout: process.timeout,
+        actions: layout.actions, actionLimits: actionLimits, safeAction: safeAction,
+        timeStep: layout.timeStep, clock: process.clock, timeout: process.timeout,
         resetTimeout: process.resetTimeout)
     case .simulated(let name, let parameters):
       guard var made = BuiltInPlants.make(name) else { break }
@@ -37,6 +37,15 @@ extension ControlTask {
       file: name,
       "names no plant; add `plant:` with one of \(BuiltInPlants.names.joined(separator: ", ")), or a "
         + "program: plant: {process: [python3, my_plant.py]}")
+  }
+
+  /// Lends a plant and closes it with the safe action, whatever happens. Throws: as `makePlant`, and what `body` throws.
+  public func withPlant<Result>(
+    spread: Double = 0, seed: UInt64 = 0, _ body: (inout any Plant) throws -> Result
+  ) throws -> Result {
+    var plant = try makePlant(spread: spread, seed: seed)
+    defer { plant.close(safeAction: safeAction) }
+    return try body(&plant)
   }
 
   /// The columns that are measured, with their units.

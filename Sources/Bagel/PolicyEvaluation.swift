@@ -83,11 +83,12 @@ extension ControlTask {
   ///   - bounds: of the data behind the policy, where start or goal are drawn from them.
   ///   - logFolder: where what a machine did is written, line by line; nothing is written of simulations.
   ///   - goesOn: asked at every step; false ends the evaluation with the safe action.
-  /// - Throws: `LogError` where the task has no plant or a goal of its schedule is out of bounds, `PlantFailure`.
+  ///   - tell: hears of every episode as it ends.
+  /// - Throws: `LogError` where the task has no plant or a goal of its schedule is out of bounds, `EpisodeFailure`.
   public func evaluate(
     _ controller: PolicyController, seed: UInt64 = 0, spread: Double = 0,
     bounds: [ClosedRange<Double>]? = nil, logFolder: String? = nil,
-    goesOn: @escaping () -> Bool = { true }
+    goesOn: @escaping () -> Bool = { true }, tell: (EpisodeRun.Outcome) -> Void = { _ in }
   ) throws -> Evaluation {
     for scheduled in evaluation.schedule {
       try checkGoal(scheduled.goal, for: controller.policy.inputs.goal, within: bounds)
@@ -108,6 +109,7 @@ extension ControlTask {
       let (outcome, goals) = try drive(
         &plant, controller, index: index, seed: seed, bounds: bounds,
         name: "evaluation \(index + 1)", log: log, goesOn: goesOn)
+      tell(outcome)
       if let failure = outcome.failure { throw failure }
       if outcome.isInterrupted { break }
       episodes.append(judge(outcome.episode, goals: goals, earlyEnd: outcome.earlyEnd))
@@ -241,7 +243,7 @@ extension ControlTask {
   }
 
   /// Whether every measure is small in each of the last steps.
-  private func meetsMeasures(_ states: ArraySlice<[Double]>, goal: [Double]) -> Bool {
+  func meetsMeasures(_ states: ArraySlice<[Double]>, goal: [Double]) -> Bool {
     states.suffix(evaluation.lastSteps).allSatisfy { state in
       var values: [String: Double] = [:]
       for (i, channel) in layout.states.enumerated() {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A controller on a plant in real time: a step begins one time step after the last, late steps are counted, the log is written
-// as it goes, and whatever ends the run, the safe action is the last.
+// A controller on a plant in real time: each action waits until it is due, the log is written as it goes, whatever ends the
+// run the safe action is the last, and a verdict says how it went. Memory does not grow with the run.
 
 import Foundation
 import MachineLogs
@@ -8,45 +8,44 @@ import Plants
 import Policies
 import Tasks
 
-/// How a run kept its time.
-public struct DeadlineRecord: Sendable {
-  /// Steps that began more than a twentieth of a time step late.
-  public var late = 0
-  public var steps = 0
-  /// Largest lateness, s.
-  public var worst = 0.0
+/// How a run in real time went.
+public struct RealTimeRun {
+  public var outcome: EpisodeRun.Outcome
+  /// One a goal that was begun.
+  public var goals: [GoalVerdict]
 }
 
-/// Waits for the time of every step.
-final class StepClock {
-  private let timeStep: Double
-  private var due: ContinuousClock.Instant?
-  private(set) var record = DeadlineRecord()
+/// How a run came to one of its goals (physical units, seconds).
+public struct GoalVerdict: Hashable, Sendable {
+  /// From when on it was wanted, nominal time.
+  public var time: Double
+  public var goal: [Double]
+  /// Until when it was wanted, or the run ended.
+  public var end: Double
+  /// From when on it was met without a break until the end; nil if it was not met at the end.
+  public var reached: Double?
+  /// Smallest and last |state 0 - goal|, and the largest since it was reached.
+  public var nearest = Double.infinity
+  public var last = Double.infinity
+  public var worstSinceReached: Double?
 
-  init(timeStep: Double) { self.timeStep = timeStep }
-
-  /// Returns when the next step is due, one time step after the last, or at once if it is late. A late step shifts those
-  /// after it: they do not hurry, and a machine that waits for its own time step is never waited for twice.
-  ///
-  /// - Parameter goesOn: false ends the waiting.
-  func wait(while goesOn: () -> Bool) {
-    let now = ContinuousClock.now
-    let planned = due ?? now
-    due = max(planned, now) + .seconds(timeStep)
-    if planned == now { return }
-    record.steps += 1
-    let late = planned.duration(to: now).seconds
-    guard late > 0 else { return sleep(until: planned, while: goesOn) }
-    if late > 0.05 * timeStep { record.late += 1 }
-    record.worst = max(record.worst, late)
+  init(time: Double, goal: [Double]) {
+    (self.time, self.goal, end) = (time, goal, time)
   }
 
-  private func sleep(until time: ContinuousClock.Instant, while goesOn: () -> Bool) {
-    while goesOn() {
-      let left = ContinuousClock.now.duration(to: time).seconds
-      guard left > 0 else { return }
-      Thread.sleep(forTimeInterval: min(left, 0.05))
+  /// - Parameters:
+  ///   - isMet: whether the state is as near as the task wants.
+  ///   - time: seconds since the start.
+  mutating func add(states: [Double], isMet: Bool, time: Double) {
+    end = time
+    last = abs(states[0] - goal[0])
+    nearest = min(nearest, last)
+    guard isMet else {
+      (reached, worstSinceReached) = (nil, nil)
+      return
     }
+    reached = reached ?? time
+    worstSinceReached = max(worstSinceReached ?? 0, last)
   }
 }
 
@@ -60,31 +59,45 @@ extension ControlTask {
   ///   - seconds: how long.
   ///   - seed: of a simulated plant's noise.
   ///   - log: path of the CSV that is written line by line.
+  ///   - clock: real, but in tests.
   ///   - goesOn: false ends the run with the safe action.
-  /// - Throws: `LogError`. A failure of the plant is in the outcome, with the rows so far.
+  /// - Throws: `LogError`, `LogWritingError`, `PlantFailure` before anything moves. A failure afterwards is in the outcome.
   public func runInRealTime(
     _ controller: PolicyController, goal: [Double]?, within bounds: [ClosedRange<Double>]? = nil,
-    seconds: Double, seed: UInt64 = 0, log: String,
+    seconds: Double, seed: UInt64 = 0, log: String, clock: StepClock = .real,
     goesOn: @escaping () -> Bool
-  ) throws -> (outcome: EpisodeRun.Outcome, deadlines: DeadlineRecord) {
-    var plant = try makePlant()
-    defer { plant.close(safeAction: safeAction) }
+  ) throws -> RealTimeRun {
     var goals = try goalSchedule(goal)
     for scheduled in goals.goals {
       try checkGoal(scheduled.goal, for: controller.policy.inputs.goal, within: bounds)
     }
-    let clock = StepClock(timeStep: layout.timeStep)
     let writer = try LogWriter(path: log, layout: layout)
     defer { writer.close() }
     var run = episodeRun(seconds: seconds)
     run.log = writer
-    run.pace = { clock.wait(while: goesOn) }
+    run.isInRealTime = true
+    run.keepsRows = false
+    run.clock = clock
     run.goesOn = goesOn
     var controllerRun = controller.begin()
-    let outcome = try run.run(&plant, seed: seed, name: log) { step, states in
-      controllerRun.action(state: states, goal: goals.goal(step: step, states: states))
+    var verdicts: [GoalVerdict] = []
+    return try withPlant { plant in
+      let outcome = try run.run(&plant, seed: seed, name: log) { step, states in
+        let wanted = goals.goal(step: step, states: states)
+        let time = Double(step) * layout.timeStep
+        if verdicts.last?.goal != wanted { verdicts.append(GoalVerdict(time: time, goal: wanted)) }
+        verdicts[verdicts.count - 1].add(
+          states: states, isMet: isMet(wanted, by: states), time: time)
+        return controllerRun.action(state: states, goal: wanted)
+      }
+      return RealTimeRun(outcome: outcome, goals: verdicts)
     }
-    return (outcome, clock.record)
+  }
+
+  /// Whether a state is as near to a goal as the task wants at a step's end.
+  private func isMet(_ goal: [Double], by states: [Double]) -> Bool {
+    evaluation.measures.isEmpty
+      ? abs(states[0] - goal[0]) <= evaluation.tolerance : meetsMeasures([states], goal: goal)
   }
 
   private func goalSchedule(_ wanted: [Double]?) throws -> GoalSchedule {

@@ -1,47 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
-// Ctrl-C as a flag that loops look at.
+// Signals as a flag that loops look at. While a machine may hold a live action no signal ends the process: repeats are ignored
+// until the safe action and `close` are written. A third, two seconds after the first, tries once more without waiting and
+// ends it. (The handlers are C: CProcessGuard.)
 
-import Foundation
-import Synchronization
+import CProcessGuard
 
 enum InterruptSignal {
-  private static let raised = Atomic<Bool>(false)
+  static var wasRaised: Bool { guard_signal() != 0 }
 
-  static var wasRaised: Bool { raised.load(ordering: .relaxed) }
+  /// First in main: a closed pipe is an error of write from now on.
+  static func prepare() { guard_prepare() }
 
-  private static let usual = [SIGINT, SIGTERM, SIGHUP]
-  /// Ctrl-\\ and Ctrl-Z: a machine would keep its last action while this process is gone or stopped.
-  private static let whileDriving = [SIGQUIT, SIGTSTP]
-
-  /// From now on Ctrl-C, a polite kill and a closed terminal set the flag instead of ending the process; a second one
-  /// ends it. (A parent may have left the signals blocked.)
+  /// From now on signals set the flag instead of ending the process.
   ///
-  /// - Parameter isDriving: a machine is moved; no key leaves it alone with its last action.
+  /// - Parameter isDriving: a machine is moved; no key, and no crash, leaves it alone with its last action.
   static func watch(isDriving: Bool = false) {
-    var watched = sigset_t()
-    sigemptyset(&watched)
-    for number in usual + (isDriving ? whileDriving : []) {
-      sigaddset(&watched, number)
-      let before = signal(number) { number in
-        InterruptSignal.raised.store(true, ordering: .relaxed)
-        signal(number, SIG_DFL)
-      }
-      // nohup: a closed terminal is not to matter.
-      if number == SIGHUP, isIgnoring(before) { signal(number, SIG_IGN) }
-    }
-    pthread_sigmask(SIG_UNBLOCK, &watched, nil)
+    guard_watch(isDriving ? 1 : 0)
+    if isDriving { guard_sharpen_sleeps() }
   }
 
   /// From now on they end the process again.
-  static func unwatch() {
-    for number in usual + whileDriving {
-      let before = signal(number, SIG_DFL)
-      if number == SIGHUP, isIgnoring(before) { signal(number, SIG_IGN) }
-    }
-  }
-
-  /// Handlers cannot be compared in Swift but by their bits.
-  private static func isIgnoring(_ handler: sighandler_t?) -> Bool {
-    unsafeBitCast(handler, to: Int.self) == unsafeBitCast(SIG_IGN as sighandler_t?, to: Int.self)
-  }
+  static func unwatch() { guard_unwatch() }
 }

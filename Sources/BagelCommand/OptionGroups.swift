@@ -26,7 +26,8 @@ struct CommonOptions: ParsableArguments {
       try FileManager.default.createDirectory(
         atPath: folder, withIntermediateDirectories: true)
     } catch {
-      throw OutputError(description: "cannot make the folder \(folder); name another with --output")
+      throw OutputError(
+        description: "cannot make the folder \(folder) (\(OutputError.reason(error))); name another with --output")
     }
     guard FileManager.default.isWritableFile(atPath: folder) else {
       throw OutputError(

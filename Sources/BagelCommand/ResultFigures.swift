@@ -36,6 +36,7 @@ extension FittedModel {
       "learnt \(model.outputNames.count) output\(model.outputNames.count == 1 ? "" : "s") from "
         + "\(model.processes[0].x.rows) transitions in \(number(seconds)) s")
     for line in model.summaryLines { console.say("  " + line) }
+    for note in notes { console.say("  warning: \(note)") }
     if let reward = model.rewardModel {
       console.say(
         "  reward '\(reward.column)': learnt from \(reward.process.x.rows) rows, left unexplained "

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The command `bagel`: one file a subcommand. Results go to standard output, progress and logs to standard
-// error. Exit codes: 0 success, 64 usage, 65 bad input data, 130 interrupted, 1 anything else.
+// error. Exit codes: 0 success, 2 done but not solved, 64 usage, 65 bad input data or a plant that fails, 130 interrupted,
+// 1 anything else.
 // swift-argument-parser reads the arguments: Apple's own, it writes help and completions too.
 
 import ArgumentParser
@@ -29,6 +30,7 @@ struct RootCommand: ParsableCommand {
     ])
 
   static func main() {
+    InterruptSignal.prepare()
     keepFreedMemory()
     var command: any ParsableCommand = RootCommand()
     do {
@@ -36,6 +38,10 @@ struct RootCommand: ParsableCommand {
       try command.run()
     } catch let error as Interruption {
       Console.error("\(error)")
+      Foundation.exit(130)
+    } catch is ExecutionError where InterruptSignal.wasRaised {
+      // Ctrl-C at the terminal reaches the compiler of a kernel too.
+      Console.error("interrupted while a kernel was compiled")
       Foundation.exit(130)
     } catch {
       guard let code = exitCode(forInputError: error) else {
@@ -50,10 +56,13 @@ struct RootCommand: ParsableCommand {
   private static func exitCode(forInputError error: any Error) -> Int32? {
     switch error {
     case let error as TensorFileError: error.isWriting ? 1 : 65
+    case let error as EpisodeFailure: exitCode(forInputError: error.cause) ?? 1
     case is LogError, is FactorizationError, is UnsuitableSampler, is GridError, is PlantFailure,
       is ControllerFailure, is CannotExport, is LoopError:
       65
-    case is ExecutionError, is CUDAFailure, is SearchError, is OutputError, is ReproductionError: 1
+    case is ExecutionError, is CUDAFailure, is SearchError, is OutputError, is LogWritingError,
+      is ReproductionError:
+      1
     default: nil
     }
   }
@@ -64,7 +73,5 @@ struct Interruption: Error, CustomStringConvertible {
   let description: String
 }
 
-/// Something that cannot be written.
-struct OutputError: Error, CustomStringConvertible {
-  let description: String
-}
+/// Done, and not solved: exit code 2.
+let notSolved = ExitCode(2)

@@ -17,6 +17,8 @@ public struct Episode: Hashable, Sendable {
   public var actions: [[Double]]
   /// [T], NaN where it is not known, or empty where the log has no reward channel.
   public var rewards: [Double]
+  /// What was left out or mended when it was read, in words for people.
+  public var notes: [String] = []
 
   public init(
     name: String, timeStep: Double, states: [[Double]], actions: [[Double]], rewards: [Double] = []
@@ -38,9 +40,11 @@ public struct Episode: Hashable, Sendable {
 
   /// Without its first rows.
   public func dropFirst(_ rows: Int) -> Episode {
-    Episode(
-      name: name, timeStep: timeStep, states: Array(states.dropFirst(rows)),
-      actions: Array(actions.dropFirst(rows)), rewards: Array(rewards.dropFirst(rows)))
+    var rest = self
+    rest.states.removeFirst(min(rows, rest.states.count))
+    rest.actions.removeFirst(min(rows, rest.actions.count))
+    rest.rewards.removeFirst(min(rows, rest.rewards.count))
+    return rest
   }
 }
 

@@ -14,6 +14,8 @@ public struct LogFile: Sendable {
   let rows: [[String]]
   /// 1-based line of each row.
   let lines: [Int]
+  /// What was left out, in words for people.
+  public let notes: [String]
 
   /// Reads and splits a file. Throws: `LogError` for a missing, unreadable or empty file.
   public init(path: String) throws {
@@ -28,12 +30,13 @@ public struct LogFile: Sendable {
     if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue {
       throw LogError(file: path, "is a folder, not a CSV file")
     }
-    let text: String
+    var text: String
     do {
       text = try String(contentsOfFile: path, encoding: .utf8)
     } catch {
       throw LogError(file: path, "cannot be read as UTF-8 text")
     }
+    notes = Self.dropTornLine(&text, path)
     do {
       let table = try CSV<Enumerated>(
         string: text, delimiter: CSVDelimiter.guessed(string: text), loadColumns: false)
@@ -51,6 +54,16 @@ public struct LogFile: Sendable {
     if let repeated {
       throw LogError(file: path, line: 1, "two columns are called '\(repeated.key)'")
     }
+  }
+
+  /// Drops a last line without its end: a number that was cut in the middle reads as another number.
+  private static func dropTornLine(_ text: inout String, _ path: String) -> [String] {
+    guard let last = text.last, !last.isNewline, let end = text.lastIndex(where: \.isNewline),
+      text[..<end].contains(where: \.isNewline)
+    else { return [] }
+    let line = text.count { $0.isNewline } + 1
+    text = String(text[...end])
+    return ["\(path):\(line): the last line has no end of line; it may be cut and is left out"]
   }
 
   /// The values of a column [rows].

@@ -5,7 +5,9 @@
 import Foundation
 
 extension LogLayout {
-  /// Stamps within this fraction of the time step of a regular grid, drift included, are taken as the grid.
+  /// Stamps within this fraction of the time step of a regular grid are taken as the grid; and so are rows whose spacings
+  /// are all that close to the time step, and on average within a fifth of that: real clocks come a little late at every
+  /// step, and interpolating their rows would mix neighbours.
   static let regularTolerance = 0.05
   /// A hole in the stamps longer than this many time steps (or three of the log's own) ends an episode.
   static let longestGap = 3.0
@@ -53,8 +55,10 @@ extension LogLayout {
     let parts = stretches(of: times, longestGap: Self.longestGap * max(timeStep, spacing))
     let episodes = parts.enumerated().compactMap { index, range -> Episode? in
       let name = parts.count == 1 ? base : "\(base) (part \(index + 1))"
-      return episode(
+      var part = episode(
         name, times: Array(times[range]), columns: columns.mapValues { Array($0[range]) })
+      if index == 0 { part?.notes = file.notes }
+      return part
     }
     guard !episodes.isEmpty else {
       throw LogError(
@@ -131,9 +135,14 @@ private struct Grid {
   init(times: [Double], timeStep: Double) {
     self.times = times
     self.timeStep = timeStep
-    isRegular = times.indices.allSatisfy {
-      abs(times[$0] - times[0] - Double($0) * timeStep) <= LogLayout.regularTolerance * timeStep
+    let tolerance = LogLayout.regularTolerance * timeStep
+    func drift(_ index: Int) -> Double {
+      abs(times[index] - times[0] - Double(index) * timeStep)
     }
+    isRegular =
+      times.indices.allSatisfy { drift($0) <= tolerance }
+      || zip(times.dropFirst(), times).allSatisfy { abs($0 - $1 - timeStep) <= tolerance }
+        && drift(times.count - 1) <= 0.2 * tolerance * Double(times.count - 1)
     let duration = times[times.count - 1] - times[0]
     count = isRegular ? times.count : Int((duration / timeStep + 1e-9).rounded(.down)) + 1
   }

@@ -1,47 +1,100 @@
 // SPDX-License-Identifier: Apache-2.0
-// A log as it goes: one CSV line a time step, flushed at once, in the format that `LogFile` reads. Numbers are
-// written in full, so that reading gives the same bits. In: measured columns [C], actions [A], perhaps a reward.
+// A log as it goes: one CSV line a time step, handed to the system at once, in the format that `LogFile` reads. Numbers are
+// written in full, so that reading gives the same bits. In: measured columns [C], actions [A], perhaps a reward. A row that
+// the disk took in part only is cut off again: a number cut in the middle would be another number.
 
 import Foundation
+
+/// A log that cannot be written: the disk, not the input, is at fault.
+public struct LogWritingError: Error, CustomStringConvertible, Hashable, Sendable {
+  public let path: String
+  public let reason: String
+
+  public init(path: String, reason: String) { (self.path, self.reason) = (path, reason) }
+
+  public var description: String { "cannot write the log '\(path)': \(reason)" }
+}
 
 /// Writes a CSV log line by line.
 public final class LogWriter {
   public let path: String
-  private let handle: FileHandle
+  private let file: Int32
   private let fields: Int
   private let hasReward: Bool
+  /// Bytes of whole rows, and rows without the header.
+  private var length: off_t = 0
+  private var rows = 0
+  private var isOpen = true
 
-  /// Begins a log with time, the layout's measured columns, its actions and, if it has one, its reward column.
+  /// Begins a log with time, the layout's measured columns, its actions and, if it has one, its reward column. What stood
+  /// there is written over.
   ///
-  /// Throws: `LogError` where the file cannot be made.
+  /// Throws: `LogWritingError` where the file cannot be made.
   public init(path: String, layout: LogLayout) throws {
     self.path = path
     let header = layout.writtenColumns
     fields = header.count
     hasReward = layout.rewardColumn != nil
-    guard FileManager.default.createFile(atPath: path, contents: nil),
-      let handle = FileHandle(forWritingAtPath: path)
-    else { throw LogError(file: path, "cannot be written") }
-    self.handle = handle
+    file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+    guard file >= 0 else {
+      throw LogWritingError(
+        path: path, reason: path.isEmpty ? "it has no name" : String(cString: strerror(errno)))
+    }
     try write(header.map(quoted).joined(separator: ","))
   }
 
-  /// One row at a time (s); a reward that is not known is an empty cell. Throws: `LogError` where the disk is full.
+  deinit { close() }
+
+  /// One row at a time (s); a reward that is not known is an empty cell.
+  ///
+  /// Throws: `LogWritingError` where the disk is full or the file was removed.
   public func append(time: Double, measured: [Double], action: [Double], reward: Double?) throws {
-    let cells =
-      ([time] + measured + action).map { "\($0)" }
-      + (hasReward ? [reward.map { "\($0)" } ?? ""] : [])
-    precondition(cells.count == fields, "\(cells.count) values for \(fields) columns of \(path)")
-    try write(cells.joined(separator: ","))
+    let count = 1 + measured.count + action.count + (hasReward ? 1 : 0)
+    precondition(count == fields, "\(count) values for \(fields) columns of \(path)")
+    var line = "\(time)"
+    for value in measured { line += ",\(value)" }
+    for value in action { line += ",\(value)" }
+    if hasReward { line += reward.map { ",\($0)" } ?? "," }
+    try write(line)
+    rows += 1
   }
 
-  public func close() { try? handle.close() }
+  /// Ends the log; one without a row is removed.
+  public func close() {
+    guard isOpen else { return }
+    isOpen = false
+    if rows == 0 && isInPlace { unlink(path) }
+    Foundation.close(file)
+  }
+
+  /// Whether the file that is written still has a name.
+  private var isInPlace: Bool {
+    var status = stat()
+    return fstat(file, &status) == 0 && status.st_nlink > 0
+  }
 
   private func write(_ line: String) throws {
-    do {
-      try handle.write(contentsOf: Data((line + "\n").utf8))
-    } catch {
-      throw LogError(file: path, "cannot be written: \(error.localizedDescription)")
+    guard isInPlace else {
+      throw LogWritingError(path: path, reason: "it was removed while it was written")
+    }
+    var text = line + "\n"
+    let failure = text.withUTF8 { bytes -> Int32 in
+      var done = 0
+      while done < bytes.count {
+        let rest = UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(bytes)[done...])
+        let count = Foundation.write(file, rest.baseAddress, rest.count)
+        if count > 0 {
+          done += count
+        } else if count == 0 || errno != EINTR {
+          return count == 0 ? ENOSPC : errno
+        }
+      }
+      length += off_t(bytes.count)
+      return 0
+    }
+    guard failure == 0 else {
+      ftruncate(file, length)
+      throw LogWritingError(path: path, reason: String(cString: strerror(failure)))
     }
   }
 }

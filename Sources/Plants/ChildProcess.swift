@@ -1,24 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// Another program with pipes to its standard input and output, read line by line with time limits. In a process
-// group of its own: Ctrl-C at the terminal must reach us alone, so that we can still send the safe action.
-// (Foundation's Process offers neither the group nor reads with a limit.)
+// Another program with pipes to its standard input and output, in a process group of its own: Ctrl-C at the terminal must
+// reach us alone, so that we can still send the safe action. It ends with everything that it started in its group.
+// (Foundation's Process offers neither the group nor the folder of a program found on PATH with an exact reason.)
 
+import CProcessGuard
 import Foundation
 
 final class ChildProcess {
   struct CannotStart: Error { let reason: String }
-  enum Answer {
-    case line(String)
-    case late
-    case closed
-    case notWaitedFor
-  }
 
+  let lines: LinePipe
   private let program: String
   private let identifier: pid_t
-  private let input: Int32
-  private let output: Int32
-  private var received: [UInt8] = []
   private var status: Int32?
 
   /// - Parameter folder: where it runs, and from where its path is looked for if it has a slash.
@@ -34,147 +27,94 @@ final class ChildProcess {
     }
     // Nobody inherits these but by the copies that the child gets.
     for end in toChild + fromChild { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
-    let started = Self.spawn(command, in: folder, input: toChild[0], output: fromChild[1])
-    Foundation.close(toChild[0])
-    Foundation.close(fromChild[1])
-    switch started {
-    case .success(let identifier): self.identifier = identifier
-    case .failure(let error):
-      Foundation.close(toChild[1])
-      Foundation.close(fromChild[0])
-      throw error
-    }
-    program = command[0]
-    (input, output) = (toChild[1], fromChild[0])
-  }
-
-  /// Starts a program in a process group of its own, with these as its standard input and output, and signals as they are by
-  /// default.
-  private static func spawn(
-    _ command: [String], in folder: String, input: Int32, output: Int32
-  ) -> Result<pid_t, CannotStart> {
-    #if os(Linux)
-      var actions = posix_spawn_file_actions_t()
-      var attributes = posix_spawnattr_t()
-    #else
-      var actions: posix_spawn_file_actions_t?
-      var attributes: posix_spawnattr_t?
-    #endif
-    posix_spawn_file_actions_init(&actions)
-    posix_spawnattr_init(&attributes)
-    defer {
-      posix_spawn_file_actions_destroy(&actions)
-      posix_spawnattr_destroy(&attributes)
-    }
-    for (end, standard) in [(input, STDIN_FILENO), (output, STDOUT_FILENO)] {
-      posix_spawn_file_actions_adddup2(&actions, end, standard)
-    }
-    var (none, defaults) = (sigset_t(), sigset_t())
-    sigemptyset(&none)
-    sigemptyset(&defaults)
-    for number in [SIGPIPE, SIGINT, SIGTERM] { sigaddset(&defaults, number) }
-    posix_spawnattr_setsigmask(&attributes, &none)
-    posix_spawnattr_setsigdefault(&attributes, &defaults)
-    posix_spawnattr_setpgroup(&attributes, 0)
-    posix_spawnattr_setflags(
-      &attributes,
-      Int16(POSIX_SPAWN_SETPGROUP) | Int16(POSIX_SPAWN_SETSIGMASK) | Int16(POSIX_SPAWN_SETSIGDEF))
-    // The shell changes the folder (posix_spawn has no portable word for it) and becomes the program.
-    let shell = ["/bin/sh", "-c", "cd \"$0\" && exec \"$@\"", folder] + command
-    var arguments: [UnsafeMutablePointer<CChar>?] = shell.map { strdup($0) } + [nil]
+    var arguments: [UnsafeMutablePointer<CChar>?] = command.map { strdup($0) } + [nil]
     defer { for argument in arguments { free(argument) } }
     var identifier: pid_t = 0
-    let failure = posix_spawn(&identifier, shell[0], &actions, &attributes, &arguments, environ)
-    return failure == 0
-      ? .success(identifier) : .failure(CannotStart(reason: String(cString: strerror(failure))))
-  }
-
-  deinit {
-    Foundation.close(input)
-    Foundation.close(output)
-  }
-
-  /// Whether all of it was taken.
-  func write(_ text: String) -> Bool {
-    var bytes = Array(text.utf8)[...]
-    while !bytes.isEmpty {
-      let count = bytes.withUnsafeBytes { Foundation.write(input, $0.baseAddress, $0.count) }
-      if count < 0 && errno == EINTR { continue }
-      if count <= 0 { return false }
-      bytes = bytes.dropFirst(count)
+    let failure = guard_spawn(&identifier, &arguments, folder, toChild[0], fromChild[1])
+    Foundation.close(toChild[0])
+    Foundation.close(fromChild[1])
+    guard failure == 0 else {
+      Foundation.close(toChild[1])
+      Foundation.close(fromChild[0])
+      throw CannotStart(reason: Self.reason(failure, command[0], folder))
     }
-    return true
+    (program, self.identifier) = (command[0], identifier)
+    lines = LinePipe(input: toChild[1], output: fromChild[0])
   }
 
-  /// Milliseconds between two questions whether to wait on.
-  private static let patience = 50.0
-
-  /// The next line, waiting at most so many seconds, and only while `goesOn`.
-  func readLine(timeout: Double, while goesOn: () -> Bool = { true }) -> Answer {
-    let end = ContinuousClock.now + .seconds(timeout)
-    var chunk = [UInt8](repeating: 0, count: 4_096)
-    while true {
-      if let newline = received.firstIndex(of: UInt8(ascii: "\n")) {
-        let line = String(decoding: received[..<newline], as: UTF8.self)
-        received.removeSubrange(...newline)
-        return .line(line)
-      }
-      guard goesOn() else { return .notWaitedFor }
-      let milliseconds = ContinuousClock.now.duration(to: end) / .milliseconds(1)
-      guard milliseconds >= 0 else { return .late }
-      var wanted = pollfd(fd: output, events: Int16(POLLIN), revents: 0)
-      let ready = poll(&wanted, 1, Int32(min(milliseconds + 1, Self.patience)))
-      if ready == 0 || ready < 0 && errno == EINTR { continue }
-      guard ready > 0 else { return .closed }
-      let count = read(output, &chunk, chunk.count)
-      if count < 0 && errno == EINTR { continue }
-      guard count > 0 else { return .closed }
-      received += chunk[..<count]
+  /// Why a program did not start, in words.
+  private static func reason(_ failure: Int32, _ program: String, _ folder: String) -> String {
+    var isFolder: ObjCBool = false
+    let files = FileManager.default
+    guard files.fileExists(atPath: folder, isDirectory: &isFolder), isFolder.boolValue else {
+      return "there is no folder '\(folder)' to run it in"
     }
-  }
-
-  /// What the program has written without being asked, if anything.
-  func unread() -> String? {
-    var wanted = pollfd(fd: output, events: Int16(POLLIN), revents: 0)
-    guard !received.isEmpty || poll(&wanted, 1, 0) > 0 && wanted.revents & Int16(POLLIN) != 0 else {
-      return nil
+    let path = program.hasPrefix("/") ? program : "\(folder)/\(program)"
+    switch failure {
+    case ENOENT where !program.contains("/"): return "there is no program '\(program)' on PATH"
+    case ENOENT where files.fileExists(atPath: path):
+      return "the interpreter in the first line of '\(program)' does not exist"
+    case ENOENT: return "there is no program '\(program)'"
+    case EACCES: return "'\(program)' is not executable (chmod +x, or name its interpreter first)"
+    case ENOEXEC:
+      return "'\(program)' is no program; a script begins with a line like #!/usr/bin/env python3"
+    default: return String(cString: strerror(failure))
     }
-    if case .line(let text) = readLine(timeout: 0.1) { return text }
-    return received.isEmpty ? nil : String(decoding: received, as: UTF8.self)
   }
 
   /// How the program ended, in words; waits a moment for it.
   var ending: String {
-    guard let status = wait(upTo: 1) else { return "its output is closed, it still runs" }
+    guard let status = wait(upTo: 0.5) else { return "its output is closed, it still runs" }
     let (signal, code) = (status & 0x7f, (status >> 8) & 0xff)
     guard signal == 0 else { return "signal \(signal)" }
     // POSIX shells say so of what they cannot find, or not execute.
-    let reason = [
-      126: ": '\(program)' is not executable", 127: ": there is no program '\(program)'",
-    ]
+    let reason = [126: ": not executable", 127: ": a program was not found"]
     return "exit code \(code)" + (reason[Int(code)] ?? "")
   }
 
-  /// Waits for the end, asks for it (SIGTERM), forces it (SIGKILL), each after so many seconds.
+  /// Closes its input, waits for its end, then ends what is left of its process group: SIGTERM, and SIGKILL after a moment.
+  ///
+  /// - Parameter seconds: to end by itself.
   func end(within seconds: Double) {
-    if wait(upTo: seconds) != nil { return }
-    kill(-identifier, SIGTERM)
-    if wait(upTo: max(seconds, 0.2)) != nil { return }
-    kill(-identifier, SIGKILL)
-    _ = wait(upTo: 5)
+    lines.closeInput()
+    _ = hasEnded(within: seconds)
+    if hasGroup {
+      kill(-identifier, SIGTERM)
+      kill(-identifier, SIGCONT)
+      let end = ContinuousClock.now + .seconds(0.2)
+      while hasGroup, ContinuousClock.now < end { usleep(2_000) }
+      if hasGroup { kill(-identifier, SIGKILL) }
+    }
+    _ = wait(upTo: 1)
+  }
+
+  /// Whether a process of its group lives (one that ended and is not waited for does not).
+  private var hasGroup: Bool {
+    guard kill(-identifier, 0) == 0 else { return false }
+    guard hasEnded(within: 0), status == nil else { return true }
+    // Reaps the program itself: it would count as a member of its group.
+    _ = wait(upTo: 0)
+    return kill(-identifier, 0) == 0
+  }
+
+  /// Whether the program itself has ended; leaves it to be waited for, so that its group's number is not given away.
+  private func hasEnded(within seconds: Double) -> Bool {
+    if status != nil { return true }
+    let end = ContinuousClock.now + .seconds(seconds)
+    while true {
+      var information = siginfo_t()
+      let found = waitid(P_PID, id_t(identifier), &information, WEXITED | WNOHANG | WNOWAIT)
+      if found == 0 && information.si_signo != 0 || found < 0 && errno == ECHILD { return true }
+      if ContinuousClock.now >= end { return false }
+      usleep(2_000)
+    }
   }
 
   private func wait(upTo seconds: Double) -> Int32? {
-    let end = ContinuousClock.now + .seconds(seconds)
-    while status == nil {
+    guard hasEnded(within: seconds) else { return nil }
+    if status == nil {
       var found: Int32 = 0
-      if waitpid(identifier, &found, WNOHANG) == identifier {
-        status = found
-      } else if ContinuousClock.now >= end {
-        break
-      } else {
-        usleep(2_000)
-      }
+      status = waitpid(identifier, &found, 0) == identifier ? found : 0
     }
     return status
   }

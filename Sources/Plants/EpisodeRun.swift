@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // One episode of a controller on a plant: measures, derives the states that the task wants, limits the actions at the
 // last moment, logs as it goes, ends early where a limit is passed or the plant says so, and leaves the safe action.
+//
+// A row is written before its action is sent, so that whatever happens next it is known what was sent; the row of the safe
+// action is written once the plant took it.
 
 import MachineLogs
 
@@ -11,8 +14,7 @@ public struct EpisodeRun {
   public var actionLimits: [ClosedRange<Double>]
   /// Largest change of each action a step, or nil; empty for none [A].
   public var largestChange: [Double?] = []
-  /// Taken as sent before the first action, and sent last, whatever happens on the plant [A]; where the log cannot be
-  /// written, by whoever closes the plant.
+  /// Taken as sent before the first action, and sent last, whatever happens [A].
   public var safeAction: [Double]
   /// Steps, at most.
   public var steps: Int
@@ -22,8 +24,12 @@ public struct EpisodeRun {
   public var log: LogWriter?
   /// Whether a plant that answers no reward fails, where the layout has a reward column: wanted of what is learnt from.
   public var needsReward = false
-  /// Waits for the time of every step's action; not before a safe one that follows a passed limit.
-  public var pace: () -> Void = {}
+  /// Whether every action waits until it is due (not a safe one that follows a passed limit); a plant whose clock is
+  /// `machine` is driven so in any case.
+  public var isInRealTime = false
+  /// Whether the outcome has the rows; a run of days has not.
+  public var keepsRows = true
+  public var clock = StepClock.real
   /// Asked before every action and while the plant is silent; false ends the episode (Ctrl-C).
   public var goesOn: () -> Bool = { true }
 
@@ -40,14 +46,23 @@ public struct EpisodeRun {
 
   /// What a plant did.
   public struct Outcome {
-    /// Rows so far; the last one has the safe action.
+    /// Rows so far, none without `keepsRows`; the last one has the safe action if the plant took it.
     public var episode: Episode
+    public var rows = 0
     /// Why it ended before its last step, in words.
     public var earlyEnd: String?
+    /// Whether a state outside its limits ended it.
+    public var hasLeftLimits = false
     /// Whether `goesOn` ended it.
     public var isInterrupted = false
     /// What failed, after rows that are worth keeping.
-    public var failure: (any Error)?
+    public var failure: EpisodeFailure?
+    public var safeEnd = SafeEnd(.notStarted)
+    /// What became of the safe action, in words.
+    public var safety = ""
+    public var timing: StepTiming
+    /// What happened to the plant and is no failure, in words.
+    public var remarks: [String] = []
   }
 
   /// Drives the plant.
@@ -58,101 +73,55 @@ public struct EpisodeRun {
   ///   - seed: of the plant's noise.
   ///   - name: of the episode.
   ///   - controller: (step, states [S]) -> action [A].
-  /// - Returns: the rows so far and, where the plant failed, why. Throws: `LogError` of the log.
+  /// - Returns: the rows so far and, where plant, controller or log failed, why. Throws: `PlantFailure` of a plant that
+  ///   does not measure the layout's columns.
   public func run(
     _ plant: inout any Plant, from state: [Double]? = nil, seed: UInt64, name: String,
     controller: (_ step: Int, _ states: [Double]) throws -> [Double]
   ) throws -> Outcome {
-    var rows = EpisodeRows(
-      columns: try plant.columns(for: layout), layout: layout, needsReward: needsReward,
-      plant: plant.name, log: log,
-      episode: Episode(name: name, timeStep: layout.timeStep, states: [], actions: []))
-    var outcome = Outcome(episode: rows.episode)
+    var drive = EpisodeDrive(self, plant, columns: try plant.columns(for: layout), name: name)
     plant.keepAsking(goesOn)
-    guard goesOn() else {
-      outcome.isInterrupted = true
-      return outcome
-    }
+    var failure: (any Error)?
     do {
-      let first = try plant.reset(to: state, seed: seed)
-      try drive(&plant, from: first, &rows, &outcome, controller)
-    } catch is PlantInterruption {
-      outcome.isInterrupted = true
-      plant.close(safeAction: safeAction)
-    } catch let error where !(error is LogError) {
-      outcome.failure = error
-      plant.close(safeAction: safeAction)
+      guard goesOn() else { throw PlantInterruption() }
+      try drive.run(&plant, from: state, seed: seed, controller)
+    } catch {
+      if !(error is PlantInterruption) { failure = error }
+      drive.outcome.isInterrupted = error is PlantInterruption
+      drive.end(plant.close(safeAction: safeAction), canLog: !(error is LogWritingError))
     }
+    var outcome = drive.outcome
     if outcome.isInterrupted {
-      let count = rows.episode.count
-      outcome.earlyEnd = "interrupted after \(count) row\(count == 1 ? "" : "s")"
+      outcome.earlyEnd = "interrupted after \(outcome.rows) row\(outcome.rows == 1 ? "" : "s")"
     }
-    outcome.episode = rows.episode
+    outcome.safety = outcome.safeEnd.words(after: drive.lastAction)
+    outcome.failure = failure.map { EpisodeFailure($0, step: drive.step, safety: outcome.safety) }
+    outcome.remarks = plant.remarks
     return outcome
   }
+}
 
-  /// From the first measurement to the safe action.
-  private func drive(
-    _ plant: inout any Plant, from first: Measurement, _ rows: inout EpisodeRows,
-    _ outcome: inout Outcome, _ controller: (_ step: Int, _ states: [Double]) throws -> [Double]
-  ) throws {
-    var signals = CausalSignals(layout)
-    var measured = first
-    var step = 0
-    while true {
-      guard measured.states.allSatisfy(\.isFinite) else {
-        throw PlantFailure(plant: plant.name, "it measured \(measured.states) at step \(step)")
-      }
-      let states = signals.next(rows.columns.map { measured.states[$0] })
-      outcome.earlyEnd = earlyEnd(measured, states, step)
-      let isLast = step == steps || outcome.earlyEnd != nil
-      if outcome.earlyEnd == nil {
-        pace()
-        outcome.isInterrupted = !isLast && !goesOn()
-      }
-      guard !isLast, !outcome.isInterrupted else {
-        try rows.keep(step, measured, states, safeAction)
-        // A plant that is done may have ended; the next episode starts it again.
-        if measured.isDone {
-          plant.close(safeAction: safeAction)
-        } else {
-          _ = try plant.step(safeAction)
-        }
-        return
-      }
-      let action = try limited(
-        controller(step, states), after: rows.episode.actions.last ?? safeAction)
-      // Logged before it acts: whatever happens next, it is known what was sent.
-      try rows.keep(step, measured, states, action)
-      measured = try plant.step(action)
-      step += 1
-    }
+/// What ended an episode that should have gone on, and what became of the safe action.
+public struct EpisodeFailure: Error, CustomStringConvertible {
+  public let cause: any Error
+  /// In words.
+  public let safety: String
+
+  init(_ cause: any Error, step: Int, safety: String) {
+    self.safety = safety
+    var failure = cause as? PlantFailure
+    failure?.step = step
+    self.cause = failure ?? cause
   }
 
-  private func limited(_ action: [Double], after last: [Double]) throws -> [Double] {
-    guard action.allSatisfy(\.isFinite) else {
-      throw ControllerFailure(action: action)
-    }
-    return action.indices.map { j in
-      let within = min(max(action[j], actionLimits[j].lowerBound), actionLimits[j].upperBound)
-      guard j < largestChange.count, let change = largestChange[j] else { return within }
-      return min(max(within, last[j] - change), last[j] + change)
-    }
-  }
-
-  private func earlyEnd(_ measured: Measurement, _ states: [Double], _ step: Int) -> String? {
-    for (i, limit) in stateLimits.enumerated() {
-      guard let limit, !limit.contains(states[i]) else { continue }
-      return "'\(layout.states[i].name)' left its limits at step \(step): \(states[i])"
-    }
-    return measured.isDone && step < steps ? "the plant was done at step \(step)" : nil
-  }
+  public var description: String { "\(cause); \(safety)" }
 }
 
 /// A controller that commands what no actuator can do.
 public struct ControllerFailure: Error, CustomStringConvertible {
   let action: [Double]
-  public var description: String { "the controller's action is \(action)" }
+  let step: Int
+  public var description: String { "step \(step): the controller's action is \(action)" }
 }
 
 extension Plant {
@@ -173,33 +142,161 @@ extension Plant {
   }
 }
 
-/// The rows of an episode as they come, in memory and in its log.
-private struct EpisodeRows {
-  /// Where a measurement's columns stand in what the plant measures.
+/// An episode while it is driven.
+private struct EpisodeDrive {
+  let run: EpisodeRun
+  /// Where the layout's measured columns stand in what the plant measures.
   let columns: [Int]
-  let layout: LogLayout
-  let needsReward: Bool
-  let plant: String
-  let log: LogWriter?
-  var episode: Episode
+  let plantName: String
+  var outcome: EpisodeRun.Outcome
+  /// Actions sent so far, and the last of them.
+  var step = 0
+  var lastAction: [Double]?
+  private var signals: CausalSignals
+  private var time: EpisodeTime
+  private var pace: StepPace?
+  /// The measurement that no action has followed yet.
+  private var current: (measured: Measurement, states: [Double])?
+  private var lastSent: Double?
 
-  /// Keeps a row with the action that follows it.
-  mutating func keep(
-    _ step: Int, _ measured: Measurement, _ states: [Double], _ action: [Double]
+  init(_ run: EpisodeRun, _ plant: any Plant, columns: [Int], name: String) {
+    (self.run, self.columns, plantName) = (run, columns, plant.name)
+    signals = CausalSignals(run.layout)
+    let isPaced = run.isInRealTime || plant.clock == .machine
+    let clock = isPaced && plant.clock == .automatic ? .machine : plant.clock
+    time = EpisodeTime(timeStep: run.layout.timeStep, plantClock: clock)
+    pace = isPaced ? StepPace(timeStep: run.layout.timeStep, clock: run.clock) : nil
+    outcome = EpisodeRun.Outcome(
+      episode: Episode(name: name, timeStep: run.layout.timeStep, states: [], actions: []),
+      timing: StepTiming(timeStep: run.layout.timeStep))
+  }
+
+  /// From the reset to the safe action. Throws what ends it in another way, `PlantInterruption` among it.
+  mutating func run(
+    _ plant: inout any Plant, from state: [Double]?, seed: UInt64,
+    _ controller: (_ step: Int, _ states: [Double]) throws -> [Double]
   ) throws {
-    if let column = layout.rewardColumn {
+    var measured = try plant.reset(to: state, seed: seed)
+    while true {
+      let arrived = run.clock.now()
+      let states = try take(measured)
+      outcome.earlyEnd = earlyEnd(measured, states)
+      let isLast = step == run.steps || outcome.earlyEnd != nil
+      let ready = run.clock.now()
+      if outcome.earlyEnd == nil {
+        pace?.wait(while: run.goesOn)
+        guard isLast || run.goesOn() else { throw PlantInterruption() }
+      }
+      if isLast { return try finish(&plant, measured) }
+      let begun = run.clock.now()
+      let action = try limited(controller(step, states))
+      try keep(action, stamp(at: run.clock.now(), measured))
+      let sent = run.clock.now()
+      outcome.timing.add(decision: ready - arrived + sent - begun)
+      if let lastSent { outcome.timing.add(period: sent - lastSent) }
+      (current, lastAction, lastSent) = (nil, action, sent)
+      step += 1
+      measured = try plant.step(action)
+      outcome.timing.add(answer: run.clock.now() - sent)
+    }
+  }
+
+  /// States [S] of a measurement, which waits for an action from now on.
+  private mutating func take(_ measured: Measurement) throws -> [Double] {
+    guard measured.states.allSatisfy(\.isFinite) else {
+      throw PlantFailure(plant: plantName, "it measured \(measured.states)")
+    }
+    let states = signals.next(columns.map { measured.states[$0] })
+    current = (measured, states)
+    return states
+  }
+
+  /// The last step: the safe action, while the plant answers as it should.
+  private mutating func finish(_ plant: inout any Plant, _ measured: Measurement) throws {
+    // A plant that is done may have ended; the next episode starts it again. Its last measurement is kept all the same.
+    if measured.isDone {
+      let stamp = try stamp(at: run.clock.now(), measured)
+      outcome.safeEnd = plant.close(safeAction: run.safeAction)
+      return try keep(run.safeAction, stamp)
+    }
+    let sent = run.clock.now()
+    if let lastSent { outcome.timing.add(period: sent - lastSent) }
+    let after = try plant.step(run.safeAction)
+    outcome.safeEnd = SafeEnd(.confirmed, after: after)
+    try keep(run.safeAction, stamp(at: sent, measured))
+  }
+
+  /// After the plant was closed in another way: the row of the safe action, if it took it and said where it was then.
+  mutating func end(_ end: SafeEnd, canLog: Bool) {
+    outcome.safeEnd = end
+    guard end.wasTaken, canLog else { return }
+    do {
+      var steps = 1
+      if current == nil {
+        guard let measured = end.awaited ?? end.after else { return }
+        steps = end.awaited == nil ? 2 : 1
+        _ = try take(measured)
+      }
+      guard let current else { return }
+      try keep(run.safeAction, stamp(at: run.clock.now(), current.measured, steps: steps))
+    } catch {
+      // The episode has failed already, and why is said; this row stays out.
+    }
+  }
+
+  private mutating func stamp(
+    at now: Double, _ measured: Measurement, steps: Int = 1
+  ) throws -> Double {
+    do {
+      defer { outcome.timing.isReal = time.isReal }
+      return try time.next(now: now, own: measured.time, steps: steps)
+    } catch let error as EpisodeTime.Backwards {
+      throw PlantFailure(plant: plantName, error.problem)
+    }
+  }
+
+  /// Keeps the current measurement as a row with the action that follows it.
+  private mutating func keep(_ action: [Double], _ stamp: Double) throws {
+    guard let (measured, states) = current else { return }
+    var rewards: [Double] = []
+    if let column = run.layout.rewardColumn {
       // The first measurement follows no action, and may have no reward.
-      guard let reward = measured.reward ?? (step > 0 && needsReward ? nil : .nan) else {
+      guard let reward = measured.reward ?? (step > 0 && run.needsReward ? nil : .nan) else {
         throw PlantFailure(
-          plant: plant,
+          plant: plantName,
           "it answers no \"reward\", and the task learns its reward from '\(column)'")
       }
-      episode.rewards.append(reward)
+      rewards = [reward]
     }
-    episode.states.append(states)
-    episode.actions.append(action)
-    try log?.append(
-      time: Double(step) * layout.timeStep, measured: columns.map { measured.states[$0] },
-      action: action, reward: measured.reward)
+    try run.log?.append(
+      time: stamp, measured: columns.map { measured.states[$0] }, action: action,
+      reward: measured.reward)
+    outcome.rows += 1
+    guard run.keepsRows else { return }
+    outcome.episode.states.append(states)
+    outcome.episode.actions.append(action)
+    outcome.episode.rewards += rewards
+  }
+
+  private func limited(_ action: [Double]) throws -> [Double] {
+    guard action.allSatisfy(\.isFinite) else {
+      throw ControllerFailure(action: action, step: step)
+    }
+    let last = lastAction ?? run.safeAction
+    return action.indices.map { j in
+      let limits = run.actionLimits[j]
+      let within = min(max(action[j], limits.lowerBound), limits.upperBound)
+      guard j < run.largestChange.count, let change = run.largestChange[j] else { return within }
+      return min(max(within, last[j] - change), last[j] + change)
+    }
+  }
+
+  private mutating func earlyEnd(_ measured: Measurement, _ states: [Double]) -> String? {
+    for (i, limit) in run.stateLimits.enumerated() {
+      guard let limit, !limit.contains(states[i]) else { continue }
+      outcome.hasLeftLimits = true
+      return "'\(run.layout.states[i].name)' left its limits at step \(step): \(states[i])"
+    }
+    return measured.isDone && step < run.steps ? "the plant was done at step \(step)" : nil
   }
 }

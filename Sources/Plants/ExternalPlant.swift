@@ -5,8 +5,10 @@
 //   from it:  {"state":[..]}, perhaps with "time" (s), "done" (true ends the episode), "reward"
 //
 // Every reset and step has one answer; what the program prints on standard error is passed on. An answer that is late,
-// no JSON, of a wrong length or not finite is a `PlantFailure`.
+// no JSON, of a wrong length or not finite is a `PlantFailure`, and so is a program that does not read. From its start to its
+// end the safe action lies ready (`guard_arm`): what ends this process abnormally still sends it.
 
+import CProcessGuard
 import Foundation
 import MachineLogs
 
@@ -16,15 +18,24 @@ public final class ExternalPlant: Plant {
   public let actions: [Channel]
   public let actionLimits: [ClosedRange<Double>]
   public let timeStep: Double
+  public let clock: PlantClock
   /// Seconds for the answer to a step, and to a reset (the first includes the program's start).
   public let timeout: Double
   public let resetTimeout: Double
   /// What is larger is a broken sensor or program; it would spoil the model for good.
   static let largest = 1e9
+  /// Commands that a program may leave unread while it answers: some read in a thread of their own.
+  private static let unreadCommands = 8
   private let command: [String]
   private let folder: String
+  private let safeAction: [Double]
   private var child: ChildProcess?
+  private var hasFinishedEpisode = false
+  private var isAwaiting = false
+  /// The last action that was written.
+  private var lastSent: [Double]?
   private var goesOn: () -> Bool = { true }
+  private var unsaidRemarks: [String] = []
 
   /// - Parameters:
   ///   - command: program, found on PATH, and its arguments.
@@ -32,136 +43,244 @@ public final class ExternalPlant: Plant {
   ///   - states: what it measures, in the order in which it answers.
   ///   - actions: what it is sent, in that order.
   ///   - actionLimits: physical, one an action.
+  ///   - safeAction: sent if this process ends abnormally [A]; nil for zero, or what of the limits is nearest.
   ///   - timeStep: seconds.
-  ///   - timeout: seconds to answer a step.
+  ///   - clock: what a step lasts.
+  ///   - timeout: seconds to read and answer a step.
   ///   - resetTimeout: seconds to answer a reset.
   public init(
     command: [String], folder: String = ".", states: [Channel], actions: [Channel],
-    actionLimits: [ClosedRange<Double>],
-    timeStep: Double, timeout: Double = 2, resetTimeout: Double = 60
+    actionLimits: [ClosedRange<Double>], safeAction: [Double]? = nil,
+    timeStep: Double, clock: PlantClock = .automatic, timeout: Double = 2,
+    resetTimeout: Double = 60
   ) {
     self.command = command
     self.folder = folder
     self.states = states
     self.actions = actions
     self.actionLimits = actionLimits
+    self.safeAction =
+      safeAction ?? actionLimits.map { min(max(0, $0.lowerBound), $0.upperBound) }
     self.timeStep = timeStep
+    self.clock = clock
     self.timeout = timeout
     self.resetTimeout = resetTimeout
   }
 
-  deinit { child?.end(within: 0) }
+  deinit { _ = close(safeAction: safeAction) }
 
   public var name: String { command.joined(separator: " ") }
 
   public func keepAsking(_ goesOn: @escaping () -> Bool) { self.goesOn = goesOn }
 
-  /// Starts the program if it is not running. Where the episode begins is the plant's business; `state` is ignored.
+  public var remarks: [String] {
+    defer { unsaidRemarks = [] }
+    return unsaidRemarks
+  }
+
+  /// Starts the program if it is not running; one that ended since its last episode is started once more. Where the episode
+  /// begins is the plant's business; `state` is ignored.
   ///
   /// Throws: `PlantFailure`.
   public func reset(to state: [Double]?, seed: UInt64) throws -> Measurement {
-    if child == nil {
+    let message = "{\"command\":\"reset\",\"seed\":\(seed)}\n"
+    if child != nil && hasFinishedEpisode {
+      hasFinishedEpisode = false
       do {
-        child = try ChildProcess(command, in: folder)
-      } catch let error as ChildProcess.CannotStart {
-        throw PlantFailure(plant: name, "cannot be started: \(error.reason)")
+        return try exchange(message, "reset", timeout: resetTimeout)
+      } catch is Ended {
+        letGo()
+        unsaidRemarks.append(
+          "plant '\(name)' had ended between episodes and was started again")
       }
     }
-    return try exchange(["command": "reset", "seed": seed], timeout: resetTimeout)
+    if child == nil { try start() }
+    do {
+      return try exchange(message, "reset", timeout: resetTimeout)
+    } catch let error as Ended {
+      throw PlantFailure(plant: name, error.problem)
+    }
   }
 
   /// Throws: `PlantFailure`.
   public func step(_ action: [Double]) throws -> Measurement {
-    try exchange(["command": "step", "action": action], timeout: timeout)
+    do {
+      lastSent = action
+      let answer = try exchange(Self.stepLine(action), "step", timeout: timeout)
+      hasFinishedEpisode = true
+      return answer
+    } catch let error as Ended {
+      throw PlantFailure(plant: name, error.problem)
+    }
   }
 
-  /// Sends the safe action and `close`, waits for the program to end (a step's time and a second), then ends it.
-  public func close(safeAction: [Double]) {
-    guard let child else { return }
+  /// Sends the safe action and `close`, whatever is awaited; listens a moment for the answers, then ends the program and
+  /// what it started.
+  public func close(safeAction: [Double]) -> SafeEnd {
+    guard let child else { return SafeEnd(.notStarted) }
     self.child = nil
-    for message in [["command": "step", "action": safeAction], ["command": "close"]] {
-      if let line = try? line(message) { _ = child.write(line) }
+    let hadIt = lastSent == safeAction
+    let written = child.lines.write(
+      Self.stepLine(safeAction) + Self.closeLine, timeout: min(timeout, 0.5))
+    guard_disarm()
+    var end = SafeEnd(.confirmed)
+    switch written {
+    case .all: end = listen(to: child)
+    case .late, .interrupted: end.delivery = .failed("it does not read its standard input")
+    case .closed: end.delivery = .failed("it has ended, \(child.ending)")
     }
-    child.end(within: min(timeout, timeStep) + 1)
+    // A program that ended on the safe action itself has read it.
+    if hadIt, case .failed(let why) = end.delivery { end.delivery = .sent(why) }
+    child.end(within: end.delivery == .confirmed ? 0.5 : 0)
+    return end
   }
 
-  private func line(_ message: [String: Any]) throws -> String {
-    let data = try JSONSerialization.data(
-      withJSONObject: message, options: [.sortedKeys, .withoutEscapingSlashes])
-    return String(decoding: data, as: UTF8.self) + "\n"
+  /// The answers to what was awaited and to the safe action. A step may be under way: it may last.
+  private func listen(to child: ChildProcess) -> SafeEnd {
+    let seconds = min(timeout, 2 * timeStep) + 1
+    let end = ContinuousClock.now + .seconds(seconds)
+    var result = SafeEnd(.confirmed)
+    // All but `close`, which some programs do not read before they have answered.
+    var hasRead: Bool { (child.lines.unreadBytes ?? 0) <= Self.closeLine.utf8.count }
+    func unconfirmed(_ reason: String) -> SafeEnd {
+      result.delivery = hasRead ? .sent(reason) : .failed("\(reason), and did not read it")
+      return result
+    }
+    while true {
+      let left = ContinuousClock.now.duration(to: end) / .seconds(1)
+      switch child.lines.readLine(timeout: max(left, 0)) {
+      case .line(let text):
+        let answer = try? measurement(text, answerTo: "step")
+        if isAwaiting {
+          (result.awaited, isAwaiting) = (answer, false)
+        } else if hasRead {
+          result.after = answer
+          return answer == nil ? unconfirmed("its answer is no measurement") : result
+        }
+        // What it writes without having read the safe action is no answer to it.
+        if left <= 0 { return unconfirmed("it writes without reading") }
+      case .late, .interrupted: return unconfirmed("it did not answer within \(shortest(seconds)) s")
+      case .closed: return unconfirmed("it ended, \(child.ending)")
+      case .tooLong: isAwaiting = false
+      }
+    }
   }
 
-  private func exchange(_ message: [String: Any], timeout: Double) throws -> Measurement {
-    let what = message["command"] as? String ?? ""
+  private static let closeLine = "{\"command\":\"close\"}\n"
+
+  private static func stepLine(_ action: [Double]) -> String {
+    "{\"action\":[\(action.map(shortest).joined(separator: ","))],\"command\":\"step\"}\n"
+  }
+
+  private func start() throws {
+    do {
+      let child = try ChildProcess(command, in: folder)
+      self.child = child
+      (isAwaiting, lastSent) = (false, nil)
+      let farewell = Self.stepLine(safeAction) + Self.closeLine
+      _ = farewell.utf8CString.withUnsafeBufferPointer {
+        guard_arm(child.lines.input, $0.baseAddress, farewell.utf8.count)
+      }
+    } catch let error as ChildProcess.CannotStart {
+      throw PlantFailure(plant: name, "cannot be started: \(error.reason)")
+    }
+  }
+
+  /// Ends a program that has ended itself, or nearly.
+  private func letGo() {
+    guard_disarm()
+    child?.end(within: 0.1)
+    child = nil
+  }
+
+  /// A program that ended, or closed its pipes, where an answer was wanted.
+  private struct Ended: Error { let problem: String }
+
+  private func exchange(_ line: String, _ what: String, timeout: Double) throws -> Measurement {
     guard let child else { throw PlantFailure(plant: name, "got a \(what) before its reset") }
-    if let early = child.unread() {
-      throw PlantFailure(
-        plant: name, "answered more than once: '\(early.prefix(160))' stood there before a \(what)")
-    }
-    guard child.write(try line(message)) else {
-      throw PlantFailure(plant: name, "has ended (\(child.ending)); it was sent a \(what)")
-    }
-    switch child.readLine(timeout: timeout, while: goesOn) {
-    case .line(let text): return try measurement(text, answerTo: what)
-    case .late:
+    if let early = child.lines.unasked() {
       throw PlantFailure(
         plant: name,
-        "did not answer a \(what) within \(timeout) s (every command needs one line "
-          + "{\"state\": [..]}, flushed; `\(what == "reset" ? "resetTimeout" : "timeout"):` beside `process:` in the "
-          + "task allows more)")
-    case .closed:
-      throw PlantFailure(
-        plant: name, "ended (\(child.ending)) instead of answering a \(what)")
-    case .notWaitedFor: throw PlantInterruption()
+        "wrote '\(Self.shown(early))' before it was sent a \(what): every command has one line as its answer, and what "
+          + "is meant for people belongs on standard error")
     }
-  }
-
-  /// What a program writes.
-  private struct Answer: Decodable {
-    var state: [Double]
-    var done: Bool?
-    var reward: Double?
+    if let unread = child.lines.unreadBytes, unread > Self.unreadCommands * line.utf8.count {
+      throw PlantFailure(
+        plant: name,
+        "answers without reading: \(unread) bytes of commands lie unread in its standard input")
+    }
+    isAwaiting = true
+    switch child.lines.write(line, timeout: timeout, while: goesOn) {
+    case .all: break
+    case .late:
+      (isAwaiting, lastSent) = (false, nil)
+      throw PlantFailure(
+        plant: name,
+        "did not read a \(what) within \(shortest(timeout)) s: its standard input is full")
+    case .closed: throw Ended(problem: "has ended (\(child.ending)); it was sent a \(what)")
+    case .interrupted: throw PlantInterruption()
+    }
+    let answer = child.lines.readLine(timeout: timeout, while: goesOn)
+    switch answer {
+    case .line(let text):
+      isAwaiting = false
+      return try measurement(text, answerTo: what)
+    case .late(let part):
+      throw PlantFailure(
+        plant: name,
+        "did not answer a \(what) within \(shortest(timeout)) s"
+          + (part.isEmpty ? "" : "; it wrote '\(Self.shown(part))' without an end of line")
+          + " (every command needs one line {\"state\": [..]}, flushed; "
+          + "`\(what == "reset" ? "resetTimeout" : "timeout"):` beside `process:` in the task allows more)")
+    case .closed(let part):
+      throw Ended(
+        problem: "ended (\(child.ending)) instead of answering a \(what)"
+          + (part.isEmpty ? "" : "; it wrote '\(Self.shown(part))'"))
+    case .tooLong:
+      isAwaiting = false
+      throw PlantFailure(
+        plant: name,
+        "answered a \(what) with a line of more than \(LinePipe.longestLine) bytes; the longest answer that is read")
+    case .interrupted: throw PlantInterruption()
+    }
   }
 
   private func measurement(_ text: String, answerTo what: String) throws -> Measurement {
-    let shown = text.count > 160 ? text.prefix(160) + "..." : text[...]
-    let answer: Answer
+    func failure(_ problem: String) -> PlantFailure { PlantFailure(plant: name, problem) }
+    let answer: PlantAnswer
     do {
-      answer = try JSONDecoder().decode(Answer.self, from: Data(text.utf8))
-    } catch {
-      throw PlantFailure(plant: name, "answered a \(what) with '\(shown)', \(reason(error, text))")
+      answer = try PlantAnswer(text)
+    } catch let error as PlantAnswer.Unreadable {
+      throw failure("answered a \(what) with '\(Self.shown(text))', \(error.reason)")
     }
     guard answer.state.count == states.count else {
-      throw PlantFailure(
-        plant: name,
+      throw failure(
         "answered \(answer.state.count) states, the task measures \(states.count) "
-          + "(\(states.map(\.name).joined(separator: ", "))): \(shown)")
+          + "(\(states.map(\.name).joined(separator: ", "))): \(Self.shown(text))")
     }
-    if let index = answer.state.firstIndex(where: { !(abs($0) <= Self.largest) }) {
-      throw PlantFailure(
-        plant: name,
-        "'\(states[index].name)' is no finite number within +-\(Self.largest) in its answer: \(shown)"
-      )
+    let numbers =
+      zip(states.map { "'\($0.name)'" }, answer.state).map { ($0, $1) }
+      + [("the reward", answer.reward ?? 0)]
+    if let wrong = numbers.first(where: { !(abs($0.1) <= Self.largest) }) {
+      throw failure(
+        "\(wrong.0) is no finite number within +-\(Self.largest) in its answer: \(Self.shown(text))")
     }
-    if let reward = answer.reward, !(abs(reward) <= Self.largest) {
-      throw PlantFailure(
-        plant: name, "the reward is no finite number within +-\(Self.largest): \(shown)")
+    if let time = answer.time, !(abs(time) <= 1e12) {
+      throw failure("\"time\" is no number of seconds in its answer: \(Self.shown(text))")
     }
-    return Measurement(answer.state, isDone: answer.done ?? false, reward: answer.reward)
+    return Measurement(
+      answer.state, isDone: answer.isDone, reward: answer.reward, time: answer.time)
   }
 
-  /// Why a line is no answer.
-  private func reason(_ error: any Error, _ text: String) -> String {
-    switch error {
-    case DecodingError.keyNotFound: return "which has no list \"state\""
-    case DecodingError.typeMismatch(_, let context), DecodingError.valueNotFound(_, let context):
-      let key = context.codingPath.first.map { $0.stringValue } ?? ""
-      let wanted = ["state": "a list of numbers", "done": "true or false", "reward": "a number"]
-      return wanted[key].map { "whose \"\(key)\" is not \($0)" } ?? "which is not one JSON object"
-    default:
-      let isNotFinite = text.contains("NaN") || text.contains("Infinity")
-      return isNotFinite
-        ? "which is not finite (and NaN is no JSON)" : "which is not one JSON object"
+  /// A program's text as a message may show it: not long, and nothing in it that a terminal obeys.
+  private static func shown(_ text: String) -> String {
+    let short = text.unicodeScalars.prefix(160).map { scalar in
+      switch scalar.properties.generalCategory {
+      case .control, .format, .lineSeparator, .paragraphSeparator, .privateUse, .surrogate:
+        "\\u{\(String(scalar.value, radix: 16))}"
+      default: String(scalar)
+      }
     }
+    return short.joined() + (text.unicodeScalars.count > 160 ? "..." : "")
   }
 }

@@ -14,9 +14,13 @@ public struct Measurement: Hashable, Sendable {
   public var isDone: Bool
   /// A reward that the plant measures, if it does.
   public var reward: Double?
+  /// When it was measured, by the plant's own clock (s), if it says so.
+  public var time: Double?
 
-  public init(_ states: [Double], isDone: Bool = false, reward: Double? = nil) {
-    (self.states, self.isDone, self.reward) = (states, isDone, reward)
+  public init(
+    _ states: [Double], isDone: Bool = false, reward: Double? = nil, time: Double? = nil
+  ) {
+    (self.states, self.isDone, self.reward, self.time) = (states, isDone, reward, time)
   }
 }
 
@@ -30,35 +34,113 @@ public protocol Plant {
   var actionLimits: [ClosedRange<Double>] { get }
   /// Seconds.
   var timeStep: Double { get }
+  /// What a step lasts, see `PlantClock`.
+  var clock: PlantClock { get }
+  /// What happened and is no failure, in words, since this was asked last.
+  var remarks: [String] { mutating get }
 
   /// Starts an episode at `state` [S] (its own choice if nil); returns the first measurement.
   mutating func reset(to state: [Double]?, seed: UInt64) throws -> Measurement
   /// Applies an action [A] for one time step; returns the measurement at its end.
   mutating func step(_ action: [Double]) throws -> Measurement
-  /// Ends: the plant gets the safe action [A] if it still listens, and is let go.
-  mutating func close(safeAction: [Double])
+  /// Ends: the plant gets the safe action [A] at once, also where an answer is still awaited, and is let go.
+  @discardableResult mutating func close(safeAction: [Double]) -> SafeEnd
   /// From now on this is asked while an answer takes its time; false makes it fail with `PlantInterruption`.
   mutating func keepAsking(_ goesOn: @escaping () -> Bool)
 }
 
 extension Plant {
-  public mutating func close(safeAction: [Double]) { _ = try? step(safeAction) }
+  public var clock: PlantClock { .automatic }
+  public var remarks: [String] { [] }
+
+  @discardableResult public mutating func close(safeAction: [Double]) -> SafeEnd {
+    do {
+      return SafeEnd(.confirmed, after: try step(safeAction))
+    } catch {
+      return SafeEnd(.failed("\(error)"))
+    }
+  }
   /// Simulations answer at once.
   public mutating func keepAsking(_ goesOn: @escaping () -> Bool) {}
+}
+
+/// How the time of a plant's steps is known.
+public enum PlantClock: String, Hashable, Sendable, Codable, CaseIterable {
+  /// A simulation where the first steps take less than a time step, a machine otherwise.
+  case automatic
+  /// Steps last as long as they take: BAGEL waits until each is due, and rows have real stamps.
+  case machine
+  /// Every step is one time step, however long it is computed.
+  case simulation
+}
+
+/// Whether a plant took the safe action that ended an episode.
+public struct SafeEnd: Hashable, Sendable {
+  public enum Delivery: Hashable, Sendable {
+    /// It answered the safe action.
+    case confirmed
+    /// It was sent and read, and not answered: why, in words.
+    case sent(String)
+    /// It did not reach the plant: why, in words.
+    case failed(String)
+    /// Nothing was to be stopped: the plant had not been started.
+    case notStarted
+  }
+
+  public var delivery: Delivery
+  /// The answer that was awaited when the safe action was sent: the state at which it began to act.
+  public var awaited: Measurement?
+  /// The answer to the safe action.
+  public var after: Measurement?
+
+  public init(_ delivery: Delivery, awaited: Measurement? = nil, after: Measurement? = nil) {
+    (self.delivery, self.awaited, self.after) = (delivery, awaited, after)
+  }
+
+  public var wasTaken: Bool {
+    switch delivery {
+    case .confirmed, .sent: true
+    case .failed, .notStarted: false
+    }
+  }
+
+  /// For people.
+  ///
+  /// - Parameter last: the action before [A], which a plant that was not reached may hold.
+  public func words(after last: [Double]?) -> String {
+    switch delivery {
+    case .confirmed: return "safe action sent"
+    case .sent(let why): return "safe action sent, not confirmed (\(why))"
+    case .notStarted: return "nothing had been moved"
+    case .failed(let why):
+      let held = last.map { $0.map(shortest).joined(separator: ", ") } ?? "what it had before"
+      return "safe action NOT delivered: the machine may hold \(held) (\(why))"
+    }
+  }
 }
 
 /// What is wrong with a plant, and what it said.
 public struct PlantFailure: Error, CustomStringConvertible {
   public let plant: String
   public let problem: String
+  /// Steps of the episode before, if it was in one.
+  public var step: Int?
 
   public init(plant: String, _ problem: String) { (self.plant, self.problem) = (plant, problem) }
 
-  public var description: String { "plant '\(plant)': \(problem)" }
+  public var description: String {
+    "plant '\(plant)'\(step.map { ", step \($0)" } ?? ""): \(problem)"
+  }
 }
 
 /// An answer that was not waited for (Ctrl-C).
 public struct PlantInterruption: Error {}
+
+/// The shortest text that reads back as the same number, whole numbers without a point: also JSON.
+func shortest(_ value: Double) -> String {
+  let text = "\(value)"
+  return text.hasSuffix(".0") ? String(text.dropLast(2)) : text
+}
 
 /// A simulated plant whose parameters have names.
 public protocol SimulatedPlant: Plant, Sendable {
@@ -69,7 +151,16 @@ public protocol SimulatedPlant: Plant, Sendable {
 }
 
 extension SimulatedPlant {
+  public var clock: PlantClock { .simulation }
+}
+
+extension SimulatedPlant {
   public static var parameterNames: [String] { parameters.map(\.name) }
+  /// The largest value of a parameter that makes sense, in its own units.
+  public static func largest(_ parameter: String) -> Double {
+    // A delay is a buffer of inner steps.
+    parameter.hasSuffix("Delay") ? 100 : 1e6
+  }
 
   /// Sets a parameter; false if there is none of this name.
   public mutating func set(_ name: String, to value: Double) -> Bool {

@@ -8,7 +8,7 @@ import Plants
 extension ControlTask {
   mutating func readMachine(_ yaml: YAMLMapping, _ folder: String) throws {
     name = try required(yaml.string("name"), "name", yaml)
-    layout.timeStep = try required(yaml.positive("timeStep"), "timeStep", yaml)
+    layout.timeStep = try required(yaml.positive("timeStep", 1e-6...1e5), "timeStep", yaml)
     layout.timeColumn = try yaml.string("timeColumn")
     for entry in try required(yaml.mappings("states"), "states", yaml) { try readState(entry) }
     safeAction = try required(yaml.mappings("actions"), "actions", yaml).map { try readAction($0) }
@@ -22,16 +22,16 @@ extension ControlTask {
 
   private mutating func readState(_ entry: YAMLMapping) throws {
     let name = try required(entry.string("name"), "name", entry)
-    let filterTime = try entry.number("filterTime")
+    let filterTime = try entry.number("filterTime", 0...1e7)
     let base = try entry.string("rateOf")
-    guard filterTime == nil || base != nil && filterTime ?? 0 >= 0 else {
+    guard filterTime == nil || base != nil else {
       throw entry.error("filterTime", "is the time constant (s) of a derived rate, see rateOf")
     }
     let source = base.map { Channel.Source.rate(of: $0, filterTime: filterTime ?? 0) } ?? .column
     layout.states.append(
       Channel(name: name, units: try entry.string("units") ?? "", source: source))
-    let noise = try entry.number("noise") ?? 0
-    guard noise >= 0, noise == 0 || source == .column else {
+    let noise = try entry.number("noise", 0...1e9) ?? 0
+    guard noise == 0 || source == .column else {
       throw entry.error(
         "noise", "is the standard deviation of a measured state; a derived rate has its base's")
     }
@@ -59,7 +59,7 @@ extension ControlTask {
 
   private func limits(_ entry: YAMLMapping) throws -> ClosedRange<Double>? {
     guard let limits = try entry.numbers("limits") else { return nil }
-    guard limits.count == 2, limits[0] < limits[1], limits.allSatisfy({ abs($0) < 1e9 }) else {
+    guard limits.count == 2, limits[0] < limits[1] else {
       throw entry.error("limits", "must be [lower, upper] with lower < upper, not \(limits)")
     }
     return limits[0]...limits[1]
@@ -92,7 +92,7 @@ extension ControlTask {
         + "(`timeColumn:` gives the time another name)")
   }
 
-  /// plant: a name, or {name: ..., parameters: {...}}, or {process: [...]}.
+  /// plant: a name, or {name: ..., parameters: {...}}, or {process: [...], timeout: ..., clock: ...}.
   mutating func readPlant(_ yaml: YAMLMapping, _ folder: String) throws {
     if yaml.isMapping("plant"), let entry = try yaml.mapping("plant") {
       if let command = try entry.strings("process") {
@@ -100,12 +100,18 @@ extension ControlTask {
           throw entry.error("process", "must be a list: [program, argument, ...]")
         }
         var process = PlantChoice.Process(command: command, folder: folder)
-        if let timeout = try entry.positive("timeout") { process.timeout = timeout }
-        if let timeout = try entry.positive("resetTimeout") { process.resetTimeout = timeout }
+        if let timeout = try entry.positive("timeout", 1e-3...1e5) { process.timeout = timeout }
+        if let timeout = try entry.positive("resetTimeout", 1e-3...1e5) {
+          process.resetTimeout = timeout
+        }
+        if let clock = try entry.choice("clock", PlantClock.self) { process.clock = clock }
         plant = .process(process)
         return
       }
-      let name = try required(entry.string("name"), "name", entry)
+      guard let name = try entry.string("name") else {
+        throw entry.missing(
+          "process", "or `name:` of a simulated plant: \(BuiltInPlants.names.joined(separator: ", "))")
+      }
       plant = .simulated(name, parameters: try entry.namedNumbers("parameters") ?? [:])
     } else if let name = try yaml.string("plant") {
       plant = .simulated(name, parameters: [:])
@@ -117,11 +123,12 @@ extension ControlTask {
         "must be one of \(BuiltInPlants.names.joined(separator: ", ")), not '\(name)', "
           + "or {process: [program, arguments]}")
     }
-    if let wrong = parameters.first(where: { !(0...1e6).contains($0.value) }) {
+    let kind = type(of: made)
+    if let wrong = parameters.first(where: { !(0...kind.largest($0.key)).contains($0.value) }) {
       throw yaml.error(
-        "plant", "'\(wrong.key)' is \(wrong.value); parameters are from 0 to 1,000,000")
+        "plant", "'\(wrong.key)' must be from 0 to \(kind.largest(wrong.key)), not \(wrong.value)")
     }
-    let known = type(of: made).parameterNames
+    let known = kind.parameterNames
     if let unknown = parameters.keys.sorted().first(where: { !known.contains($0) }) {
       throw yaml.error(
         "plant",

@@ -17,10 +17,10 @@ extension ControlTask {
     if let criterion = try entry.choice("criterion", FitCriterion.self) {
       model.fit.criterion = criterion
     }
-    if let shortest = try entry.positive("shortestLengthscale") {
+    if let shortest = try entry.positive("shortestLengthscale", 1e-6...1e6) {
       model.fit.prior?.shortestLengthscale = shortest
     }
-    if let floor = try entry.positive("noiseFloor") { model.fit.noiseFloor = floor }
+    if let floor = try entry.positive("noiseFloor", 1e-12...1) { model.fit.noiseFloor = floor }
     model.actionHistory = try entry.integer("actionHistory", 0...100) ?? 0
     model.actionDelay = try entry.integer("actionDelay", 0...100) ?? 0
     model.stateHistory = try entry.integer("stateHistory", 0...100) ?? 0

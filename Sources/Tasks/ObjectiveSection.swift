@@ -19,10 +19,7 @@ extension ControlTask {
       if policy.basisFunctions != nil, try entry.numbers("layers") != nil {
         throw entry.error("radialBasis", "and layers exclude each other: one kind of policy")
       }
-      if let dropout = try entry.number("dropout") {
-        guard (0..<1).contains(dropout) else {
-          throw entry.error("dropout", "is a probability from 0 to below 1")
-        }
+      if let dropout = try entry.number("dropout", 0...0.999) {
         if dropout > 0 && policy.layers.isEmpty && policy.basisFunctions == nil {
           throw entry.error("dropout", "needs hidden layers or basis functions to drop")
         }
@@ -60,7 +57,7 @@ extension ControlTask {
     }
     if let term = try entry.mapping("saturating") {
       let (weights, units) = try weights(term)
-      return .saturating(weights: weights, width: try term.positive("width") ?? 1, units: units)
+      return .saturating(weights: weights, width: try term.positive("width", 1e-6...1e6) ?? 1, units: units)
     }
     if let term = try entry.mapping("quadratic") {
       let (weights, units) = try weights(term)

@@ -17,9 +17,9 @@ extension ControlTask {
     }
     if let value = try entry.integer("iterations", 1...10_000_000) { search.iterations = value }
     if let value = try entry.integer("starts", 1...1_000) { search.starts = value }
-    if let value = try entry.positive("learningRate") { search.learningRate = value }
-    if let value = try entry.positive("adjointLimit") { search.adjointLimit = value }
-    if let value = try entry.positive("gradientNorm") { search.gradientNorm = value }
+    if let value = try entry.positive("learningRate", 1e-9...1e3) { search.learningRate = value }
+    if let value = try entry.positive("adjointLimit", 1e-9...1e30) { search.adjointLimit = value }
+    if let value = try entry.positive("gradientNorm", 1e-9...1e30) { search.gradientNorm = value }
     if let value = try entry.integer("evaluationInterval", 1...1_000_000) {
       search.evaluationInterval = value
     }
@@ -33,15 +33,14 @@ extension ControlTask {
     evaluation.seconds = Double(search.horizon) * layout.timeStep
     guard let entry = try yaml.mapping("evaluate") else { return }
     if let value = try entry.integer("episodes", 1...100_000) { evaluation.episodes = value }
-    if let value = try entry.positive("seconds") { evaluation.seconds = value }
-    try checkSteps(evaluation.seconds, "seconds", entry)
-    if let value = try entry.number("startSpread") {
-      guard value >= 0 else { throw entry.error("startSpread", "must not be negative") }
-      evaluation.startSpread = value
+    if let value = try entry.positive("seconds", YAMLMapping.anyTime) {
+      evaluation.seconds = value
     }
+    try checkSteps(evaluation.seconds, "seconds", entry)
+    if let value = try entry.number("startSpread", 0...1e9) { evaluation.startSpread = value }
     try readSuccess(entry)
     try readSchedule(entry)
-    if let value = try entry.number("settle") {
+    if let value = try entry.number("settle", 0...1e7) {
       evaluation.settle = value
     } else if !evaluation.measures.isEmpty {
       evaluation.settle = max(
@@ -125,9 +124,13 @@ extension ControlTask {
       if let episodes = try entry.integer("episodes", 1...10_000) {
         exploration.episodes = episodes
       }
-      if let seconds = try entry.positive("seconds") { exploration.seconds = seconds }
-      exploration.holdSeconds = try entry.positive("holdSeconds")
-      if let amplitude = try entry.positive("amplitude") { exploration.amplitude = amplitude }
+      if let seconds = try entry.positive("seconds", YAMLMapping.anyTime) {
+        exploration.seconds = seconds
+      }
+      exploration.holdSeconds = try entry.positive("holdSeconds", YAMLMapping.anyTime)
+      if let amplitude = try entry.positive("amplitude", 1e-9...1) {
+        exploration.amplitude = amplitude
+      }
       if let range = try entry.numbers("turningPoints") {
         guard range.count == 2, range[0] < range[1] else {
           throw entry.error("turningPoints", "must be [lower, upper] of the first state")

@@ -3,6 +3,7 @@
 
 import GaussianProcesses
 import MachineLogs
+import Plants
 import PolicySearch
 import Policies
 import Rollouts
@@ -23,6 +24,8 @@ extension ControlTask {
       /// Seconds for the answer to a step, and to a reset.
       public var timeout = 2.0
       public var resetTimeout = 60.0
+      /// What a step lasts.
+      public var clock = PlantClock.automatic
 
       public init(command: [String], folder: String) {
         (self.command, self.folder) = (command, folder)

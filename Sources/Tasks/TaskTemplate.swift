@@ -34,7 +34,8 @@ extension BuiltInTasks {
     heldOut: [log_3.csv]
 
     # What is driven by `bagel learn`, `evaluate` and `run`. A program of your own (see Examples/):
-    # plant: {process: [python3, my_plant.py], timeout: 2, resetTimeout: 60}   # seconds for an answer
+    # plant: {process: [python3, my_plant.py], timeout: 2, resetTimeout: 60, clock: machine}   # seconds for an answer;
+    # clock: machine (steps last as long as they take), simulation (each is one timeStep), or automatic (by the first steps)
     # or a simulated machine: boom, cart-pole, cart-pole-pilco, pendulum, at its own time step:
     # plant: boom
     # plant: {name: boom, parameters: {transportDelay: 0.15}}

@@ -72,9 +72,18 @@ final class YAMLMapping {
     return text
   }
 
-  func number(_ key: String) throws -> Double? {
+  /// Of any number in a task; most keys have a narrower range.
+  static let anyNumber = -1e9...1e9
+  /// Of numbers that must be positive.
+  static let anyPositive = 1e-9...1e9
+  /// Of times, s.
+  static let anyTime = 1e-6...1e7
+
+  func number(
+    _ key: String, _ range: ClosedRange<Double> = anyNumber
+  ) throws -> Double? {
     guard let value = value(key) else { return nil }
-    return try number(value, key)
+    return try number(value, key, range)
   }
 
   /// Whether the key's value is a list.
@@ -129,24 +138,26 @@ final class YAMLMapping {
     return whole
   }
 
-  func positive(_ key: String) throws -> Double? {
-    guard let number = try number(key) else { return nil }
-    guard number > 0 else { throw error(key, "must be positive, not \(text(key))") }
-    return number
-  }
+  func positive(
+    _ key: String, _ range: ClosedRange<Double> = anyPositive
+  ) throws -> Double? { try number(key, range) }
 
-  func numbers(_ key: String) throws -> [Double]? {
+  func numbers(
+    _ key: String, _ range: ClosedRange<Double> = anyNumber
+  ) throws -> [Double]? {
     guard let value = value(key) else { return nil }
     guard let sequence = value.sequence else { throw error(key, "must be a list of numbers") }
-    return try sequence.map { try number($0, key) }
+    return try sequence.map { try number($0, key, range) }
   }
 
   func strings(_ key: String) throws -> [String]? {
     guard let value = value(key) else { return nil }
-    if let one = value.scalar?.string { return [one] }
-    guard let sequence = value.sequence else { throw error(key, "must be a list of names") }
-    return try sequence.map {
-      guard let text = $0.scalar?.string else { throw error(key, "must be a list of names") }
+    let nodes = value.sequence.map(Array.init) ?? [value]
+    return try nodes.map {
+      guard let text = $0.scalar?.string, $0.null == nil else {
+        throw error(
+          key, "must be a list of names" + ($0.null == nil ? "" : "; null is none (quote it if it is meant)"))
+      }
       return text
     }
   }
@@ -215,13 +226,19 @@ final class YAMLMapping {
     for child in children { try child.finish() }
   }
 
-  private func text(_ key: String) -> String { node[key]?.scalar?.string ?? "that" }
-
-  private func number(_ node: Node, _ key: String) throws -> Double {
-    guard let text = node.scalar?.string, let number = Double(text), number.isFinite else {
-      throw LogError(
+  private func number(
+    _ node: Node, _ key: String, _ range: ClosedRange<Double> = anyNumber
+  ) throws -> Double {
+    func failure(_ wanted: String) -> LogError {
+      LogError(
         file: file, line: node.mark?.line,
-        "'\(full(key))' must be a number, not '\(node.scalar?.string ?? "a list or mapping")'")
+        "'\(full(key))' must be \(wanted), not '\(node.scalar?.string ?? "a list or mapping")'")
+    }
+    guard let text = node.scalar?.string, let number = Double(text), number.isFinite else {
+      throw failure("a number")
+    }
+    guard range.contains(number) else {
+      throw failure("from \(range.lowerBound) to \(range.upperBound)")
     }
     return number
   }

@@ -32,43 +32,6 @@ struct DemoCommand: ParsableCommand {
       Report(task: task, fit: fit, policy: policy, evaluation: evaluation), in: folder,
       console: console)
     try console.finish(merge(fit.json, policy.json, evaluation.json))
+    if evaluation.successes == 0 { throw notSolved }
   }
-}
-
-/// Fits with a progress bar.
-func runFit(_ task: ControlTask, _ training: [Episode]) throws -> FittedModel {
-  let bar = ProgressBar("learning")
-  defer { bar.finish() }
-  return try task.fit(training) { fraction in
-    bar.update(fraction, "\(Int(100 * fraction)) %")
-  }
-}
-
-/// Searches with a progress bar; Ctrl-C saves the state and throws `Interruption`.
-func runSearch(
-  _ task: ControlTask, _ model: DynamicsModel, checkpoint: String?,
-  device: ExecutionDevice, curves: TrainingCurves? = nil
-) throws -> OptimizedPolicy {
-  let bar = ProgressBar("optimising")
-  defer { bar.finish() }
-  InterruptSignal.watch()
-  var curveError: (any Error)?
-  let policy = try task.optimize(model, device: device, checkpoint: checkpoint) { state in
-    do { try curves?.add(state) } catch { curveError = error }
-    bar.update(
-      state.fraction(of: task.search),
-      "start \(state.startsDone + 1), iteration \(state.iteration), best return \(number(state.bestReturn))"
-    )
-    return !InterruptSignal.wasRaised && curveError == nil
-  }
-  if let curveError {
-    throw OutputError(description: "cannot write event files: \(curveError.localizedDescription)")
-  }
-  guard policy.isFinished else {
-    bar.finish()
-    throw Interruption(
-      description: "interrupted at iteration \(policy.state.iteration)"
-        + (checkpoint.map { "; state saved to \($0), the same command goes on from there" } ?? ""))
-  }
-  return policy
 }

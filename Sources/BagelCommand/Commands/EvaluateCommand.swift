@@ -7,7 +7,8 @@ import Foundation
 
 struct EvaluateCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "evaluate", abstract: "Drive a plant with a controller and judge it.")
+    commandName: "evaluate", abstract: "Drive a plant with a controller and judge it.",
+    discussion: "Exit code 2 if no episode succeeds.")
 
   @OptionGroup var taskArgument: TaskArgument
 
@@ -23,6 +24,7 @@ struct EvaluateCommand: ParsableCommand {
     help: "Vary every parameter of a simulated plant by up to this fraction, episode by episode.")
   var vary: Double?
 
+  @OptionGroup var realTime: RealTimeOptions
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
@@ -51,18 +53,26 @@ struct EvaluateCommand: ParsableCommand {
     let lock = try task.machineLock(folder)
     defer { withExtendedLifetime(lock) {} }
     InterruptSignal.watch(isDriving: true)
+    realTime.apply(console)
+    let words = EpisodeWords(console, task)
     let evaluation = try task.evaluate(
       controller, seed: common.seed, spread: vary ?? 0, bounds: description.dataBounds,
-      logFolder: folder
-    ) { !InterruptSignal.wasRaised }
+      logFolder: folder, goesOn: { !InterruptSignal.wasRaised }, tell: words.tell)
+    let count = evaluation.episodes.count
     if InterruptSignal.wasRaised {
-      throw Interruption(description: "interrupted after \(evaluation.episodes.count) episodes")
+      throw Interruption(
+        description: "interrupted after \(count) episode\(count == 1 ? "" : "s"); "
+          + (words.safety ?? "nothing was moved"))
     }
     evaluation.describe(task, console)
+    words.sayEarlyEnds(of: count)
+    words.sayTiming()
     if lock != nil { console.say("logs: \(folder)/evaluation-1.csv and on") }
     try common.report(
       Report(task: task, evaluation: evaluation), in: folder, name: "report-evaluate.html",
       console: console)
-    try console.finish(merge(evaluation.json))
+    try console.finish(
+      merge(evaluation.json, ["timing": words.timing.json, "earlyEnds": words.earlyEnds]))
+    if evaluation.successes == 0 { throw notSolved }
   }
 }

@@ -86,12 +86,17 @@ struct FitCommand: ParsableCommand {
         "no logs: exploring '\(plant.name)', \(task.exploration.episodes) x \(number(task.exploration.seconds)) s"
       )
     }
-    let training = try task.trainingEpisodes(seed: common.seed, logFolder: folder) {
-      !InterruptSignal.wasRaised
-    }
+    let words = EpisodeWords(console, task)
+    let training = try task.trainingEpisodes(
+      seed: common.seed, logFolder: folder, goesOn: { !InterruptSignal.wasRaised },
+      tell: words.tell)
     if InterruptSignal.wasRaised {
-      throw Interruption(description: "interrupted while exploring; the log is in \(folder)")
+      throw Interruption(
+        description: words.safety.map { "interrupted while exploring; the log is in \(folder); \($0)" }
+          ?? "interrupted before anything was moved")
     }
+    words.sayEarlyEnds(of: training.count)
+    words.sayTiming()
     InterruptSignal.unwatch()
     let fit = try runFit(task, training)
     fit.describe(console)
@@ -107,7 +112,9 @@ struct FitCommand: ParsableCommand {
     try common.report(
       Report(task: task, fit: fit), in: folder, name: "report-fit.html",
       console: console)
-    try console.finish(merge(fit.json))
+    let exploration: [String: Any] =
+      task.logs.isEmpty ? ["timing": words.timing.json, "earlyEnds": words.earlyEnds] : [:]
+    try console.finish(merge(fit.json, exploration))
   }
 
   /// A task for a fit only: no reward, no goal.

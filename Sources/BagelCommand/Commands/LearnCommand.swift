@@ -11,7 +11,8 @@ struct LearnCommand: ParsableCommand {
     abstract: "Learn on a plant: explore, then fit, optimise, drive, again and again.",
     discussion: """
       Every episode is a CSV file in the output folder, written line by line. Interrupted or killed, the same command
-      goes on from the last finished episode with the same numbers.
+      goes on from the last finished episode with the same numbers. Exit code 2 if it is not solved at the last trial
+      (--runs: if no seed is).
       """)
 
   @OptionGroup var taskArgument: TaskArgument
@@ -50,7 +51,9 @@ struct LearnCommand: ParsableCommand {
     InterruptSignal.watch(isDriving: true)
     guard let runs else {
       let outcome = try learn(seed: common.seed, folder: nil, console)
-      return try console.finish(merge(outcome.json))
+      try console.finish(merge(outcome.json))
+      if !outcome.record.isSolved { throw notSolved }
+      return
     }
     var outcomes: [LoopOutcome] = []
     var failures: [String] = []
@@ -80,6 +83,7 @@ struct LearnCommand: ParsableCommand {
         "computeSeconds": outcomes.map(\.computeSeconds), "runs": outcomes.map(\.json),
         "failures": failures,
       ]))
+    if solved == 0 { throw notSolved }
   }
 
   /// One loop in its folder.
@@ -114,16 +118,20 @@ struct LearnCommand: ParsableCommand {
     }
     figures.finish()
     if let writingError {
-      throw OutputError(description: "cannot write: \(writingError.localizedDescription)")
+      throw OutputError(path: "\(root)/report.html or event files", writingError)
     }
     guard isFinished else {
       throw Interruption(
         description:
           "interrupted after \(loop.record.trials.count) trials; the same command goes on "
-          + "(the log of an unfinished episode stays in \(root))")
+          + "(the log of an unfinished episode stays in \(root)); "
+          + (figures.episodes.safety ?? "nothing was moved"))
     }
+    figures.episodes.sayTiming()
     try conclude(loop.record, root, name == nil ? folder : nil, console)
-    return LoopOutcome(record: loop.record, isStepResponse: task.evaluation.measures.isEmpty)
+    return LoopOutcome(
+      record: loop.record, isStepResponse: task.evaluation.measures.isEmpty,
+      timing: figures.episodes.timing)
   }
 
   /// Says how it went, and puts the last model and policy where the other commands look for them.
@@ -157,6 +165,8 @@ struct LoopOutcome {
   let record: LoopRecord
   /// Where measures judge, state 0 may have no steady state (an angle has many turns).
   let isStepResponse: Bool
+  /// Of the episodes that this command drove.
+  let timing: StepTiming
 
   /// Of the steps of the last trial.
   var steadyStateErrors: [Double] {
@@ -178,7 +188,8 @@ struct LoopOutcome {
       "returns": record.trials.map { $0.predictedReturn ?? .nan },
       "successes": record.trials.filter(\.isSolved).count, "episodes": record.trials.count,
       "steps": steps, "stepSuccesses": stepSuccesses,
-      "steadyStateError": median(steadyStateErrors),
+      "steadyStateError": median(steadyStateErrors), "timing": timing.json,
+      "earlyEnds": record.episodes.compactMap(\.earlyEnd),
     ]
   }
 }
@@ -188,17 +199,25 @@ final class LoopFigures {
   private let console: Console
   private let task: ControlTask
   private let folder: String
-  private var bar = ProgressBar("optimising")
+  let episodes: EpisodeWords
+  private var bar: ProgressBar?
   private var fit: FittedModel?
   private var policy: OptimizedPolicy?
 
   init(console: Console, task: ControlTask, folder: String) {
     (self.console, self.task, self.folder) = (console, task, folder)
+    episodes = EpisodeWords(console, task)
   }
 
   /// Throws: Foundation's file errors.
   func tell(_ event: LoopEvent) throws {
     switch event {
+    case .drove(let outcome): episodes.tell(outcome)
+    case .exploringAgain(let outcome):
+      console.say(
+        "exploring ended after \(outcome.rows) row\(outcome.rows == 1 ? "" : "s")"
+          + (outcome.earlyEnd.map { " (\($0))" } ?? "")
+          + ", too early to learn from it: exploring again with other actions")
     case .explored(let record, _):
       console.say(
         "explored: \(record.last.rows) rows in \(folder)/\(record.last.log)"
@@ -207,10 +226,12 @@ final class LoopFigures {
       console.say(
         "the plant failed; its \(record.last.rows) rows are kept in \(folder)/\(record.last.log). Mend it: the same "
           + "command goes on")
-    case .fitted(_, let fit): self.fit = fit
+    case .fitted(_, let fit):
+      self.fit = fit
+      bar = ProgressBar("optimising", "measuring samplers")
     case .searching(let trial, let state):
-      bar.update(
-        0, "trial \(trial), iteration \(state.iteration), best \(number(state.bestReturn))")
+      bar?.update(
+        state.fraction(of: task.search), "trial \(trial), iteration \(state.iteration), best \(number(state.bestReturn))")
     case .optimized(_, let policy):
       self.policy = policy
       finish()
@@ -234,7 +255,7 @@ final class LoopFigures {
   }
 
   func finish() {
-    bar.finish()
-    bar = ProgressBar("optimising")
+    bar?.finish()
+    bar = nil
   }
 }

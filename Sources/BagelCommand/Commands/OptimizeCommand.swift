@@ -53,8 +53,8 @@ struct OptimizeCommand: ParsableCommand {
     let checkpoint = folder + "/search-state.safetensors"
     if restart { try? FileManager.default.removeItem(atPath: checkpoint) }
     let policy = try runSearch(
-      task, dynamics, checkpoint: checkpoint, device: deviceOptions.device,
-      curves: try tensorBoard.curves())
+      task, dynamics, checkpoint: checkpoint, policyPath: folder + "/policy.safetensors",
+      device: deviceOptions.device, curves: try tensorBoard.curves())
     policy.describe(console)
     let description = task.policyDescription(on: dynamics)
     try policy.best.write(to: folder + "/policy.safetensors", description: description)

@@ -11,7 +11,8 @@ struct RunCommand: ParsableCommand {
     abstract: "Drive the plant with a controller in real time, logging as it goes.",
     discussion: """
       Limits are enforced at the last moment; Ctrl-C, a state outside its limits and any failure end with the safe
-      action. The log is a CSV file that `bagel fit --log` reads.
+      action. The log is a CSV file that `bagel fit --log` reads. Exit code 0 also after Ctrl-C, 2 if a state left its
+      limits, 65 if the plant failed.
       """)
 
   @OptionGroup var taskArgument: TaskArgument
@@ -29,6 +30,7 @@ struct RunCommand: ParsableCommand {
   @Option(help: "Log to write (default: run-1.csv, run-2.csv, ... in the output folder).")
   var log: String?
 
+  @OptionGroup var realTime: RealTimeOptions
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
@@ -44,6 +46,7 @@ struct RunCommand: ParsableCommand {
     let (controller, description) = try policyOptions.read(for: task, in: folder)
     let goal = try goal.map { try numbers($0, task, description) }
     let path = log ?? firstFreePath { "\(folder)/run-\($0).csv" }
+    if path.isEmpty { throw OutputError(description: "--log '' names no file") }
     guard !FileManager.default.fileExists(atPath: path) else {
       throw OutputError(description: "\(path) is there already and is left as it is")
     }
@@ -55,20 +58,27 @@ struct RunCommand: ParsableCommand {
     InterruptSignal.watch(isDriving: true)
     let seconds = seconds ?? task.evaluation.seconds
     console.say("driving '\(task.plant?.name ?? "")' for \(number(seconds)) s -> \(path)")
-    let (outcome, deadlines) = try task.runInRealTime(
+    realTime.apply(console)
+    let run = try task.runInRealTime(
       controller, goal: goal, within: description.dataBounds, seconds: seconds, seed: common.seed,
       log: path
     ) { !InterruptSignal.wasRaised }
-    console.say(
-      "\(outcome.episode.count) rows; \(deadlines.late) of \(deadlines.steps) steps late, worst by "
-        + "\(number(1e3 * deadlines.worst)) ms")
+    let outcome = run.outcome
+    for remark in outcome.remarks { console.say(remark) }
+    console.say("\(outcome.rows) row\(outcome.rows == 1 ? "" : "s") in \(path)")
     if let end = outcome.earlyEnd { console.say("ended early: \(end)") }
+    run.describe(task, console)
+    outcome.timing.describe(console)
     if let failure = outcome.failure { throw failure }
-    try console.finish([
-      "log": path, "rows": outcome.episode.count, "steps": deadlines.steps,
-      "lateSteps": deadlines.late, "worstLatenessSeconds": deadlines.worst,
-      "earlyEnd": outcome.earlyEnd ?? NSNull(), "interrupted": InterruptSignal.wasRaised,
-    ])
+    console.say(outcome.safety)
+    try console.finish(
+      merge(
+        run.json,
+        [
+          "log": path, "earlyEnd": outcome.earlyEnd ?? NSNull(),
+          "interrupted": outcome.isInterrupted,
+        ]))
+    if outcome.hasLeftLimits { throw notSolved }
   }
 
   /// The goal, which must lie where the policy was searched. Throws: `LogError`.

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// A file or folder that cannot be written, in one line with its path and the system's reason.
+
+import Foundation
+
+/// Something that cannot be written.
+public struct OutputError: Error, CustomStringConvertible {
+  public let description: String
+
+  public init(description: String) { self.description = description }
+
+  /// - Parameters:
+  ///   - path: of the file or folder.
+  ///   - error: Foundation's, whose words name neither path nor reason in full.
+  public init(path: String, _ error: any Error) {
+    description = "cannot write \(path): \(OutputError.reason(error))"
+  }
+
+  /// The system's reason.
+  public static func reason(_ error: any Error) -> String {
+    let outer = error as NSError
+    let inner = outer.userInfo[NSUnderlyingErrorKey] as? NSError ?? outer
+    return inner.domain == NSPOSIXErrorDomain
+      ? String(cString: strerror(Int32(inner.code))) : inner.localizedDescription
+  }
+}
+
+/// Writes to a path and says which one failed. Throws: `OutputError`.
+func writing<T>(_ path: String, _ body: () throws -> T) throws -> T {
+  do {
+    return try body()
+  } catch {
+    throw OutputError(path: path, error)
+  }
+}

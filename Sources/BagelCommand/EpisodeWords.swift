@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+// Episodes on a plant as sentences and JSON: how they ended, what became of the safe action, how they kept their time.
+
+import Bagel
+import Foundation
+
+/// Hears of the episodes of a command, and says what nobody else says of them.
+final class EpisodeWords {
+  private let console: Console
+  private let task: ControlTask
+  private(set) var timing: StepTiming
+  /// What became of the safe action at the end of the last episode.
+  private(set) var safety: String?
+  private(set) var earlyEnds: [String] = []
+  private var hasSaidSimulation = false
+
+  init(_ console: Console, _ task: ControlTask) {
+    (self.console, self.task) = (console, task)
+    timing = StepTiming(timeStep: task.layout.timeStep)
+  }
+
+  func tell(_ outcome: EpisodeRun.Outcome) {
+    timing += outcome.timing
+    safety = outcome.safety
+    for remark in outcome.remarks { console.say(remark) }
+    if let end = outcome.earlyEnd {
+      earlyEnds.append(end)
+      let isNotDelivered = !outcome.safeEnd.wasTaken && outcome.failure == nil
+      if outcome.isInterrupted || isNotDelivered {
+        console.say("\(outcome.episode.name): \(end); \(outcome.safety)")
+      }
+    }
+    saySimulation(outcome.timing)
+  }
+
+  /// Says once that a program which answers sooner than its time step is taken as a simulation.
+  private func saySimulation(_ timing: StepTiming) {
+    guard case .process(let process) = task.plant, process.clock == .automatic, !timing.isReal,
+      timing.steps > 2, !hasSaidSimulation
+    else { return }
+    hasSaidSimulation = true
+    console.say(
+      "the plant answers in \(milliseconds(timing.answer.quantile(0.5))) ms, sooner than its timeStep of "
+        + "\(milliseconds(timing.timeStep)) ms: taken as a simulation, whose every step is one timeStep (of a machine, say "
+        + "`clock: machine` beside `process:`)")
+  }
+
+  /// How many episodes ended early and why, each reason once.
+  func sayEarlyEnds(of episodes: Int) {
+    guard !earlyEnds.isEmpty else { return }
+    console.say("  \(earlyEnds.count) of \(episodes) episodes ended early:")
+    var said: [String: Int] = [:]
+    for end in earlyEnds { said[end, default: 0] += 1 }
+    for (end, count) in said.sorted(by: { $0.key < $1.key }).prefix(10) {
+      console.say("    \(end)" + (count > 1 ? " (\(count) times)" : ""))
+    }
+    if said.count > 10 { console.say("    and \(said.count - 10) more") }
+  }
+
+  /// The timing of a machine's steps; a simulation's says nothing.
+  func sayTiming() {
+    if timing.isReal { timing.describe(console) }
+  }
+}
+
+private func milliseconds(_ seconds: Double) -> String { number(1e3 * seconds) }
+
+extension DurationHistogram {
+  fileprivate var words: String {
+    "\(milliseconds(quantile(0.5))) ms (median), \(milliseconds(quantile(0.99))) ms (99 %), \(milliseconds(worst)) ms (worst)"
+  }
+
+  fileprivate var json: [String: Any] {
+    ["median": quantile(0.5), "p99": quantile(0.99), "worst": worst]
+  }
+}
+
+extension StepTiming {
+  func describe(_ console: Console) {
+    guard steps > 0 else { return }
+    console.say(
+      "\(late) of \(steps) steps late (by more than 5 % of the \(milliseconds(timeStep)) ms), worst by "
+        + "\(milliseconds(worstLateness)) ms")
+    console.say("  period \(period.words)")
+    console.say("  decision \(decision.words)")
+    if 2 * late > steps {
+      console.say(
+        "  most steps are late: the plant needs \(milliseconds(answer.quantile(0.5))) ms for its answer (median), timeStep is "
+          + "\(milliseconds(timeStep)) ms")
+    }
+  }
+
+  var json: [String: Any] {
+    [
+      "steps": steps, "late": late, "worstLatenessSeconds": worstLateness, "isRealTime": isReal,
+      "periodSeconds": period.json, "decisionSeconds": decision.json, "answerSeconds": answer.json,
+    ]
+  }
+}
+
+extension RealTimeRun {
+  /// The verdict of a run, for people.
+  func describe(_ task: ControlTask, _ console: Console) {
+    let isAngle = task.layout.states[0].units == "rad"
+    let factor = isAngle ? 180 / Double.pi : 1
+    let units = isAngle ? "deg" : task.layout.states[0].units
+    func shown(_ value: Double) -> String {
+      "\(number(factor * value)) \(units)".trimmingCharacters(in: .whitespaces)
+    }
+    if task.stateLimits.contains(where: { $0 != nil }), !outcome.hasLeftLimits {
+      console.say("  every state stayed inside its limits")
+    }
+    for verdict in goals {
+      let hasMeasures = !task.evaluation.measures.isEmpty
+      let name = hasMeasures ? "success" : "goal \(task.layout.states[0].name) \(shown(verdict.goal[0]))"
+      let met: String
+      if let reached = verdict.reached {
+        met =
+          "reached after \(number(reached - verdict.time)) s and held for \(number(verdict.end - reached)) s"
+          + (hasMeasures ? "" : "; largest deviation since then \(shown(verdict.worstSinceReached ?? 0))")
+      } else if task.isJudged {
+        met =
+          "not reached"
+          + (hasMeasures
+            ? " at the end" : "; nearest \(shown(verdict.nearest)), at the end \(shown(verdict.last)) away")
+      } else {
+        met = "\(shown(verdict.last)) away at the end, nearest \(shown(verdict.nearest))"
+      }
+      console.say("  \(name) (from \(number(verdict.time)) s): \(met)")
+    }
+  }
+
+  var json: [String: Any] {
+    let verdicts = goals.map { goal -> [String: Any] in
+      [
+        "time": goal.time, "goal": goal.goal, "end": goal.end,
+        "reached": goal.reached.map { $0 as Any } ?? Double.nan, "nearest": goal.nearest,
+        "last": goal.last, "worstSinceReached": goal.worstSinceReached ?? .nan,
+      ]
+    }
+    return [
+      "rows": outcome.rows, "steps": outcome.timing.steps, "lateSteps": outcome.timing.late,
+      "worstLatenessSeconds": outcome.timing.worstLateness, "timing": outcome.timing.json,
+      "goals": verdicts, "leftLimits": outcome.hasLeftLimits, "safety": outcome.safety,
+    ]
+  }
+}

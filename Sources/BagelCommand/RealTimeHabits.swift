@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a process that must not be late asks of the system: memory that stays, and a turn before ordinary processes. Both are
+// refused to ordinary users of most systems; that is said, and the run goes on without.
+
+import ArgumentParser
+import CProcessGuard
+import Foundation
+
+/// --realtime, of commands that drive a machine.
+struct RealTimeOptions: ParsableArguments {
+  @Flag(
+    help: "Lock memory and ask for real-time priority (SCHED_FIFO); says so where the system refuses."
+  )
+  var realtime = false
+
+  private static let priority: Int32 = 50
+
+  /// Asks, if wanted, and says what was refused.
+  func apply(_ console: Console) {
+    guard realtime else { return }
+    let locking = guard_lock_memory()
+    if locking != 0 {
+      console.say("--realtime: memory is not locked: \(words(locking)) (ulimit -l unlimited)")
+    }
+    let priority = guard_take_priority(Self.priority)
+    if priority != 0 {
+      console.say("--realtime: no real-time priority: \(words(priority)) (ulimit -r \(Self.priority))")
+    }
+  }
+
+  private func words(_ failure: Int32) -> String { String(cString: strerror(failure)) }
+}

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a process that drives a machine needs of POSIX and Swift does not offer: signal handlers that use async-signal-safe
+// calls only, and a program started in a folder, in a process group of its own.
+//
+// A signal sets a flag that loops look at; it never ends the process by itself while a plant may hold a live action.
+// The bytes that bring the machine to rest are kept ready ("armed"), so that a crash, or a third signal when the program
+// hangs, can still write them.
+
+#ifndef BAGEL_PROCESS_GUARD_H
+#define BAGEL_PROCESS_GUARD_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+/// Once, first in main: standard input, output and error are open, and a closed pipe or a file at its size limit is an
+/// error of write instead of the end of the process.
+void guard_prepare(void);
+
+/// From now on every signal that would end the process sets the flag instead; with `is_driving` also those that would stop
+/// it (Ctrl-Z) and those of a crash, which first write the armed bytes. A closed terminal stays ignored under nohup.
+void guard_watch(int is_driving);
+
+/// From now on signals have their default effect again.
+void guard_unwatch(void);
+
+/// The first signal since `guard_watch`, or 0.
+int guard_signal(void);
+
+/// The bytes (at most 64 KiB) to write to `descriptor` before the process ends abnormally; returns 0 if they are too long.
+int guard_arm(int descriptor, const char *bytes, size_t count);
+
+/// Nothing is to be written any more.
+void guard_disarm(void);
+
+/// Starts a program, found on PATH unless it has a slash, in `folder`: standard input and output are the descriptors,
+/// signals have their default effect, the process group is its own. Returns 0 or an error number.
+int guard_spawn(
+    pid_t *identifier, char *const arguments[], const char *folder, int input, int output);
+
+/// Wakes this thread's sleeps within nanoseconds of their time instead of 50 microseconds. Linux only.
+void guard_sharpen_sleeps(void);
+
+/// Keeps all memory of the process, present and future, in RAM. Returns 0 or an error number: ENOMEM also where the user's
+/// allowance is limited, since later memory would be refused amid a run.
+int guard_lock_memory(void);
+
+/// Gives this thread real-time priority (SCHED_FIFO), which programs that it starts do not inherit. Returns 0 or an error
+/// number.
+int guard_take_priority(int priority);
+
+#endif

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+// See CProcessGuard.h. Handlers call async-signal-safe functions only (POSIX.1-2017, 2.4.3) and keep errno.
+
+#define _GNU_SOURCE
+#include "CProcessGuard.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
+
+extern char **environ;
+
+static _Atomic int raised_signal;
+static _Atomic int raised_count;
+static _Atomic long long first_raised;  // ns of the monotonic clock
+
+static char armed_bytes[1 << 16];
+static _Atomic size_t armed_count;
+static _Atomic int armed_descriptor = -1;
+
+/// Repeats before this many nanoseconds are ignored: the safe action is on its way.
+static const long long patience = 2000000000;
+
+static const int polite[] = {
+    SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGXCPU,
+#ifdef SIGIO
+    SIGIO,
+#endif
+#ifdef SIGPWR
+    SIGPWR,
+#endif
+#ifdef SIGSTKFLT
+    SIGSTKFLT,
+#endif
+};
+// A machine would keep its last action while this process is gone (Ctrl-\) or stopped (Ctrl-Z, terminal access).
+static const int while_driving[] = {SIGQUIT, SIGTSTP, SIGTTIN, SIGTTOU};
+static const int crashes[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP, SIGSYS};
+
+#define COUNT(list) (sizeof(list) / sizeof((list)[0]))
+
+static long long now(void) {
+  struct timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return time.tv_sec * 1000000000LL + time.tv_nsec;
+}
+
+static void say(const char *text) {
+  if (write(STDERR_FILENO, text, strlen(text)) < 0) return;
+}
+
+/// Writes the armed bytes if the pipe takes them at once (it is not blocking); says how it went.
+static void write_armed(void) {
+  const size_t count = atomic_exchange(&armed_count, 0);
+  const int descriptor = atomic_load(&armed_descriptor);
+  if (count == 0 || descriptor < 0) return;
+  const ssize_t written = write(descriptor, armed_bytes, count);
+  say(written == (ssize_t)count ? "bagel: safe action sent\n"
+                                : "bagel: safe action NOT delivered: the machine may hold its last action\n");
+}
+
+static void on_signal(int number) {
+  const int before = errno;
+  int none = 0;
+  if (atomic_compare_exchange_strong(&raised_signal, &none, number)) atomic_store(&first_raised, now());
+  if (atomic_fetch_add(&raised_count, 1) >= 2 && now() - atomic_load(&first_raised) > patience) {
+    write_armed();
+    _exit(130);
+  }
+  errno = before;
+}
+
+static void on_crash(int number) {
+  write_armed();
+  signal(number, SIG_DFL);
+  raise(number);
+}
+
+void guard_prepare(void) {
+  // A file opened as descriptor 1 or 2 would receive what is said to people.
+  for (int descriptor = 0; descriptor <= 2; descriptor++)
+    if (fcntl(descriptor, F_GETFD) < 0 && errno == EBADF)
+      (void)open("/dev/null", descriptor == 0 ? O_RDONLY : O_WRONLY);
+  signal(SIGPIPE, SIG_IGN);
+  signal(SIGXFSZ, SIG_IGN);
+}
+
+/// Sets the effect of a signal and lets it through: a parent may have left it blocked.
+static void handle(int number, void (*handler)(int), int flags) {
+  struct sigaction action;
+  memset(&action, 0, sizeof action);
+  action.sa_handler = handler;
+  action.sa_flags = flags;
+  sigfillset(&action.sa_mask);
+  struct sigaction before;
+  // nohup: a closed terminal is not to matter.
+  if (number == SIGHUP && sigaction(number, NULL, &before) == 0 && before.sa_handler == SIG_IGN) return;
+  sigaction(number, &action, NULL);
+  sigset_t one;
+  sigemptyset(&one);
+  sigaddset(&one, number);
+  pthread_sigmask(SIG_UNBLOCK, &one, NULL);
+}
+
+/// Calls `handle` with every polite signal, those for real time too.
+static void handle_polite(void (*handler)(int)) {
+  for (size_t k = 0; k < COUNT(polite); k++) handle(polite[k], handler, SA_RESTART);
+#ifdef SIGRTMIN
+  for (int number = SIGRTMIN; number <= SIGRTMAX; number++) handle(number, handler, SA_RESTART);
+#endif
+}
+
+void guard_watch(int is_driving) {
+  handle_polite(on_signal);
+  if (!is_driving) return;
+  for (size_t k = 0; k < COUNT(while_driving); k++) handle(while_driving[k], on_signal, SA_RESTART);
+  // An overflown stack has no room for its handler.
+  static char stack[1 << 16];
+  const stack_t alternative = {.ss_sp = stack, .ss_size = sizeof stack};
+  sigaltstack(&alternative, NULL);
+  for (size_t k = 0; k < COUNT(crashes); k++)
+    handle(crashes[k], on_crash, SA_ONSTACK | SA_RESETHAND);
+}
+
+void guard_unwatch(void) {
+  handle_polite(SIG_DFL);
+  for (size_t k = 0; k < COUNT(while_driving); k++) handle(while_driving[k], SIG_DFL, 0);
+  for (size_t k = 0; k < COUNT(crashes); k++) handle(crashes[k], SIG_DFL, 0);
+}
+
+int guard_signal(void) { return atomic_load_explicit(&raised_signal, memory_order_relaxed); }
+
+int guard_arm(int descriptor, const char *bytes, size_t count) {
+  guard_disarm();
+  if (count > sizeof armed_bytes) return 0;
+  memcpy(armed_bytes, bytes, count);
+  atomic_store(&armed_descriptor, descriptor);
+  atomic_store(&armed_count, count);
+  return 1;
+}
+
+void guard_disarm(void) { atomic_store(&armed_count, 0); }
+
+int guard_spawn(
+    pid_t *identifier, char *const arguments[], const char *folder, int input, int output) {
+  posix_spawn_file_actions_t actions;
+  posix_spawnattr_t attributes;
+  int failure = posix_spawn_file_actions_init(&actions);
+  if (failure) return failure;
+  failure = posix_spawnattr_init(&attributes);
+  if (failure) {
+    posix_spawn_file_actions_destroy(&actions);
+    return failure;
+  }
+  posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO);
+  posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
+  posix_spawn_file_actions_addchdir_np(&actions, folder);
+  sigset_t none, all;
+  sigemptyset(&none);
+  sigfillset(&all);
+  posix_spawnattr_setsigmask(&attributes, &none);
+  posix_spawnattr_setsigdefault(&attributes, &all);
+  posix_spawnattr_setpgroup(&attributes, 0);
+  posix_spawnattr_setflags(
+      &attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+  failure = posix_spawnp(identifier, arguments[0], &actions, &attributes, arguments, environ);
+  posix_spawn_file_actions_destroy(&actions);
+  posix_spawnattr_destroy(&attributes);
+  return failure;
+}
+
+void guard_sharpen_sleeps(void) {
+#ifdef __linux__
+  prctl(PR_SET_TIMERSLACK, 1);
+#endif
+}
+
+int guard_lock_memory(void) {
+#ifdef __linux__
+  struct rlimit limit;
+  if (geteuid() != 0 && getrlimit(RLIMIT_MEMLOCK, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
+    return ENOMEM;
+#endif
+  return mlockall(MCL_CURRENT | MCL_FUTURE) == 0 ? 0 : errno;
+}
+
+int guard_take_priority(int priority) {
+#ifdef __linux__
+  const struct sched_param parameters = {.sched_priority = priority};
+  return sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &parameters) == 0 ? 0 : errno;
+#else
+  return ENOTSUP;
+#endif
+}
