@@ -83,6 +83,7 @@ extension StepTiming {
         + "\(milliseconds(worstLateness)) ms")
     console.say("  period \(period.words)")
     console.say("  decision \(decision.words)")
+    console.say("  answer \(answer.words)")
     if 2 * late > steps {
       console.say(
         "  most steps are late: the plant needs \(milliseconds(answer.quantile(0.5))) ms for its answer (median), timeStep is "

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <spawn.h>
@@ -14,6 +15,7 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #ifdef __linux__
@@ -61,14 +63,32 @@ static void say(const char *text) {
   if (write(STDERR_FILENO, text, strlen(text)) < 0) return;
 }
 
+/// Waits until the plant has read what was written, a second at most: its answer to the step before would otherwise meet a
+/// closed pipe, and end it. Returns whether it has, as far as the system tells.
+static int is_read(int descriptor) {
+#ifdef __linux__
+  for (int waited = 0; waited < 1000; waited += 10) {
+    int unread = 0;
+    if (ioctl(descriptor, FIONREAD, &unread) != 0) return 0;
+    if (unread == 0) return 1;
+    poll(NULL, 0, 10);
+  }
+  return 0;
+#else
+  poll(NULL, 0, 500);
+  return 1;
+#endif
+}
+
 /// Writes the armed bytes if the pipe takes them at once (it is not blocking); says how it went.
 static void write_armed(void) {
   const size_t count = atomic_exchange(&armed_count, 0);
   const int descriptor = atomic_load(&armed_descriptor);
   if (count == 0 || descriptor < 0) return;
   const ssize_t written = write(descriptor, armed_bytes, count);
-  say(written == (ssize_t)count ? "bagel: safe action sent\n"
-                                : "bagel: safe action NOT delivered: the machine may hold its last action\n");
+  say(written == (ssize_t)count && is_read(descriptor)
+          ? "bagel: safe action sent\n"
+          : "bagel: safe action NOT delivered: the machine may hold its last action\n");
 }
 
 static void on_signal(int number) {

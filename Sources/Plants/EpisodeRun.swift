@@ -95,7 +95,9 @@ public struct EpisodeRun {
       outcome.earlyEnd = "interrupted after \(outcome.rows) row\(outcome.rows == 1 ? "" : "s")"
     }
     outcome.safety = outcome.safeEnd.words(after: drive.lastAction)
-    outcome.failure = failure.map { EpisodeFailure($0, step: drive.step, safety: outcome.safety) }
+    outcome.failure = failure.map {
+      EpisodeFailure($0, step: drive.hasBegun ? drive.step : nil, safety: outcome.safety)
+    }
     outcome.remarks = plant.remarks
     return outcome
   }
@@ -107,7 +109,7 @@ public struct EpisodeFailure: Error, CustomStringConvertible {
   /// In words.
   public let safety: String
 
-  init(_ cause: any Error, step: Int, safety: String) {
+  init(_ cause: any Error, step: Int?, safety: String) {
     self.safety = safety
     var failure = cause as? PlantFailure
     failure?.step = step
@@ -152,6 +154,8 @@ private struct EpisodeDrive {
   /// Actions sent so far, and the last of them.
   var step = 0
   var lastAction: [Double]?
+  /// Whether the plant has answered its reset.
+  private(set) var hasBegun = false
   private var signals: CausalSignals
   private var time: EpisodeTime
   private var pace: StepPace?
@@ -177,6 +181,7 @@ private struct EpisodeDrive {
     _ controller: (_ step: Int, _ states: [Double]) throws -> [Double]
   ) throws {
     var measured = try plant.reset(to: state, seed: seed)
+    hasBegun = true
     while true {
       let arrived = run.clock.now()
       let states = try take(measured)

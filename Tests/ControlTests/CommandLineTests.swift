@@ -131,7 +131,7 @@ struct CommandLineTests {
     // A policy of another task.
     let other = try bagel(
       ["evaluate", "boom", "--policy", "quick-out/policy.safetensors"], in: folder)
-    #expect(other.status == 0, "same machine, another name: \(other.errors)")
+    #expect(other.status == 2, "same machine, another name: no success, no error: \(other.errors)")
     let yaml = try String(contentsOfFile: folder + "/quick.yaml", encoding: .utf8)
     try yaml.replacingOccurrences(of: "[-1, 1]", with: "[-2, 1]").write(
       toFile: folder + "/other.yaml", atomically: true, encoding: .utf8)
@@ -154,7 +154,7 @@ struct CommandLineTests {
     reward: {saturating: {weights: [10, 0.1]}}
     start: [-0.6, 0]
     goal: [0, 0]
-    optimise: {particles: 2000, horizon: 300, iterations: 250, starts: 1}
+    optimise: {particles: 2000, horizon: 300, iterations: 30, starts: 1}
     """.write(toFile: folder + "/long.yaml", atomically: true, encoding: .utf8)
     #expect(try bagel(["fit", "long.yaml"], in: folder).status == 0)
     let state = folder + "/long-out/search-state.safetensors"
@@ -228,7 +228,7 @@ struct CommandLineTests {
       toFile: folder + "/quick.yaml", atomically: true, encoding: .utf8)
     let whole = try bagel(
       ["learn", "quick.yaml", "--json", "--output", "whole", "--tensorboard", "curves"], in: folder)
-    #expect(whole.status == 0, "\(whole.errors)")
+    #expect(whole.status == 2, "not solved: \(whole.errors)")
     #expect(whole.json["episodes"] as? Int == 2 && whole.json["solved"] is Bool)
     #expect((whole.json["optimizeSeconds"] as? [Double])?.count == 2)
     let events = try FileManager.default.contentsOfDirectory(atPath: folder + "/curves")
@@ -242,7 +242,7 @@ struct CommandLineTests {
       #expect(killed.status != 0)
     }
     let resumed = try bagel(["learn", "quick.yaml", "--output", "killed", "--json"], in: folder)
-    #expect(resumed.status == 0, "\(resumed.errors)")
+    #expect(resumed.status == 2, "\(resumed.errors)")
     for file in ["policy-001.safetensors", "policy-002.safetensors", "episode-002.csv"] {
       let a = FileManager.default.contents(atPath: folder + "/whole/learn/" + file)
       #expect(
@@ -294,7 +294,9 @@ struct CommandLineTests {
     #expect(start.duration(to: .now) > .seconds(1))
     #expect(done.json["rows"] as? Int == 11 && done.json["lateSteps"] is Int)
     let log = try LogFile(path: folder + "/quick-out/run-1.csv")
-    #expect(try log.column("t").last == 1 && log.column("torque").last == 0.5)
+    let times = try log.column("t")
+    #expect(times.count == 11 && times[0] == 0 && times[10] >= 1 && times[10] < 2)
+    #expect(try log.column("torque").last == 0.5)
 
     try FileManager.default.removeItem(atPath: folder + "/messages")
     let interrupted = try bagel(
@@ -333,7 +335,7 @@ struct CommandLineTests {
       .replacingOccurrences(of: "learn: {trials: 6}", with: "learn: {trials: 1}")
     try text.write(toFile: folder + "/pendulum.yaml", atomically: true, encoding: .utf8)
     let learnt = try bagel(["learn", "pendulum.yaml", "--json"], in: folder)
-    #expect(learnt.status == 0, "\(learnt.errors)")
+    #expect(learnt.status == 0 || learnt.status == 2, "\(learnt.errors)")
     #expect(learnt.json["episodes"] as? Int == 1)
     let log = try LogFile(path: folder + "/gymnasium-pendulum-out/learn/episode-001.csv")
     // Eight seconds of the environment's own physics; the torque keeps its limits.

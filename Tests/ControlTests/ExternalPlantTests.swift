@@ -84,7 +84,8 @@ struct ExternalPlantTests {
       ("echo '{\"state\":[true]}'", "whose \"state\" is not a list of numbers"),
       ("echo '{\"state\":[1],\"done\":1}'", "whose \"done\" is not true or false"),
       ("echo '{\"state\":[1e10]}'", "'x' is no finite number within"),
-      ("echo '{\"state\":[1e999]}'", "which is not one JSON object"),
+      ("echo '{\"state\":[1e999]}'", "'x' is no finite number within"),
+      ("echo '{\"state\":[1],\"state\":[1]}'", "which has \"state\" twice"),
       ("sleep 5; echo '{\"state\":[1]}'", "did not answer a step within 0.3 s"),
     ])
   func misbehaviour(step: String, message: String) throws {
@@ -92,8 +93,10 @@ struct ExternalPlantTests {
     let outcome = try run(&plant)
     let failure = try #require(outcome.failure)
     #expect("\(failure)".contains(message), "\(failure)")
-    // The measurement of the reset and the action that was sent after it.
+    // The measurement of the reset and the action that was sent after it; then the safe one only if it was taken and
+    // answered with a measurement, as none of these does.
     #expect(outcome.episode.states == [[0]] && outcome.episode.actions == [[0.5]])
+    #expect("\(failure)".contains("step 1: ") && "\(failure)".contains("safe action"))
   }
 
   @Test("a late plant still gets the safe action")

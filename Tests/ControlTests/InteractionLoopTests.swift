@@ -169,7 +169,8 @@ struct InteractionLoopTests {
     var loop = try InteractionLoop(task: task, folder: folder + "/loop", seed: 1)
     var failure: (any Error)?
     do { _ = try loop.run { _ in true } } catch { failure = error }
-    #expect(failure is PlantFailure && "\(failure as Any)".contains("exit code 1"))
+    #expect((failure as? EpisodeFailure)?.cause is PlantFailure)
+    #expect("\(failure as Any)".contains("exit code 1"))
     let rows = try #require(loop.record.trials.first?.rows)
     #expect(loop.record.trials.first?.failure != nil && rows > 5)
     let log = try String(contentsOfFile: folder + "/loop/episode-001.csv", encoding: .utf8)
@@ -190,13 +191,18 @@ struct InteractionLoopTests {
     "a plant that fails in a trial's reset fails the loop by name, which goes on when it is mended")
   func failureInReset() throws {
     let folder = try Scratch.folder()
-    // Dies at its second reset, once.
+    // Dies at its second reset and, started again, at its first; then it is mended.
     let script = """
       n=0; k=0
       while read -r line; do
         case "$line" in
           *close*) exit 0;;
-          *reset*) n=$((n+1)); if [ $n = 2 ] && [ ! -e '\(folder)/died' ]; then touch '\(folder)/died'; exit 5; fi;;
+          *reset*)
+            n=$((n+1))
+            if [ $n = 2 ] && [ ! -e '\(folder)/died' ]; then touch '\(folder)/died'; exit 5; fi
+            if [ $n = 1 ] && [ -e '\(folder)/died' ] && [ ! -e '\(folder)/again' ]; then
+              touch '\(folder)/again'; exit 5
+            fi;;
         esac
         k=$((k+1)); echo "{\\"state\\":[0.$((k*k%7)),0.$((k*3%10))]}"
       done
@@ -209,7 +215,8 @@ struct InteractionLoopTests {
     var loop = try InteractionLoop(task: task, folder: folder + "/loop", seed: 1)
     var failure: (any Error)?
     do { _ = try loop.run { _ in true } } catch { failure = error }
-    #expect(failure is PlantFailure && "\(failure as Any)".contains("exit code 5"))
+    #expect((failure as? EpisodeFailure)?.cause is PlantFailure)
+    #expect("\(failure as Any)".contains("exit code 5"))
     #expect(loop.record.episodes.count == 1)
     var again = try InteractionLoop(task: task, folder: folder + "/loop", seed: 1)
     _ = try again.run { event in
@@ -217,6 +224,75 @@ struct InteractionLoopTests {
       return true
     }
     #expect(again.record.trials.count == 1)
+  }
+
+  @Test("a plant that ended between episodes is started again once, and that is said")
+  func startedAgain() throws {
+    let folder = try Scratch.folder()
+    let script = """
+      n=0; k=0
+      while read -r line; do
+        case "$line" in
+          *close*) exit 0;;
+          *reset*) n=$((n+1)); if [ $n = 2 ]; then exit 5; fi;;
+        esac
+        k=$((k+1)); echo "{\\"state\\":[0.$((k*k%7)),0.$((k*3%10))]}"
+      done
+      """
+    try script.write(toFile: folder + "/plant.sh", atomically: true, encoding: .utf8)
+    let task = try QuickPendulum.task {
+      $0.replacingOccurrences(
+        of: "plant: pendulum", with: "plant: {process: [sh, \(folder)/plant.sh]}")
+    }
+    var remarks: [String] = []
+    var loop = try InteractionLoop(task: task, folder: folder + "/loop", seed: 1)
+    _ = try loop.run { event in
+      if case .drove(let outcome) = event { remarks += outcome.remarks }
+      if case .tried = event { return false }
+      return true
+    }
+    #expect(loop.record.trials.count == 1)
+    #expect(remarks.count == 1 && remarks[0].contains("had ended between episodes"))
+  }
+
+  @Test("exploring that ends too early begins again with other actions, and then says what to do")
+  func exploringAgain() throws {
+    let folder = try Scratch.folder()
+    // Leaves its limits at the second step, but where the file is.
+    let script = """
+      k=0
+      while read -r line; do
+        case "$line" in *close*) exit 0;; *reset*) k=0;; esac
+        k=$((k+1)); x=$k; [ -e '\(folder)/mended' ] && x=$((k*k%3))
+        echo "{\\"state\\":[0.$x,$x]}"
+      done
+      """
+    try script.write(toFile: folder + "/plant.sh", atomically: true, encoding: .utf8)
+    let task = try QuickPendulum.task {
+      $0.replacingOccurrences(
+        of: "plant: pendulum", with: "plant: {process: [sh, \(folder)/plant.sh]}"
+      ).replacingOccurrences(
+        of: "{name: rate, units: rad/s}", with: "{name: rate, units: rad/s, limits: [-8, 2.5]}")
+    }
+    var again: [String] = []
+    func explore() throws {
+      var loop = try InteractionLoop(task: task, folder: folder + "/loop", seed: 1)
+      _ = try loop.run { event in
+        if case .exploringAgain(let outcome) = event { again.append(outcome.earlyEnd ?? "") }
+        if case .fitted = event { return false }
+        return true
+      }
+    }
+    let failure = #expect(throws: LoopError.self) { try explore() }
+    #expect(failure.map { "\($0)" }?.contains("--restart begins afresh") == true)
+    #expect(again.count == 4 && again[0].contains("'rate' left its limits at step 2"))
+    let logs = try (1...4).map {
+      try String(contentsOfFile: folder + "/loop/episode-000-short-\($0).csv", encoding: .utf8)
+    }
+    #expect(Set(logs).count == 4, "the actions differ")
+    #expect(FileManager.default.createFile(atPath: folder + "/mended", contents: nil))
+    try explore()
+    #expect(again.count == 4)
   }
 
   @Test("an interrupted exploration begins no other episode")
@@ -243,7 +319,7 @@ struct InteractionLoopTests {
     var broken = try InteractionLoop(task: try task("exit 2"), folder: folder, seed: 1)
     var failure: (any Error)?
     do { _ = try broken.run { _ in true } } catch { failure = error }
-    #expect(failure is PlantFailure)
+    #expect((failure as? EpisodeFailure)?.cause is PlantFailure)
     #expect(broken.record.episodes.isEmpty)
     let mended = try QuickPendulum.task()
     var loop = try InteractionLoop(task: mended, folder: folder, seed: 1, mayDiffer: true)

@@ -2,6 +2,7 @@
 // Runs the real binary and reads what it says.
 
 import Foundation
+import TestSupport
 
 struct Outcome {
   var status: Int32
@@ -16,7 +17,7 @@ struct Outcome {
 }
 
 /// The folder of the built products, beside the test bundle.
-private let binary: String = {
+let bagelBinary: String = {
   let bundle = CommandLine.arguments[0]
   var folder = URL(fileURLWithPath: bundle)
   while folder.path != "/" {
@@ -40,9 +41,21 @@ func bagel(
   signal: Int32 = SIGINT,
   environment: [String: String] = [:]
 ) throws -> Outcome {
+  try run(
+    bagelBinary, arguments, in: folder, interruptWhenExists: file, signal: signal,
+    environment: environment)
+}
+
+/// Runs a program in `folder`, a new one by default.
+func run(
+  _ program: String, _ arguments: [String], in folder: String? = nil,
+  interruptWhenExists file: String? = nil, signal: Int32 = SIGINT,
+  environment: [String: String] = [:]
+) throws -> Outcome {
+  let folder = try folder ?? Scratch.folder()
   let process = Process()
   process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-  process.executableURL = URL(fileURLWithPath: binary)
+  process.executableURL = URL(fileURLWithPath: program)
   process.arguments = arguments
   process.currentDirectoryURL = URL(fileURLWithPath: folder)
   let outputPath = folder + "/" + UUID().uuidString

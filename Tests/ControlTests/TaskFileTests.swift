@@ -71,6 +71,67 @@ struct TaskFileTests {
     for key in keys { #expect(text.contains("\(key):"), "\(key)") }
   }
 
+  /// Every numeric key of every section.
+  private static let numeric = """
+    name: numbers
+    timeStep: 0.1
+    states:
+      - {name: x, units: m, noise: 0.01, limits: [-2, 3]}
+      - {name: v, units: m/s, rateOf: x, filterTime: 0.2}
+    actions:
+      - {name: u, limits: [-1, 2], rateLimit: 5, safe: 0.5}
+    plant: {process: [true], timeout: 2.5, resetTimeout: 60.5}
+    explore: {kind: manual, episodes: 2, seconds: 5, holdSeconds: 0.5, amplitude: 0.5, turningPoints: [-1, 1]}
+    model: {actionDelay: 1, actionHistory: 1, stateHistory: 1, restPseudoData: 5, shortestLengthscale: 0.5,
+      noiseFloor: 1e-6, tablePoints: 65536, rank: 100, gridPoints: 30, inducingPoints: 300, features: 256}
+    policy: {layers: [8, 8], dropout: 0.25, goal: error, actionHistory: 3}
+    reward:
+      - saturating: {weights: [10, 0.1], width: 1.5}
+      - quadratic: {weights: [1, 0.2], actionWeights: [0.1], units: physical}
+      - actionChange: 0.1
+      - learned: {column: score, weight: 1.5}
+    start: {mean: [0.3, 0.4], deviation: [0.1, 0.2]}
+    goal: {lower: [0.1, 0.2], upper: [0.3, 0.4]}
+    optimise: {particles: 100, horizon: [20, 150], starts: 5, iterations: 400, learningRate: 0.01, gradientNorm: 10,
+      adjointLimit: 1.5, evaluationInterval: 5, patience: 6}
+    evaluate: {episodes: 16, seconds: 15, startSpread: 0.05, tolerance: 0.02, settle: 5, largestActionChange: 0.1,
+      lastSteps: 10, success: [{measure: abs(x), below: 0.5}], schedule: {at: [0, 7], goals: [[0.2, 0.1], [0.25, 0.15]]}}
+    learn: {trials: 5}
+    """
+
+  @Test("every number of a task has a range: what is refused says the line, what is taken serves")
+  func ranges() throws {
+    let whole = try ControlTask(yaml: Self.numeric, file: "n.yaml", folder: ".")
+    #expect(whole.evaluation.schedule.count == 2 && whole.search.horizons == [20, 150])
+    let numbers = Self.numeric.matches(of: try Regex(#"[ \[](-?[0-9][0-9.e-]*)[\],}\s]"#)
+    ).compactMap { $0.output[1].range }
+    #expect(numbers.count > 70)
+    var taken = 0
+    for number in numbers {
+      for value in ["0", "-1", "1e-300", "1e300", "-1e300", "9e8", ".nan", "nan", ".inf", "word"] {
+        let text = Self.numeric.replacingCharacters(in: number, with: value)
+        do {
+          let task = try ControlTask(yaml: text, file: "n.yaml", folder: ".")
+          taken += 1
+          // Conversions to whole numbers and durations must not trap.
+          var explorer = Explorer(
+            task.exploration, limits: task.actionLimits, rest: task.safeAction,
+            timeStep: task.layout.timeStep, seed: 1)
+          let actions = [0, 1, 1_000].map { explorer.action(step: $0, states: [0, 0]) }
+          #expect(actions.allSatisfy { $0.allSatisfy(\.isFinite) }, "\(value) in \(text)")
+          #expect(task.episodeRun(seconds: task.evaluation.seconds).steps > 1)
+          var plant = try task.makePlant()
+          plant.close(safeAction: task.safeAction)
+          _ = task.makePolicy()
+          #expect(!["1e300", "-1e300", ".nan", "nan", ".inf", "word"].contains(value))
+        } catch let error as LogError {
+          #expect(error.line != nil && error.file == "n.yaml", "\(value): \(error)")
+        }
+      }
+    }
+    #expect(taken > 20)
+  }
+
   @Test("mistakes name the line and what would be right")
   func mistakes() {
     #expect(

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// The real binary on machines that misbehave and under signals: Tests/Machines, in Python.
+
+import Foundation
+import Testing
+
+/// Runs a script of Tests/Machines on the built binary.
+private func machines(_ script: String, _ arguments: [String]) throws -> Outcome {
+  let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+    .deletingLastPathComponent().appendingPathComponent("Machines").path
+  return try run("/usr/bin/env", ["python3", "\(folder)/\(script)", bagelBinary] + arguments)
+}
+
+@Suite("machines are left safe")
+struct MachineTests {
+  @Test("every kind of plant ends as it should: code, words, row, processes, time")
+  func misbehaviour() throws {
+    let outcome = try machines("misbehaviour.py", [])
+    #expect(outcome.status == 0, "\(outcome.output)\(outcome.errors)")
+  }
+
+  @Test("signals at random moments leave the safe action")
+  func endings() throws {
+    let outcome = try machines("endings.py", ["40", "7"])
+    #expect(outcome.status == 0, "\(outcome.output)\(outcome.errors)")
+  }
+}
