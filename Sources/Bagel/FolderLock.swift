@@ -14,7 +14,8 @@ public final class FolderLock {
       let failure = errno
       if opened >= 0 { close(opened) }
       guard opened >= 0 && failure == EWOULDBLOCK else {
-        throw OutputError(description: "cannot write to \(folder): \(String(cString: strerror(failure)))")
+        throw OutputError(
+          description: "cannot write to \(folder): \(String(cString: strerror(failure)))")
       }
       throw LoopError(
         description: "another bagel is at work in \(folder); wait for it, or give another --output")

@@ -1,12 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Algorithm 1 whole (lines 2-21): explore, then again and again fit, optimise, run on the plant, add the data. Every
 // stage leaves a file, and every stage is a function of the files before it and the seed: a loop that was killed goes
-// on with the same bits.
-//
-//   FOLDER/task.yaml            the task as it was
-//   FOLDER/episode-000.csv ...  what the plant did, written line by line (exploration first)
-//   FOLDER/model-001.safetensors, policy-001.safetensors, ...   of each trial
-//   FOLDER/loop.json            the finished episodes, rewritten after each (LoopRecord)
+// on with the same bits. (`LoopFolder` names them.)
 
 import Execution
 import Foundation
@@ -26,6 +21,7 @@ public struct InteractionLoop {
   /// Spread of the plant's parameters at trials about those that exploration met.
   public let spread: Double
   public private(set) var record: LoopRecord
+  private let files: LoopFolder
   private var plant: any Plant
   private var goesOn: () -> Bool = { true }
 
@@ -49,84 +45,19 @@ public struct InteractionLoop {
     if spread > 0 { _ = try task.makePlant(spread: spread, seed: seed) }
     plant = try task.makePlant()
     record = LoopRecord(seed: seed, spread: spread)
-    try writing(folder) {
-      try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    }
-    if let saved = try savedRecord() {
-      record = saved
-      try checkIsSame(mayDiffer)
-    }
-  }
-
-  private func savedRecord() throws -> LoopRecord? {
-    guard let data = FileManager.default.contents(atPath: recordPath) else { return nil }
-    guard let saved = try? JSONDecoder().decode(LoopRecord.self, from: data) else {
-      throw LoopError(
-        description: "\(recordPath) is damaged; --restart moves the folder away and begins afresh")
-    }
-    return saved
+    files = LoopFolder(path: folder)
+    try files.make()
+    guard let saved = try files.record() else { return }
+    record = saved
+    let isSame = try files.isSame(task, saved, seed: seed, spread: spread, mayDiffer: mayDiffer)
+    // Where the task has changed and may, the earlier trials are data only.
+    if !isSame { record.episodesBefore = record.episodes.count }
   }
 
   /// Renames the folder of an earlier loop, if there is one, so that another begins afresh.
   ///
-  /// Throws: `LoopError` where another process is in it or it cannot be renamed.
-  public static func moveAway(_ folder: String) throws {
-    let files = FileManager.default
-    guard files.fileExists(atPath: folder) else { return }
-    let lock = try FolderLock(folder)
-    defer { withExtendedLifetime(lock) {} }
-    do {
-      try files.moveItem(atPath: folder, toPath: firstFreePath { "\(folder).old-\($0)" })
-    } catch {
-      throw LoopError(description: "cannot move \(folder) away")
-    }
-  }
-
-  private var recordPath: String { folder + "/loop.json" }
-  private var taskPath: String { folder + "/task.yaml" }
-  private func name(_ what: String, _ number: Int, _ suffix: String) -> String {
-    what + String(format: "-%03d", number) + suffix
-  }
-  private func path(_ what: String, _ number: Int, _ suffix: String) -> String {
-    folder + "/" + name(what, number, suffix)
-  }
-
-  /// Compares with the folder's loop; where the task has changed and may, the earlier trials are data only.
-  private mutating func checkIsSame(_ mayDiffer: Bool) throws {
-    guard record.seed == seed, record.spread == spread else {
-      throw LoopError(
-        description:
-          "the loop in \(folder) has --seed \(record.seed) and --vary \(record.spread), not "
-          + "\(seed) and \(spread); give it those, or another --output, or --restart")
-    }
-    guard let before = try? String(contentsOfFile: taskPath, encoding: .utf8) else { return }
-    let changes = changedLines(from: before, to: task.source)
-    if changes.isEmpty { return }
-    guard mayDiffer else {
-      throw LoopError(
-        description: "the task has changed since the loop in \(folder) began:\n"
-          + changes.joined(separator: "\n")
-          + "\n--force goes on with the new task and the old episodes, --restart begins afresh")
-    }
-    if let old = try? ControlTask(yaml: before, file: taskPath, folder: folder),
-      old.layout.states != task.layout.states || old.layout.actions != task.layout.actions
-        || old.layout.timeStep != task.layout.timeStep
-    {
-      throw LoopError(
-        description:
-          "the loop in \(folder) has logs of other states, actions or time step; they cannot be "
-          + "learnt from together, even with --force. --restart begins afresh")
-    }
-    record.episodesBefore = record.episodes.count
-  }
-
-  /// The log of an episode that is no part of the loop (interrupted, or too short) is kept, under another name.
-  private func setAside(_ what: String) throws {
-    let log = path("episode", record.episodes.count, ".csv")
-    guard FileManager.default.fileExists(atPath: log) else { return }
-    let aside = firstFreePath { path("episode", record.episodes.count, "-\(what)-\($0).csv") }
-    try writing(aside) { try FileManager.default.moveItem(atPath: log, toPath: aside) }
-  }
+  /// Throws: `LoopError` where another process is in it, `OutputError` where it cannot be renamed.
+  public static func moveAway(_ folder: String) throws { try LoopFolder(path: folder).moveAway() }
 
   public var isFinished: Bool {
     // A trial that the plant broke off does not count against the budget.
@@ -147,17 +78,15 @@ public struct InteractionLoop {
   ) throws -> Bool {
     let lock = try FolderLock(folder)
     defer { withExtendedLifetime(lock) {} }
-    guard try (savedRecord()?.episodes ?? []) == record.episodes else {
+    guard try (files.record()?.episodes ?? []) == record.episodes else {
       throw LoopError(
         description:
           "another bagel has gone on in \(folder) meanwhile; the same command goes on from there")
     }
     // First what was judged by the task before, then that it is this one now.
-    if !record.episodes.isEmpty { try save() }
-    try writing(taskPath) {
-      try task.source.write(toFile: taskPath, atomically: true, encoding: .utf8)
-    }
-    try setAside("interrupted")
+    if !record.episodes.isEmpty { try files.save(record) }
+    try files.save(task)
+    try files.setAside("interrupted", episode: record.episodes.count)
     self.goesOn = goesOn
     defer { plant.close(safeAction: task.safeAction) }
     while record.episodes.count(where: { $0.trial == 0 && $0.failure == nil }) < explorations {
@@ -174,10 +103,12 @@ public struct InteractionLoop {
   /// Explores once; with other draws where the episode ends too early to learn from it.
   private mutating func explore(_ tell: @escaping (LoopEvent) -> Bool) throws -> Bool {
     let index = record.episodes.count
-    let path = path("episode", index, ".csv")
+    let path = files.path("episode", index, ".csv")
     // Those of earlier commands count too: the same draws would end the same way.
     var attempt = 0
-    while FileManager.default.fileExists(atPath: self.path("episode", index, "-short-\(attempt + 1).csv")) {
+    while FileManager.default.fileExists(
+      atPath: files.path("episode", index, "-short-\(attempt + 1).csv"))
+    {
       attempt += 1
     }
     for _ in 0...Self.explorationsAgain {
@@ -189,12 +120,12 @@ public struct InteractionLoop {
       if outcome.isInterrupted { return false }
       if outcome.rows >= Self.fewestRows || outcome.failure != nil {
         let entry = EpisodeRecord(
-          trial: 0, log: name("episode", index, ".csv"), rows: outcome.rows,
+          trial: 0, log: files.name("episode", index, ".csv"), rows: outcome.rows,
           earlyEnd: outcome.earlyEnd, failure: outcome.failure.map { "\($0)" })
         try keep(entry, outcome, tell)
         return tell(.explored(record, outcome.episode))
       }
-      try setAside("short")
+      try files.setAside("short", episode: index)
       attempt += 1
       guard mayGoOn, tell(.exploringAgain(outcome)) else { return false }
     }
@@ -220,23 +151,23 @@ public struct InteractionLoop {
   private mutating func trial(_ tell: @escaping (LoopEvent) -> Bool) throws -> Bool {
     let trial = record.trials.count + 1
     var entry = EpisodeRecord(
-      trial: trial, log: name("episode", record.episodes.count, ".csv"), rows: 0)
+      trial: trial, log: files.name("episode", record.episodes.count, ".csv"), rows: 0)
     let fit = try task.fit(try episodes(), from: try earlierModel(trial))
     entry.fitSeconds = fit.seconds
     try fit.model.write(
-      to: path("model", trial, ".safetensors"), provenance: "\(task.name), trial \(trial)")
+      to: files.path("model", trial, ".safetensors"), provenance: "\(task.name), trial \(trial)")
     guard tell(.fitted(trial: trial, fit)) else { return false }
 
     let policy = try task.optimize(
       fit.model, from: try earlierParameters(trial), device: device,
-      checkpoint: path("search", trial, ".safetensors"), checkpointInterval: 5
+      checkpoint: files.path("search", trial, ".safetensors"), checkpointInterval: 5
     ) { tell(.searching(trial: trial, $0)) }
     guard policy.isFinished else { return false }
     entry.optimizeSeconds = policy.seconds
     entry.predictedReturn = policy.state.bestReturn
     entry.iterations = policy.state.iteration
     try policy.best.write(
-      to: path("policy", trial, ".safetensors"),
+      to: files.path("policy", trial, ".safetensors"),
       description: task.policyDescription(on: fit.model))
     guard tell(.optimized(trial: trial, policy)) else { return false }
     return try drive(policy, fit.model, entry, tell)
@@ -244,7 +175,7 @@ public struct InteractionLoop {
 
   /// The last trial's model, if it is one of the task as it is now.
   private func earlierModel(_ trial: Int) throws -> DynamicsModel? {
-    let path = path("model", trial - 1, ".safetensors")
+    let path = files.path("model", trial - 1, ".safetensors")
     guard task.learning.model == .warm, FileManager.default.fileExists(atPath: path) else {
       return nil
     }
@@ -254,7 +185,7 @@ public struct InteractionLoop {
 
   /// The last trial's policy, if it is of the kind that the task wants now.
   private func earlierParameters(_ trial: Int) throws -> [Double]? {
-    let path = path("policy", trial - 1, ".safetensors")
+    let path = files.path("policy", trial - 1, ".safetensors")
     guard task.learning.policy != .fresh, FileManager.default.fileExists(atPath: path) else {
       return nil
     }
@@ -310,20 +241,12 @@ public struct InteractionLoop {
       throw failure
     }
     record.episodes.append(entry)
-    try save()
+    try files.save(record)
     // Until now a trial that broke off could go on with its finished search.
-    try? FileManager.default.removeItem(atPath: path("search", entry.trial, ".safetensors"))
+    try? FileManager.default.removeItem(atPath: files.path("search", entry.trial, ".safetensors"))
     if let failure = outcome.failure {
       _ = tell(.failed(record))
       throw failure
-    }
-  }
-
-  private func save() throws {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    try writing(recordPath) {
-      try encoder.encode(record).write(to: URL(fileURLWithPath: recordPath), options: .atomic)
     }
   }
 }

@@ -113,17 +113,20 @@ extension RealTimeRun {
     }
     for verdict in goals {
       let hasMeasures = !task.evaluation.measures.isEmpty
-      let name = hasMeasures ? "success" : "goal \(task.layout.states[0].name) \(shown(verdict.goal[0]))"
+      let name =
+        hasMeasures ? "success" : "goal \(task.layout.states[0].name) \(shown(verdict.goal[0]))"
       let met: String
       if let reached = verdict.reached {
         met =
           "reached after \(number(reached - verdict.time)) s and held for \(number(verdict.end - reached)) s"
-          + (hasMeasures ? "" : "; largest deviation since then \(shown(verdict.worstSinceReached ?? 0))")
+          + (hasMeasures
+            ? "" : "; largest deviation since then \(shown(verdict.worstSinceReached ?? 0))")
       } else if task.isJudged {
         met =
           "not reached"
           + (hasMeasures
-            ? " at the end" : "; nearest \(shown(verdict.nearest)), at the end \(shown(verdict.last)) away")
+            ? " at the end"
+            : "; nearest \(shown(verdict.nearest)), at the end \(shown(verdict.last)) away")
       } else {
         met = "\(shown(verdict.last)) away at the end, nearest \(shown(verdict.nearest))"
       }

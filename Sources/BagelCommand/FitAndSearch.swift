@@ -45,7 +45,7 @@ func runSearch(
       )
       return !InterruptSignal.wasRaised && curveError == nil
     }
-  } catch where InterruptSignal.wasRaised && !(error is OutputError) {
+  } catch  where InterruptSignal.wasRaised && !(error is OutputError) {
     // Ctrl-C at the terminal reaches the compiler of a kernel too.
     bar.finish()
     throw interruption.conclude()

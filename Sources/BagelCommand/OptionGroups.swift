@@ -27,7 +27,9 @@ struct CommonOptions: ParsableArguments {
         atPath: folder, withIntermediateDirectories: true)
     } catch {
       throw OutputError(
-        description: "cannot make the folder \(folder) (\(OutputError.reason(error))); name another with --output")
+        description:
+          "cannot make the folder \(folder) (\(OutputError.reason(error))); name another with --output"
+      )
     }
     guard FileManager.default.isWritableFile(atPath: folder) else {
       throw OutputError(

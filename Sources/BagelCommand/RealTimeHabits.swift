@@ -9,7 +9,8 @@ import Foundation
 /// --realtime, of commands that drive a machine.
 struct RealTimeOptions: ParsableArguments {
   @Flag(
-    help: "Lock memory and ask for real-time priority (SCHED_FIFO); says so where the system refuses."
+    help:
+      "Lock memory and ask for real-time priority (SCHED_FIFO); says so where the system refuses."
   )
   var realtime = false
 
@@ -24,7 +25,8 @@ struct RealTimeOptions: ParsableArguments {
     }
     let priority = guard_take_priority(Self.priority)
     if priority != 0 {
-      console.say("--realtime: no real-time priority: \(words(priority)) (ulimit -r \(Self.priority))")
+      console.say(
+        "--realtime: no real-time priority: \(words(priority)) (ulimit -r \(Self.priority))")
     }
   }
 

@@ -192,7 +192,8 @@ extension Evaluation {
   func describe(_ task: ControlTask, _ console: Console) {
     let isAngle = task.layout.states[0].units == "rad"
     let factor = isAngle ? 180 / Double.pi : 1
-    let units = isAngle ? "deg" : task.layout.states[0].units
+    let own = isAngle ? "deg" : task.layout.states[0].units
+    let units = own.isEmpty ? "" : " " + own
     console.say(
       "\(successes) of \(episodes.count) episodes succeed on the plant '\(task.plant?.name ?? "")'")
     if steps.count > episodes.count {
@@ -202,11 +203,11 @@ extension Evaluation {
     guard task.evaluation.measures.isEmpty else { return }
     console.say(
       "  worst of them: rise time \(slowestRise.map { number($0) + " s" } ?? "never"), overshoot "
-        + "\(number(factor * (steps.map(\.overshoot).max() ?? 0))) \(units), largest error after "
+        + "\(number(factor * (steps.map(\.overshoot).max() ?? 0)))\(units), largest error after "
         + "\(number(task.evaluation.settle)) s "
-        + "\(number(factor * (steps.map(\.largestError).max() ?? 0))) \(units), action change "
-        + "\(number(steps.map(\.actionChange).max() ?? 0)) a step")
-    console.say("  mean steady-state error \(number(factor * steadyStateError)) \(units)")
+        + "\(number(factor * (steps.map(\.largestError).max() ?? 0)))\(units), action change "
+        + "\(number(steps.map(\.actionChange).max() ?? 0)) per step")
+    console.say("  mean steady-state error \(number(factor * steadyStateError))\(units)")
   }
 }
 

@@ -211,7 +211,7 @@ int guard_lock_memory(void) {
 #ifdef __linux__
   struct rlimit limit;
   if (geteuid() != 0 && getrlimit(RLIMIT_MEMLOCK, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
-    return ENOMEM;
+    return EPERM;
 #endif
   return mlockall(MCL_CURRENT | MCL_FUTURE) == 0 ? 0 : errno;
 }

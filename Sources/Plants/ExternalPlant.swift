@@ -159,7 +159,8 @@ public final class ExternalPlant: Plant {
         }
         // What it writes without having read the safe action is no answer to it.
         if left <= 0 { return unconfirmed("it writes without reading") }
-      case .late, .interrupted: return unconfirmed("it did not answer within \(shortest(seconds)) s")
+      case .late, .interrupted:
+        return unconfirmed("it did not answer within \(shortest(seconds)) s")
       case .closed: return unconfirmed("it ended, \(child.ending)")
       case .tooLong: isAwaiting = false
       }
@@ -231,7 +232,8 @@ public final class ExternalPlant: Plant {
         "did not answer a \(what) within \(shortest(timeout)) s"
           + (part.isEmpty ? "" : "; it wrote '\(Self.shown(part))' without an end of line")
           + " (every command needs one line {\"state\": [..]}, flushed; "
-          + "`\(what == "reset" ? "resetTimeout" : "timeout"):` beside `process:` in the task allows more)")
+          + "`\(what == "reset" ? "resetTimeout" : "timeout"):` beside `process:` in the task allows more)"
+      )
     case .closed(let part):
       throw Ended(
         problem: "ended (\(child.ending)) instead of answering a \(what)"
@@ -240,7 +242,8 @@ public final class ExternalPlant: Plant {
       isAwaiting = false
       throw PlantFailure(
         plant: name,
-        "answered a \(what) with a line of more than \(LinePipe.longestLine) bytes; the longest answer that is read")
+        "answered a \(what) with a line of more than \(LinePipe.longestLine) bytes; the longest answer that is read"
+      )
     case .interrupted: throw PlantInterruption()
     }
   }
@@ -263,7 +266,8 @@ public final class ExternalPlant: Plant {
       + [("the reward", answer.reward ?? 0)]
     if let wrong = numbers.first(where: { !(abs($0.1) <= Self.largest) }) {
       throw failure(
-        "\(wrong.0) is no finite number within +-\(Self.largest) in its answer: \(Self.shown(text))")
+        "\(wrong.0) is no finite number within +-\(Self.largest) in its answer: \(Self.shown(text))"
+      )
     }
     if let time = answer.time, !(abs(time) <= 1e12) {
       throw failure("\"time\" is no number of seconds in its answer: \(Self.shown(text))")

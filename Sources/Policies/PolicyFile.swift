@@ -63,13 +63,20 @@ public struct PolicyDescription: Hashable, Sendable, Codable {
     func differ<T: Equatable>(_ what: String, _ a: T, _ b: T) -> String? {
       a == b ? nil : "\(what): its \(a), the task's \(b)"
     }
+    func words(_ changes: [Double?]) -> String {
+      changes.isEmpty
+        ? "none" : changes.map { $0.map { "\($0)" } ?? "none" }.joined(separator: ", ")
+    }
     let differences = [
       differ("states", stateNames, other.stateNames),
       differ("states' units", stateUnits, other.stateUnits),
       differ("actions", actionNames, other.actionNames),
       differ("lower limits", lower, other.lower),
       differ("upper limits", upper, other.upper),
-      differ("largest changes a step", largestChange, other.largestChange),
+      largestChange == other.largestChange
+        ? nil
+        : differ(
+          "largest changes per step", words(largestChange), words(other.largestChange)),
       differ("safe actions", rest, other.rest),
       differ("time step in seconds", timeStep, other.timeStep),
     ]

@@ -110,7 +110,8 @@ extension ControlTask {
       }
       guard let name = try entry.string("name") else {
         throw entry.missing(
-          "process", "or `name:` of a simulated plant: \(BuiltInPlants.names.joined(separator: ", "))")
+          "process",
+          "or `name:` of a simulated plant: \(BuiltInPlants.names.joined(separator: ", "))")
       }
       plant = .simulated(name, parameters: try entry.namedNumbers("parameters") ?? [:])
     } else if let name = try yaml.string("plant") {

@@ -57,7 +57,8 @@ extension ControlTask {
     }
     if let term = try entry.mapping("saturating") {
       let (weights, units) = try weights(term)
-      return .saturating(weights: weights, width: try term.positive("width", 1e-6...1e6) ?? 1, units: units)
+      return .saturating(
+        weights: weights, width: try term.positive("width", 1e-6...1e6) ?? 1, units: units)
     }
     if let term = try entry.mapping("quadratic") {
       let (weights, units) = try weights(term)

@@ -156,7 +156,9 @@ final class YAMLMapping {
     return try nodes.map {
       guard let text = $0.scalar?.string, $0.null == nil else {
         throw error(
-          key, "must be a list of names" + ($0.null == nil ? "" : "; null is none (quote it if it is meant)"))
+          key,
+          "must be a list of names"
+            + ($0.null == nil ? "" : "; null is none (quote it if it is meant)"))
       }
       return text
     }

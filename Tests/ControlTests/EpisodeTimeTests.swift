@@ -175,7 +175,8 @@ struct CutLogTests {
     #expect(try layout.episodes(from: [path])[0].notes.isEmpty)
   }
 
-  @Test("a log that cannot be written ends the episode with the safe action, and the reason is said")
+  @Test(
+    "a log that cannot be written ends the episode with the safe action, and the reason is said")
   func unwritable() throws {
     for path in ["/dev/full", "/proc/none/log.csv", ""] {
       #expect(throws: LogWritingError.self) {

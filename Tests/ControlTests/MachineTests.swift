@@ -6,9 +6,12 @@ import Testing
 
 /// Runs a script of Tests/Machines on the built binary.
 private func machines(_ script: String, _ arguments: [String]) throws -> Outcome {
+  let python = ProcessInfo.processInfo.environment["BAGEL_PYTHON"] ?? ""
   let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
     .deletingLastPathComponent().appendingPathComponent("Machines").path
-  return try run("/usr/bin/env", ["python3", "\(folder)/\(script)", bagelBinary] + arguments)
+  return try run(
+    "/usr/bin/env",
+    [python.isEmpty ? "python3" : python, "\(folder)/\(script)", bagelBinary] + arguments)
 }
 
 @Suite("machines are left safe")

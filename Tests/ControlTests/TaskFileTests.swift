@@ -103,7 +103,8 @@ struct TaskFileTests {
   func ranges() throws {
     let whole = try ControlTask(yaml: Self.numeric, file: "n.yaml", folder: ".")
     #expect(whole.evaluation.schedule.count == 2 && whole.search.horizons == [20, 150])
-    let numbers = Self.numeric.matches(of: try Regex(#"[ \[](-?[0-9][0-9.e-]*)[\],}\s]"#)
+    let numbers = Self.numeric.matches(
+      of: try Regex(#"[ \[](-?[0-9][0-9.e-]*)[\],}\s]"#)
     ).compactMap { $0.output[1].range }
     #expect(numbers.count > 70)
     var taken = 0

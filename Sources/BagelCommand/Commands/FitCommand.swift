@@ -92,7 +92,9 @@ struct FitCommand: ParsableCommand {
       tell: words.tell)
     if InterruptSignal.wasRaised {
       throw Interruption(
-        description: words.safety.map { "interrupted while exploring; the log is in \(folder); \($0)" }
+        description: words.safety.map {
+          "interrupted while exploring; the log is in \(folder); \($0)"
+        }
           ?? "interrupted before anything was moved")
     }
     words.sayEarlyEnds(of: training.count)

@@ -40,7 +40,7 @@ int guard_spawn(
 /// Wakes this thread's sleeps within nanoseconds of their time instead of 50 microseconds. Linux only.
 void guard_sharpen_sleeps(void);
 
-/// Keeps all memory of the process, present and future, in RAM. Returns 0 or an error number: ENOMEM also where the user's
+/// Keeps all memory of the process, present and future, in RAM. Returns 0 or an error number: EPERM where the user's
 /// allowance is limited, since later memory would be refused amid a run.
 int guard_lock_memory(void);
 

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+// The folder of an interaction loop: names of its files, its record and task, and whether a command may go on in it.
+//
+//   FOLDER/task.yaml            the task as it was
+//   FOLDER/episode-000.csv ...  what the plant did, written line by line (exploration first)
+//   FOLDER/episode-000-interrupted-1.csv, -short-1.csv   what is no part of the loop
+//   FOLDER/model-001.safetensors, policy-001.safetensors, ...   of each trial
+//   FOLDER/loop.json            the finished episodes, rewritten after each (LoopRecord)
+
+import Foundation
+import Tasks
+
+struct LoopFolder {
+  let path: String
+
+  func name(_ what: String, _ number: Int, _ suffix: String) -> String {
+    what + String(format: "-%03d", number) + suffix
+  }
+
+  func path(_ what: String, _ number: Int, _ suffix: String) -> String {
+    path + "/" + name(what, number, suffix)
+  }
+
+  private var recordPath: String { path + "/loop.json" }
+  private var taskPath: String { path + "/task.yaml" }
+
+  /// Throws: `OutputError`.
+  func make() throws {
+    try writing(path) {
+      try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    }
+  }
+
+  /// What the loop remembers; nil for a new one. Throws: `LoopError`.
+  func record() throws -> LoopRecord? {
+    guard let data = FileManager.default.contents(atPath: recordPath) else { return nil }
+    guard let saved = try? JSONDecoder().decode(LoopRecord.self, from: data) else {
+      throw LoopError(
+        description: "\(recordPath) is damaged; --restart moves the folder away and begins afresh")
+    }
+    return saved
+  }
+
+  /// Throws: `OutputError`.
+  func save(_ record: LoopRecord) throws {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    try writing(recordPath) {
+      try encoder.encode(record).write(to: URL(fileURLWithPath: recordPath), options: .atomic)
+    }
+  }
+
+  /// Throws: `OutputError`.
+  func save(_ task: ControlTask) throws {
+    try writing(taskPath) {
+      try task.source.write(toFile: taskPath, atomically: true, encoding: .utf8)
+    }
+  }
+
+  /// Whether the folder's loop is of this task; where it is not, throws unless it may differ.
+  ///
+  /// - Throws: `LoopError` where the loop has another seed or spread, logs of other channels, or another task.
+  func isSame(
+    _ task: ControlTask, _ record: LoopRecord, seed: UInt64, spread: Double, mayDiffer: Bool
+  ) throws -> Bool {
+    guard record.seed == seed, record.spread == spread else {
+      throw LoopError(
+        description:
+          "the loop in \(path) has --seed \(record.seed) and --vary \(record.spread), not "
+          + "\(seed) and \(spread); give it those, or another --output, or --restart")
+    }
+    guard let before = try? String(contentsOfFile: taskPath, encoding: .utf8) else { return true }
+    let changes = changedLines(from: before, to: task.source)
+    if changes.isEmpty { return true }
+    guard mayDiffer else {
+      throw LoopError(
+        description: "the task has changed since the loop in \(path) began:\n"
+          + changes.joined(separator: "\n")
+          + "\n--force goes on with the new task and the old episodes, --restart begins afresh")
+    }
+    if let old = try? ControlTask(yaml: before, file: taskPath, folder: path),
+      old.layout.states != task.layout.states || old.layout.actions != task.layout.actions
+        || old.layout.timeStep != task.layout.timeStep
+    {
+      throw LoopError(
+        description:
+          "the loop in \(path) has logs of other states, actions or time step; they cannot be "
+          + "learnt from together, even with --force. --restart begins afresh")
+    }
+    return false
+  }
+
+  /// The log of an episode that is no part of the loop (interrupted, or too short) is kept, under another name.
+  ///
+  /// Throws: `OutputError`.
+  func setAside(_ what: String, episode: Int) throws {
+    let log = path("episode", episode, ".csv")
+    guard FileManager.default.fileExists(atPath: log) else { return }
+    let aside = firstFreePath { path("episode", episode, "-\(what)-\($0).csv") }
+    try writing(aside) { try FileManager.default.moveItem(atPath: log, toPath: aside) }
+  }
+
+  /// Renames the folder, if there is one, so that another loop begins afresh.
+  ///
+  /// Throws: `LoopError` where another process is in it, `OutputError` where it cannot be renamed.
+  func moveAway() throws {
+    let files = FileManager.default
+    guard files.fileExists(atPath: path) else { return }
+    let lock = try FolderLock(path)
+    defer { withExtendedLifetime(lock) {} }
+    try writing(path) {
+      try files.moveItem(atPath: path, toPath: firstFreePath { "\(path).old-\($0)" })
+    }
+  }
+}

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// What `bagel learn` says while its loop runs.
+
+import Bagel
+import Foundation
+
+/// The loop's events as lines, a bar, and a report that is written anew after every trial.
+final class LoopFigures {
+  private let console: Console
+  private let task: ControlTask
+  private let folder: String
+  let episodes: EpisodeWords
+  private var bar: ProgressBar?
+  private var fit: FittedModel?
+  private var policy: OptimizedPolicy?
+
+  init(console: Console, task: ControlTask, folder: String) {
+    (self.console, self.task, self.folder) = (console, task, folder)
+    episodes = EpisodeWords(console, task)
+  }
+
+  /// Throws: Foundation's file errors.
+  func tell(_ event: LoopEvent) throws {
+    switch event {
+    case .drove(let outcome): episodes.tell(outcome)
+    case .exploringAgain(let outcome):
+      console.say(
+        "exploring ended after \(outcome.rows) row\(outcome.rows == 1 ? "" : "s")"
+          + (outcome.earlyEnd.map { " (\($0))" } ?? "")
+          + ", too early to learn from it: exploring again with other actions")
+    case .explored(let record, _):
+      console.say(
+        "explored: \(record.last.rows) rows in \(folder)/\(record.last.log)"
+          + (record.last.earlyEnd.map { " (\($0))" } ?? ""))
+    case .failed(let record):
+      console.say(
+        "the plant failed; its \(record.last.rows) rows are kept in \(folder)/\(record.last.log). Mend it: the same "
+          + "command goes on")
+    case .fitted(_, let fit):
+      self.fit = fit
+      bar = ProgressBar("optimising", "measuring samplers")
+    case .searching(let trial, let state):
+      bar?.update(
+        state.fraction(of: task.search),
+        "trial \(trial), iteration \(state.iteration), best \(number(state.bestReturn))")
+    case .optimized(_, let policy):
+      self.policy = policy
+      finish()
+      policy.warnOfFlatness(console)
+    case .tried(let record, let evaluated):
+      say(record.last)
+      _ = try Report(
+        task: task, fit: fit, policy: policy, evaluation: Evaluation(episodes: [evaluated]),
+        loop: record
+      ).write(to: folder + "/report.html")
+    }
+  }
+
+  private func say(_ trial: EpisodeRecord) {
+    let steps = trial.steps > 1 ? " (\(trial.stepSuccesses) of \(trial.steps) steps)" : ""
+    console.say(
+      "trial \(trial.trial): learnt in \(number(trial.fitSeconds)) s, policy in "
+        + "\(number(trial.optimizeSeconds)) s (return \(number(trial.predictedReturn ?? .nan))), "
+        + (trial.isSolved ? "solved" : "not solved") + steps
+        + (trial.earlyEnd.map { "; \($0)" } ?? ""))
+  }
+
+  func finish() {
+    bar?.finish()
+    bar = nil
+  }
+}

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+// The steps of one episode (`EpisodeRun`), from the plant's reset to the row of the safe action: what is known so far, and the
+// order in which it is stamped, logged and sent.
+
+import MachineLogs
+
+/// An episode while it is driven.
+struct EpisodeDrive {
+  let run: EpisodeRun
+  /// Where the layout's measured columns stand in what the plant measures.
+  let columns: [Int]
+  let plantName: String
+  var outcome: EpisodeRun.Outcome
+  /// Actions sent so far, and the last of them.
+  var step = 0
+  var lastAction: [Double]?
+  /// Whether the plant has answered its reset.
+  private(set) var hasBegun = false
+  private var signals: CausalSignals
+  private var time: EpisodeTime
+  private var pace: StepPace?
+  /// The measurement that no action has followed yet.
+  private var current: (measured: Measurement, states: [Double])?
+  private var lastSent: Double?
+
+  init(_ run: EpisodeRun, _ plant: any Plant, columns: [Int], name: String) {
+    (self.run, self.columns, plantName) = (run, columns, plant.name)
+    signals = CausalSignals(run.layout)
+    let isPaced = run.isInRealTime || plant.clock == .machine
+    let clock = isPaced && plant.clock == .automatic ? .machine : plant.clock
+    time = EpisodeTime(timeStep: run.layout.timeStep, plantClock: clock)
+    pace = isPaced ? StepPace(timeStep: run.layout.timeStep, clock: run.clock) : nil
+    outcome = EpisodeRun.Outcome(
+      episode: Episode(name: name, timeStep: run.layout.timeStep, states: [], actions: []),
+      timing: StepTiming(timeStep: run.layout.timeStep))
+  }
+
+  /// From the reset to the safe action. Throws what ends it in another way, `PlantInterruption` among it.
+  mutating func run(
+    _ plant: inout any Plant, from state: [Double]?, seed: UInt64,
+    _ controller: (_ step: Int, _ states: [Double]) throws -> [Double]
+  ) throws {
+    var measured = try plant.reset(to: state, seed: seed)
+    hasBegun = true
+    while true {
+      let arrived = run.clock.now()
+      let states = try take(measured)
+      outcome.earlyEnd = earlyEnd(measured, states)
+      let isLast = step == run.steps || outcome.earlyEnd != nil
+      let ready = run.clock.now()
+      if outcome.earlyEnd == nil {
+        pace?.wait(while: run.goesOn)
+        guard isLast || run.goesOn() else { throw PlantInterruption() }
+      }
+      if isLast { return try finish(&plant, measured) }
+      let begun = run.clock.now()
+      let action = try limited(controller(step, states))
+      try keep(action, stamp(at: run.clock.now(), measured))
+      let sent = run.clock.now()
+      outcome.timing.add(decision: ready - arrived + sent - begun)
+      if let lastSent { outcome.timing.add(period: sent - lastSent) }
+      (current, lastAction, lastSent) = (nil, action, sent)
+      step += 1
+      measured = try plant.step(action)
+      outcome.timing.add(answer: run.clock.now() - sent)
+    }
+  }
+
+  /// States [S] of a measurement, which waits for an action from now on.
+  private mutating func take(_ measured: Measurement) throws -> [Double] {
+    guard measured.states.allSatisfy(\.isFinite) else {
+      throw PlantFailure(plant: plantName, "it measured \(measured.states)")
+    }
+    let states = signals.next(columns.map { measured.states[$0] })
+    current = (measured, states)
+    return states
+  }
+
+  /// The last step: the safe action, while the plant answers as it should.
+  private mutating func finish(_ plant: inout any Plant, _ measured: Measurement) throws {
+    // A plant that is done may have ended; the next episode starts it again. Its last measurement is kept all the same.
+    if measured.isDone {
+      let stamp = try stamp(at: run.clock.now(), measured)
+      outcome.safeEnd = plant.close(safeAction: run.safeAction)
+      return try keep(run.safeAction, stamp)
+    }
+    let sent = run.clock.now()
+    if let lastSent { outcome.timing.add(period: sent - lastSent) }
+    let after = try plant.step(run.safeAction)
+    outcome.safeEnd = SafeEnd(.confirmed, after: after)
+    try keep(run.safeAction, stamp(at: sent, measured))
+  }
+
+  /// After the plant was closed in another way: the row of the safe action, if it took it and said where it was then.
+  mutating func end(_ end: SafeEnd, canLog: Bool) {
+    outcome.safeEnd = end
+    guard end.wasTaken, canLog else { return }
+    do {
+      var steps = 1
+      if current == nil {
+        guard let measured = end.awaited ?? end.after else { return }
+        steps = end.awaited == nil ? 2 : 1
+        _ = try take(measured)
+      }
+      guard let current else { return }
+      try keep(run.safeAction, stamp(at: run.clock.now(), current.measured, steps: steps))
+    } catch {
+      // The episode has failed already, and why is said; this row stays out.
+    }
+  }
+
+  private mutating func stamp(
+    at now: Double, _ measured: Measurement, steps: Int = 1
+  ) throws -> Double {
+    do {
+      defer { outcome.timing.isReal = time.isReal }
+      return try time.next(now: now, own: measured.time, steps: steps)
+    } catch let error as EpisodeTime.Backwards {
+      throw PlantFailure(plant: plantName, error.problem)
+    }
+  }
+
+  /// Keeps the current measurement as a row with the action that follows it.
+  private mutating func keep(_ action: [Double], _ stamp: Double) throws {
+    guard let (measured, states) = current else { return }
+    var rewards: [Double] = []
+    if let column = run.layout.rewardColumn {
+      // The first measurement follows no action, and may have no reward.
+      guard let reward = measured.reward ?? (step > 0 && run.needsReward ? nil : .nan) else {
+        throw PlantFailure(
+          plant: plantName,
+          "it answers no \"reward\", and the task learns its reward from '\(column)'")
+      }
+      rewards = [reward]
+    }
+    try run.log?.append(
+      time: stamp, measured: columns.map { measured.states[$0] }, action: action,
+      reward: measured.reward)
+    outcome.rows += 1
+    guard run.keepsRows else { return }
+    outcome.episode.states.append(states)
+    outcome.episode.actions.append(action)
+    outcome.episode.rewards += rewards
+  }
+
+  private func limited(_ action: [Double]) throws -> [Double] {
+    guard action.allSatisfy(\.isFinite) else {
+      throw ControllerFailure(action: action, step: step)
+    }
+    let last = lastAction ?? run.safeAction
+    return action.indices.map { j in
+      let limits = run.actionLimits[j]
+      let within = min(max(action[j], limits.lowerBound), limits.upperBound)
+      guard j < run.largestChange.count, let change = run.largestChange[j] else { return within }
+      return min(max(within, last[j] - change), last[j] + change)
+    }
+  }
+
+  private mutating func earlyEnd(_ measured: Measurement, _ states: [Double]) -> String? {
+    for (i, limit) in run.stateLimits.enumerated() {
+      guard let limit, !limit.contains(states[i]) else { continue }
+      outcome.hasLeftLimits = true
+      return "'\(run.layout.states[i].name)' left its limits at step \(step): \(states[i])"
+    }
+    return measured.isDone && step < run.steps ? "the plant was done at step \(step)" : nil
+  }
+}
