@@ -21,6 +21,8 @@ public final class LogWriter {
   private let file: Int32
   private let fields: Int
   private let hasReward: Bool
+  /// Whether nothing stood at the path before.
+  private let isNew: Bool
   /// Bytes of whole rows, and rows without the header.
   private var length: off_t = 0
   private var rows = 0
@@ -35,7 +37,9 @@ public final class LogWriter {
     let header = layout.writtenColumns
     fields = header.count
     hasReward = layout.rewardColumn != nil
-    file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+    let made = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
+    isNew = made >= 0
+    file = made >= 0 || errno != EEXIST ? made : open(path, O_WRONLY | O_TRUNC | O_CLOEXEC)
     guard file >= 0 else {
       throw LogWritingError(
         path: path, reason: path.isEmpty ? "it has no name" : String(cString: strerror(errno)))
@@ -59,11 +63,11 @@ public final class LogWriter {
     rows += 1
   }
 
-  /// Ends the log; one without a row is removed.
+  /// Ends the log; a new one without a row is removed.
   public func close() {
     guard isOpen else { return }
     isOpen = false
-    if rows == 0 && isInPlace { unlink(path) }
+    if rows == 0 && isNew && isInPlace { unlink(path) }
     Foundation.close(file)
   }
 

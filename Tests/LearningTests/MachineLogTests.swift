@@ -59,7 +59,7 @@ struct MachineLogTests {
   @Test("a hole longer than three steps ends an episode")
   func gaps() throws {
     let text =
-      good + (0..<5).map { "\(3 + 0.1 * Double($0)),\($0),\($0 % 2)" }.joined(separator: "\n")
+      good + (0..<5).map { "\(3 + 0.1 * Double($0)),\($0),\($0 % 2)\n" }.joined()
     let episodes = try layout(0.1).episodes(from: [try file(text)])
     #expect(episodes.map(\.count) == [10, 5])
     #expect(episodes[1].name.hasSuffix("(part 2)"))
