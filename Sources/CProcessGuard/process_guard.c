@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// See CProcessGuard.h. Handlers call async-signal-safe functions only (POSIX.1-2017, 2.4.3) and keep errno.
+// See CProcessGuard.h. Handlers call async-signal-safe functions only (POSIX.1-2017, 2.4.3; and ioctl, a plain system call on
+// Linux) and keep errno.
 
 #define _GNU_SOURCE
 #include "CProcessGuard.h"
@@ -30,7 +31,9 @@ static _Atomic long long first_raised;  // ns of the monotonic clock
 
 static char armed_bytes[1 << 16];
 static _Atomic size_t armed_count;
+static _Atomic size_t armed_tail;
 static _Atomic int armed_descriptor = -1;
+static _Atomic pid_t armed_group;
 
 /// Repeats before this many nanoseconds are ignored: the safe action is on its way.
 static const long long patience = 2000000000;
@@ -47,8 +50,10 @@ static const int polite[] = {
     SIGSTKFLT,
 #endif
 };
-// A machine would keep its last action while this process is gone (Ctrl-\) or stopped (Ctrl-Z, terminal access).
-static const int while_driving[] = {SIGQUIT, SIGTSTP, SIGTTIN, SIGTTOU};
+// A machine would keep its last action while this process is gone (Ctrl-\) or stopped (Ctrl-Z).
+static const int while_driving[] = {SIGQUIT, SIGTSTP};
+// A process in the background that writes to its terminal would be stopped; ignored, it writes.
+static const int ignored_while_driving[] = {SIGTTIN, SIGTTOU};
 static const int crashes[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP, SIGSYS};
 
 #define COUNT(list) (sizeof(list) / sizeof((list)[0]))
@@ -70,7 +75,7 @@ static int is_read(int descriptor) {
   for (int waited = 0; waited < 1000; waited += 10) {
     int unread = 0;
     if (ioctl(descriptor, FIONREAD, &unread) != 0) return 0;
-    if (unread == 0) return 1;
+    if (unread <= (int)atomic_load(&armed_tail)) return 1;
     poll(NULL, 0, 10);
   }
   return 0;
@@ -80,7 +85,8 @@ static int is_read(int descriptor) {
 #endif
 }
 
-/// Writes the armed bytes if the pipe takes them at once (it is not blocking); says how it went.
+/// Writes the armed bytes if the pipe takes them at once (it is not blocking), says how it went, and ends the program after a
+/// moment: nobody else will.
 static void write_armed(void) {
   const size_t count = atomic_exchange(&armed_count, 0);
   const int descriptor = atomic_load(&armed_descriptor);
@@ -89,12 +95,17 @@ static void write_armed(void) {
   say(written == (ssize_t)count && is_read(descriptor)
           ? "bagel: safe action sent\n"
           : "bagel: safe action NOT delivered: the machine may hold its last action\n");
+  poll(NULL, 0, 500);
+  const pid_t group = atomic_load(&armed_group);
+  if (group > 0) kill(-group, SIGTERM);
 }
 
 static void on_signal(int number) {
   const int before = errno;
+  long long never = 0;
+  atomic_compare_exchange_strong(&first_raised, &never, now());
   int none = 0;
-  if (atomic_compare_exchange_strong(&raised_signal, &none, number)) atomic_store(&first_raised, now());
+  atomic_compare_exchange_strong(&raised_signal, &none, number);
   if (atomic_fetch_add(&raised_count, 1) >= 2 && now() - atomic_load(&first_raised) > patience) {
     write_armed();
     _exit(130);
@@ -146,7 +157,9 @@ void guard_watch(int is_driving) {
   handle_polite(on_signal);
   if (!is_driving) return;
   for (size_t k = 0; k < COUNT(while_driving); k++) handle(while_driving[k], on_signal, SA_RESTART);
-  // An overflown stack has no room for its handler.
+  for (size_t k = 0; k < COUNT(ignored_while_driving); k++)
+    handle(ignored_while_driving[k], SIG_IGN, 0);
+  // An overflown stack has no room for its handler (of this thread; others crash without one).
   static char stack[1 << 16];
   const stack_t alternative = {.ss_sp = stack, .ss_size = sizeof stack};
   sigaltstack(&alternative, NULL);
@@ -157,16 +170,20 @@ void guard_watch(int is_driving) {
 void guard_unwatch(void) {
   handle_polite(SIG_DFL);
   for (size_t k = 0; k < COUNT(while_driving); k++) handle(while_driving[k], SIG_DFL, 0);
+  for (size_t k = 0; k < COUNT(ignored_while_driving); k++)
+    handle(ignored_while_driving[k], SIG_DFL, 0);
   for (size_t k = 0; k < COUNT(crashes); k++) handle(crashes[k], SIG_DFL, 0);
 }
 
 int guard_signal(void) { return atomic_load_explicit(&raised_signal, memory_order_relaxed); }
 
-int guard_arm(int descriptor, const char *bytes, size_t count) {
+int guard_arm(int descriptor, const char *bytes, size_t count, size_t tail, pid_t group) {
   guard_disarm();
   if (count > sizeof armed_bytes) return 0;
   memcpy(armed_bytes, bytes, count);
   atomic_store(&armed_descriptor, descriptor);
+  atomic_store(&armed_tail, tail);
+  atomic_store(&armed_group, group);
   atomic_store(&armed_count, count);
   return 1;
 }
@@ -209,8 +226,10 @@ void guard_sharpen_sleeps(void) {
 
 int guard_lock_memory(void) {
 #ifdef __linux__
+  const struct rlimit unlimited = {RLIM_INFINITY, RLIM_INFINITY};
   struct rlimit limit;
-  if (geteuid() != 0 && getrlimit(RLIMIT_MEMLOCK, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
+  if (setrlimit(RLIMIT_MEMLOCK, &unlimited) != 0 &&
+      !(getrlimit(RLIMIT_MEMLOCK, &limit) == 0 && limit.rlim_cur == RLIM_INFINITY))
     return EPERM;
 #endif
   return mlockall(MCL_CURRENT | MCL_FUTURE) == 0 ? 0 : errno;

@@ -10,9 +10,9 @@ final class ChildProcess {
   struct CannotStart: Error { let reason: String }
 
   let lines: LinePipe
-  private let program: String
-  private let identifier: pid_t
-  private var status: Int32?
+  let identifier: pid_t
+  private var isReaped = false
+  private var lastInformation = siginfo_t()
 
   /// - Parameter folder: where it runs, and from where its path is looked for if it has a slash.
   /// - Throws: `CannotStart`.
@@ -38,7 +38,7 @@ final class ChildProcess {
       Foundation.close(fromChild[0])
       throw CannotStart(reason: Self.reason(failure, command[0], folder))
     }
-    (program, self.identifier) = (command[0], identifier)
+    self.identifier = identifier
     lines = LinePipe(input: toChild[1], output: fromChild[0])
   }
 
@@ -62,14 +62,18 @@ final class ChildProcess {
     }
   }
 
-  /// How the program ended, in words; waits a moment for it.
+  /// How the program ended, in words; waits a moment for it (not long: a machine may be moving).
   var ending: String {
-    guard let status = wait(upTo: 0.5) else { return "its output is closed, it still runs" }
-    let (signal, code) = (status & 0x7f, (status >> 8) & 0xff)
-    guard signal == 0 else { return "signal \(signal)" }
+    guard let information = ended(within: 0.1) else { return "its output is closed, it still runs" }
+    #if os(Linux)
+      let status = information._sifields._sigchld.si_status
+    #else
+      let status = information.si_status
+    #endif
+    guard information.si_code == CLD_EXITED else { return "signal \(status)" }
     // POSIX shells say so of what they cannot find, or not execute.
-    let reason = [126: ": not executable", 127: ": a program was not found"]
-    return "exit code \(code)" + (reason[Int(code)] ?? "")
+    let reason: [Int32: String] = [126: ": not executable", 127: ": a program was not found"]
+    return "exit code \(status)" + (reason[status] ?? "")
   }
 
   /// Closes its input, waits for its end, then ends what is left of its process group: SIGTERM, and SIGKILL after a moment.
@@ -77,45 +81,44 @@ final class ChildProcess {
   /// - Parameter seconds: to end by itself.
   func end(within seconds: Double) {
     lines.closeInput()
-    _ = hasEnded(within: seconds)
+    _ = ended(within: seconds)
     if hasGroup {
       kill(-identifier, SIGTERM)
       kill(-identifier, SIGCONT)
-      let end = ContinuousClock.now + .seconds(0.2)
+      let end = ContinuousClock.now + .seconds(0.3)
       while hasGroup, ContinuousClock.now < end { usleep(2_000) }
       if hasGroup { kill(-identifier, SIGKILL) }
     }
-    _ = wait(upTo: 1)
+    reap(within: 1)
   }
 
   /// Whether a process of its group lives (one that ended and is not waited for does not).
   private var hasGroup: Bool {
-    guard kill(-identifier, 0) == 0 else { return false }
-    guard hasEnded(within: 0), status == nil else { return true }
-    // Reaps the program itself: it would count as a member of its group.
-    _ = wait(upTo: 0)
+    // The program itself would count as a member of its group until it is reaped.
+    reap(within: 0)
     return kill(-identifier, 0) == 0
   }
 
-  /// Whether the program itself has ended; leaves it to be waited for, so that its group's number is not given away.
-  private func hasEnded(within seconds: Double) -> Bool {
-    if status != nil { return true }
+  /// How the program itself ended, if it has; it is left to be reaped, so that its group's number is not given away.
+  private func ended(within seconds: Double) -> siginfo_t? {
+    if isReaped { return lastInformation }
     let end = ContinuousClock.now + .seconds(seconds)
     while true {
       var information = siginfo_t()
       let found = waitid(P_PID, id_t(identifier), &information, WEXITED | WNOHANG | WNOWAIT)
-      if found == 0 && information.si_signo != 0 || found < 0 && errno == ECHILD { return true }
-      if ContinuousClock.now >= end { return false }
+      if found == 0 && information.si_signo != 0 || found < 0 && errno == ECHILD {
+        lastInformation = information
+        return information
+      }
+      if ContinuousClock.now >= end { return nil }
       usleep(2_000)
     }
   }
 
-  private func wait(upTo seconds: Double) -> Int32? {
-    guard hasEnded(within: seconds) else { return nil }
-    if status == nil {
-      var found: Int32 = 0
-      status = waitpid(identifier, &found, 0) == identifier ? found : 0
-    }
-    return status
+  private func reap(within seconds: Double) {
+    guard !isReaped, ended(within: seconds) != nil else { return }
+    var status: Int32 = 0
+    while waitpid(identifier, &status, 0) < 0 && errno == EINTR {}
+    isReaped = true
   }
 }

@@ -72,6 +72,7 @@ struct EpisodeDrive {
       throw PlantFailure(plant: plantName, "it measured \(measured.states)")
     }
     let states = signals.next(columns.map { measured.states[$0] })
+    outcome.lastStates = states
     current = (measured, states)
     return states
   }
@@ -80,21 +81,32 @@ struct EpisodeDrive {
   private mutating func finish(_ plant: inout any Plant, _ measured: Measurement) throws {
     // A plant that is done may have ended; the next episode starts it again. Its last measurement is kept all the same.
     if measured.isDone {
-      let stamp = try stamp(at: run.clock.now(), measured)
+      let now = run.clock.now()
+      if let lastSent { outcome.timing.add(period: now - lastSent) }
+      lastSent = nil
+      let stamp = try stamp(at: now, measured)
       outcome.safeEnd = plant.close(safeAction: run.safeAction)
       return try keep(run.safeAction, stamp)
     }
     let sent = run.clock.now()
     if let lastSent { outcome.timing.add(period: sent - lastSent) }
+    lastSent = nil
     let after = try plant.step(run.safeAction)
     outcome.safeEnd = SafeEnd(.confirmed, after: after)
     try keep(run.safeAction, stamp(at: sent, measured))
   }
 
   /// After the plant was closed in another way: the row of the safe action, if it took it and said where it was then.
-  mutating func end(_ end: SafeEnd, canLog: Bool) {
-    outcome.safeEnd = end
-    guard end.wasTaken, canLog else { return }
+  ///
+  /// - Parameters:
+  ///   - end: what became of the safe action.
+  ///   - now: when it was sent.
+  ///   - canLog: false where the log has failed.
+  mutating func end(_ end: SafeEnd, at now: Double, canLog: Bool) {
+    // A plant that was done is closed already.
+    if end.delivery != .notStarted { outcome.safeEnd = end }
+    if let lastSent { outcome.timing.add(period: now - lastSent) }
+    guard end.wasTaken, canLog, hasBegun else { return }
     do {
       var steps = 1
       if current == nil {
@@ -103,7 +115,7 @@ struct EpisodeDrive {
         _ = try take(measured)
       }
       guard let current else { return }
-      try keep(run.safeAction, stamp(at: run.clock.now(), current.measured, steps: steps))
+      try keep(run.safeAction, stamp(at: now, current.measured, steps: steps))
     } catch {
       // The episode has failed already, and why is said; this row stays out.
     }

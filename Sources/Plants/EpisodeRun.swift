@@ -46,7 +46,8 @@ public struct EpisodeRun {
 
   /// What a plant did.
   public struct Outcome {
-    /// Rows so far, none without `keepsRows`; the last one has the safe action if the plant took it.
+    /// Rows so far, none without `keepsRows`; the last one has the safe action if the plant took it and said where it was
+    /// then, or was done.
     public var episode: Episode
     public var rows = 0
     /// Why it ended before its last step, in words.
@@ -58,6 +59,8 @@ public struct EpisodeRun {
     /// What failed, after rows that are worth keeping.
     public var failure: EpisodeFailure?
     public var safeEnd = SafeEnd(.notStarted)
+    /// The last states [S] that were measured; nil before the first.
+    public var lastStates: [Double]?
     /// What became of the safe action, in words.
     public var safety = ""
     public var timing: StepTiming
@@ -88,7 +91,9 @@ public struct EpisodeRun {
     } catch {
       if !(error is PlantInterruption) { failure = error }
       drive.outcome.isInterrupted = error is PlantInterruption
-      drive.end(plant.close(safeAction: safeAction), canLog: !(error is LogWritingError))
+      let now = clock.now()
+      drive.end(
+        plant.close(safeAction: safeAction), at: now, canLog: !(error is LogWritingError))
     }
     var outcome = drive.outcome
     if outcome.isInterrupted {

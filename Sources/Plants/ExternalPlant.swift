@@ -6,7 +6,7 @@
 //
 // Every reset and step has one answer; what the program prints on standard error is passed on. An answer that is late,
 // no JSON, of a wrong length or not finite is a `PlantFailure`, and so is a program that does not read. From its start to its
-// end the safe action lies ready (`guard_arm`): what ends this process abnormally still sends it.
+// end the safe action lies ready (`guard_arm`): what ends this process abnormally still sends it (to one plant of a process).
 
 import CProcessGuard
 import Foundation
@@ -32,7 +32,9 @@ public final class ExternalPlant: Plant {
   private var child: ChildProcess?
   private var hasFinishedEpisode = false
   private var isAwaiting = false
-  /// The last action that was written.
+  /// Until when an answer may come.
+  private var awaitedUntil = ContinuousClock.now
+  /// The action of the last command that was written; nil for a reset.
   private var lastSent: [Double]?
   private var goesOn: () -> Bool = { true }
   private var unsaidRemarks: [String] = []
@@ -46,14 +48,17 @@ public final class ExternalPlant: Plant {
   ///   - safeAction: sent if this process ends abnormally [A]; nil for zero, or what of the limits is nearest.
   ///   - timeStep: seconds.
   ///   - clock: what a step lasts.
-  ///   - timeout: seconds to read and answer a step.
-  ///   - resetTimeout: seconds to answer a reset.
+  ///   - timeout: seconds to read and answer a step, at most 1e9.
+  ///   - resetTimeout: seconds to answer a reset, at most 1e9.
   public init(
     command: [String], folder: String = ".", states: [Channel], actions: [Channel],
     actionLimits: [ClosedRange<Double>], safeAction: [Double]? = nil,
     timeStep: Double, clock: PlantClock = .automatic, timeout: Double = 2,
     resetTimeout: Double = 60
   ) {
+    precondition(
+      (0...1e9).contains(timeout) && (0...1e9).contains(resetTimeout) && !command.isEmpty,
+      "timeouts \(timeout) and \(resetTimeout) s of '\(command.joined(separator: " "))'")
     self.command = command
     self.folder = folder
     self.states = states
@@ -105,8 +110,7 @@ public final class ExternalPlant: Plant {
   /// Throws: `PlantFailure`.
   public func step(_ action: [Double]) throws -> Measurement {
     do {
-      lastSent = action
-      let answer = try exchange(Self.stepLine(action), "step", timeout: timeout)
+      let answer = try exchange(Self.stepLine(action), "step", action, timeout: timeout)
       hasFinishedEpisode = true
       return answer
     } catch let error as Ended {
@@ -119,31 +123,37 @@ public final class ExternalPlant: Plant {
   public func close(safeAction: [Double]) -> SafeEnd {
     guard let child else { return SafeEnd(.notStarted) }
     self.child = nil
-    let hadIt = lastSent == safeAction
+    // A program that ended on the safe action itself has read it.
+    let hadIt = lastSent == safeAction && child.lines.unreadBytes == 0
     let written = child.lines.write(
       Self.stepLine(safeAction) + Self.closeLine, timeout: min(timeout, 0.5))
-    guard_disarm()
     var end = SafeEnd(.confirmed)
     switch written {
     case .all: end = listen(to: child)
     case .late, .interrupted: end.delivery = .failed("it does not read its standard input")
     case .closed: end.delivery = .failed("it has ended, \(child.ending)")
     }
-    // A program that ended on the safe action itself has read it.
     if hadIt, case .failed(let why) = end.delivery { end.delivery = .sent(why) }
-    child.end(within: end.delivery == .confirmed ? 0.5 : 0)
+    end.held = lastSent
+    guard_disarm()
+    // Who has not answered by now had its time; who has may need some to put the machine to rest.
+    child.end(within: end.delivery == .confirmed ? min(timeout, timeStep) + 1 : 0)
     return end
   }
 
-  /// The answers to what was awaited and to the safe action. A step may be under way: it may last.
+  /// The answers to what was awaited and to the safe action. A step may be under way: it has its time, then the safe one its.
   private func listen(to child: ChildProcess) -> SafeEnd {
-    let seconds = min(timeout, 2 * timeStep) + 1
-    let end = ContinuousClock.now + .seconds(seconds)
+    let now = ContinuousClock.now
+    let end = max(now, min(awaitedUntil, now + .seconds(timeout))) + .seconds(min(timeout, 2 * timeStep) + 1)
     var result = SafeEnd(.confirmed)
     // All but `close`, which some programs do not read before they have answered.
     var hasRead: Bool { (child.lines.unreadBytes ?? 0) <= Self.closeLine.utf8.count }
     func unconfirmed(_ reason: String) -> SafeEnd {
-      result.delivery = hasRead ? .sent(reason) : .failed("\(reason), and did not read it")
+      if child.lines.unreadBytes == nil {
+        result.delivery = .sent("\(reason); whether it was read is not known on this system")
+      } else {
+        result.delivery = hasRead ? .sent(reason) : .failed("\(reason), and did not read it")
+      }
       return result
     }
     while true {
@@ -160,7 +170,8 @@ public final class ExternalPlant: Plant {
         // What it writes without having read the safe action is no answer to it.
         if left <= 0 { return unconfirmed("it writes without reading") }
       case .late, .interrupted:
-        return unconfirmed("it did not answer within \(shortest(seconds)) s")
+        let seconds = now.duration(to: end) / .seconds(1)
+        return unconfirmed("it did not answer within \(shortest((100 * seconds).rounded() / 100)) s")
       case .closed: return unconfirmed("it ended, \(child.ending)")
       case .tooLong: isAwaiting = false
       }
@@ -180,7 +191,9 @@ public final class ExternalPlant: Plant {
       (isAwaiting, lastSent) = (false, nil)
       let farewell = Self.stepLine(safeAction) + Self.closeLine
       _ = farewell.utf8CString.withUnsafeBufferPointer {
-        guard_arm(child.lines.input, $0.baseAddress, farewell.utf8.count)
+        guard_arm(
+          child.lines.input, $0.baseAddress, farewell.utf8.count, Self.closeLine.utf8.count,
+          child.identifier)
       }
     } catch let error as ChildProcess.CannotStart {
       throw PlantFailure(plant: name, "cannot be started: \(error.reason)")
@@ -197,7 +210,9 @@ public final class ExternalPlant: Plant {
   /// A program that ended, or closed its pipes, where an answer was wanted.
   private struct Ended: Error { let problem: String }
 
-  private func exchange(_ line: String, _ what: String, timeout: Double) throws -> Measurement {
+  private func exchange(
+    _ line: String, _ what: String, _ action: [Double]? = nil, timeout: Double
+  ) throws -> Measurement {
     guard let child else { throw PlantFailure(plant: name, "got a \(what) before its reset") }
     if let early = child.lines.unasked() {
       throw PlantFailure(
@@ -210,11 +225,11 @@ public final class ExternalPlant: Plant {
         plant: name,
         "answers without reading: \(unread) bytes of commands lie unread in its standard input")
     }
-    isAwaiting = true
     switch child.lines.write(line, timeout: timeout, while: goesOn) {
-    case .all: break
+    case .all:
+      (isAwaiting, lastSent) = (true, action)
+      awaitedUntil = .now + .seconds(timeout)
     case .late:
-      (isAwaiting, lastSent) = (false, nil)
       throw PlantFailure(
         plant: name,
         "did not read a \(what) within \(shortest(timeout)) s: its standard input is full")
@@ -266,7 +281,7 @@ public final class ExternalPlant: Plant {
       + [("the reward", answer.reward ?? 0)]
     if let wrong = numbers.first(where: { !(abs($0.1) <= Self.largest) }) {
       throw failure(
-        "\(wrong.0) is no finite number within +-\(Self.largest) in its answer: \(Self.shown(text))"
+        "\(wrong.0) is not a finite number between -\(Self.largest) and \(Self.largest) in its answer: \(Self.shown(text))"
       )
     }
     if let time = answer.time, !(abs(time) <= 1e12) {

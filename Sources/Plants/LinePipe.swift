@@ -93,20 +93,29 @@ final class LinePipe {
   /// The next line, waiting at most so many seconds, and only while `goesOn`.
   func readLine(timeout: Double, while goesOn: () -> Bool = { true }) -> Answer {
     let end = ContinuousClock.now + .seconds(timeout)
+    var hasRead = false
     while true {
-      if let line = nextLine() { return .line(line) }
+      if let line = nextLine() {
+        return line.utf8.count <= Self.longestLine ? .line(line) : .tooLong
+      }
       if received.count > Self.longestLine, !isSkipping {
         isSkipping = true
         return .tooLong
       }
+      let left = ContinuousClock.now.duration(to: end) / .seconds(1)
+      // Whoever writes without end is not read without end.
+      if hasRead {
+        guard goesOn() else { return .interrupted }
+        guard left > 0 else { return .late(fragment) }
+      }
       let count = chunk.withUnsafeMutableBytes { read(output, $0.baseAddress, $0.count) }
       if count > 0 {
         received += chunk[..<count]
+        hasRead = true
       } else if count < 0 && errno == EINTR {
         continue
       } else if count < 0 && errno == EAGAIN {
         guard goesOn() else { return .interrupted }
-        let left = ContinuousClock.now.duration(to: end) / .seconds(1)
         guard left > 0 else { return .late(fragment) }
         wait(for: POLLIN, of: output, upTo: left)
       } else {

@@ -66,7 +66,7 @@ extension Plant {
 
 /// How the time of a plant's steps is known.
 public enum PlantClock: String, Hashable, Sendable, Codable, CaseIterable {
-  /// A simulation where the first steps take less than a time step, a machine otherwise.
+  /// A simulation where most steps so far took less than 0.9 of a time step, a machine otherwise.
   case automatic
   /// Steps last as long as they take: BAGEL waits until each is due, and rows have real stamps.
   case machine
@@ -83,7 +83,7 @@ public struct SafeEnd: Hashable, Sendable {
     case sent(String)
     /// It did not reach the plant: why, in words.
     case failed(String)
-    /// Nothing was to be stopped: the plant had not been started.
+    /// The plant was not running: it had not been started, or was closed before.
     case notStarted
   }
 
@@ -92,6 +92,8 @@ public struct SafeEnd: Hashable, Sendable {
   public var awaited: Measurement?
   /// The answer to the safe action.
   public var after: Measurement?
+  /// The last action before it that was written to the plant [A]; nil where that is not known.
+  public var held: [Double]?
 
   public init(_ delivery: Delivery, awaited: Measurement? = nil, after: Measurement? = nil) {
     (self.delivery, self.awaited, self.after) = (delivery, awaited, after)
@@ -111,9 +113,9 @@ public struct SafeEnd: Hashable, Sendable {
     switch delivery {
     case .confirmed: return "safe action sent"
     case .sent(let why): return "safe action sent, not confirmed (\(why))"
-    case .notStarted: return "nothing had been moved"
+    case .notStarted: return "the plant was not running"
     case .failed(let why):
-      let held = last.map { $0.map(shortest).joined(separator: ", ") } ?? "what it had before"
+      let held = (held ?? last)?.map(shortest).joined(separator: ", ") ?? "what it had before"
       return "safe action NOT delivered: the machine may hold \(held) (\(why))"
     }
   }

@@ -84,8 +84,7 @@ struct EpisodeTime {
   private var simulated = 0
   private var quickSteps = 0
 
-  /// Steps by which `automatic` decides, and the part of a time step below which one is a simulation's.
-  private static let votes = 3
+  /// The part of a time step below which a step is a simulation's.
   private static let quick = 0.9
 
   init(timeStep: Double, plantClock: PlantClock) {
@@ -106,7 +105,8 @@ struct EpisodeTime {
       (firstOwn, lastReal) = (own, now)
       return 0
     }
-    if plantClock == .automatic, rows <= Self.votes {
+    // By the majority so far: a simulation may be slow at first, a machine may hurry after a pause.
+    if plantClock == .automatic {
       if now - lastReal < Self.quick * timeStep { quickSteps += 1 }
       isReal = 2 * quickSteps < rows
     }
@@ -124,10 +124,13 @@ struct EpisodeTime {
       guard let own else {
         throw Backwards(problem: "answered without the \"time\" that it gave before")
       }
-      stamp = own - firstOwn
+      stamp = Self.rounded(own - firstOwn, to: 1e9)
       guard stamp > last else {
         throw Backwards(problem: "its \"time\" does not go forward: \(own) s")
       }
+    }
+    if firstOwn == nil, own != nil {
+      throw Backwards(problem: "gives a \"time\" with a step, but gave none with the reset")
     }
     last = max(stamp, last + 1e-6)
     return last

@@ -83,8 +83,8 @@ struct ExternalPlantTests {
       ("echo '{\"state\":[null]}'", "whose \"state\" is not a list of numbers"),
       ("echo '{\"state\":[true]}'", "whose \"state\" is not a list of numbers"),
       ("echo '{\"state\":[1],\"done\":1}'", "whose \"done\" is not true or false"),
-      ("echo '{\"state\":[1e10]}'", "'x' is no finite number within"),
-      ("echo '{\"state\":[1e999]}'", "'x' is no finite number within"),
+      ("echo '{\"state\":[1e10]}'", "'x' is not a finite number between"),
+      ("echo '{\"state\":[1e999]}'", "'x' is not a finite number between"),
       ("echo '{\"state\":[1],\"state\":[1]}'", "which has \"state\" twice"),
       ("sleep 5; echo '{\"state\":[1]}'", "did not answer a step within 0.3 s"),
     ])

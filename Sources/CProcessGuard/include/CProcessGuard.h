@@ -23,11 +23,13 @@ void guard_watch(int is_driving);
 /// From now on signals have their default effect again.
 void guard_unwatch(void);
 
-/// The first signal since `guard_watch`, or 0.
+/// The first signal that set the flag, or 0; the flag stays set.
 int guard_signal(void);
 
-/// The bytes (at most 64 KiB) to write to `descriptor` before the process ends abnormally; returns 0 if they are too long.
-int guard_arm(int descriptor, const char *bytes, size_t count);
+/// The bytes (at most 64 KiB) to write to `descriptor` before the process ends abnormally; returns 0 if they are too long. The
+/// last `tail` of them need not be read for the rest to count as delivered. Then process group `group` (0 for none) gets
+/// SIGTERM. One place for the process: of two plants at once, the later has it.
+int guard_arm(int descriptor, const char *bytes, size_t count, size_t tail, pid_t group);
 
 /// Nothing is to be written any more.
 void guard_disarm(void);
