@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""A plant for BAGEL: copy this file and put your simulator, or your machine's interface, into three functions.
+"""A plant for BAGEL: copy this file and put your simulator, or your machine's interface, into four functions.
 
 BAGEL starts this program and writes one JSON object per line to its standard input; every reset and step wants one line
 back on standard output. Print anything else to standard error. Any language will do.
@@ -14,7 +14,7 @@ action in those of `actions:`. A step lasts one `timeStep`: a simulator computes
 answers when the time step is over (--real-time). "time" is the time of the measurement in seconds, if you have a better
 clock than BAGEL; then every answer has it.
 
-When an episode ends, for whatever reason, the last action is the safe one (`safe:` of an action, zero by default). If BAGEL
+When an episode ends, for whatever reason, the last action is the safe one (`safe:` of an action; zero, or the limit nearest to it, by default). If BAGEL
 itself is killed, or its computer fails, the standard input ends: leave the machine safe then too, as `close` does below.
 Only the machine's own watchdog helps where this program cannot.
 """
@@ -34,11 +34,14 @@ class Machine:
         self.position, self.speed = 0.0, 0.0
         return [self.position]
 
-    def step(self, action):
-        """Applies an action for one time step; returns the measured state and whether the episode is over."""
+    def apply(self, action):
+        """Begins a step: a machine's interface sends the action, a simulator computes to the end of the step."""
         for _ in range(10):
             self.speed += TIME_STEP / 10 * (action[0] - 0.8 * self.speed)
             self.position += TIME_STEP / 10 * self.speed
+
+    def measure(self):
+        """Called at the end of the step; returns the measured state and whether the episode is over."""
         return [self.position], abs(self.position) > 5
 
     def close(self):
@@ -47,7 +50,7 @@ class Machine:
 
 # Simulink: start the engine once (`import matlab.engine`), set the model's input with set_param, advance it by one
 # TIME_STEP with its simulation stepping commands and read the outputs back.
-# A machine on a bus: keep the connection in reset; in step write the command, wait for the end of the step, read.
+# A machine on a bus: keep the connection in reset, write the command in apply, read the sensors in measure.
 
 
 class StepTimer:
@@ -78,9 +81,10 @@ def main():
                 if timer:
                     timer.start()
             else:
-                state, done = machine.step(message["action"])
+                machine.apply(message["action"])
                 if timer:
                     timer.wait()
+                state, done = machine.measure()
             print(json.dumps({"state": state, "done": done}), flush=True)
     finally:
         machine.close()

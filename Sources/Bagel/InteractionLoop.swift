@@ -118,7 +118,7 @@ public struct InteractionLoop {
       log.close()
       let mayGoOn = tell(.drove(outcome))
       if outcome.isInterrupted { return false }
-      if outcome.rows >= Self.fewestRows || outcome.failure != nil {
+      if outcome.rows >= fewestRows || outcome.failure != nil {
         let entry = EpisodeRecord(
           trial: 0, log: files.name("episode", index, ".csv"), rows: outcome.rows,
           earlyEnd: outcome.earlyEnd, failure: outcome.failure.map { "\($0)" })
@@ -131,7 +131,7 @@ public struct InteractionLoop {
     }
     throw LoopError(
       description:
-        "exploring ended \(Self.explorationsAgain + 1) times within \(Self.fewestRows - 1) rows, too early to learn from it: "
+        "exploring ended \(Self.explorationsAgain + 1) times within \(fewestRows - 1) rows, too early to learn from it: "
         + "does the machine start inside the `limits:` of its states? The same command explores again; --restart begins "
         + "afresh")
   }
@@ -140,7 +140,7 @@ public struct InteractionLoop {
 
   /// All episodes so far that are long enough, read from their files: what is learnt from is what is on the disk.
   private func episodes() throws -> [Episode] {
-    let logs = record.episodes.filter { $0.rows >= Self.fewestRows }.map { folder + "/" + $0.log }
+    let logs = record.episodes.filter { $0.rows >= fewestRows }.map { folder + "/" + $0.log }
     if let missing = logs.first(where: { !FileManager.default.fileExists(atPath: $0) }) {
       throw LoopError(
         description: "\(missing) is gone; put it back, or begin afresh with --restart")
@@ -152,6 +152,7 @@ public struct InteractionLoop {
     let trial = record.trials.count + 1
     var entry = EpisodeRecord(
       trial: trial, log: files.name("episode", record.episodes.count, ".csv"), rows: 0)
+    guard tell(.fitting(trial: trial)) else { return false }
     let fit = try task.fit(try episodes(), from: try earlierModel(trial))
     entry.fitSeconds = fit.seconds
     try fit.model.write(
@@ -160,7 +161,7 @@ public struct InteractionLoop {
 
     let policy = try task.optimize(
       fit.model, from: try earlierParameters(trial), device: device,
-      checkpoint: files.path("search", trial, ".safetensors"), checkpointInterval: 5
+      checkpoint: files.path("search", trial, ".safetensors"), checkpointInterval: 1
     ) { tell(.searching(trial: trial, $0)) }
     guard policy.isFinished else { return false }
     entry.optimizeSeconds = policy.seconds
@@ -216,7 +217,10 @@ public struct InteractionLoop {
     entry.rows = outcome.rows
     entry.earlyEnd = outcome.earlyEnd
     entry.failure = outcome.failure.map { "\($0)" }
-    if outcome.failure != nil { try keep(entry, outcome, tell) }
+    if let failure = outcome.failure {
+      try keep(entry, outcome, tell)
+      throw failure
+    }
     let evaluated = task.judge(outcome.episode, goals: goals, earlyEnd: outcome.earlyEnd)
     entry.isSolved = evaluated.isSuccess
     entry.steps = evaluated.steps.count
@@ -227,7 +231,7 @@ public struct InteractionLoop {
   }
 
   /// Rows from which something can be learnt.
-  private static let fewestRows = 4
+  private var fewestRows: Int { 3 + max(1, task.layout.unknownRows) }
 
   /// Adds an episode to the record and throws its failure, if it had one. One that failed at once, or whose log failed, is
   /// not kept: its log is set aside when the loop goes on. A trial that ended at once without a failure is judged, and not
@@ -236,7 +240,7 @@ public struct InteractionLoop {
     _ entry: EpisodeRecord, _ outcome: EpisodeRun.Outcome, _ tell: (LoopEvent) -> Bool
   ) throws {
     if let failure = outcome.failure,
-      entry.rows < Self.fewestRows || failure.cause is LogWritingError
+      entry.rows < fewestRows || failure.cause is LogWritingError
     {
       throw failure
     }

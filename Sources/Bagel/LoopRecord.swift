@@ -57,6 +57,8 @@ public enum LoopEvent {
   /// It was too short to learn from; exploring begins again with other draws.
   case exploringAgain(EpisodeRun.Outcome)
   case explored(LoopRecord, Episode)
+  /// A trial begins: from here to `optimized` the machine is at rest.
+  case fitting(trial: Int)
   case fitted(trial: Int, FittedModel)
   case searching(trial: Int, SearchState)
   case optimized(trial: Int, OptimizedPolicy)

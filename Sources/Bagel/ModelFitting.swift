@@ -54,8 +54,10 @@ extension ControlTask {
     var plant = try makePlant()
     defer { plant.close(safeAction: safeAction) }
     var episodes: [Episode] = []
-    while episodes.count < exploration.episodes && goesOn() {
-      let index = episodes.count
+    var done = 0
+    while done < exploration.episodes && goesOn() {
+      let index = done
+      done += 1
       let log = try logFolder.map {
         try LogWriter(episode: "exploration-\(index + 1)", of: plant, in: $0, layout)
       }
@@ -63,8 +65,14 @@ extension ControlTask {
       let outcome = try explore(&plant, index: index, seed: seed, log: log, goesOn: goesOn)
       tell(outcome)
       if let failure = outcome.failure { throw failure }
-      // As it would be read from the log.
-      episodes.append(outcome.episode.dropFirst(layout.unknownRows))
+      if let log, !(plant is any SimulatedPlant), !outcome.isInterrupted {
+        // With the holes that its stamps show.
+        log.close()
+        episodes += try layout.episodes(from: [log.path], needsExcitation: false)
+      } else {
+        // As it would be read from the log.
+        episodes.append(outcome.episode.dropFirst(layout.unknownRows))
+      }
     }
     return episodes
   }

@@ -17,7 +17,7 @@ public struct RealTimeRun {
 
 /// How a run came to one of its goals (physical units, seconds).
 public struct GoalVerdict: Hashable, Sendable {
-  /// From when on it was wanted, nominal time.
+  /// From when on it was wanted, since the first action.
   public var time: Double
   public var goal: [Double]
   /// Until when it was wanted, or the run ended.
@@ -81,15 +81,22 @@ extension ControlTask {
     run.goesOn = goesOn
     var controllerRun = controller.begin()
     var verdicts: [GoalVerdict] = []
+    var begun: Double?
+    func judge(_ states: [Double], _ wanted: [Double]) {
+      let time = clock.now() - (begun ?? clock.now())
+      begun = begun ?? clock.now()
+      if verdicts.last?.goal != wanted { verdicts.append(GoalVerdict(time: time, goal: wanted)) }
+      verdicts[verdicts.count - 1].add(
+        states: states, isMet: isMet(wanted, by: states), time: time)
+    }
     return try withPlant { plant in
       let outcome = try run.run(&plant, seed: seed, name: log) { step, states in
         let wanted = goals.goal(step: step, states: states)
-        let time = Double(step) * layout.timeStep
-        if verdicts.last?.goal != wanted { verdicts.append(GoalVerdict(time: time, goal: wanted)) }
-        verdicts[verdicts.count - 1].add(
-          states: states, isMet: isMet(wanted, by: states), time: time)
+        judge(states, wanted)
         return controllerRun.action(state: states, goal: wanted)
       }
+      // The state in which the safe action met it.
+      if let states = outcome.lastStates, let wanted = verdicts.last?.goal { judge(states, wanted) }
       return RealTimeRun(outcome: outcome, goals: verdicts)
     }
   }

@@ -24,7 +24,7 @@ struct Console {
     do {
       try FileHandle.standardOutput.write(contentsOf: data + Data("\n".utf8))
     } catch {
-      throw OutputError(description: "cannot write the result to standard output")
+      throw OutputError(path: "the result to standard output", error)
     }
   }
 

@@ -23,12 +23,11 @@ final class EpisodeWords {
     timing += outcome.timing
     safety = outcome.safety
     for remark in outcome.remarks { console.say(remark) }
-    if let end = outcome.earlyEnd {
-      earlyEnds.append(end)
-      let isNotDelivered = !outcome.safeEnd.wasTaken && outcome.failure == nil
-      if outcome.isInterrupted || isNotDelivered {
-        console.say("\(outcome.episode.name): \(end); \(outcome.safety)")
-      }
+    if let end = outcome.earlyEnd { earlyEnds.append(end) }
+    // A failure and an interruption say so themselves.
+    if !outcome.safeEnd.wasTaken, outcome.failure == nil, !outcome.isInterrupted {
+      console.say(
+        "\(outcome.episode.name): \(outcome.earlyEnd.map { $0 + "; " } ?? "")\(outcome.safety)")
     }
     saySimulation(outcome.timing)
   }
@@ -59,7 +58,14 @@ final class EpisodeWords {
 
   /// The timing of a machine's steps; a simulation's says nothing.
   func sayTiming() {
-    if timing.isReal { timing.describe(console) }
+    guard timing.isReal else { return }
+    timing.describe(console)
+    guard case .process(let process) = task.plant, process.clock == .automatic,
+      2 * timing.late > timing.steps
+    else { return }
+    console.say(
+      "  (of a simulation that computes longer than a time step, say `clock: simulation` beside `process:`)"
+    )
   }
 }
 
@@ -85,9 +91,13 @@ extension StepTiming {
     console.say("  decision \(decision.words)")
     console.say("  answer \(answer.words)")
     if 2 * late > steps {
+      let (answer, decision) = (answer.quantile(0.5), decision.quantile(0.5))
       console.say(
-        "  most steps are late: the plant needs \(milliseconds(answer.quantile(0.5))) ms for its answer (median), timeStep is "
-          + "\(milliseconds(timeStep)) ms")
+        "  most steps are late: "
+          + (answer >= decision
+            ? "the plant needs \(milliseconds(answer)) ms for its answer"
+            : "BAGEL needs \(milliseconds(decision)) ms for its decision")
+          + " (median), timeStep is \(milliseconds(timeStep)) ms")
     }
   }
 
@@ -108,7 +118,7 @@ extension RealTimeRun {
     func shown(_ value: Double) -> String {
       "\(number(factor * value)) \(units)".trimmingCharacters(in: .whitespaces)
     }
-    if task.stateLimits.contains(where: { $0 != nil }), !outcome.hasLeftLimits {
+    if task.stateLimits.contains(where: { $0 != nil }), !outcome.hasLeftLimits, outcome.rows > 0 {
       console.say("  every state stayed inside its limits")
     }
     for verdict in goals {

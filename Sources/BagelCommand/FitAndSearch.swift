@@ -3,6 +3,7 @@
 // however long its iterations are: the state is on the disk after each that was long, and the best policy is written at once.
 
 import Bagel
+import CProcessGuard
 import Foundation
 import Synchronization
 
@@ -19,7 +20,8 @@ func runFit(_ task: ControlTask, _ training: [Episode]) throws -> FittedModel {
 ///
 /// - Parameters:
 ///   - checkpoint: where the search's state is kept; nil for none.
-///   - policyPath: where the best policy so far is written at an interruption; nil for nowhere.
+///   - policyPath: where the best policy so far is written at an interruption (beside it, if a policy is there); nil for
+///     nowhere.
 func runSearch(
   _ task: ControlTask, _ model: DynamicsModel, checkpoint: String?, policyPath: String? = nil,
   device: ExecutionDevice, curves: TrainingCurves? = nil
@@ -27,6 +29,7 @@ func runSearch(
   let bar = ProgressBar("optimising", "measuring samplers")
   defer { bar.finish() }
   InterruptSignal.watch()
+  defer { InterruptSignal.unwatch() }
   let interruption = SearchInterruption(task, model, checkpoint: checkpoint, policyPath: policyPath)
   interruption.watch { bar.finish() }
   defer { interruption.endWatch() }
@@ -98,37 +101,79 @@ private final class SearchInterruption: Sendable {
         usleep(20_000)
       }
       usleep(UInt32(1e6 * Self.patience))
-      if state.withLock(\.isOver) { return }
-      let interruption = conclude()
-      beforeWords()
-      Console.error("\(interruption)")
-      _exit(130)
+      // With the lock held to the end: the search's own thread waits at it.
+      state.withLock { state in
+        if state.isOver { return }
+        beforeWords()
+        Console.error("\(interruption(state))")
+        _exit(130)
+      }
     }
   }
 
-  /// Writes the best policy; what to say. Once: a second thread waits for the end of the process.
+  /// Writes the best policy; what to say.
   func conclude() -> Interruption {
     state.withLock { state in
       state.isOver = true
-      guard state.iteration > 0 else {
-        return Interruption(description: "interrupted before the first iteration")
-      }
-      var words = "interrupted at iteration \(state.iteration)"
-      if let policyPath, !state.best.isEmpty {
-        do {
-          try PolicyController(
-            policy: task.makePolicy(), parameters: state.best,
-            stateMean: model.stateStandardiser.mean, stateScale: model.stateStandardiser.scale
-          ).write(to: policyPath, description: task.policyDescription(on: model))
-          words += "; best policy so far: \(policyPath)"
-        } catch {
-          words += "; \(error)"
-        }
-      }
-      if let checkpoint, FileManager.default.fileExists(atPath: checkpoint) {
-        words += "; state saved to \(checkpoint), the same command goes on from there"
-      }
-      return Interruption(description: words)
+      return interruption(state)
     }
   }
+
+  private func interruption(_ state: State) -> Interruption {
+    guard state.iteration > 0 else {
+      return Interruption(description: "interrupted before an iteration was done")
+    }
+    var words = "interrupted at iteration \(state.iteration)"
+    if let policyPath, !state.best.isEmpty {
+      // A policy that was searched to the end is worth more than this one.
+      let path =
+        FileManager.default.fileExists(atPath: policyPath)
+        ? policyPath.replacingOccurrences(
+          of: ".safetensors", with: "-interrupted.safetensors", options: [.anchored, .backwards])
+        : policyPath
+      do {
+        try PolicyController(
+          policy: task.makePolicy(), parameters: state.best,
+          stateMean: model.stateStandardiser.mean, stateScale: model.stateStandardiser.scale
+        ).write(to: path, description: task.policyDescription(on: model))
+        words += "; best policy so far: \(path)"
+      } catch {
+        words += "; \(error)"
+      }
+    }
+    if let checkpoint, FileManager.default.fileExists(atPath: checkpoint) {
+      words += "; state saved to \(checkpoint), the same command goes on from there"
+    }
+    return Interruption(description: words)
+  }
+}
+
+/// Ctrl-C while `learn` computes and the machine is at rest: what does not stop by itself in time (a fit, a long iteration) is
+/// ended from beside it. The plant gets the safe action once more and `close`.
+final class RestInterruption: Sendable {
+  private let isResting = Mutex(false)
+  private let isOver = Atomic(false)
+  /// Seconds that the loop itself has to stop.
+  private static let patience = 0.3
+
+  init() {
+    Thread.detachNewThread { [weak self] in
+      while !InterruptSignal.wasRaised {
+        if self?.isOver.load(ordering: .relaxed) ?? true { return }
+        usleep(20_000)
+      }
+      usleep(UInt32(1e6 * Self.patience))
+      self?.isResting.withLock { isResting in
+        guard isResting else { return }
+        Console.error("interrupted while the machine was at rest; the same command goes on")
+        guard_finish(130)
+      }
+    }
+  }
+
+  deinit { isOver.store(true, ordering: .relaxed) }
+
+  /// The machine is at rest from now on, and until `end`.
+  func begin() { isResting.withLock { $0 = true } }
+  func end() { isResting.withLock { $0 = false } }
 }

@@ -10,6 +10,7 @@ final class LoopFigures {
   private let task: ControlTask
   private let folder: String
   let episodes: EpisodeWords
+  private let rest = RestInterruption()
   private var bar: ProgressBar?
   private var fit: FittedModel?
   private var policy: OptimizedPolicy?
@@ -21,29 +22,39 @@ final class LoopFigures {
 
   /// Throws: Foundation's file errors.
   func tell(_ event: LoopEvent) throws {
+    defer {
+      // The loop hears of it now, and stops by itself.
+      if InterruptSignal.wasRaised { rest.end() }
+    }
     switch event {
     case .drove(let outcome): episodes.tell(outcome)
     case .exploringAgain(let outcome):
       console.say(
-        "exploring ended after \(outcome.rows) row\(outcome.rows == 1 ? "" : "s")"
+        "exploring ended after \(counted(outcome.rows, "row"))"
           + (outcome.earlyEnd.map { " (\($0))" } ?? "")
           + ", too early to learn from it: exploring again with other actions")
     case .explored(let record, _):
       console.say(
-        "explored: \(record.last.rows) rows in \(folder)/\(record.last.log)"
+        "explored: \(counted(record.last.rows, "row")) in \(folder)/\(record.last.log)"
           + (record.last.earlyEnd.map { " (\($0))" } ?? ""))
     case .failed(let record):
       console.say(
         "the plant failed; its \(record.last.rows) rows are kept in \(folder)/\(record.last.log). Mend it: the same "
           + "command goes on")
+    case .fitting:
+      rest.begin()
+      bar = ProgressBar("learning")
     case .fitted(_, let fit):
       self.fit = fit
+      finish()
+      for note in fit.notes { console.say("warning: \(note)") }
       bar = ProgressBar("optimising", "measuring samplers")
     case .searching(let trial, let state):
       bar?.update(
         state.fraction(of: task.search),
         "trial \(trial), iteration \(state.iteration), best \(number(state.bestReturn))")
     case .optimized(_, let policy):
+      rest.end()
       self.policy = policy
       finish()
       policy.warnOfFlatness(console)

@@ -50,7 +50,7 @@ struct CommonOptions: ParsableArguments {
         console.say("  without pictures: gnuplot was not found (apt-get install gnuplot-nox)")
       }
     } catch {
-      throw OutputError(description: "cannot write \(path)")
+      throw OutputError(path: path, error)
     }
   }
 }
@@ -79,7 +79,7 @@ struct TensorBoardOptions: ParsableArguments {
       return try TrainingCurves(
         folder: tensorboard + (run.map { "/" + $0 } ?? ""), iterations: iterations)
     } catch {
-      throw OutputError(description: "cannot write event files to \(tensorboard)")
+      throw OutputError(path: "event files in \(tensorboard)", error)
     }
   }
 }

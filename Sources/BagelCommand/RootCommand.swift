@@ -75,3 +75,6 @@ struct Interruption: Error, CustomStringConvertible {
 
 /// Done, and not solved: exit code 2.
 let notSolved = ExitCode(2)
+
+/// The plant did not take the safe action of a run that was interrupted.
+let machineNotSafe = ExitCode(65)

@@ -24,6 +24,11 @@ public struct LogError: Error, CustomStringConvertible, Hashable, Sendable {
   }
 }
 
+/// "1 row", "2 rows".
+public func counted(_ count: Int, _ noun: String) -> String {
+  "\(count) \(noun)\(count == 1 ? "" : "s")"
+}
+
 /// The candidate closest to `word` by edit distance, for "did you mean".
 public func nearest(to word: String, among candidates: [String]) -> String? {
   candidates.map { ($0, editDistance(word.lowercased(), $0.lowercased())) }

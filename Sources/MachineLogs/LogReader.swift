@@ -5,10 +5,13 @@
 import Foundation
 
 extension LogLayout {
-  /// Stamps within this fraction of the time step of a regular grid are taken as the grid; and so are rows whose spacings
-  /// are all that close to the time step, and on average within a fifth of that: real clocks come a little late at every
-  /// step, and interpolating their rows would mix neighbours.
+  /// Stamps within this fraction of the time step of a regular grid are taken as the grid.
   static let regularTolerance = 0.05
+  /// So are the rows of a real clock, which come a little late at every step and now and then more: interpolating them would
+  /// mix neighbours. No spacing may differ from the time step by more than `jitterLimit` of it, the root of their mean square
+  /// not by more than `regularTolerance`, their mean not by more than `meanTolerance`.
+  static let jitterLimit = 0.25
+  static let meanTolerance = 0.01
   /// A hole in the stamps longer than this many time steps (or three of the log's own) ends an episode.
   static let longestGap = 3.0
   /// A log is not resampled to steps shorter than its own spacing divided by this.
@@ -39,7 +42,7 @@ extension LogLayout {
     guard times.count >= least else {
       throw LogError(
         file: file.path,
-        "has \(times.count) row\(times.count == 1 ? "" : "s") of data; "
+        "has \(counted(times.count, "row")) of data; "
           + "at least \(least) are needed")
     }
     let spacings = zip(times.dropFirst(), times).map { $0 - $1 }.sorted()
@@ -53,12 +56,10 @@ extension LogLayout {
     }
     let base = URL(fileURLWithPath: file.path).lastPathComponent
     let parts = stretches(of: times, longestGap: Self.longestGap * max(timeStep, spacing))
-    let episodes = parts.enumerated().compactMap { index, range -> Episode? in
+    var episodes = parts.enumerated().compactMap { index, range -> Episode? in
       let name = parts.count == 1 ? base : "\(base) (part \(index + 1))"
-      var part = episode(
+      return episode(
         name, times: Array(times[range]), columns: columns.mapValues { Array($0[range]) })
-      if index == 0 { part?.notes = file.notes }
-      return part
     }
     guard !episodes.isEmpty else {
       throw LogError(
@@ -66,6 +67,7 @@ extension LogLayout {
         "no stretch of three time steps: rows are \(format(spacing)) s apart and the time step is "
           + "\(format(timeStep)) s")
     }
+    episodes[0].notes = file.notes
     return episodes
   }
 
@@ -135,16 +137,22 @@ private struct Grid {
   init(times: [Double], timeStep: Double) {
     self.times = times
     self.timeStep = timeStep
-    let tolerance = LogLayout.regularTolerance * timeStep
-    func drift(_ index: Int) -> Double {
-      abs(times[index] - times[0] - Double(index) * timeStep)
+    let isOnGrid = times.indices.allSatisfy {
+      abs(times[$0] - times[0] - Double($0) * timeStep) <= LogLayout.regularTolerance * timeStep
     }
-    isRegular =
-      times.indices.allSatisfy { drift($0) <= tolerance }
-      || zip(times.dropFirst(), times).allSatisfy { abs($0 - $1 - timeStep) <= tolerance }
-        && drift(times.count - 1) <= 0.2 * tolerance * Double(times.count - 1)
+    isRegular = isOnGrid || Self.isJitter(times, timeStep)
     let duration = times[times.count - 1] - times[0]
     count = isRegular ? times.count : Int((duration / timeStep + 1e-9).rounded(.down)) + 1
+  }
+
+  /// Whether the rows are a real clock's at this time step.
+  private static func isJitter(_ times: [Double], _ timeStep: Double) -> Bool {
+    let excess = zip(times.dropFirst(), times).map { ($0 - $1) / timeStep - 1 }
+    guard !excess.isEmpty else { return true }
+    let count = Double(excess.count)
+    return excess.allSatisfy { abs($0) <= LogLayout.jitterLimit }
+      && (excess.reduce(0) { $0 + $1 * $1 } / count).squareRoot() <= LogLayout.regularTolerance
+      && abs(excess.reduce(0, +)) / count <= LogLayout.meanTolerance
   }
 
   /// States: linear interpolation between samples [count].

@@ -37,9 +37,10 @@ public final class LogWriter {
     let header = layout.writtenColumns
     fields = header.count
     hasReward = layout.rewardColumn != nil
-    let made = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
+    let made = open(path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0o644)
     isNew = made >= 0
-    file = made >= 0 || errno != EEXIST ? made : open(path, O_WRONLY | O_TRUNC | O_CLOEXEC)
+    file =
+      made >= 0 || errno != EEXIST ? made : open(path, O_WRONLY | O_TRUNC | O_APPEND | O_CLOEXEC)
     guard file >= 0 else {
       throw LogWritingError(
         path: path, reason: path.isEmpty ? "it has no name" : String(cString: strerror(errno)))

@@ -40,6 +40,7 @@ struct EpisodeDrive {
     _ plant: inout any Plant, from state: [Double]?, seed: UInt64,
     _ controller: (_ step: Int, _ states: [Double]) throws -> [Double]
   ) throws {
+    guard run.goesOn() else { throw PlantInterruption() }
     var measured = try plant.reset(to: state, seed: seed)
     hasBegun = true
     while true {

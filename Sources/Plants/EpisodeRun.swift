@@ -86,18 +86,20 @@ public struct EpisodeRun {
     plant.keepAsking(goesOn)
     var failure: (any Error)?
     do {
-      guard goesOn() else { throw PlantInterruption() }
       try drive.run(&plant, from: state, seed: seed, controller)
     } catch {
       if !(error is PlantInterruption) { failure = error }
       drive.outcome.isInterrupted = error is PlantInterruption
       let now = clock.now()
-      drive.end(
-        plant.close(safeAction: safeAction), at: now, canLog: !(error is LogWritingError))
+      // A simulation that was not reset is no machine to be stopped.
+      if drive.hasBegun || !(plant is any SimulatedPlant) {
+        drive.end(
+          plant.close(safeAction: safeAction), at: now, canLog: !(error is LogWritingError))
+      }
     }
     var outcome = drive.outcome
     if outcome.isInterrupted {
-      outcome.earlyEnd = "interrupted after \(outcome.rows) row\(outcome.rows == 1 ? "" : "s")"
+      outcome.earlyEnd = "interrupted after \(counted(outcome.rows, "row"))"
     }
     outcome.safety = outcome.safeEnd.words(after: drive.lastAction)
     outcome.failure = failure.map {

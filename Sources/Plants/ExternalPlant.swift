@@ -144,7 +144,9 @@ public final class ExternalPlant: Plant {
   /// The answers to what was awaited and to the safe action. A step may be under way: it has its time, then the safe one its.
   private func listen(to child: ChildProcess) -> SafeEnd {
     let now = ContinuousClock.now
-    let end = max(now, min(awaitedUntil, now + .seconds(timeout))) + .seconds(min(timeout, 2 * timeStep) + 1)
+    let end =
+      max(now, min(awaitedUntil, now + .seconds(timeout)))
+      + .seconds(min(timeout, 2 * timeStep) + 1)
     var result = SafeEnd(.confirmed)
     // All but `close`, which some programs do not read before they have answered.
     var hasRead: Bool { (child.lines.unreadBytes ?? 0) <= Self.closeLine.utf8.count }
@@ -171,7 +173,8 @@ public final class ExternalPlant: Plant {
         if left <= 0 { return unconfirmed("it writes without reading") }
       case .late, .interrupted:
         let seconds = now.duration(to: end) / .seconds(1)
-        return unconfirmed("it did not answer within \(shortest((100 * seconds).rounded() / 100)) s")
+        return unconfirmed(
+          "it did not answer within \(shortest((100 * seconds).rounded() / 100)) s")
       case .closed: return unconfirmed("it ended, \(child.ending)")
       case .tooLong: isAwaiting = false
       }
@@ -215,6 +218,9 @@ public final class ExternalPlant: Plant {
   ) throws -> Measurement {
     guard let child else { throw PlantFailure(plant: name, "got a \(what) before its reset") }
     if let early = child.lines.unasked() {
+      if child.hasEnded {
+        throw Ended(problem: "wrote '\(Self.shown(early))' and ended (\(child.ending))")
+      }
       throw PlantFailure(
         plant: name,
         "wrote '\(Self.shown(early))' before it was sent a \(what): every command has one line as its answer, and what "

@@ -158,7 +158,8 @@ final class YAMLMapping {
         throw error(
           key,
           "must be a list of names"
-            + ($0.null == nil ? "" : "; null is none (quote it if it is meant)"))
+            + ($0.null == nil
+              ? "" : "; null is not a name (write 'null' in quotes if you mean the word)"))
       }
       return text
     }

@@ -316,7 +316,7 @@ struct CommandLineTests {
     #expect(ignored.status == 65 && ignored.errors.contains("does not see its goal"))
     let overwriting = try bagel(
       ["run", "quick.yaml", "--policy", "policy.safetensors", "--log", "plant.sh"], in: folder)
-    #expect(overwriting.status == 1 && overwriting.errors.contains("is there already"))
+    #expect(overwriting.status == 1 && overwriting.errors.contains("already exists"))
   }
 
   @Test("Gymnasium's Pendulum-v1 through its plant program")

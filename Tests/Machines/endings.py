@@ -98,7 +98,7 @@ def ending(bagel, policy, root, index, seed):
             newest = max(rows, key=lambda n: os.path.getmtime(next(
                 os.path.join(r, n) for r, _, fs in os.walk(folder + "/out") if n in fs)), default=None)
             if newest and rows[newest] and rows[newest]["u"] != harness.SAFE: wrong.append(f"{newest} ends with {rows[newest]}")
-    if way in ("signals", "timeout", "foreground") and seconds > moment + 4 + (12 if name == "learn" else 0):
+    if way in ("signals", "timeout", "foreground") and seconds > moment + 5:
         wrong.append(f"it ended {seconds - moment:.1f} s after the signal")
     if wrong: wrong.append("it said: " + text.strip()[-700:])
     return what, wrong

@@ -13,7 +13,7 @@ import tempfile
 
 import harness
 
-SENT, CONFIRMED, LOST, FINE = r"safe action sent", r"safe action sent($|[^,])", r"NOT delivered: the machine may hold", r"safe action sent"
+SENT, CONFIRMED, LOST = r"safe action sent", r"safe action sent($|[^,])", r"NOT delivered: the machine may hold"
 
 # name: (behaviour, phase, exit code, what is said, what of the safe action, whether the last row has it)
 CASES = {
@@ -111,12 +111,41 @@ STARTS = {
     "cat": (["cat"], 65, r"has no list \"state\""),
     "yes": (["yes"], 65, r"wrote 'y' before|not one JSON object"),
     "a pipeline": (["sh", "-c", "cat | sleep 62.5"], 65, r"did not answer a reset within"),
-    "null in the command": (["python3", None], 65, r"'plant.process' must be a list of names; null is none"),
+    "null in the command": (["python3", None], 65, r"'plant.process' must be a list of names; null is not a name"),
 }
+
+
+# name: (command, behaviour, phase, exit code, what is said); over two episodes
+LOOPS = {
+    "evaluate: dies between episodes": ("evaluate", "exits", "between", 0, r"had ended between episodes and was started again"),
+    "evaluate: dies at the second reset": ("evaluate", "exits_with_3", "reset2", 0, r"had ended between episodes and was started again"),
+    "evaluate: farewell, then dead": ("evaluate", "banner_and_exits", "between", 0, r"had ended between episodes and was started again"),
+    "learn: dies between episodes": ("learn", "exits", "between", 0, r"had ended between episodes and was started again"),
+    "learn: late": ("learn", "late", "step", 65, r"step 4: did not answer a step within 0.4 s"),
+    "fit: exits": ("fit", "exits_with_3", "step", 65, r"step 4: ended \(exit code 3\).*NOT delivered"),
+    "fit: late in time": ("fit", "very_late_once", "every", 0, r"1 of 60 steps late|2 of 60 steps late"),
+    "evaluate: all late": ("evaluate", "a_little_late", "every", 0, r"most steps are late: the plant needs 1[5-9]\d ms"),
+}
+
+
+def check_loop(bagel, policy, root, name):
+    folder = os.path.join(root, re.sub(r"\W", "-", name))
+    command, behaviour, phase, code, said = LOOPS[name]
+    task = harness.write_task(folder, behaviour, phase, episodes=2)
+    options = ["--policy", policy] if command == "evaluate" else []
+    status, text, _ = harness.run([bagel, command, task, *options, "--output", folder + "/out"], folder)
+    wrong = []
+    if status != code: wrong.append(f"exit code {status}, not {code}")
+    if not re.search(said, text): wrong.append(f"nothing like /{said}/ is said")
+    left = harness.processes(folder)
+    if left: wrong.append(f"left behind: {left}")
+    if wrong: wrong.append("it said: " + text.strip()[-900:])
+    return wrong
 
 
 def check(bagel, policy, root, name):
     """What is wrong, in words; nothing if all is well."""
+    if name in LOOPS: return check_loop(bagel, policy, root, name)
     folder = os.path.join(root, re.sub(r"\W", "-", name))
     timeout = 0.4
     if name in CASES:
@@ -140,8 +169,8 @@ def check(bagel, policy, root, name):
     if safety and not re.search(safety, text, re.M): wrong.append(f"nothing like /{safety}/ is said")
     if status == 65 and sum(line.startswith("error:") for line in text.splitlines()) != 1:
         wrong.append("the error is not one line")
-    # The normal run lasts 0.6 s, Python's start on a busy machine up to 1 s.
-    limit = (reset if "reset" in name or name in STARTS else timeout) + 2 + 0.6 + 1
+    # The goal is the timeout and 2 s; before that come up to 0.6 s of driving and the start of two Pythons beside others.
+    limit = (reset if "reset" in name or name in STARTS else timeout) + 2 + 0.6 + 0.6
     if seconds > limit: wrong.append(f"{seconds:.1f} s, more than {limit:.1f}")
     left = harness.processes(folder)
     if left: wrong.append(f"left behind: {left}")
@@ -158,7 +187,7 @@ def check(bagel, policy, root, name):
 
 def main():
     bagel = os.path.abspath(sys.argv[1])
-    names = sys.argv[2:] or list(CASES) + list(STARTS)
+    names = sys.argv[2:] or list(CASES) + list(STARTS) + list(LOOPS)
     failures = 0
     with tempfile.TemporaryDirectory() as root:
         policy = harness.make_policy(bagel, root + "/policy")

@@ -61,7 +61,7 @@ struct EvaluateCommand: ParsableCommand {
     let count = evaluation.episodes.count
     if InterruptSignal.wasRaised {
       throw Interruption(
-        description: "interrupted after \(count) episode\(count == 1 ? "" : "s"); "
+        description: "interrupted after \(counted(count, "episode")); "
           + (words.safety ?? "nothing was moved"))
     }
     evaluation.describe(task, console)

@@ -39,7 +39,7 @@ struct ExportCommand: ParsableCommand {
     do {
       try data.write(to: URL(fileURLWithPath: path), options: .atomic)
     } catch {
-      throw OutputError(description: "cannot write \(path)")
+      throw OutputError(path: path, error)
     }
     console.say("controller: \(path) (\(data.count) bytes)")
     try console.finish(["path": path, "format": format.rawValue, "bytes": data.count])

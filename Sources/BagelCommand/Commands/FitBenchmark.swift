@@ -76,7 +76,7 @@ struct FitBenchmark: ParsableCommand {
       try ([header.joined(separator: ",")] + rows).joined(separator: "\n").write(
         toFile: path, atomically: true, encoding: .utf8)
     } catch {
-      throw OutputError(description: "cannot write \(path)")
+      throw OutputError(path: path, error)
     }
   }
 }

@@ -90,6 +90,7 @@ struct FitCommand: ParsableCommand {
     let training = try task.trainingEpisodes(
       seed: common.seed, logFolder: folder, goesOn: { !InterruptSignal.wasRaised },
       tell: words.tell)
+    InterruptSignal.unwatch()
     if InterruptSignal.wasRaised {
       throw Interruption(
         description: words.safety.map {
@@ -99,13 +100,12 @@ struct FitCommand: ParsableCommand {
     }
     words.sayEarlyEnds(of: training.count)
     words.sayTiming()
-    InterruptSignal.unwatch()
     let fit = try runFit(task, training)
     fit.describe(console)
     do {
       try tensorBoard.curves()?.add(fit, trial: 0)
     } catch let error as CocoaError {
-      throw OutputError(description: "cannot write event files: \(error.localizedDescription)")
+      throw OutputError(path: "event files in \(tensorBoard.tensorboard ?? "")", error)
     }
     let path = folder + "/model.safetensors"
     try fit.model.write(

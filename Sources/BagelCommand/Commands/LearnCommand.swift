@@ -123,7 +123,7 @@ struct LearnCommand: ParsableCommand {
     guard isFinished else {
       throw Interruption(
         description:
-          "interrupted after \(loop.record.trials.count) trials; the same command goes on "
+          "interrupted after \(counted(loop.record.trials.count, "trial")); the same command goes on "
           + "(the log of an unfinished episode stays in \(root)); "
           + (figures.episodes.safety ?? "nothing was moved"))
     }
@@ -149,7 +149,7 @@ struct LearnCommand: ParsableCommand {
       do {
         try data.write(to: URL(fileURLWithPath: target), options: .atomic)
       } catch {
-        throw OutputError(description: "cannot write \(target)")
+        throw OutputError(path: target, error)
       }
     }
     let report = folder + "/report.html"

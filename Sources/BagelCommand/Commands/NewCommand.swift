@@ -25,12 +25,12 @@ struct NewCommand: ParsableCommand {
     let name = name.hasSuffix(".yaml") ? String(name.dropLast(5)) : name
     let path = (common.output.map { $0 + "/" } ?? "") + name + ".yaml"
     guard !FileManager.default.fileExists(atPath: path) else {
-      throw OutputError(description: "\(path) is there already and is left as it is")
+      throw OutputError(description: "\(path) already exists and was not overwritten")
     }
     do {
       try BuiltInTasks.template(name: name).write(toFile: path, atomically: true, encoding: .utf8)
     } catch {
-      throw OutputError(description: "cannot write \(path)")
+      throw OutputError(path: path, error)
     }
     let console = Console(json: common.json)
     console.say(

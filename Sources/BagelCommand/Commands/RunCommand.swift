@@ -12,7 +12,7 @@ struct RunCommand: ParsableCommand {
     discussion: """
       Limits are enforced at the last moment; Ctrl-C, a state outside its limits and any failure end with the safe
       action. The log is a CSV file that `bagel fit --log` reads. Exit code 0 also after Ctrl-C, 2 if a state left its
-      limits, 65 if the plant failed.
+      limits, 65 if the plant failed or did not take the safe action.
       """)
 
   @OptionGroup var taskArgument: TaskArgument
@@ -35,7 +35,7 @@ struct RunCommand: ParsableCommand {
 
   func validate() throws {
     if let seconds, !(seconds > 0 && seconds < 1e7) {
-      throw ValidationError("--seconds must be positive and at most 10,000,000")
+      throw ValidationError("--seconds must be positive and below 10,000,000")
     }
   }
 
@@ -48,7 +48,8 @@ struct RunCommand: ParsableCommand {
     let path = log ?? firstFreePath { "\(folder)/run-\($0).csv" }
     if path.isEmpty { throw OutputError(description: "--log '' names no file") }
     guard !FileManager.default.fileExists(atPath: path) else {
-      throw OutputError(description: "\(path) is there already and is left as it is")
+      throw OutputError(
+        description: "\(path) already exists and was not overwritten; give another --log")
     }
     if let goal {
       try task.checkGoal(goal, for: description.inputs.goal, within: description.dataBounds)
@@ -65,7 +66,8 @@ struct RunCommand: ParsableCommand {
     ) { !InterruptSignal.wasRaised }
     let outcome = run.outcome
     for remark in outcome.remarks { console.say(remark) }
-    console.say("\(outcome.rows) row\(outcome.rows == 1 ? "" : "s") in \(path)")
+    console.say(
+      outcome.rows == 0 ? "no rows: no log" : "\(counted(outcome.rows, "row")) in \(path)")
     if let end = outcome.earlyEnd { console.say("ended early: \(end)") }
     run.describe(task, console)
     outcome.timing.describe(console)
@@ -78,6 +80,7 @@ struct RunCommand: ParsableCommand {
           "log": path, "earlyEnd": outcome.earlyEnd ?? NSNull(),
           "interrupted": outcome.isInterrupted,
         ]))
+    if outcome.isInterrupted, case .failed = outcome.safeEnd.delivery { throw machineNotSafe }
     if outcome.hasLeftLimits { throw notSolved }
   }
 

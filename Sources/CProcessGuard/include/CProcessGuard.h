@@ -34,6 +34,9 @@ int guard_arm(int descriptor, const char *bytes, size_t count, size_t tail, pid_
 /// Nothing is to be written any more.
 void guard_disarm(void);
 
+/// Writes the armed bytes as before an abnormal end, and ends the process with this code. Call it while no step is under way.
+_Noreturn void guard_finish(int code);
+
 /// Starts a program, found on PATH unless it has a slash, in `folder`: standard input and output are the descriptors,
 /// signals have their default effect, the process group is its own. Returns 0 or an error number.
 int guard_spawn(
