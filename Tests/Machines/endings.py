@@ -19,10 +19,10 @@ import time
 import harness
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM,
-           signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU, signal.SIGVTALRM, signal.SIGPROF, signal.SIGXCPU, signal.SIGIO,
+           signal.SIGTSTP, signal.SIGVTALRM, signal.SIGPROF, signal.SIGXCPU, signal.SIGIO,
            signal.SIGPWR, signal.SIGRTMIN, signal.SIGRTMAX]
-# These do not end a command: a file at its size limit and a closed pipe are errors of write.
-IGNORED = [signal.SIGPIPE, signal.SIGXFSZ]
+# These do not end a command: a file at its size limit and a closed pipe are errors of write, a terminal is not waited for.
+IGNORED = [signal.SIGPIPE, signal.SIGXFSZ, signal.SIGTTIN, signal.SIGTTOU]
 # And a crash writes the safe action before the process dies of it.
 CRASHES = [signal.SIGSEGV, signal.SIGABRT, signal.SIGILL, signal.SIGFPE, signal.SIGBUS, signal.SIGTRAP, signal.SIGSYS]
 
