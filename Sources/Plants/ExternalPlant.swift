@@ -246,7 +246,12 @@ public final class ExternalPlant: Plant {
     switch answer {
     case .line(let text):
       isAwaiting = false
-      return try measurement(text, answerTo: what)
+      do {
+        return try measurement(text, answerTo: what)
+      } catch let error as PlantFailure where child.hasEnded {
+        // Its last words, not its answer.
+        throw Ended(problem: error.problem + "; it ended (\(child.ending))")
+      }
     case .late(let part):
       throw PlantFailure(
         plant: name,

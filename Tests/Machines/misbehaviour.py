@@ -123,7 +123,7 @@ LOOPS = {
     "learn: dies between episodes": ("learn", "exits", "between", 0, r"had ended between episodes and was started again"),
     "learn: late": ("learn", "late", "step", 65, r"step 4: did not answer a step within 0.4 s"),
     "fit: exits": ("fit", "exits_with_3", "step", 65, r"step 4: ended \(exit code 3\).*NOT delivered"),
-    "fit: late in time": ("fit", "very_late_once", "every", 0, r"1 of 60 steps late|2 of 60 steps late"),
+    "fit: late in time": ("fit", "very_late_once", "every", 0, r"\b[1-9] of 60 steps late .* worst by [23]\d\d ms"),
     "evaluate: all late": ("evaluate", "a_little_late", "every", 0, r"most steps are late: the plant needs 1[5-9]\d ms"),
 }
 
