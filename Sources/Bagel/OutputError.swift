@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A file or folder that cannot be written, in one line with its path and the system's reason.
 
-import Foundation
+import TensorFiles
 
 /// Something that cannot be written.
 public struct OutputError: Error, CustomStringConvertible {
@@ -13,15 +13,7 @@ public struct OutputError: Error, CustomStringConvertible {
   ///   - path: of the file or folder.
   ///   - error: Foundation's, whose words name neither path nor reason in full.
   public init(path: String, _ error: any Error) {
-    description = "cannot write \(path): \(OutputError.reason(error))"
-  }
-
-  /// The system's reason.
-  public static func reason(_ error: any Error) -> String {
-    let outer = error as NSError
-    let inner = outer.userInfo[NSUnderlyingErrorKey] as? NSError ?? outer
-    return inner.domain == NSPOSIXErrorDomain
-      ? String(cString: strerror(Int32(inner.code))) : inner.localizedDescription
+    description = "cannot write \(path): \(systemReason(error))"
   }
 }
 

@@ -83,8 +83,10 @@ extension ControlTask {
     var verdicts: [GoalVerdict] = []
     var begun: Double?
     func judge(_ states: [Double], _ wanted: [Double]) {
-      let time = clock.now() - (begun ?? clock.now())
-      begun = begun ?? clock.now()
+      let now = clock.now()
+      let start = begun ?? now
+      begun = start
+      let time = now - start
       if verdicts.last?.goal != wanted { verdicts.append(GoalVerdict(time: time, goal: wanted)) }
       verdicts[verdicts.count - 1].add(
         states: states, isMet: isMet(wanted, by: states), time: time)

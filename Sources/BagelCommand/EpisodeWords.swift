@@ -12,6 +12,7 @@ final class EpisodeWords {
   /// What became of the safe action at the end of the last episode.
   private(set) var safety: String?
   private(set) var earlyEnds: [String] = []
+  private var logs: [String] = []
   private var hasSaidSimulation = false
 
   init(_ console: Console, _ task: ControlTask) {
@@ -24,11 +25,7 @@ final class EpisodeWords {
     safety = outcome.safety
     for remark in outcome.remarks { console.say(remark) }
     if let end = outcome.earlyEnd { earlyEnds.append(end) }
-    // A failure and an interruption say so themselves.
-    if !outcome.safeEnd.wasTaken, outcome.failure == nil, !outcome.isInterrupted {
-      console.say(
-        "\(outcome.episode.name): \(outcome.earlyEnd.map { $0 + "; " } ?? "")\(outcome.safety)")
-    }
+    if let log = outcome.log, outcome.rows > 0 { logs.append(log) }
     saySimulation(outcome.timing)
   }
 
@@ -54,6 +51,12 @@ final class EpisodeWords {
       console.say("    \(end)" + (count > 1 ? " (\(count) times)" : ""))
     }
     if said.count > 10 { console.say("    and \(said.count - 10) more") }
+  }
+
+  /// Where the episodes' logs are.
+  var logWords: String? {
+    guard let first = logs.first, let last = logs.last else { return nil }
+    return logs.count == 1 ? "log: \(first)" : "logs: \(first) to \(last)"
   }
 
   /// The timing of a machine's steps; a simulation's says nothing.
@@ -87,9 +90,8 @@ extension StepTiming {
     console.say(
       "\(late) of \(steps) steps late (by more than 5 % of the \(milliseconds(timeStep)) ms), worst by "
         + "\(milliseconds(worstLateness)) ms")
-    console.say("  period \(period.words)")
-    console.say("  decision \(decision.words)")
-    console.say("  answer \(answer.words)")
+    for (name, durations) in [("period", period), ("decision", decision), ("answer", answer)]
+    where durations.count > 0 { console.say("  \(name) \(durations.words)") }
     if 2 * late > steps {
       let (answer, decision) = (answer.quantile(0.5), decision.quantile(0.5))
       console.say(

@@ -28,7 +28,7 @@ struct CommonOptions: ParsableArguments {
     } catch {
       throw OutputError(
         description:
-          "cannot make the folder \(folder) (\(OutputError.reason(error))); name another with --output"
+          "cannot make the folder \(folder) (\(systemReason(error))); name another with --output"
       )
     }
     guard FileManager.default.isWritableFile(atPath: folder) else {

@@ -201,6 +201,15 @@ extension Evaluation {
     }
     // An angle that turns has no rise time or overshoot; measures judge it.
     guard task.evaluation.measures.isEmpty else { return }
+    // An episode that ended early did not meet its later goals at all.
+    let whole = Evaluation(episodes: episodes.filter { $0.earlyEnd == nil })
+    guard !whole.episodes.isEmpty else { return }
+    whole.describeSteps(task, units, factor, console)
+  }
+
+  private func describeSteps(
+    _ task: ControlTask, _ units: String, _ factor: Double, _ console: Console
+  ) {
     console.say(
       "  worst of them: rise time \(slowestRise.map { number($0) + " s" } ?? "never"), overshoot "
         + "\(number(factor * (steps.map(\.overshoot).max() ?? 0)))\(units), largest error after "

@@ -60,7 +60,8 @@ struct RootCommand: ParsableCommand {
     case is LogError, is FactorizationError, is UnsuitableSampler, is GridError, is PlantFailure,
       is ControllerFailure, is CannotExport, is LoopError:
       65
-    case is ExecutionError, is CUDAFailure, is SearchError, is OutputError, is LogWritingError,
+    case is StaleMeasurement, is ExecutionError, is CUDAFailure, is SearchError, is OutputError,
+      is LogWritingError,
       is ReproductionError:
       1
     default: nil

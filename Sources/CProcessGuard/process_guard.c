@@ -97,7 +97,10 @@ static void write_armed(void) {
           : "bagel: safe action NOT delivered: the machine may hold its last action\n");
   poll(NULL, 0, 500);
   const pid_t group = atomic_load(&armed_group);
-  if (group > 0) kill(-group, SIGTERM);
+  if (group <= 0) return;
+  kill(-group, SIGTERM);
+  poll(NULL, 0, 300);
+  kill(-group, SIGKILL);
 }
 
 static void on_signal(int number) {

@@ -13,7 +13,7 @@ extension LogLayout {
   static let jitterLimit = 0.25
   static let meanTolerance = 0.01
   /// A hole in the stamps longer than this many time steps (or three of the log's own) ends an episode.
-  static let longestGap = 3.0
+  public static let longestGap = 3.0
   /// A log is not resampled to steps shorter than its own spacing divided by this.
   static let finestStep = 4.0
 

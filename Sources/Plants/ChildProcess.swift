@@ -65,6 +65,8 @@ final class ChildProcess {
   /// Whether it has ended, or does within a moment.
   var hasEnded: Bool { ended(within: 0.02) != nil }
 
+  var isRunning: Bool { ended(within: 0) == nil }
+
   /// How the program ended, in words; waits a moment for it (not long: a machine may be moving).
   var ending: String {
     guard let information = ended(within: 0.1) else { return "its output is closed, it still runs" }

@@ -55,6 +55,7 @@ struct EpisodeDrive {
       }
       if isLast { return try finish(&plant, measured) }
       let begun = run.clock.now()
+      try checkAge(measured.age + begun - arrived)
       let action = try limited(controller(step, states))
       try keep(action, stamp(at: run.clock.now(), measured))
       let sent = run.clock.now()
@@ -66,6 +67,15 @@ struct EpisodeDrive {
       outcome.timing.add(answer: run.clock.now() - sent)
     }
   }
+
+  /// A machine may be anywhere by the time that this process runs again after a stop: nothing is decided on where it was.
+  private func checkAge(_ age: Double) throws {
+    let oldest = LogLayout.longestGap * run.layout.timeStep + Self.busyMachine
+    if time.isReal && age > oldest { throw StaleMeasurement(age: age, step: step) }
+  }
+
+  /// Seconds without a turn that a busy computer can cause.
+  private static let busyMachine = 0.1
 
   /// States [S] of a measurement, which waits for an action from now on.
   private mutating func take(_ measured: Measurement) throws -> [Double] {
@@ -106,7 +116,10 @@ struct EpisodeDrive {
   mutating func end(_ end: SafeEnd, at now: Double, canLog: Bool) {
     // A plant that was done is closed already.
     if end.delivery != .notStarted { outcome.safeEnd = end }
-    if let lastSent { outcome.timing.add(period: now - lastSent) }
+    if let lastSent {
+      outcome.timing.add(period: now - lastSent)
+      if current == nil { outcome.timing.add(answer: now - lastSent) }
+    }
     guard end.wasTaken, canLog, hasBegun else { return }
     do {
       var steps = 1

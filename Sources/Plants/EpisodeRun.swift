@@ -61,6 +61,8 @@ public struct EpisodeRun {
     public var safeEnd = SafeEnd(.notStarted)
     /// The last states [S] that were measured; nil before the first.
     public var lastStates: [Double]?
+    /// Path of its log; nil without one.
+    public var log: String?
     /// What became of the safe action, in words.
     public var safety = ""
     public var timing: StepTiming
@@ -97,7 +99,11 @@ public struct EpisodeRun {
           plant.close(safeAction: safeAction), at: now, canLog: !(error is LogWritingError))
       }
     }
+    if failure == nil, !drive.outcome.isInterrupted, case .failed = drive.outcome.safeEnd.delivery {
+      failure = PlantFailure(plant: plant.name, "did not take the safe action")
+    }
     var outcome = drive.outcome
+    outcome.log = log?.path
     if outcome.isInterrupted {
       outcome.earlyEnd = "interrupted after \(counted(outcome.rows, "row"))"
     }
@@ -124,6 +130,16 @@ public struct EpisodeFailure: Error, CustomStringConvertible {
   }
 
   public var description: String { "\(cause); \(safety)" }
+}
+
+/// A measurement that is too old to act on: this process was stopped.
+public struct StaleMeasurement: Error, CustomStringConvertible {
+  /// Seconds.
+  let age: Double
+  let step: Int
+  public var description: String {
+    "step \(step): BAGEL was stopped for \((1_000 * age).rounded() / 1_000) s; what it measured before is too old to act on"
+  }
 }
 
 /// A controller that commands what no actuator can do.

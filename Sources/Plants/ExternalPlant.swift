@@ -32,6 +32,8 @@ public final class ExternalPlant: Plant {
   private var child: ChildProcess?
   private var hasFinishedEpisode = false
   private var isAwaiting = false
+  /// Whether the last answer said so.
+  private var isDone = false
   /// Until when an answer may come.
   private var awaitedUntil = ContinuousClock.now
   /// The action of the last command that was written; nil for a reset.
@@ -131,7 +133,10 @@ public final class ExternalPlant: Plant {
     switch written {
     case .all: end = listen(to: child)
     case .late, .interrupted: end.delivery = .failed("it does not read its standard input")
-    case .closed: end.delivery = .failed("it has ended, \(child.ending)")
+    case .closed:
+      let ending = child.ending
+      end.delivery =
+        isDone && ending == "exit code 0" ? .finished : .failed("it has ended, \(ending)")
     }
     if hadIt, case .failed(let why) = end.delivery { end.delivery = .sent(why) }
     end.held = lastSent
@@ -160,7 +165,7 @@ public final class ExternalPlant: Plant {
     }
     while true {
       let left = ContinuousClock.now.duration(to: end) / .seconds(1)
-      switch child.lines.readLine(timeout: max(left, 0)) {
+      switch child.lines.readLine(timeout: max(left, 0), isAlive: { child.isRunning }) {
       case .line(let text):
         let answer = try? measurement(text, answerTo: "step")
         if isAwaiting {
@@ -175,7 +180,10 @@ public final class ExternalPlant: Plant {
         let seconds = now.duration(to: end) / .seconds(1)
         return unconfirmed(
           "it did not answer within \(shortest((100 * seconds).rounded() / 100)) s")
-      case .closed: return unconfirmed("it ended, \(child.ending)")
+      case .closed:
+        let ending = child.ending
+        if isDone && !isAwaiting && ending == "exit code 0" { return SafeEnd(.finished) }
+        return unconfirmed("it ended, \(ending)")
       case .tooLong: isAwaiting = false
       }
     }
@@ -191,7 +199,7 @@ public final class ExternalPlant: Plant {
     do {
       let child = try ChildProcess(command, in: folder)
       self.child = child
-      (isAwaiting, lastSent) = (false, nil)
+      (isAwaiting, isDone, lastSent) = (false, false, nil)
       let farewell = Self.stepLine(safeAction) + Self.closeLine
       _ = farewell.utf8CString.withUnsafeBufferPointer {
         guard_arm(
@@ -231,6 +239,7 @@ public final class ExternalPlant: Plant {
         plant: name,
         "answers without reading: \(unread) bytes of commands lie unread in its standard input")
     }
+    let sent = ContinuousClock.now
     switch child.lines.write(line, timeout: timeout, while: goesOn) {
     case .all:
       (isAwaiting, lastSent) = (true, action)
@@ -242,12 +251,16 @@ public final class ExternalPlant: Plant {
     case .closed: throw Ended(problem: "has ended (\(child.ending)); it was sent a \(what)")
     case .interrupted: throw PlantInterruption()
     }
-    let answer = child.lines.readLine(timeout: timeout, while: goesOn)
+    let answer = child.lines.readLine(
+      timeout: timeout, since: sent, isAlive: { child.isRunning }, while: goesOn)
     switch answer {
     case .line(let text):
       isAwaiting = false
       do {
-        return try measurement(text, answerTo: what)
+        var measured = try measurement(text, answerTo: what)
+        measured.age = child.lines.pause
+        isDone = measured.isDone
+        return measured
       } catch let error as PlantFailure where child.hasEnded {
         // Its last words, not its answer.
         throw Ended(problem: error.problem + "; it ended (\(child.ending))")

@@ -36,6 +36,11 @@ final class LinePipe {
   private var chunk = [UInt8](repeating: 0, count: 1 << 16)
   /// The line that is being read is too long; the rest of it is thrown away.
   private var isSkipping = false
+  /// Seconds for which this process did not run while it waited for the last line (it was stopped, or had no turn): a line
+  /// may have lain there that long.
+  private(set) var pause = 0.0
+  /// What a program that has ended may still say through another that holds its output.
+  private static let afterlife = Duration.seconds(0.3)
   /// A line was written in part: whatever follows would be read as its end.
   private var isTorn = false
 
@@ -91,10 +96,23 @@ final class LinePipe {
   }
 
   /// The next line, waiting at most so many seconds, and only while `goesOn`.
-  func readLine(timeout: Double, while goesOn: () -> Bool = { true }) -> Answer {
+  ///
+  /// - Parameters:
+  ///   - timeout: seconds.
+  ///   - start: when the waiting began, if before this call.
+  ///   - isAlive: whether the program runs; one that has ended is given a moment more, for those that answer through another.
+  ///   - goesOn: false ends the waiting.
+  func readLine(
+    timeout: Double, since start: ContinuousClock.Instant = .now,
+    isAlive: () -> Bool = { true }, while goesOn: () -> Bool = { true }
+  ) -> Answer {
     let end = ContinuousClock.now + .seconds(timeout)
-    var hasRead = false
+    var (hasRead, last, death) = (false, start, ContinuousClock.Instant?.none)
+    pause = 0
     while true {
+      let now = ContinuousClock.now
+      pause = max(pause, last.duration(to: now) / .seconds(1) - Self.patience)
+      last = now
       if let line = nextLine() {
         return line.utf8.count <= Self.longestLine ? .line(line) : .tooLong
       }
@@ -102,7 +120,7 @@ final class LinePipe {
         isSkipping = true
         return .tooLong
       }
-      let left = ContinuousClock.now.duration(to: end) / .seconds(1)
+      let left = now.duration(to: end) / .seconds(1)
       // Whoever writes without end is not read without end.
       if hasRead {
         guard goesOn() else { return .interrupted }
@@ -117,6 +135,8 @@ final class LinePipe {
       } else if count < 0 && errno == EAGAIN {
         guard goesOn() else { return .interrupted }
         guard left > 0 else { return .late(fragment) }
+        if death == nil && !isAlive() { death = now }
+        if let death, death.duration(to: now) > Self.afterlife { return .closed(fragment) }
         wait(for: POLLIN, of: output, upTo: left)
       } else {
         return .closed(fragment)

@@ -16,6 +16,8 @@ public struct Measurement: Hashable, Sendable {
   public var reward: Double?
   /// When it was measured, by the plant's own clock (s), if it says so.
   public var time: Double?
+  /// Seconds for which it may have lain unread, because this process did not run.
+  public var age = 0.0
 
   public init(
     _ states: [Double], isDone: Bool = false, reward: Double? = nil, time: Double? = nil
@@ -83,6 +85,8 @@ public struct SafeEnd: Hashable, Sendable {
     case sent(String)
     /// It did not reach the plant: why, in words.
     case failed(String)
+    /// Nothing is to be stopped: the plant was done, and ended by itself without an error.
+    case finished
     /// The plant was not running: it had not been started, or was closed before.
     case notStarted
   }
@@ -102,7 +106,7 @@ public struct SafeEnd: Hashable, Sendable {
   public var wasTaken: Bool {
     switch delivery {
     case .confirmed, .sent: true
-    case .failed, .notStarted: false
+    case .failed, .notStarted, .finished: false
     }
   }
 
@@ -113,6 +117,7 @@ public struct SafeEnd: Hashable, Sendable {
     switch delivery {
     case .confirmed: return "safe action sent"
     case .sent(let why): return "safe action sent, not confirmed (\(why))"
+    case .finished: return "the plant was done and has ended"
     case .notStarted: return "the plant was not running"
     case .failed(let why):
       let held = (held ?? last)?.map(shortest).joined(separator: ", ") ?? "what it had before"

@@ -96,7 +96,7 @@ extension ControlTask {
   mutating func readPlant(_ yaml: YAMLMapping, _ folder: String) throws {
     if yaml.isMapping("plant"), let entry = try yaml.mapping("plant") {
       if let command = try entry.strings("process") {
-        guard !command.isEmpty, command.count > 1 || !command[0].contains(" ") else {
+        guard command.first?.isEmpty == false, command.count > 1 || !command[0].contains(" ") else {
           throw entry.error("process", "must be a list: [program, argument, ...]")
         }
         var process = PlantChoice.Process(command: command, folder: folder)

@@ -129,7 +129,8 @@ final class YAMLMapping {
   }
 
   private func integer(_ node: Node, _ key: String, _ range: ClosedRange<Int>) throws -> Int {
-    guard let whole = Int(exactly: try number(node, key)), range.contains(whole) else {
+    let any = -Double.greatestFiniteMagnitude...Double.greatestFiniteMagnitude
+    guard let whole = Int(exactly: try number(node, key, any)), range.contains(whole) else {
       throw error(
         key,
         "must be a whole number from \(range.lowerBound) to \(range.upperBound), not "
@@ -235,7 +236,8 @@ final class YAMLMapping {
     func failure(_ wanted: String) -> LogError {
       LogError(
         file: file, line: node.mark?.line,
-        "'\(full(key))' must be \(wanted), not '\(node.scalar?.string ?? "a list or mapping")'")
+        "'\(full(key))' must be \(wanted), not "
+          + (node.scalar.map { "'\($0.string)'" } ?? "a list or mapping"))
     }
     guard let text = node.scalar?.string, let number = Double(text), number.isFinite else {
       throw failure("a number")

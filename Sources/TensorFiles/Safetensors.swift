@@ -51,7 +51,8 @@ public struct TensorFile: Sendable {
     do {
       try serialized().write(to: URL(fileURLWithPath: path), options: .atomic)
     } catch {
-      throw TensorFileError(path: path, "cannot be written: \(reason(error))", isWriting: true)
+      throw TensorFileError(
+        path: path, "cannot be written: \(systemReason(error))", isWriting: true)
     }
   }
 
@@ -139,10 +140,20 @@ public struct TensorFile: Sendable {
   }
 }
 
-private func reason(_ error: any Error) -> String {
+/// The system's reason for a file error of Foundation's, whose own words are longer and say less.
+public func systemReason(_ error: any Error) -> String {
   let cocoa = error as NSError
-  if let posix = cocoa.userInfo[NSUnderlyingErrorKey] as? NSError {
+  if let posix = cocoa.userInfo[NSUnderlyingErrorKey] as? NSError,
+    posix.domain == NSPOSIXErrorDomain
+  {
     return String(cString: strerror(Int32(posix.code)))
   }
-  return cocoa.localizedDescription
+  switch (error as? CocoaError)?.code {
+  case .fileWriteOutOfSpace: return String(cString: strerror(ENOSPC))
+  case .fileNoSuchFile, .fileReadNoSuchFile: return String(cString: strerror(ENOENT))
+  case .fileWriteNoPermission, .fileReadNoPermission: return String(cString: strerror(EACCES))
+  case .fileWriteVolumeReadOnly: return String(cString: strerror(EROFS))
+  case .fileWriteFileExists: return String(cString: strerror(EEXIST))
+  default: return cocoa.localizedDescription
+  }
 }

@@ -21,6 +21,7 @@ private struct TimedPlant: Plant {
   var timeStep = 0.1
   var clock = PlantClock.automatic
   var ownTime: ((Int) -> Double)?
+  var age: (Int) -> Double = { _ in 0 }
   let fake: FakeClock
   let takes: (Int) -> Double
   var steps = 0
@@ -37,7 +38,9 @@ private struct TimedPlant: Plant {
   mutating func step(_ action: [Double]) -> Bagel.Measurement {
     fake.time += takes(steps)
     steps += 1
-    return Bagel.Measurement([Double(steps)], time: ownTime?(steps))
+    var measured = Bagel.Measurement([Double(steps)], time: ownTime?(steps))
+    measured.age = age(steps)
+    return measured
   }
 }
 
@@ -102,6 +105,20 @@ struct EpisodeTimeTests {
     // One that is told to be a machine is waited for without being asked.
     let told = try drive(TimedPlant(FakeClock(), clock: .machine) { _ in 0 }, steps: 3)
     #expect(told.times == [0, 0.1, 0.2, 0.3])
+  }
+
+  @Test("what was measured before this process was stopped is not acted on")
+  func stale() throws {
+    var plant = TimedPlant(FakeClock(), clock: .machine) { _ in 0.1 }
+    plant.age = { $0 == 5 ? 1 : 0.2 }
+    let (outcome, times, _) = try drive(plant, steps: 9)
+    #expect(outcome.failure?.cause is StaleMeasurement)
+    #expect("\(outcome.failure as Any)".contains("step 5: BAGEL was stopped for 1.0 s"))
+    #expect(outcome.safety == "safe action sent")
+    #expect(times.count == 6 && outcome.episode.actions.last == [0])
+    // A simulation stands still meanwhile.
+    plant.clock = .simulation
+    #expect(try drive(plant, steps: 9).0.failure == nil)
   }
 
   @Test("a plant's own time counts; it goes forward, in every answer")

@@ -98,6 +98,7 @@ def spaces(): put('  { "state" : [ 0.1 , ] }\n'.replace(" , ", " ")); return Tru
 def unknown_keys(): put('{"state":[0.1],"note":"\\u00e9","more":{"a":[1,null,true]}}\n'); return True
 def done(): put(machine.answer(done=True)); return True
 def done_and_exits(): put(machine.answer(done=True)); sys.exit(0)
+def done_and_fails(): put(machine.answer(done=True)); os._exit(3)
 def closes_stdout(): os.close(1); time.sleep(30)
 def closes_stdin(): os.close(0); put(machine.answer()); time.sleep(30)
 def stops_reading():

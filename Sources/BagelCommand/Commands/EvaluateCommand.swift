@@ -62,12 +62,13 @@ struct EvaluateCommand: ParsableCommand {
     if InterruptSignal.wasRaised {
       throw Interruption(
         description: "interrupted after \(counted(count, "episode")); "
-          + (words.safety ?? "nothing was moved"))
+          + ([words.safety ?? "nothing was moved", words.logWords].compactMap { $0 }.joined(
+            separator: "; ")))
     }
     evaluation.describe(task, console)
     words.sayEarlyEnds(of: count)
     words.sayTiming()
-    if lock != nil { console.say("logs: \(folder)/evaluation-1.csv and on") }
+    if let logs = words.logWords { console.say(logs) }
     try common.report(
       Report(task: task, evaluation: evaluation), in: folder, name: "report-evaluate.html",
       console: console)

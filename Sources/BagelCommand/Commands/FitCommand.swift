@@ -94,7 +94,7 @@ struct FitCommand: ParsableCommand {
     if InterruptSignal.wasRaised {
       throw Interruption(
         description: words.safety.map {
-          "interrupted while exploring; the log is in \(folder); \($0)"
+          "interrupted while exploring; \($0)" + (words.logWords.map { "; " + $0 } ?? "")
         }
           ?? "interrupted before anything was moved")
     }

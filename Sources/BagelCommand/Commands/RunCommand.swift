@@ -58,6 +58,10 @@ struct RunCommand: ParsableCommand {
     defer { withExtendedLifetime(lock) {} }
     InterruptSignal.watch(isDriving: true)
     let seconds = seconds ?? task.evaluation.seconds
+    guard seconds >= 0.5 * task.layout.timeStep else {
+      throw ValidationError(
+        "--seconds \(number(seconds)) is less than one timeStep, \(task.layout.timeStep) s")
+    }
     console.say("driving '\(task.plant?.name ?? "")' for \(number(seconds)) s -> \(path)")
     realTime.apply(console)
     let run = try task.runInRealTime(
@@ -67,12 +71,18 @@ struct RunCommand: ParsableCommand {
     let outcome = run.outcome
     for remark in outcome.remarks { console.say(remark) }
     console.say(
-      outcome.rows == 0 ? "no rows: no log" : "\(counted(outcome.rows, "row")) in \(path)")
+      outcome.rows == 0
+        ? "it ended before the first row; no log was kept"
+        : "\(counted(outcome.rows, "row")) in \(path)")
     if let end = outcome.earlyEnd { console.say("ended early: \(end)") }
     run.describe(task, console)
     outcome.timing.describe(console)
     if let failure = outcome.failure { throw failure }
-    console.say(outcome.safety)
+    if outcome.isInterrupted, case .failed = outcome.safeEnd.delivery {
+      Console.error(outcome.safety)
+    } else {
+      console.say(outcome.safety)
+    }
     try console.finish(
       merge(
         run.json,

@@ -28,7 +28,7 @@ int guard_signal(void);
 
 /// The bytes (at most 64 KiB) to write to `descriptor` before the process ends abnormally; returns 0 if they are too long. The
 /// last `tail` of them need not be read for the rest to count as delivered. Then process group `group` (0 for none) gets
-/// SIGTERM. One place for the process: of two plants at once, the later has it.
+/// SIGTERM, and SIGKILL. One place for the process: of two plants at once, the later has it.
 int guard_arm(int descriptor, const char *bytes, size_t count, size_t tail, pid_t group);
 
 /// Nothing is to be written any more.
