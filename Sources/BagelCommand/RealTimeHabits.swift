@@ -10,7 +10,7 @@ import Foundation
 struct RealTimeOptions: ParsableArguments {
   @Flag(
     help:
-      "Lock memory and ask for real-time priority (SCHED_FIFO); says so where the system refuses."
+      "Lock memory and ask for real-time priority (SCHED_FIFO), for the plant's program too; says so where the system refuses."
   )
   var realtime = false
 

@@ -35,6 +35,9 @@ static _Atomic size_t armed_tail;
 static _Atomic int armed_descriptor = -1;
 static _Atomic pid_t armed_group;
 
+/// Real-time priority of programs that are started; 0 for none.
+static int program_priority;
+
 /// Repeats before this many nanoseconds are ignored: the safe action is on its way.
 static const long long patience = 2000000000;
 
@@ -218,8 +221,16 @@ int guard_spawn(
   posix_spawnattr_setsigmask(&attributes, &none);
   posix_spawnattr_setsigdefault(&attributes, &all);
   posix_spawnattr_setpgroup(&attributes, 0);
-  posix_spawnattr_setflags(
-      &attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+  short flags = POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF;
+#ifdef __linux__
+  if (program_priority > 0) {
+    const struct sched_param parameters = {.sched_priority = program_priority};
+    posix_spawnattr_setschedpolicy(&attributes, SCHED_FIFO);
+    posix_spawnattr_setschedparam(&attributes, &parameters);
+    flags |= POSIX_SPAWN_SETSCHEDULER;
+  }
+#endif
+  posix_spawnattr_setflags(&attributes, flags);
   failure = posix_spawnp(identifier, arguments[0], &actions, &attributes, arguments, environ);
   posix_spawn_file_actions_destroy(&actions);
   posix_spawnattr_destroy(&attributes);
@@ -246,7 +257,9 @@ int guard_lock_memory(void) {
 int guard_take_priority(int priority) {
 #ifdef __linux__
   const struct sched_param parameters = {.sched_priority = priority};
-  return sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &parameters) == 0 ? 0 : errno;
+  if (sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &parameters) != 0) return errno;
+  program_priority = priority - 1;
+  return 0;
 #else
   return ENOTSUP;
 #endif

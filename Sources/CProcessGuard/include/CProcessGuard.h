@@ -49,8 +49,8 @@ void guard_sharpen_sleeps(void);
 /// allowance is limited, since later memory would be refused amid a run.
 int guard_lock_memory(void);
 
-/// Gives this thread real-time priority (SCHED_FIFO), which programs that it starts do not inherit. Returns 0 or an error
-/// number.
+/// Gives this thread real-time priority (SCHED_FIFO), and programs that are started from now on one less: a machine's
+/// interface that gets no turn is as late as we are. Returns 0 or an error number.
 int guard_take_priority(int priority);
 
 #endif
