@@ -54,10 +54,8 @@ extension ControlTask {
     var plant = try makePlant()
     defer { plant.close(safeAction: safeAction) }
     var episodes: [Episode] = []
-    var done = 0
-    while done < exploration.episodes && goesOn() {
-      let index = done
-      done += 1
+    for index in 0..<exploration.episodes {
+      guard goesOn() else { break }
       let log = try logFolder.map {
         try LogWriter(episode: "exploration-\(index + 1)", of: plant, in: $0, layout)
       }

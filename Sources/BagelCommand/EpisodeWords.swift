@@ -59,6 +59,11 @@ final class EpisodeWords {
     return logs.count == 1 ? "log: \(first)" : "logs: \(first) to \(last)"
   }
 
+  /// How an interrupted command left the machine, and where the rows are; nil where nothing was driven.
+  var leaving: String? {
+    safety.map { ([$0] + [logWords].compactMap { $0 }).joined(separator: "; ") }
+  }
+
   /// The timing of a machine's steps; a simulation's says nothing.
   func sayTiming() {
     guard timing.isReal else { return }
@@ -114,33 +119,29 @@ extension StepTiming {
 extension RealTimeRun {
   /// The verdict of a run, for people.
   func describe(_ task: ControlTask, _ console: Console) {
-    let isAngle = task.layout.states[0].units == "rad"
-    let factor = isAngle ? 180 / Double.pi : 1
-    let units = isAngle ? "deg" : task.layout.states[0].units
-    func shown(_ value: Double) -> String {
-      "\(number(factor * value)) \(units)".trimmingCharacters(in: .whitespaces)
-    }
+    let unit = Unit(task.layout.states[0].units)
     if task.stateLimits.contains(where: { $0 != nil }), !outcome.hasLeftLimits, outcome.rows > 0 {
       console.say("  every state stayed inside its limits")
     }
     for verdict in goals {
       let hasMeasures = !task.evaluation.measures.isEmpty
       let name =
-        hasMeasures ? "success" : "goal \(task.layout.states[0].name) \(shown(verdict.goal[0]))"
+        hasMeasures
+        ? "success" : "goal \(task.layout.states[0].name) \(unit.shown(verdict.goal[0]))"
       let met: String
       if let reached = verdict.reached {
         met =
           "reached after \(number(reached - verdict.time)) s and held for \(number(verdict.end - reached)) s"
           + (hasMeasures
-            ? "" : "; largest deviation since then \(shown(verdict.worstSinceReached ?? 0))")
+            ? "" : "; largest deviation since then \(unit.shown(verdict.worstSinceReached ?? 0))")
       } else if task.isJudged {
         met =
           "not reached"
           + (hasMeasures
             ? " at the end"
-            : "; nearest \(shown(verdict.nearest)), at the end \(shown(verdict.last)) away")
+            : "; nearest \(unit.shown(verdict.nearest)), at the end \(unit.shown(verdict.last)) away")
       } else {
-        met = "\(shown(verdict.last)) away at the end, nearest \(shown(verdict.nearest))"
+        met = "\(unit.shown(verdict.last)) away at the end, nearest \(unit.shown(verdict.nearest))"
       }
       console.say("  \(name) (from \(number(verdict.time)) s): \(met)")
     }

@@ -65,8 +65,6 @@ func runSearch(
 private final class SearchInterruption: Sendable {
   /// Seconds; an iteration that ended longer than this after the last save is saved.
   static let checkpointInterval = 0.25
-  /// Seconds that the search itself has to stop.
-  private static let patience = 0.3
 
   private struct State {
     var iteration = 0
@@ -95,12 +93,7 @@ private final class SearchInterruption: Sendable {
 
   /// From now on an interruption that the search does not follow in time ends the process from beside it.
   func watch(_ beforeWords: @escaping @Sendable () -> Void) {
-    Thread.detachNewThread { [self] in
-      while !InterruptSignal.wasRaised {
-        if state.withLock(\.isOver) { return }
-        usleep(20_000)
-      }
-      usleep(UInt32(1e6 * Self.patience))
+    InterruptSignal.afterwards(while: { [self] in !state.withLock(\.isOver) }) { [self] in
       // With the lock held to the end: the search's own thread waits at it.
       state.withLock { state in
         if state.isOver { return }
@@ -152,17 +145,9 @@ private final class SearchInterruption: Sendable {
 /// ended from beside it. The plant gets the safe action once more and `close`.
 final class RestInterruption: Sendable {
   private let isResting = Mutex(false)
-  private let isOver = Atomic(false)
-  /// Seconds that the loop itself has to stop.
-  private static let patience = 0.3
 
   init() {
-    Thread.detachNewThread { [weak self] in
-      while !InterruptSignal.wasRaised {
-        if self?.isOver.load(ordering: .relaxed) ?? true { return }
-        usleep(20_000)
-      }
-      usleep(UInt32(1e6 * Self.patience))
+    InterruptSignal.afterwards(while: { [weak self] in self != nil }) { [weak self] in
       self?.isResting.withLock { isResting in
         guard isResting else { return }
         Console.error("interrupted while the machine was at rest; the same command goes on")
@@ -170,8 +155,6 @@ final class RestInterruption: Sendable {
       }
     }
   }
-
-  deinit { isOver.store(true, ordering: .relaxed) }
 
   /// The machine is at rest from now on, and until `end`.
   func begin() { isResting.withLock { $0 = true } }

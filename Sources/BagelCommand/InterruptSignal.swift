@@ -4,6 +4,7 @@
 // ends it. (The handlers are C: CProcessGuard.)
 
 import CProcessGuard
+import Foundation
 
 enum InterruptSignal {
   static var wasRaised: Bool { guard_signal() != 0 }
@@ -13,10 +14,28 @@ enum InterruptSignal {
 
   /// From now on signals set the flag instead of ending the process.
   ///
-  /// - Parameter isDriving: a machine is moved; no key, and no crash, leaves it alone with its last action.
+  /// - Parameter isDriving: a machine is moved; neither a key nor a crash ends the process before the safe action is sent.
   static func watch(isDriving: Bool = false) {
     guard_watch(isDriving ? 1 : 0)
     if isDriving { guard_sharpen_sleeps() }
+  }
+
+  /// Runs `body` beside the work, a moment after a signal: for what does not stop by itself in time.
+  ///
+  /// - Parameters:
+  ///   - isWanted: asked until then; false ends the waiting.
+  ///   - body: what ends the process, if it is still to be ended.
+  static func afterwards(
+    while isWanted: @escaping @Sendable () -> Bool, _ body: @escaping @Sendable () -> Void
+  ) {
+    Thread.detachNewThread {
+      while !wasRaised {
+        guard isWanted() else { return }
+        usleep(20_000)
+      }
+      usleep(300_000)
+      body()
+    }
   }
 
   /// From now on they end the process again.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a process that must not be late asks of the system: memory that stays, and a turn before ordinary processes. Both are
+// What a process that must not be late asks of the system: locked memory and real-time priority. Both are
 // refused to ordinary users of most systems; that is said, and the run goes on without.
 
 import ArgumentParser

@@ -190,10 +190,6 @@ extension Evaluation {
   }
 
   func describe(_ task: ControlTask, _ console: Console) {
-    let isAngle = task.layout.states[0].units == "rad"
-    let factor = isAngle ? 180 / Double.pi : 1
-    let own = isAngle ? "deg" : task.layout.states[0].units
-    let units = own.isEmpty ? "" : " " + own
     console.say(
       "\(successes) of \(episodes.count) episodes succeed on the plant '\(task.plant?.name ?? "")'")
     if steps.count > episodes.count {
@@ -204,19 +200,18 @@ extension Evaluation {
     // An episode that ended early did not meet its later goals at all.
     let whole = Evaluation(episodes: episodes.filter { $0.earlyEnd == nil })
     guard !whole.episodes.isEmpty else { return }
-    whole.describeSteps(task, units, factor, console)
+    whole.describeSteps(task, console)
   }
 
-  private func describeSteps(
-    _ task: ControlTask, _ units: String, _ factor: Double, _ console: Console
-  ) {
+  private func describeSteps(_ task: ControlTask, _ console: Console) {
+    let unit = Unit(task.layout.states[0].units)
     console.say(
       "  worst of them: rise time \(slowestRise.map { number($0) + " s" } ?? "never"), overshoot "
-        + "\(number(factor * (steps.map(\.overshoot).max() ?? 0)))\(units), largest error after "
+        + "\(unit.shown(steps.map(\.overshoot).max() ?? 0)), largest error after "
         + "\(number(task.evaluation.settle)) s "
-        + "\(number(factor * (steps.map(\.largestError).max() ?? 0)))\(units), action change "
+        + "\(unit.shown(steps.map(\.largestError).max() ?? 0)), action change "
         + "\(number(steps.map(\.actionChange).max() ?? 0)) per step")
-    console.say("  mean steady-state error \(number(factor * steadyStateError))\(units)")
+    console.say("  mean steady-state error \(unit.shown(steadyStateError))")
   }
 }
 

@@ -151,9 +151,13 @@ static void handle(int number, void (*handler)(int), int flags) {
   pthread_sigmask(SIG_UNBLOCK, &one, NULL);
 }
 
-/// Calls `handle` with every polite signal, those for real time too.
+static void handle_each(const int *numbers, size_t count, void (*handler)(int), int flags) {
+  for (size_t k = 0; k < count; k++) handle(numbers[k], handler, flags);
+}
+
+/// Every polite signal, those for real time too.
 static void handle_polite(void (*handler)(int)) {
-  for (size_t k = 0; k < COUNT(polite); k++) handle(polite[k], handler, SA_RESTART);
+  handle_each(polite, COUNT(polite), handler, SA_RESTART);
 #ifdef SIGRTMIN
   for (int number = SIGRTMIN; number <= SIGRTMAX; number++) handle(number, handler, SA_RESTART);
 #endif
@@ -162,23 +166,20 @@ static void handle_polite(void (*handler)(int)) {
 void guard_watch(int is_driving) {
   handle_polite(on_signal);
   if (!is_driving) return;
-  for (size_t k = 0; k < COUNT(while_driving); k++) handle(while_driving[k], on_signal, SA_RESTART);
-  for (size_t k = 0; k < COUNT(ignored_while_driving); k++)
-    handle(ignored_while_driving[k], SIG_IGN, 0);
+  handle_each(while_driving, COUNT(while_driving), on_signal, SA_RESTART);
+  handle_each(ignored_while_driving, COUNT(ignored_while_driving), SIG_IGN, 0);
   // An overflown stack has no room for its handler (of this thread; others crash without one).
   static char stack[1 << 16];
   const stack_t alternative = {.ss_sp = stack, .ss_size = sizeof stack};
   sigaltstack(&alternative, NULL);
-  for (size_t k = 0; k < COUNT(crashes); k++)
-    handle(crashes[k], on_crash, SA_ONSTACK | SA_RESETHAND);
+  handle_each(crashes, COUNT(crashes), on_crash, SA_ONSTACK | SA_RESETHAND);
 }
 
 void guard_unwatch(void) {
   handle_polite(SIG_DFL);
-  for (size_t k = 0; k < COUNT(while_driving); k++) handle(while_driving[k], SIG_DFL, 0);
-  for (size_t k = 0; k < COUNT(ignored_while_driving); k++)
-    handle(ignored_while_driving[k], SIG_DFL, 0);
-  for (size_t k = 0; k < COUNT(crashes); k++) handle(crashes[k], SIG_DFL, 0);
+  handle_each(while_driving, COUNT(while_driving), SIG_DFL, 0);
+  handle_each(ignored_while_driving, COUNT(ignored_while_driving), SIG_DFL, 0);
+  handle_each(crashes, COUNT(crashes), SIG_DFL, 0);
 }
 
 int guard_signal(void) { return atomic_load_explicit(&raised_signal, memory_order_relaxed); }

@@ -67,14 +67,29 @@ final class ChildProcess {
 
   var isRunning: Bool { ended(within: 0) == nil }
 
-  /// How the program ended, in words; waits a moment for it (not long: a machine may be moving).
-  var ending: String {
-    guard let information = ended(within: 0.1) else { return "its output is closed, it still runs" }
+  /// Whether it has ended by itself, without an error; as patient as `ending`.
+  var hasSucceeded: Bool {
+    guard let information = ended(within: Self.moment) else { return false }
+    return information.si_code == CLD_EXITED && Self.status(information) == 0
+  }
+
+  /// Seconds in which a program that closes its pipes ends (not long: a machine may be moving).
+  private static let moment = 0.1
+
+  private static func status(_ information: siginfo_t) -> Int32 {
     #if os(Linux)
-      let status = information._sifields._sigchld.si_status
+      information._sifields._sigchld.si_status
     #else
-      let status = information.si_status
+      information.si_status
     #endif
+  }
+
+  /// How the program ended, in words; waits a moment for it.
+  var ending: String {
+    guard let information = ended(within: Self.moment) else {
+      return "its output is closed, it still runs"
+    }
+    let status = Self.status(information)
     guard information.si_code == CLD_EXITED else { return "signal \(status)" }
     // POSIX shells say so of what they cannot find, or not execute.
     let reason: [Int32: String] = [126: ": not executable", 127: ": a program was not found"]

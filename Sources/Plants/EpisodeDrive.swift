@@ -60,12 +60,18 @@ struct EpisodeDrive {
       try keep(action, stamp(at: run.clock.now(), measured))
       let sent = run.clock.now()
       outcome.timing.add(decision: ready - arrived + sent - begun)
-      if let lastSent { outcome.timing.add(period: sent - lastSent) }
+      endPeriod(at: sent)
       (current, lastAction, lastSent) = (nil, action, sent)
       step += 1
       measured = try plant.step(action)
       outcome.timing.add(answer: run.clock.now() - sent)
     }
+  }
+
+  /// The action before, if there is one, has lasted until now.
+  private mutating func endPeriod(at now: Double) {
+    if let lastSent { outcome.timing.add(period: now - lastSent) }
+    lastSent = nil
   }
 
   /// A machine may be anywhere by the time that this process runs again after a stop: nothing is decided on where it was.
@@ -93,15 +99,13 @@ struct EpisodeDrive {
     // A plant that is done may have ended; the next episode starts it again. Its last measurement is kept all the same.
     if measured.isDone {
       let now = run.clock.now()
-      if let lastSent { outcome.timing.add(period: now - lastSent) }
-      lastSent = nil
+      endPeriod(at: now)
       let stamp = try stamp(at: now, measured)
       outcome.safeEnd = plant.close(safeAction: run.safeAction)
       return try keep(run.safeAction, stamp)
     }
     let sent = run.clock.now()
-    if let lastSent { outcome.timing.add(period: sent - lastSent) }
-    lastSent = nil
+    endPeriod(at: sent)
     let after = try plant.step(run.safeAction)
     outcome.safeEnd = SafeEnd(.confirmed, after: after)
     try keep(run.safeAction, stamp(at: sent, measured))
@@ -116,10 +120,8 @@ struct EpisodeDrive {
   mutating func end(_ end: SafeEnd, at now: Double, canLog: Bool) {
     // A plant that was done is closed already.
     if end.delivery != .notStarted { outcome.safeEnd = end }
-    if let lastSent {
-      outcome.timing.add(period: now - lastSent)
-      if current == nil { outcome.timing.add(answer: now - lastSent) }
-    }
+    if let lastSent, current == nil { outcome.timing.add(answer: now - lastSent) }
+    endPeriod(at: now)
     guard end.wasTaken, canLog, hasBegun else { return }
     do {
       var steps = 1

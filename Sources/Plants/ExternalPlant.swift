@@ -22,8 +22,6 @@ public final class ExternalPlant: Plant {
   /// Seconds for the answer to a step, and to a reset (the first includes the program's start).
   public let timeout: Double
   public let resetTimeout: Double
-  /// What is larger is a broken sensor or program; it would spoil the model for good.
-  static let largest = 1e9
   /// Commands that a program may leave unread while it answers: some read in a thread of their own.
   private static let unreadCommands = 8
   private let command: [String]
@@ -134,9 +132,8 @@ public final class ExternalPlant: Plant {
     case .all: end = listen(to: child)
     case .late, .interrupted: end.delivery = .failed("it does not read its standard input")
     case .closed:
-      let ending = child.ending
       end.delivery =
-        isDone && ending == "exit code 0" ? .finished : .failed("it has ended, \(ending)")
+        isDone && child.hasSucceeded ? .finished : .failed("it has ended, \(child.ending)")
     }
     if hadIt, case .failed(let why) = end.delivery { end.delivery = .sent(why) }
     end.held = lastSent
@@ -181,9 +178,8 @@ public final class ExternalPlant: Plant {
         return unconfirmed(
           "it did not answer within \(shortest((100 * seconds).rounded() / 100)) s")
       case .closed:
-        let ending = child.ending
-        if isDone && !isAwaiting && ending == "exit code 0" { return SafeEnd(.finished) }
-        return unconfirmed("it ended, \(ending)")
+        if isDone && !isAwaiting && child.hasSucceeded { return SafeEnd(.finished) }
+        return unconfirmed("it ended, \(child.ending)")
       case .tooLong: isAwaiting = false
       }
     }
@@ -227,11 +223,11 @@ public final class ExternalPlant: Plant {
     guard let child else { throw PlantFailure(plant: name, "got a \(what) before its reset") }
     if let early = child.lines.unasked() {
       if child.hasEnded {
-        throw Ended(problem: "wrote '\(Self.shown(early))' and ended (\(child.ending))")
+        throw Ended(problem: "wrote '\(PlantAnswer.shown(early))' and ended (\(child.ending))")
       }
       throw PlantFailure(
         plant: name,
-        "wrote '\(Self.shown(early))' before it was sent a \(what): every command has one line as its answer, and what "
+        "wrote '\(PlantAnswer.shown(early))' before it was sent a \(what): every command has one line as its answer, and what "
           + "is meant for people belongs on standard error")
     }
     if let unread = child.lines.unreadBytes, unread > Self.unreadCommands * line.utf8.count {
@@ -269,14 +265,14 @@ public final class ExternalPlant: Plant {
       throw PlantFailure(
         plant: name,
         "did not answer a \(what) within \(shortest(timeout)) s"
-          + (part.isEmpty ? "" : "; it wrote '\(Self.shown(part))' without an end of line")
+          + (part.isEmpty ? "" : "; it wrote '\(PlantAnswer.shown(part))' without an end of line")
           + " (every command needs one line {\"state\": [..]}, flushed; "
           + "`\(what == "reset" ? "resetTimeout" : "timeout"):` beside `process:` in the task allows more)"
       )
     case .closed(let part):
       throw Ended(
         problem: "ended (\(child.ending)) instead of answering a \(what)"
-          + (part.isEmpty ? "" : "; it wrote '\(Self.shown(part))'"))
+          + (part.isEmpty ? "" : "; it wrote '\(PlantAnswer.shown(part))'"))
     case .tooLong:
       isAwaiting = false
       throw PlantFailure(
@@ -288,42 +284,13 @@ public final class ExternalPlant: Plant {
   }
 
   private func measurement(_ text: String, answerTo what: String) throws -> Measurement {
-    func failure(_ problem: String) -> PlantFailure { PlantFailure(plant: name, problem) }
-    let answer: PlantAnswer
     do {
-      answer = try PlantAnswer(text)
+      return try PlantAnswer(text).measurement(of: states)
     } catch let error as PlantAnswer.Unreadable {
-      throw failure("answered a \(what) with '\(Self.shown(text))', \(error.reason)")
+      throw PlantFailure(
+        plant: name, "answered a \(what) with '\(PlantAnswer.shown(text))', \(error.reason)")
+    } catch let error as PlantAnswer.Unfit {
+      throw PlantFailure(plant: name, "\(error.reason): \(PlantAnswer.shown(text))")
     }
-    guard answer.state.count == states.count else {
-      throw failure(
-        "answered \(answer.state.count) states, the task measures \(states.count) "
-          + "(\(states.map(\.name).joined(separator: ", "))): \(Self.shown(text))")
-    }
-    let numbers =
-      zip(states.map { "'\($0.name)'" }, answer.state).map { ($0, $1) }
-      + [("the reward", answer.reward ?? 0)]
-    if let wrong = numbers.first(where: { !(abs($0.1) <= Self.largest) }) {
-      throw failure(
-        "\(wrong.0) is not a finite number between -\(Self.largest) and \(Self.largest) in its answer: \(Self.shown(text))"
-      )
-    }
-    if let time = answer.time, !(abs(time) <= 1e12) {
-      throw failure("\"time\" is no number of seconds in its answer: \(Self.shown(text))")
-    }
-    return Measurement(
-      answer.state, isDone: answer.isDone, reward: answer.reward, time: answer.time)
-  }
-
-  /// A program's text as a message may show it: not long, and nothing in it that a terminal obeys.
-  private static func shown(_ text: String) -> String {
-    let short = text.unicodeScalars.prefix(160).map { scalar in
-      switch scalar.properties.generalCategory {
-      case .control, .format, .lineSeparator, .paragraphSeparator, .privateUse, .surrogate:
-        "\\u{\(String(scalar.value, radix: 16))}"
-      default: String(scalar)
-      }
-    }
-    return short.joined() + (text.unicodeScalars.count > 160 ? "..." : "")
   }
 }

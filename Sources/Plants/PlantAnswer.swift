@@ -7,10 +7,13 @@
 // allocates more than the step of a 500 Hz machine should.
 
 import Foundation
+import MachineLogs
 
 /// What a program writes.
 struct PlantAnswer {
+  /// A line that is no answer, and one that is no answer of this plant's.
   struct Unreadable: Error { let reason: String }
+  struct Unfit: Error { let reason: String }
 
   var state: [Double]
   var time: Double?
@@ -52,6 +55,44 @@ struct PlantAnswer {
     case .bool(let value): isDone = value
     default: throw Unreadable(reason: "whose \"done\" is not true or false")
     }
+  }
+
+  /// What is larger is a broken sensor or program; it would spoil the model for good.
+  private static let largest = 1e9
+  /// Of a time, s: seconds since 1970 are far below.
+  private static let latest = 1e12
+
+  /// The measurement of these states. Throws: `Unfit`.
+  func measurement(of states: [Channel]) throws -> Measurement {
+    guard state.count == states.count else {
+      throw Unfit(
+        reason: "answered \(state.count) states, the task measures \(states.count) "
+          + "(\(states.map(\.name).joined(separator: ", ")))")
+    }
+    let numbers =
+      zip(states.map { "'\($0.name)'" }, state).map { ($0, $1) } + [("the reward", reward ?? 0)]
+    if let wrong = numbers.first(where: { !(abs($0.1) <= Self.largest) }) {
+      throw Unfit(
+        reason:
+          "\(wrong.0) is not a finite number between -\(Self.largest) and \(Self.largest) in its answer"
+      )
+    }
+    if let time, !(abs(time) <= Self.latest) {
+      throw Unfit(reason: "\"time\" is no number of seconds in its answer")
+    }
+    return Measurement(state, isDone: isDone, reward: reward, time: time)
+  }
+
+  /// A program's text as a message may show it: not long, and nothing in it that a terminal obeys.
+  static func shown(_ text: String) -> String {
+    let short = text.unicodeScalars.prefix(160).map { scalar in
+      switch scalar.properties.generalCategory {
+      case .control, .format, .lineSeparator, .paragraphSeparator, .privateUse, .surrogate:
+        "\\u{\(String(scalar.value, radix: 16))}"
+      default: String(scalar)
+      }
+    }
+    return short.joined() + (text.unicodeScalars.count > 160 ? "..." : "")
   }
 
   private static let noObject =

@@ -207,11 +207,7 @@ struct InteractionLoopTests {
         k=$((k+1)); echo "{\\"state\\":[0.$((k*k%7)),0.$((k*3%10))]}"
       done
       """
-    try script.write(toFile: folder + "/plant.sh", atomically: true, encoding: .utf8)
-    let task = try QuickPendulum.task {
-      $0.replacingOccurrences(
-        of: "plant: pendulum", with: "plant: {process: [sh, \(folder)/plant.sh]}")
-    }
+    let task = try QuickPendulum.task(plant: script, in: folder)
     var loop = try InteractionLoop(task: task, folder: folder + "/loop", seed: 1)
     var failure: (any Error)?
     do { _ = try loop.run { _ in true } } catch { failure = error }
@@ -239,11 +235,7 @@ struct InteractionLoopTests {
         k=$((k+1)); echo "{\\"state\\":[0.$((k*k%7)),0.$((k*3%10))]}"
       done
       """
-    try script.write(toFile: folder + "/plant.sh", atomically: true, encoding: .utf8)
-    let task = try QuickPendulum.task {
-      $0.replacingOccurrences(
-        of: "plant: pendulum", with: "plant: {process: [sh, \(folder)/plant.sh]}")
-    }
+    let task = try QuickPendulum.task(plant: script, in: folder)
     var remarks: [String] = []
     var loop = try InteractionLoop(task: task, folder: folder + "/loop", seed: 1)
     _ = try loop.run { event in

@@ -25,6 +25,15 @@ enum QuickPendulum {
     """
   }
 
+  /// The task with a shell script as its plant.
+  static func task(plant script: String, in folder: String) throws -> ControlTask {
+    try script.write(toFile: folder + "/plant.sh", atomically: true, encoding: .utf8)
+    return try task {
+      $0.replacingOccurrences(
+        of: "plant: pendulum", with: "plant: {process: [sh, \(folder)/plant.sh]}")
+    }
+  }
+
   static func task(_ change: (String) -> String = { $0 }) throws -> ControlTask {
     try ControlTask(yaml: change(yaml()), file: "quick.yaml", folder: ".")
   }

@@ -194,6 +194,11 @@ package struct Unit {
   package var suffix: String { name.isEmpty ? "" : " (\(name))" }
 
   package func convert(_ values: [Double]) -> [Double] { values.map { $0 * factor } }
+
+  /// "0.0514 deg"; the number alone where units are unknown.
+  package func shown(_ value: Double) -> String {
+    number(factor * value) + (name.isEmpty ? "" : " " + name)
+  }
 }
 
 /// Three significant digits; all before the point from 1,000 to 10 million.

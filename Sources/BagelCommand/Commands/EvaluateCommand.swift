@@ -62,8 +62,7 @@ struct EvaluateCommand: ParsableCommand {
     if InterruptSignal.wasRaised {
       throw Interruption(
         description: "interrupted after \(counted(count, "episode")); "
-          + ([words.safety ?? "nothing was moved", words.logWords].compactMap { $0 }.joined(
-            separator: "; ")))
+          + (words.leaving ?? "nothing was moved"))
     }
     evaluation.describe(task, console)
     words.sayEarlyEnds(of: count)

@@ -93,9 +93,7 @@ struct FitCommand: ParsableCommand {
     InterruptSignal.unwatch()
     if InterruptSignal.wasRaised {
       throw Interruption(
-        description: words.safety.map {
-          "interrupted while exploring; \($0)" + (words.logWords.map { "; " + $0 } ?? "")
-        }
+        description: words.leaving.map { "interrupted while exploring; \($0)" }
           ?? "interrupted before anything was moved")
     }
     words.sayEarlyEnds(of: training.count)

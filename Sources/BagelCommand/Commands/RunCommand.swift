@@ -78,11 +78,8 @@ struct RunCommand: ParsableCommand {
     run.describe(task, console)
     outcome.timing.describe(console)
     if let failure = outcome.failure { throw failure }
-    if outcome.isInterrupted, case .failed = outcome.safeEnd.delivery {
-      Console.error(outcome.safety)
-    } else {
-      console.say(outcome.safety)
-    }
+    let isNotSafe = if case .failed = outcome.safeEnd.delivery { true } else { false }
+    if isNotSafe { Console.error(outcome.safety) } else { console.say(outcome.safety) }
     try console.finish(
       merge(
         run.json,
@@ -90,7 +87,7 @@ struct RunCommand: ParsableCommand {
           "log": path, "earlyEnd": outcome.earlyEnd ?? NSNull(),
           "interrupted": outcome.isInterrupted,
         ]))
-    if outcome.isInterrupted, case .failed = outcome.safeEnd.delivery { throw machineNotSafe }
+    if isNotSafe { throw machineNotSafe }
     if outcome.hasLeftLimits { throw notSolved }
   }
 

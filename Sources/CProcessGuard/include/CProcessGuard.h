@@ -42,7 +42,7 @@ _Noreturn void guard_finish(int code);
 int guard_spawn(
     pid_t *identifier, char *const arguments[], const char *folder, int input, int output);
 
-/// Wakes this thread's sleeps within nanoseconds of their time instead of 50 microseconds. Linux only.
+/// Asks for a timer slack of 1 ns for this thread's sleeps instead of 50 microseconds. Linux only.
 void guard_sharpen_sleeps(void);
 
 /// Keeps all memory of the process, present and future, in RAM. Returns 0 or an error number: EPERM where the user's
