@@ -17,7 +17,6 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.0.0"),
     .package(url: "https://github.com/apple/swift-protobuf", from: "1.28.0"),
-    .package(url: "https://github.com/swiftcsv/SwiftCSV", from: "0.10.0"),
   ],
   targets: [
     .systemLibrary(
@@ -34,8 +33,7 @@ let package = Package(
     .target(name: "TensorFiles"),
     .target(name: "Programs"),
     .target(name: "Execution", dependencies: ["Programs"]),
-    .target(
-      name: "MachineLogs", dependencies: [.product(name: "SwiftCSV", package: "SwiftCSV")]),
+    .target(name: "MachineLogs"),
     .target(
       name: "GaussianProcesses",
       dependencies: [

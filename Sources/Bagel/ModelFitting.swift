@@ -18,14 +18,18 @@ public struct FittedModel: Sendable {
   public var training: [Episode]
   /// One a state; empty without held-out episodes.
   public var heldOut: [HeldOutFigures]
-  /// What was left out of the logs when they were read, in words for people.
+  /// What was left out of the logs when they were read, and what is odd in them, in words for people.
   public var notes: [String]
+  /// What a model of these data cannot know, and what may help it.
+  public var findings: [String]
+  public var advice: [String]
 
   public init(
     model: DynamicsModel, results: [FitResult], seconds: Double, training: [Episode],
-    heldOut: [HeldOutFigures], notes: [String] = []
+    heldOut: [HeldOutFigures], notes: [String] = [], findings: [String] = [],
+    advice: [String] = []
   ) {
-    self.notes = notes
+    (self.notes, self.findings, self.advice) = (notes, findings, advice)
     self.model = model
     self.results = results
     self.seconds = seconds
@@ -146,11 +150,41 @@ extension ControlTask {
     let (model, results) = try DynamicsModel.fit(
       training, layout: layout, form: try modelForm(), options: model.fit,
       restCount: self.model.restPseudoData, start: earlier, progress: progress)
+    let data = DataFindings(training, layout: layout, form: model.form)
     return FittedModel(
       model: model, results: results, seconds: start.duration(to: .now).seconds,
       training: training,
       heldOut: held.isEmpty ? [] : try model.heldOutFigures(held, training: training),
-      notes: (training + held).flatMap(\.notes))
+      notes: (training + held).flatMap(\.notes),
+      findings: layout.differences(between: training)
+        + layout.differences(of: held, from: training)
+        + data.warnings + levelSentences(of: model), advice: data.advice)
+  }
+
+  /// Commands that the data have at few levels only.
+  public func levelSentences(of model: DynamicsModel) -> [String] {
+    model.commandLevels.map { action, levels in
+      "'\(layout.actions[action].name)' is only ever "
+        + levels.map { String(format: "%.4g", $0) }.joined(separator: ", ")
+        + " in the logs: between these levels the model guesses, and so does a policy"
+    }
+  }
+
+  /// States whose goals reach beyond a model's data, in words.
+  public func goalsOutside(_ model: DynamicsModel) -> [String] {
+    guard let goals = goal.support else { return [] }
+    return layout.states.indices.compactMap { i in
+      let (data, channel) = (model.stateBounds[i], layout.states[i])
+      let margin = 0.1 * (data.upperBound - data.lowerBound)
+      let (low, high) = (goals[i].lowerBound, goals[i].upperBound)
+      guard channel.turn == nil,
+        low < data.lowerBound - margin || high > data.upperBound + margin
+      else { return nil }
+      let unit = channel.units.isEmpty ? "" : " " + channel.units
+      func shown(_ value: Double) -> String { String(format: "%.4g", value) }
+      return "the goal of '\(channel.name)', \(low == high ? shown(low) : "\(shown(low)) to \(shown(high))")\(unit), is outside "
+        + "the data (\(shown(data.lowerBound)) to \(shown(data.upperBound))): the model guesses there; log the machine nearer to it"
+    }
   }
 }
 

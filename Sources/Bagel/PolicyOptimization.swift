@@ -58,9 +58,15 @@ extension ControlTask {
   public func makeRollout(
     _ model: DynamicsModel, _ sampler: any PosteriorSampler
   ) throws -> Rollout {
+    try makeRollout(model, sampler, dropout: policy.dropout, reward: makeReward(model))
+  }
+
+  private func makeRollout(
+    _ model: DynamicsModel, _ sampler: any PosteriorSampler, dropout: Double, reward: Reward
+  ) throws -> Rollout {
     Rollout(
-      model: model, sampler: sampler, policy: makePolicy(), reward: try makeReward(model),
-      measurementNoise: MeasurementNoise(deviations: sensorNoise), dropout: policy.dropout,
+      model: model, sampler: sampler, policy: makePolicy(), reward: reward,
+      measurementNoise: MeasurementNoise(deviations: sensorNoise), dropout: dropout,
       adjointLimit: search.adjointLimit)
   }
 
@@ -93,7 +99,19 @@ extension ControlTask {
     let rollout = try makeRollout(model, sampler.sampler)
     let (device, reason) = device.resolved(
       for: rollout.program, particles: search.particles, horizon: search.horizon)
-    let executor = try makeExecutor(rollout, device: device)
+    let reward = try makeReward(model)
+    /// The rollout and, where iterations drop units, the whole one, as the machine will see it.
+    func executors(_ reward: Reward) throws -> PolicyOptimizer.Executors {
+      func executor(dropout: Double) throws -> any RolloutExecutor {
+        try makeExecutor(
+          makeRollout(model, sampler.sampler, dropout: dropout, reward: reward), device: device)
+      }
+      return try PolicyOptimizer.Executors(
+        executor(dropout: self.policy.dropout),
+        judge: self.policy.dropout == 0 ? nil : executor(dropout: 0))
+    }
+    let made = try executors(reward)
+    let executor = made.iterations
     let policy = makePolicy()
     let fingerprint =
       checkpoint == nil ? "" : fingerprint(rollout, executor, earlier)
@@ -102,11 +120,11 @@ extension ControlTask {
     if earlier != nil && learning.policy == .warm { options.starts = 1 }
     let warm = earlier.map { SearchState(parameters: $0, options: options, isWarm: true) }
     let optimizer = PolicyOptimizer(
-      executor: executor, rollout: rollout, model: model,
+      made, rollout: rollout, model: model,
       initialStates: self.start.resolved(by: model),
       goals: goal.resolved(by: model), options: options,
       initialParameters: policy.initialParameters, state: saved ?? warm,
-      judge: try judge(model, sampler.sampler, device))
+      widened: { try executors(reward.widened) })
     let isFinished = try run(optimizer, every: checkpointInterval, progress) { state in
       if let checkpoint { try state.write(to: checkpoint, fingerprint: fingerprint) }
     }
@@ -143,16 +161,6 @@ extension ControlTask {
     }
     try save(optimizer.state)
     return !isInterrupted
-  }
-
-  /// What judges policies as the machine will see them, where a search's own rollouts have dropout.
-  private func judge(
-    _ model: DynamicsModel, _ sampler: any PosteriorSampler, _ device: ExecutionDevice
-  ) throws -> (any RolloutExecutor)? {
-    if policy.dropout == 0 { return nil }
-    var whole = self
-    whole.policy.dropout = 0
-    return try whole.makeExecutor(try whole.makeRollout(model, sampler), device: device)
   }
 
   /// A saved search that this one can go on from; one of another problem is moved out of the way.

@@ -16,6 +16,7 @@ extension FittedModel {
       },
       "fullEvaluations": results.map(\.fullEvaluations),
       "reward": model.rewardModel.map { ["column": $0.column] as [String: Any] } ?? NSNull(),
+      "warnings": notes + findings, "advice": advice,
       "unconvergedSolves": results.reduce(0) { $0 + $1.unconvergedSolves },
     ]
     if !heldOut.isEmpty {
@@ -31,12 +32,33 @@ extension FittedModel {
     return result
   }
 
+  /// What was read: files, episodes, rows, and what was done to them.
+  private func logSummary(_ episodes: [Episode]) -> String {
+    let readings = episodes.compactMap(\.reading)
+    let files = Set(readings.map(\.file)).count
+    let rows = episodes.reduce(0) { $0 + $1.count }
+    let timeStep = model.layout.timeStep
+    let resampled = readings.filter(\.isResampled)
+    let filled = readings.reduce(0) { $0 + $1.filled }
+    var words =
+      (files > 0 ? "\(counted(files, "log")): " : "")
+      + "\(counted(episodes.count, "episode")), \(counted(rows, "row")) of \(number(timeStep)) s"
+    if !resampled.isEmpty {
+      words +=
+        "; \(counted(resampled.count, "episode")) resampled from \(resampled.reduce(0) { $0 + $1.rows }) logged rows"
+    }
+    if filled > 0 { words += "; \(counted(filled, "row")) filled in within holes of the stamps" }
+    return words
+  }
+
   func describe(_ console: Console) {
     console.say(
       "learnt \(model.outputNames.count) output\(model.outputNames.count == 1 ? "" : "s") from "
         + "\(model.processes[0].x.rows) transitions in \(number(seconds)) s")
     for line in model.summaryLines { console.say("  " + line) }
-    for note in notes { console.say("  warning: \(note)") }
+    console.say("  " + logSummary(training))
+    for note in notes + findings { console.say("  warning: \(note)") }
+    for line in advice { console.say("  note: \(line)") }
     if let reward = model.rewardModel {
       console.say(
         "  reward '\(reward.column)': learnt from \(reward.process.x.rows) rows, left unexplained "
@@ -50,7 +72,10 @@ extension FittedModel {
           + "the hyperparameters are less certain (--likelihood row-blocks in `bagel benchmark fit` shows how much)"
       )
     }
-    if heldOut.isEmpty { return }
+    if heldOut.isEmpty {
+      console.say("not judged: no log was held out (--held-out FILE, or heldOut: in a task)")
+      return
+    }
     console.say("held out, one step ahead:")
     for figures in heldOut {
       let steps = Double(figures.freeRunSteps) * model.layout.timeStep
@@ -89,6 +114,17 @@ extension OptimizedPolicy {
         + "reward, or begin nearer to the goal")
   }
 
+  /// Says how much a flat reward was widened.
+  func sayWidening(_ console: Console) {
+    guard state.firstWidening > 1 else { return }
+    console.say(
+      "  the reward was flat where the search began: widened \(number(state.firstWidening)) times, "
+        + (state.widening == 1
+          ? "then as it is"
+          : "then \(number(state.widening)) times to the end: the policy does not come near enough to the goal; the return is "
+            + "that of the widened reward"))
+  }
+
   /// 0 for a search from the start.
   private var resumedIteration: Int {
     if case .resumed(let iteration) = beginning { iteration } else { 0 }
@@ -99,7 +135,7 @@ extension OptimizedPolicy {
       "optimizeSeconds": seconds, "secondsPerIteration": secondsPerIteration,
       "iterations": state.iteration, "returns": state.returns, "bestReturn": state.bestReturn,
       "bestIteration": state.bestIteration, "converged": state.hasConverged,
-      "diverged": state.diverged, "resumed": resumedIteration, "truncated": state.truncated,
+      "diverged": state.diverged, "widening": [state.firstWidening, state.widening], "resumed": resumedIteration, "truncated": state.truncated,
       "outsideFraction": outsideFraction,
       "device": device, "deviceReason": deviceReason ?? NSNull(),
     ]
@@ -124,6 +160,7 @@ extension OptimizedPolicy {
       "  return \(number(state.returns.first ?? .nan)) -> \(number(state.bestReturn)) (best, iteration "
         + "\(state.bestIteration))")
     warnOfFlatness(console)
+    sayWidening(console)
     sampler.describe(console)
     if state.diverged > 0 { console.say("  \(state.diverged) particles diverged and were frozen") }
     if outsideFraction > 0.05 {

@@ -144,16 +144,6 @@ public func dot(_ x: [Double], _ y: [Double]) -> Double {
   return cblas_ddot(blasint(x.count), x, 1, y, 1)
 }
 
-/// Least squares: beta that minimises ||A beta - y||^2 (and a tiny ridge), by the normal equations.
-///
-/// A [n, k] with n >= k; each column's ridge is `ridge` times its own square sum, so units do not matter, and
-/// collinear columns are harmless. Throws: `FactorizationError`.
-public func leastSquares(_ a: Matrix, _ y: [Double], ridge: Double = 1e-9) throws -> [Double] {
-  var normal = a.transposed.times(a)
-  for i in 0..<a.columns { normal[i, i] += ridge * normal[i, i] + .leastNormalMagnitude }
-  return try Cholesky(normal, what: "least squares").solve(a.times(y, transposed: true))
-}
-
 /// Eigenvalues of a symmetric tridiagonal matrix and the first component of each eigenvector, by LAPACK's
 /// dstev. O(k^3).
 func tridiagonalEigen(

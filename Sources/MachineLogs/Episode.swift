@@ -17,8 +17,22 @@ public struct Episode: Hashable, Sendable {
   public var actions: [[Double]]
   /// [T], NaN where it is not known, or empty where the log has no reward channel.
   public var rewards: [Double]
-  /// What was left out or mended when it was read, in words for people.
+  /// What is odd about its log, in words for people.
   public var notes: [String] = []
+  /// How its rows came from those of a log; nil of an episode that was not read from one.
+  public var reading: Reading?
+
+  /// What was done to the rows of a log.
+  public struct Reading: Hashable, Sendable {
+    /// The log, as messages name it.
+    public var file: String
+    /// The log's rows that went into the episode.
+    public var rows: Int
+    /// Whether they were put onto the time step's grid rather than taken as they stand.
+    public var isResampled: Bool
+    /// Rows of the episode within a hole of the log, interpolated.
+    public var filled: Int
+  }
 
   public init(
     name: String, timeStep: Double, states: [[Double]], actions: [[Double]], rewards: [Double] = []
@@ -62,6 +76,8 @@ public struct Channel: Hashable, Sendable, Codable {
   /// For people: "rad", "m/s".
   public var units: String
   public var source: Source
+  /// A full turn in the channel's units, of an angle that turns round; nil otherwise.
+  public var turn: Double?
 
   public init(name: String, units: String = "", source: Source = .column) {
     self.name = name

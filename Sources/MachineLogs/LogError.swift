@@ -24,6 +24,18 @@ public struct LogError: Error, CustomStringConvertible, Hashable, Sendable {
   }
 }
 
+/// A user's text as messages quote it: on one line, without control characters, at most so many characters of it.
+public func shortened(_ text: String, to length: Int = 60) -> String {
+  let start = text.unicodeScalars.prefix(length + 1).map { scalar -> String in
+    switch scalar.properties.generalCategory {
+    case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate, .unassigned, .privateUse:
+      scalar.escaped(asASCII: true)
+    default: String(scalar)
+    }
+  }
+  return start.count > length ? start.prefix(length - 3).joined() + "..." : start.joined()
+}
+
 /// "1 row", "2 rows".
 public func counted(_ count: Int, _ noun: String) -> String {
   "\(count) \(noun)\(count == 1 ? "" : "s")"

@@ -1,118 +1,100 @@
 // SPDX-License-Identifier: Apache-2.0
-// CSV text -> named columns of finite numbers. SwiftCSV does the parsing (quotes, delimiters): it is
-// the one Swift CSV library that is kept and has no dependencies. In: a path. Out: columns, and the
-// line of each row for messages.
+// A log's CSV file -> the columns that are wanted, as finite numbers, and the line of each row for messages. In one pass, so
+// that only these columns are ever in memory. What is no number is refused with its place; in `LogDialect` stands what it
+// probably is.
 
 import Foundation
-import SwiftCSV
 
 /// The numbers of one log file.
 public struct LogFile: Sendable {
+  /// As messages name it.
   public let path: String
   public let header: [String]
-  /// [rows][columns], all finite in the columns asked for.
-  let rows: [[String]]
+  /// Name of the time column.
+  public let timeColumn: String
   /// 1-based line of each row.
-  let lines: [Int]
+  let lines: [UInt32]
+  private let columns: [String: [Double]]
   /// What was left out, in words for people.
   public let notes: [String]
 
-  /// Reads and splits a file. Throws: `LogError` for a missing, unreadable or empty file.
-  public init(path: String) throws {
-    self.path = path
-    guard FileManager.default.fileExists(atPath: path) else {
-      throw LogError(file: path, "no such file")
-    }
-    guard FileManager.default.isReadableFile(atPath: path) else {
-      throw LogError(file: path, "cannot be read: permission denied")
-    }
-    var isFolder: ObjCBool = false
-    if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue {
-      throw LogError(file: path, "is a folder, not a CSV file")
-    }
-    var text: String
-    do {
-      text = try String(contentsOfFile: path, encoding: .utf8)
-    } catch {
-      throw LogError(file: path, "cannot be read as UTF-8 text")
-    }
-    notes = Self.dropTornLine(&text, path)
-    do {
-      let table = try CSV<Enumerated>(
-        string: text, delimiter: CSVDelimiter.guessed(string: text), loadColumns: false)
-      header = table.header.map { $0.trimmingCharacters(in: .whitespaces) }
-      let numbered = table.rows.enumerated().filter { !$1.allSatisfy(\.isEmpty) }
-      rows = numbered.map(\.element)
-      lines = numbered.map { $0.offset + 2 }
-    } catch {
-      throw LogError(file: path, "is not a CSV table: \(error)")
-    }
-    if header.allSatisfy(\.isEmpty) {
-      throw LogError(file: path, line: 1, "is empty; expected a line of column names")
-    }
-    let repeated = Dictionary(grouping: header, by: { $0 }).first { $0.value.count > 1 }
-    if let repeated {
-      throw LogError(file: path, line: 1, "two columns are called '\(repeated.key)'")
-    }
-  }
+  /// Most rows of a file: with two columns they take half a gigabyte.
+  public static let mostRows = 20_000_000
+  /// Larger numbers would overflow when they are squared and summed.
+  public static let largestNumber = 1e100
 
-  /// Drops a last line without its end: a number that was cut in the middle reads as another number.
-  private static func dropTornLine(_ text: inout String, _ path: String) -> [String] {
-    guard let last = text.last, !last.isNewline, let end = text.lastIndex(where: \.isNewline),
-      text[..<end].contains(where: \.isNewline)
-    else { return [] }
-    let line = text.count { $0.isNewline } + 1
-    text = String(text[...end])
-    return ["\(path):\(line): the last line has no end of line; it may be cut and is left out"]
-  }
-
-  /// The values of a column [rows].
+  /// Reads the columns of a layout.
   ///
   /// - Parameters:
-  ///   - name: as in the header.
-  ///   - mayBeEmpty: empty cells are NaN.
-  /// - Throws: `LogError` for a name that does not exist and for anything else that is not a finite number.
-  public func column(_ name: String, mayBeEmpty: Bool = false) throws -> [Double] {
-    guard let index = header.firstIndex(of: name) else {
-      let hint = nearest(to: name, among: header).map { "; did you mean '\($0)'?" } ?? ""
-      throw LogError(
-        file: path, line: 1,
-        "has no column '\(name)'; its columns are \(header.joined(separator: ", "))\(hint)")
+  ///   - path: a file or pipe, or "-" for standard input.
+  ///   - layout: names the columns; cells of its reward column may be empty (NaN).
+  /// - Throws: `LogError` for a file that cannot be read, a missing column, a row that does not fit the header, anything that
+  ///   is not a finite decimal number, and stamps that do not go forward.
+  public init(path: String, layout: LogLayout) throws {
+    let reader = try CSVReader(path: path)
+    let dialect = LogDialect(reader.name)
+    guard try reader.next() else {
+      throw LogError(file: reader.name, line: 1, "is empty; expected a line of column names")
     }
-    return try zip(rows, lines).map { row, line in
-      guard index < row.count else {
+    let header = try dialect.header(reader)
+    let wanted = try dialect.columns(of: layout, in: header)
+    var values = wanted.map { _ in [Double]() }
+    var lines: [UInt32] = []
+    var notes: [String] = []
+    while try reader.next() {
+      if lines.isEmpty, let size = reader.size {
+        // A tenth more than rows of the first one's length would be; arrays that grow hold up to three times their content.
+        let estimate = min(size / reader.recordLength * 11 / 10 + 16, Self.mostRows)
+        for index in values.indices { values[index].reserveCapacity(estimate) }
+        lines.reserveCapacity(estimate)
+      }
+      guard reader.isTerminated || lines.isEmpty else {
+        // A number that was cut in the middle reads as another number.
+        notes.append(
+          "\(reader.name):\(reader.line): the last line has no end of line; it may be cut and is left out")
+        break
+      }
+      try dialect.checkLength(of: reader, header: header)
+      for (column, index) in wanted.enumerated() {
+        values[column].append(
+          try dialect.number(
+            reader, index, of: header, isFirstRow: lines.isEmpty,
+            mayBeEmpty: header[index] == layout.rewardColumn))
+      }
+      lines.append(UInt32(truncatingIfNeeded: reader.line))
+      guard lines.count <= Self.mostRows else {
         throw LogError(
-          file: path, line: line, column: name,
-          "the row has \(row.count) fields, the header \(header.count)")
+          file: reader.name, line: reader.line,
+          "has more than \(Self.mostRows) rows; cut the log, or keep every n-th row")
       }
-      let text = row[index].trimmingCharacters(in: .whitespaces)
-      if mayBeEmpty && text.isEmpty { return .nan }
-      guard let value = Double(text) else {
-        throw LogError(
-          file: path, line: line, column: name,
-          text.isEmpty ? "is empty; expected a number" : "'\(text)' is not a number")
-      }
-      guard value.isFinite else {
-        throw LogError(file: path, line: line, column: name, "'\(text)' is not a finite number")
-      }
-      return value
     }
+    self.path = reader.name
+    self.header = header
+    self.lines = lines
+    self.notes = notes
+    timeColumn = header[wanted[0]]
+    columns = Dictionary(uniqueKeysWithValues: zip(wanted.map { header[$0] }, values))
+    try checkStamps()
   }
 
-  /// The time stamps (s), which must increase. `name` nil: the first usual name.
-  func times(_ name: String?) throws -> [Double] {
-    guard let column = name ?? LogLayout.usualTimeColumns.first(where: header.contains) else {
-      throw LogError(
-        file: path, line: 1,
-        "has no time column (\(LogLayout.usualTimeColumns.joined(separator: ", "))); its columns are "
-          + header.joined(separator: ", "))
-    }
-    let times = try self.column(column)
+  /// The values of a column of the layout [rows]; NaN where a reward is not known.
+  public func column(_ name: String) -> [Double] { columns[name] ?? [] }
+
+  /// The time stamps, s.
+  public var times: [Double] { column(timeColumn) }
+
+  private func checkStamps() throws {
+    let times = self.times
     for index in times.indices.dropFirst() where times[index] <= times[index - 1] {
-      throw LogError(
-        file: path, line: lines[index], column: column,
-        "time does not go forward: \(times[index]) after \(times[index - 1])")
+      let (before, now) = (times[index - 1], times[index])
+      let spacing = index > 1 ? before - times[index - 2] : 1
+      let problem =
+        now == before
+        ? "two rows have the stamp \(now); remove one, or write stamps with more digits"
+        : before - now > 100 * spacing
+          ? "time starts again: \(now) after \(before); two logs in one file? Cut it in two"
+          : "time does not go forward: \(now) after \(before)"
+      throw LogError(file: path, line: Int(lines[index]), column: timeColumn, problem)
     }
-    return times
   }
 }

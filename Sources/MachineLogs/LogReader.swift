@@ -1,21 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// Log files -> episodes: resampling, gaps, derived channels, and the checks that catch a log from which
-// nothing can be learnt.
+// Log files -> episodes: checks of the values (ValueChecks), holes, the time step's grid (SampleGrid), derived channels
+// (CausalSignals).
 
 import Foundation
 
 extension LogLayout {
-  /// Stamps within this fraction of the time step of a regular grid are taken as the grid.
-  static let regularTolerance = 0.05
-  /// So are the rows of a real clock, which come a little late at every step and now and then more: interpolating them would
-  /// mix neighbours. No spacing may differ from the time step by more than `jitterLimit` of it, the root of their mean square
-  /// not by more than `regularTolerance`, their mean not by more than `meanTolerance`.
-  static let jitterLimit = 0.25
-  static let meanTolerance = 0.01
   /// A hole in the stamps longer than this many time steps (or three of the log's own) ends an episode.
   public static let longestGap = 3.0
   /// A log is not resampled to steps shorter than its own spacing divided by this.
   static let finestStep = 4.0
+  /// Most rows of all episodes together: no method here learns from more in the memory of a workstation.
+  static let mostRows = 2_000_000
 
   /// The episodes of several files.
   ///
@@ -25,19 +20,38 @@ extension LogLayout {
   ///     training data, not of a short held-out log).
   /// - Throws: `LogError`.
   public func episodes(from paths: [String], needsExcitation: Bool = true) throws -> [Episode] {
-    let episodes = try paths.flatMap { try self.episodes(in: LogFile(path: $0)) }
+    try episodes(
+      in: paths.map { path in { try LogFile(path: path, layout: self) } }, needsExcitation)
+  }
+
+  /// The episodes of files that have been read.
+  public func episodes(in files: [LogFile], needsExcitation: Bool = true) throws -> [Episode] {
+    try episodes(in: files.map { file in { file } }, needsExcitation)
+  }
+
+  private func episodes(
+    in files: [() throws -> LogFile], _ needsExcitation: Bool
+  ) throws -> [Episode] {
+    var episodes: [Episode] = []
+    var paths: [String] = []
+    for read in files {
+      let file = try read()
+      paths.append(file.path)
+      episodes += try self.episodes(in: file)
+      guard episodes.reduce(0, { $0 + $1.count }) <= Self.mostRows else {
+        throw LogError(
+          file: file.path,
+          "more than \(Self.mostRows) rows at a time step of \(format(timeStep)) s; take fewer logs or a longer time step"
+        )
+      }
+    }
     if needsExcitation { try checkExcitation(episodes, paths) }
     return episodes
   }
 
   /// The episodes of one file: one, or more where the stamps have gaps.
   func episodes(in file: LogFile) throws -> [Episode] {
-    let times = try file.times(timeColumn)
-    var columns: [String: [Double]] = [:]
-    for name in (states + actions).map(\.column) where columns[name] == nil {
-      columns[name] = try file.column(name)
-    }
-    if let rewardColumn { columns[rewardColumn] = try file.column(rewardColumn, mayBeEmpty: true) }
+    let times = file.times
     let least = 3
     guard times.count >= least else {
       throw LogError(
@@ -54,12 +68,13 @@ extension LogLayout {
           + "\(format(timeStep)) s would invent what lies between them (are the stamps in seconds?)"
       )
     }
+    let checks = ValueChecks(file: file, layout: self, longestGap: Self.longestGap * spacing)
+    let notes = try file.notes + checks.findings()
     let base = URL(fileURLWithPath: file.path).lastPathComponent
     let parts = stretches(of: times, longestGap: Self.longestGap * max(timeStep, spacing))
     var episodes = parts.enumerated().compactMap { index, range -> Episode? in
       let name = parts.count == 1 ? base : "\(base) (part \(index + 1))"
-      return episode(
-        name, times: Array(times[range]), columns: columns.mapValues { Array($0[range]) })
+      return episode(name, file, range)
     }
     guard !episodes.isEmpty else {
       throw LogError(
@@ -67,7 +82,7 @@ extension LogLayout {
         "no stretch of three time steps: rows are \(format(spacing)) s apart and the time step is "
           + "\(format(timeStep)) s")
     }
-    episodes[0].notes = file.notes
+    episodes[0].notes = notes
     return episodes
   }
 
@@ -82,27 +97,40 @@ extension LogLayout {
     return result + [start..<times.count]
   }
 
-  private func episode(
-    _ name: String, times: [Double], columns: [String: [Double]]
-  ) -> Episode? {
-    guard times.count >= 2 else { return nil }
-    let grid = Grid(times: times, timeStep: timeStep)
-    let measured = measuredColumns.map { grid.interpolate(columns[$0] ?? []) }
+  private func episode(_ name: String, _ file: LogFile, _ range: Range<Int>) -> Episode? {
+    guard range.count >= 2 else { return nil }
+    func values(_ column: String) -> [Double] { Array(file.column(column)[range]) }
+    let grid = SampleGrid(times: Array(file.times[range]), timeStep: timeStep)
+    guard grid.count - unknownRows >= 3, grid.count <= Self.mostRows else { return nil }
+    let measured = measuredColumns.map { column in
+      // Between 359 degrees and 0 lies no 180.
+      var unwrapping = turn(ofColumn: column).map(Unwrapping.init)
+      return grid.interpolate(values(column).map { unwrapping?.next($0) ?? $0 })
+    }
     var signals = CausalSignals(self)
-    let stateRows = (0..<grid.count).map { k in signals.next(measured.map { $0[k] }) }
-    let actionColumns = actions.map { grid.average(columns[$0.column] ?? []) }
-    let rewards = rewardColumn.map { grid.interpolate(columns[$0] ?? []) } ?? []
-    guard grid.count - unknownRows >= 3 else { return nil }
-    return Episode(
+    let stateRows = (0..<grid.count).map { k in
+      signals.next(measured.map { $0[k] }, elapsed: grid.elapsed(k))
+    }
+    let actionColumns = actions.map { grid.average(values($0.column)) }
+    let rewards = rewardColumn.map { grid.interpolate(values($0)) } ?? []
+    var episode = Episode(
       name: name, timeStep: timeStep, states: stateRows,
       actions: (0..<grid.count).map { k in actionColumns.map { $0[k] } }, rewards: rewards
     ).dropFirst(unknownRows)
+    episode.reading = Episode.Reading(
+      file: file.path, rows: range.count, isResampled: !grid.isRegular, filled: grid.filled)
+    return episode
   }
 
+  /// Smaller than this fraction of its magnitude, the spread of a channel is rounding, not motion.
+  static let constantSpread = 1e-9
+
   private func checkExcitation(_ episodes: [Episode], _ paths: [String]) throws {
-    let place = paths.joined(separator: ", ")
+    let place = paths.count == 1 ? paths[0] : "\(paths[0]) and \(counted(paths.count - 1, "other"))"
+    /// Whether the values do not move: their spread, if they do not.
     func isConstant(_ values: [Double]) -> Bool {
-      values.allSatisfy { abs($0 - values[0]) <= 1e-12 * max(1, abs(values[0])) }
+      guard let least = values.min(), let most = values.max() else { return true }
+      return most - least <= Self.constantSpread * max(abs(least), abs(most))
     }
     if let rewardColumn, isConstant(episodes.flatMap(\.rewards).filter(\.isFinite)) {
       throw LogError(
@@ -114,7 +142,8 @@ extension LogLayout {
     where isConstant(episodes.flatMap { $0.states.map { $0[index] } }) {
       throw LogError(
         file: place, column: channel.name,
-        "is constant, so nothing can be learnt about it; remove it from the states or log it moving"
+        "is constant (\(format(episodes[0].states[0][index])), but for rounding), so nothing can be learnt about it; "
+          + "remove it from the states or log it moving"
       )
     }
     for (index, channel) in actions.enumerated()
@@ -127,66 +156,5 @@ extension LogLayout {
   }
 }
 
-/// The regular grid onto which a stretch of samples is put.
-private struct Grid {
-  let times: [Double]
-  let timeStep: Double
-  let isRegular: Bool
-  let count: Int
-
-  init(times: [Double], timeStep: Double) {
-    self.times = times
-    self.timeStep = timeStep
-    let isOnGrid = times.indices.allSatisfy {
-      abs(times[$0] - times[0] - Double($0) * timeStep) <= LogLayout.regularTolerance * timeStep
-    }
-    isRegular = isOnGrid || Self.isJitter(times, timeStep)
-    let duration = times[times.count - 1] - times[0]
-    count = isRegular ? times.count : Int((duration / timeStep + 1e-9).rounded(.down)) + 1
-  }
-
-  /// Whether the rows are a real clock's at this time step.
-  private static func isJitter(_ times: [Double], _ timeStep: Double) -> Bool {
-    let excess = zip(times.dropFirst(), times).map { ($0 - $1) / timeStep - 1 }
-    guard !excess.isEmpty else { return true }
-    let count = Double(excess.count)
-    return excess.allSatisfy { abs($0) <= LogLayout.jitterLimit }
-      && (excess.reduce(0) { $0 + $1 * $1 } / count).squareRoot() <= LogLayout.regularTolerance
-      && abs(excess.reduce(0, +)) / count <= LogLayout.meanTolerance
-  }
-
-  /// States: linear interpolation between samples [count].
-  func interpolate(_ values: [Double]) -> [Double] {
-    if isRegular { return values }
-    var index = 0
-    return (0..<count).map { k in
-      let time = times[0] + Double(k) * timeStep
-      while index + 2 < times.count && times[index + 1] <= time { index += 1 }
-      let fraction = (time - times[index]) / (times[index + 1] - times[index])
-      return values[index] + fraction * (values[index + 1] - values[index])
-    }
-  }
-
-  /// Commands, which hold until the next sample: their mean over each time step [count]. (The command at the
-  /// step's start would be the previous one wherever stamps come a little late.)
-  func average(_ values: [Double]) -> [Double] {
-    if isRegular { return values }
-    var first = 0
-    return (0..<count).map { k in
-      let (start, end) = (times[0] + Double(k) * timeStep, times[0] + Double(k + 1) * timeStep)
-      while first + 1 < times.count && times[first + 1] <= start { first += 1 }
-      var total = 0.0
-      var index = first
-      var from = start
-      while from < end {
-        let until = index + 1 < times.count ? min(times[index + 1], end) : end
-        total += values[index] * (until - from)
-        (from, index) = (until, index + 1)
-      }
-      return total / timeStep
-    }
-  }
-}
-
 /// A number for messages: four significant digits.
-func format(_ value: Double) -> String { String(format: "%.4g", value) }
+package func format(_ value: Double) -> String { String(format: "%.4g", value) }

@@ -147,8 +147,10 @@ private struct FeatureMap {
         switch feature {
         case .state(let i, _): state[i]
         case .action(let j, _): (action[j] - features.mean[d]) / features.scale[d]
-        case .sine(let i): sin(states.scale[i] * state[i] + states.mean[i])
-        case .cosine(let i): cos(states.scale[i] * state[i] + states.mean[i])
+        case .sine(let i, let radians):
+          sin((states.scale[i] * state[i] + states.mean[i]).scaled(by: radians))
+        case .cosine(let i, let radians):
+          cos((states.scale[i] * state[i] + states.mean[i]).scaled(by: radians))
         }
       })
   }

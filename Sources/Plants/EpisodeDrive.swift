@@ -22,6 +22,8 @@ struct EpisodeDrive {
   /// The measurement that no action has followed yet.
   private var current: (measured: Measurement, states: [Double])?
   private var lastSent: Double?
+  /// When the measurement before came, and when it was made by the plant's clock.
+  private var lastMeasured: (time: Double, own: Double?)?
 
   init(_ run: EpisodeRun, _ plant: any Plant, columns: [Int], name: String) {
     (self.run, self.columns, plantName) = (run, columns, plant.name)
@@ -88,10 +90,21 @@ struct EpisodeDrive {
     guard measured.states.allSatisfy(\.isFinite) else {
       throw PlantFailure(plant: plantName, "it measured \(measured.states)")
     }
-    let states = signals.next(columns.map { measured.states[$0] })
+    let states = signals.next(
+      columns.map { measured.states[$0] }, elapsed: elapsed(until: measured))
     outcome.lastStates = states
     current = (measured, states)
     return states
+  }
+
+  /// Seconds since the measurement before, by the plant's clock or else a machine's own time; nil of a simulation, whose steps
+  /// are time steps, and of the first.
+  private mutating func elapsed(until measured: Measurement) -> Double? {
+    let now = run.clock.now() - measured.age
+    defer { lastMeasured = (now, measured.time) }
+    guard let lastMeasured else { return nil }
+    if let own = measured.time, let before = lastMeasured.own { return own - before }
+    return time.isReal ? now - lastMeasured.time : nil
   }
 
   /// The last step: the safe action, while the plant answers as it should.

@@ -23,13 +23,16 @@ public struct PolicyInputs: Hashable, Sendable, Codable {
   public var goal: GoalInput
   /// States that enter as sine and cosine.
   public var angles: [Int]
+  /// Radians in the unit of each of them; nil where all are in radians.
+  public var radians: [Double]?
   /// Rows of past actions.
   public var actionHistory: Int
 
   public init(
     stateLength: Int, actionLength: Int, goal: GoalInput = .none, angles: [Int] = [],
-    actionHistory: Int = 0
+    radians: [Double]? = nil, actionHistory: Int = 0
   ) {
+    self.radians = radians
     self.stateLength = stateLength
     self.actionLength = actionLength
     self.goal = goal
@@ -66,9 +69,10 @@ public struct PolicyInputs: Hashable, Sendable, Codable {
       builder.shared(array, offset: i, length: 1)
     }
     let parts = (0..<stateLength).flatMap { i -> [Value] in
-      guard angles.contains(i) else { return [x[i]] }
+      guard let number = angles.firstIndex(of: i) else { return [x[i]] }
       let turned = x[i] * shared(Self.stateScaleArray, i)
-      let angle = isDifference ? turned : turned + shared(Self.stateMeanArray, i)
+      let angle = (isDifference ? turned : turned + shared(Self.stateMeanArray, i))
+        .scaled(by: radians?[number] ?? 1)
       return [sin(angle), cos(angle)]
     }
     return builder.concatenate(parts)

@@ -24,9 +24,8 @@ public struct SearchError: Error, CustomStringConvertible {
 public final class PolicyOptimizer {
   public let options: SearchOptions
   public private(set) var state: SearchState
-  private let executor: any RolloutExecutor
-  /// Of evaluations and trajectories.
-  private let judge: any RolloutExecutor
+  private let executors: Executors
+  private let widened: RewardWidening?
   private let layout: CarryLayout
   private let functionDraws: @Sendable (Int, DrawKey) -> [Double]
   private let standardise: @Sendable ([Double]) -> [Double]
@@ -37,11 +36,24 @@ public final class PolicyOptimizer {
   private let restAction: [Double]
   private let initialParameters: @Sendable (UInt64) -> [Double]
 
+  /// What runs a search's rollouts.
+  public struct Executors {
+    /// Of the iterations.
+    public let iterations: any RolloutExecutor
+    /// Of evaluations and trajectories; another where iterations see less than the whole policy (`Dropout`).
+    public let judge: any RolloutExecutor
+
+    /// - Parameter judge: nil for `iterations`.
+    public init(_ iterations: any RolloutExecutor, judge: (any RolloutExecutor)? = nil) {
+      (self.iterations, self.judge) = (iterations, judge ?? iterations)
+    }
+  }
+
   /// The evaluation batch has its own draws, the same for every policy.
   private static let evaluationIteration = UInt32.max
 
   /// - Parameters:
-  ///   - executor: of the iterations.
+  ///   - executors: of the rollout.
   ///   - rollout: what it runs.
   ///   - model: whose standardiser states and goals go through.
   ///   - initialStates: physical units.
@@ -49,16 +61,15 @@ public final class PolicyOptimizer {
   ///   - options: how to search.
   ///   - initialParameters: theta of a start, from its seed.
   ///   - state: of a search to go on with; nil to begin.
-  ///   - judge: what evaluates policies; nil for `executor`. Another where iterations see less than the whole policy
-  ///     (`Dropout`).
+  ///   - widened: makes executors of the same rollout with a widened reward, for where the reward is flat; nil for never.
   public init(
-    executor: any RolloutExecutor, rollout: Rollout, model: DynamicsModel,
+    _ executors: Executors, rollout: Rollout, model: DynamicsModel,
     initialStates: StateDistribution, goals: StateDistribution, options: SearchOptions,
     initialParameters: @escaping @Sendable (UInt64) -> [Double], state: SearchState? = nil,
-    judge: (any RolloutExecutor)? = nil
+    widened: (() throws -> Executors)? = nil
   ) {
-    self.executor = executor
-    self.judge = judge ?? executor
+    self.executors = executors
+    self.widened = widened.map(RewardWidening.init)
     self.options = options
     self.initialParameters = initialParameters
     self.state =
@@ -95,7 +106,8 @@ public final class PolicyOptimizer {
   /// Some iterations: roll out, differentiate, update, and every so often evaluate. As many as the executor runs
   /// without waiting, up to the next evaluation; one on the host.
   public func step() throws {
-    try judgeFirst()
+    try begin()
+    let executor = try present().iterations
     let before = ContinuousClock.now
     let done = state.iteration - state.firstIteration
     let untilEvaluation = options.evaluationInterval - done % options.evaluationInterval
@@ -106,7 +118,7 @@ public final class PolicyOptimizer {
         iteration: options.draws == .fresh ? UInt32(truncatingIfNeeded: iteration) : 0,
         horizon: options.horizons[state.stage])
     }
-    try ascend(batches)
+    try ascend(batches, executor)
     iterationSeconds.append(before.duration(to: .now).seconds / Double(count))
     let iteration = state.iteration - state.firstIteration
     let isLast = iteration >= options.iterations
@@ -116,9 +128,24 @@ public final class PolicyOptimizer {
     }
   }
 
-  /// Where a search begins may be better than all that it finds.
-  private func judgeFirst() throws {
+  /// The executors of the reward as it is widened now.
+  private func present() throws -> Executors {
+    guard let widened, state.widening > 1 else { return executors }
+    return try widened.executors(state.widening)
+  }
+
+  /// Sees that the reward is not flat, and judges the first policy: where a search begins may be better than all that it
+  /// finds.
+  private func begin() throws {
     guard options.evaluationInterval < .max, !state.bestReturn.isFinite else { return }
+    if state.iteration == 0, let widened {
+      let starts =
+        [state.parameters] + (1..<max(options.starts, 1)).map { initialParameters(seed(of: $0)) }
+      state.widening = try widened.wideningWhereFlat { executors in
+        try starts.map { try gradientNorm($0, executors ?? self.executors) }.max() ?? 0
+      }
+      state.firstWidening = state.widening
+    }
     let value = try evaluationReturn(state.parameters)
     guard value.isFinite else { return }
     state.bestReturn = value
@@ -126,7 +153,19 @@ public final class PolicyOptimizer {
     state.bestIteration = state.iteration
   }
 
-  private func ascend(_ batches: [RolloutBatch]) throws {
+  /// Norm of the gradient on the batch of the first iteration.
+  private func gradientNorm(_ parameters: [Double], _ executors: Executors) throws -> Double {
+    let batch = batch(
+      parameters: parameters, iteration: 0, horizon: options.horizons[state.stage])
+    let gradient = try executors.iterations.gradient(batch).gradient
+    return gradient.reduce(0) { $0 + $1 * $1 }.squareRoot()
+  }
+
+  private func seed(of start: Int) -> UInt64 {
+    options.seed &+ UInt64(start) &* 0x9E37_79B9_7F4A_7C15
+  }
+
+  private func ascend(_ batches: [RolloutBatch], _ executor: any RolloutExecutor) throws {
     var ascent = Ascent(
       parameters: state.parameters, adam: state.adam, rate: state.rate,
       gradientNormLimit: options.gradientNorm)
@@ -160,9 +199,18 @@ public final class PolicyOptimizer {
     }
     state.hasConverged = state.hasConverged && hasConverged
     state.startsDone += 1
-    if isFinished { return }
-    let seed = options.seed &+ UInt64(state.startsDone) &* 0x9E37_79B9_7F4A_7C15
-    state.startAgain(from: initialParameters(seed), options: options)
+    if isFinished { return try narrow() }
+    state.startAgain(from: initialParameters(seed(of: state.startsDone)), options: options)
+  }
+
+  /// Goes on from the best policy with the narrowest reward that is not flat for it, if that is narrower than the present one.
+  private func narrow() throws {
+    guard let widened, state.widening > 1 else { return }
+    let narrowest = try widened.narrowest(below: state.widening) { executors in
+      try gradientNorm(state.bestParameters, executors ?? self.executors)
+    }
+    guard let narrowest else { return }
+    state.narrow(to: narrowest, options: options)
   }
 
   /// Mean return of parameters on the fixed evaluation batch.
@@ -178,12 +226,12 @@ public final class PolicyOptimizer {
   public func meanReturn(
     _ parameters: [Double], iteration: UInt32, horizon: Int? = nil
   ) throws -> Double {
-    try judge.returns(batch(parameters: parameters, iteration: iteration, horizon: horizon)).mean
+    try present().judge.returns(batch(parameters: parameters, iteration: iteration, horizon: horizon)).mean
   }
 
   /// Trajectories of parameters on the fixed evaluation batch.
   public func trajectories(_ parameters: [Double]) throws -> BatchTrajectories {
-    try judge.trajectories(batch(parameters: parameters, iteration: Self.evaluationIteration))
+    try present().judge.trajectories(batch(parameters: parameters, iteration: Self.evaluationIteration))
   }
 
   /// Judges the present parameters; true if the present start has converged at its horizon.

@@ -16,7 +16,7 @@ extension SearchState {
       Double(iteration), rate, bestReturn, Double(bestIteration),
       Double(evaluationsWithoutProgress), Double(halvings), Double(diverged), hasConverged ? 1 : 0,
       Double(adam.steps), Double(truncated), Double(firstIteration), Double(startsDone),
-      startBestReturn, Double(stage),
+      startBestReturn, Double(stage), firstWidening, widening,
     ]
     try TensorFile(
       tensors: [
@@ -25,7 +25,7 @@ extension SearchState {
         "adam_first_moment": Tensor(adam.firstMoment),
         "adam_second_moment": Tensor(adam.secondMoment), "returns": Tensor(returns),
         "gradient_norms": Tensor(gradientNorms), "scalars": Tensor(scalars),
-      ], metadata: ["format": "bagel-search-state-2", "fingerprint": fingerprint]
+      ], metadata: ["format": "bagel-search-state-3", "fingerprint": fingerprint]
     ).write(to: path)
   }
 
@@ -37,13 +37,13 @@ extension SearchState {
     } catch let error as TensorFileError {
       throw TensorFileError(path: path, error.problem + " (bagel optimize --restart begins afresh)")
     }
-    guard file.metadata["format"] == "bagel-search-state-2",
+    guard file.metadata["format"] == "bagel-search-state-3",
       file.metadata["fingerprint"] == fingerprint
     else { return nil }
     func values(_ name: String) throws -> [Double] { try file.tensor(name, path: path).values }
     let scalars = try values("scalars")
-    guard scalars.count == 14 else {
-      throw TensorFileError(path: path, "has \(scalars.count) scalars, not 14")
+    guard scalars.count == 16 else {
+      throw TensorFileError(path: path, "has \(scalars.count) scalars, not 16")
     }
     parameters = try values("parameters")
     bestParameters = try values("best_parameters")
@@ -60,6 +60,7 @@ extension SearchState {
     truncated = Int(scalars[9])
     (firstIteration, startsDone) = (Int(scalars[10]), Int(scalars[11]))
     (startBestReturn, stage) = (scalars[12], Int(scalars[13]))
+    (firstWidening, widening) = (scalars[14], scalars[15])
     (diverged, hasConverged) = (Int(scalars[6]), scalars[7] != 0)
   }
 }

@@ -79,6 +79,10 @@ public struct SearchState: Hashable, Sendable {
   public var truncated = 0
   /// Whether every start so far has converged rather than met the limit of iterations.
   public var hasConverged = true
+  /// How many times nearer to the goal the reward sees states than they are, at first and now: more than 1 where it was flat.
+  /// Returns are those of this reward.
+  public var firstWidening = 1.0
+  public var widening = 1.0
 
   /// - Parameters:
   ///   - parameters: theta at the start [P].
@@ -111,6 +115,15 @@ public struct SearchState: Hashable, Sendable {
   mutating func lengthen(options: SearchOptions) {
     stage += 1
     beginStage(with: startBestParameters, options: options)
+  }
+
+  /// The last start again, from the best parameters, for a reward that is widened less.
+  mutating func narrow(to widening: Double, options: SearchOptions) {
+    self.widening = widening
+    startsDone = options.starts - 1
+    stage = options.horizons.count - 1
+    bestReturn = -.infinity
+    beginStage(with: bestParameters, options: options)
   }
 
   private mutating func beginStage(with parameters: [Double], options: SearchOptions) {

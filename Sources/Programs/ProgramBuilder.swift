@@ -208,6 +208,9 @@ extension Value {
   public static func + (a: Double, b: Value) -> Value { b.builder.constant([a]) + b }
   public static func - (a: Double, b: Value) -> Value { b.builder.constant([a]) - b }
   public static func * (a: Double, b: Value) -> Value { b.builder.constant([a]) * b }
+
+  /// factor * self; nothing is computed for 1.
+  public func scaled(by factor: Double) -> Value { factor == 1 ? self : factor * self }
   public static func / (a: Double, b: Value) -> Value { b.builder.constant([a]) / b }
 
   /// min(max(self, lower), upper); the adjoint is zero where a bound holds.

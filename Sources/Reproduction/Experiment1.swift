@@ -146,8 +146,7 @@ extension ControlTask {
       } else {
         try task.makeExecutor(rollout, device: device)
       }
-    return PolicyOptimizer(
-      executor: executor, rollout: rollout, model: model,
+    return PolicyOptimizer(PolicyOptimizer.Executors(executor), rollout: rollout, model: model,
       initialStates: task.start.resolved(by: model), goals: task.goal.resolved(by: model),
       options: task.search, initialParameters: task.makePolicy().initialParameters)
   }

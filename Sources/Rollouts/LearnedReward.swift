@@ -50,8 +50,8 @@ extension Reward {
       features.map { feature in
         switch feature {
         case .state(let i, _): inputs.state[i]
-        case .sine(let i): sin(inputs.physicalState[i])
-        case .cosine(let i): cos(inputs.physicalState[i])
+        case .sine(let i, let radians): sin(inputs.physicalState[i].scaled(by: radians))
+        case .cosine(let i, let radians): cos(inputs.physicalState[i].scaled(by: radians))
         case .action: preconditionFailure("a learnt reward is one of states")
         }
       })

@@ -41,20 +41,28 @@ public struct Reward: Sendable {
   }
 
   /// exp(-(x - x_g)^T Q (x - x_g) / (2 width^2)), Q = diag(weights) (paper, equation 8).
+  ///
+  /// - Parameters:
+  ///   - weights: [S]
+  ///   - width: in the units of the distance, over the square root of a weight.
+  ///   - units: of the distance.
+  ///   - turns: a full turn of each state that turns, in those units, nil of others [S]; empty where none turns.
   public static func saturating(
-    weights: [Double], width: Double = 1, units: RewardUnits = .standardised
+    weights: [Double], width: Double = 1, units: RewardUnits = .standardised,
+    turns: [Double?] = []
   ) -> Reward {
     Reward { inputs in
-      exp(-1 / (2 * width * width) * squaredDistance(inputs, weights, units))
+      exp(-1 / (2 * width * width) * squaredDistance(inputs, weights, units, turns))
     }
   }
 
-  /// -(x - x_g)^T Q (x - x_g) - u^T R u, Q and R diagonal.
+  /// -(x - x_g)^T Q (x - x_g) - u^T R u, Q and R diagonal; units and turns as of `saturating`.
   public static func quadratic(
-    weights: [Double], actionWeights: [Double] = [], units: RewardUnits = .standardised
+    weights: [Double], actionWeights: [Double] = [], units: RewardUnits = .standardised,
+    turns: [Double?] = []
   ) -> Reward {
     Reward { inputs in
-      let cost = squaredDistance(inputs, weights, units)
+      let cost = squaredDistance(inputs, weights, units, turns)
       guard actionWeights.contains(where: { $0 != 0 }) else { return -cost }
       let u = inputs.action
       return -(cost + dot(u.builder.constant(actionWeights), u * u))
@@ -91,6 +99,25 @@ public struct Reward: Sendable {
     }
   }
 
+  /// r(x_g + n (x - x_g), x_g, u): the reward of a state n times as far from the goal. With n < 1 it reaches farther: where the
+  /// reward itself is flat, its gradient leads nowhere. n is the shared array `nearnessArray` [1].
+  public var widened: Reward {
+    Reward(
+      usesPreviousAction: usesPreviousAction, data: data.merging([Self.nearnessArray: [1]]) { $1 }
+    ) { inputs in
+      let nearness = inputs.state.builder.shared(Self.nearnessArray, length: 1)
+      func nearer(_ x: Value, _ goal: Value) -> Value { goal + nearness * (x - goal) }
+      return body(
+        RewardInputs(
+          state: nearer(inputs.state, inputs.goal), goal: inputs.goal,
+          physicalState: nearer(inputs.physicalState, inputs.physicalGoal),
+          physicalGoal: inputs.physicalGoal, action: inputs.action,
+          previousAction: inputs.previousAction))
+    }
+  }
+
+  public static let nearnessArray = "reward_nearness"
+
   public static func + (a: Reward, b: Reward) -> Reward {
     Reward(
       usesPreviousAction: a.usesPreviousAction || b.usesPreviousAction,
@@ -99,8 +126,10 @@ public struct Reward: Sendable {
   }
 }
 
+/// (x - x_g)^T diag(weights) (x - x_g). The difference of two angles that turn is the chord between them, 2 sin(d / 2), which
+/// is d where that is small, and smooth where the shorter way changes sides.
 private func squaredDistance(
-  _ inputs: RewardInputs, _ weights: [Double], _ units: RewardUnits
+  _ inputs: RewardInputs, _ weights: [Double], _ units: RewardUnits, _ turns: [Double?]
 ) -> Value {
   let error =
     switch units {
@@ -109,5 +138,13 @@ private func squaredDistance(
     }
   precondition(
     weights.count == error.length, "\(weights.count) reward weights for \(error.length) states")
-  return dot(error.builder.constant(weights), error * error)
+  guard turns.contains(where: { $0 != nil }) else {
+    return dot(error.builder.constant(weights), error * error)
+  }
+  let squares = weights.indices.map { i -> Value in
+    guard let turn = turns[i] else { return error[i] * error[i] }
+    let radian = turn / (2 * .pi)
+    return 2 * radian * radian * (1 - cos(error[i] * (1 / radian)))
+  }
+  return dot(error.builder.constant(weights), error.builder.concatenate(squares))
 }

@@ -103,8 +103,8 @@ struct StepBuilder {
     let parts = model.form.features.enumerated().map { d, feature -> Value in
       switch feature {
       case .state(let i, let lag): return layout.state(carry, lag: lag)[i]
-      case .sine(let i): return sin(angles[i])
-      case .cosine(let i): return cos(angles[i])
+      case .sine(let i, let radians): return sin(angles[i].scaled(by: radians))
+      case .cosine(let i, let radians): return cos(angles[i].scaled(by: radians))
       case .action(let j, let lag):
         let value = lag == 0 ? action[j] : layout.action(carry, lag: lag)[j]
         return (value - builder.shared("feature_mean", offset: d, length: 1))

@@ -44,6 +44,9 @@ public struct ControlTask: Sendable {
   public var search = SearchOptions()
   public var evaluation = EvaluationOptions()
   public var learning = LearningOptions()
+  /// Deviations in which standardised rewards measure distances, physical units [S]; nil for those of the model's data. A loop
+  /// keeps those of its first data: what it adds later would make a reward narrower or wider from trial to trial.
+  public var rewardScale: [Double]?
   /// The YAML text it was read from.
   public var source = ""
 
@@ -76,7 +79,10 @@ public struct ControlTask: Sendable {
     }
     return ModelForm(
       states: layout.states.count, actions: layout.actions.count,
-      angles: Set(try model.angles.map(stateIndex)),
+      turns: Dictionary(
+        uniqueKeysWithValues: layout.states.indices.compactMap { i in
+          layout.states[i].turn.map { (i, $0) }
+        }),
       ignored: Set(try model.ignored.map(stateIndex)), stateHistory: model.stateHistory,
       actionDelay: model.actionDelay, actionHistory: model.actionHistory, integrals: integrals)
   }
@@ -150,9 +156,11 @@ public struct ControlTask: Sendable {
   }
 
   private var policyInputs: PolicyInputs {
-    PolicyInputs(
+    let angles = layout.states.indices.filter { layout.states[$0].turn != nil }
+    let radians = angles.map { 2 * Double.pi / (layout.states[$0].turn ?? 1) }
+    return PolicyInputs(
       stateLength: layout.states.count, actionLength: layout.actions.count, goal: policy.goalInput,
-      angles: layout.states.indices.filter { model.angles.contains(layout.states[$0].name) },
+      angles: angles, radians: radians.allSatisfy { $0 == 1 } ? nil : radians,
       actionHistory: policy.actionHistory)
   }
 
@@ -167,9 +175,13 @@ public struct ControlTask: Sendable {
     let terms = try rewards.map { term in
       switch term {
       case .saturating(let weights, let width, let units):
-        return Reward.saturating(weights: weights, width: width, units: units)
+        return Reward.saturating(
+          weights: scaled(weights, units, model), width: width, units: units,
+          turns: turns(units, model))
       case .quadratic(let weights, let actionWeights, let units):
-        return Reward.quadratic(weights: weights, actionWeights: actionWeights, units: units)
+        return Reward.quadratic(
+          weights: scaled(weights, units, model), actionWeights: actionWeights, units: units,
+          turns: turns(units, model))
       case .formula(let formula):
         return Reward.formula(
           formula, states: layout.states.map(\.name), actions: layout.actions.map(\.name))
@@ -185,6 +197,27 @@ public struct ControlTask: Sendable {
     }
     precondition(!terms.isEmpty, "task '\(name)' has no reward")
     return terms.dropFirst().reduce(terms[0], +)
+  }
+
+  /// Weights of squared differences in the model's deviations, from those in deviations of `rewardScale` [S].
+  private func scaled(
+    _ weights: [Double], _ units: RewardUnits, _ model: DynamicsModel
+  ) -> [Double] {
+    guard units == .standardised, let rewardScale else { return weights }
+    return weights.indices.map { i in
+      let ratio = model.stateStandardiser.scale[i] / rewardScale[i]
+      return weights[i] * ratio * ratio
+    }
+  }
+
+  /// Full turns of the states that turn, in the units of a reward's distances [S].
+  private func turns(_ units: RewardUnits, _ model: DynamicsModel) -> [Double?] {
+    layout.states.indices.map { i in
+      switch units {
+      case .physical: layout.states[i].turn
+      case .standardised: layout.states[i].turn.map { $0 / model.stateStandardiser.scale[i] }
+      }
+    }
   }
 
   private func stateIndex(_ name: String) throws -> Int {

@@ -24,7 +24,7 @@ extension ControlTask {
     model.actionHistory = try entry.integer("actionHistory", 0...100) ?? 0
     model.actionDelay = try entry.integer("actionDelay", 0...100) ?? 0
     model.stateHistory = try entry.integer("stateHistory", 0...100) ?? 0
-    model.angles = try entry.strings("angles") ?? []
+    for name in try entry.strings("angles") ?? [] { try readAngle(name, entry) }
     model.ignored = try entry.strings("ignore") ?? []
     model.integrals = try entry.words("integrate") ?? [:]
     model.restPseudoData = try entry.integer("restPseudoData", 0...100_000) ?? 0
@@ -48,5 +48,24 @@ extension ControlTask {
     if let likelihood = try entry.choice("likelihood", LikelihoodMethod.self) {
       model.fit.likelihood = likelihood
     }
+  }
+
+  /// A state that turns round, by the units of its angle.
+  private mutating func readAngle(_ name: String, _ entry: YAMLMapping) throws {
+    guard let index = layout.states.firstIndex(where: { $0.name == name }) else {
+      throw entry.error(
+        "angles",
+        "'\(shortened(name))' is not a state; the states are \(layout.states.map(\.name).joined(separator: ", "))")
+    }
+    let channel = layout.states[index]
+    guard channel.source == .column else {
+      throw entry.error("angles", "'\(name)' is a derived rate; angles are measured")
+    }
+    guard let turn = fullTurn(units: channel.units) else {
+      throw entry.error(
+        "angles",
+        "'\(name)' has the units '\(shortened(channel.units))'; an angle's are rad, deg, mrad, turns or gon")
+    }
+    layout.states[index].turn = turn
   }
 }

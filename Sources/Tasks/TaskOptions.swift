@@ -50,8 +50,6 @@ extension ControlTask {
     public var actionDelay = 0
     /// Names of states on which the motion does not depend.
     public var ignored: [String] = []
-    /// Names of states that are angles: the model sees their sine and cosine.
-    public var angles: [String] = []
     /// Position -> measured rate whose integral it is.
     public var integrals: [String: String] = [:]
     public var restPseudoData = 0

@@ -59,7 +59,7 @@ private func drive(
   var driven: any Plant = plant
   let outcome = try run.run(&driven, seed: 1, name: "test") { step, _ in [0.1 * Double(step % 5)] }
   run.log?.close()
-  return (outcome, try LogFile(path: path).column("t"), path)
+  return (outcome, try LogFile(path: path, layout: layout).times, path)
 }
 
 @Suite("time of episodes")

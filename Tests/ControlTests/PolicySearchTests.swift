@@ -162,8 +162,7 @@ struct PolicySearchTests {
     #expect(Array(found.state.returns[..<10]) == alone.state.returns)
     // The best counts over the last horizon, on the same batch.
     let rollout = try task.makeRollout(model, try task.makeSampler(model).sampler)
-    let judge = PolicyOptimizer(
-      executor: try HostExecutor(rollout.program, data: rollout.data), rollout: rollout,
+    let judge = PolicyOptimizer(PolicyOptimizer.Executors(try HostExecutor(rollout.program), data: rollout.data), rollout: rollout,
       model: model, initialStates: task.start, goals: task.goal, options: task.search,
       initialParameters: task.makePolicy().initialParameters)
     #expect(try judge.evaluationReturn(found.state.bestParameters) == found.state.bestReturn)
@@ -198,8 +197,7 @@ struct PolicySearchTests {
     let rollout = try task.makeRollout(model, try task.makeSampler(model).sampler)
     let host = try HostExecutor(rollout.program, data: rollout.data)
     func search(_ executor: any RolloutExecutor) throws -> SearchState {
-      let optimizer = PolicyOptimizer(
-        executor: executor, rollout: rollout, model: model, initialStates: task.start,
+      let optimizer = PolicyOptimizer(PolicyOptimizer.Executors(executor), rollout: rollout, model: model, initialStates: task.start,
         goals: task.goal, options: task.search,
         initialParameters: task.makePolicy().initialParameters)
       while !optimizer.isFinished { try optimizer.step() }

@@ -32,12 +32,19 @@ struct FitCommand: ParsableCommand {
   @Option(help: "Seconds between rows; other stamps are resampled.")
   var timeStep: Double?
 
+  @Option(help: "Name of the column with seconds (default: t, time, timestamp, seconds or time_s).")
+  var timeColumn: String?
+
   @Option(
     help: """
       States whose rate is derived and becomes a state too: names separated by commas, none, or auto \
-      (every state, unless one of them is named like a rate).
+      (every state whose rate is not measured, and that is no rate itself).
       """)
   var rates = "auto"
+
+  @Option(
+    help: "States that are angles and turn round, separated by commas: NAME for radians, NAME:deg for degrees.")
+  var angles: String?
 
   @OptionGroup var deviceOptions: DeviceOptions
   @OptionGroup var tensorBoard: TensorBoardOptions
@@ -59,10 +66,11 @@ struct FitCommand: ParsableCommand {
       guard let timeStep, timeStep > 0, timeStep.isFinite else {
         throw ValidationError("--time-step must be a positive number of seconds")
       }
-    } else if !log.isEmpty || states != nil || actions != nil || timeStep != nil || rates != "auto"
+    } else if !log.isEmpty || states != nil || actions != nil || timeStep != nil
+      || rates != "auto" || timeColumn != nil || angles != nil
     {
       throw ValidationError(
-        "give either a task or --log, --states, --actions, --time-step, --rates")
+        "give either a task or --log, --states, --actions, --time-step, --time-column, --rates, --angles")
     }
   }
 
@@ -70,11 +78,12 @@ struct FitCommand: ParsableCommand {
     let console = Console(json: common.json)
     try deviceOptions.device.checkAvailable()
     var task: ControlTask
+    var logged: [Episode]?
     if let name = self.task {
       task = try ControlTask(name)
       if !heldOut.isEmpty { task.heldOutLogs = heldOut }
     } else {
-      task = taskFromOptions(console)
+      (task, logged) = try taskFromOptions(console)
     }
     task.model.fit.device = deviceOptions.device
     let folder = try common.folder(for: task)
@@ -87,7 +96,7 @@ struct FitCommand: ParsableCommand {
       )
     }
     let words = EpisodeWords(console, task)
-    let training = try task.trainingEpisodes(
+    let training = try logged ?? task.trainingEpisodes(
       seed: common.seed, logFolder: folder, goesOn: { !InterruptSignal.wasRaised },
       tell: words.tell)
     InterruptSignal.unwatch()
@@ -117,33 +126,67 @@ struct FitCommand: ParsableCommand {
     try console.finish(merge(fit.json, exploration))
   }
 
-  /// A task for a fit only: no reward, no goal.
-  private func taskFromOptions(_ console: Console) -> ControlTask {
+  /// A task for a fit only, without reward or goal, and the episodes of its logs, which are read once: one may be a pipe.
+  private func taskFromOptions(_ console: Console) throws -> (ControlTask, [Episode]) {
     var task = ControlTask()
     task.name = "log"
     task.logs = log
     task.heldOutLogs = heldOut
-    let measured = columnNames(states ?? "")
-    var channels = measured.map { Channel(name: $0) }
-    for name in ratesToDerive(measured, columnNames(rates)) {
-      channels.append(Channel(name: name + "_rate", source: .rate(of: name, filterTime: 0)))
-      console.say(
-        "derived the rate of '\(name)' by backward differences (--rates none leaves it out)")
-    }
+    let turns = try angleTurns()
     task.layout = LogLayout(
-      states: channels, actions: columnNames(actions ?? "").map { Channel(name: $0) },
-      timeStep: timeStep ?? 0)
-    return task
+      states: columnNames(states ?? "").map { name in
+        var channel = Channel(name: name, units: turns[name]?.units ?? "")
+        channel.turn = turns[name]?.turn
+        return channel
+      },
+      actions: columnNames(actions ?? "").map { Channel(name: $0) }, timeStep: timeStep ?? 0,
+      timeColumn: timeColumn)
+    let files = try log.map { try LogFile(path: $0, layout: task.layout) }
+    let (derived, words) = ratesToDerive(task.layout.states.map(\.name), files)
+    for name in derived {
+      let units = turns[name].map { $0.units + "/s" } ?? ""
+      task.layout.states.append(
+        Channel(name: name + "_rate", units: units, source: .rate(of: name, filterTime: 0)))
+    }
+    let episodes = try task.layout.episodes(in: files)
+    console.say(words)
+    return (task, episodes)
   }
 
-  private func ratesToDerive(_ states: [String], _ wanted: [String]) -> [String] {
+  /// Full turns by name, of --angles theta,yaw:deg.
+  private func angleTurns() throws -> [String: (turn: Double, units: String)] {
+    var result: [String: (turn: Double, units: String)] = [:]
+    for word in columnNames(angles ?? "") {
+      let parts = word.split(separator: ":", maxSplits: 1).map(String.init)
+      let (name, units) = (parts[0], parts.count > 1 ? parts[1] : "rad")
+      guard columnNames(states ?? "").contains(name) else {
+        throw ValidationError("--angles names '\(name)', which is not among --states")
+      }
+      guard let turn = fullTurn(units: units) else {
+        throw ValidationError("--angles \(word): units of an angle are rad, deg, mrad, turns or gon")
+      }
+      result[name] = (turn, units)
+    }
+    return result
+  }
+
+  /// The states whose rates are derived, and a sentence about them.
+  private func ratesToDerive(_ states: [String], _ files: [LogFile]) -> ([String], String) {
+    func list(_ names: [String]) -> String { names.map { "'\($0)'" }.joined(separator: ", ") }
     switch rates {
-    case "none": return []
+    case "none": return ([], "no rates are derived (--rates none)")
     case "auto":
-      let words = ["rate", "vel", "speed", "dot", "omega"]
-      let hasRate = states.contains { s in words.contains { s.lowercased().contains($0) } }
-      return hasRate ? [] : states
-    default: return wanted
+      let measured = MeasuredRates(among: states, in: files).rateOf
+      let known = states.filter { measured[$0] != nil }.map { "'\(measured[$0] ?? "")' is the rate of '\($0)'" }
+      let derived = states.filter { measured[$0] == nil && !measured.values.contains($0) }
+      let words =
+        derived.isEmpty
+        ? "no rates are derived"
+        : "rates derived by backward differences: of \(list(derived)) (--rates none leaves them out)"
+      return (derived, ([words] + known).joined(separator: "; "))
+    default:
+      let derived = columnNames(rates)
+      return (derived, "rates derived by backward differences: of \(list(derived))")
     }
   }
 }

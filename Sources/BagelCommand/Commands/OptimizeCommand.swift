@@ -50,6 +50,9 @@ struct OptimizeCommand: ParsableCommand {
           + "\(number(limits.upperBound)), but the logs only have \(number(logged.lowerBound)) to "
           + "\(number(logged.upperBound)); the model guesses beyond")
     }
+    for warning in task.goalsOutside(dynamics) + task.levelSentences(of: dynamics) {
+      console.say("warning: \(warning)")
+    }
     let checkpoint = folder + "/search-state.safetensors"
     if restart { try? FileManager.default.removeItem(atPath: checkpoint) }
     let policy = try runSearch(

@@ -72,7 +72,7 @@ public struct DynamicsModel: Sendable {
     let (processes, results) = (outputs.map(\.process), outputs.map(\.result))
     let rewardModel = try layout.rewardColumn.map {
       try RewardModel(
-        fitting: episodes, column: $0, states: stateStandardiser, angles: form.angles,
+        fitting: episodes, column: $0, states: stateStandardiser, turns: form.turns,
         options: options)
     }
     let model = DynamicsModel(

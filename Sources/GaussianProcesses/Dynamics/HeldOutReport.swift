@@ -38,7 +38,7 @@ extension DynamicsModel {
   public func heldOutFigures(
     _ episodes: [Episode], training: [Episode], freeRunSeconds: Double = 5
   ) throws -> [HeldOutFigures] {
-    let linear = try LinearBaseline(training, form: form)
+    let linear = LinearBaseline(training, form: form)
     var sums = layout.states.map { _ in Sums() }
     let longest = episodes.map(\.count).max() ?? 0
     let steps = max(
@@ -158,23 +158,5 @@ extension DynamicsModel {
           (linearEnds[index][i] - actual[i]) * (linearEnds[index][i] - actual[i])
       }
     }
-  }
-}
-
-/// increments = B^T (1, features), by least squares.
-struct LinearBaseline {
-  /// One an output, [1 + D].
-  let coefficients: [[Double]]
-
-  init(_ episodes: [Episode], form: ModelForm) throws {
-    let data = TransitionSet(episodes, form: form)
-    let design = Matrix(data.features.map { [1] + $0 })
-    coefficients = try (0..<form.outputCount).map { output in
-      try leastSquares(design, data.increments.map { $0[output] }, ridge: 1e-12)
-    }
-  }
-
-  func increments(_ features: [Double]) -> [Double] {
-    coefficients.map { dot($0, [1] + features) }
   }
 }

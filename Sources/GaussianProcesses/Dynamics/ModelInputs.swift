@@ -8,13 +8,15 @@ public enum InputFeature: Hashable, Sendable, Codable {
   case state(Int, lag: Int)
   /// Action i, `lag` rows before the present one.
   case action(Int, lag: Int)
-  /// sin and cos of an angle, so that turns do not matter.
-  case sine(Int)
-  case cosine(Int)
+  /// sin and cos of an angle, so that turns do not matter; its unit is so many radians.
+  case sine(Int, radians: Double)
+  case cosine(Int, radians: Double)
 
-  /// A present state: itself, or sine and cosine of an angle.
-  static func present(_ state: Int, isAngle: Bool) -> [InputFeature] {
-    isAngle ? [.sine(state), .cosine(state)] : [.state(state, lag: 0)]
+  /// A present state: itself, or sine and cosine of an angle with this full turn.
+  static func present(_ state: Int, turn: Double?) -> [InputFeature] {
+    guard let turn else { return [.state(state, lag: 0)] }
+    let radians = 2 * .pi / turn
+    return [.sine(state, radians: radians), .cosine(state, radians: radians)]
   }
 }
 
@@ -46,19 +48,19 @@ public struct ModelForm: Hashable, Sendable, Codable {
   /// - Parameters:
   ///   - states: S
   ///   - actions: A
-  ///   - angles: states that are read as sine and cosine.
+  ///   - turns: full turns, in their units, of the states that are read as sine and cosine.
   ///   - ignored: states on which the motion does not depend.
   ///   - stateHistory: earlier rows of the states that are inputs too.
   ///   - actionDelay: rows before an action has any effect; later ones are left out.
   ///   - actionHistory: earlier rows of the actions that are inputs too.
   ///   - integrals: states that follow from another one's rate, by state.
   public init(
-    states: Int, actions: Int, angles: Set<Int> = [], ignored: Set<Int> = [], stateHistory: Int = 0,
+    states: Int, actions: Int, turns: [Int: Double] = [:], ignored: Set<Int> = [], stateHistory: Int = 0,
     actionDelay: Int = 0, actionHistory: Int = 0, integrals: [Int: StateUpdate] = [:]
   ) {
     var features: [InputFeature] = []
     let seen = (0..<states).filter { !ignored.contains($0) }
-    for i in seen { features += InputFeature.present(i, isAngle: angles.contains(i)) }
+    for i in seen { features += InputFeature.present(i, turn: turns[i]) }
     for lag in stride(from: 1, through: stateHistory, by: 1) {
       features += seen.map { .state($0, lag: lag) }
     }
@@ -90,15 +92,14 @@ public struct ModelForm: Hashable, Sendable, Codable {
   /// Rows before the present one that the features read.
   public var longestLag: Int { max(stateLag, actionLag) }
 
-  /// States that are seen as sine and cosine.
-  var angles: Set<Int> {
-    Set(
-      features.compactMap { feature in
-        switch feature {
-        case .sine(let i): i
-        case .state, .action, .cosine: nil
-        }
-      })
+  /// Full turns of the states that are seen as sine and cosine.
+  var turns: [Int: Double] {
+    features.reduce(into: [:]) { turns, feature in
+      switch feature {
+      case .sine(let i, let radians): turns[i] = 2 * .pi / radians
+      case .state, .action, .cosine: break
+      }
+    }
   }
 
   public var stateLag: Int {

@@ -31,11 +31,11 @@ public struct RewardModel: Sendable {
   ///
   /// Throws: `LogError`, `FactorizationError`.
   init(
-    fitting episodes: [Episode], column: String, states: Standardiser, angles: Set<Int>,
+    fitting episodes: [Episode], column: String, states: Standardiser, turns: [Int: Double],
     options: FitOptions
   ) throws {
     let features = states.mean.indices.flatMap {
-      InputFeature.present($0, isAngle: angles.contains($0))
+      InputFeature.present($0, turn: turns[$0])
     }
     var options = options
     if options.mean == .linear { options.mean = .constant }
@@ -76,8 +76,8 @@ private func inputs(
   return features.map { feature in
     switch feature {
     case .state(let i, _): standardised[i]
-    case .sine(let i): sin(state[i])
-    case .cosine(let i): cos(state[i])
+    case .sine(let i, let radians): sin(radians * state[i])
+    case .cosine(let i, let radians): cos(radians * state[i])
     case .action: preconditionFailure("a learnt reward is one of states")
     }
   }

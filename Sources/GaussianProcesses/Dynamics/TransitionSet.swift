@@ -58,8 +58,8 @@ extension ModelForm {
       switch feature {
       case .state(let i, let lag): episode.states[k - lag][i]
       case .action(let i, let lag): episode.actions[k - lag][i]
-      case .sine(let i): sin(episode.states[k][i])
-      case .cosine(let i): cos(episode.states[k][i])
+      case .sine(let i, let radians): sin(radians * episode.states[k][i])
+      case .cosine(let i, let radians): cos(radians * episode.states[k][i])
       }
     }
   }

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: Apache-2.0
+// Episodes -> what a model of them cannot know, and what may help it, in words: channels that go together, commands that
+// follow from the states, commands of few levels, commands that act late, rates drowned in noise. All by linear least
+// squares, in milliseconds, and only said: the model is not changed.
+
+import Foundation
+import LinearAlgebra
+import MachineLogs
+
+/// The findings of training data.
+public struct DataFindings {
+  private let episodes: [Episode]
+  private let layout: LogLayout
+  private let form: ModelForm
+  /// Numbers of the states that are measured.
+  private let measured: [Int]
+
+  /// Correlation from which two channels cannot be told apart.
+  private static let together = 0.999
+  /// Part of a command's variance that the states explain, from which it follows from them.
+  private static let follows = 0.99
+  /// Rows that are enough to see it.
+  private static let mostRows = 20_000
+  /// Latest command that is tried, in rows.
+  private static let latest = 20
+  /// An error smaller by this factor is worth a word.
+  private static let better = 0.8
+  /// Noise of a derived rate, in its deviations, from which a filter is proposed, and what the filter leaves of it.
+  private static let noisyRate = 0.2
+  private static let quietRate = 0.05
+
+  public init(_ episodes: [Episode], layout: LogLayout, form: ModelForm) {
+    (self.episodes, self.layout, self.form) = (episodes, layout, form)
+    measured = layout.states.indices.filter { layout.states[$0].source == .column }
+  }
+
+  /// What a model of the data cannot know, one sentence each.
+  public var warnings: [String] { pairs + feedback }
+
+  /// What may help it, one sentence each.
+  public var advice: [String] { lateCommands + noisyRates }
+
+  // MARK: channels that go together
+
+  private var pairs: [String] {
+    let channels =
+      measured.map { i in (layout.states[i].name, { (e: Episode, k: Int) in e.states[k][i] }) }
+      + layout.actions.indices.map { j in
+        (layout.actions[j].name, { (e: Episode, k: Int) in e.actions[k][j] })
+      }
+    let rows = spreadRows(lag: 0, ahead: 0)
+    let table = standardised(rows.map { e, k in channels.map { $0.1(episodes[e], k) } })
+    guard table.rows > channels.count + 2 else { return [] }
+    let isAction = channels.indices.map { $0 >= measured.count }
+    return channels.indices.flatMap { a in
+      channels.indices.dropFirst(a + 1).compactMap { b -> String? in
+        let correlation = dot(table.column(a), table.column(b)) / Double(table.rows)
+        // A command that follows from one state is feedback, below.
+        guard abs(correlation) > Self.together, isAction[a] == isAction[b] else { return nil }
+        return "'\(channels[a].0)' and '\(channels[b].0)' go together (correlation "
+          + String(format: "%.4f", correlation)
+          + "): their effects cannot be told apart; log them moving apart, or leave one out"
+      }
+    }
+  }
+
+  /// Commands that a controller computed from the states.
+  private var feedback: [String] {
+    let rows = spreadRows(lag: 0, ahead: 0)
+    let states = layout.states.count
+    let table = standardised(rows.map { e, k in episodes[e].states[k] + episodes[e].actions[k] })
+    guard table.rows > 10 * states else { return [] }
+    let moments = SecondMoments(table)
+    let inputs = Array(0..<states)
+    return layout.actions.indices.compactMap { j in
+      let coefficients = moments.regression(of: [states + j], on: inputs)[0]
+      let explained =
+        1 - moments.meanSquaredError(coefficients, of: states + j, on: inputs)
+      guard explained > Self.follows else { return nil }
+      return "'\(layout.actions[j].name)' follows from the states ("
+        + String(format: "%.2f", 100 * explained)
+        + " % of it): a controller drove, and its effect cannot be told from theirs; log other commands too"
+    }
+  }
+
+  // MARK: commands that act late
+
+  /// Errors one step ahead of linear models, each command one to `latest` rows later, and with two rows of history more; by
+  /// five blocks, each left out in turn.
+  private var lateCommands: [String] {
+    guard form.actionDelay == 0, form.longestLag == 0 else { return [] }
+    let (states, actions, outputs) = (
+      form.features.count - layout.actions.count, layout.actions.count, form.outputCount
+    )
+    let latest = min(Self.latest, (episodes.map(\.count).max() ?? 0) / 10)
+    guard latest >= 2 else { return [] }
+    let rows = spreadRows(lag: latest, ahead: 1)
+    // Present states' features; commands of 0 ... latest rows ago; states 1 and 2 rows ago; increments.
+    let table = standardised(
+      rows.map { e, k -> [Double] in
+        let episode = episodes[e]
+        var row = Array(form.features(of: episode, at: k).prefix(states))
+        for lag in 0...latest { row += episode.actions[k - lag] }
+        for lag in 1...2 { row += episode.states[k - lag] }
+        for state in form.outputStates {
+          row.append(episode.states[k + 1][state] - episode.states[k][state])
+        }
+        return row
+      })
+    let blocks = 5
+    guard table.rows >= 20 * (states + 3 * actions + 2 * layout.states.count) else {
+      return []
+    }
+    let whole = SecondMoments(table)
+    let parts = (0..<blocks).map { block in
+      SecondMoments(
+        table.selecting(
+          rows: Array(block * table.rows / blocks..<(block + 1) * table.rows / blocks)))
+    }
+    let rests = parts.map { whole - $0 }
+    let firstOutput = table.columns - outputs
+    /// Root mean square over outputs, in deviations of theirs.
+    func error(_ inputs: [Int]) -> Double {
+      let targets = Array(firstOutput..<table.columns)
+      let squares = zip(parts, rests).flatMap { part, rest in
+        zip(targets, rest.regression(of: targets, on: inputs)).map {
+          part.meanSquaredError($1, of: $0, on: inputs)
+        }
+      }
+      return (squares.reduce(0, +) / Double(squares.count)).squareRoot()
+    }
+    func column(_ action: Int, _ lag: Int) -> Int { states + lag * actions + action }
+    let present = Array(0..<states)
+    let now = error(present + (0..<actions).map { column($0, 0) })
+    var late = Array(repeating: 0, count: actions)
+    var best = now
+    for action in 0..<actions {
+      for lag in 1...latest {
+        var trial = late
+        trial[action] = lag
+        let value = error(present + (0..<actions).map { column($0, trial[$0]) })
+        if value < best { (late, best) = (trial, value) }
+      }
+    }
+    var sentences: [String] = []
+    if best < Self.better * now {
+      for action in 0..<actions where late[action] > 0 {
+        let rows = counted(late[action], "row")
+        sentences.append(
+          "'\(layout.actions[action].name)' acts about \(rows) late (linear error one step ahead "
+            + "\(format(best / now)) times that with the present command): in a task model: {actionDelay: "
+            + "\(late.min() ?? 0)}, and policy: {actionHistory: \(late.max() ?? 0)}")
+      }
+    }
+    let window = (0..<actions).flatMap { action in
+      (late[action]...min(late[action] + 2, latest)).map { column(action, $0) }
+    }
+    let earlier = Array(column(0, latest + 1)..<firstOutput)
+    let remembered = error(present + window + earlier)
+    if remembered < Self.better * best {
+      sentences.append(
+        "two earlier rows tell more (linear error one step ahead \(format(remembered / best)) times that without them): "
+          + "in a task try model: {stateHistory: 2, actionHistory: 2}")
+    }
+    return sentences
+  }
+
+  // MARK: noise
+
+  /// Derived rates in which the noise of their position is large. White noise of deviation s has differences of order p with
+  /// variance s^2 (2p over p); motion adds to it, least at some order.
+  private var noisyRates: [String] {
+    layout.states.enumerated().compactMap { i, channel in
+      guard case .rate(let base, let filterTime) = channel.source, filterTime == 0,
+        let position = layout.states.firstIndex(where: { $0.name == base })
+      else { return nil }
+      let rates = episodes.flatMap { $0.states.map { $0[i] } }
+      let deviation = Standardiser(fitting: rates.map { [$0] }).scale[0]
+      let noise = (2...4).compactMap { noiseDeviation(position, order: $0) }.min() ?? 0
+      let ofRate = 2.0.squareRoot() * noise / layout.timeStep
+      guard ofRate > Self.noisyRate * deviation else { return nil }
+      let unit = channel.units.isEmpty ? "" : " " + channel.units
+      return "'\(channel.name)', derived from '\(base)', is noise to \(Int((100 * min(ofRate / deviation, 1)).rounded())) % "
+        + "(\(format(ofRate))\(unit) of \(format(deviation))): in a task filterTime: "
+        + "\(format(filter(ofRate / deviation))) beside rateOf, in s"
+    }
+  }
+
+  private func noiseDeviation(_ state: Int, order: Int) -> Double? {
+    var squares = 0.0
+    var count = 0
+    for episode in episodes where episode.count > order {
+      var differences = episode.states.map { $0[state] }
+      for _ in 0..<order { differences = zip(differences.dropFirst(), differences).map { $0 - $1 } }
+      squares += differences.reduce(0) { $0 + $1 * $1 }
+      count += differences.count
+    }
+    guard count > 0 else { return nil }
+    let ways = (1...order).reduce(1.0) { $0 * Double(order + $1) / Double($1) }
+    return (squares / Double(count) / ways).squareRoot()
+  }
+
+  /// Time constant, s, after which a rate's noise is `quietRate` of its deviation, ten time steps at most. The filter leaves
+  /// a / sqrt(2 - a) ... of a difference of white noise: sqrt(2 a^2 / (2 - a)) of the position's, a / sqrt(2 - a) of the rate's.
+  private func filter(_ noise: Double) -> Double {
+    var gain = 1.0
+    while noise * gain / (2 - gain).squareRoot() > Self.quietRate && gain > 0.1 { gain *= 0.95 }
+    return -layout.timeStep / log(1 - min(gain, 0.999))
+  }
+
+  // MARK: rows
+
+  /// (episode, row), evenly spread over all, with so many rows before and after.
+  private func spreadRows(lag: Int, ahead: Int) -> [(Int, Int)] {
+    let all = episodes.indices.flatMap { e in
+      stride(from: lag, to: episodes[e].count - ahead, by: 1).map { (e, $0) }
+    }
+    return evenlySpreadRows(count: all.count, wanted: Self.mostRows).map { all[$0] }
+  }
+
+  private func standardised(_ rows: [[Double]]) -> Matrix {
+    guard !rows.isEmpty else { return Matrix(rows: 0, columns: 0) }
+    let standardiser = Standardiser(fitting: rows)
+    return Matrix(rows.map(standardiser.standardise))
+  }
+}
+
+extension DynamicsModel {
+  /// Commands that the data have at few levels only: (action, levels), and what that means for a policy is up to the caller.
+  public var commandLevels: [(action: Int, levels: [Double])] {
+    let most = 5
+    return zip(form.features.indices, form.features).compactMap { d, feature in
+      guard case .action(let action, lag: form.actionDelay) = feature else { return nil }
+      let x = processes[0].x
+      var levels: Set<Double> = []
+      for row in 0..<x.rows where levels.count <= most { levels.insert(x[row, d]) }
+      guard levels.count <= most, x.rows >= 10 * most else { return nil }
+      let (mean, scale) = (featureStandardiser.mean[d], featureStandardiser.scale[d])
+      return (action, levels.sorted().map { mean + scale * $0 })
+    }
+  }
+}
