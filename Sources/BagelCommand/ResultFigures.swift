@@ -156,9 +156,10 @@ extension OptimizedPolicy {
         + "\(number(1e3 * secondsPerIteration)) ms (\(device)), "
         + (state.hasConverged ? "converged" : "stopped at the limit"))
     if let deviceReason { console.say("  \(deviceReason)") }
+    // The first return of a widened reward is that of another reward.
+    let first = state.firstWidening > 1 ? "" : "\(number(state.returns.first ?? .nan)) -> "
     console.say(
-      "  return \(number(state.returns.first ?? .nan)) -> \(number(state.bestReturn)) (best, iteration "
-        + "\(state.bestIteration))")
+      "  return \(first)\(number(state.bestReturn)) (best, iteration \(state.bestIteration))")
     warnOfFlatness(console)
     sayWidening(console)
     sampler.describe(console)

@@ -59,7 +59,10 @@ extension LogLayout {
         "has \(counted(times.count, "row")) of data; "
           + "at least \(least) are needed")
     }
-    let spacings = zip(times.dropFirst(), times).map { $0 - $1 }.sorted()
+    // The median of as many as are enough.
+    let stride = max(1, times.count / 100_000)
+    let spacings = Swift.stride(from: 1, to: times.count, by: stride).map { times[$0] - times[$0 - 1] }
+      .sorted()
     let spacing = spacings[spacings.count / 2]
     guard timeStep > spacing / Self.finestStep else {
       throw LogError(
@@ -99,13 +102,17 @@ extension LogLayout {
 
   private func episode(_ name: String, _ file: LogFile, _ range: Range<Int>) -> Episode? {
     guard range.count >= 2 else { return nil }
-    func values(_ column: String) -> [Double] { Array(file.column(column)[range]) }
-    let grid = SampleGrid(times: Array(file.times[range]), timeStep: timeStep)
+    func values(_ column: String) -> [Double] {
+      let all = file.column(column)
+      return range == all.indices ? all : Array(all[range])
+    }
+    let grid = SampleGrid(times: values(file.timeColumn), timeStep: timeStep)
     guard grid.count - unknownRows >= 3, grid.count <= Self.mostRows else { return nil }
     let measured = measuredColumns.map { column in
       // Between 359 degrees and 0 lies no 180.
-      var unwrapping = turn(ofColumn: column).map(Unwrapping.init)
-      return grid.interpolate(values(column).map { unwrapping?.next($0) ?? $0 })
+      guard let turn = turn(ofColumn: column) else { return grid.interpolate(values(column)) }
+      var unwrapping = Unwrapping(turn: turn)
+      return grid.interpolate(values(column).map { unwrapping.next($0) })
     }
     var signals = CausalSignals(self)
     let stateRows = (0..<grid.count).map { k in

@@ -34,9 +34,8 @@ struct SampleGrid {
 
   /// Whether the rows are a real clock's at this time step.
   private static func isJitter(_ times: [Double], _ timeStep: Double) -> Bool {
-    let excess = zip(times.dropFirst(), times).map { ($0 - $1) / timeStep - 1 }
-    guard !excess.isEmpty else { return true }
-    let count = Double(excess.count)
+    let excess = zip(times.dropFirst(), times).lazy.map { ($0 - $1) / timeStep - 1 }
+    let count = Double(max(times.count - 1, 1))
     return excess.allSatisfy { abs($0) <= jitterLimit }
       && (excess.reduce(0) { $0 + $1 * $1 } / count).squareRoot() <= regularTolerance
       && abs(excess.reduce(0, +)) / count <= meanTolerance

@@ -42,77 +42,86 @@ struct ValueChecks {
 
   private func checkFarValues(_ name: String, gap: Double) throws {
     let values = file.column(name)
-    let sorted = values.sorted()
-    let most = max(1, Int(Self.farPart * Double(sorted.count)))
-    func gapBelow(_ index: Int) -> Double { sorted[index] - sorted[index - 1] }
-    func widest(_ indices: Range<Int>) -> Int {
-      indices.max { gapBelow($0) < gapBelow($1) } ?? indices.lowerBound
+    let most = max(1, Int(Self.farPart * Double(values.count)))
+    // The lowest and the highest fifth, and the widest gap in each.
+    let low: [Double] = largest(most + 1, of: values.lazy.map { (value: Double) in -value })
+      .map { (value: Double) in -value }
+    let high = largest(most + 1, of: values)
+    func widest(_ sorted: [Double]) -> Int {
+      func gap(_ index: Int) -> Double { abs(sorted[index] - sorted[index - 1]) }
+      return (1..<sorted.count).max { gap($0) < gap($1) } ?? 1
     }
-    // In the lowest and in the highest fifth.
-    let (low, high) = (widest(1..<most + 1), widest(sorted.count - most..<sorted.count))
+    let (lowCut, highCut) = (widest(low), widest(high))
     // The rest, where both sides are cut off, or only the one that is far.
-    for (first, last) in [(low, high - 1), (low, sorted.count - 1), (0, high - 1)] {
-      let range = sorted[last] - sorted[first]
-      guard first < last, range > 0 else { continue }
-      let (isLow, isHigh) = (first == low, last == high - 1)
-      guard !isLow || gapBelow(low) > gap * range, !isHigh || gapBelow(high) > gap * range
+    for (isLow, isHigh) in [(true, true), (true, false), (false, true)] {
+      let (first, last) = (low[isLow ? lowCut : 0], high[isHigh ? highCut : 0])
+      let range = last - first
+      let farBelow = first - low[lowCut - 1] > gap * range
+      let farAbove = high[highCut - 1] - last > gap * range
+      guard range > 0, farBelow || !isLow, farAbove || !isHigh,
+        let index = values.firstIndex(where: { $0 < first || $0 > last })
       else { continue }
-      let bounds = (isLow ? sorted[first] : -.infinity)...(isHigh ? sorted[last] : .infinity)
-      let far = values.indices.filter { !bounds.contains(values[$0]) }
-      guard let index = far.first else { continue }
-      let isOne = far.allSatisfy { values[$0] == values[index] }
+      let far = values.filter { $0 < first || $0 > last }
+      let isOne = far.allSatisfy { $0 == values[index] }
       throw LogError(
         file: file.path, line: Int(file.lines[index]), column: name,
-        "\(format(values[index])) here\(isOne ? "" : " and others like it"), in \(counted(far.count, "row")), while all "
-          + "others lie from \(format(sorted[first])) to \(format(sorted[last])): a mark for missing values, or a fault "
+        "\(format(values[index])) here\(isOne ? "" : " and others like it"), in \(counted(far.count, "row")), "
+          + "while all others lie from \(format(first)) to \(format(last)): a mark for missing values, or a fault "
           + "of the sensor; remove such rows")
     }
   }
 
   // MARK: jumps
 
-  private func jumps(of name: String) throws -> [String] {
-    let (values, times) = (file.column(name), file.times)
-    let changes = values.indices.dropFirst().filter { times[$0] - times[$0 - 1] <= longestGap }
+  private typealias Change = (row: Int, size: Double)
+
+  /// Changes from one row to the next where no hole lies between.
+  private func changes(of values: [Double]) -> some Sequence<Change> {
+    let times = file.times
+    return (1..<values.count).lazy.filter { times[$0] - times[$0 - 1] <= longestGap }
       .map { (row: $0, size: values[$0] - values[$0 - 1]) }
-    guard changes.count >= Self.fewestRows else { return [] }
+  }
+
+  private func jumps(of name: String) throws -> [String] {
+    let values = file.column(name)
     let channel = layout.states.first { $0.source == .column && $0.column == name }
-    if let wrap = wraps(changes, values, channel) { return try tell(wrap, name, channel) }
+    if let wrap = wraps(values, channel) { return try tell(wrap, name, channel) }
     // An angle that turns may jump by turns, which are taken out.
-    let sizes = changes.map { abs(shorterWay($0.size, turn: channel?.turn)) }
-    let sorted = sizes.sorted(by: >)
-    let most = max(2, Int(Self.jumpPart * Double(sorted.count)))
-    guard
+    func size(_ change: Change) -> Double { abs(shorterWay(change.size, turn: channel?.turn)) }
+    let most = max(2, Int(Self.jumpPart * Double(values.count)))
+    let sizes = largest(most + 1, of: changes(of: values).lazy.map(size))
+    guard sizes.count > most,
       let count = (1...most).last(where: {
-        sorted[$0] > 0 && sorted[$0 - 1] > Self.jumpRatio * sorted[$0]
-      })
+        sizes[$0] > 0 && sizes[$0 - 1] > Self.jumpRatio * sizes[$0]
+      }),
+      let first = changes(of: values).first(where: { size($0) > sizes[count] })
     else { return [] }
-    let usual = sorted[count]
-    guard let first = zip(changes, sizes).first(where: { $1 > usual })?.0 else { return [] }
     return [
       "\(file.path):\(file.lines[first.row]), column '\(shortened(name))': jumps by \(format(first.size)) from one row to "
-        + "the next, \(counted(count, "time")) so or more, while it moves by at most \(format(usual)) otherwise: a fault of the "
-        + "sensor?"
+        + "the next, \(counted(count, "time")) so or more, while it moves by at most \(format(sizes[count])) otherwise: a fault "
+        + "of the sensor?"
     ]
   }
 
   private struct Wrap {
     let turn: Double
-    let count: Int
-    let row: Int
+    var count = 0
+    var row = 0
   }
 
   /// Changes by a whole turn, less a quarter turn at most, of values that stay within one.
-  private func wraps(
-    _ changes: [(row: Int, size: Double)], _ values: [Double], _ channel: Channel?
-  ) -> Wrap? {
+  private func wraps(_ values: [Double], _ channel: Channel?) -> Wrap? {
     let range = (values.max() ?? 0) - (values.min() ?? 0)
     for turn in [2 * Double.pi, 360] where range > 0.75 * turn && range <= 1.01 * turn {
-      let jumps = changes.filter { abs($0.size) > 0.5 * turn }
-      guard let first = jumps.first, jumps.allSatisfy({ abs($0.size) > 0.75 * turn }),
-        changes.allSatisfy({ abs(shorterWay($0.size, turn: turn)) < 0.25 * turn })
-      else { continue }
-      return Wrap(turn: turn, count: jumps.count, row: first.row)
+      var wrap = Wrap(turn: turn)
+      let isWrapped = changes(of: values).allSatisfy { change in
+        if abs(change.size) > 0.5 * turn {
+          if wrap.count == 0 { wrap.row = change.row }
+          wrap.count += 1
+        }
+        return abs(shorterWay(change.size, turn: turn)) < 0.25 * turn
+      }
+      if isWrapped && wrap.count > 0 { return wrap }
     }
     return nil
   }
@@ -131,4 +140,21 @@ struct ValueChecks {
           + "units: \(units)"
         : "\(what), but its units are '\(shortened(channel?.units ?? ""))'; say units: \(units)")
   }
+}
+
+/// The largest so many values, descending, in one pass and with memory for twice as many.
+private func largest(_ count: Int, of values: some Sequence<Double>) -> [Double] {
+  var kept: [Double] = []
+  var least = -Double.infinity
+  func prune() {
+    kept.sort(by: >)
+    kept.removeLast(max(0, kept.count - count))
+    if kept.count == count, let last = kept.last { least = last }
+  }
+  for value in values where value > least || kept.count < count {
+    kept.append(value)
+    if kept.count >= 2 * count { prune() }
+  }
+  prune()
+  return kept
 }

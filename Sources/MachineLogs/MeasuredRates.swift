@@ -9,6 +9,8 @@ public struct MeasuredRates: Sendable {
 
   /// Rows over which changes are compared: with more of them, noise of a position drowns its change less.
   private static let windows = [1, 5, 20, 50]
+  /// Rows of a file that are enough to see it.
+  private static let mostRows = 100_000
   /// Part of a change's variance that an integral explains.
   private static let explained = 0.9
   /// Slope of change against integral, where both are in the same units ...
@@ -31,13 +33,14 @@ public struct MeasuredRates: Sendable {
       var (x, y): ([Double], [Double]) = ([], [])
       for file in files {
         let (times, position, velocity) = (file.times, file.column(column), file.column(rate))
-        guard times.count > window else { continue }
+        let count = min(times.count, mostRows)
+        guard count > window else { continue }
         var integral = [0.0]
-        for k in 1..<times.count {
+        for k in 1..<count {
           let step = times[k] - times[k - 1]
           integral.append(integral[k - 1] + 0.5 * step * (velocity[k] + velocity[k - 1]))
         }
-        for k in window..<times.count {
+        for k in window..<count {
           x.append(integral[k] - integral[k - window])
           y.append(position[k] - position[k - window])
         }
