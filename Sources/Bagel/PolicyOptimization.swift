@@ -93,6 +93,7 @@ extension ControlTask {
     let rollout = try makeRollout(model, sampler.sampler)
     let (device, reason) = device.resolved(
       for: rollout.program, particles: search.particles, horizon: search.horizon)
+    try checkMemory(rollout, on: device)
     let executor = try makeExecutor(rollout, device: device)
     let policy = makePolicy()
     let fingerprint =

@@ -132,8 +132,9 @@ struct FormulaParser {
     guard first.isLetter || first == "_" else {
       throw error("unexpected '\(shortened(String(first)))'\(renaming)")
     }
+    let start = position
     let word = self.word()
-    guard take("(") else { return try name(word) }
+    guard take("(") else { return try name(word, at: start) }
     guard let function = Formula.Function(rawValue: word), word != "negate" else {
       throw error(
         "there is no function '\(shortened(word))'; there are "
@@ -161,9 +162,10 @@ struct FormulaParser {
     return String(characters[start..<position])
   }
 
-  private func name(_ word: String) throws -> Formula.Node {
+  private mutating func name(_ word: String, at start: Int) throws -> Formula.Node {
     if word == "pi" { return .number(.pi) }
     guard names.contains(word) else {
+      position = start
       let known = names.filter(Formula.canHold)
       throw error(
         "'\(shortened(word))' is unknown\(renaming); known are \(known.joined(separator: ", ")) and pi")

@@ -254,7 +254,8 @@ final class YAMLMapping {
           "'\(shortened(full(key)))' must be a number, not '\(shortened(text))'; write "
             + "\(parts[0]).\(parts[1]): YAML decimals are points")
       }
-      throw failure("a number")
+      let isWord = [".inf", "+.inf", "-.inf", ".nan"].contains(text.lowercased())
+      throw failure(isWord || Double(text) != nil ? "a finite number" : "a number")
     }
     guard range.contains(number) else {
       throw failure("from \(range.lowerBound) to \(range.upperBound)")
