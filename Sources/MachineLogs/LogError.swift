@@ -81,9 +81,11 @@ public func counted(_ count: Int, _ noun: String) -> String {
 public func nearest(to word: String, among candidates: [String]) -> String? {
   // The time is the product of the lengths; nobody mistypes a name of a hundred characters.
   if word.count > 100 { return nil }
-  return candidates.filter { $0.count <= 200 }.map { ($0, editDistance(word.lowercased(), $0.lowercased())) }
-    .filter { $0.1 <= max(2, word.count / 2) }
-    .min { $0.1 < $1.1 }?.0
+  return candidates.filter { $0.count <= 200 }.map {
+    ($0, editDistance(word.lowercased(), $0.lowercased()))
+  }
+  .filter { $0.1 <= max(2, word.count / 2) }
+  .min { $0.1 < $1.1 }?.0
 }
 
 /// Levenshtein distance.

@@ -119,11 +119,13 @@ public struct Formula: Hashable, Sendable {
     }
     guard value.isFinite else {
       throw FormulaError(
-        description: "'\(shortened(text))' has a constant part that is not a finite number, but \(value)")
+        description:
+          "'\(shortened(text))' has a constant part that is not a finite number, but \(value)")
     }
     guard Swift.abs(value) <= largestNumber else {
       throw FormulaError(
-        description: "'\(shortened(text))' has a constant part of \(value), beyond \(largestNumber); "
+        description:
+          "'\(shortened(text))' has a constant part of \(value), beyond \(largestNumber); "
           + "rollouts compute in single precision, so scale it")
     }
     return value

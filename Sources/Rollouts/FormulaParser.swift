@@ -18,7 +18,8 @@ struct FormulaParser {
     guard text.utf8.count <= Formula.longestText else {
       characters = []
       throw FormulaError(
-        description: "has \(text.utf8.count) characters, more than \(Formula.longestText); a sum may "
+        description:
+          "has \(text.utf8.count) characters, more than \(Formula.longestText); a sum may "
           + "stand in several terms of the reward")
     }
     characters = Array(text)
@@ -168,7 +169,8 @@ struct FormulaParser {
       position = start
       let known = names.filter(Formula.canHold)
       throw error(
-        "'\(shortened(word))' is unknown\(renaming); known are \(known.joined(separator: ", ")) and pi")
+        "'\(shortened(word))' is unknown\(renaming); known are \(known.joined(separator: ", ")) and pi"
+      )
     }
     return .name(word)
   }

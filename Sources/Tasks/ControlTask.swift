@@ -65,7 +65,8 @@ public struct ControlTask: Sendable {
       ("start", hasStart, "start: [0, 0], one number a state"),
     ] where !isThere {
       throw LogError(
-        file: name, "has no `\(key):`, without which no controller can be searched; for example \(example)")
+        file: name,
+        "has no `\(key):`, without which no controller can be searched; for example \(example)")
     }
   }
 

@@ -32,7 +32,8 @@ extension ControlTask {
     let source = base.map { Channel.Source.rate(of: $0, filterTime: filterTime ?? 0) } ?? .column
     let column = try entry.string("column")
     guard column == nil || base == nil else {
-      throw entry.error("column", "is a measured state's; a derived rate is read from that of its base")
+      throw entry.error(
+        "column", "is a measured state's; a derived rate is read from that of its base")
     }
     layout.states.append(
       Channel(
@@ -117,7 +118,8 @@ extension ControlTask {
       if layout.actions.contains(where: { $0.name == base }) || isDerived || base == channel.name {
         throw yaml.error(
           "states",
-          "'\(shortened(channel.name))' has rateOf: \(shortened(base)), which must be a measured state")
+          "'\(shortened(channel.name))' has rateOf: \(shortened(base)), which must be a measured state"
+        )
       }
     }
   }
@@ -167,13 +169,16 @@ extension ControlTask {
     let kind = type(of: made)
     if let wrong = parameters.first(where: { !(0...kind.largest($0.key)).contains($0.value) }) {
       throw yaml.error(
-        "plant", "'\(shortened(wrong.key))' must be from 0 to \(kind.largest(wrong.key)), not \(wrong.value)")
+        "plant",
+        "'\(shortened(wrong.key))' must be from 0 to \(kind.largest(wrong.key)), not \(wrong.value)"
+      )
     }
     let known = kind.parameterNames
     if let unknown = parameters.keys.sorted().first(where: { !known.contains($0) }) {
       throw yaml.error(
         "plant",
-        "'\(name)' has no parameter '\(shortened(unknown))'; it has \(known.joined(separator: ", "))")
+        "'\(name)' has no parameter '\(shortened(unknown))'; it has \(known.joined(separator: ", "))"
+      )
     }
   }
 }

@@ -48,7 +48,8 @@ extension ControlTask {
   private func rewardTerm(_ entry: YAMLMapping) throws -> RewardTerm {
     func weights(_ term: YAMLMapping) throws -> ([Double], RewardUnits) {
       guard hasGoal else {
-        throw term.error("weights", "measures the distance to the goal, and the task has no `goal:`")
+        throw term.error(
+          "weights", "measures the distance to the goal, and the task has no `goal:`")
       }
       let weights = try required(term.numbers("weights"), "weights", term)
       guard weights.count == layout.states.count else {
@@ -145,7 +146,9 @@ extension ControlTask {
     let fractions = [0.5, 0.37, 0.71, 0.13]
     guard hasGoal, let support = goal.support else {
       let isFree: [Bool] =
-        if case .bounds(let states) = goal, hasGoal { states } else { layout.states.map { _ in true } }
+        if case .bounds(let states) = goal, hasGoal { states } else {
+          layout.states.map { _ in true }
+        }
       return [0.37, -0.37, 0.0137, 13.7].map { value in isFree.map { $0 ? value : 0 } }
     }
     if support.allSatisfy({ $0.lowerBound == $0.upperBound }) { return [support.map(\.lowerBound)] }
@@ -187,7 +190,8 @@ extension ControlTask {
       if word == "bounds" { return .bounds(states: layout.states.map { _ in true }) }
       guard word == "logged", key == "start" else {
         throw yaml.error(
-          key, "must be numbers, bounds\(key == "start" ? " or logged" : ""), not '\(shortened(word))'")
+          key,
+          "must be numbers, bounds\(key == "start" ? " or logged" : ""), not '\(shortened(word))'")
       }
       return .logged(length: layout.states.count)
     } else {

@@ -87,7 +87,8 @@ extension ControlTask {
     if let tolerance = try entry.positive("tolerance") {
       guard hasGoal else {
         throw entry.error(
-          "tolerance", "is a distance to the goal, and the task has no `goal:`; use success: [{measure: ...}]")
+          "tolerance",
+          "is a distance to the goal, and the task has no `goal:`; use success: [{measure: ...}]")
       }
       evaluation.tolerance = tolerance
     }

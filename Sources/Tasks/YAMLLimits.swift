@@ -22,7 +22,8 @@ enum YAMLLimits {
   static func check(_ text: String, file: String) throws {
     guard text.utf8.count <= largestFile else {
       throw LogError(
-        file: file, "has \(text.utf8.count) bytes, a task file at most \(largestFile); is it a log?")
+        file: file, "has \(text.utf8.count) bytes, a task file at most \(largestFile); is it a log?"
+      )
     }
     var (line, depth, anchors, aliases) = (1, 0, 0, 0)
     var (column, isIndentation) = (0, true)
@@ -40,7 +41,8 @@ enum YAMLLimits {
         if isIndentation && column > furthestColumn {
           throw LogError(
             file: file, line: line,
-            "begins at character \(column + 1); at most \(furthestColumn) of indentation are possible")
+            "begins at character \(column + 1); at most \(furthestColumn) of indentation are possible"
+          )
         }
         isIndentation = false
         if " ,[{:-\n".utf8.contains(before) {
@@ -69,7 +71,8 @@ enum YAMLLimits {
     func visit(_ node: Node) throws {
       values += 1
       guard values <= mostValues else {
-        throw LogError(file: file, "stands for more than \(mostValues) values; write a shorter task")
+        throw LogError(
+          file: file, "stands for more than \(mostValues) values; write a shorter task")
       }
       for element in node.sequence ?? [] { try visit(element) }
       for (key, value) in node.mapping ?? [:] {
@@ -91,13 +94,16 @@ extension YamlError {
     case .duplicatedKeysInMapping(let names, let context):
       return LogError(
         file: file, line: context.mark.line,
-        "'\(names.map { shortened($0) }.joined(separator: "', '"))' stands twice in the mapping that begins here")
-    case .scanner(let context, let found, let mark, _), .parser(let context, let found, let mark, _),
+        "'\(names.map { shortened($0) }.joined(separator: "', '"))' stands twice in the mapping that begins here"
+      )
+    case .scanner(let context, let found, let mark, _),
+      .parser(let context, let found, let mark, _),
       .composer(let context, let found, let mark, _):
       if Self.isAtTab(text, mark) {
         return problem("a tab stands here; YAML indents with blanks, not tabs", mark)
       }
-      let begin = context.map { $0.mark.line == mark.line ? "" : " (see line \($0.mark.line))" } ?? ""
+      let begin =
+        context.map { $0.mark.line == mark.line ? "" : " (see line \($0.mark.line))" } ?? ""
       return problem((Self.words[found] ?? found) + begin, mark)
     case .reader(let found, let offset, let value, _):
       let line = offset.map { text.prefix($0).count { $0.isNewline } + 1 }

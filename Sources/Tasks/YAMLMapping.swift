@@ -69,7 +69,8 @@ final class YAMLMapping {
     guard let text = value.scalar?.string else { throw error(key, "must be a word") }
     guard value.null == nil else {
       throw error(
-        key, "is empty\(text.isEmpty ? "" : " ('\(text)' is YAML's nothing; in quotes it is the word)")")
+        key,
+        "is empty\(text.isEmpty ? "" : " ('\(text)' is YAML's nothing; in quotes it is the word)")")
     }
     return text
   }

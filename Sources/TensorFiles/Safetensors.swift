@@ -113,7 +113,8 @@ public struct TensorFile: Sendable {
   /// - Throws: `TensorFileError`.
   public func checkFormat(_ wanted: String, path: String, advice: String) throws {
     guard let found = metadata["format"] else {
-      throw TensorFileError(path: path, "is not a file of bagel: it names no format, \(wanted) is wanted")
+      throw TensorFileError(
+        path: path, "is not a file of bagel: it names no format, \(wanted) is wanted")
     }
     if found == wanted { return }
     func kind(_ format: String) -> Substring { format.prefix { !$0.isNumber } }

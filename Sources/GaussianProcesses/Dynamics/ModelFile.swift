@@ -103,7 +103,8 @@ extension DynamicsModel {
       json = try encoder.encode(description)
     } catch {
       throw TensorFileError(
-        path: path, "cannot be written: the model has numbers that are not finite; are the logs' values beyond 1e100?",
+        path: path,
+        "cannot be written: the model has numbers that are not finite; are the logs' values beyond 1e100?",
         isWriting: true)
     }
     let x = processes[0].x
