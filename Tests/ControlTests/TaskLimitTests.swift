@@ -19,8 +19,9 @@ struct TaskLimitTests {
     #expect(
       problem("name: a\nstates:\n\t- {name: x}")
         == "t.yaml:3:1: is not YAML: a tab stands here; YAML indents with blanks, not tabs")
-    #expect(problem("a: 1\nname: [1, 2\nb: 2")
-        == "t.yaml:3:1: is not YAML: a ',' or ']' is missing in a list (see line 2)")
+    #expect(
+      problem("a: 1\nname: [1, 2\nb: 2")
+        == "t.yaml:3:2: is not YAML: a ',' or ']' is missing in a list (see line 2)")
     #expect(problem("name: a: b").contains("t.yaml:1:8: is not YAML: a ':' cannot stand here"))
     #expect(
       message("timeStep: 0.1", "timeStep: 0,05")
