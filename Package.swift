@@ -46,7 +46,7 @@ let package = Package(
       dependencies: [
         "Policies", "MachineLogs", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
       ]),
-    .target(name: "Rollouts", dependencies: ["Samplers", "Policies"]),
+    .target(name: "Rollouts", dependencies: ["Samplers", "Policies", "MachineLogs"]),
     // Beside the way: long-term predictions in closed form, a baseline of the paper.
     .target(
       name: "MomentMatching", dependencies: ["GaussianProcesses", "Policies", "CVectorMath"]),

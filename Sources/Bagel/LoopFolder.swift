@@ -34,7 +34,10 @@ struct LoopFolder {
   /// What the loop remembers; nil for a new one. Throws: `LoopError`.
   func record() throws -> LoopRecord? {
     guard let data = FileManager.default.contents(atPath: recordPath) else { return nil }
-    guard let saved = try? JSONDecoder().decode(LoopRecord.self, from: data) else {
+    let decoder = JSONDecoder()
+    decoder.nonConformingFloatDecodingStrategy = .convertFromString(
+      positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
+    guard let saved = try? decoder.decode(LoopRecord.self, from: data) else {
       throw LoopError(
         description: "\(recordPath) is damaged; --restart moves the folder away and begins afresh")
     }
@@ -45,6 +48,9 @@ struct LoopFolder {
   func save(_ record: LoopRecord) throws {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    // A return or an error of a machine that ran away; JSON has no such numbers.
+    encoder.nonConformingFloatEncodingStrategy = .convertToString(
+      positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
     try writing(recordPath) {
       try encoder.encode(record).write(to: URL(fileURLWithPath: recordPath), options: .atomic)
     }

@@ -109,7 +109,7 @@ extension ControlTask {
 
   /// Manual driving begins where the machine happens to stand, other exploration where trials begin.
   private func explorationStart(_ plant: any Plant, seed: UInt64) -> [Double]? {
-    guard exploration.kind != .manual, plant is any SimulatedPlant else { return nil }
+    guard hasStart, exploration.kind != .manual, plant is any SimulatedPlant else { return nil }
     switch start {
     case .bounds, .logged: return nil
     case .fixed, .uniform, .normal, .rows: break

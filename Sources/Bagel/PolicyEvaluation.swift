@@ -176,7 +176,7 @@ extension ControlTask {
       case .bounds: bounds != nil
       case .fixed, .uniform, .normal, .rows: true
       }
-    guard isKnown, plant is any SimulatedPlant else { return nil }
+    guard hasStart, isKnown, plant is any SimulatedPlant else { return nil }
     var first = start.resolved(bounds: bounds ?? [])
       .draw(particle: index, key: key, for: .initialStates)
     let spread = key.uniforms(particle: index, step: 0, count: 1)[0]

@@ -99,6 +99,7 @@ extension ControlTask {
     let rollout = try makeRollout(model, sampler.sampler)
     let (device, reason) = device.resolved(
       for: rollout.program, particles: search.particles, horizon: search.horizon)
+    try checkMemory(rollout, on: device)
     let reward = try makeReward(model)
     /// The rollout and, where iterations drop units, the whole one, as the machine will see it.
     func executors(_ reward: Reward) throws -> PolicyOptimizer.Executors {

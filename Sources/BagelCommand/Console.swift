@@ -10,11 +10,22 @@ struct Console {
 
   /// One line for people.
   func say(_ line: String) {
+    let line = printable(line, keeping: "\n\t")
     if json { Console.error(line) } else { Console.write(line + "\n", to: .standardOutput) }
   }
 
   /// One line to standard error.
   static func error(_ line: String) { write(line + "\n", to: .standardError) }
+
+  /// Lines of an error, at most; a compiler says more.
+  private static let mostLines = 40
+
+  /// What ended the command, to standard error: lines that a terminal shows as they are, none of them endless.
+  static func failure(_ text: String) {
+    let lines = text.prefix(1 << 16).split(separator: "\n", omittingEmptySubsequences: false)
+    let shown = lines.prefix(mostLines).map { shortened(String($0), to: longestMessage) }
+    error((shown + (lines.count > mostLines ? ["\u{2026}"] : [])).joined(separator: "\n"))
+  }
 
   /// The last line of standard output under --json. Numbers that are not finite become null.
   func finish(_ result: [String: Any]) throws {

@@ -123,8 +123,8 @@ extension RealTimeRun {
     if task.stateLimits.contains(where: { $0 != nil }), !outcome.hasLeftLimits, outcome.rows > 0 {
       console.say("  every state stayed inside its limits")
     }
-    for verdict in goals {
-      let hasMeasures = !task.evaluation.measures.isEmpty
+    let hasMeasures = !task.evaluation.measures.isEmpty
+    for verdict in goals where task.hasGoal || hasMeasures {
       let name =
         hasMeasures
         ? "success" : "goal \(task.layout.states[0].name) \(unit.shown(verdict.goal[0]))"

@@ -37,7 +37,7 @@ struct RootCommand: ParsableCommand {
       command = try parseAsRoot()
       try command.run()
     } catch let error as Interruption {
-      Console.error("\(error)")
+      Console.error(printable("\(error)", keeping: "\n"))
       Foundation.exit(130)
     } catch is ExecutionError where InterruptSignal.wasRaised {
       // Ctrl-C at the terminal reaches the compiler of a kernel too.
@@ -47,7 +47,7 @@ struct RootCommand: ParsableCommand {
       guard let code = exitCode(forInputError: error) else {
         type(of: command).exit(withError: error)
       }
-      Console.error("error: \(error)")
+      Console.failure("error: \(error)")
       Foundation.exit(code)
     }
   }

@@ -65,9 +65,9 @@ public struct Episode: Hashable, Sendable {
 /// A channel of a log: a column, or derived from one.
 public struct Channel: Hashable, Sendable, Codable {
   public enum Source: Hashable, Sendable, Codable {
-    /// The column of the channel's own name.
+    /// A column, of the channel's own name unless `columnName` is another.
     case column
-    /// (x_k - x_{k-1}) / T of another column, smoothed by a first-order filter of this time constant (s; 0 for
+    /// (x_k - x_{k-1}) / T of another state or column, smoothed by a first-order filter of this time constant (s; 0 for
     /// none): causal, so a controller computes it too (`CausalSignals`).
     case rate(of: String, filterTime: Double)
   }
@@ -78,16 +78,22 @@ public struct Channel: Hashable, Sendable, Codable {
   public var source: Source
   /// A full turn in the channel's units, of an angle that turns round; nil otherwise.
   public var turn: Double?
+  /// The file's name of the column (for a rate, of its base's), where it is not what `source` says.
+  public var columnName: String?
 
-  public init(name: String, units: String = "", source: Source = .column) {
+  public init(
+    name: String, units: String = "", source: Source = .column, columnName: String? = nil
+  ) {
     self.name = name
     self.units = units
     self.source = source
+    self.columnName = columnName
   }
 
   /// The column this channel is read from.
   public var column: String {
-    switch source {
+    if let columnName { return columnName }
+    return switch source {
     case .column: name
     case .rate(let base, _): base
     }

@@ -121,9 +121,10 @@ extension PolicyController {
     path: String
   ) throws -> (controller: PolicyController, description: PolicyDescription) {
     let file = try TensorFile(path: path)
-    guard file.metadata["format"] == fileFormat, let json = file.metadata["policy"],
+    try file.checkFormat(fileFormat, path: path, advice: "search the policy again")
+    guard let json = file.metadata["policy"],
       let found = try? JSONDecoder().decode(PolicyDescription.self, from: Data(json.utf8))
-    else { throw TensorFileError(path: path, "is not a policy file of this version of bagel") }
+    else { throw TensorFileError(path: path, "is damaged: its description cannot be read") }
     let sizes = found.hiddenLayers + (found.basisFunctions.map { [$0] } ?? [])
     guard sizes.allSatisfy({ (1...4_096).contains($0) }), found.inputs.isSound(for: found) else {
       throw TensorFileError(path: path, "is damaged: layers of \(sizes), inputs \(found.inputs)")

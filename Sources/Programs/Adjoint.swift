@@ -176,7 +176,7 @@ private final class ReverseSweep {
     case .tanh(let a): add(ybar * (1 - y * y), to: a)
     case .sin(let a): add(ybar * cos(x(a)), to: a)
     case .cos(let a): add(-(ybar * sin(x(a))), to: a)
-    case .sqrt(let a): add(0.5 * ybar / y, to: a)
+    case .sqrt(let a): add(rootSlope(y, times: ybar), to: a)
     case .concatenate(let parts):
       var start = 0
       for part in parts {
@@ -237,6 +237,13 @@ private final class ReverseSweep {
   private func accumulate(_ term: Accumulation.Term, _ target: SharedSlice) {
     builder.accumulate(Accumulation(target: target, term: term))
   }
+}
+
+/// seed / (2 y) for y = sqrt(x), and 0 at y = 0: there 1 / y is infinite, and what stands under a root that can be zero is
+/// mostly a square or a sum of squares with its minimum there, so that 0 is a subgradient (of |x| = sqrt(x^2), too).
+func rootSlope(_ y: Value, times seed: Value) -> Value {
+  let zeros = y.builder.constant([Double](repeating: 0, count: y.length))
+  return select(-y, zeros, 0.5 * seed / y)
 }
 
 extension SharedMatrix {

@@ -64,7 +64,7 @@ private struct TangentRule {
     case .tanh(let a): return tangent(a).map { (1 - y * y) * $0 }
     case .sin(let a): return tangent(a).map { cos(primal(a)) * $0 }
     case .cos(let a): return tangent(a).map { -(sin(primal(a)) * $0) }
-    case .sqrt(let a): return tangent(a).map { 0.5 * $0 / y }
+    case .sqrt(let a): return tangent(a).map { rootSlope(y, times: $0) }
     case .concatenate(let parts):
       guard parts.contains(where: { tangent($0) != nil }) else { return nil }
       return builder.concatenate(parts.map { tangent($0) ?? zero(primal($0).length) })

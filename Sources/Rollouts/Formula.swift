@@ -5,8 +5,11 @@
 //   sum = product (('+' | '-') product)*        product = factor (('*' | '/') factor)*
 //   factor = '-' factor | power                 power = atom ('^' factor)?
 //   atom = number | name | function '(' sum (',' sum)* ')' | '(' sum ')'
+//
+// There are no comparisons: a jump has no gradient.
 
 import Foundation
+import MachineLogs
 import Programs
 
 /// What is wrong with a formula, and where.
@@ -18,6 +21,8 @@ public struct FormulaError: Error, CustomStringConvertible {
 public struct Formula: Hashable, Sendable {
   public let text: String
   private let root: Node
+  /// The names that stand in it.
+  public let names: Set<String>
 
   indirect enum Node: Hashable, Sendable {
     case number(Double)
@@ -41,16 +46,41 @@ public struct Formula: Hashable, Sendable {
       case .negate, .abs, .exp, .log, .tanh, .sin, .cos, .sqrt: 1
       }
     }
+
+    /// Those that a user writes as a word.
+    static var words: [String] {
+      allCases.filter { $0 != .negate }.map(\.rawValue).filter { $0.first?.isLetter == true }
+    }
   }
 
-  /// Parses a formula in which `names` may stand. Throws: `FormulaError`.
+  /// Rollouts compute in single precision, which ends at 3e38: a number beyond this leaves no room for its square or sum.
+  public static let largestNumber = 1e30
+  /// Of a formula's text; a reward of a page is a mistake, and a kernel of it takes minutes to compile.
+  public static let longestText = 10_000
+  public static let mostOperations = 1_000
+  /// Of brackets, functions, minus signs and powers within one another.
+  public static let deepestNesting = 100
+
+  /// Parses a formula in which `names` may stand. Throws: `FormulaError`. Linear in the text's length.
   public init(_ text: String, names: [String]) throws {
     self.text = text
-    var parser = FormulaParser(text: text, names: names)
+    var parser = try FormulaParser(text: text, names: names)
     root = try parser.whole()
-    guard Self.constants(root).allSatisfy(\.isFinite) else {
-      throw FormulaError(description: "'\(text)' has a constant part that is not a finite number")
-    }
+    var found: Set<String> = []
+    _ = try Self.constant(root, of: text, names: &found)
+    self.names = found
+  }
+
+  /// Whether `name` could be taken for something else in a formula: a number, a function, pi, a goal or a previous action.
+  public static func isAmbiguous(_ name: String) -> Bool {
+    Double(name) != nil || name == "pi" || Function.words.contains(name)
+      || name.hasPrefix("goal.") || name.hasPrefix("previous.")
+  }
+
+  /// Whether a formula can hold `name`: letters, digits, points and underscores, no digit first.
+  public static func canHold(_ name: String) -> Bool {
+    guard let first = name.first, first.isLetter || first == "_" else { return false }
+    return name.allSatisfy { $0.isLetter || $0.isNumber || "_.".contains($0) }
   }
 
   /// The formula's value [1] in a program; `value` gives those of its names.
@@ -58,38 +88,86 @@ public struct Formula: Hashable, Sendable {
     Self.evaluate(root, builder, value)
   }
 
-  /// The names that stand in it.
-  public var names: Set<String> { Self.names(root) }
-
-  private static func names(_ node: Node) -> Set<String> {
-    switch node {
-    case .number: []
-    case .name(let name): [name]
-    case .power(let base, _): names(base)
-    case .call(_, let arguments): arguments.reduce(into: []) { $0.formUnion(names($1)) }
+  /// The formula's value for numbers of its names, which must all be there.
+  public func value(_ values: [String: Double]) -> Double {
+    Self.evaluate(root) { name in
+      guard let value = values[name] else { preconditionFailure("'\(name)' is not in \(values)") }
+      return value
     }
   }
 
-  /// Values of the parts, largest first, in which no name stands.
-  private static func constants(_ node: Node) -> [Double] {
-    if names(node).isEmpty { return [value(of: node, [:])] }
+  /// The value of a part in which no name stands, or nil; collects names. Throws: `FormulaError`.
+  private static func constant(
+    _ node: Node, of text: String, names: inout Set<String>
+  ) throws -> Double? {
+    let value: Double
     switch node {
-    case .number, .name: return []
-    case .power(let base, _): return constants(base)
-    case .call(_, let arguments): return arguments.flatMap(constants)
+    case .number(let number): value = number
+    case .name(let name):
+      names.insert(name)
+      return nil
+    case .power(let base, let exponent):
+      guard let base = try constant(base, of: text, names: &names) else { return nil }
+      value = power(base, exponent)
+    case .call(let function, let arguments):
+      var numbers: [Double] = []
+      for argument in arguments {
+        if let number = try constant(argument, of: text, names: &names) { numbers.append(number) }
+      }
+      guard numbers.count == arguments.count else { return nil }
+      value = result(function, numbers)
+    }
+    guard value.isFinite else {
+      throw FormulaError(
+        description:
+          "'\(shortened(text))' has a constant part that is not a finite number, but \(value)")
+    }
+    guard Swift.abs(value) <= largestNumber else {
+      throw FormulaError(
+        description:
+          "'\(shortened(text))' has a constant part of \(value), beyond \(largestNumber); "
+          + "rollouts compute in single precision, so scale it")
+    }
+    return value
+  }
+
+  // MARK: in double precision
+
+  private static func evaluate(_ node: Node, _ value: (String) -> Double) -> Double {
+    switch node {
+    case .number(let number): number
+    case .name(let name): value(name)
+    case .power(let base, let exponent): power(evaluate(base, value), exponent)
+    case .call(let function, let arguments):
+      result(function, arguments.map { evaluate($0, value) })
     }
   }
 
-  /// The formula's value for numbers of its names.
-  public func value(_ values: [String: Double]) -> Double { Self.value(of: root, values) }
-
-  private static func value(of node: Node, _ values: [String: Double]) -> Double {
-    let builder = ProgramBuilder()
-    builder.output("value", evaluate(node, builder) { builder.input($0, length: 1) })
-    let program = builder.finish()
-    let inputs = values.filter { program.inputs[$0.key] != nil }.mapValues { [$0] }
-    return Interpreter(shared: [:]).run(program, inputs: inputs).outputs["value"]?[0] ?? .nan
+  private static func result(_ function: Function, _ a: [Double]) -> Double {
+    switch function {
+    case .add: a[0] + a[1]
+    case .subtract: a[0] - a[1]
+    case .multiply: a[0] * a[1]
+    case .divide: a[0] / a[1]
+    case .negate: -a[0]
+    case .abs: Swift.abs(a[0])
+    case .exp: Foundation.exp(a[0])
+    case .log: Foundation.log(a[0])
+    case .tanh: Foundation.tanh(a[0])
+    case .sin: Foundation.sin(a[0])
+    case .cos: Foundation.cos(a[0])
+    case .sqrt: a[0].squareRoot()
+    // As programs do, also of NaN.
+    case .min: a[0] < a[1] ? a[0] : a[1]
+    case .max: a[0] > a[1] ? a[0] : a[1]
+    }
   }
+
+  private static func power(_ base: Double, _ exponent: Double) -> Double {
+    Foundation.pow(base, exponent)
+  }
+
+  // MARK: as a program
 
   private static func evaluate(
     _ node: Node, _ builder: ProgramBuilder, _ value: (String) -> Value
@@ -120,13 +198,32 @@ public struct Formula: Hashable, Sendable {
     }
   }
 
-  /// Whole powers by multiplication (negative bases are fine), others by exp(e log b).
+  /// Whole powers up to this, and these plus a half, are products.
+  static let largestProduct = 16.0
+
+  /// Whole powers by multiplication (negative bases are fine), halves by a root more, others by exp(e log b).
+  ///
+  ///   b^2 = b b,   b^2.5 = b b sqrt(b),   b^0.3 = exp(0.3 log b), and 0 with a gradient of 0 at b = 0
   private static func power(_ base: Value, _ exponent: Double) -> Value {
-    guard exponent == exponent.rounded(), Swift.abs(exponent) <= 16 else {
-      return Programs.exp(exponent * Programs.log(base))
+    let magnitude = Swift.abs(exponent)
+    let whole = magnitude.rounded(.down)
+    let half = magnitude - whole
+    guard whole <= largestProduct, half == 0 || half == 0.5 else {
+      return generalPower(base, exponent)
     }
     var result = base.builder.constant([1])
-    for index in 0..<Int(Swift.abs(exponent)) { result = index == 0 ? base : result * base }
+    for index in 0..<Int(whole) { result = index == 0 ? base : result * base }
+    if half == 0.5 { result = whole == 0 ? Programs.sqrt(base) : result * Programs.sqrt(base) }
     return exponent < 0 ? 1 / result : result
+  }
+
+  /// exp(e log b); for e > 0 the adjoint of the logarithm at b = 0 would be 0 / 0, so 1 stands in its place.
+  private static func generalPower(_ base: Value, _ exponent: Double) -> Value {
+    func product(_ base: Value) -> Value { Programs.exp(exponent * Programs.log(base)) }
+    guard exponent > 0 else { return product(base) }
+    let (zero, one) = (base.builder.constant([0]), base.builder.constant([1]))
+    // -|b| >= 0 at b = 0 only, and not for NaN.
+    let isZero = -Programs.maximum(base, -base)
+    return select(isZero, zero, product(select(isZero, one, base)))
   }
 }

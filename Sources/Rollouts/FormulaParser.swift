@@ -1,15 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
-// Text -> the tree of a formula, by recursive descent; one function a line of the grammar in Formula.swift.
+// Text -> the tree of a formula, by recursive descent; one function a line of the grammar in Formula.swift. Length, depth
+// and the number of operations are limited, so that no text overflows the stack or a compiler.
+
+import MachineLogs
 
 /// Reads one formula.
 struct FormulaParser {
   let characters: [Character]
   let names: [String]
   var position = 0
+  private var depth = 0
+  private var operations = 0
 
-  init(text: String, names: [String]) {
-    characters = Array(text)
+  /// Throws: `FormulaError` where the text is too long or compares.
+  init(text: String, names: [String]) throws {
     self.names = names
+    guard text.utf8.count <= Formula.longestText else {
+      characters = []
+      throw FormulaError(
+        description:
+          "has \(text.utf8.count) characters, more than \(Formula.longestText); a sum may "
+          + "stand in several terms of the reward")
+    }
+    characters = Array(text)
+    if let comparison = characters.firstIndex(where: { "<>=!&|?".contains($0) }) {
+      position = comparison
+      throw error(
+        "'\(characters[comparison])': comparisons are not in formulas, because a jump has no gradient; "
+          + "a smooth one is, for example, exp(-(x - goal.x)^2 / (2 * 0.05^2))")
+    }
   }
 
   mutating func whole() throws -> Formula.Node {
@@ -22,8 +41,10 @@ struct FormulaParser {
   }
 
   private func error(_ problem: String) -> FormulaError {
-    FormulaError(
-      description: "'\(String(characters))', character \(position + 1): \(problem)")
+    let from = max(0, position - 20)
+    let excerpt = (from > 0 ? "\u{2026}" : "") + String(characters[from...])
+    return FormulaError(
+      description: "'\(shortened(excerpt))', character \(position + 1): \(problem)")
   }
 
   private mutating func skipSpace() {
@@ -37,13 +58,28 @@ struct FormulaParser {
     return true
   }
 
+  /// Counts what a node costs.
+  private mutating func call(
+    _ function: Formula.Function, _ arguments: [Formula.Node]
+  ) throws -> Formula.Node {
+    try count(1)
+    return .call(function, arguments)
+  }
+
+  private mutating func count(_ more: Int) throws {
+    operations += more
+    guard operations <= Formula.mostOperations else {
+      throw error("more than \(Formula.mostOperations) operations; write a shorter formula")
+    }
+  }
+
   private mutating func sum() throws -> Formula.Node {
     var node = try product()
     while true {
       if take("+") {
-        node = .call(.add, [node, try product()])
+        node = try call(.add, [node, try product()])
       } else if take("-") {
-        node = .call(.subtract, [node, try product()])
+        node = try call(.subtract, [node, try product()])
       } else {
         return node
       }
@@ -54,9 +90,9 @@ struct FormulaParser {
     var node = try factor()
     while true {
       if take("*") {
-        node = .call(.multiply, [node, try factor()])
+        node = try call(.multiply, [node, try factor()])
       } else if take("/") {
-        node = .call(.divide, [node, try factor()])
+        node = try call(.divide, [node, try factor()])
       } else {
         return node
       }
@@ -64,16 +100,28 @@ struct FormulaParser {
   }
 
   private mutating func factor() throws -> Formula.Node {
-    if take("-") { return .call(.negate, [try factor()]) }
+    depth += 1
+    defer { depth -= 1 }
+    guard depth <= Formula.deepestNesting else {
+      throw error(
+        "more than \(Formula.deepestNesting) brackets, functions or signs within one another")
+    }
+    if take("-") { return try call(.negate, [try factor()]) }
     let base = try atom()
     guard take("^") else { return base }
     switch try factor() {
-    case .number(let exponent): return .power(base, exponent: exponent)
+    case .number(let exponent): return try power(base, exponent)
     case .call(.negate, let a):
       guard case .number(let exponent) = a[0] else { fallthrough }
-      return .power(base, exponent: -exponent)
+      return try power(base, -exponent)
     case .name, .call, .power: throw error("an exponent must be a number")
     }
+  }
+
+  /// As many operations as it has products.
+  private mutating func power(_ base: Formula.Node, _ exponent: Double) throws -> Formula.Node {
+    try count(Int(min(abs(exponent), Formula.largestProduct).rounded(.up)))
+    return .power(base, exponent: exponent)
   }
 
   private mutating func atom() throws -> Formula.Node {
@@ -82,21 +130,23 @@ struct FormulaParser {
     if take("(") { return try closed(sum()) }
     let first = characters[position]
     if first.isNumber || first == "." { return try number() }
-    guard first.isLetter || first == "_" else { throw error("unexpected '\(first)'") }
+    guard first.isLetter || first == "_" else {
+      throw error("unexpected '\(shortened(String(first)))'\(renaming)")
+    }
+    let start = position
     let word = self.word()
-    guard take("(") else { return try name(word) }
+    guard take("(") else { return try name(word, at: start) }
     guard let function = Formula.Function(rawValue: word), word != "negate" else {
-      let known = Formula.Function.allCases.map(\.rawValue).filter { $0.first?.isLetter == true }
       throw error(
-        "there is no function '\(word)'; there are "
-          + known.filter { $0 != "negate" }.joined(separator: ", "))
+        "there is no function '\(shortened(word))'; there are "
+          + Formula.Function.words.joined(separator: ", "))
     }
     var arguments = [try sum()]
     while take(",") { arguments.append(try sum()) }
     guard arguments.count == function.arguments else {
       throw error("\(word) takes \(function.arguments), not \(arguments.count)")
     }
-    return try closed(.call(function, arguments))
+    return try closed(try call(function, arguments))
   }
 
   private mutating func closed(_ node: Formula.Node) throws -> Formula.Node {
@@ -113,12 +163,23 @@ struct FormulaParser {
     return String(characters[start..<position])
   }
 
-  private func name(_ word: String) throws -> Formula.Node {
+  private mutating func name(_ word: String, at start: Int) throws -> Formula.Node {
     if word == "pi" { return .number(.pi) }
     guard names.contains(word) else {
-      throw error("'\(word)' is unknown; known are \(names.joined(separator: ", ")) and pi")
+      position = start
+      let known = names.filter(Formula.canHold)
+      throw error(
+        "'\(shortened(word))' is unknown\(renaming); known are \(known.joined(separator: ", ")) and pi"
+      )
     }
     return .name(word)
+  }
+
+  /// What to do where a name of the task cannot stand in a formula.
+  private var renaming: String {
+    guard let odd = names.first(where: { !Formula.canHold($0) }) else { return "" }
+    return "; '\(shortened(odd))' cannot stand in a formula, give it a short name: "
+      + "{name: short, column: '\(shortened(odd))'}"
   }
 
   private mutating func number() throws -> Formula.Node {
@@ -130,7 +191,7 @@ struct FormulaParser {
       position += 1
     }
     let text = String(characters[start..<position])
-    guard let value = Double(text) else { throw error("'\(text)' is not a number") }
+    guard let value = Double(text) else { throw error("'\(shortened(text))' is not a number") }
     return .number(value)
   }
 }

@@ -41,6 +41,8 @@ public struct ControlTask: Sendable {
   public var rewards: [RewardTerm] = []
   public var start = StateDistribution.fixed([])
   public var goal = StateDistribution.fixed([])
+  /// Whether episodes have a goal; without one the reward alone says what is wanted, and `goal` is the origin.
+  public var hasGoal = true
   public var search = SearchOptions()
   public var evaluation = EvaluationOptions()
   public var learning = LearningOptions()
@@ -49,8 +51,27 @@ public struct ControlTask: Sendable {
   public var rewardScale: [Double]?
   /// The YAML text it was read from.
   public var source = ""
+  /// Why formulas cannot stand in this task: a name that they would take for something else.
+  var unfitForFormulas: LogError?
 
   public init() {}
+
+  /// Whether the task says where episodes start; a simulated plant has a start of its own.
+  public var hasStart: Bool { start.length > 0 }
+
+  /// Refuses to search where the task does not say from where, or what is wanted.
+  ///
+  /// - Throws: `LogError`.
+  public func checkSearchable() throws {
+    for (key, isThere, example) in [
+      ("reward", !rewards.isEmpty, "reward: {saturating: {weights: [10, 0.1]}}"),
+      ("start", hasStart, "start: [0, 0], one number a state"),
+    ] where !isThere {
+      throw LogError(
+        file: name,
+        "has no `\(key):`, without which no controller can be searched; for example \(example)")
+    }
+  }
 
   /// Whether the task says what success is.
   public var isJudged: Bool { evaluation.tolerance > 0 || !evaluation.measures.isEmpty }
@@ -73,7 +94,7 @@ public struct ControlTask: Sendable {
       guard let rate = update.rate, rate != position, integrals[rate] == nil else {
         throw LogError(
           file: name,
-          "'\(layout.states[position].name)' integrates a state that is itself integrated; a rate must "
+          "'\(shortened(layout.states[position].name))' integrates a state that is itself integrated; a rate must "
             + "be predicted by the model")
       }
     }
@@ -96,6 +117,10 @@ public struct ControlTask: Sendable {
     let found = model.layout
     guard names(found) == names(layout), found.states.map(\.source) == layout.states.map(\.source)
     else { return "is a model of \(names(found)); the task has \(names(layout))" }
+    func columns(_ layout: LogLayout) -> [String] { (layout.states + layout.actions).map(\.column) }
+    guard columns(found) == columns(layout) else {
+      return "was fitted to the columns \(columns(found)); the task has \(columns(layout))"
+    }
     guard model.form == (try modelForm()) else {
       return "was fitted with other model options (histories, angles, integrals) than the task has"
     }
@@ -131,6 +156,7 @@ public struct ControlTask: Sendable {
   public func checkGoal(
     _ goal: [Double], for input: GoalInput, within data: [ClosedRange<Double>]?
   ) throws {
+    guard hasGoal else { return }
     let searched = self.goal.support
     for (i, channel) in layout.states.enumerated() {
       func refuse(_ bound: ClosedRange<Double>, _ what: String) throws {
@@ -195,7 +221,7 @@ public struct ControlTask: Sendable {
         return try Reward.learned(learnt, weight: weight)
       }
     }
-    precondition(!terms.isEmpty, "task '\(name)' has no reward")
+    if terms.isEmpty { try checkSearchable() }
     return terms.dropFirst().reduce(terms[0], +)
   }
 
@@ -224,7 +250,7 @@ public struct ControlTask: Sendable {
     guard let index = layout.states.firstIndex(where: { $0.name == name }) else {
       throw LogError(
         file: self.name,
-        "'\(name)' is not a state; the states are "
+        "'\(shortened(name))' is not a state; the states are "
           + layout.states.map(\.name).joined(separator: ", "))
     }
     return index

@@ -4,6 +4,7 @@
 import Foundation
 import MachineLogs
 import Plants
+import Rollouts
 
 extension ControlTask {
   mutating func readMachine(_ yaml: YAMLMapping, _ folder: String) throws {
@@ -11,6 +12,7 @@ extension ControlTask {
     layout.timeStep = try required(yaml.positive("timeStep", 1e-6...1e5), "timeStep", yaml)
     layout.timeColumn = try yaml.string("timeColumn")
     for entry in try required(yaml.mappings("states"), "states", yaml) { try readState(entry) }
+    try resolveRates(yaml)
     safeAction = try required(yaml.mappings("actions"), "actions", yaml).map { try readAction($0) }
     try checkNames(yaml)
     func resolve(_ paths: [String]?) -> [String] {
@@ -21,15 +23,22 @@ extension ControlTask {
   }
 
   private mutating func readState(_ entry: YAMLMapping) throws {
-    let name = try required(entry.string("name"), "name", entry)
+    let name = try channelName(entry)
     let filterTime = try entry.number("filterTime", 0...1e7)
     let base = try entry.string("rateOf")
     guard filterTime == nil || base != nil else {
       throw entry.error("filterTime", "is the time constant (s) of a derived rate, see rateOf")
     }
     let source = base.map { Channel.Source.rate(of: $0, filterTime: filterTime ?? 0) } ?? .column
+    let column = try entry.string("column")
+    guard column == nil || base == nil else {
+      throw entry.error(
+        "column", "is a measured state's; a derived rate is read from that of its base")
+    }
     layout.states.append(
-      Channel(name: name, units: try entry.string("units") ?? "", source: source))
+      Channel(
+        name: name, units: try entry.string("units") ?? "", source: source,
+        columnName: column == name ? nil : column))
     let noise = try entry.number("noise", 0...1e9) ?? 0
     guard noise == 0 || source == .column else {
       throw entry.error(
@@ -41,9 +50,13 @@ extension ControlTask {
 
   /// Adds an action; returns its safe value.
   private mutating func readAction(_ entry: YAMLMapping) throws -> Double {
-    let name = try required(entry.string("name"), "name", entry)
+    let name = try channelName(entry)
+    let column = try entry.string("column")
     let limits = try required(limits(entry), "limits", entry)
-    layout.actions.append(Channel(name: name, units: try entry.string("units") ?? ""))
+    layout.actions.append(
+      Channel(
+        name: name, units: try entry.string("units") ?? "",
+        columnName: column == name ? nil : column))
     actionLimits.append(limits)
     actionRates.append(try entry.positive("rateLimit"))
     let given = try entry.number("safe")
@@ -55,6 +68,33 @@ extension ControlTask {
       throw entry.error("safe", "must lie within the limits, not at \(safe)")
     }
     return safe
+  }
+
+  /// A state's or action's name; one that a formula would take for something else is remembered, for tasks with formulas.
+  private mutating func channelName(_ entry: YAMLMapping) throws -> String {
+    let name = try required(entry.string("name"), "name", entry)
+    if Formula.isAmbiguous(name), unfitForFormulas == nil {
+      unfitForFormulas = entry.error(
+        "name",
+        "'\(shortened(name))' is something else in a formula (a number, a function, pi, goal., previous.); give it "
+          + "another name and `column: '\(shortened(name))'`, or use no formula")
+    }
+    return name
+  }
+
+  /// `rateOf:` names a state; the rate is read from that state's column.
+  private mutating func resolveRates(_ yaml: YAMLMapping) throws {
+    for (index, channel) in layout.states.enumerated() {
+      guard case .rate(let base, _) = channel.source else { continue }
+      if let state = layout.states.first(where: { $0.name == base }) {
+        layout.states[index].columnName = state.columnName
+      } else if let state = layout.states.first(where: { $0.columnName == base }) {
+        throw yaml.error(
+          "states",
+          "'\(shortened(channel.name))' has rateOf: '\(shortened(base))', a column; name its state: "
+            + "rateOf: \(shortened(state.name))")
+      }
+    }
   }
 
   private func limits(_ entry: YAMLMapping) throws -> ClosedRange<Double>? {
@@ -70,14 +110,16 @@ extension ControlTask {
     if layout.actions.isEmpty { throw yaml.error("actions", "must name at least one action") }
     let names = (layout.states + layout.actions).map(\.name)
     if let twice = Dictionary(grouping: names, by: { $0 }).first(where: { $0.value.count > 1 }) {
-      throw yaml.error("states", "and actions: two are called '\(twice.key)'")
+      throw yaml.error("states", "and actions: two are called '\(shortened(twice.key))'")
     }
     for channel in layout.states {
       guard case .rate(let base, _) = channel.source else { continue }
       let isDerived = layout.states.contains { $0.name == base && $0.source != .column }
       if layout.actions.contains(where: { $0.name == base }) || isDerived || base == channel.name {
         throw yaml.error(
-          "states", "'\(channel.name)' has rateOf: \(base), which must be a measured state")
+          "states",
+          "'\(shortened(channel.name))' has rateOf: \(shortened(base)), which must be a measured state"
+        )
       }
     }
   }
@@ -88,7 +130,7 @@ extension ControlTask {
     guard let twice = counts.first(where: { $0.value.count > 1 })?.key else { return }
     throw yaml.error(
       "states",
-      "'\(twice)' would stand twice in a log: time column, states, actions and learnt reward "
+      "'\(shortened(twice))' would stand twice in a log: time column, states, actions and learnt reward "
         + "(`timeColumn:` gives the time another name)")
   }
 
@@ -121,19 +163,22 @@ extension ControlTask {
     guard let made = BuiltInPlants.make(name) else {
       throw yaml.error(
         "plant",
-        "must be one of \(BuiltInPlants.names.joined(separator: ", ")), not '\(name)', "
+        "must be one of \(BuiltInPlants.names.joined(separator: ", ")), not '\(shortened(name))', "
           + "or {process: [program, arguments]}")
     }
     let kind = type(of: made)
     if let wrong = parameters.first(where: { !(0...kind.largest($0.key)).contains($0.value) }) {
       throw yaml.error(
-        "plant", "'\(wrong.key)' must be from 0 to \(kind.largest(wrong.key)), not \(wrong.value)")
+        "plant",
+        "'\(shortened(wrong.key))' must be from 0 to \(kind.largest(wrong.key)), not \(wrong.value)"
+      )
     }
     let known = kind.parameterNames
     if let unknown = parameters.keys.sorted().first(where: { !known.contains($0) }) {
       throw yaml.error(
         "plant",
-        "'\(name)' has no parameter '\(unknown)'; it has \(known.joined(separator: ", "))")
+        "'\(name)' has no parameter '\(shortened(unknown))'; it has \(known.joined(separator: ", "))"
+      )
     }
   }
 }

@@ -26,6 +26,9 @@ extension ControlTask {
         policy.dropout = dropout
       }
       if let goal = try entry.choice("goal", GoalInput.self) {
+        guard hasGoal || goal == .none else {
+          throw entry.error("goal", "is \(goal.rawValue), and the task has no `goal:`")
+        }
         policy.goalInput = goal
       }
       policy.actionHistory = try entry.integer("actionHistory", 0...100) ?? 0
@@ -34,9 +37,6 @@ extension ControlTask {
 
   mutating func readRewards(_ yaml: YAMLMapping) throws {
     rewards = try (yaml.mappings("reward") ?? []).map { try rewardTerm($0) }
-    if rewards.isEmpty {
-      throw yaml.missing("reward", "for example: reward: {saturating: {weights: [10, 0.1]}}")
-    }
     for case .learned(let column, _) in rewards {
       guard layout.rewardColumn ?? column == column else {
         throw yaml.error("reward", "learns from two columns; one is possible")
@@ -47,6 +47,10 @@ extension ControlTask {
 
   private func rewardTerm(_ entry: YAMLMapping) throws -> RewardTerm {
     func weights(_ term: YAMLMapping) throws -> ([Double], RewardUnits) {
+      guard hasGoal else {
+        throw term.error(
+          "weights", "measures the distance to the goal, and the task has no `goal:`")
+      }
       let weights = try required(term.numbers("weights"), "weights", term)
       guard weights.count == layout.states.count else {
         throw term.error(
@@ -70,7 +74,9 @@ extension ControlTask {
       return .quadratic(weights: weights, actionWeights: actions, units: units)
     }
     if let text = try entry.string("formula") {
-      return .formula(try formula(text, entry, key: "formula", names: rewardNames))
+      let formula = try formula(text, entry, key: "formula", names: rewardNames)
+      try checkAtGoal(formula, entry)
+      return .formula(formula)
     }
     if let weight = try entry.number("actionChange") { return .actionChange(weight) }
     if let term = try entry.mapping("learned") {
@@ -84,30 +90,77 @@ extension ControlTask {
 
   /// Names that a reward's formula may use.
   private var rewardNames: [String] {
-    let states = layout.states.map(\.name)
     let actions = layout.actions.map(\.name)
-    return states + states.map { "goal.\($0)" } + actions + actions.map { "previous.\($0)" }
+    return measureNames + actions + actions.map { "previous.\($0)" }
   }
 
   /// Names that a measure of success may use.
   var measureNames: [String] {
     let states = layout.states.map(\.name)
-    return states + states.map { "goal.\($0)" }
+    return states + (hasGoal ? states.map { "goal.\($0)" } : [])
   }
 
   func formula(
     _ text: String, _ entry: YAMLMapping, key: String, names: [String]
   ) throws -> Formula {
+    if let unfitForFormulas { throw unfitForFormulas }
     do {
       return try Formula(text, names: names)
     } catch let error as FormulaError {
-      throw entry.error(key, "\(error)")
+      let hint = hasGoal || !text.contains("goal.") ? "" : "; the task has no `goal:`"
+      throw entry.error(key, "\(error)\(hint)")
+    }
+  }
+
+  /// Refuses a reward with a pole at the goal, or of no use in single precision. A search would be drawn into the pole.
+  private func checkAtGoal(_ formula: Formula, _ entry: YAMLMapping) throws {
+    // Where the goal is not one point, some may be out of the formula's domain (a logarithm); a pole at the goal is at all.
+    let values = goalExamples.map { goal -> Double in
+      var values: [String: Double] = [:]
+      for (channel, x) in zip(layout.states, goal) {
+        (values[channel.name], values["goal.\(channel.name)"]) = (x, x)
+      }
+      for (channel, u) in zip(layout.actions, safeAction) {
+        (values[channel.name], values["previous.\(channel.name)"]) = (u, u)
+      }
+      return formula.value(values)
+    }
+    let place = hasGoal ? "at the goal" : "everywhere that was tried"
+    guard let value = values.first(where: \.isFinite) else {
+      throw entry.error(
+        "formula",
+        "'\(shortened(formula.text))' is \(values[0]) \(place): a pole or no number; for example "
+          + "log(abs(x - goal.x) + 0.01) has none")
+    }
+    guard abs(value) <= Formula.largestNumber else {
+      throw entry.error(
+        "formula",
+        "'\(shortened(formula.text))' is \(value) \(place), beyond \(Formula.largestNumber); rollouts compute in "
+          + "single precision, so scale it")
+    }
+  }
+
+  /// Points that are goals, or might be: the goal itself, or some of a range.
+  private var goalExamples: [[Double]] {
+    // No round numbers: a formula may have its pole at one on purpose.
+    let fractions = [0.5, 0.37, 0.71, 0.13]
+    guard hasGoal, let support = goal.support else {
+      let isFree: [Bool] =
+        if case .bounds(let states) = goal, hasGoal { states } else {
+          layout.states.map { _ in true }
+        }
+      return [0.37, -0.37, 0.0137, 13.7].map { value in isFree.map { $0 ? value : 0 } }
+    }
+    if support.allSatisfy({ $0.lowerBound == $0.upperBound }) { return [support.map(\.lowerBound)] }
+    return fractions.map { fraction in
+      support.map { $0.lowerBound + fraction * ($0.upperBound - $0.lowerBound) }
     }
   }
 
   /// [x, ...], or {lower: [...], upper: [...]}, or {mean: [...], deviation: [...]}; `bounds`: uniform within the
-  /// data's bounds, {bounds: [names]} with the other states at zero; `logged`: one of the logged states.
-  func distribution(_ key: String, _ yaml: YAMLMapping) throws -> StateDistribution {
+  /// data's bounds, {bounds: [names]} with the other states at zero; `logged`: one of the logged states. nil where it is
+  /// not said.
+  func distribution(_ key: String, _ yaml: YAMLMapping) throws -> StateDistribution? {
     let result: StateDistribution
     if yaml.isList(key), let state = try yaml.numbers(key) {
       result = .fixed(state)
@@ -115,7 +168,7 @@ extension ControlTask {
       if let names = try entry.strings("bounds") {
         let known = layout.states.map(\.name)
         if let unknown = names.first(where: { !known.contains($0) }) {
-          throw entry.error("bounds", "'\(unknown)' is not a state")
+          throw entry.error("bounds", "'\(shortened(unknown))' is not a state")
         }
         return .bounds(states: known.map(names.contains))
       }
@@ -137,11 +190,12 @@ extension ControlTask {
       if word == "bounds" { return .bounds(states: layout.states.map { _ in true }) }
       guard word == "logged", key == "start" else {
         throw yaml.error(
-          key, "must be numbers, bounds\(key == "start" ? " or logged" : ""), not '\(word)'")
+          key,
+          "must be numbers, bounds\(key == "start" ? " or logged" : ""), not '\(shortened(word))'")
       }
       return .logged(length: layout.states.count)
     } else {
-      throw yaml.missing(key, "give one number a state, {lower: [...], upper: [...]}, or bounds")
+      return nil
     }
     guard result.length == layout.states.count else {
       throw yaml.error(key, "has \(result.length) numbers for \(layout.states.count) states")

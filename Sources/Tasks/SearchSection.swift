@@ -40,22 +40,38 @@ extension ControlTask {
     if let value = try entry.number("startSpread", 0...1e9) { evaluation.startSpread = value }
     try readSuccess(entry)
     try readSchedule(entry)
-    if let value = try entry.number("settle", 0...1e7) {
-      evaluation.settle = value
-    } else if !evaluation.measures.isEmpty {
-      evaluation.settle = max(
-        0, evaluation.seconds - Double(evaluation.lastSteps) * layout.timeStep)
+    try readSettling(entry)
+    if let value = try entry.positive("largestActionChange") {
+      evaluation.largestActionChange = value
     }
+  }
+
+  /// From when on each step of the schedule is judged: `settle`, or what the last steps and the shortest step say.
+  private mutating func readSettling(_ entry: YAMLMapping) throws {
     let ends = evaluation.schedule.dropFirst().map(\.time) + [evaluation.seconds]
     let starts = evaluation.schedule.isEmpty ? [0] : evaluation.schedule.map(\.time)
     let shortest = zip(ends, starts).map { $0 - $1 }.min() ?? 0
-    guard evaluation.settle >= 0, evaluation.settle < shortest else {
-      throw entry.error(
-        "settle",
-        "must lie within every step's \(shortest) s, not at \(evaluation.settle) s")
+    let steps = max(1, Int((shortest / layout.timeStep).rounded()))
+    if let last = try entry.integer("lastSteps", 1...1_000_000) {
+      guard last <= steps else {
+        throw entry.error(
+          "lastSteps",
+          "is \(last), \(Double(last) * layout.timeStep) s; the shortest step to a goal has \(steps), "
+            + "\(shortest) s")
+      }
+      evaluation.lastSteps = last
+    } else {
+      evaluation.lastSteps = min(evaluation.lastSteps, steps)
     }
-    if let value = try entry.positive("largestActionChange") {
-      evaluation.largestActionChange = value
+    if let value = try entry.number("settle", 0...1e7) {
+      guard value < shortest else {
+        throw entry.error("settle", "must lie within every step's \(shortest) s, not at \(value) s")
+      }
+      evaluation.settle = value
+    } else if evaluation.measures.isEmpty {
+      if evaluation.settle >= shortest { evaluation.settle = shortest / 2 }
+    } else {
+      evaluation.settle = max(0, shortest - Double(evaluation.lastSteps) * layout.timeStep)
     }
   }
 
@@ -66,19 +82,24 @@ extension ControlTask {
       evaluation.measures.append(
         EvaluationOptions.Measure(
           formula: try formula(text, measure, key: "measure", names: measureNames),
-          below: try required(measure.positive("below"), "below", measure)))
+          below: try required(measure.number("below"), "below", measure)))
     }
-    evaluation.lastSteps = try entry.integer("lastSteps", 1...1_000_000) ?? 10
-    if let tolerance = try entry.positive("tolerance") { evaluation.tolerance = tolerance }
-    guard evaluation.tolerance > 0 || !evaluation.measures.isEmpty else {
-      throw entry.error(
-        "tolerance", "is missing; or success: [{measure: abs(x - 1), below: 0.1}], lastSteps: 10")
+    if let tolerance = try entry.positive("tolerance") {
+      guard hasGoal else {
+        throw entry.error(
+          "tolerance",
+          "is a distance to the goal, and the task has no `goal:`; use success: [{measure: ...}]")
+      }
+      evaluation.tolerance = tolerance
     }
   }
 
   /// schedule: {at: [s, ...], goals: [[x, ...], ...]}: goals of one episode, one after another.
   private mutating func readSchedule(_ entry: YAMLMapping) throws {
     guard let schedule = try entry.mapping("schedule") else { return }
+    guard hasGoal else {
+      throw entry.error("schedule", "is of goals, and the task has no `goal:` (a range of goals)")
+    }
     let times = try required(schedule.numbers("at"), "at", schedule)
     let goals = try required(schedule.lists("goals"), "goals", schedule)
     guard times.count == goals.count, zip(times.dropFirst(), times).allSatisfy({ $0 > $1 }),
@@ -108,7 +129,7 @@ extension ControlTask {
       for value in [support[i].lowerBound, support[i].upperBound] where !limit.contains(value) {
         throw yaml.error(
           key,
-          "reaches \(value), outside the limits of '\(layout.states[i].name)', "
+          "reaches \(value), outside the limits of '\(shortened(layout.states[i].name))', "
             + "\(limit.lowerBound) to \(limit.upperBound)")
       }
     }

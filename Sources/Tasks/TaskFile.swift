@@ -20,6 +20,12 @@ extension ControlTask {
         )
       }
     }
+    let size = try? FileManager.default.attributesOfItem(atPath: nameOrPath)[.size] as? Int
+    guard size ?? 0 <= YAMLLimits.largestFile else {
+      throw LogError(
+        file: nameOrPath,
+        "has \(size ?? 0) bytes, a task file at most \(YAMLLimits.largestFile); is it a log?")
+    }
     guard let text = try? String(contentsOfFile: nameOrPath, encoding: .utf8) else {
       let known = BuiltInTasks.names.joined(separator: ", ")
       throw LogError(
@@ -39,13 +45,15 @@ extension ControlTask {
     try readMachine(yaml, folder)
     try readPlant(yaml, folder)
     try readModel(yaml)
+    start = try distribution("start", yaml) ?? .fixed([])
+    let goal = try distribution("goal", yaml)
+    hasGoal = goal != nil
+    self.goal = goal ?? .fixed(layout.states.map { _ in 0 })
+    try checkWithinLimits(start, "start", yaml)
+    if hasGoal { try checkWithinLimits(self.goal, "goal", yaml) }
     try readPolicy(yaml)
     try readRewards(yaml)
     try checkColumns(yaml)
-    start = try distribution("start", yaml)
-    goal = try distribution("goal", yaml)
-    try checkWithinLimits(start, "start", yaml)
-    try checkWithinLimits(goal, "goal", yaml)
     try readSearch(yaml)
     try readEvaluation(yaml)
     try readLearning(yaml)

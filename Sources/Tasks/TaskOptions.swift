@@ -90,6 +90,8 @@ extension ControlTask {
     public var startSpread = 0.0
     /// Success: state 0 within this of the goal from `settle` seconds on ...
     public var tolerance = 0.0
+    /// In a task file that does not say it: 4 s, or half of the shortest step to a goal where that ends before; with measures
+    /// what the last steps leave of it.
     public var settle = 4.0
     /// ... and a mean absolute change of every action below this a step.
     public var largestActionChange = 0.1

@@ -23,6 +23,7 @@ extension BuiltInTasks {
       - {name: boom_rate, units: rad/s, rateOf: boom_angle}   # filterTime: 0.1 smooths it (s, first order)
     # noise: 5e-4 is a sensor's standard deviation: the policy then learns to live with it
     # limits: [-0.6, 1] of a state end an episode on the machine
+    # column: 'boom angle [deg]' is the file's name of a state or action, where formulas need a shorter `name`
 
     # What the controller commands, and the limits it will always keep.
     actions:
@@ -85,6 +86,7 @@ extension BuiltInTasks {
     # Where episodes start and should go, in the states' units: [x, ...], {lower: [...], upper: [...]},
     # {mean: [...], deviation: [...]}, bounds (of the data), {bounds: [boom_angle]} with the others zero; start: logged
     # draws from the logged states.
+    # Without a goal the reward alone says what is wanted (no saturating or quadratic reward, success by measures).
     start: [-0.6, 0]
     goal: [0, 0]
 

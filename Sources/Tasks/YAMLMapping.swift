@@ -17,17 +17,15 @@ final class YAMLMapping {
 
   /// Parses a document. Throws: `LogError`.
   static func document(_ text: String, file: String) throws -> YAMLMapping {
+    try YAMLLimits.check(text, file: file)
     do {
       guard let node = try Yams.compose(yaml: text) else {
         throw LogError(file: file, "is empty; `bagel new NAME` writes an example")
       }
+      try YAMLLimits.check(node, file: file)
       return try YAMLMapping(node, file: file, path: "")
-    } catch YamlError.duplicatedKeysInMapping(let names, let context) {
-      throw LogError(
-        file: file, line: context.mark.line,
-        "'\(names.joined(separator: "', '"))' stands twice in the mapping that begins here")
     } catch let error as YamlError {
-      throw LogError(file: file, "is not YAML: \(error)")
+      throw error.inWords(text, file: file)
     }
   }
 
@@ -38,7 +36,7 @@ final class YAMLMapping {
     guard node.mapping != nil else {
       throw LogError(
         file: file, line: node.mark?.line,
-        "\(path.isEmpty ? "the task" : "'\(path)'") must be a mapping (key: value)")
+        "\(path.isEmpty ? "the task" : "'\(shortened(path))'") must be a mapping (key: value)")
     }
   }
 
@@ -46,7 +44,7 @@ final class YAMLMapping {
   func line(_ key: String) -> Int? { node[key]?.mark?.line ?? node.mark?.line }
 
   func error(_ key: String, _ problem: String) -> LogError {
-    LogError(file: file, line: line(key), "'\(full(key))' \(problem)")
+    LogError(file: file, line: line(key), "'\(shortened(full(key)))' \(problem)")
   }
 
   /// A key without which nothing goes; one that is nearly called so is named.
@@ -55,7 +53,7 @@ final class YAMLMapping {
   func missing(_ key: String, _ hint: String = "") -> LogError {
     let others = (node.mapping ?? [:]).keys.compactMap { $0.scalar?.string }
     let near = nearest(to: key, among: others.filter { !asked.contains($0) })
-    let parts = ["is missing", near.map { "is '\($0)' meant to be it?" } ?? hint]
+    let parts = ["is missing", near.map { "is '\(shortened($0))' meant to be it?" } ?? hint]
     return error(key, parts.filter { !$0.isEmpty }.joined(separator: "; "))
   }
 
@@ -69,6 +67,11 @@ final class YAMLMapping {
   func string(_ key: String) throws -> String? {
     guard let value = value(key) else { return nil }
     guard let text = value.scalar?.string else { throw error(key, "must be a word") }
+    guard value.null == nil else {
+      throw error(
+        key,
+        "is empty\(text.isEmpty ? "" : " ('\(text)' is YAML's nothing; in quotes it is the word)")")
+    }
     return text
   }
 
@@ -134,7 +137,7 @@ final class YAMLMapping {
       throw error(
         key,
         "must be a whole number from \(range.lowerBound) to \(range.upperBound), not "
-          + (node.scalar?.string ?? "that"))
+          + (node.scalar.map { "'\(shortened($0.string))'" } ?? "a list or mapping"))
     }
     return whole
   }
@@ -174,7 +177,7 @@ final class YAMLMapping {
     guard let value = T(rawValue: text) else {
       let hint = nearest(to: text, among: names).map { "; did you mean '\($0)'?" } ?? ""
       throw error(
-        key, "must be one of \(names.joined(separator: ", ")), not '\(text)'\(hint)")
+        key, "must be one of \(names.joined(separator: ", ")), not '\(shortened(text))'\(hint)")
     }
     return value
   }
@@ -221,10 +224,14 @@ final class YAMLMapping {
   func finish() throws {
     for (key, value) in node.mapping ?? [:] {
       guard let name = key.scalar?.string, !asked.contains(name) else { continue }
-      let hint = nearest(to: name, among: Array(asked)).map { "did you mean '\($0)'?" }
+      let isDigits = !name.isEmpty && name.allSatisfy(\.isNumber) && value.null != nil
+      let hint =
+        isDigits
+        ? "a decimal number is written with a point, 0.05"
+        : nearest(to: name, among: Array(asked)).map { "did you mean '\($0)'?" }
       throw LogError(
         file: file, line: key.mark?.line ?? value.mark?.line,
-        "unknown key '\(full(name))'; "
+        "unknown key '\(shortened(full(name)))'; "
           + (hint ?? "known here: \(asked.sorted().joined(separator: ", "))"))
     }
     for child in children { try child.finish() }
@@ -236,11 +243,20 @@ final class YAMLMapping {
     func failure(_ wanted: String) -> LogError {
       LogError(
         file: file, line: node.mark?.line,
-        "'\(full(key))' must be \(wanted), not "
-          + (node.scalar.map { "'\($0.string)'" } ?? "a list or mapping"))
+        "'\(shortened(full(key)))' must be \(wanted), not "
+          + (node.scalar.map { "'\(shortened($0.string))'" } ?? "a list or mapping"))
     }
-    guard let text = node.scalar?.string, let number = Double(text), number.isFinite else {
-      throw failure("a number")
+    guard let text = node.scalar?.string else { throw failure("a number") }
+    guard let number = Double(text), number.isFinite else {
+      let parts = text.split(separator: ",", omittingEmptySubsequences: false)
+      if text.utf8.count < 40, parts.count == 2, Double(parts[0] + "." + parts[1]) != nil {
+        throw LogError(
+          file: file, line: node.mark?.line,
+          "'\(shortened(full(key)))' must be a number, not '\(shortened(text))'; write "
+            + "\(parts[0]).\(parts[1]): YAML decimals are points")
+      }
+      let isWord = [".inf", "+.inf", "-.inf", ".nan"].contains(text.lowercased())
+      throw failure(isWord || Double(text) != nil ? "a finite number" : "a number")
     }
     guard range.contains(number) else {
       throw failure("from \(range.lowerBound) to \(range.upperBound)")

@@ -105,6 +105,25 @@ public struct TensorFile: Sendable {
     }
   }
 
+  /// Refuses a file of another kind or of another version's format, with both names.
+  ///
+  /// - Parameters:
+  ///   - wanted: the format's name and version, "bagel-model-4".
+  ///   - advice: what makes a new file.
+  /// - Throws: `TensorFileError`.
+  public func checkFormat(_ wanted: String, path: String, advice: String) throws {
+    guard let found = metadata["format"] else {
+      throw TensorFileError(
+        path: path, "is not a file of bagel: it names no format, \(wanted) is wanted")
+    }
+    if found == wanted { return }
+    func kind(_ format: String) -> Substring { format.prefix { !$0.isNumber } }
+    throw TensorFileError(
+      path: path,
+      "has the format \(found.prefix(60)), this version of bagel reads \(wanted)"
+        + (kind(found) == kind(wanted) ? "; \(advice)" : ""))
+  }
+
   /// The tensor called `name`. Throws: `TensorFileError`.
   public func tensor(_ name: String, path: String) throws -> Tensor {
     guard let tensor = tensors[name] else {

@@ -91,6 +91,71 @@ struct CommandLineTests {
     #expect(both.status == 65 && both.errors.contains("b.csv: is learnt from and held out"))
   }
 
+  @Test("columns under their own names, and a task with nothing but what a fit needs")
+  func shortNames() throws {
+    let folder = try Scratch.folder()
+    try writeLog(folder + "/a.csv", phase: 0)
+    let log = try String(contentsOfFile: folder + "/a.csv", encoding: .utf8)
+    try log.replacingOccurrences(of: "t,position,lever", with: "t,boom position [m],exp").write(
+      toFile: folder + "/a.csv", atomically: true, encoding: .utf8)
+    try """
+    name: short
+    timeStep: 0.1
+    states: [{name: x, column: 'boom position [m]'}]
+    actions: [{name: u, column: exp, limits: [-1.5, 1.5]}]
+    logs: [a.csv]
+    """.write(toFile: folder + "/short.yaml", atomically: true, encoding: .utf8)
+    let fit = try bagel(["fit", "short.yaml", "--json"], in: folder)
+    #expect(fit.status == 0, "\(fit.errors)")
+    #expect((fit.json["outputs"] as? [String])?.first?.contains("x") == true, "\(fit.json)")
+    let optimize = try bagel(["optimize", "short.yaml"], in: folder)
+    #expect(optimize.status == 65 && optimize.errors.contains("has no `reward:`"))
+    let text = try String(contentsOfFile: folder + "/short.yaml", encoding: .utf8)
+    // A root with its corner at the goal is searched; without a goal, too.
+    for more in ["-sqrt((x - goal.x)^2)}\ngoal: [0.2]", "-sqrt((x - 0.2)^2)}"] {
+      try
+        (text + "\nreward: {formula: \(more)\nstart: [0.2]"
+        + "\noptimise: {particles: 20, horizon: 10, starts: 1, iterations: 5}\n")
+        .write(toFile: folder + "/short.yaml", atomically: true, encoding: .utf8)
+      let found = try bagel(["optimize", "short.yaml", "--json"], in: folder)
+      #expect(found.status == 0, "\(found.errors)")
+      let returns = found.json["returns"] as? [Double] ?? []
+      #expect(returns.count == 5 && returns.allSatisfy { $0.isFinite && $0 <= 0 })
+    }
+    try text.replacingOccurrences(of: "column: exp", with: "column: lever").write(
+      toFile: folder + "/short.yaml", atomically: true, encoding: .utf8)
+    let other = try bagel(["fit", "short.yaml"], in: folder)
+    #expect(other.status == 65 && other.errors.contains("has no column 'lever'"))
+  }
+
+  @Test("what is wrong with a task is one line on standard error, whatever stands in it")
+  func oneLine() throws {
+    let folder = try Scratch.folder()
+    let long = String(repeating: "z", count: 20_000)
+    for (text, words) in [
+      ("name: a\n\ttimeStep: 1", "t.yaml:2:1: is not YAML: a tab stands here"),
+      ("name: a\ntimeStep: 0,05", "write 0.05: YAML decimals are points"),
+      ("name: a\ntimeStep: \"1\\n\\e[31m\(long)\"", "'1\\u{A}\\u{1B}[31mz"),
+      ("name: " + String(repeating: "[", count: 50_000), "more than 100 lists and mappings"),
+      (
+        SmallTask.yaml.replacingOccurrences(
+          of: "{saturating: {weights: [1, 0]}}", with: "{formula: (abs(x) < 0.05)}"),
+        "a jump has no gradient"
+      ),
+      (
+        SmallTask.yaml.replacingOccurrences(
+          of: "{saturating: {weights: [1, 0]}}", with: "{formula: log(abs(x - goal.x))}"),
+        "is -inf at the goal: a pole"
+      ),
+    ] {
+      try text.write(toFile: folder + "/t.yaml", atomically: true, encoding: .utf8)
+      let outcome = try bagel(["fit", "t.yaml"], in: folder)
+      #expect(outcome.status == 65 && outcome.errors.contains(words), "\(outcome.errors)")
+      let lines = outcome.errors.split(separator: "\n")
+      #expect(lines.count == 1 && lines[0].count <= 300 && !outcome.errors.contains("\u{1B}"))
+    }
+  }
+
   @Test("from a task file to a policy to a plant, with the keys of the contract")
   func wholeWay() throws {
     let folder = try Scratch.folder()

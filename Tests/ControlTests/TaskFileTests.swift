@@ -6,28 +6,9 @@ import Foundation
 import TestSupport
 import Testing
 
-private let valid = """
-  name: test
-  timeStep: 0.1
-  states:
-    - {name: x, units: m}
-    - {name: v, units: m/s, rateOf: x}
-  actions:
-    - {name: u, limits: [-1, 2]}
-  logs: [a.csv]
-  reward: {saturating: {weights: [1, 0]}}
-  start: [0, 0]
-  goal: {lower: [0, 0], upper: [1, 0]}
-  """
-
+private let valid = SmallTask.yaml
 private func message(_ from: String, _ to: String) -> String {
-  do {
-    _ = try ControlTask(
-      yaml: valid.replacingOccurrences(of: from, with: to), file: "t.yaml", folder: ".")
-    return "no error"
-  } catch {
-    return "\(error)"
-  }
+  SmallTask.message(from, to)
 }
 
 @Suite("task files")
@@ -154,7 +135,7 @@ struct TaskFileTests {
         "must be a number of steps, or a list of them that grows"))
     #expect(
       message("goal:", "optimise: {horizon: 0}\ngoal:").contains(
-        "must be a whole number from 1 to 1000000, not 0"))
+        "must be a whole number from 1 to 1000000, not '0'"))
     #expect(message("goal:", "model: {mean: liner}\ngoal:").contains("did you mean 'linear'?"))
     #expect(message("name: test", "name: [").contains("is not YAML"))
     #expect(
@@ -165,7 +146,7 @@ struct TaskFileTests {
       "{tolerance: 0.1, seconds: 9, settle: 4, schedule: {at: [0, 6], goals: [[0, 0], [1, 0]]}}"
     #expect(
       message("goal:", "evaluate: \(schedule)\ngoal:").contains(
-        "'evaluate.settle' must lie within every step's 3.0 s"))
+        "'evaluate.settle' must lie within every step's 3.0 s, not at 4.0 s"))
   }
 
   @Test("a policy file for another machine is refused with the difference")

@@ -124,6 +124,55 @@ struct ExecutorTests {
     }
   }
 
+  @Test("a root at zero has a gradient of zero, on every executor")
+  func rootAtZero() throws {
+    let step = ProgramBuilder()
+    let state = step.input("state", length: 1)
+    let next = state + step.shared(RolloutProgram.parameters, length: 1)
+    step.output("next", next)
+    step.output("reward", -sqrt(next * next))
+    step.output("action", next)
+    let initial = ProgramBuilder()
+    initial.output("reward", initial.input("state", length: 1) * 0)
+    let program = RolloutProgram(
+      initial: initial.finish(), step: step.finish(), parameterCount: 1, stateLimit: 100)
+    let batch = RolloutBatch(
+      parameters: [0], initialStates: [0, 2, 5], goals: [], particles: 3, horizon: 4,
+      draws: DrawKey(seed: 1))
+    let reference = ("interpreter", InterpreterExecutor(program, data: [:]) as any RolloutExecutor)
+    for (name, executor) in try executors(program, data: [:]) + [reference] {
+      // The first particle stays at the root's corner; of the others' rewards -(s + k theta) each slope is -k, k = 1 ... 4.
+      let found = try executor.gradient(batch).gradient
+      #expect(abs(found[0] + 20.0 / 3) < 1e-5, "\(name): \(found)")
+    }
+  }
+
+  @Test("layers whose values do not fit a thread's usual stack run")
+  func largeStack() throws {
+    let step = ProgramBuilder()
+    let width = 4_000
+    let theta = step.shared(RolloutProgram.parameters, length: width)
+    let state = step.input("state", length: 1)
+    var hidden = state.broadcast(to: width) + theta
+    for _ in 0..<20 { hidden = sin(hidden) }
+    step.output("next", state)
+    step.output("reward", hidden.sum * (1 / Double(width)))
+    step.output("action", state)
+    let initial = ProgramBuilder()
+    initial.output("reward", initial.input("state", length: 1) * 0)
+    let program = RolloutProgram(
+      initial: initial.finish(), step: step.finish(), parameterCount: width, stateLimit: 100)
+    let host = try HostExecutor(program, data: [:], threads: 2)
+    let batch = RolloutBatch(
+      parameters: [Double](repeating: 0.5, count: width),
+      initialStates: [Double](repeating: 0.25, count: 150), goals: [], particles: 150, horizon: 1,
+      draws: DrawKey(seed: 1))
+    var expected = 0.75
+    for _ in 0..<20 { expected = sin(expected) }
+    // Twenty sines in single precision, whose errors do not grow, and a sum of 4,000 in turn.
+    #expect(abs(try host.gradient(batch).returns.mean - expected) < 4_020 * 6e-8)
+  }
+
   @Test("an exploding adjoint is cut and counted")
   func explodingAdjoint() throws {
     let step = ProgramBuilder()

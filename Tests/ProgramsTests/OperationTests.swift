@@ -116,6 +116,25 @@ struct OperationTests {
     }
   }
 
+  @Test("the derivative of a root at zero is zero, forward and reverse")
+  func rootAtZero() {
+    let builder = ProgramBuilder()
+    let x = builder.input("x", length: 3)
+    builder.output("y", sqrt(x))
+    let program = builder.finish()
+    let values = [0, 4, 0.25]
+    let forward = Interpreter(shared: [:]).run(
+      program.tangent(withRespectTo: ["x"]), inputs: ["x": values, "tangent_x": [1, 1, 1]])
+    #expect(forward.outputs["tangent_y"] == [0, 0.25, 1])
+    let reverse = Interpreter(shared: [:]).run(
+      program.adjoint(withRespectTo: ["x"]), inputs: ["x": values, "adj_y": [1, 1, 1]])
+    #expect(reverse.outputs["adj_x"] == [0, 0.25, 1])
+    // A root of what is negative stays visible.
+    let wrong = Interpreter(shared: [:]).run(
+      program.adjoint(withRespectTo: ["x"]), inputs: ["x": [-1, 1, 1], "adj_y": [1, 1, 1]])
+    #expect(wrong.outputs["adj_x"]?[0].isNaN == true)
+  }
+
   @Test("the list above names every operation that users reach")
   func complete() {
     var seen: Set<String> = []

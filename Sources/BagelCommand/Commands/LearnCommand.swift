@@ -92,6 +92,7 @@ struct LearnCommand: ParsableCommand {
     guard task.isJudged else {
       throw LogError(file: task.name, "has no `evaluate:` with a tolerance or measures of success")
     }
+    if let words = try task.checkSearch(device: deviceOptions.device) { console.say(words) }
     if let trials { task.learning.trials = trials }
     let folder = try common.folder(for: task)
     let lock = try task.machineLock(folder)

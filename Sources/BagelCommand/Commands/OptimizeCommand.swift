@@ -41,6 +41,7 @@ struct OptimizeCommand: ParsableCommand {
     var task = try taskArgument.load(seed: common.seed)
     if let sampler { task.model.sampler.name = sampler }
     if let iterations { task.search.iterations = iterations }
+    if let words = try task.checkSearch(device: deviceOptions.device) { console.say(words) }
     let folder = try common.folder(for: task)
     let dynamics = try readModel(model ?? folder + "/model.safetensors", for: task)
     for (action, logged) in dynamics.unloggedActions(limits: task.actionLimits) {

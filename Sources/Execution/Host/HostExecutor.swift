@@ -192,7 +192,7 @@ public final class HostExecutor: RolloutExecutor {
         }
         // The kernel writes disjoint parts of the buffers for different tiles.
         nonisolated(unsafe) let (arguments, scalars, memory) = (slotStart, numberStart, work)
-        DispatchQueue.concurrentPerform(iterations: workers) { worker in
+        inThreads(workers) { worker in
           while true {
             let tile = next.wrappingAdd(1, ordering: .relaxed).oldValue
             if tile >= tiles { return }
@@ -201,6 +201,32 @@ public final class HostExecutor: RolloutExecutor {
         }
       }
     }
+  }
+
+  /// Stack of local values up to which the threads of Dispatch serve.
+  #if os(Linux)
+    private static let usualStack = 4 << 20
+  #else
+    private static let usualStack = 256 << 10
+  #endif
+
+  /// Calls `body` with 0 ..< count side by side. The local values of wide layers want a larger stack than threads have.
+  private func inThreads(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {
+    let stack = source.stackRows * source.vectors * lanes * MemoryLayout<Float>.size
+    guard stack > Self.usualStack else {
+      return DispatchQueue.concurrentPerform(iterations: count, execute: body)
+    }
+    let done = DispatchGroup()
+    for index in 0..<count {
+      done.enter()
+      let thread = Thread {
+        body(index)
+        done.leave()
+      }
+      thread.stackSize = stack + Self.usualStack
+      thread.start()
+    }
+    done.wait()
   }
 
   /// Every worker's memory for states, tape, gradient and scratch, kept between calls.

@@ -30,6 +30,8 @@ public struct KernelSource: Sendable {
   let keptPerStep: Int
   /// Rows [T] of scratch memory beside the kept ones.
   let scratchRows: Int
+  /// Rows [T] that the steps' local values take on a thread's stack, at most.
+  let stackRows: Int
   /// Matrices of which a GPU wants a transposed copy, one after the other.
   let transposed: [SharedMatrix]
   /// The longest side of a large layer.
@@ -59,6 +61,8 @@ public struct KernelSource: Sendable {
     dataArrays = rollout.dataArrays
     scratchRows = steps.functions.scratchRows
     keptPerStep = rollout.stateLength + steps.tapeLength
+    stackRows = [rollout.initial, rollout.step, steps.taped.forward, steps.taped.adjoint]
+      .flatMap(\.instructions).reduce(0) { $0 + $1.length }
     transposed = steps.transposedMatrices
     widestLayer = steps.largeMatrices.map { max($0.rows, $0.columns) }.max() ?? 0
     sharedText = (steps.functions.definitions + steps.lines).joined(separator: "\n")

@@ -98,7 +98,15 @@ extension DynamicsModel {
       reward: rewardModel.map(RewardDescription.init))
     let encoder = JSONEncoder()
     encoder.outputFormatting = .sortedKeys
-    let json = try encoder.encode(description)
+    let json: Data
+    do {
+      json = try encoder.encode(description)
+    } catch {
+      throw TensorFileError(
+        path: path,
+        "cannot be written: the model has numbers that are not finite; are the logs' values beyond 1e100?",
+        isWriting: true)
+    }
     let x = processes[0].x
     var tensors = ["inputs": Tensor(shape: [x.rows, x.columns], values: x.values)]
     tensors["logged_states"] = Tensor(
@@ -132,9 +140,10 @@ extension DynamicsModel {
   /// Throws: `TensorFileError`, `FactorizationError`.
   public init(path: String) throws {
     let file = try TensorFile(path: path)
-    guard file.metadata["format"] == Self.fileFormat, let json = file.metadata["model"],
+    try file.checkFormat(Self.fileFormat, path: path, advice: "run `bagel fit` again")
+    guard let json = file.metadata["model"],
       let description = try? JSONDecoder().decode(ModelDescription.self, from: Data(json.utf8))
-    else { throw TensorFileError(path: path, "is not a model file of this version of bagel") }
+    else { throw TensorFileError(path: path, "is damaged: its description cannot be read") }
     let inputs = try file.tensor("inputs", path: path)
     let scales = [
       description.stateStandardiser, description.featureStandardiser,
