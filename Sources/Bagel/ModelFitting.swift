@@ -182,7 +182,8 @@ extension ControlTask {
       else { return nil }
       let unit = channel.units.isEmpty ? "" : " " + channel.units
       func shown(_ value: Double) -> String { String(format: "%.4g", value) }
-      return "the goal of '\(channel.name)', \(low == high ? shown(low) : "\(shown(low)) to \(shown(high))")\(unit), is outside "
+      return
+        "the goal of '\(channel.name)', \(low == high ? shown(low) : "\(shown(low)) to \(shown(high))")\(unit), is outside "
         + "the data (\(shown(data.lowerBound)) to \(shown(data.upperBound))): the model guesses there; log the machine nearer to it"
     }
   }

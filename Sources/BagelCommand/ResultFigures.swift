@@ -135,7 +135,8 @@ extension OptimizedPolicy {
       "optimizeSeconds": seconds, "secondsPerIteration": secondsPerIteration,
       "iterations": state.iteration, "returns": state.returns, "bestReturn": state.bestReturn,
       "bestIteration": state.bestIteration, "converged": state.hasConverged,
-      "diverged": state.diverged, "widening": [state.firstWidening, state.widening], "resumed": resumedIteration, "truncated": state.truncated,
+      "diverged": state.diverged, "widening": [state.firstWidening, state.widening],
+      "resumed": resumedIteration, "truncated": state.truncated,
       "outsideFraction": outsideFraction,
       "device": device, "deviceReason": deviceReason ?? NSNull(),
     ]

@@ -16,7 +16,8 @@ public struct SecondMoments: Sendable {
   /// - Parameter table: [rows, columns]. O(rows columns^2).
   public init(_ table: Matrix) {
     let ones = Matrix(table.rows == 0 ? [] : (0..<table.rows).map { [1] + table.row($0) })
-    sums = table.rows == 0
+    sums =
+      table.rows == 0
       ? Matrix(rows: table.columns + 1, columns: table.columns + 1) : ones.transposed.times(ones)
   }
 

@@ -134,7 +134,9 @@ final class CSVReader {
   /// The record at `start`; false where its end has not been read yet.
   private func scan() -> Bool {
     fields.removeAll(keepingCapacity: true)
-    let (quote, newline, carriageReturn) = (UInt8(ascii: "\""), UInt8(ascii: "\n"), UInt8(ascii: "\r"))
+    let (quote, newline, carriageReturn) = (
+      UInt8(ascii: "\""), UInt8(ascii: "\n"), UInt8(ascii: "\r")
+    )
     var (index, fieldStart, fieldEnd) = (start, start, -1)
     var (breaks, isQuoted, isInside) = (0, false, false)
     func finishField(at position: Int) {
@@ -218,7 +220,9 @@ final class CSVReader {
   }
 
   private func skipByteOrderMark() {
-    if UnsafeBufferPointer(start: buffer, count: end).starts(with: [0xEF, 0xBB, 0xBF]) { start = 3 }
+    if UnsafeBufferPointer(start: buffer, count: end).starts(with: [0xEF, 0xBB, 0xBF]) {
+      start = 3
+    }
   }
 
   /// The most frequent of comma, semicolon and tab in the first line, outside quotes; a comma where there is none.
@@ -238,7 +242,9 @@ final class CSVReader {
   }
 }
 
-private func isBlank(_ byte: UInt8) -> Bool { byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
+private func isBlank(_ byte: UInt8) -> Bool {
+  byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t")
+}
 
 /// A number in decimal notation: sign, digits with at most one point, perhaps an exponent; nil for all else (hexadecimal,
 /// nan, inf, decimal commas). Beyond the range of Double it is infinite or zero.
@@ -283,7 +289,8 @@ func decimalNumber(_ bytes: UnsafeBufferPointer<UInt8>) -> Double? {
   // Exact where mantissa and power of ten are (Clinger 1990); otherwise the system's correctly rounded conversion.
   if significant <= 19 && mantissa <= 1 << 53 && abs(exponent) <= 22 {
     let value =
-      exponent < 0 ? Double(mantissa) / exactPowers[-exponent] : Double(mantissa) * exactPowers[exponent]
+      exponent < 0
+      ? Double(mantissa) / exactPowers[-exponent] : Double(mantissa) * exactPowers[exponent]
     return isNegative ? -value : value
   }
   return strtod(String(decoding: bytes, as: UTF8.self), nil)

@@ -25,7 +25,8 @@ extension LogLayout {
           let least = sizes.min(by: { $0.size.spread < $1.size.spread }),
           most.size.isOther(than: least.size, by: Self.unitFactor)
         else { return nil }
-        return "'\(shortened(name))' spreads \(format(most.size.spread / least.size.spread)) times as much in "
+        return
+          "'\(shortened(name))' spreads \(format(most.size.spread / least.size.spread)) times as much in "
           + "\(shortened(most.file)) (deviation \(format(most.size.spread))) as in \(shortened(least.file)) "
           + "(\(format(least.size.spread))): other units, or a machine at rest?"
       })
@@ -47,12 +48,15 @@ extension LogLayout {
         let (size, knownSize) = (Size(new), Size(known))
         let isOther = size.isOther(than: knownSize, by: Self.unitFactor)
         guard part > Self.outsidePart || isOther else { return nil }
-        return "held out: '\(shortened(name))' goes from \(format(newLow)) to \(format(newHigh)), learnt from \(format(low)) "
+        return
+          "held out: '\(shortened(name))' goes from \(format(newLow)) to \(format(newHigh)), learnt from \(format(low)) "
           + "to \(format(high))"
           + (part > Self.outsidePart
-            ? "; \(Int((100 * part).rounded())) % of its rows lie outside, where the model guesses" : "")
+            ? "; \(Int((100 * part).rounded())) % of its rows lie outside, where the model guesses"
+            : "")
           + (isOther
-            ? "; it spreads \(format(size.spread / knownSize.spread)) times as much: other units?" : "")
+            ? "; it spreads \(format(size.spread / knownSize.spread)) times as much: other units?"
+            : "")
       })
   }
 

@@ -18,12 +18,14 @@ struct LogDialect {
     if let index = (0..<reader.count).first(where: { !reader.isUnicode($0) }) {
       throw LogError(
         file: file, line: line,
-        "column name \(index + 1) is not UTF-8 (Latin-1, as older programs write?); save the file in UTF-8")
+        "column name \(index + 1) is not UTF-8 (Latin-1, as older programs write?); save the file in UTF-8"
+      )
     }
     let first = texts[0]
     if first.lowercased().hasPrefix("sep=") {
       throw LogError(
-        file: file, line: line, "'sep=' is Excel's mark for a separator, no column name; remove this line")
+        file: file, line: line,
+        "'sep=' is Excel's mark for a separator, no column name; remove this line")
     }
     if texts.count == 1, ["#", "//", "%"].contains(where: first.hasPrefix) {
       throw commentLine(line)
@@ -31,7 +33,8 @@ struct LogDialect {
     if texts.allSatisfy({ isNumber($0) || $0.isEmpty }) {
       throw LogError(
         file: file, line: line,
-        "the first line is numbers; a line of column names is wanted above it, such as t,angle,valve")
+        "the first line is numbers; a line of column names is wanted above it, such as t,angle,valve"
+      )
     }
     var names = texts.map { $0.trimmingCharacters(in: .whitespaces) }
     while names.count > 1, names[names.count - 1].isEmpty { names.removeLast() }
@@ -67,7 +70,8 @@ struct LogDialect {
     if header.count == 1, header[0].split(whereSeparator: \.isWhitespace).count > 1 {
       throw LogError(
         file: file, line: 1,
-        "has one column, '\(shortened(header[0]))'; are blanks between its fields? Commas, semicolons or tabs are wanted")
+        "has one column, '\(shortened(header[0]))'; are blanks between its fields? Commas, semicolons or tabs are wanted"
+      )
     }
     var problems = missing.map { name in
       "no column '\(shortened(name))'" + hint(nearest(to: name, among: header))
@@ -84,7 +88,8 @@ struct LogDialect {
     let list = header.map { shortened($0) }.joined(separator: ", ")
     throw LogError(
       file: file, line: 1,
-      "has " + problems.prefix(3).joined(separator: ", ") + ". Its columns: " + shortened(list, to: 100))
+      "has " + problems.prefix(3).joined(separator: ", ") + ". Its columns: "
+        + shortened(list, to: 100))
   }
 
   private func hint(_ name: String?) -> String {
@@ -121,14 +126,16 @@ struct LogDialect {
       if abs(value) <= LogFile.largestNumber { return value }
       throw LogError(
         file: file, line: reader.line, column: header[index],
-        "'\(shortened(reader.text(index)))' is too large; numbers up to \(LogFile.largestNumber) are possible")
+        "'\(shortened(reader.text(index)))' is too large; numbers up to \(LogFile.largestNumber) are possible"
+      )
     }
     if mayBeEmpty && reader.isEmpty(index) { return .nan }
     let texts = (0..<reader.count).map(reader.text)
     if isFirstRow, texts.allSatisfy({ !isNumber($0) && !$0.contains(where: \.isNumber) }) {
       throw LogError(
         file: file, line: reader.line,
-        "holds words ('\(shortened(texts.joined(separator: ", ")))'): a line of units? Numbers follow the header; remove it")
+        "holds words ('\(shortened(texts.joined(separator: ", ")))'): a line of units? Numbers follow the header; remove it"
+      )
     }
     throw LogError(
       file: file, line: reader.line, column: header[index],
@@ -143,7 +150,8 @@ struct LogDialect {
       return "'\(shown)' marks a missing value; remove the row, or fill in the number"
     }
     if text.wholeMatch(of: #/[+-]?[0-9]*,[0-9]+([eE][+-]?[0-9]+)?/#) != nil {
-      return "'\(shown)' has a decimal comma; write decimals with a point (export in English format)"
+      return
+        "'\(shown)' has a decimal comma; write decimals with a point (export in English format)"
     }
     if text.wholeMatch(of: #/[+-]?[0-9]{1,3}([,.' ][0-9]{3})*[.,]?[0-9]*/#) != nil {
       return "'\(shown)' has marks between thousands; write plain decimal numbers"

@@ -51,7 +51,8 @@ public struct LogFile: Sendable {
       guard reader.isTerminated || lines.isEmpty else {
         // A number that was cut in the middle reads as another number.
         notes.append(
-          "\(reader.name):\(reader.line): the last line has no end of line; it may be cut and is left out")
+          "\(reader.name):\(reader.line): the last line has no end of line; it may be cut and is left out"
+        )
         break
       }
       try dialect.checkLength(of: reader, header: header)

@@ -61,8 +61,10 @@ extension LogLayout {
     }
     // The median of as many as are enough.
     let stride = max(1, times.count / 100_000)
-    let spacings = Swift.stride(from: 1, to: times.count, by: stride).map { times[$0] - times[$0 - 1] }
-      .sorted()
+    let spacings = Swift.stride(from: 1, to: times.count, by: stride).map {
+      times[$0] - times[$0 - 1]
+    }
+    .sorted()
     let spacing = spacings[spacings.count / 2]
     guard timeStep > spacing / Self.finestStep else {
       throw LogError(

@@ -226,12 +226,15 @@ public final class PolicyOptimizer {
   public func meanReturn(
     _ parameters: [Double], iteration: UInt32, horizon: Int? = nil
   ) throws -> Double {
-    try present().judge.returns(batch(parameters: parameters, iteration: iteration, horizon: horizon)).mean
+    try present().judge.returns(
+      batch(parameters: parameters, iteration: iteration, horizon: horizon)
+    ).mean
   }
 
   /// Trajectories of parameters on the fixed evaluation batch.
   public func trajectories(_ parameters: [Double]) throws -> BatchTrajectories {
-    try present().judge.trajectories(batch(parameters: parameters, iteration: Self.evaluationIteration))
+    try present().judge.trajectories(
+      batch(parameters: parameters, iteration: Self.evaluationIteration))
   }
 
   /// Judges the present parameters; true if the present start has converged at its horizon.

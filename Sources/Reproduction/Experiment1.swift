@@ -146,7 +146,8 @@ extension ControlTask {
       } else {
         try task.makeExecutor(rollout, device: device)
       }
-    return PolicyOptimizer(PolicyOptimizer.Executors(executor), rollout: rollout, model: model,
+    return PolicyOptimizer(
+      PolicyOptimizer.Executors(executor), rollout: rollout, model: model,
       initialStates: task.start.resolved(by: model), goals: task.goal.resolved(by: model),
       options: task.search, initialParameters: task.makePolicy().initialParameters)
   }

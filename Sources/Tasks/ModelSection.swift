@@ -55,7 +55,8 @@ extension ControlTask {
     guard let index = layout.states.firstIndex(where: { $0.name == name }) else {
       throw entry.error(
         "angles",
-        "'\(shortened(name))' is not a state; the states are \(layout.states.map(\.name).joined(separator: ", "))")
+        "'\(shortened(name))' is not a state; the states are \(layout.states.map(\.name).joined(separator: ", "))"
+      )
     }
     let channel = layout.states[index]
     guard channel.source == .column else {
@@ -64,7 +65,8 @@ extension ControlTask {
     guard let turn = fullTurn(units: channel.units) else {
       throw entry.error(
         "angles",
-        "'\(name)' has the units '\(shortened(channel.units))'; an angle's are rad, deg, mrad, turns or gon")
+        "'\(name)' has the units '\(shortened(channel.units))'; an angle's are rad, deg, mrad, turns or gon"
+      )
     }
     layout.states[index].turn = turn
   }

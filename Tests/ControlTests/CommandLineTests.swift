@@ -358,10 +358,14 @@ struct CommandLineTests {
     // Ten steps of 0.1 s are waited for; how many are late depends on the machine.
     #expect(start.duration(to: .now) > .seconds(1))
     #expect(done.json["rows"] as? Int == 11 && done.json["lateSteps"] is Int)
-    let log = try LogFile(path: folder + "/quick-out/run-1.csv")
-    let times = try log.column("t")
+    let log = try LogFile(
+      path: folder + "/quick-out/run-1.csv",
+      layout: LogLayout(
+        states: [Channel(name: "angle"), Channel(name: "rate")],
+        actions: [Channel(name: "torque")], timeStep: 0.1))
+    let times = log.times
     #expect(times.count == 11 && times[0] == 0 && times[10] >= 1 && times[10] < 2)
-    #expect(try log.column("torque").last == 0.5)
+    #expect(log.column("torque").last == 0.5)
 
     try FileManager.default.removeItem(atPath: folder + "/messages")
     let interrupted = try bagel(
@@ -402,9 +406,13 @@ struct CommandLineTests {
     let learnt = try bagel(["learn", "pendulum.yaml", "--json"], in: folder)
     #expect(learnt.status == 0 || learnt.status == 2, "\(learnt.errors)")
     #expect(learnt.json["episodes"] as? Int == 1)
-    let log = try LogFile(path: folder + "/gymnasium-pendulum-out/learn/episode-001.csv")
+    let log = try LogFile(
+      path: folder + "/gymnasium-pendulum-out/learn/episode-001.csv",
+      layout: LogLayout(
+        states: [Channel(name: "angle"), Channel(name: "rate")],
+        actions: [Channel(name: "torque")], timeStep: 0.05))
     // Eight seconds of the environment's own physics; the torque keeps its limits.
-    #expect(try log.column("angle").count == 161 && log.column("rate").allSatisfy { abs($0) <= 8 })
-    #expect(try log.column("torque").allSatisfy { abs($0) <= 2 })
+    #expect(log.column("angle").count == 161 && log.column("rate").allSatisfy { abs($0) <= 8 })
+    #expect(log.column("torque").allSatisfy { abs($0) <= 2 })
   }
 }

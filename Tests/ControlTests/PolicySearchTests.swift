@@ -162,8 +162,10 @@ struct PolicySearchTests {
     #expect(Array(found.state.returns[..<10]) == alone.state.returns)
     // The best counts over the last horizon, on the same batch.
     let rollout = try task.makeRollout(model, try task.makeSampler(model).sampler)
-    let judge = PolicyOptimizer(PolicyOptimizer.Executors(try HostExecutor(rollout.program), data: rollout.data), rollout: rollout,
-      model: model, initialStates: task.start, goals: task.goal, options: task.search,
+    let judge = PolicyOptimizer(
+      PolicyOptimizer.Executors(try HostExecutor(rollout.program, data: rollout.data)),
+      rollout: rollout, model: model, initialStates: task.start, goals: task.goal,
+      options: task.search,
       initialParameters: task.makePolicy().initialParameters)
     #expect(try judge.evaluationReturn(found.state.bestParameters) == found.state.bestReturn)
     #expect(try judge.evaluationReturn(alone.state.bestParameters) <= found.state.bestReturn)
@@ -197,7 +199,9 @@ struct PolicySearchTests {
     let rollout = try task.makeRollout(model, try task.makeSampler(model).sampler)
     let host = try HostExecutor(rollout.program, data: rollout.data)
     func search(_ executor: any RolloutExecutor) throws -> SearchState {
-      let optimizer = PolicyOptimizer(PolicyOptimizer.Executors(executor), rollout: rollout, model: model, initialStates: task.start,
+      let optimizer = PolicyOptimizer(
+        PolicyOptimizer.Executors(executor), rollout: rollout, model: model,
+        initialStates: task.start,
         goals: task.goal, options: task.search,
         initialParameters: task.makePolicy().initialParameters)
       while !optimizer.isFinished { try optimizer.step() }
@@ -206,6 +210,40 @@ struct PolicySearchTests {
     let many = EightInFlight(host)
     #expect(try search(many) == search(host))
     #expect(many.asked == [5, 5, 3, 5, 5, 3])
+  }
+
+  @Test(
+    "a reward that is flat where the search begins is widened, then narrowed; one that is not stays as it is"
+  )
+  func widening() throws {
+    var task = doubleIntegratorTask()
+    task.policy.layers = [8]
+    task.rewards = [.saturating(weights: [1, 0], width: 0.05, units: .physical)]
+    task.start = .fixed([0, 0])
+    task.goal = .fixed([1, 0])
+    task.search.iterations = 150
+    task.search.starts = 1
+    let model = try learnt(task)
+    let found = try task.optimize(model)
+    // exp(-1 / (2 0.05^2)) = exp(-200).
+    #expect(found.state.firstWidening > 1 && found.state.widening == 1)
+    // It gets there and stays: the true reward is 1 at the goal, for 80 steps at most; the way there takes half of them.
+    #expect(found.state.bestReturn > 30, "\(found.state.bestReturn)")
+    // The same bits once more, and after an interruption while it was widened.
+    #expect(try task.optimize(model).state == found.state)
+    let path = Scratch.path("search-state.safetensors")
+    let part = try task.optimize(model, checkpoint: path) { $0.iteration < 20 }
+    #expect(part.state.widening > 1)
+    #expect(try task.optimize(model, checkpoint: path).state == found.state)
+    // Nothing is widened where there is a gradient ...
+    var near = task
+    near.rewards = [.saturating(weights: [1, 0], width: 0.5, units: .physical)]
+    near.search.iterations = 5
+    #expect(try near.optimize(model).state.firstWidening == 1)
+    // ... nor where the goal is nowhere in the reward.
+    var constant = near
+    constant.rewards = [.formula(try Formula("1", names: []))]
+    #expect(try constant.optimize(model).state.firstWidening == 1)
   }
 
   @Test("fixed draws repeat, fresh ones differ")

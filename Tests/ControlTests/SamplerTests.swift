@@ -195,7 +195,7 @@ struct SamplerTests {
     task.model.fit.profile = .matern52
     task.model.actionHistory = 1
     task.model.stateHistory = 1
-    task.model.angles = ["angle"]
+    task.layout.states[0].turn = 2 * .pi
     task.model.integrals = ["angle": "rate"]
     task.model.restPseudoData = 10
     let model = try task.fit().model

@@ -63,7 +63,8 @@ private struct Tour {
     let rollout = try task.makeRollout(model, sampler)
     let executor = try task.makeExecutor(rollout, device: .host)
     let policy = task.makePolicy()
-    let optimizer = PolicyOptimizer(PolicyOptimizer.Executors(executor), rollout: rollout, model: model,
+    let optimizer = PolicyOptimizer(
+      PolicyOptimizer.Executors(executor), rollout: rollout, model: model,
       initialStates: task.start.resolved(by: model), goals: task.goal.resolved(by: model),
       options: task.search, initialParameters: policy.initialParameters)
     func controller(_ parameters: [Double]) -> PolicyController {

@@ -43,7 +43,9 @@ struct FitCommand: ParsableCommand {
   var rates = "auto"
 
   @Option(
-    help: "States that are angles and turn round, separated by commas: NAME for radians, NAME:deg for degrees.")
+    help:
+      "States that are angles and turn round, separated by commas: NAME for radians, NAME:deg for degrees."
+  )
   var angles: String?
 
   @OptionGroup var deviceOptions: DeviceOptions
@@ -70,7 +72,8 @@ struct FitCommand: ParsableCommand {
       || rates != "auto" || timeColumn != nil || angles != nil
     {
       throw ValidationError(
-        "give either a task or --log, --states, --actions, --time-step, --time-column, --rates, --angles")
+        "give either a task or --log, --states, --actions, --time-step, --time-column, --rates, --angles"
+      )
     }
   }
 
@@ -96,9 +99,11 @@ struct FitCommand: ParsableCommand {
       )
     }
     let words = EpisodeWords(console, task)
-    let training = try logged ?? task.trainingEpisodes(
-      seed: common.seed, logFolder: folder, goesOn: { !InterruptSignal.wasRaised },
-      tell: words.tell)
+    let training =
+      try logged
+      ?? task.trainingEpisodes(
+        seed: common.seed, logFolder: folder, goesOn: { !InterruptSignal.wasRaised },
+        tell: words.tell)
     InterruptSignal.unwatch()
     if InterruptSignal.wasRaised {
       throw Interruption(
@@ -163,7 +168,8 @@ struct FitCommand: ParsableCommand {
         throw ValidationError("--angles names '\(name)', which is not among --states")
       }
       guard let turn = fullTurn(units: units) else {
-        throw ValidationError("--angles \(word): units of an angle are rad, deg, mrad, turns or gon")
+        throw ValidationError(
+          "--angles \(word): units of an angle are rad, deg, mrad, turns or gon")
       }
       result[name] = (turn, units)
     }
@@ -177,7 +183,9 @@ struct FitCommand: ParsableCommand {
     case "none": return ([], "no rates are derived (--rates none)")
     case "auto":
       let measured = MeasuredRates(among: states, in: files).rateOf
-      let known = states.filter { measured[$0] != nil }.map { "'\(measured[$0] ?? "")' is the rate of '\($0)'" }
+      let known = states.filter { measured[$0] != nil }.map {
+        "'\(measured[$0] ?? "")' is the rate of '\($0)'"
+      }
       let derived = states.filter { measured[$0] == nil && !measured.values.contains($0) }
       let words =
         derived.isEmpty

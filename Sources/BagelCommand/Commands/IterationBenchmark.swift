@@ -115,7 +115,9 @@ struct IterationBenchmark: ParsableCommand {
     _ task: ControlTask, _ dynamics: DynamicsModel, _ rollout: Rollout,
     _ executor: any RolloutExecutor
   ) throws -> [Double] {
-    let optimizer = PolicyOptimizer(PolicyOptimizer.Executors(executor), rollout: rollout, model: dynamics, initialStates: task.start,
+    let optimizer = PolicyOptimizer(
+      PolicyOptimizer.Executors(executor), rollout: rollout, model: dynamics,
+      initialStates: task.start,
       goals: task.goal, options: task.search,
       initialParameters: task.makePolicy().initialParameters)
     var iteration: UInt32 = 0

@@ -180,7 +180,8 @@ public struct DataFindings {
       let ofRate = 2.0.squareRoot() * noise / layout.timeStep
       guard ofRate > Self.noisyRate * deviation else { return nil }
       let unit = channel.units.isEmpty ? "" : " " + channel.units
-      return "'\(channel.name)', derived from '\(base)', is noise to \(Int((100 * min(ofRate / deviation, 1)).rounded())) % "
+      return
+        "'\(channel.name)', derived from '\(base)', is noise to \(Int((100 * min(ofRate / deviation, 1)).rounded())) % "
         + "(\(format(ofRate))\(unit) of \(format(deviation))): in a task filterTime: "
         + "\(format(filter(ofRate / deviation))) beside rateOf, in s"
     }

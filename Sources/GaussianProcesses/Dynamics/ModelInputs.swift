@@ -55,7 +55,8 @@ public struct ModelForm: Hashable, Sendable, Codable {
   ///   - actionHistory: earlier rows of the actions that are inputs too.
   ///   - integrals: states that follow from another one's rate, by state.
   public init(
-    states: Int, actions: Int, turns: [Int: Double] = [:], ignored: Set<Int> = [], stateHistory: Int = 0,
+    states: Int, actions: Int, turns: [Int: Double] = [:], ignored: Set<Int> = [],
+    stateHistory: Int = 0,
     actionDelay: Int = 0, actionHistory: Int = 0, integrals: [Int: StateUpdate] = [:]
   ) {
     var features: [InputFeature] = []
