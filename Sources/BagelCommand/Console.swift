@@ -23,7 +23,7 @@ struct Console {
   /// What ended the command, to standard error: lines that a terminal shows as they are, none of them endless.
   static func failure(_ text: String) {
     let lines = text.prefix(1 << 16).split(separator: "\n", omittingEmptySubsequences: false)
-    let shown = lines.prefix(mostLines).map { shortened(String($0), to: longestMessage) }
+    let shown = lines.prefix(mostLines).map { shortenedInside(String($0), to: longestMessage) }
     error((shown + (lines.count > mostLines ? ["\u{2026}"] : [])).joined(separator: "\n"))
   }
 
