@@ -19,11 +19,14 @@ struct Console {
 
   /// Lines of an error, at most; a compiler says more.
   private static let mostLines = 40
+  /// Characters; a plant's failure quotes its answer and says what became of the machine, input errors are shorter
+  /// (`longestMessage`).
+  private static let longestLine = 1_000
 
   /// What ended the command, to standard error: lines that a terminal shows as they are, none of them endless.
   static func failure(_ text: String) {
     let lines = text.prefix(1 << 16).split(separator: "\n", omittingEmptySubsequences: false)
-    let shown = lines.prefix(mostLines).map { shortened(String($0), to: longestMessage) }
+    let shown = lines.prefix(mostLines).map { shortenedInside(String($0), to: longestLine) }
     error((shown + (lines.count > mostLines ? ["\u{2026}"] : [])).joined(separator: "\n"))
   }
 

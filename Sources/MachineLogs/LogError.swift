@@ -43,6 +43,15 @@ public func shortened(_ text: String, to limit: Int = 60) -> String {
   return String(start.unicodeScalars.prefix(limit - 1)) + "\u{2026}"
 }
 
+/// The same, with what is too long left out in the middle: a failure's first words say what and where, its last what became
+/// of the machine.
+public func shortenedInside(_ text: String, to limit: Int) -> String {
+  let scalars = printable(text).unicodeScalars
+  guard scalars.count > limit else { return String(scalars) }
+  let end = (limit - 1) / 2
+  return String(scalars.prefix(limit - 1 - end)) + "\u{2026}" + String(scalars.suffix(end))
+}
+
 /// A path for a message: its end, where the name is.
 private func shortenedPath(_ path: String, to limit: Int = 120) -> String {
   let text = printable(path)

@@ -136,7 +136,7 @@ public struct PlantFailure: Error, CustomStringConvertible {
   public init(plant: String, _ problem: String) { (self.plant, self.problem) = (plant, problem) }
 
   public var description: String {
-    "plant '\(plant)'\(step.map { ", step \($0)" } ?? ""): \(problem)"
+    "plant '\(shortened(plant))'\(step.map { ", step \($0)" } ?? ""): \(problem)"
   }
 }
 
