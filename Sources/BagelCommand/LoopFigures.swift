@@ -55,12 +55,12 @@ final class LoopFigures {
       bar?.update(
         state.fraction(of: task.search),
         "trial \(trial), iteration \(state.iteration), best \(number(state.bestReturn))")
-    case .optimized(_, let policy):
+    case .optimized(let trial, let policy):
       rest.end()
       self.policy = policy
       finish()
       policy.warnOfFlatness(console)
-      policy.describeDoubts(console)
+      policy.describeDoubts(console, prefix: "trial \(trial): ")
     case .tried(let record, let evaluated):
       judged = [evaluated]
       let verdict = record.verdict(over: task.evaluation.episodes)

@@ -128,12 +128,12 @@ extension OptimizedPolicy {
     describeDoubts(console)
   }
 
-  /// What makes the predicted return doubtful.
-  func describeDoubts(_ console: Console) {
-    if state.diverged > 0 { console.say("  \(state.diverged) particles diverged and were frozen") }
+  /// What makes the predicted return doubtful, each line behind a prefix.
+  func describeDoubts(_ console: Console, prefix: String = "  ") {
+    if state.diverged > 0 { console.say("\(prefix)\(state.diverged) particles diverged and were frozen") }
     if outsideFraction > 0.05 {
       console.say(
-        "  \(number(100 * outsideFraction)) % of the predicted steps lie outside the "
+        "\(prefix)\(number(100 * outsideFraction)) % of the predicted steps lie outside the "
           + "logged data: the model guesses there")
     }
   }
@@ -165,19 +165,6 @@ extension MeasuredSampler {
           : "    above the tolerance (\(accepted)); --sampler automatic takes the cheapest within it"
       )
     }
-  }
-}
-
-extension SamplerCertificate {
-  var sentence: String {
-    let mean =
-      sampler == .pathwise
-      ? "mean exact by construction" : "mean \(number(worst.mean)) of the signal"
-    // A thousand per cent is no share any more.
-    return mean
-      + (worst.deviation > 1
-        ? ", deviation \(number(worst.deviation)) times the predictive deviation: useless here"
-        : ", deviation \(number(100 * worst.deviation)) % of the predictive (RMS)")
   }
 }
 
