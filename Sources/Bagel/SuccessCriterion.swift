@@ -6,7 +6,7 @@ import MachineLogs
 import Tasks
 
 extension ControlTask {
-  /// When an episode is a success, in words and in the units of the task's log.
+  /// When an episode is a success, in words; angles in degrees, as everywhere, but for measures, which are formulas.
   public var criterion: String {
     guard evaluation.measures.isEmpty else {
       let measures = evaluation.measures.map { "\($0.formula.text) < \(number($0.below))" }
@@ -15,8 +15,7 @@ extension ControlTask {
         + (evaluation.schedule.isEmpty ? "" : " of every goal")
     }
     let state = layout.states[0]
-    let units = state.units.isEmpty ? "" : " \(state.units)"
-    return "|\(state.name) - goal| <= \(number(evaluation.tolerance))\(units) from "
+    return "|\(state.name) - goal| <= \(Unit(state.units).shown(evaluation.tolerance)) from "
       + "\(number(evaluation.settle)) s "
       + (evaluation.schedule.isEmpty ? "on" : "after each switch of the goal on")
       + " and an action change below \(number(evaluation.largestActionChange)) a step "

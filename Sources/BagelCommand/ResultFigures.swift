@@ -130,7 +130,9 @@ extension OptimizedPolicy {
 
   /// What makes the predicted return doubtful, each line behind a prefix.
   func describeDoubts(_ console: Console, prefix: String = "  ") {
-    if state.diverged > 0 { console.say("\(prefix)\(state.diverged) particles diverged and were frozen") }
+    if state.diverged > 0 {
+      console.say("\(prefix)\(state.diverged) particles diverged and were frozen")
+    }
     if outsideFraction > 0.05 {
       console.say(
         "\(prefix)\(number(100 * outsideFraction)) % of the predicted steps lie outside the "

@@ -23,7 +23,8 @@ private let yaml = """
 
 private func episode(x: (Int) -> Double, y: Double, u: (Int) -> Double) -> Episode {
   Episode(
-    name: "made", timeStep: 0.1, states: (0...30).map { [x($0), y] }, actions: (0...30).map { [u($0)] })
+    name: "made", timeStep: 0.1, states: (0...30).map { [x($0), y] },
+    actions: (0...30).map { [u($0)] })
 }
 
 private let goals = [ControlTask.EvaluationOptions.ScheduledGoal(time: 0, goal: [0, 0])]
@@ -57,7 +58,8 @@ struct JudgementWordsTests {
   func measures() throws {
     let text = yaml.replacingOccurrences(
       of: "tolerance: 0.05, settle: 1",
-      with: "success: [{measure: abs(x), below: 0.2}, {measure: y - goal.y, below: 1}], lastSteps: 5")
+      with:
+        "success: [{measure: abs(x), below: 0.2}, {measure: y - goal.y, below: 1}], lastSteps: 5")
     let task = try ControlTask(yaml: text, file: "shaky.yaml", folder: ".")
     #expect(task.criterion == "abs(x) < 0.2 and y - goal.y < 1 in each of the last 5 steps")
     let first = task.judge(
@@ -106,7 +108,8 @@ struct JudgementWordsTests {
       #expect(said.output.contains(line), "\(line): \(said.output)")
     }
     let json = try bagel(arguments + ["--json"], in: folder).json
-    #expect(json["failedByActionChange"] as? Int == 4 && json["criterion"] as? String == task.criterion)
+    #expect(
+      json["failedByActionChange"] as? Int == 4 && json["criterion"] as? String == task.criterion)
     let unjudged = json["unjudged"] as? [[String: Any]] ?? []
     #expect(unjudged.count == 1 && unjudged[0]["state"] as? String == "y")
     #expect(abs((unjudged.first?["meanEndError"] as? Double ?? 0) - 0.4) < 1e-12)

@@ -14,11 +14,17 @@ private struct ToldPlant {
 
   /// - Parameters:
   ///   - failing: numbers, from 1 on, of the episodes whose angle stays above 0.5.
+  ///   - dying: number of the episode in which the program ends, once; 0 for none.
   ///   - episodes: that judge a trial.
-  init(failing: [Int], episodes: Int, trials: Int = 4, untilSolved: Bool = true) throws {
+  init(
+    failing: [Int], dying: Int = 0, episodes: Int, trials: Int = 4, untilSolved: Bool = true
+  ) throws {
     folder = try Scratch.folder()
     // What `ControlTask.drive` seeds the plant with.
-    let seeds = failing.map { "\(Self.seed * 1_000_003 + 7_919 + UInt64($0))" }
+    func plantSeed(_ number: Int) -> String {
+      "\(Self.seed * 1_000_003 + 7_919 + UInt64(number))"
+    }
+    let seeds = failing.map(plantSeed)
     try """
     k=0; s=
     while read -r line; do
@@ -28,6 +34,9 @@ private struct ToldPlant {
       esac
       [ -e '\(folder)/slow' ] && sleep 0.02
       k=$((k+1)); a=$((k*k%7))
+      if [ "$s" = \(plantSeed(dying)) ] && [ $k = 10 ] && [ ! -e '\(folder)/died' ]; then
+        touch '\(folder)/died'; exit 5
+      fi
       case " \(seeds.joined(separator: " ")) " in *" $s "*) a=$((a+5));; esac
       echo "{\\"state\\":[0.$a,0.$((k*3%10))]}"
     done
@@ -150,6 +159,20 @@ struct VerdictTests {
     let (one, other) = (try told.files("whole/learn"), try told.files("killed/learn"))
     #expect(one.count == 14 + 3 + 3 && Set(one.keys) == Set(other.keys))
     for (name, data) in one { #expect(other[name] == data, "\(name)") }
+  }
+
+  @Test("a plant that dies amid judging says nothing of the trial; the same command goes on judging")
+  func deadPlant() throws {
+    let told = try ToldPlant(failing: [], dying: 3, episodes: 4)
+    var loop = try told.loop("loop")
+    #expect(throws: EpisodeFailure.self) { _ = try loop.run { _ in true } }
+    #expect(loop.record.last.judging == 2 && loop.record.last.failure != nil)
+    #expect(loop.record.last.rows > 5 && loop.openVerdict?.episodes == 2)
+    var again = try told.loop("loop")
+    #expect(try again.run { _ in true })
+    #expect(again.record.trials.count == 1 && again.record.isSolved)
+    #expect(again.record.verdict(over: 4)?.words == "4 of 4 episodes succeed")
+    #expect(again.record.episodes.count == 1 + 5)
   }
 
   @Test("a task that goes on after a success is judged too; nine in ten are rounded")

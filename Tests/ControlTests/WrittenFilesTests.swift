@@ -45,7 +45,9 @@ private func machineFolder(_ task: String = machine) throws -> String {
   return folder
 }
 
-private func writePolicy(_ path: String, of task: String, seed: UInt64 = 1) throws -> PolicyController {
+private func writePolicy(_ path: String, of task: String, seed: UInt64 = 1) throws
+  -> PolicyController
+{
   let task = try ControlTask(task)
   let policy = task.makePolicy()
   let controller = PolicyController(
@@ -64,7 +66,9 @@ struct WrittenFilesTests {
       of: "evaluate: {", with: "evaluate: {episodes: 1, ")
     try yaml.write(toFile: folder + "/quick.yaml", atomically: true, encoding: .utf8)
     let output = folder + "/quick-out"
-    func contents(_ name: String) -> Data? { FileManager.default.contents(atPath: output + "/" + name) }
+    func contents(_ name: String) -> Data? {
+      FileManager.default.contents(atPath: output + "/" + name)
+    }
     func say(_ arguments: String...) throws -> String {
       let outcome = try bagel(arguments, in: folder)
       #expect([0, 2].contains(outcome.status), "\(outcome.errors)")

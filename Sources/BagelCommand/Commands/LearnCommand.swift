@@ -113,7 +113,8 @@ struct LearnCommand: ParsableCommand {
     let figures = LoopFigures(console: console, task: task, folder: root)
     if let verdict = loop.openVerdict {
       console.say(
-        "going on with judging trial \(done) over \(verdict.wanted) episodes in \(root): \(verdict.words) so far")
+        "going on with judging trial \(done) over \(verdict.wanted) episodes in \(root): \(verdict.words) so far"
+      )
       figures.beginJudging(verdict)
     } else if done > 0 {
       console.say("going on after trial \(done) in \(root)")

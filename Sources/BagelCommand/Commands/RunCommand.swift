@@ -79,7 +79,8 @@ struct RunCommand: ParsableCommand {
     console.say(
       outcome.rows == 0
         ? "it ended before the first row; no log was kept"
-        : "\(counted(outcome.rows, "row")) in \(path); its policy, \(controller.fingerprint), in \(sidecar.path)")
+        : "\(counted(outcome.rows, "row")) in \(path); its policy, \(controller.fingerprint), in \(sidecar.path)"
+    )
     if let end = outcome.earlyEnd { console.say("ended early: \(end)") }
     run.describe(task, console)
     outcome.timing.describe(console)
