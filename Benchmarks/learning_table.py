@@ -55,7 +55,8 @@ def main():
         compute = sorted(said["computeSeconds"])
         print(f"{name}: {said['successes']} of {said['episodes']} seeds solved"
               + (f" (not: {unsolved})" if unsolved else "")
-              + f", {said['stepSuccesses']} of {said['steps']} steps, trials {[run['trials'] for run in said['runs']]}"
+              + f", {said['judgedSuccesses']} of {said['judgedEpisodes']} episodes of their last trials"
+              + f" ({said['stepSuccesses']} of {said['steps']} steps), trials {[run['trials'] for run in said['runs']]}"
               + f", computing {statistics.median(compute):.1f} s a seed (median; most {compute[-1]:.1f})", flush=True)
 
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Algorithm 1 whole (lines 2-21): explore, then again and again fit, optimise, run on the plant, add the data. Every
-// stage leaves a file, and every stage is a function of the files before it and the seed: a loop that was killed goes
-// on with the same bits. (`LoopFolder` names them.)
+// Algorithm 1 whole (lines 2-21): explore, then again and again fit, optimise, run on the plant, add the data. A trial that
+// succeeds is judged over further episodes (`TrialVerdict`). Every stage leaves a file, and every stage is a function of the
+// files before it and the seed: a loop that was killed goes on with the same bits. (`LoopFolder` names them.)
 
 import Execution
 import Foundation
@@ -54,6 +54,16 @@ public struct InteractionLoop {
     if !isSame { record.episodesBefore = record.episodes.count }
   }
 
+  /// Throws what would make a loop of the task fail before anything is driven: a plant that cannot be made or started, logs
+  /// that cannot be read. To be asked before an earlier loop is moved away.
+  public static func check(_ task: ControlTask, seed: UInt64, spread: Double) throws {
+    if spread > 0 { _ = try task.makePlant(spread: spread, seed: seed) }
+    if let plant = try task.makePlant() as? ExternalPlant, let obstacle = plant.obstacle {
+      throw LogError(file: task.name, "has a plant that cannot start: \(obstacle)")
+    }
+    if !task.logs.isEmpty { _ = try task.layout.episodes(from: task.logs) }
+  }
+
   /// Renames the folder of an earlier loop, if there is one, so that another begins afresh.
   ///
   /// Throws: `LoopError` where another process is in it, `OutputError` where it cannot be renamed.
@@ -62,8 +72,14 @@ public struct InteractionLoop {
   public var isFinished: Bool {
     // A trial that the plant broke off does not count against the budget.
     let trials = record.judgedTrials.filter { $0.failure == nil }
+    if openVerdict != nil { return false }
     return trials.count >= task.learning.trials
       || task.learning.untilSolved && trials.last?.isSolved == true
+  }
+
+  /// The verdict on the last trial, where further episodes are to judge it.
+  public var openVerdict: TrialVerdict? {
+    record.verdict(over: task.evaluation.episodes).flatMap { $0.isOpen ? $0 : nil }
   }
 
   /// Runs until success, budget or interruption.
@@ -83,9 +99,11 @@ public struct InteractionLoop {
         description:
           "another bagel has gone on in \(folder) meanwhile; the same command goes on from there")
     }
-    // First what was judged by the task before, then that it is this one now.
-    if !record.episodes.isEmpty { try files.save(record) }
-    try files.save(task)
+    // First what was judged by the task before, then that it is this one now; a loop without an episode leaves neither.
+    if !record.episodes.isEmpty {
+      try files.save(record)
+      try files.save(task)
+    }
     try files.setAside("interrupted", episode: record.episodes.count)
     self.goesOn = goesOn
     defer { plant.close(safeAction: task.safeAction) }
@@ -93,7 +111,7 @@ public struct InteractionLoop {
       guard try explore(tell) else { return false }
     }
     while !isFinished {
-      guard try trial(tell) else { return false }
+      guard try openVerdict.map({ try judge($0, tell) }) ?? trial(tell) else { return false }
     }
     return true
   }
@@ -138,9 +156,11 @@ public struct InteractionLoop {
 
   private static let explorationsAgain = 3
 
-  /// All episodes so far that are long enough, read from their files: what is learnt from is what is on the disk.
+  /// All episodes so far that are learnt from and long enough, read from their files: what is learnt from is what is on the
+  /// disk.
   private func episodes() throws -> [Episode] {
-    let logs = record.episodes.filter { $0.rows >= fewestRows }.map { folder + "/" + $0.log }
+    let logs = record.episodes.filter { $0.rows >= fewestRows && $0.isLearntFrom }
+      .map { folder + "/" + $0.log }
     if let missing = logs.first(where: { !FileManager.default.fileExists(atPath: $0) }) {
       throw LoopError(
         description: "\(missing) is gone; put it back, or begin afresh with --restart")
@@ -169,9 +189,26 @@ public struct InteractionLoop {
     entry.iterations = policy.state.iteration
     try policy.best.write(
       to: files.path("policy", trial, ".safetensors"),
-      description: task.policyDescription(on: fit.model))
+      description: task.description(of: policy, on: fit.model))
     guard tell(.optimized(trial: trial, policy)) else { return false }
-    return try drive(policy, fit.model, entry, tell)
+    return try drive(policy.best, fit.model.stateBounds, entry, tell)
+  }
+
+  /// One more episode of the last trial, with its policy as it is on the disk.
+  private mutating func judge(
+    _ verdict: TrialVerdict, _ tell: @escaping (LoopEvent) -> Bool
+  ) throws -> Bool {
+    let trial = record.lastTrialEpisodes[0].trial
+    let path = files.path("policy", trial, ".safetensors")
+    guard FileManager.default.fileExists(atPath: path) else {
+      throw LoopError(
+        description: "\(path) is gone, and its trial is judged; put it back, or --restart")
+    }
+    let (controller, description) = try PolicyController.read(path: path)
+    let entry = EpisodeRecord(
+      trial: trial, judging: verdict.episodes,
+      log: files.name("episode", record.episodes.count, ".csv"), rows: 0)
+    return try drive(controller, description.dataBounds, entry, tell)
   }
 
   /// The last trial's model, if it is one of the task as it is now.
@@ -199,19 +236,22 @@ public struct InteractionLoop {
   }
 
   private mutating func drive(
-    _ policy: OptimizedPolicy, _ model: DynamicsModel, _ begun: EpisodeRecord,
+    _ controller: PolicyController, _ bounds: [ClosedRange<Double>]?, _ begun: EpisodeRecord,
     _ tell: @escaping (LoopEvent) -> Bool
   ) throws -> Bool {
     var entry = begun
+    // No two episodes of a loop have the same start, goal and noise.
+    let index = 1 + record.episodes.count { $0.trial > 0 }
     if spread > 0 {
       plant.close(safeAction: task.safeAction)
-      plant = try task.makePlant(spread: spread, seed: seed &+ UInt64(entry.trial))
+      plant = try task.makePlant(spread: spread, seed: seed &+ UInt64(index))
     }
     let log = try LogWriter(path: folder + "/" + entry.log, layout: task.layout)
     defer { log.close() }
     let (outcome, goals) = try task.drive(
-      &plant, policy.best, index: entry.trial, seed: seed, bounds: model.stateBounds,
-      name: "trial \(entry.trial)", log: log, isLearntFrom: true, goesOn: goesOn)
+      &plant, controller, index: index, seed: seed, bounds: bounds,
+      name: "trial \(entry.trial)" + (entry.judging.map { ", episode \($0 + 1)" } ?? ""), log: log,
+      isLearntFrom: true, goesOn: goesOn)
     _ = tell(.drove(outcome))
     if outcome.isInterrupted { return false }
     entry.rows = outcome.rows
@@ -222,12 +262,12 @@ public struct InteractionLoop {
       throw failure
     }
     let evaluated = task.judge(outcome.episode, goals: goals, earlyEnd: outcome.earlyEnd)
-    entry.isSolved = evaluated.isSuccess
+    entry.isSuccess = evaluated.isSuccess
     entry.steps = evaluated.steps.count
     entry.stepSuccesses = evaluated.steps.count { $0.isSuccess }
     entry.steadyStateErrors = evaluated.steps.map(\.steadyStateError)
     try keep(entry, outcome, tell)
-    return tell(.tried(record, evaluated))
+    return tell(entry.judging == nil ? .tried(record, evaluated) : .judged(record, evaluated))
   }
 
   /// Rows from which something can be learnt.
@@ -244,7 +284,8 @@ public struct InteractionLoop {
     {
       throw failure
     }
-    record.episodes.append(entry)
+    if record.episodes.isEmpty { try files.save(task) }
+    record.add(entry, over: task.evaluation.episodes)
     try files.save(record)
     // Until now a trial that broke off could go on with its finished search.
     try? FileManager.default.removeItem(atPath: files.path("search", entry.trial, ".safetensors"))

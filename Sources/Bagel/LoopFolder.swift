@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The folder of an interaction loop: names of its files, its record and task, and whether a command may go on in it.
 //
-//   FOLDER/task.yaml            the task as it was
+//   FOLDER/task.yaml            the task as it was, from the first finished episode on
 //   FOLDER/episode-000.csv ...  what the plant did, written line by line (exploration first)
 //   FOLDER/episode-000-interrupted-1.csv, -short-1.csv   what is no part of the loop
 //   FOLDER/model-001.safetensors, policy-001.safetensors, ...   of each trial

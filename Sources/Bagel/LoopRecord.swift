@@ -10,6 +10,8 @@ import PolicySearch
 public struct EpisodeRecord: Codable, Hashable, Sendable {
   /// 0 for exploration, then 1, 2, ...
   public var trial: Int
+  /// Which of the further episodes that judge its trial, from 1 on; nil for a trial's own episode and for exploration.
+  public var judging: Int?
   /// Name of its CSV file in the loop's folder.
   public var log: String
   public var rows: Int
@@ -21,6 +23,9 @@ public struct EpisodeRecord: Codable, Hashable, Sendable {
   public var iterations = 0
   public var stepSuccesses = 0
   public var steps = 0
+  /// Whether every step of this episode succeeded; nil for exploration and in records of before there was judging.
+  public var isSuccess: Bool?
+  /// Of a trial's own episode: the verdict over all the episodes that judge the trial.
   public var isSolved = false
   /// Mean |state 0 - goal| at the end of each step, physical units.
   public var steadyStateErrors: [Double] = []
@@ -28,6 +33,9 @@ public struct EpisodeRecord: Codable, Hashable, Sendable {
   public var earlyEnd: String?
   /// What failed on the plant.
   public var failure: String?
+
+  /// A further episode that succeeds says little that is new, and there may be many: only the others are learnt from.
+  public var isLearntFrom: Bool { judging == nil || isSuccess != true }
 }
 
 /// Everything that a loop remembers besides its logs, models and policies.
@@ -41,10 +49,11 @@ public struct LoopRecord: Codable, Hashable, Sendable {
 
   /// The latest episode; a caller's bug before the first.
   public var last: EpisodeRecord { episodes[episodes.count - 1] }
-  public var trials: [EpisodeRecord] { episodes.filter { $0.trial > 0 } }
+  /// One a trial, its own episode.
+  public var trials: [EpisodeRecord] { episodes.filter(\.isTrial) }
   /// Of the task as it is.
   public var judgedTrials: [EpisodeRecord] {
-    episodes.dropFirst(episodesBefore).filter { $0.trial > 0 }
+    episodes.dropFirst(episodesBefore).filter(\.isTrial)
   }
   /// Whether the last trial succeeded.
   public var isSolved: Bool { judgedTrials.last?.isSolved ?? false }
@@ -62,7 +71,10 @@ public enum LoopEvent {
   case fitted(trial: Int, FittedModel)
   case searching(trial: Int, SearchState)
   case optimized(trial: Int, OptimizedPolicy)
+  /// A trial's own episode; where it succeeds and the task is judged over several, those follow.
   case tried(LoopRecord, EvaluatedEpisode)
+  /// One more episode that judges the trial.
+  case judged(LoopRecord, EvaluatedEpisode)
   /// The plant failed in the last episode, whose rows are kept; the loop ends with its error.
   case failed(LoopRecord)
 }

@@ -25,6 +25,10 @@ public struct StepFigures: Sendable {
   public var largestError: Double
   /// Mean |u_k - u_(k-1)| from the settling time on, the largest over the actions.
   public var actionChange: Double
+  /// Whether `largestError` is within the tolerance; false where measures judge.
+  public var isNear: Bool
+  /// The largest value of each measure in the last steps; empty without measures.
+  public var measures: [Double]
   public var isSuccess: Bool
 }
 
@@ -163,7 +167,7 @@ extension ControlTask {
         "draws goals from the data's bounds; the policy file does not know them, so search it again"
       )
     }
-    return goal.resolved(bounds: bounds ?? []).draw(particle: index, key: key, for: .goals)
+    return goal.resolved(bounds: bounds ?? []).spreadGoal(episode: index, key: key)
   }
 
   /// Where an episode starts; nil where the plant decides: programs, and starts drawn from logged states.
@@ -230,27 +234,43 @@ extension ControlTask {
     let ninetieth = way.firstIndex { $0 >= 0.9 }
     let largest = errors.max() ?? .infinity
     let change = changes.max() ?? 0
+    let measures = worstMeasures(episode.states[rows], goal: scheduled.goal)
+    let isNear = evaluation.measures.isEmpty && largest <= evaluation.tolerance
     let isSuccess =
       evaluation.measures.isEmpty
-      ? largest <= evaluation.tolerance && change < evaluation.largestActionChange
-      : meetsMeasures(episode.states[rows], goal: scheduled.goal)
+      ? isNear && change < evaluation.largestActionChange : isBelow(measures)
     return StepFigures(
       time: scheduled.time, goal: scheduled.goal,
       riseTime: tenth.flatMap { a in ninetieth.map { Double($0 - a) * layout.timeStep } },
       overshoot: max(0, ((way.max() ?? 1) - 1) * abs(target - first)),
       steadyStateError: errors.reduce(0, +) / Double(max(errors.count, 1)), largestError: largest,
-      actionChange: change, isSuccess: isSuccess)
+      actionChange: change, isNear: isNear, measures: measures, isSuccess: isSuccess)
   }
 
   /// Whether every measure is small in each of the last steps.
   func meetsMeasures(_ states: ArraySlice<[Double]>, goal: [Double]) -> Bool {
-    states.suffix(evaluation.lastSteps).allSatisfy { state in
+    isBelow(worstMeasures(states, goal: goal))
+  }
+
+  private func isBelow(_ measures: [Double]) -> Bool {
+    zip(measures, evaluation.measures).allSatisfy { $0 < $1.below }
+  }
+
+  /// The largest value of each measure in the last steps; infinite where one is no number.
+  private func worstMeasures(_ states: ArraySlice<[Double]>, goal: [Double]) -> [Double] {
+    var worst = evaluation.measures.map { _ in -Double.infinity }
+    if worst.isEmpty { return [] }
+    for state in states.suffix(evaluation.lastSteps) {
       var values: [String: Double] = [:]
       for (i, channel) in layout.states.enumerated() {
         values[channel.name] = state[i]
         values["goal.\(channel.name)"] = goal[i]
       }
-      return evaluation.measures.allSatisfy { $0.formula.value(values) < $0.below }
+      for (m, measure) in evaluation.measures.enumerated() {
+        let value = measure.formula.value(values)
+        worst[m] = max(worst[m], value.isNaN ? .infinity : value)
+      }
     }
+    return worst
   }
 }

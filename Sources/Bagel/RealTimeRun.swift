@@ -71,10 +71,15 @@ extension ControlTask {
     for scheduled in goals.goals {
       try checkGoal(scheduled.goal, for: controller.policy.inputs.goal, within: bounds)
     }
-    let writer = try LogWriter(path: log, layout: layout)
+    var wanted = goals.goals[0].goal
+    let extra = extraColumns
+    let writer = try LogWriter(path: log, layout: layout, extra: extra.map(\.name))
     defer { writer.close() }
     var run = episodeRun(seconds: seconds)
     run.log = writer
+    run.extraColumns = { states in
+      extra.map { $0.isGoal ? wanted[$0.state] : states[$0.state] }
+    }
     run.isInRealTime = true
     run.keepsRows = false
     run.clock = clock
@@ -93,14 +98,26 @@ extension ControlTask {
     }
     return try withPlant { plant in
       let outcome = try run.run(&plant, seed: seed, name: log) { step, states in
-        let wanted = goals.goal(step: step, states: states)
+        wanted = goals.goal(step: step, states: states)
         judge(states, wanted)
         return controllerRun.action(state: states, goal: wanted)
       }
       // The state in which the safe action met it.
-      if let states = outcome.lastStates, let wanted = verdicts.last?.goal { judge(states, wanted) }
+      if let states = outcome.lastStates, let last = verdicts.last?.goal { judge(states, last) }
       return RealTimeRun(outcome: outcome, goals: verdicts)
     }
+  }
+
+  /// What the log of a run has beside what was measured: derived states as the controller saw them, and the goal of each
+  /// state; none whose name the log has already.
+  private var extraColumns: [(name: String, state: Int, isGoal: Bool)] {
+    let derived = layout.states.enumerated().filter { $1.source != .column }
+      .map { (name: $1.name, state: $0, isGoal: false) }
+    let goals = layout.states.enumerated().map {
+      (name: "goal.\($1.name)", state: $0, isGoal: true)
+    }
+    let taken = layout.writtenColumns
+    return (derived + goals).filter { !taken.contains($0.name) }
   }
 
   /// Whether a state is as near to a goal as the task wants at a step's end.

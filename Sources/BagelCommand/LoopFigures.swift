@@ -14,6 +14,8 @@ final class LoopFigures {
   private var bar: ProgressBar?
   private var fit: FittedModel?
   private var policy: OptimizedPolicy?
+  /// The episodes of the last trial, as far as this command drove them.
+  private var judged: [EvaluatedEpisode] = []
 
   init(console: Console, task: ControlTask, folder: String) {
     (self.console, self.task, self.folder) = (console, task, folder)
@@ -53,31 +55,80 @@ final class LoopFigures {
       bar?.update(
         state.fraction(of: task.search),
         "trial \(trial), iteration \(state.iteration), best \(number(state.bestReturn))")
-    case .optimized(_, let policy):
+    case .optimized(let trial, let policy):
       rest.end()
       self.policy = policy
       finish()
       policy.warnOfFlatness(console)
+      policy.describeDoubts(console, prefix: "trial \(trial): ")
     case .tried(let record, let evaluated):
-      say(record.last)
-      _ = try Report(
-        task: task, fit: fit, policy: policy, evaluation: Evaluation(episodes: [evaluated]),
-        loop: record
-      ).write(to: folder + "/report.html")
+      judged = [evaluated]
+      let verdict = record.verdict(over: task.evaluation.episodes)
+      say(record.last, verdict)
+      if let verdict, verdict.isOpen {
+        beginJudging(verdict)
+      } else {
+        try report(record)
+      }
+    case .judged(let record, let evaluated):
+      judged.append(evaluated)
+      try sayJudged(record, evaluated)
     }
   }
 
-  private func say(_ trial: EpisodeRecord) {
+  private func report(_ record: LoopRecord) throws {
+    _ = try Report(
+      task: task, fit: fit, policy: policy, evaluation: Evaluation(episodes: judged), loop: record
+    ).write(to: folder + "/report.html")
+  }
+
+  /// Of a trial that succeeded; also where an interrupted judging goes on.
+  func beginJudging(_ verdict: TrialVerdict) {
+    bar = ProgressBar("judging", "\(verdict.wanted) episodes")
+  }
+
+  private func sayJudged(_ record: LoopRecord, _ evaluated: EvaluatedEpisode) throws {
+    guard let verdict = record.verdict(over: task.evaluation.episodes) else { return }
+    bar?.update(Double(verdict.episodes) / Double(verdict.wanted), verdict.words)
+    if !evaluated.isSuccess {
+      finish()
+      console.say(
+        "  episode \(verdict.episodes) of \(verdict.wanted) does not succeed"
+          + (evaluated.earlyEnd.map { ": \($0)" } ?? ""))
+      if verdict.isOpen { beginJudging(verdict) }
+    }
+    if verdict.isOpen { return }
+    finish()
+    // The command's last line says what ended the loop.
+    if !verdict.isSolved || !task.learning.untilSolved {
+      console.say("trial \(record.last.trial): \(verdict.finalWords)")
+    }
+    try report(record)
+  }
+
+  private func say(_ trial: EpisodeRecord, _ verdict: TrialVerdict?) {
     let steps = trial.steps > 1 ? " (\(trial.stepSuccesses) of \(trial.steps) steps)" : ""
     console.say(
       "trial \(trial.trial): learnt in \(number(trial.fitSeconds)) s, policy in "
-        + "\(number(trial.optimizeSeconds)) s (return \(number(trial.predictedReturn ?? .nan))), "
-        + (trial.isSolved ? "solved" : "not solved") + steps
+        + "\(number(trial.optimizeSeconds)) s (return \(number(trial.predictedReturn ?? .nan)))"
+        + (verdict?.isOpen == true ? "" : trial.isSolved ? ", solved" : ", not solved") + steps
         + (trial.earlyEnd.map { "; \($0)" } ?? ""))
+    if let verdict, verdict.isOpen {
+      console.say(
+        "trial \(trial.trial) succeeds; judging it over \(verdict.wanted) episodes")
+    }
   }
 
   func finish() {
     bar?.finish()
     bar = nil
+  }
+}
+
+extension TrialVerdict {
+  /// What a closed verdict says: "7 of 8 episodes succeed: solved".
+  var finalWords: String {
+    isSolved
+      ? "\(words): solved" : "\(words): not solved (of \(wanted), \(fewest) must succeed)"
   }
 }

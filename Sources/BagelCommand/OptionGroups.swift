@@ -22,15 +22,7 @@ struct CommonOptions: ParsableArguments {
   /// The output folder, of this name unless --output gives another, made if it is not there. Throws: `OutputError`.
   func folder(named usual: String) throws -> String {
     let folder = output ?? usual
-    do {
-      try FileManager.default.createDirectory(
-        atPath: folder, withIntermediateDirectories: true)
-    } catch {
-      throw OutputError(
-        description:
-          "cannot make the folder \(folder) (\(systemReason(error))); name another with --output"
-      )
-    }
+    try MadeFolders.make(folder)
     guard FileManager.default.isWritableFile(atPath: folder) else {
       throw OutputError(
         description: "cannot write to the folder \(folder); name another with --output")
@@ -75,9 +67,10 @@ struct TensorBoardOptions: ParsableArguments {
   /// - Throws: `OutputError`.
   func curves(_ run: String? = nil, iterations: Int = 0) throws -> TrainingCurves? {
     guard let tensorboard else { return nil }
+    let folder = tensorboard + (run.map { "/" + $0 } ?? "")
+    MadeFolders.note(folder)
     do {
-      return try TrainingCurves(
-        folder: tensorboard + (run.map { "/" + $0 } ?? ""), iterations: iterations)
+      return try TrainingCurves(folder: folder, iterations: iterations)
     } catch {
       throw OutputError(path: "event files in \(tensorboard)", error)
     }

@@ -164,10 +164,17 @@ extension OptimizedPolicy {
     warnOfFlatness(console)
     sayWidening(console)
     sampler.describe(console)
-    if state.diverged > 0 { console.say("  \(state.diverged) particles diverged and were frozen") }
+    describeDoubts(console)
+  }
+
+  /// What makes the predicted return doubtful, each line behind a prefix.
+  func describeDoubts(_ console: Console, prefix: String = "  ") {
+    if state.diverged > 0 {
+      console.say("\(prefix)\(state.diverged) particles diverged and were frozen")
+    }
     if outsideFraction > 0.05 {
       console.say(
-        "  \(number(100 * outsideFraction)) % of the predicted steps lie outside the "
+        "\(prefix)\(number(100 * outsideFraction)) % of the predicted steps lie outside the "
           + "logged data: the model guesses there")
     }
   }
@@ -202,18 +209,17 @@ extension MeasuredSampler {
   }
 }
 
-extension SamplerCertificate {
-  var sentence: String {
-    let mean =
-      sampler == .pathwise
-      ? "mean exact by construction" : "mean \(number(worst.mean)) of the signal"
-    return mean + ", deviation \(number(100 * worst.deviation)) % of the predictive (RMS)"
-  }
-}
-
 extension Evaluation {
-  var json: [String: Any] {
-    [
+  func json(_ task: ControlTask) -> [String: Any] {
+    let measures = zip(task.evaluation.measures, worstMeasures(task)).map { measure, worst in
+      ["measure": measure.formula.text, "below": measure.below, "worst": worst] as [String: Any]
+    }
+    let unjudged = unjudged(task).map {
+      ["state": $0.channel.name, "meanEndError": $0.endError] as [String: Any]
+    }
+    return [
+      "criterion": task.criterion, "measures": measures, "unjudged": unjudged,
+      "failedByActionChange": failedByActionChange.count,
       "successes": successes, "episodes": episodes.count, "steadyStateError": steadyStateError,
       "steps": steps.count, "stepSuccesses": stepSuccesses,
       "largestError": steps.map(\.largestError).max() ?? 0,
@@ -234,12 +240,37 @@ extension Evaluation {
     if steps.count > episodes.count {
       console.say("  \(stepSuccesses) of \(steps.count) steps of the reference")
     }
+    describeCriterion(task, console)
     // An angle that turns has no rise time or overshoot; measures judge it.
     guard task.evaluation.measures.isEmpty else { return }
-    // An episode that ended early did not meet its later goals at all.
-    let whole = Evaluation(episodes: episodes.filter { $0.earlyEnd == nil })
-    guard !whole.episodes.isEmpty else { return }
+    if whole.episodes.isEmpty { return }
     whole.describeSteps(task, console)
+  }
+
+  /// What was judged, what failed by one part of it alone, and what was not judged.
+  private func describeCriterion(_ task: ControlTask, _ console: Console) {
+    guard !task.evaluation.measures.isEmpty else {
+      console.say("  success: \(task.criterion)")
+      let failed = failedByActionChange
+      if !failed.isEmpty {
+        let worst = failed.flatMap(\.steps).map(\.actionChange).max() ?? 0
+        console.say(
+          "  \(counted(failed.count, "episode")) failed only by the action change, \(number(worst)) a step at most "
+            + "(largestActionChange: \(number(task.evaluation.largestActionChange)))")
+      }
+      for state in unjudged(task) {
+        console.say(
+          "  not judged: \(state.channel.name), which ends "
+            + "\(Unit(state.channel.units).shown(state.endError)) from its goal (mean)")
+      }
+      return
+    }
+    let steps = counted(task.evaluation.lastSteps, "step")
+    for (measure, worst) in zip(task.evaluation.measures, worstMeasures(task)) {
+      console.say(
+        "  success: \(measure.formula.text) below \(number(measure.below)) in the last \(steps); worst of the episodes "
+          + (worst.isNaN ? "unknown: all ended early" : number(worst)))
+    }
   }
 
   private func describeSteps(_ task: ControlTask, _ console: Console) {

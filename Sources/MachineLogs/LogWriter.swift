@@ -28,13 +28,13 @@ public final class LogWriter {
   private var rows = 0
   private var isOpen = true
 
-  /// Begins a log with time, the layout's measured columns, its actions and, if it has one, its reward column. What stood
-  /// there is written over.
+  /// Begins a log with time, the layout's measured columns, its actions and, if it has one, its reward column; then `extra`
+  /// columns, which readers of the layout leave out. What stood there is written over.
   ///
   /// Throws: `LogWritingError` where the file cannot be made.
-  public init(path: String, layout: LogLayout) throws {
+  public init(path: String, layout: LogLayout, extra: [String] = []) throws {
     self.path = path
-    let header = layout.writtenColumns
+    let header = layout.writtenColumns + extra
     fields = header.count
     hasReward = layout.rewardColumn != nil
     let made = open(path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0o644)
@@ -53,13 +53,16 @@ public final class LogWriter {
   /// One row at a time (s); a reward that is not known is an empty cell.
   ///
   /// Throws: `LogWritingError` where the disk is full or the file was removed.
-  public func append(time: Double, measured: [Double], action: [Double], reward: Double?) throws {
-    let count = 1 + measured.count + action.count + (hasReward ? 1 : 0)
+  public func append(
+    time: Double, measured: [Double], action: [Double], reward: Double?, extra: [Double] = []
+  ) throws {
+    let count = 1 + measured.count + action.count + (hasReward ? 1 : 0) + extra.count
     precondition(count == fields, "\(count) values for \(fields) columns of \(path)")
     var line = "\(time)"
     for value in measured { line += ",\(value)" }
     for value in action { line += ",\(value)" }
     if hasReward { line += reward.map { ",\($0)" } ?? "," }
+    for value in extra { line += ",\(value)" }
     try write(line)
     rows += 1
   }

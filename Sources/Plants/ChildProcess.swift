@@ -62,6 +62,23 @@ final class ChildProcess {
     }
   }
 
+  /// Why a command will not start, as far as that shows without starting it.
+  static func obstacle(_ command: [String], in folder: String) -> String? {
+    let files = FileManager.default
+    func path(_ name: String) -> String { name.hasPrefix("/") ? name : "\(folder)/\(name)" }
+    let program = command[0]
+    let search = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":")
+    let places = program.contains("/") ? [path(program)] : search.map { "\($0)/\(program)" }
+    if !places.contains(where: files.fileExists) { return reason(ENOENT, program, folder) }
+    if !places.contains(where: files.isExecutableFile) { return reason(EACCES, program, folder) }
+    // An interpreter starts without its script, and then ends.
+    let endings = [".py", ".sh", ".jl", ".rb", ".js", ".pl", ".lua"]
+    guard let script = command.dropFirst().first(where: { !$0.hasPrefix("-") }),
+      endings.contains(where: script.hasSuffix), !files.fileExists(atPath: path(script))
+    else { return nil }
+    return "there is no file '\(script)' in \(folder)"
+  }
+
   /// Whether it has ended, or does within a moment.
   var hasEnded: Bool { ended(within: 0.02) != nil }
 

@@ -176,7 +176,7 @@ struct EpisodeDrive {
     }
     try run.log?.append(
       time: stamp, measured: columns.map { measured.states[$0] }, action: action,
-      reward: measured.reward)
+      reward: measured.reward, extra: run.extraColumns(states))
     outcome.rows += 1
     guard run.keepsRows else { return }
     outcome.episode.states.append(states)

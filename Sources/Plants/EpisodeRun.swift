@@ -22,6 +22,8 @@ public struct EpisodeRun {
   public var stateLimits: [ClosedRange<Double>?]
   /// Written line by line.
   public var log: LogWriter?
+  /// Values of the log's extra columns for the states [S] of a row.
+  public var extraColumns: (_ states: [Double]) -> [Double] = { _ in [] }
   /// Whether a plant that answers no reward fails, where the layout has a reward column: wanted of what is learnt from.
   public var needsReward = false
   /// Whether every action waits until it is due (not a safe one that follows a passed limit); a plant whose clock is

@@ -76,6 +76,11 @@ public final class ExternalPlant: Plant {
 
   public var name: String { command.joined(separator: " ") }
 
+  /// Why its program cannot start, as far as that shows without starting it; nil where nothing speaks against it.
+  public var obstacle: String? {
+    ChildProcess.obstacle(command, in: folder)
+  }
+
   public func keepAsking(_ goesOn: @escaping () -> Bool) { self.goesOn = goesOn }
 
   public var remarks: [String] {

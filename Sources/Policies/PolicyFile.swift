@@ -24,6 +24,10 @@ public struct PolicyDescription: Hashable, Sendable, Codable {
   public var inputs: PolicyInputs
   /// Bounds of the states in the data that its model was learnt from [S]; goals beyond were never tried.
   public var dataBounds: [ClosedRange<Double>]?
+  /// The plant of its task, in words; nil where there was none.
+  public var plant: String?
+  /// Its return on its model, as the search judged it.
+  public var predictedReturn: Double?
 
   public init(
     task: String, stateNames: [String], stateUnits: [String], actionNames: [String],

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A controller as one C99 file without dependencies but <math.h>: memory for derived rates and past actions in a
-// struct, normalisation, goal and limits inside, no allocation.
+// struct, normalisation, goal and limits inside, no allocation. It is C++ too. A header for its callers stands beside it
+// (`cHeader`); the source does not include it, and may be compiled alone or after it.
 //
 //   for each instruction of the program:   static const double or double vK[length] = ...
 //   NAME_step:  measured -> states (CausalSignals) -> program -> action -> memory
@@ -16,31 +17,99 @@ extension ExportedController {
     return "bagel_" + String(cleaned)
   }
 
+  /// Of macros.
+  private var cMacro: String { cName.uppercased() }
+
+  /// What a caller must know, above source and header.
+  private var cComment: String {
+    let (states, actions) = (layout.states.count, layout.actions.count)
+    return """
+      /* Controller '\(name.replacingOccurrences(of: "*/", with: "* /"))', written by `bagel export --format c`. C99 and C++, needs <math.h> only.
+       *
+       * Call every \(layout.timeStep) s:
+       *   measured[\(layout.measuredColumns.count)]: \(layout.measuredColumns.joined(separator: ", "))
+       *   goal[\(states)]: \(list(layout.states))\(policy.inputs.goal == .none ? " (not used by this policy)" : "")
+       *   action[\(actions)]: \(list(layout.actions)), within \(zip(policy.lower, policy.upper).map { "\($0) ... \($1)" }.joined(separator: ", "))
+       */
+      """
+  }
+
+  /// The controller's memory.
+  private var cStruct: String {
+    let (states, actions) = (layout.states.count, layout.actions.count)
+    return """
+      typedef struct {
+        int rows;                 /* measurements so far */
+        double measured[\(layout.measuredColumns.count)];       /* the last ones */
+        double states[\(states)];
+        double past[\(pastRows)][\(actions)];        /* actions, newest first */
+      } \(cName);
+      """
+  }
+
+  /// Rows of past actions, at least one.
+  private var pastRows: Int { max(policy.actionMemory, 1) }
+
+  /// The header beside the source: sizes as macros, the struct, prototypes; for C99 and C++.
+  func cHeader() -> String {
+    """
+    \(cComment)
+    #ifndef \(cMacro)_H
+    #define \(cMacro)_H
+
+    #define \(cMacro)_MEASURED \(layout.measuredColumns.count)
+    #define \(cMacro)_STATES \(layout.states.count)
+    #define \(cMacro)_ACTIONS \(layout.actions.count)
+    #define \(cMacro)_TIME_STEP \(layout.timeStep) /* s */
+
+    #ifdef __cplusplus
+    extern "C" {
+    #endif
+
+    \(cStruct)
+
+    /* Before the first step, and after every standstill. */
+    void \(cName)_reset(\(cName) *self);
+
+    /* Returns 0, or 1 where a measurement, the goal or what comes of them is not finite: the action is then the resting
+       one, and such measurements are not remembered. */
+    int \(cName)_step(
+        \(cName) *self, const double measured[\(cMacro)_MEASURED], const double goal[\(cMacro)_STATES],
+        double action[\(cMacro)_ACTIONS]);
+
+    #ifdef __cplusplus
+    }
+    #endif
+
+    #endif
+
+    """
+  }
+
   /// Throws: `CannotExport`.
   func cSource() throws -> String {
     let (states, actions) = (layout.states.count, layout.actions.count)
     let (columns, memory) = (layout.measuredColumns.count, policy.actionMemory)
     return """
-      /* Controller '\(name)', written by `bagel export --format c`. C99, needs <math.h> only.
-       *
-       * Call every \(layout.timeStep) s:
-       *   measured[\(columns)]: \(layout.measuredColumns.joined(separator: ", "))
-       *   goal[\(states)]: \(list(layout.states))\(policy.inputs.goal == .none ? " (not used by this policy)" : "")
-       *   action[\(actions)]: \(list(layout.actions)), within \(zip(policy.lower, policy.upper).map { "\($0) ... \($1)" }.joined(separator: ", "))
-       */
+      \(cComment)
       #include <math.h>
 
-      typedef struct {
-        int rows;                 /* measurements so far */
-        double measured[\(columns)];       /* the last ones */
-        double states[\(states)];
-        double past[\(max(memory, 1))][\(actions)];        /* actions, newest first */
-      } \(cName);
+      #ifdef __cplusplus
+      extern "C" {
+      #endif
+
+      #ifndef \(cMacro)_H /* the header has it too */
+      \(cStruct)
+      #endif
 
       /* Before the first step, and after every standstill. */
       void \(cName)_reset(\(cName) *self)
       {
-        *self = (\(cName)){0};
+        self->rows = 0;
+        for (int i = 0; i < \(columns); ++i) self->measured[i] = 0;
+        for (int i = 0; i < \(states); ++i) self->states[i] = 0;
+        for (int k = 0; k < \(pastRows); ++k)
+          for (int j = 0; j < \(actions); ++j) self->past[k][j] = 0;
       \(restLines(memory))}
 
       static double smaller(double a, double b) { return a < b ? a : b; }
@@ -72,6 +141,10 @@ extension ExportedController {
         }
         return !sound;
       }
+
+      #ifdef __cplusplus
+      }
+      #endif
 
       """
   }

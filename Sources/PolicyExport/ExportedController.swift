@@ -61,6 +61,11 @@ extension ExportedController {
     }
   }
 
+  /// What belongs beside a format's file: the C header. nil where nothing does.
+  public func header(_ format: ExportFormat) -> Data? {
+    format == .c ? Data(cHeader().utf8) : nil
+  }
+
   /// One tensor a layer, with standardiser and limits beside.
   func tensors() -> TensorFile {
     var tensors = [

@@ -178,6 +178,7 @@ public struct ControlTask: Sendable {
   public func policyDescription(on model: DynamicsModel) -> PolicyDescription {
     var description = policyDescription
     description.dataBounds = model.stateBounds
+    description.plant = plant?.words
     return description
   }
 

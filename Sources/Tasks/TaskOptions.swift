@@ -38,6 +38,13 @@ extension ControlTask {
       case .process(let process): process.command.joined(separator: " ")
       }
     }
+
+    /// The name and the parameters that are not the plant's own.
+    public var words: String {
+      guard case .simulated(_, let parameters) = self, !parameters.isEmpty else { return name }
+      let changed = parameters.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }
+      return "\(name) (\(changed.joined(separator: ", ")))"
+    }
   }
 
   /// How the dynamics are modelled.

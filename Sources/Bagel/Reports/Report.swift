@@ -83,7 +83,7 @@ public struct Report {
     }
     let real = evaluation?.episodes.map { $0.episode.states.map { $0[state] } } ?? []
     var plot = ribbon(
-      title: channel.name, yLabel: "\(channel.name)\(unit.suffix)", particles.map(unit.convert),
+      title: channel.name, yLabel: unit.axisTitle(channel.name), particles.map(unit.convert),
       real.map(unit.convert))
     if let (times, goals) = commonGoals(state) {
       plot.curves.append(
@@ -105,6 +105,7 @@ public struct Report {
 
   private func actionPlot(_ action: Int) -> Plot {
     let channel = task.layout.actions[action]
+    let unit = Unit(channel.units)
     var particles: [[Double]] = []
     if let predicted = predicted?.predicted {
       particles = (0..<predicted.particles).map { b in
@@ -116,7 +117,9 @@ public struct Report {
     }
     let real =
       evaluation?.episodes.map { $0.episode.actions.dropLast().map { $0[action] } } ?? []
-    return ribbon(title: "\(channel.name) command", yLabel: channel.name, particles, real)
+    return ribbon(
+      title: "\(channel.name) command", yLabel: unit.axisTitle(channel.name),
+      particles.map(unit.convert), real.map(unit.convert))
   }
 
   /// `particles` [B][T] as a band with a few lines and the mean, `real` [episodes][T] as lines.
@@ -183,8 +186,11 @@ package let pageStyle = """
 package struct Unit {
   package let name: String
   private let factor: Double
+  /// As the log has it.
+  private let logged: String
 
   package init(_ units: String) {
+    logged = units
     let isAngle = units == "rad" || units == "rad/s"
     factor = isAngle ? 180 / Double.pi : 1
     name = isAngle ? units.replacingOccurrences(of: "rad", with: "deg") : units
@@ -192,6 +198,15 @@ package struct Unit {
 
   /// " (deg)" behind a name; nothing where units are unknown.
   package var suffix: String { name.isEmpty ? "" : " (\(name))" }
+
+  /// A channel's name with its unit, once: without the one that the name may already end in ("height_m", "angle [rad]").
+  package func axisTitle(_ channel: String) -> String {
+    let endings = [name, logged].filter { !$0.isEmpty }
+      .flatMap { ["(\($0))", "[\($0)]", " \($0)", "_\($0)"] }
+    guard let ending = endings.first(where: channel.hasSuffix) else { return channel + suffix }
+    let bare = channel.dropLast(ending.count).trimmingCharacters(in: .whitespaces)
+    return (bare.isEmpty ? channel : bare) + suffix
+  }
 
   package func convert(_ values: [Double]) -> [Double] { values.map { $0 * factor } }
 

@@ -9,16 +9,23 @@ import Tasks
 extension Report {
   func loopSummary(_ loop: LoopRecord) -> [String] {
     let rows = loop.episodes.map { episode in
-      let isTrial = episode.trial > 0
-      let outcome =
-        episode.failure ?? episode.earlyEnd
-        ?? (isTrial ? (episode.isSolved ? "solved" : "not solved") : "")
+      let isTrial = episode.isTrial
+      let isLucky = isTrial && episode.isSuccess == true && !episode.isSolved
+      let verdict =
+        isTrial
+        ? (episode.isSolved ? "solved" : isLucky ? "succeeds; not solved" : "not solved")
+        : episode.isSuccess.map { $0 ? "succeeds" : "fails" } ?? ""
+      let outcome = episode.failure ?? episode.earlyEnd ?? verdict
+      let name =
+        episode.trial == 0
+        ? "exploration"
+        : "trial \(episode.trial)" + (episode.judging.map { ", episode \($0 + 1)" } ?? "")
       return
-        "<tr><td>\(isTrial ? "trial \(episode.trial)" : "exploration")</td><td>\(episode.rows)</td>"
+        "<tr><td>\(name)</td><td>\(episode.rows)</td>"
         + "<td>\(isTrial ? number(episode.fitSeconds) : "-")</td>"
         + "<td>\(isTrial ? number(episode.optimizeSeconds) : "-")</td>"
         + "<td>\(episode.predictedReturn.map(number) ?? "-")</td>"
-        + "<td>\(isTrial ? "\(episode.stepSuccesses) of \(episode.steps)" : "-")</td>"
+        + "<td>\(episode.trial > 0 ? "\(episode.stepSuccesses) of \(episode.steps)" : "-")</td>"
         + "<td>\(escaped(outcome))</td></tr>"
     }
     return [
@@ -50,7 +57,8 @@ extension Report {
     return [
       "<h2>\(loop == nil ? "Episodes on the plant" : "The last trial")</h2>",
       "<p class=\"\(good ? "good" : "bad")\"><b>\(evaluation.successes) of "
-        + "\(evaluation.episodes.count) episodes succeed</b> on the plant.</p>",
+        + "\(evaluation.episodes.count) episodes succeed</b> on the plant: "
+        + "\(escaped(task.criterion)).</p>",
     ] + (isStepResponse ? [header] + rows + ["</table>"] : [])
   }
 

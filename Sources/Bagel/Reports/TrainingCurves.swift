@@ -9,7 +9,9 @@ import TensorBoard
 
 /// What TensorBoard is to show.
 public final class TrainingCurves {
-  private let file: EventFile
+  private let folder: String
+  /// Begun with the first scalar: a command that fails before leaves none.
+  private var file: EventFile?
   /// Iterations of finished searches, and those of the present one that are written.
   private var base: Int
   private var written = 0
@@ -20,11 +22,18 @@ public final class TrainingCurves {
   ///   - folder: of the event files, made if it is not there.
   ///   - iterations: those of earlier searches, after which these are to stand.
   public init(folder: String, iterations: Int = 0) throws {
-    file = try EventFile(folder: folder)
-    base = iterations
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    guard FileManager.default.isWritableFile(atPath: folder) else {
+      throw CocoaError(.fileWriteNoPermission)
+    }
+    (self.folder, base) = (folder, iterations)
   }
 
-  public var path: String { file.path }
+  private func write(_ scalars: [(tag: String, value: Double)], step: Int) throws {
+    let file = try file ?? EventFile(folder: folder)
+    self.file = file
+    try file.add(scalars, step: step)
+  }
 
   /// Adds the iterations since the last call. Throws: Foundation's file errors.
   public func add(_ state: SearchState) throws {
@@ -34,7 +43,7 @@ public final class TrainingCurves {
       let best =
         isLast && state.bestReturn.isFinite
         ? [(tag: "search/best_return", value: state.bestReturn)] : []
-      try file.add(
+      try write(
         [
           (tag: "search/return", value: state.returns[index]),
           (tag: "search/gradient_norm", value: state.gradientNorms[index]),
@@ -46,7 +55,7 @@ public final class TrainingCurves {
   /// Adds what a loop tells. Throws: Foundation's file errors.
   public func add(_ event: LoopEvent) throws {
     switch event {
-    case .drove, .exploringAgain, .explored, .fitting, .failed: break
+    case .drove, .exploringAgain, .explored, .fitting, .judged, .failed: break
     case .fitted(let trial, let fit): try add(fit, trial: trial)
     case .searching(_, let state): try add(state)
     case .optimized: (base, written) = (base + written, 0)
@@ -66,13 +75,13 @@ public final class TrainingCurves {
       scalars.append(("fit/\(figures.state)/held_out_rmse", figures.rmse))
       scalars.append(("fit/\(figures.state)/held_out_free_run_rmse", figures.freeRunRMSE))
     }
-    try file.add(scalars, step: trial)
+    try write(scalars, step: trial)
   }
 
   /// Throws: Foundation's file errors.
   public func add(_ record: EpisodeRecord) throws {
     let share = Double(record.stepSuccesses) / Double(max(record.steps, 1))
-    try file.add(
+    try write(
       [("plant/successful_steps", share), ("plant/rows", Double(record.rows))], step: record.trial)
   }
 }

@@ -25,13 +25,16 @@ struct DemoCommand: ParsableCommand {
     policy.describe(console)
     let evaluation = try task.evaluate(policy.best, seed: common.seed)
     evaluation.describe(task, console)
-    try fit.model.write(to: folder + "/model.safetensors", provenance: "demo, seed \(common.seed)")
-    try policy.best.write(
-      to: folder + "/policy.safetensors", description: task.policyDescription(on: fit.model))
+    try console.replaceModel(folder + "/model.safetensors") {
+      try fit.model.write(to: $0, provenance: "demo, seed \(common.seed)")
+    }
+    try console.replacePolicy(folder + "/policy.safetensors") {
+      try policy.best.write(to: $0, description: task.description(of: policy, on: fit.model))
+    }
     try common.report(
       Report(task: task, fit: fit, policy: policy, evaluation: evaluation), in: folder,
       console: console)
-    try console.finish(merge(fit.json, policy.json, evaluation.json))
+    try console.finish(merge(fit.json, policy.json, evaluation.json(task)))
     if evaluation.successes == 0 { throw notSolved }
   }
 }

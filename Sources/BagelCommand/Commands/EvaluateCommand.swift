@@ -50,6 +50,7 @@ struct EvaluateCommand: ParsableCommand {
     }
     let folder = try common.folder(for: task)
     let (controller, description) = try policyOptions.read(for: task, in: folder)
+    if let other = task.otherPlant(than: description) { console.say(other) }
     let lock = try task.machineLock(folder)
     defer { withExtendedLifetime(lock) {} }
     InterruptSignal.watch(isDriving: true)
@@ -72,7 +73,7 @@ struct EvaluateCommand: ParsableCommand {
       Report(task: task, evaluation: evaluation), in: folder, name: "report-evaluate.html",
       console: console)
     try console.finish(
-      merge(evaluation.json, ["timing": words.timing.json, "earlyEnds": words.earlyEnds]))
+      merge(evaluation.json(task), ["timing": words.timing.json, "earlyEnds": words.earlyEnds]))
     if evaluation.successes == 0 { throw notSolved }
   }
 }

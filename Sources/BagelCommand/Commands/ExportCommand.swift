@@ -10,7 +10,8 @@ struct ExportCommand: ParsableCommand {
     commandName: "export",
     abstract: "Write a controller as C, ONNX or safetensors, for use without BAGEL.",
     discussion: """
-      c            one C99 file without dependencies: derived rates, normalisation, limits, memory inside
+      c            one C99 file without dependencies: derived rates, normalisation, limits, memory inside; its header
+                   for C and C++ is written beside it
       onnx         a graph in double precision from states (and goal, past actions) to actions
       safetensors  one tensor a layer, with the standardiser and the limits
       """)
@@ -36,13 +37,26 @@ struct ExportCommand: ParsableCommand {
     let export = ExportedController(controller, layout: task.layout, name: task.name)
     let path = file ?? "\(folder)/controller.\(format.rawValue)"
     let data = try export.data(format)
+    try write(data, to: path)
+    var result: [String: Any] = ["path": path, "format": format.rawValue, "bytes": data.count]
+    var words = "controller: \(path) (\(data.count) bytes)"
+    if let header = export.header(format) {
+      let headerPath = (path.hasSuffix(".c") ? String(path.dropLast(2)) : path) + ".h"
+      try write(header, to: headerPath)
+      words += "; its header: \(headerPath)"
+      result["header"] = headerPath
+    }
+    console.say(words)
+    try console.finish(result)
+  }
+
+  private func write(_ data: Data, to path: String) throws {
+    try MadeFolders.make(for: path)
     do {
       try data.write(to: URL(fileURLWithPath: path), options: .atomic)
     } catch {
       throw OutputError(path: path, error)
     }
-    console.say("controller: \(path) (\(data.count) bytes)")
-    try console.finish(["path": path, "format": format.rawValue, "bytes": data.count])
   }
 }
 

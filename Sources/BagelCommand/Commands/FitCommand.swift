@@ -120,8 +120,10 @@ struct FitCommand: ParsableCommand {
       throw OutputError(path: "event files in \(tensorBoard.tensorboard ?? "")", error)
     }
     let path = folder + "/model.safetensors"
-    try fit.model.write(
-      to: path, provenance: (task.logs.isEmpty ? [task.name] : task.logs).joined(separator: ", "))
+    try console.replaceModel(path) {
+      try fit.model.write(
+        to: $0, provenance: (task.logs.isEmpty ? [task.name] : task.logs).joined(separator: ", "))
+    }
     console.say("model: \(path)")
     try common.report(
       Report(task: task, fit: fit), in: folder, name: "report-fit.html",

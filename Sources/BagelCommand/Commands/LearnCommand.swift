@@ -11,8 +11,9 @@ struct LearnCommand: ParsableCommand {
     abstract: "Learn on a plant: explore, then fit, optimise, drive, again and again.",
     discussion: """
       Every episode is a CSV file in the output folder, written line by line. Interrupted or killed, the same command
-      goes on from the last finished episode with the same numbers. Exit code 2 if it is not solved at the last trial
-      (--runs: if no seed is).
+      goes on from the last finished episode with the same numbers. A trial that succeeds is judged over as many episodes
+      as the task's `evaluate:` has, other starts, goals and noise; it is solved if nine in ten succeed. Exit code 2 if it
+      is not solved at the last trial (--runs: if no seed is).
       """)
 
   @OptionGroup var taskArgument: TaskArgument
@@ -79,6 +80,8 @@ struct LearnCommand: ParsableCommand {
       merge([
         "successes": solved, "episodes": runs, "solved": outcomes.map(\.record.isSolved),
         "steps": steps, "stepSuccesses": successes,
+        "judgedEpisodes": outcomes.reduce(0) { $0 + $1.episodes.count },
+        "judgedSuccesses": outcomes.reduce(0) { $0 + $1.successes },
         "steadyStateError": median(outcomes.flatMap(\.steadyStateErrors)),
         "computeSeconds": outcomes.map(\.computeSeconds), "runs": outcomes.map(\.json),
         "failures": failures,
@@ -98,13 +101,25 @@ struct LearnCommand: ParsableCommand {
     let lock = try task.machineLock(folder)
     defer { withExtendedLifetime(lock) {} }
     let root = folder + "/learn" + (name.map { "/" + $0 } ?? "")
-    if restart { try InteractionLoop.moveAway(root) }
+    if restart {
+      // First whatever can fail: the earlier loop is not moved away for nothing.
+      try InteractionLoop.check(task, seed: seed, spread: vary)
+      try InteractionLoop.moveAway(root)
+    }
+    MadeFolders.note(root)
     var loop = try InteractionLoop(
       task: task, folder: root, seed: seed, device: deviceOptions.device, spread: vary,
       mayDiffer: force)
     let done = loop.record.trials.count
-    if done > 0 { console.say("going on after trial \(done) in \(root)") }
     let figures = LoopFigures(console: console, task: task, folder: root)
+    if let verdict = loop.openVerdict {
+      console.say(
+        "going on with judging trial \(done) over \(verdict.wanted) episodes in \(root): \(verdict.words) so far"
+      )
+      figures.beginJudging(verdict)
+    } else if done > 0 {
+      console.say("going on after trial \(done) in \(root)")
+    }
     let curves = try tensorBoard.curves(
       name, iterations: loop.record.trials.reduce(0) { $0 + $1.iterations })
     var writingError: (any Error)?
@@ -129,7 +144,9 @@ struct LearnCommand: ParsableCommand {
           + (figures.episodes.safety ?? "nothing was moved"))
     }
     figures.episodes.sayTiming()
-    try conclude(loop.record, root, name == nil ? folder : nil, console)
+    try conclude(
+      loop.record, loop.record.verdict(over: task.evaluation.episodes), root,
+      name == nil ? folder : nil, console)
     return LoopOutcome(
       record: loop.record, isStepResponse: task.evaluation.measures.isEmpty,
       timing: figures.episodes.timing)
@@ -137,20 +154,24 @@ struct LearnCommand: ParsableCommand {
 
   /// Says how it went, and puts the last model and policy where the other commands look for them.
   private func conclude(
-    _ record: LoopRecord, _ folder: String, _ outputs: String?, _ console: Console
+    _ record: LoopRecord, _ verdict: TrialVerdict?, _ folder: String, _ outputs: String?,
+    _ console: Console
   ) throws {
     let count = record.trials.count
+    let judged = verdict.flatMap { $0.episodes > 1 ? ": \($0.words)" : nil } ?? ""
     console.say(
-      record.isSolved ? "solved at trial \(count)" : "not solved at trial \(count), the last")
+      (record.isSolved ? "solved at trial \(count)" : "not solved at trial \(count), the last")
+        + judged)
     guard let outputs else { return }
-    for what in ["model", "policy"] {
+    for (what, replace) in [("model", console.replaceModel), ("policy", console.replacePolicy)] {
       let source = folder + "/" + what + String(format: "-%03d.safetensors", count)
       guard let data = FileManager.default.contents(atPath: source) else { continue }
-      let target = outputs + "/" + what + ".safetensors"
-      do {
-        try data.write(to: URL(fileURLWithPath: target), options: .atomic)
-      } catch {
-        throw OutputError(path: target, error)
+      try replace(outputs + "/" + what + ".safetensors") { target in
+        do {
+          try data.write(to: URL(fileURLWithPath: target), options: .atomic)
+        } catch {
+          throw OutputError(path: target, error)
+        }
       }
     }
     let report = folder + "/report.html"
@@ -169,13 +190,17 @@ struct LoopOutcome {
   /// Of the episodes that this command drove.
   let timing: StepTiming
 
-  /// Of the steps of the last trial.
+  /// The episodes that judge the last trial, its own first.
+  var episodes: [EpisodeRecord] { record.lastTrialEpisodes }
+  var successes: Int { episodes.count { $0.isSuccess ?? $0.isSolved } }
+
+  /// Of the steps of those.
   var steadyStateErrors: [Double] {
-    isStepResponse ? record.trials.last?.steadyStateErrors ?? [] : []
+    isStepResponse ? episodes.flatMap(\.steadyStateErrors) : []
   }
 
-  var steps: Int { record.trials.last?.steps ?? 0 }
-  var stepSuccesses: Int { record.trials.last?.stepSuccesses ?? 0 }
+  var steps: Int { episodes.reduce(0) { $0 + $1.steps } }
+  var stepSuccesses: Int { episodes.reduce(0) { $0 + $1.stepSuccesses } }
   var computeSeconds: Double {
     record.trials.reduce(0) { $0 + $1.fitSeconds + $1.optimizeSeconds }
   }
@@ -188,6 +213,7 @@ struct LoopOutcome {
       "optimizeSeconds": record.trials.map(\.optimizeSeconds),
       "returns": record.trials.map { $0.predictedReturn ?? .nan },
       "successes": record.trials.filter(\.isSolved).count, "episodes": record.trials.count,
+      "judgedEpisodes": episodes.count, "judgedSuccesses": successes,
       "steps": steps, "stepSuccesses": stepSuccesses,
       "steadyStateError": median(steadyStateErrors), "timing": timing.json,
       "earlyEnds": record.episodes.compactMap(\.earlyEnd),

@@ -60,8 +60,10 @@ struct OptimizeCommand: ParsableCommand {
       task, dynamics, checkpoint: checkpoint, policyPath: folder + "/policy.safetensors",
       device: deviceOptions.device, curves: try tensorBoard.curves())
     policy.describe(console)
-    let description = task.policyDescription(on: dynamics)
-    try policy.best.write(to: folder + "/policy.safetensors", description: description)
+    let description = task.description(of: policy, on: dynamics)
+    try console.replacePolicy(folder + "/policy.safetensors") {
+      try policy.best.write(to: $0, description: description)
+    }
     try policy.last.write(to: folder + "/policy-last.safetensors", description: description)
     try? FileManager.default.removeItem(atPath: checkpoint)
     console.say("policy: \(folder)/policy.safetensors (the last one: policy-last.safetensors)")

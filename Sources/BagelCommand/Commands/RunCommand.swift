@@ -54,6 +54,7 @@ struct RunCommand: ParsableCommand {
     if let goal {
       try task.checkGoal(goal, for: description.inputs.goal, within: description.dataBounds)
     }
+    try MadeFolders.make(for: path)
     let lock = try task.machineLock(folder)
     defer { withExtendedLifetime(lock) {} }
     InterruptSignal.watch(isDriving: true)
@@ -64,16 +65,22 @@ struct RunCommand: ParsableCommand {
     }
     console.say("driving '\(task.plant?.name ?? "")' for \(number(seconds)) s -> \(path)")
     realTime.apply(console)
+    let sidecar = RunSidecar(log: path)
+    try sidecar.write(controller, description, task)
+    var hasRows = false
+    defer { if !hasRows { sidecar.remove() } }
     let run = try task.runInRealTime(
       controller, goal: goal, within: description.dataBounds, seconds: seconds, seed: common.seed,
       log: path
     ) { !InterruptSignal.wasRaised }
     let outcome = run.outcome
     for remark in outcome.remarks { console.say(remark) }
+    hasRows = outcome.rows > 0
     console.say(
       outcome.rows == 0
         ? "it ended before the first row; no log was kept"
-        : "\(counted(outcome.rows, "row")) in \(path)")
+        : "\(counted(outcome.rows, "row")) in \(path); its policy, \(controller.fingerprint), in \(sidecar.path)"
+    )
     if let end = outcome.earlyEnd { console.say("ended early: \(end)") }
     run.describe(task, console)
     outcome.timing.describe(console)
@@ -85,7 +92,7 @@ struct RunCommand: ParsableCommand {
         run.json,
         [
           "log": path, "earlyEnd": outcome.earlyEnd ?? NSNull(),
-          "interrupted": outcome.isInterrupted,
+          "interrupted": outcome.isInterrupted, "policyFingerprint": controller.fingerprint,
         ]))
     if isNotSafe { throw machineNotSafe }
     if outcome.hasLeftLimits { throw notSolved }

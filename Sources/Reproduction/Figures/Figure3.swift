@@ -157,7 +157,7 @@ public struct Figure3: ReproducedFigure {
       title:
         "\(snapshot.method.name): \(snapshot.iteration) iterations, \(number(snapshot.seconds)) s, "
         + "return \(number(snapshot.meanReturn))",
-      xLabel: "time (s)", yLabel: "\(channel.name)\(unit.suffix)")
+      xLabel: "time (s)", yLabel: unit.axisTitle(channel.name))
     func band(_ title: String, _ share: Double, _ color: String) {
       let (lower, upper) = (bundle.quantile(0.5 - 0.5 * share), bundle.quantile(0.5 + 0.5 * share))
       plot.curves.append(

@@ -102,7 +102,7 @@ struct Figure4Page {
   private func plot(_ title: String) -> Plot {
     let channel = task.layout.states[0]
     return Plot(
-      title: title, xLabel: "time (s)", yLabel: "\(channel.name)\(Unit(channel.units).suffix)")
+      title: title, xLabel: "time (s)", yLabel: Unit(channel.units).axisTitle(channel.name))
   }
 
   private var trainingPlot: Plot {

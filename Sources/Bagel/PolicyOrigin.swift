@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a policy's file says of where the policy comes from, and what tells policies apart: plant, return on the model,
+// fingerprint.
+
+import Execution
+import GaussianProcesses
+import Policies
+import Tasks
+
+extension ControlTask {
+  /// What the file of a policy says that was found on a model.
+  public func description(
+    of policy: OptimizedPolicy, on model: DynamicsModel
+  ) -> PolicyDescription {
+    var description = policyDescription(on: model)
+    let best = policy.state.bestReturn
+    description.predictedReturn = best.isFinite ? best : nil
+    return description
+  }
+
+  /// In words that the policy was found for another plant than this task's; nil where it was not, or nobody knows.
+  public func otherPlant(than description: PolicyDescription) -> String? {
+    guard let found = description.plant, let own = plant?.words, found != own else { return nil }
+    return "the policy was found for the plant '\(found)'; it is judged on '\(own)' here"
+  }
+}
+
+extension PolicyController {
+  /// 16 hexadecimal digits of the SHA-256 of parameters and standardiser: two policies with the same have the same numbers.
+  public var fingerprint: String {
+    String(
+      (parameters + stateMean + stateScale).withUnsafeBytes { sha256($0) }.prefix(16))
+  }
+}
