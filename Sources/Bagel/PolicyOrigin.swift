@@ -19,8 +19,14 @@ extension ControlTask {
   }
 
   /// In words that the policy was found for another plant than this task's; nil where it was not, or nobody knows.
-  public func otherPlant(than description: PolicyDescription) -> String? {
-    guard let found = description.plant, let own = plant?.words, found != own else { return nil }
+  ///
+  /// - Parameter usual: the plant that the task had before another was chosen, for files that do not say theirs.
+  public func otherPlant(
+    than description: PolicyDescription, usual: PlantChoice? = nil
+  ) -> String? {
+    guard let found = description.plant ?? usual?.words, let own = plant?.words, found != own else {
+      return nil
+    }
     return "the policy was found for the plant '\(found)'; it is judged on '\(own)' here"
   }
 }

@@ -9,22 +9,22 @@ import Synchronization
 enum MadeFolders {
   private static let made = Mutex<[String]>([])
 
-  /// Makes a folder and those above it. Throws: `OutputError`.
-  static func make(_ folder: String) throws {
+  /// Makes a folder and those above it, or says which option names another. Throws: `OutputError`.
+  static func make(_ folder: String, option: String = "--output") throws {
     note(folder)
     do {
       try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     } catch {
       throw OutputError(
         description:
-          "cannot make the folder \(folder) (\(systemReason(error))); name another with --output")
+          "cannot make the folder \(folder) (\(systemReason(error))); name another with \(option)")
     }
   }
 
   /// Makes the folder of a file. Throws: `OutputError`.
-  static func make(for file: String) throws {
+  static func make(for file: String, option: String) throws {
     let folder = (file as NSString).deletingLastPathComponent
-    if !folder.isEmpty { try make(folder) }
+    if !folder.isEmpty { try make(folder, option: option) }
   }
 
   /// A folder that somebody is about to make: it and those above it that are not there yet are this command's.

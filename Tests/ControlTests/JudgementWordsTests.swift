@@ -131,6 +131,20 @@ struct JudgementWordsTests {
       "\(worst.errors)")
   }
 
+  @Test("a policy whose file says no plant was found for the task's own")
+  func otherPlant() throws {
+    var task = try ControlTask("boom-delayed")
+    let own = task.plant
+    var description = task.policyDescription
+    #expect(task.otherPlant(than: description, usual: own) == nil)
+    task.plant = .simulated("boom", parameters: [:])
+    let words =
+      "the policy was found for the plant 'boom (transportDelay: 0.15)'; it is judged on 'boom' here"
+    #expect(task.otherPlant(than: description, usual: own) == words)
+    description.plant = "boom"
+    #expect(task.otherPlant(than: description, usual: own) == nil)
+  }
+
   @Test("a sampler whose deviation is wrong by more than itself is called useless, not 5380 %")
   func samplerErrors() throws {
     let task = try QuickPendulum.task()

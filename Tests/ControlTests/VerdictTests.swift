@@ -161,7 +161,8 @@ struct VerdictTests {
     for (name, data) in one { #expect(other[name] == data, "\(name)") }
   }
 
-  @Test("a plant that dies amid judging says nothing of the trial; the same command goes on judging")
+  @Test(
+    "a plant that dies amid judging says nothing of the trial; the same command goes on judging")
   func deadPlant() throws {
     let told = try ToldPlant(failing: [], dying: 3, episodes: 4)
     var loop = try told.loop("loop")

@@ -138,6 +138,10 @@ struct WrittenFilesTests {
       }
       #expect(Set(left) == ["machine.yaml", "plant.sh"], "\(arguments)")
     }
+    #expect(try bagel(["new", "mine", "--output", "new/tasks"], in: folder).status == 0)
+    #expect(exists(folder + "/new/tasks/mine.yaml"))
+    let blocked = try bagel(["new", "mine", "--output", "plant.sh/x"], in: folder)
+    #expect(blocked.errors.contains("cannot make the folder plant.sh/x"), "\(blocked.errors)")
     let own = folder + "/a"
     try FileManager.default.createDirectory(atPath: own, withIntermediateDirectories: true)
     _ = try bagel(["optimize", "machine.yaml", "--output", "a/b"], in: folder)

@@ -43,6 +43,7 @@ struct EvaluateCommand: ParsableCommand {
   func run() throws {
     let console = Console(json: common.json)
     var task = try taskArgument.load(seed: common.seed)
+    let usual = task.plant
     if let plant { task.plant = .simulated(plant, parameters: [:]) }
     if let episodes { task.evaluation.episodes = episodes }
     guard task.isJudged else {
@@ -50,7 +51,7 @@ struct EvaluateCommand: ParsableCommand {
     }
     let folder = try common.folder(for: task)
     let (controller, description) = try policyOptions.read(for: task, in: folder)
-    if let other = task.otherPlant(than: description) { console.say(other) }
+    if let other = task.otherPlant(than: description, usual: usual) { console.say(other) }
     let lock = try task.machineLock(folder)
     defer { withExtendedLifetime(lock) {} }
     InterruptSignal.watch(isDriving: true)

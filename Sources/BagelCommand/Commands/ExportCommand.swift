@@ -51,7 +51,7 @@ struct ExportCommand: ParsableCommand {
   }
 
   private func write(_ data: Data, to path: String) throws {
-    try MadeFolders.make(for: path)
+    try MadeFolders.make(for: path, option: "--file")
     do {
       try data.write(to: URL(fileURLWithPath: path), options: .atomic)
     } catch {

@@ -27,7 +27,7 @@ struct NewCommand: ParsableCommand {
     guard !FileManager.default.fileExists(atPath: path) else {
       throw OutputError(description: "\(path) already exists and was not overwritten")
     }
-    try MadeFolders.make(for: path)
+    try MadeFolders.make(for: path, option: "--output")
     do {
       try BuiltInTasks.template(name: name).write(toFile: path, atomically: true, encoding: .utf8)
     } catch {

@@ -54,7 +54,7 @@ struct RunCommand: ParsableCommand {
     if let goal {
       try task.checkGoal(goal, for: description.inputs.goal, within: description.dataBounds)
     }
-    try MadeFolders.make(for: path)
+    try MadeFolders.make(for: path, option: "--log")
     let lock = try task.machineLock(folder)
     defer { withExtendedLifetime(lock) {} }
     InterruptSignal.watch(isDriving: true)
