@@ -179,6 +179,8 @@ public struct InteractionLoop {
       to: files.path("model", trial, ".safetensors"), provenance: "\(task.name), trial \(trial)")
     guard tell(.fitted(trial: trial, fit)) else { return false }
 
+    var task = task
+    task.rewardScale = try firstScale(fit.model)
     let policy = try task.optimize(
       fit.model, from: try earlierParameters(trial), device: device,
       checkpoint: files.path("search", trial, ".safetensors"), checkpointInterval: 1
@@ -209,6 +211,14 @@ public struct InteractionLoop {
       trial: trial, judging: verdict.episodes,
       log: files.name("episode", record.episodes.count, ".csv"), rows: 0)
     return try drive(controller, description.dataBounds, entry, tell)
+  }
+
+  /// The deviations by which standardised rewards measure: those of the first trial's data, since each failed trial would narrow
+  /// or widen the reward otherwise.
+  private func firstScale(_ model: DynamicsModel) throws -> [Double] {
+    let path = files.path("model", 1, ".safetensors")
+    let first = FileManager.default.fileExists(atPath: path) ? try DynamicsModel(path: path) : model
+    return (first.layout.states == model.layout.states ? first : model).stateStandardiser.scale
   }
 
   /// The last trial's model, if it is one of the task as it is now.

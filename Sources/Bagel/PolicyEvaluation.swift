@@ -221,7 +221,8 @@ extension ControlTask {
     // A stretch shorter than the settling time is judged by its end.
     let settled = min(
       Int((evaluation.settle / layout.timeStep).rounded()), max(response.count - 1, 0))
-    let errors = response[settled...].map { abs($0 - target) }
+    let turn = layout.states[0].turn
+    let errors = response[settled...].map { abs(shorterWay($0 - target, turn: turn)) }
     let from = rows.lowerBound + settled
     let until = min(rows.upperBound, episode.count - 1)
     let changes = layout.actions.indices.map { j in

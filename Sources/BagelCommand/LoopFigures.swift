@@ -13,6 +13,8 @@ final class LoopFigures {
   private let rest = RestInterruption()
   private var bar: ProgressBar?
   private var fit: FittedModel?
+  /// Of what was said once, each trial would find the same again.
+  private var said: Set<String> = []
   private var policy: OptimizedPolicy?
   /// The episodes of the last trial, as far as this command drove them.
   private var judged: [EvaluatedEpisode] = []
@@ -49,7 +51,9 @@ final class LoopFigures {
     case .fitted(_, let fit):
       self.fit = fit
       finish()
-      for note in fit.notes { console.say("warning: \(note)") }
+      let findings = fit.notes + fit.findings + task.goalsOutside(fit.model)
+      for line in findings where said.insert(line).inserted { console.say("warning: \(line)") }
+      for line in fit.advice where said.insert(line).inserted { console.say("note: \(line)") }
       bar = ProgressBar("optimising", "measuring samplers")
     case .searching(let trial, let state):
       bar?.update(
@@ -60,6 +64,7 @@ final class LoopFigures {
       self.policy = policy
       finish()
       policy.warnOfFlatness(console)
+      policy.sayWidening(console)
       policy.describeDoubts(console, prefix: "trial \(trial): ")
     case .tried(let record, let evaluated):
       judged = [evaluated]

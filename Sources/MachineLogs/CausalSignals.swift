@@ -21,7 +21,7 @@ public struct CausalSignals: Sendable {
   private var rows = 0
 
   /// A row this close to its time (fraction of the time step) is on it: stamps are rounded when they are written.
-  static let timeTolerance = 1e-3
+  public static let timeTolerance = 1e-3
 
   public init(_ layout: LogLayout) {
     self.layout = layout

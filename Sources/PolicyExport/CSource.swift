@@ -40,6 +40,7 @@ extension ExportedController {
     return """
       typedef struct {
         int rows;                 /* measurements so far */
+        double elapsed;           /* s since the last of them */
         double measured[\(layout.measuredColumns.count)];       /* the last ones */
         double states[\(states)];
         double past[\(pastRows)][\(actions)];        /* actions, newest first */
@@ -77,6 +78,11 @@ extension ExportedController {
         \(cName) *self, const double measured[\(cMacro)_MEASURED], const double goal[\(cMacro)_STATES],
         double action[\(cMacro)_ACTIONS]);
 
+    /* The same where other than a time step has passed since the last call: after a lost sample, or with a clock. */
+    int \(cName)_step_after(
+        \(cName) *self, double seconds, const double measured[\(cMacro)_MEASURED],
+        const double goal[\(cMacro)_STATES], double action[\(cMacro)_ACTIONS]);
+
     #ifdef __cplusplus
     }
     #endif
@@ -106,6 +112,7 @@ extension ExportedController {
       void \(cName)_reset(\(cName) *self)
       {
         self->rows = 0;
+        self->elapsed = 0;
         for (int i = 0; i < \(columns); ++i) self->measured[i] = 0;
         for (int i = 0; i < \(states); ++i) self->states[i] = 0;
         for (int k = 0; k < \(pastRows); ++k)
@@ -118,17 +125,20 @@ extension ExportedController {
       \(try cPolicy())
       /* Returns 0, or 1 where a measurement, the goal or what comes of them is not finite: the action is then the resting
          one, and such measurements are not remembered. */
-      int \(cName)_step(
-          \(cName) *self, const double measured[\(columns)], const double goal[\(states)], double action[\(actions)])
+      int \(cName)_step_after(
+          \(cName) *self, double seconds, const double measured[\(columns)], const double goal[\(states)],
+          double action[\(actions)])
       {
         static const double rest[\(actions)] = {\(numbers(policy.rest))};
         double states[\(states)];
         int sound = 1;
+        self->elapsed += seconds > 0 && isfinite(seconds) ? seconds : \(layout.timeStep);
         for (int i = 0; i < \(columns); ++i) sound = sound && isfinite(measured[i]);
       \(goalLine)  if (sound) {
-      \(stateLines())    for (int i = 0; i < \(states); ++i) self->states[i] = states[i];
+      \(timeLine)      \(stateLines())    for (int i = 0; i < \(states); ++i) self->states[i] = states[i];
           for (int i = 0; i < \(columns); ++i) self->measured[i] = measured[i];
           if (self->rows < 2) ++self->rows;
+          self->elapsed = 0;
           policy(states, goal, &self->past[0][0], action);
           for (int j = 0; j < \(actions); ++j) sound = sound && isfinite(action[j]);
         }
@@ -140,6 +150,12 @@ extension ExportedController {
           self->past[0][j] = action[j];
         }
         return !sound;
+      }
+
+      int \(cName)_step(
+          \(cName) *self, const double measured[\(columns)], const double goal[\(states)], double action[\(actions)])
+      {
+        return \(cName)_step_after(self, \(layout.timeStep), measured, goal, action);
       }
 
       #ifdef __cplusplus
@@ -162,16 +178,36 @@ extension ExportedController {
     }.joined()
   }
 
+  /// The seconds by which rates are derived: a call that is nearly on time is on time, as `CausalSignals` has it.
+  private var timeLine: String {
+    guard layout.states.contains(where: { $0.source != .column }) else { return "" }
+    let (step, tolerance) = (layout.timeStep, CausalSignals.timeTolerance * layout.timeStep)
+    return """
+          double passed = fabs(self->elapsed - \(step)) <= \(tolerance) ? \(step) : self->elapsed;
+
+      """
+  }
+
   /// states[i] = ..., as `CausalSignals` has them.
   private func stateLines() -> String {
     let columns = layout.measuredColumns
     return layout.states.enumerated().map { i, channel -> String in
       let c = columns.firstIndex(of: channel.column) ?? 0
       guard channel.source != .column else { return "    states[\(i)] = measured[\(c)];\n" }
-      let gain = channel.source.smoothing(timeStep: layout.timeStep)
+      let gain: String
+      switch channel.source {
+      case .rate(_, let filterTime) where filterTime > 0:
+        gain = "(1 - exp(-passed / \(filterTime)))"
+      case .rate, .column: gain = "1"
+      }
+      // The shorter way between two angles.
+      let turn = layout.states.first { $0.source == .column && $0.column == channel.column }?.turn
+      let unwrapped =
+        turn.map { "\n              change -= \($0) * floor(change / \($0) + 0.5);" } ?? ""
       return """
             {
-              double difference = (measured[\(c)] - self->measured[\(c)]) / \(layout.timeStep);
+              double change = measured[\(c)] - self->measured[\(c)];\(unwrapped)
+              double difference = change / passed;
               if (self->rows == 0) states[\(i)] = 0;
               else if (self->rows == 1) states[\(i)] = difference;
               else states[\(i)] = self->states[\(i)] + \(gain) * (difference - self->states[\(i)]);

@@ -100,6 +100,7 @@ extension BuiltInTasks {
     # How `bagel evaluate` and `learn` judge: state 1 within `tolerance` of the goal from `settle` seconds on; or
     # success: [{measure: abs(boom_angle - goal.boom_angle), below: 0.02}], lastSteps: 10. Goals one after another:
     # schedule: {at: [0, 10], goals: [[0.2, 0], [-0.2, 0]]}; largestActionChange: 0.1 a step, on average, from settle on.
+    # `learn` calls a trial solved once nine in ten of so many episodes succeed: episodes: 1 takes one success for it.
     evaluate: {episodes: 16, seconds: 15, startSpread: 0.05, tolerance: 0.02, settle: 5}
 
     # `bagel learn`: policy: both starts one search from the last policy and the others afresh (or warm, fresh).

@@ -76,6 +76,51 @@ struct ExportCase: CustomStringConvertible, Sendable {
 
 @Suite("exported policies")
 struct PolicyExportTests {
+  @Test("a lost sample does not double the next rate, a call that comes late counts as late")
+  func lostSample() throws {
+    let layout = LogLayout(
+      states: [Channel(name: "x"), Channel(name: "v", source: .rate(of: "x", filterTime: 0.2))],
+      actions: [Channel(name: "u")], timeStep: 0.1)
+    let policy = Policy.network(
+      hidden: [], inputs: PolicyInputs(stateLength: 2, actionLength: 1), lower: [-1], upper: [1])
+    let controller = PolicyController(
+      policy: policy, parameters: policy.initialParameters(1), stateMean: [0, 0],
+      stateScale: [1, 1])
+    let source = String(
+      decoding: try ExportedController(controller, layout: layout, name: "rate").data(.c),
+      as: UTF8.self)
+    let main =
+      source + """
+
+        #include <stdio.h>
+        int main(void)
+        {
+          bagel_rate c;
+          double action[1];
+          static const double x[] = {0, 0.1, NAN, 0.35, 0.5, 0.9}, after[] = {0.1, 0.1, 0.1, 0.1, 0.1, 0.35};
+          bagel_rate_reset(&c);
+          for (int k = 0; k < 6; ++k) {
+            bagel_rate_step_after(&c, after[k], x + k, 0, action);
+            printf("%.17g\\n", c.states[1]);
+          }
+          return 0;
+        }
+        """
+    let folder = try Scratch.folder()
+    let (path, program) = (folder + "/controller.c", folder + "/controller")
+    try main.write(toFile: path, atomically: true, encoding: .utf8)
+    _ = try output(
+      ["cc", "-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic", path, "-o", program, "-lm"])
+    let found = try output([program]).split(separator: "\n").compactMap { Double($0) }
+    var signals = CausalSignals(layout)
+    var expected: [Double] = []
+    for (x, elapsed) in [(0, 0.1), (0.1, 0.1), (0.35, 0.2), (0.5, 0.1), (0.9, 0.35)] {
+      expected.append(signals.next([x], elapsed: elapsed)[1])
+    }
+    let kept = [0, 1, 3, 4, 5].map { found[$0] }
+    #expect(zip(kept, expected).allSatisfy { abs($0 - $1) < 1e-12 }, "\(found) \(expected)")
+  }
+
   @Test("C99, compiled without warnings, over an episode", arguments: ExportCase.all)
   func cSource(example: ExportCase) throws {
     let (measured, goals, actions) = example.episode

@@ -159,11 +159,15 @@ struct WrittenFilesTests {
       ], in: folder)
     #expect(run.status == 0, "\(run.errors)")
     #expect(run.json["policyFingerprint"] as? String == controller.fingerprint)
-    let log = try LogFile(path: folder + "/runs/today/r.csv")
+    let log = try LogFile(
+      path: folder + "/runs/today/r.csv",
+      layout: LogLayout(
+        states: ["x", "speed", "goal.x"].map { Channel(name: $0) },
+        actions: [Channel(name: "u")], timeStep: 0.1))
     #expect(log.header == ["t", "x", "u", "speed", "goal.x", "goal.speed"])
-    #expect(try log.column("goal.x").allSatisfy { $0 == 0.25 })
+    #expect(log.column("goal.x").allSatisfy { $0 == 0.25 })
     // As the controller saw it: zero, then the difference, then filtered (a filter time of one time step).
-    let (x, speed) = (try log.column("x"), try log.column("speed"))
+    let (x, speed) = (log.column("x"), log.column("speed"))
     #expect(x.count == 31 && speed[0] == 0 && abs(speed[1] - (x[1] - x[0]) / 0.1) < 1e-12)
     let gain = 1 - exp(-1.0)
     let filtered = speed[1] + gain * ((x[2] - x[1]) / 0.1 - speed[1])
