@@ -204,7 +204,9 @@ public struct InteractionLoop {
     let path = files.path("policy", trial, ".safetensors")
     guard FileManager.default.fileExists(atPath: path) else {
       throw LoopError(
-        description: "\(path) is gone, and its trial is judged; put it back, or --restart")
+        description:
+          "\(path) is missing, but its trial is still being judged; put it back, or begin afresh with --restart"
+      )
     }
     let (controller, description) = try PolicyController.read(path: path)
     let entry = EpisodeRecord(

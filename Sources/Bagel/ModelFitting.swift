@@ -141,9 +141,15 @@ extension ControlTask {
     _ training: [Episode], from earlier: DynamicsModel? = nil,
     progress: @escaping (Double) -> Void = { _ in }
   ) throws -> FittedModel {
-    if let both = heldOutLogs.first(where: logs.contains) {
+    func place(_ path: String) -> String {
+      URL(fileURLWithPath: path).standardizedFileURL.resolvingSymlinksInPath().path
+    }
+    let learntFrom = Set(logs.map(place))
+    if let both = heldOutLogs.first(where: { learntFrom.contains(place($0)) }) {
       throw LogError(
-        file: both, "is learnt from and held out; it can judge only what has not seen it")
+        file: both,
+        "is learnt from and held out; a log can judge only what has not seen it, so take it out of one"
+      )
     }
     let held = try layout.episodes(from: heldOutLogs, needsExcitation: false)
     let start = ContinuousClock.now
@@ -165,7 +171,7 @@ extension ControlTask {
   public func levelSentences(of model: DynamicsModel) -> [String] {
     model.commandLevels.map { action, levels in
       "'\(layout.actions[action].name)' is only ever "
-        + levels.map { String(format: "%.4g", $0) }.joined(separator: ", ")
+        + levels.map(format).joined(separator: ", ")
         + " in the logs: between these levels the model guesses, and so does a policy"
     }
   }
@@ -181,10 +187,9 @@ extension ControlTask {
         low < data.lowerBound - margin || high > data.upperBound + margin
       else { return nil }
       let unit = channel.units.isEmpty ? "" : " " + channel.units
-      func shown(_ value: Double) -> String { String(format: "%.4g", value) }
       return
-        "the goal of '\(channel.name)', \(low == high ? shown(low) : "\(shown(low)) to \(shown(high))")\(unit), is outside "
-        + "the data (\(shown(data.lowerBound)) to \(shown(data.upperBound))): the model guesses there; log the machine nearer to it"
+        "the goal of '\(channel.name)', \(low == high ? format(low) : "\(format(low)) to \(format(high))")\(unit), is outside "
+        + "the data (\(format(data.lowerBound)) to \(format(data.upperBound))): the model guesses there; log the machine nearer to it"
     }
   }
 }

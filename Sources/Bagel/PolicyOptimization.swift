@@ -125,7 +125,7 @@ extension ControlTask {
       initialStates: self.start.resolved(by: model),
       goals: goal.resolved(by: model), options: options,
       initialParameters: policy.initialParameters, state: saved ?? warm,
-      widened: { try executors(reward.widened) })
+      widened: { try executors(reward.widened(states: layout.states.count)) })
     let isFinished = try run(optimizer, every: checkpointInterval, progress) { state in
       if let checkpoint { try state.write(to: checkpoint, fingerprint: fingerprint) }
     }

@@ -61,7 +61,10 @@ extension Evaluation {
           until: Double(episode.episode.count) * task.layout.timeStep)
         return zip(episode.steps, ends).map { step, end in
           let row = min(Int((end / task.layout.timeStep).rounded()), episode.episode.count) - 1
-          return abs(episode.episode.states[max(row, 0)][index] - step.goal[index])
+          return abs(
+            shorterWay(
+              episode.episode.states[max(row, 0)][index] - step.goal[index],
+              turn: channel.turn))
         }
       }
       return UnjudgedState(

@@ -14,6 +14,8 @@ final class CSVReader {
     /// Within quotes, if there are any.
     var bytes: Range<Int>
     var isQuoted: Bool
+    /// Whether something follows the closing quote.
+    var isMalformed: Bool
   }
 
   let name: String
@@ -54,7 +56,7 @@ final class CSVReader {
     }
     file = path == "-" ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC)
     guard file >= 0 else {
-      throw LogError(file: path, "cannot be read: \(String(cString: strerror(errno)).lowercased())")
+      throw LogError(file: path, "cannot be read: \(String(cString: strerror(errno)))")
     }
     buffer = .allocate(capacity: Self.capacity)
     try fill()
@@ -105,6 +107,7 @@ final class CSVReader {
 
   /// The decimal number in a field, or nil.
   func number(_ index: Int) -> Double? {
+    if fields[index].isMalformed { return nil }
     let range = trimmed(fields[index].bytes)
     return decimalNumber(UnsafeBufferPointer(start: buffer + range.lowerBound, count: range.count))
   }
@@ -140,8 +143,10 @@ final class CSVReader {
     var (index, fieldStart, fieldEnd) = (start, start, -1)
     var (breaks, isQuoted, isInside) = (0, false, false)
     func finishField(at position: Int) {
+      let end = fieldEnd >= 0 ? fieldEnd : position
+      let rest = fieldEnd >= 0 ? trimmed(fieldEnd + 1..<position) : 0..<0
       fields.append(
-        Field(bytes: fieldStart..<(fieldEnd >= 0 ? fieldEnd : position), isQuoted: isQuoted))
+        Field(bytes: fieldStart..<end, isQuoted: isQuoted, isMalformed: !rest.isEmpty))
       (fieldStart, fieldEnd, isQuoted) = (position + 1, -1, false)
     }
     func finishRecord(at position: Int, next: Int, isTerminated: Bool) {
@@ -233,7 +238,11 @@ final class CSVReader {
       let byte = buffer[index]
       if byte == UInt8(ascii: "\"") { isInside.toggle() }
       if isInside { continue }
-      if byte == UInt8(ascii: "\n") || byte == UInt8(ascii: "\r") { break }
+      if byte == UInt8(ascii: "\n") || byte == UInt8(ascii: "\r") {
+        // Blank lines above the header.
+        if counts.isEmpty { continue }
+        break
+      }
       counts[byte, default: 0] += 1
     }
     let candidates = [UInt8(ascii: ","), UInt8(ascii: ";"), UInt8(ascii: "\t")]

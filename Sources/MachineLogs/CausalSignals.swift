@@ -39,7 +39,9 @@ public struct CausalSignals: Sendable {
   public mutating func next(_ measured: [Double], elapsed: Double? = nil) -> [Double] {
     let measured = measured.indices.map { unwrapping[$0]?.next(measured[$0]) ?? measured[$0] }
     let timeStep = layout.timeStep
-    let isOnTime = elapsed.map { abs($0 - timeStep) <= Self.timeTolerance * timeStep } ?? true
+    // A plant that repeats its time is refused when its row is stamped.
+    let isOnTime =
+      elapsed.map { $0 <= 0 || abs($0 - timeStep) <= Self.timeTolerance * timeStep } ?? true
     let seconds = isOnTime ? timeStep : elapsed ?? timeStep
     let states = layout.states.enumerated().map { i, channel -> Double in
       let value = measured[columnOf[i]]
@@ -58,7 +60,7 @@ public struct CausalSignals: Sendable {
 
 extension LogLayout {
   /// A full turn of a measured column that turns round, in its units; nil of others.
-  func turn(ofColumn column: String) -> Double? {
+  package func turn(ofColumn column: String) -> Double? {
     states.first { $0.source == .column && $0.column == column }?.turn
   }
 }

@@ -65,7 +65,7 @@ extension LogLayout {
     let rest = sentences.count - Self.mostSentences
     guard rest > 0 else { return sentences }
     return sentences.prefix(Self.mostSentences)
-      + ["the same of \(counted(rest, "other channel"))"]
+      + ["\(counted(rest, "other channel")) \(rest == 1 ? "differs" : "differ") in the same way"]
   }
 
   /// Name and value of the channels that are columns.

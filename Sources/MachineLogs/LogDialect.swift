@@ -50,7 +50,7 @@ struct LogDialect {
   /// Where the columns of a layout stand: time first, then states, actions, reward, each once.
   ///
   /// Throws: `LogError` for those that are missing or stand twice, all in one message.
-  func columns(of layout: LogLayout, in header: [String]) throws -> [Int] {
+  func columns(of layout: LogLayout, in header: [String], line: Int) throws -> [Int] {
     var wanted = layout.measuredColumns
     for name in layout.actions.map(\.column) + (layout.rewardColumn.map { [$0] } ?? [])
     where !wanted.contains(name) {
@@ -62,14 +62,15 @@ struct LogDialect {
       let all = [time] + wanted.filter { $0 != time }
       if let twice = all.first(where: { name in header.count { $0 == name } > 1 }) {
         throw LogError(
-          file: file, line: 1, "two columns are called '\(shortened(twice))'; rename one of them")
+          file: file, line: line, "two columns are called '\(shortened(twice))'; rename one of them"
+        )
       }
       return all.compactMap { header.firstIndex(of: $0) }
     }
-    if header[0].hasPrefix("#") && missing.count == wanted.count { throw commentLine(1) }
+    if header[0].hasPrefix("#") && missing.count == wanted.count { throw commentLine(line) }
     if header.count == 1, header[0].split(whereSeparator: \.isWhitespace).count > 1 {
       throw LogError(
-        file: file, line: 1,
+        file: file, line: line,
         "has one column, '\(shortened(header[0]))'; are blanks between its fields? Commas, semicolons or tabs are wanted"
       )
     }
@@ -87,13 +88,13 @@ struct LogDialect {
     }
     let list = header.map { shortened($0) }.joined(separator: ", ")
     throw LogError(
-      file: file, line: 1,
+      file: file, line: line,
       "has " + problems.prefix(3).joined(separator: ", ") + ". Its columns: "
         + shortened(list, to: 100))
   }
 
   private func hint(_ name: String?) -> String {
-    name.map { ": is it '\(shortened($0))'?" } ?? ""
+    name.map { " (did you mean '\(shortened($0))'?)" } ?? ""
   }
 
   /// "Time [s]", "%time", "T", "timestamp_ms".
@@ -131,7 +132,7 @@ struct LogDialect {
     }
     if mayBeEmpty && reader.isEmpty(index) { return .nan }
     let texts = (0..<reader.count).map(reader.text)
-    if isFirstRow, texts.allSatisfy({ !isNumber($0) && !$0.contains(where: \.isNumber) }) {
+    if isFirstRow, texts.allSatisfy({ !isNumber($0) && $0.first?.isNumber != true }) {
       throw LogError(
         file: file, line: reader.line,
         "holds words ('\(shortened(texts.joined(separator: ", ")))'): a line of units? Numbers follow the header; remove it"
@@ -153,7 +154,7 @@ struct LogDialect {
       return
         "'\(shown)' has a decimal comma; write decimals with a point (export in English format)"
     }
-    if text.wholeMatch(of: #/[+-]?[0-9]{1,3}([,.' ][0-9]{3})*[.,]?[0-9]*/#) != nil {
+    if text.wholeMatch(of: #/[+-]?[0-9]{1,3}([,.' ][0-9]{3})+([.,][0-9]*)?/#) != nil {
       return "'\(shown)' has marks between thousands; write plain decimal numbers"
     }
     if text.wholeMatch(of: #/[0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,4}([ T].*)?/#) != nil
@@ -168,7 +169,9 @@ struct LogDialect {
     if ["inf", "-inf", "+inf", "infinity", "-infinity"].contains(text.lowercased()) {
       return "'\(shown)' is not a finite number"
     }
-    if let value = text.firstMatch(of: #/^[+-]?[0-9.]+(e[+-]?[0-9]+)?/#.ignoresCase()) {
+    if let value = text.firstMatch(of: #/^[+-]?[0-9.]+(e[+-]?[0-9]+)?/#.ignoresCase()),
+      isNumber(String(text[value.range])), value.range.upperBound < text.endIndex
+    {
       let unit = text[value.range.upperBound...].trimmingCharacters(in: .whitespaces)
       return "'\(shown)' is not a number; is '\(shortened(unit))' a unit? Remove it from the cells"
     }

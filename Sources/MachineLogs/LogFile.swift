@@ -18,7 +18,7 @@ public struct LogFile: Sendable {
   /// What was left out, in words for people.
   public let notes: [String]
 
-  /// Most rows of a file: with two columns they take half a gigabyte.
+  /// Most rows of a file: time and two columns of so many take half a gigabyte.
   public static let mostRows = 20_000_000
   /// Larger numbers would overflow when they are squared and summed.
   public static let largestNumber = 1e100
@@ -37,7 +37,7 @@ public struct LogFile: Sendable {
       throw LogError(file: reader.name, line: 1, "is empty; expected a line of column names")
     }
     let header = try dialect.header(reader)
-    let wanted = try dialect.columns(of: layout, in: header)
+    let wanted = try dialect.columns(of: layout, in: header, line: reader.line)
     var values = wanted.map { _ in [Double]() }
     var lines: [UInt32] = []
     var notes: [String] = []

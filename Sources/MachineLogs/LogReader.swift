@@ -39,10 +39,7 @@ extension LogLayout {
       paths.append(file.path)
       episodes += try self.episodes(in: file)
       guard episodes.reduce(0, { $0 + $1.count }) <= Self.mostRows else {
-        throw LogError(
-          file: file.path,
-          "more than \(Self.mostRows) rows at a time step of \(format(timeStep)) s; take fewer logs or a longer time step"
-        )
+        throw tooManyRows(file.path)
       }
     }
     if needsExcitation { try checkExcitation(episodes, paths) }
@@ -74,12 +71,12 @@ extension LogLayout {
       )
     }
     let checks = ValueChecks(file: file, layout: self, longestGap: Self.longestGap * spacing)
-    let notes = try file.notes + checks.findings()
+    var notes = try file.notes + checks.findings()
     let base = URL(fileURLWithPath: file.path).lastPathComponent
     let parts = stretches(of: times, longestGap: Self.longestGap * max(timeStep, spacing))
-    var episodes = parts.enumerated().compactMap { index, range -> Episode? in
+    var episodes = try parts.enumerated().compactMap { index, range -> Episode? in
       let name = parts.count == 1 ? base : "\(base) (part \(index + 1))"
-      return episode(name, file, range)
+      return try episode(name, file, range)
     }
     guard !episodes.isEmpty else {
       throw LogError(
@@ -87,8 +84,21 @@ extension LogLayout {
         "no stretch of three time steps: rows are \(format(spacing)) s apart and the time step is "
           + "\(format(timeStep)) s")
     }
+    let short = parts.count - episodes.count
+    if short > 0 {
+      notes.append(
+        "\(file.path): \(counted(short, "stretch")) between holes of the stamps \(short == 1 ? "is" : "are") too short and left out"
+      )
+    }
     episodes[0].notes = notes
     return episodes
+  }
+
+  private func tooManyRows(_ path: String) -> LogError {
+    LogError(
+      file: path,
+      "more than \(Self.mostRows) rows at a time step of \(format(timeStep)) s; take fewer logs or a longer time step"
+    )
   }
 
   /// Runs of rows without a gap.
@@ -102,14 +112,17 @@ extension LogLayout {
     return result + [start..<times.count]
   }
 
-  private func episode(_ name: String, _ file: LogFile, _ range: Range<Int>) -> Episode? {
+  private func episode(
+    _ name: String, _ file: LogFile, _ range: Range<Int>
+  ) throws -> Episode? {
     guard range.count >= 2 else { return nil }
     func values(_ column: String) -> [Double] {
       let all = file.column(column)
       return range == all.indices ? all : Array(all[range])
     }
     let grid = SampleGrid(times: values(file.timeColumn), timeStep: timeStep)
-    guard grid.count - unknownRows >= 3, grid.count <= Self.mostRows else { return nil }
+    guard grid.count <= Self.mostRows else { throw tooManyRows(file.path) }
+    guard grid.count - unknownRows >= 3 else { return nil }
     let measured = measuredColumns.map { column in
       // Between 359 degrees and 0 lies no 180.
       guard let turn = turn(ofColumn: column) else { return grid.interpolate(values(column)) }

@@ -10,7 +10,7 @@ public struct MeasuredRates: Sendable {
   /// Rows over which changes are compared: with more of them, noise of a position drowns its change less.
   private static let windows = [1, 5, 20, 50]
   /// Rows of a file that are enough to see it.
-  private static let mostRows = 100_000
+  private static let mostRows = 20_000
   /// Part of a change's variance that an integral explains.
   private static let explained = 0.9
   /// Slope of change against integral, where both are in the same units ...
@@ -22,25 +22,44 @@ public struct MeasuredRates: Sendable {
   ///   - columns: measured columns.
   ///   - files: logs that have them.
   public init(among columns: [String], in files: [LogFile]) {
+    let logs = files.map { Log($0, columns) }
     for column in columns {
-      let others = columns.filter { $0 != column && rateOf[$0] == nil }
-      rateOf[column] = others.first { Self.integrates($0, to: column, files) }
+      // One cannot be the rate of its own rate.
+      rateOf[column] = columns.first {
+        $0 != column && rateOf[$0] != column && Self.integrates($0, to: column, logs)
+      }
     }
   }
 
-  private static func integrates(_ rate: String, to column: String, _ files: [LogFile]) -> Bool {
+  /// The first rows of a log, with the integral of each column.
+  private struct Log {
+    let values: [String: [Double]]
+    let integrals: [String: [Double]]
+    let count: Int
+
+    init(_ file: LogFile, _ columns: [String]) {
+      let times = file.times
+      let count = min(times.count, mostRows)
+      self.count = count
+      values = Dictionary(columns.map { ($0, file.column($0)) }) { first, _ in first }
+      integrals = values.mapValues { values in
+        var sum = 0.0
+        return (0..<count).map { k in
+          if k > 0 { sum += 0.5 * (times[k] - times[k - 1]) * (values[k] + values[k - 1]) }
+          return sum
+        }
+      }
+    }
+  }
+
+  private static func integrates(_ rate: String, to column: String, _ logs: [Log]) -> Bool {
     windows.contains { window in
       var (x, y): ([Double], [Double]) = ([], [])
-      for file in files {
-        let (times, position, velocity) = (file.times, file.column(column), file.column(rate))
-        let count = min(times.count, mostRows)
-        guard count > window else { continue }
-        var integral = [0.0]
-        for k in 1..<count {
-          let step = times[k] - times[k - 1]
-          integral.append(integral[k - 1] + 0.5 * step * (velocity[k] + velocity[k - 1]))
+      for log in logs {
+        guard let position = log.values[column], let integral = log.integrals[rate] else {
+          continue
         }
-        for k in window..<count {
+        for k in stride(from: window, to: log.count, by: 1) {
           x.append(integral[k] - integral[k - window])
           y.append(position[k] - position[k - window])
         }

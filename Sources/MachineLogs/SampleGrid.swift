@@ -47,7 +47,7 @@ struct SampleGrid {
     return isRegular ? times[k] - times[k - 1] : timeStep
   }
 
-  /// Rows of the grid that lie in a hole of the samples: more than a step from the last and from the next one.
+  /// Rows of the grid that lie in holes of the samples: one for each time step by which a spacing exceeds one and a half.
   var filled: Int {
     guard !isRegular else { return 0 }
     return zip(times.dropFirst(), times).reduce(0) {

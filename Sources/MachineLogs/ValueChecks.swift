@@ -20,6 +20,8 @@ struct ValueChecks {
   private static let farGap = 10.0
   /// Of commands, which may well be small for long and then large for once.
   private static let farCommandGap = 1_000.0
+  /// Rows that a fault lasts on average, at most.
+  private static let longestFault = 3
   /// At most this part of a column is far from the rest.
   private static let farPart = 0.2
   private static let jumpRatio = 8.0
@@ -32,15 +34,15 @@ struct ValueChecks {
   func findings() throws -> [String] {
     guard file.lines.count >= Self.fewestRows else { return [] }
     let commands = Set(layout.actions.map(\.column))
-    for name in layout.measuredColumns + commands.sorted() {
-      try checkFarValues(name, gap: commands.contains(name) ? Self.farCommandGap : Self.farGap)
+    let far = try (layout.measuredColumns + commands.sorted()).flatMap {
+      try farValues($0, gap: commands.contains($0) ? Self.farCommandGap : Self.farGap)
     }
-    return try layout.measuredColumns.flatMap { try jumps(of: $0) }
+    return try far + layout.measuredColumns.flatMap { try jumps(of: $0) }
   }
 
   // MARK: values far from all others
 
-  private func checkFarValues(_ name: String, gap: Double) throws {
+  private func farValues(_ name: String, gap: Double) throws -> [String] {
     let values = file.column(name)
     let most = max(1, Int(Self.farPart * Double(values.count)))
     // The lowest and the highest fifth, and the widest gap in each.
@@ -63,12 +65,26 @@ struct ValueChecks {
       else { continue }
       let far = values.filter { $0 < first || $0 > last }
       let isOne = far.allSatisfy { $0 == values[index] }
+      let what =
+        "\(format(values[index])) here\(isOne ? "" : " and others like it"), in \(counted(far.count, "row")), while all "
+        + "others lie from \(format(first)) to \(format(last))"
+      // A contact or a valve that is open for long is far from its other position too.
+      let runs = values.indices.count { row in
+        isFar(values[row]) && (row == 0 || !isFar(values[row - 1]))
+      }
+      func isFar(_ value: Double) -> Bool { value < first || value > last }
+      let isBeyond =
+        max(abs(values[index] - first), abs(values[index] - last)) > Self.farCommandGap * range
+      guard far.count <= Self.longestFault * runs || isOne && isBeyond else {
+        return [
+          "\(file.path):\(file.lines[index]), column '\(shortened(name))': \(what): a fault of the sensor, or two positions?"
+        ]
+      }
       throw LogError(
         file: file.path, line: Int(file.lines[index]), column: name,
-        "\(format(values[index])) here\(isOne ? "" : " and others like it"), in \(counted(far.count, "row")), "
-          + "while all others lie from \(format(first)) to \(format(last)): a mark for missing values, or a fault "
-          + "of the sensor; remove such rows")
+        "\(what): a mark for missing values, or a fault of the sensor; remove such rows")
     }
+    return []
   }
 
   // MARK: jumps
@@ -97,8 +113,8 @@ struct ValueChecks {
       let first = changes(of: values).first(where: { size($0) > sizes[count] })
     else { return [] }
     return [
-      "\(file.path):\(file.lines[first.row]), column '\(shortened(name))': jumps by \(format(first.size)) from one row to "
-        + "the next, \(counted(count, "time")) so or more, while it moves by at most \(format(sizes[count])) otherwise: a fault "
+      "\(file.path):\(file.lines[first.row]), column '\(shortened(name))': jumps by \(format(shorterWay(first.size, turn: channel?.turn))) from one row "
+        + "to the next, \(counted(count, "jump")) of this kind, while it moves by at most \(format(sizes[count])) otherwise: a fault "
         + "of the sensor?"
     ]
   }
@@ -121,24 +137,34 @@ struct ValueChecks {
         }
         return abs(shorterWay(change.size, turn: turn)) < 0.25 * turn
       }
-      if isWrapped && wrap.count > 0 { return wrap }
+      if isWrapped && wrap.count > 0 && goesRound(values, range / turn) { return wrap }
     }
     return nil
+  }
+
+  /// Whether values are all over their range, or end exactly at a turn: a switch between 0 and 6.2 V is no angle.
+  private func goesRound(_ values: [Double], _ part: Double) -> Bool {
+    guard part < 0.995, let low = values.min(), let high = values.max() else { return true }
+    let bins = 8
+    let used = Set(values.lazy.map { min(Int(Double(bins) * ($0 - low) / (high - low)), bins - 1) })
+    return used.count > bins / 2
   }
 
   /// Nothing of an angle whose turn it is. Throws: `LogError` of one that has another turn or is not called an angle.
   private func tell(_ wrap: Wrap, _ name: String, _ channel: Channel?) throws -> [String] {
     if let turn = channel?.turn, abs(turn - wrap.turn) < 1e-9 * turn { return [] }
     let units = wrap.turn == 360 ? "deg" : "rad"
+    let option = "--angles " + shortened(channel?.name ?? name) + (wrap.turn == 360 ? ":deg" : "")
     let what =
       "jumps by a full turn (\(format(wrap.turn))) \(counted(wrap.count, "time"))"
     let state = shortened(channel?.name ?? name)
     throw LogError(
       file: file.path, line: Int(file.lines[wrap.row]), column: name,
       channel?.turn == nil
-        ? "\(what): it is an angle that wraps. Say --angles \(state), or in a task model: {angles: [\(state)]} and "
+        ? "\(what): it is an angle that wraps. Say \(option), or in a task model: {angles: [\(state)]} and "
           + "units: \(units)"
-        : "\(what), but its units are '\(shortened(channel?.units ?? ""))'; say units: \(units)")
+        : "\(what), but its units are '\(shortened(channel?.units ?? ""))'; say units: \(units) (\(option))"
+    )
   }
 }
 

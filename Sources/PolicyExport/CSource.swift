@@ -201,7 +201,7 @@ extension ExportedController {
       case .rate, .column: gain = "1"
       }
       // The shorter way between two angles.
-      let turn = layout.states.first { $0.source == .column && $0.column == channel.column }?.turn
+      let turn = layout.turn(ofColumn: channel.column)
       let unwrapped =
         turn.map { "\n              change -= \($0) * floor(change / \($0) + 0.5);" } ?? ""
       return """

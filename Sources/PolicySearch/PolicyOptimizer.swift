@@ -69,7 +69,7 @@ public final class PolicyOptimizer {
     widened: (() throws -> Executors)? = nil
   ) {
     self.executors = executors
-    self.widened = widened.map(RewardWidening.init)
+    self.widened = widened.map { RewardWidening(model.layout, $0) }
     self.options = options
     self.initialParameters = initialParameters
     self.state =

@@ -4,11 +4,14 @@
 // where it is. The search then goes on from what it found with the narrowest reward that is no longer flat.
 
 import Execution
+import MachineLogs
 import Rollouts
 
 /// Executors of one rollout with its reward widened as much as is wanted.
 final class RewardWidening {
   private let make: () throws -> PolicyOptimizer.Executors
+  /// Whether each state is widened [S].
+  private let states: [Bool]
   private var made: PolicyOptimizer.Executors?
 
   /// A gradient shorter than this is none: Adam, which divides by the gradient's size plus 1e-8, does not move for it.
@@ -18,16 +21,22 @@ final class RewardWidening {
   /// A widening does whose gradient is this part of the longest one: wider ones see the goal less sharply.
   private static let steepEnough = 0.1
 
-  /// - Parameter make: compiles the rollout; called if the reward is flat.
-  init(_ make: @escaping () throws -> PolicyOptimizer.Executors) { self.make = make }
+  /// - Parameters:
+  ///   - layout: whose angles that turn are seen as they are.
+  ///   - make: compiles the rollout; called if the reward is flat.
+  init(_ layout: LogLayout, _ make: @escaping () throws -> PolicyOptimizer.Executors) {
+    states = layout.states.map { $0.turn == nil }
+    self.make = make
+  }
 
   /// The executors, with states seen `widening` times nearer to the goal.
   func executors(_ widening: Double) throws -> PolicyOptimizer.Executors {
     let executors = try made ?? make()
     made = executors
-    try executors.iterations.rebind(Reward.nearnessArray, [1 / widening])
+    let nearness = states.map { $0 ? 1 / widening : 1 }
+    try executors.iterations.rebind(Reward.nearnessArray, nearness)
     if executors.judge !== executors.iterations {
-      try executors.judge.rebind(Reward.nearnessArray, [1 / widening])
+      try executors.judge.rebind(Reward.nearnessArray, nearness)
     }
     return executors
   }
@@ -45,7 +54,7 @@ final class RewardWidening {
     }
     let longest = norms.filter(\.isFinite).max() ?? 0
     guard longest > Self.flat,
-      let index = norms.firstIndex(where: { $0 >= Self.steepEnough * longest })
+      let index = norms.firstIndex(where: { $0.isFinite && $0 >= Self.steepEnough * longest })
     else { return 1 }
     return Double(1 << (index + 1))
   }
@@ -57,7 +66,7 @@ final class RewardWidening {
     var widening = 1.0
     while widening < present {
       let length = try norm(widening == 1 ? nil : executors(widening))
-      if length >= Self.flat { return widening }
+      if length.isFinite && length >= Self.flat { return widening }
       widening *= 2
     }
     return nil

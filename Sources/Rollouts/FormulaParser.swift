@@ -121,6 +121,7 @@ struct FormulaParser {
   /// As many operations as it has products.
   private mutating func power(_ base: Formula.Node, _ exponent: Double) throws -> Formula.Node {
     try count(Int(min(abs(exponent), Formula.largestProduct).rounded(.up)))
+    guard abs(exponent) <= 1_000 else { throw error("an exponent is from -1000 to 1000") }
     return .power(base, exponent: exponent)
   }
 
@@ -144,7 +145,8 @@ struct FormulaParser {
     var arguments = [try sum()]
     while take(",") { arguments.append(try sum()) }
     guard arguments.count == function.arguments else {
-      throw error("\(word) takes \(function.arguments), not \(arguments.count)")
+      throw error(
+        "\(word) takes \(counted(function.arguments, "argument")), not \(arguments.count)")
     }
     return try closed(try call(function, arguments))
   }

@@ -100,12 +100,16 @@ public struct Reward: Sendable {
   }
 
   /// r(x_g + n (x - x_g), x_g, u): the reward of a state n times as far from the goal. With n < 1 it reaches farther: where the
-  /// reward itself is flat, its gradient leads nowhere. n is the shared array `nearnessArray` [1].
-  public var widened: Reward {
+  /// reward itself is flat, its gradient leads nowhere. n is the shared array `nearnessArray`, one a state; 1 of angles that
+  /// turn, whose way to the goal has two sides.
+  ///
+  /// - Parameter states: S
+  public func widened(states: Int) -> Reward {
     Reward(
-      usesPreviousAction: usesPreviousAction, data: data.merging([Self.nearnessArray: [1]]) { $1 }
+      usesPreviousAction: usesPreviousAction,
+      data: data.merging([Self.nearnessArray: Array(repeating: 1, count: states)]) { $1 }
     ) { inputs in
-      let nearness = inputs.state.builder.shared(Self.nearnessArray, length: 1)
+      let nearness = inputs.state.builder.shared(Self.nearnessArray, length: states)
       func nearer(_ x: Value, _ goal: Value) -> Value { goal + nearness * (x - goal) }
       return body(
         RewardInputs(
@@ -141,10 +145,12 @@ private func squaredDistance(
   guard turns.contains(where: { $0 != nil }) else {
     return dot(error.builder.constant(weights), error * error)
   }
+  precondition(turns.count == weights.count, "\(turns.count) turns for \(weights.count) states")
   let squares = weights.indices.map { i -> Value in
     guard let turn = turns[i] else { return error[i] * error[i] }
     let radian = turn / (2 * .pi)
-    return 2 * radian * radian * (1 - cos(error[i] * (1 / radian)))
+    let half = sin(error[i] * (0.5 / radian))
+    return 4 * radian * radian * (half * half)
   }
   return dot(error.builder.constant(weights), error.builder.concatenate(squares))
 }

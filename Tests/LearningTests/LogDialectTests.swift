@@ -111,7 +111,7 @@ struct LogDialectTests {
         .contains("the first line is numbers"))
     #expect(try problem(table(header: "t,x,u\ns,m,V")).contains(":2: holds words ('s, m, V')"))
     #expect(try problem(table(header: "t x u", separator: "  ")).contains("are blanks between"))
-    #expect(try problem(table(header: "T,X,U")).contains("no column 'x': is it 'X'?"))
+    #expect(try problem(table(header: "T,X,U")).contains("no column 'x' (did you mean 'X'?)"))
     #expect(try problem(table(header: "Time [s],x,u")).contains("--time-column 'Time [s]'"))
     #expect(try problem(table(header: "t,x,u,a,b")).contains("has 3 fields, the header 5"))
     #expect(try problem(table(header: "t,x,x")).contains("no column 'u'"))

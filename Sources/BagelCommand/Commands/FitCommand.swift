@@ -164,7 +164,8 @@ struct FitCommand: ParsableCommand {
   private func angleTurns() throws -> [String: (turn: Double, units: String)] {
     var result: [String: (turn: Double, units: String)] = [:]
     for word in columnNames(angles ?? "") {
-      let parts = word.split(separator: ":", maxSplits: 1).map(String.init)
+      let parts = word.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+        .map(String.init)
       let (name, units) = (parts[0], parts.count > 1 ? parts[1] : "rad")
       guard columnNames(states ?? "").contains(name) else {
         throw ValidationError("--angles names '\(name)', which is not among --states")

@@ -21,6 +21,8 @@ public struct DataFindings {
   private static let follows = 0.99
   /// Rows that are enough to see it.
   private static let mostRows = 20_000
+  /// Regressions that are tried, over all commands: some seconds with a dozen of them.
+  private static let mostTrials = 120
   /// Latest command that is tried, in rows.
   private static let latest = 20
   /// An error smaller by this factor is worth a word.
@@ -76,7 +78,9 @@ public struct DataFindings {
       let coefficients = moments.regression(of: [states + j], on: inputs)[0]
       let explained =
         1 - moments.meanSquaredError(coefficients, of: states + j, on: inputs)
-      guard explained > Self.follows else { return nil }
+      // A command that does not move follows from nothing.
+      guard explained > Self.follows, dot(table.column(states + j), table.column(states + j)) > 0
+      else { return nil }
       return "'\(layout.actions[j].name)' follows from the states ("
         + String(format: "%.2f", 100 * explained)
         + " % of it): a controller drove, and its effect cannot be told from theirs; log other commands too"
@@ -92,7 +96,8 @@ public struct DataFindings {
     let (states, actions, outputs) = (
       form.features.count - layout.actions.count, layout.actions.count, form.outputCount
     )
-    let latest = min(Self.latest, (episodes.map(\.count).max() ?? 0) / 10)
+    let longest = (episodes.map(\.count).max() ?? 0) / 10
+    let latest = min(Self.latest, longest, Self.mostTrials / layout.actions.count)
     guard latest >= 2 else { return [] }
     let rows = spreadRows(lag: latest, ahead: 1)
     // Present states' features; commands of 0 ... latest rows ago; states 1 and 2 rows ago; increments.
@@ -143,14 +148,18 @@ public struct DataFindings {
       }
     }
     var sentences: [String] = []
-    if best < Self.better * now {
-      for action in 0..<actions where late[action] > 0 {
-        let rows = counted(late[action], "row")
-        sentences.append(
-          "'\(layout.actions[action].name)' acts about \(rows) late (linear error one step ahead "
-            + "\(format(best / now)) times that with the present command): in a task model: {actionDelay: "
-            + "\(late.min() ?? 0)}, and policy: {actionHistory: \(late.max() ?? 0)}")
+    if best < Self.better * now, let least = late.min(), let most = late.max() {
+      let names = (0..<actions).filter { late[$0] > 0 }.map {
+        "'\(layout.actions[$0].name)' by about \(counted(late[$0], "row"))"
       }
+      let model = [
+        least > 0 ? "actionDelay: \(least)" : nil,
+        most > least ? "actionHistory: \(most - least)" : nil,
+      ].compactMap { $0 }
+      sentences.append(
+        "commands act late: \(names.joined(separator: ", ")) (linear error one step ahead \(format(best / now)) times that with "
+          + "the present commands): in a task model: {\(model.joined(separator: ", "))}, and policy: {actionHistory: \(most)}"
+      )
     }
     let window = (0..<actions).flatMap { action in
       (late[action]...min(late[action] + 2, latest)).map { column(action, $0) }
@@ -201,8 +210,8 @@ public struct DataFindings {
     return (squares / Double(count) / ways).squareRoot()
   }
 
-  /// Time constant, s, after which a rate's noise is `quietRate` of its deviation, ten time steps at most. The filter leaves
-  /// a / sqrt(2 - a) ... of a difference of white noise: sqrt(2 a^2 / (2 - a)) of the position's, a / sqrt(2 - a) of the rate's.
+  /// Time constant, s, after which a rate's noise is `quietRate` of its deviation, ten time steps at most. Of differences of
+  /// white noise the filter with gain a leaves the part a / sqrt(2 - a).
   private func filter(_ noise: Double) -> Double {
     var gain = 1.0
     while noise * gain / (2 - gain).squareRoot() > Self.quietRate && gain > 0.1 { gain *= 0.95 }
