@@ -165,7 +165,10 @@ public struct InteractionLoop {
       throw LoopError(
         description: "\(missing) is gone; put it back, or begin afresh with --restart")
     }
-    return try task.layout.episodes(from: task.logs + logs)
+    let brought = try task.layout.episodes(from: task.logs, needsExcitation: false)
+    let own = try task.layout.episodes(from: logs, needsExcitation: false, checksValues: false)
+    try task.layout.checkExcitation(brought + own, task.logs + logs)
+    return brought + own
   }
 
   private mutating func trial(_ tell: @escaping (LoopEvent) -> Bool) throws -> Bool {

@@ -70,7 +70,8 @@ extension ControlTask {
       if let log, !(plant is any SimulatedPlant), !outcome.isInterrupted {
         // With the holes that its stamps show.
         log.close()
-        episodes += try layout.episodes(from: [log.path], needsExcitation: false)
+        episodes += try layout.episodes(
+          from: [log.path], needsExcitation: false, checksValues: false)
       } else {
         // As it would be read from the log.
         episodes.append(outcome.episode.dropFirst(layout.unknownRows))
@@ -156,15 +157,17 @@ extension ControlTask {
     let (model, results) = try DynamicsModel.fit(
       training, layout: layout, form: try modelForm(), options: model.fit,
       restCount: self.model.restPseudoData, start: earlier, progress: progress)
+    let notes = (training + held).flatMap(\.notes)
+    // What a log with faults in it advises is the faults' advice.
     let data = DataFindings(training, layout: layout, form: model.form)
     return FittedModel(
       model: model, results: results, seconds: start.duration(to: .now).seconds,
       training: training,
       heldOut: held.isEmpty ? [] : try model.heldOutFigures(held, training: training),
-      notes: (training + held).flatMap(\.notes),
+      notes: notes,
       findings: layout.differences(between: training)
         + layout.differences(of: held, from: training)
-        + data.warnings + levelSentences(of: model), advice: data.advice)
+        + data.warnings + levelSentences(of: model), advice: notes.isEmpty ? data.advice : [])
   }
 
   /// Commands that the data have at few levels only.

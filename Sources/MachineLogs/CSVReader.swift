@@ -33,6 +33,8 @@ final class CSVReader {
   private(set) var line = 0
   /// Whether the present record ended with a line break.
   private(set) var isTerminated = true
+  /// Whether a quote that began in it was not closed before the end of the file.
+  private(set) var isUnclosed = false
   /// Bytes of the present record, for an estimate of how many there are.
   private(set) var recordLength = 0
 
@@ -186,6 +188,7 @@ final class CSVReader {
       index += 1
     }
     guard isAtEnd else { return false }
+    isUnclosed = isInside
     finishRecord(at: end, next: end, isTerminated: false)
     return true
   }

@@ -68,6 +68,11 @@ struct LogDialect {
       return all.compactMap { header.firstIndex(of: $0) }
     }
     if header[0].hasPrefix("#") && missing.count == wanted.count { throw commentLine(line) }
+    if header.count == 1, header[0].contains("|") {
+      throw LogError(
+        file: file, line: line, "has bars between its fields; commas, semicolons or tabs are wanted"
+      )
+    }
     if header.count == 1, header[0].split(whereSeparator: \.isWhitespace).count > 1 {
       throw LogError(
         file: file, line: line,
@@ -75,7 +80,7 @@ struct LogDialect {
       )
     }
     var problems = missing.map { name in
-      "no column '\(shortened(name))'" + hint(nearest(to: name, among: header))
+      "no column '\(shortened(name))'" + hint(near(name, header))
     }
     if time.map(header.contains) != true {
       let guess = header.first(where: looksLikeTime)
@@ -91,6 +96,13 @@ struct LogDialect {
       file: file, line: line,
       "has " + problems.prefix(3).joined(separator: ", ") + ". Its columns: "
         + shortened(list, to: 100))
+  }
+
+  /// One letter is near to any other; it is meant only in another case.
+  private func near(_ name: String, _ header: [String]) -> String? {
+    name.count > 1
+      ? nearest(to: name, among: header)
+      : header.first { $0.lowercased() == name.lowercased() }
   }
 
   private func hint(_ name: String?) -> String {
@@ -111,6 +123,9 @@ struct LogDialect {
     let count = reader.count
     if count == header.count { return }
     if count > header.count && (header.count..<count).allSatisfy(reader.isEmpty) { return }
+    if ["#", "//", "%"].contains(where: reader.text(0).hasPrefix) {
+      throw LogError(file: file, line: reader.line, "is a comment; remove this line")
+    }
     let isPaired = count == 2 * header.count || count == 2 * header.count - 1
     throw LogError(
       file: file, line: reader.line,

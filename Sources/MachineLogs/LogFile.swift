@@ -48,6 +48,11 @@ public struct LogFile: Sendable {
         for index in values.indices { values[index].reserveCapacity(estimate) }
         lines.reserveCapacity(estimate)
       }
+      guard !reader.isUnclosed else {
+        throw LogError(
+          file: reader.name, line: reader.line,
+          "a quote that begins in this row is not closed; close or remove it")
+      }
       guard reader.isTerminated || lines.isEmpty else {
         // A number that was cut in the middle reads as another number.
         notes.append(

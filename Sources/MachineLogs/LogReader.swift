@@ -18,26 +18,30 @@ extension LogLayout {
   ///   - paths: CSV files.
   ///   - needsExcitation: throw where a channel is constant over all the files (wanted of
   ///     training data, not of a short held-out log).
+  ///   - checksValues: look for what no sensor measures (wanted of what people bring, not of what BAGEL itself has logged).
   /// - Throws: `LogError`.
-  public func episodes(from paths: [String], needsExcitation: Bool = true) throws -> [Episode] {
+  public func episodes(
+    from paths: [String], needsExcitation: Bool = true, checksValues: Bool = true
+  ) throws -> [Episode] {
     try episodes(
-      in: paths.map { path in { try LogFile(path: path, layout: self) } }, needsExcitation)
+      in: paths.map { path in { try LogFile(path: path, layout: self) } }, needsExcitation,
+      checksValues)
   }
 
   /// The episodes of files that have been read.
   public func episodes(in files: [LogFile], needsExcitation: Bool = true) throws -> [Episode] {
-    try episodes(in: files.map { file in { file } }, needsExcitation)
+    try episodes(in: files.map { file in { file } }, needsExcitation, true)
   }
 
   private func episodes(
-    in files: [() throws -> LogFile], _ needsExcitation: Bool
+    in files: [() throws -> LogFile], _ needsExcitation: Bool, _ checksValues: Bool
   ) throws -> [Episode] {
     var episodes: [Episode] = []
     var paths: [String] = []
     for read in files {
       let file = try read()
       paths.append(file.path)
-      episodes += try self.episodes(in: file)
+      episodes += try self.episodes(in: file, checksValues)
       guard episodes.reduce(0, { $0 + $1.count }) <= Self.mostRows else {
         throw tooManyRows(file.path)
       }
@@ -47,9 +51,9 @@ extension LogLayout {
   }
 
   /// The episodes of one file: one, or more where the stamps have gaps.
-  func episodes(in file: LogFile) throws -> [Episode] {
+  func episodes(in file: LogFile, _ checksValues: Bool) throws -> [Episode] {
     let times = file.times
-    let least = 3
+    let least = 3 + unknownRows
     guard times.count >= least else {
       throw LogError(
         file: file.path,
@@ -71,7 +75,7 @@ extension LogLayout {
       )
     }
     let checks = ValueChecks(file: file, layout: self, longestGap: Self.longestGap * spacing)
-    var notes = try file.notes + checks.findings()
+    var notes = try file.notes + (checksValues ? checks.findings() : [])
     let base = URL(fileURLWithPath: file.path).lastPathComponent
     let parts = stretches(of: times, longestGap: Self.longestGap * max(timeStep, spacing))
     var episodes = try parts.enumerated().compactMap { index, range -> Episode? in
@@ -147,7 +151,8 @@ extension LogLayout {
   /// Smaller than this fraction of its magnitude, the spread of a channel is rounding, not motion.
   static let constantSpread = 1e-9
 
-  private func checkExcitation(_ episodes: [Episode], _ paths: [String]) throws {
+  /// Throws: `LogError` for a channel that does not move in any of the episodes.
+  package func checkExcitation(_ episodes: [Episode], _ paths: [String]) throws {
     let place = paths.count == 1 ? paths[0] : "\(paths[0]) and \(counted(paths.count - 1, "other"))"
     /// Whether the values do not move: their spread, if they do not.
     func isConstant(_ values: [Double]) -> Bool {

@@ -11,6 +11,8 @@ public struct MeasuredRates: Sendable {
   private static let windows = [1, 5, 20, 50]
   /// Rows of a file that are enough to see it.
   private static let mostRows = 20_000
+  /// Part of the changes, the smaller ones, that are compared.
+  private static let usualPart = 0.95
   /// Part of a change's variance that an integral explains.
   private static let explained = 0.9
   /// Slope of change against integral, where both are in the same units ...
@@ -64,14 +66,25 @@ public struct MeasuredRates: Sendable {
           y.append(position[k] - position[k - window])
         }
       }
-      return isTheSame(x, y)
+      return isTheSame(usual(x, y))
     }
   }
 
+  /// Without the largest changes and integrals: a spike or a hole of the stamps is no motion.
+  private static func usual(_ x: [Double], _ y: [Double]) -> [(Double, Double)] {
+    func limit(_ values: [Double]) -> Double {
+      let sizes = values.map(abs).sorted()
+      return sizes.isEmpty ? 0 : sizes[Int(usualPart * Double(sizes.count - 1))]
+    }
+    let (mostX, mostY) = (limit(x), limit(y))
+    return zip(x, y).filter { abs($0) <= mostX && abs($1) <= mostY }
+  }
+
   /// Whether y = slope x + offset, with the slope of some pair of units.
-  private static func isTheSame(_ x: [Double], _ y: [Double]) -> Bool {
-    let n = Double(x.count)
+  private static func isTheSame(_ pairs: [(Double, Double)]) -> Bool {
+    let n = Double(pairs.count)
     guard n > 10 else { return false }
+    let (x, y) = (pairs.map(\.0), pairs.map(\.1))
     let (meanX, meanY) = (x.reduce(0, +) / n, y.reduce(0, +) / n)
     var (xx, xy, yy) = (0.0, 0.0, 0.0)
     for (a, b) in zip(x, y) {

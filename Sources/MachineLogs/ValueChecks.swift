@@ -3,7 +3,8 @@
 // that wrap without being called angles. What cannot be true is an error; what can be is a finding, in words.
 //
 // All rules compare a column with itself, so they need no limits of a machine:
-//   far value   it lies from all others by more than `farGap` times their whole range
+//   far value   it lies from all others by more than `farGap` times their whole range; an error if it is a usual mark, or by more
+//               than `beyond` times their magnitude
 //   jump        a change from one row to the next `jumpRatio` times as large as all but a few
 //   wrap        a jump by a full turn, less what the angle moved meanwhile
 
@@ -18,10 +19,8 @@ struct ValueChecks {
 
   /// Of the range of all others; a mean and a deviation with such a value in them describe nothing else.
   private static let farGap = 10.0
-  /// Of commands, which may well be small for long and then large for once.
-  private static let farCommandGap = 1_000.0
-  /// Rows that a fault lasts on average, at most.
-  private static let longestFault = 3
+  /// Of the magnitude of all others: nothing moves so far.
+  private static let beyond = 1_000.0
   /// At most this part of a column is far from the rest.
   private static let farPart = 0.2
   private static let jumpRatio = 8.0
@@ -34,18 +33,44 @@ struct ValueChecks {
   func findings() throws -> [String] {
     guard file.lines.count >= Self.fewestRows else { return [] }
     let commands = Set(layout.actions.map(\.column))
-    let far = try (layout.measuredColumns + commands.sorted()).flatMap {
-      try farValues($0, gap: commands.contains($0) ? Self.farCommandGap : Self.farGap)
-    }
-    return try far + layout.measuredColumns.flatMap { try jumps(of: $0) }
+    return try (layout.measuredColumns + commands.sorted()).flatMap { try farValues($0) }
+      + layout.measuredColumns.flatMap { try jumps(of: $0) }
   }
 
   // MARK: values far from all others
 
-  private func farValues(_ name: String, gap: Double) throws -> [String] {
+  private func farValues(_ name: String) throws -> [String] {
     let values = file.column(name)
+    for rest in rests(of: values) {
+      let range = rest.upperBound - rest.lowerBound
+      let far = values.indices.filter { !rest.contains(values[$0]) }
+      guard range > 0, let index = far.first else { continue }
+      let gap = far.reduce(Double.infinity) {
+        min($0, max(rest.lowerBound - values[$1], values[$1] - rest.upperBound))
+      }
+      guard gap > Self.farGap * range else { continue }
+      let isOne = far.allSatisfy { values[$0] == values[index] }
+      let what =
+        "\(format(values[index])) here\(isOne ? "" : " and others like it"), in \(counted(far.count, "row")), while all "
+        + "others lie from \(format(rest.lowerBound)) to \(format(rest.upperBound))"
+      let magnitude = max(range, abs(rest.lowerBound), abs(rest.upperBound))
+      if far.contains(where: { isMark(values[$0]) }) || gap > Self.beyond * magnitude {
+        throw LogError(
+          file: file.path, line: Int(file.lines[index]), column: name,
+          "\(what): a mark for missing values, or a fault of the sensor; remove such rows")
+      }
+      return [
+        "\(file.path):\(file.lines[index]), column '\(shortened(name))': \(what): if the machine was not there, remove "
+          + "such rows"
+      ]
+    }
+    return []
+  }
+
+  /// Where the others may lie: without the values beyond the widest gap in the lowest fifth, in the highest, in both; without the
+  /// lowest value, however often it stands there, or the highest.
+  private func rests(of values: [Double]) -> [ClosedRange<Double>] {
     let most = max(1, Int(Self.farPart * Double(values.count)))
-    // The lowest and the highest fifth, and the widest gap in each.
     let low: [Double] = largest(most + 1, of: values.lazy.map { (value: Double) in -value })
       .map { (value: Double) in -value }
     let high = largest(most + 1, of: values)
@@ -53,38 +78,27 @@ struct ValueChecks {
       func gap(_ index: Int) -> Double { abs(sorted[index] - sorted[index - 1]) }
       return (1..<sorted.count).max { gap($0) < gap($1) } ?? 1
     }
-    let (lowCut, highCut) = (widest(low), widest(high))
-    // The rest, where both sides are cut off, or only the one that is far.
-    for (isLow, isHigh) in [(true, true), (true, false), (false, true)] {
-      let (first, last) = (low[isLow ? lowCut : 0], high[isHigh ? highCut : 0])
-      let range = last - first
-      let farBelow = first - low[lowCut - 1] > gap * range
-      let farAbove = high[highCut - 1] - last > gap * range
-      guard range > 0, farBelow || !isLow, farAbove || !isHigh,
-        let index = values.firstIndex(where: { $0 < first || $0 > last })
-      else { continue }
-      let far = values.filter { $0 < first || $0 > last }
-      let isOne = far.allSatisfy { $0 == values[index] }
-      let what =
-        "\(format(values[index])) here\(isOne ? "" : " and others like it"), in \(counted(far.count, "row")), while all "
-        + "others lie from \(format(first)) to \(format(last))"
-      // A contact or a valve that is open for long is far from its other position too.
-      let runs = values.indices.count { row in
-        isFar(values[row]) && (row == 0 || !isFar(values[row - 1]))
-      }
-      func isFar(_ value: Double) -> Bool { value < first || value > last }
-      let isBeyond =
-        max(abs(values[index] - first), abs(values[index] - last)) > Self.farCommandGap * range
-      guard far.count <= Self.longestFault * runs || isOne && isBeyond else {
-        return [
-          "\(file.path):\(file.lines[index]), column '\(shortened(name))': \(what): a fault of the sensor, or two positions?"
-        ]
-      }
-      throw LogError(
-        file: file.path, line: Int(file.lines[index]), column: name,
-        "\(what): a mark for missing values, or a fault of the sensor; remove such rows")
+    let (lowEnd, highEnd) = (low[widest(low)], high[widest(high)])
+    let above = values.lazy.filter { $0 > low[0] }.min() ?? low[0]
+    let below = values.lazy.filter { $0 < high[0] }.max() ?? high[0]
+    return [
+      (lowEnd, highEnd), (lowEnd, high[0]), (low[0], highEnd), (above, high[0]), (low[0], below),
+      (above, below),
+    ]
+    .filter { $0.0 < $0.1 }.map { $0.0...$0.1 }
+  }
+
+  /// Numbers that programs write for a missing value: nines, the largest whole numbers, 1e30.
+  private func isMark(_ value: Double) -> Bool {
+    let size = abs(value)
+    if size >= 1e29
+      || [32767, 32768, 65535, 2_147_483_647, 2_147_483_648, 4_294_967_295].contains(size)
+    {
+      return true
     }
-    return []
+    let digits = format(size).filter { $0 != "." }
+    return digits.count >= 3 && digits.allSatisfy { $0 == "9" }
+      || [99_999, 999_999, 9_999_999].contains(size)
   }
 
   // MARK: jumps
@@ -101,7 +115,14 @@ struct ValueChecks {
   private func jumps(of name: String) throws -> [String] {
     let values = file.column(name)
     let channel = layout.states.first { $0.source == .column && $0.column == name }
-    if let wrap = wraps(values, channel) { return try tell(wrap, name, channel) }
+    if let wrap = wraps(values) { return try tell(wrap, name, channel) }
+    if channel?.turn == nil, let wrap = wrapsOfRange(values) {
+      return [
+        "\(file.path):\(file.lines[wrap.row]), column '\(shortened(name))': jumps by nearly its whole range "
+          + "(\(format(wrap.turn))) \(counted(wrap.count, "time")): an angle or a counter that wraps? Say --angles "
+          + "\(shortened(name)):UNIT (turns, gon, ...), or log it unwrapped"
+      ]
+    }
     // An angle that turns may jump by turns, which are taken out.
     func size(_ change: Change) -> Double { abs(shorterWay(change.size, turn: channel?.turn)) }
     let most = max(2, Int(Self.jumpPart * Double(values.count)))
@@ -126,20 +147,33 @@ struct ValueChecks {
   }
 
   /// Changes by a whole turn, less a quarter turn at most, of values that stay within one.
-  private func wraps(_ values: [Double], _ channel: Channel?) -> Wrap? {
+  private func wraps(_ values: [Double]) -> Wrap? {
     let range = (values.max() ?? 0) - (values.min() ?? 0)
-    for turn in [2 * Double.pi, 360] where range > 0.75 * turn && range <= 1.01 * turn {
-      var wrap = Wrap(turn: turn)
-      let isWrapped = changes(of: values).allSatisfy { change in
-        if abs(change.size) > 0.5 * turn {
-          if wrap.count == 0 { wrap.row = change.row }
-          wrap.count += 1
-        }
-        return abs(shorterWay(change.size, turn: turn)) < 0.25 * turn
-      }
-      if isWrapped && wrap.count > 0 && goesRound(values, range / turn) { return wrap }
+    for turn in [2 * Double.pi, 360, 400, 2_000 * Double.pi]
+    where range > 0.75 * turn && range <= 1.01 * turn {
+      if let wrap = wrap(values, turn: turn), goesRound(values, range / turn) { return wrap }
     }
     return nil
+  }
+
+  /// The same by a turn that is just the values' range: of a counter, or in an unusual unit.
+  private func wrapsOfRange(_ values: [Double]) -> Wrap? {
+    let range = (values.max() ?? 0) - (values.min() ?? 0)
+    guard range > 0, let wrap = wrap(values, turn: range), wrap.count > 1, goesRound(values, 0)
+    else { return nil }
+    return wrap
+  }
+
+  private func wrap(_ values: [Double], turn: Double) -> Wrap? {
+    var wrap = Wrap(turn: turn)
+    let isWrapped = changes(of: values).allSatisfy { change in
+      if abs(change.size) > 0.5 * turn {
+        if wrap.count == 0 { wrap.row = change.row }
+        wrap.count += 1
+      }
+      return abs(shorterWay(change.size, turn: turn)) < 0.25 * turn
+    }
+    return isWrapped && wrap.count > 0 ? wrap : nil
   }
 
   /// Whether values are all over their range, or end exactly at a turn: a switch between 0 and 6.2 V is no angle.
@@ -153,8 +187,10 @@ struct ValueChecks {
   /// Nothing of an angle whose turn it is. Throws: `LogError` of one that has another turn or is not called an angle.
   private func tell(_ wrap: Wrap, _ name: String, _ channel: Channel?) throws -> [String] {
     if let turn = channel?.turn, abs(turn - wrap.turn) < 1e-9 * turn { return [] }
-    let units = wrap.turn == 360 ? "deg" : "rad"
-    let option = "--angles " + shortened(channel?.name ?? name) + (wrap.turn == 360 ? ":deg" : "")
+    let units =
+      wrap.turn == 360 ? "deg" : wrap.turn == 400 ? "gon" : wrap.turn > 400 ? "mrad" : "rad"
+    let option =
+      "--angles " + shortened(channel?.name ?? name) + (units == "rad" ? "" : ":" + units)
     let what =
       "jumps by a full turn (\(format(wrap.turn))) \(counted(wrap.count, "time"))"
     let state = shortened(channel?.name ?? name)

@@ -73,6 +73,7 @@ extension ControlTask {
   /// A state's or action's name; one that a formula would take for something else is remembered, for tasks with formulas.
   private mutating func channelName(_ entry: YAMLMapping) throws -> String {
     let name = try required(entry.string("name"), "name", entry)
+    guard name.contains(where: { !$0.isWhitespace }) else { throw entry.error("name", "is empty") }
     if Formula.isAmbiguous(name), unfitForFormulas == nil {
       unfitForFormulas = entry.error(
         "name",

@@ -42,7 +42,7 @@ struct FormulaTests {
     "mistakes name the place and what is known",
     arguments: [
       ("x +", "something is missing"), ("x + speed", "'speed' is unknown; known are x"),
-      ("sinh(x)", "there is no function 'sinh'"), ("min(x)", "min takes 2, not 1"),
+      ("sinh(x)", "there is no function 'sinh'"), ("min(x)", "min takes 2 arguments, not 1"),
       ("(x + 1", "')' is missing"), ("x 2", "unexpected '2'"), ("1.2.3", "'1.2.3' is not a number"),
       ("2^x", "an exponent must be a number"), ("", "something is missing"),
       ("x + 1/0", "a constant part that is not a finite number"),

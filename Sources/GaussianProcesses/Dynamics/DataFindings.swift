@@ -28,6 +28,7 @@ public struct DataFindings {
   /// An error smaller by this factor is worth a word.
   private static let better = 0.8
   /// Noise of a derived rate, in its deviations, from which a filter is proposed, and what the filter leaves of it.
+  private static let fewestRates = 100
   private static let noisyRate = 0.2
   private static let quietRate = 0.05
 
@@ -83,7 +84,7 @@ public struct DataFindings {
       else { return nil }
       return "'\(layout.actions[j].name)' follows from the states ("
         + String(format: "%.2f", 100 * explained)
-        + " % of it): a controller drove, and its effect cannot be told from theirs; log other commands too"
+        + " % of it): a controller drove, or it is logged late; its effect cannot be told from theirs. Log other commands too"
     }
   }
 
@@ -184,6 +185,7 @@ public struct DataFindings {
         let position = layout.states.firstIndex(where: { $0.name == base })
       else { return nil }
       let rates = episodes.flatMap { $0.states.map { $0[i] } }
+      guard rates.count >= Self.fewestRates else { return nil }
       let deviation = Standardiser(fitting: rates.map { [$0] }).scale[0]
       let noise = (2...4).compactMap { noiseDeviation(position, order: $0) }.min() ?? 0
       let ofRate = 2.0.squareRoot() * noise / layout.timeStep
@@ -243,8 +245,11 @@ extension DynamicsModel {
       guard case .action(let action, lag: form.actionDelay) = feature else { return nil }
       let x = processes[0].x
       var levels: Set<Double> = []
-      for row in 0..<x.rows where levels.count <= most { levels.insert(x[row, d]) }
-      guard levels.count <= most, x.rows >= 10 * most else { return nil }
+      // Averages over a time step differ by rounding.
+      for row in 0..<x.rows where levels.count <= most {
+        levels.insert((x[row, d] * 1e6).rounded() / 1e6)
+      }
+      guard (2...most).contains(levels.count), x.rows >= 10 * most else { return nil }
       let (mean, scale) = (featureStandardiser.mean[d], featureStandardiser.scale[d])
       return (action, levels.sorted().map { mean + scale * $0 })
     }
