@@ -244,14 +244,20 @@ extension DynamicsModel {
     return zip(form.features.indices, form.features).compactMap { d, feature in
       guard case .action(let action, lag: form.actionDelay) = feature else { return nil }
       let x = processes[0].x
-      var levels: Set<Double> = []
+      var levels: [Double: Double] = [:]
       // Averages over a time step differ by rounding.
       for row in 0..<x.rows where levels.count <= most {
-        levels.insert((x[row, d] * 1e6).rounded() / 1e6)
+        levels[(x[row, d] * 1e6).rounded()] = x[row, d]
       }
       guard (2...most).contains(levels.count), x.rows >= 10 * most else { return nil }
       let (mean, scale) = (featureStandardiser.mean[d], featureStandardiser.scale[d])
-      return (action, levels.sorted().map { mean + scale * $0 })
+      return (
+        action,
+        levels.values.sorted().map { z in
+          let level = mean + scale * z
+          return abs(level) < 1e-9 * scale ? 0 : level
+        }
+      )
     }
   }
 }

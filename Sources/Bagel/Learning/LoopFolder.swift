@@ -8,6 +8,7 @@
 //   FOLDER/loop.json            the finished episodes, rewritten after each (LoopRecord)
 
 import Foundation
+import MachineLogs
 import Tasks
 
 struct LoopFolder {
@@ -80,9 +81,10 @@ struct LoopFolder {
     if changes.isEmpty { return true }
     guard mayDiffer else {
       throw LoopError(
-        description: "the task has changed since the loop in \(path) began:\n"
-          + changes.joined(separator: "\n")
-          + "\n--force goes on with the new task and the old episodes, --restart begins afresh")
+        description: "the task has changed since the loop in \(path) began ("
+          + changes.prefix(2).map { shortened($0, to: 40) }.joined(separator: "; ")
+          + (changes.count > 2 ? "; \(counted(changes.count - 2, "more line"))" : "")
+          + "): --force goes on with the new task and the old episodes, --restart begins afresh")
     }
     if let old = try? ControlTask(yaml: before, file: taskPath, folder: path),
       old.layout.states != task.layout.states || old.layout.actions != task.layout.actions
