@@ -20,7 +20,9 @@ extension ControlTask {
 
   /// In words that the policy was found for another plant than this task's; nil where it was not, or nobody knows.
   ///
-  /// - Parameter usual: the plant that the task had before another was chosen, for files that do not say theirs.
+  /// - Parameters:
+  ///   - description: of the policy's file.
+  ///   - usual: the plant that the task had before another was chosen, for files that do not say theirs.
   public func otherPlant(
     than description: PolicyDescription, usual: PlantChoice? = nil
   ) -> String? {

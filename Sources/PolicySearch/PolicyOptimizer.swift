@@ -43,7 +43,9 @@ public final class PolicyOptimizer {
     /// Of evaluations and trajectories; another where iterations see less than the whole policy (`Dropout`).
     public let judge: any RolloutExecutor
 
-    /// - Parameter judge: nil for `iterations`.
+    /// - Parameters:
+    ///   - iterations: differentiates and updates.
+    ///   - judge: nil for `iterations`.
     public init(_ iterations: any RolloutExecutor, judge: (any RolloutExecutor)? = nil) {
       (self.iterations, self.judge) = (iterations, judge ?? iterations)
     }

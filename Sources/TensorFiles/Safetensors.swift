@@ -109,6 +109,7 @@ public struct TensorFile: Sendable {
   ///
   /// - Parameters:
   ///   - wanted: the format's name and version, "bagel-model-4".
+  ///   - path: of the file, for the message.
   ///   - advice: what makes a new file.
   /// - Throws: `TensorFileError`.
   public func checkFormat(_ wanted: String, path: String, advice: String) throws {

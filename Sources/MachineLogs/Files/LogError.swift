@@ -60,7 +60,9 @@ private func shortenedPath(_ path: String, to limit: Int = 120) -> String {
 
 /// The text with control characters, and marks that turn the direction of writing or cannot be seen, as escapes (\u{1B}).
 ///
-/// - Parameter keeping: control characters that stay.
+/// - Parameters:
+///   - text: from outside.
+///   - keeping: control characters that stay.
 public func printable(_ text: String, keeping: String = "") -> String {
   if text.unicodeScalars.allSatisfy({ !isHidden($0) }) { return text }
   let kept = Set(keeping.unicodeScalars)
