@@ -96,22 +96,22 @@ extension ControlTask {
   ) throws -> OptimizedPolicy {
     let start = ContinuousClock.now
     let sampler = try makeSampler(model)
-    let rollout = try makeRollout(model, sampler.sampler)
+    let reward = try makeReward(model)
+    func makeRollout(_ reward: Reward, dropout: Double) throws -> Rollout {
+      try self.makeRollout(model, sampler.sampler, dropout: dropout, reward: reward)
+    }
+    let rollout = try makeRollout(reward, dropout: self.policy.dropout)
     let (device, reason) = device.resolved(
       for: rollout.program, particles: search.particles, horizon: search.horizon)
     try checkMemory(rollout, on: device)
-    let reward = try makeReward(model)
-    /// The rollout and, where iterations drop units, the whole one, as the machine will see it.
-    func executors(_ reward: Reward) throws -> PolicyOptimizer.Executors {
-      func executor(dropout: Double) throws -> any RolloutExecutor {
-        try makeExecutor(
-          makeRollout(model, sampler.sampler, dropout: dropout, reward: reward), device: device)
-      }
-      return try PolicyOptimizer.Executors(
-        executor(dropout: self.policy.dropout),
-        judge: self.policy.dropout == 0 ? nil : executor(dropout: 0))
+    /// Of a rollout with this reward; where iterations drop units, the whole policy judges, as the machine will see it.
+    func executors(_ rollout: Rollout, _ reward: Reward) throws -> PolicyOptimizer.Executors {
+      try PolicyOptimizer.Executors(
+        makeExecutor(rollout, device: device),
+        judge: self.policy.dropout == 0
+          ? nil : makeExecutor(makeRollout(reward, dropout: 0), device: device))
     }
-    let made = try executors(reward)
+    let made = try executors(rollout, reward)
     let executor = made.iterations
     let policy = makePolicy()
     let fingerprint =
@@ -125,7 +125,10 @@ extension ControlTask {
       initialStates: self.start.resolved(by: model),
       goals: goal.resolved(by: model), options: options,
       initialParameters: policy.initialParameters, state: saved ?? warm,
-      widened: { try executors(reward.widened(states: layout.states.count)) })
+      widened: {
+        let widened = reward.widened(states: layout.states.count)
+        return try executors(makeRollout(widened, dropout: self.policy.dropout), widened)
+      })
     let isFinished = try run(optimizer, every: checkpointInterval, progress) { state in
       if let checkpoint { try state.write(to: checkpoint, fingerprint: fingerprint) }
     }

@@ -37,6 +37,14 @@ private func largest(_ x: [Double]) -> Double { ExecutorCheck.largest(x) }
 
 private func distance(_ a: [Double], _ b: [Double]) -> Double { ExecutorCheck.distance(a, b) }
 
+/// A rollout of one state and one parameter, without a reward at the start; states beyond 100 have diverged.
+private func scalarRollout(_ step: ProgramBuilder) -> RolloutProgram {
+  let initial = ProgramBuilder()
+  initial.output("reward", initial.input("state", length: 1) * 0)
+  return RolloutProgram(
+    initial: initial.finish(), step: step.finish(), parameterCount: 1, stateLimit: 100)
+}
+
 @Suite("executors")
 struct ExecutorTests {
   @Test(
@@ -105,10 +113,7 @@ struct ExecutorTests {
     step.output("next", state * gain)
     step.output("reward", state * 0.01)
     step.output("action", gain)
-    let initial = ProgramBuilder()
-    initial.output("reward", initial.input("state", length: 1) * 0)
-    let program = RolloutProgram(
-      initial: initial.finish(), step: step.finish(), parameterCount: 1, stateLimit: 100)
+    let program = scalarRollout(step)
     let batch = RolloutBatch(
       parameters: [2], initialStates: [1, 1e-6, 50], goals: [], particles: 3, horizon: 10,
       draws: DrawKey(seed: 1))
@@ -132,10 +137,7 @@ struct ExecutorTests {
     step.output("next", next)
     step.output("reward", -sqrt(next * next))
     step.output("action", next)
-    let initial = ProgramBuilder()
-    initial.output("reward", initial.input("state", length: 1) * 0)
-    let program = RolloutProgram(
-      initial: initial.finish(), step: step.finish(), parameterCount: 1, stateLimit: 100)
+    let program = scalarRollout(step)
     let batch = RolloutBatch(
       parameters: [0], initialStates: [0, 2, 5], goals: [], particles: 3, horizon: 4,
       draws: DrawKey(seed: 1))
@@ -181,10 +183,7 @@ struct ExecutorTests {
     step.output("next", sin(50 * state + gain))
     step.output("reward", state)
     step.output("action", gain)
-    let initial = ProgramBuilder()
-    initial.output("reward", initial.input("state", length: 1) * 0)
-    let program = RolloutProgram(
-      initial: initial.finish(), step: step.finish(), parameterCount: 1, stateLimit: 100)
+    let program = scalarRollout(step)
     let batch = RolloutBatch(
       parameters: [0.3], initialStates: [0.1, 0.2], goals: [], particles: 2, horizon: 100,
       draws: DrawKey(seed: 1))
@@ -295,10 +294,7 @@ struct ExecutorTests {
     step.output("next", 0.5 * step.apply(.weightedSum(sum), theta * state))
     step.output("reward", state * step.shared(RolloutProgram.functionDraw, length: 1))
     step.output("action", state)
-    let initial = ProgramBuilder()
-    initial.output("reward", initial.input("state", length: 1) * 0)
-    let program = RolloutProgram(
-      initial: initial.finish(), step: step.finish(), parameterCount: 1, stateLimit: 100)
+    let program = scalarRollout(step)
     #expect(program.functionLength == 4)
     let key = DrawKey(seed: 6)
     let count = 70
