@@ -33,7 +33,8 @@ let package = Package(
     .target(name: "TensorFiles"),
     .target(name: "Programs"),
     .target(name: "Execution", dependencies: ["Programs"]),
-    .target(name: "MachineLogs"),
+    .target(name: "SafeText"),
+    .target(name: "MachineLogs", dependencies: ["SafeText"]),
     .target(
       name: "GaussianProcesses",
       dependencies: [
@@ -44,29 +45,30 @@ let package = Package(
     .target(
       name: "PolicyExport",
       dependencies: [
-        "Policies", "MachineLogs", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+        "Policies", "MachineLogs", "SafeText",
+        .product(name: "SwiftProtobuf", package: "swift-protobuf"),
       ]),
-    .target(name: "Rollouts", dependencies: ["Samplers", "Policies", "MachineLogs"]),
+    .target(name: "Rollouts", dependencies: ["Samplers", "Policies", "MachineLogs", "SafeText"]),
     // Beside the way: long-term predictions in closed form, a baseline of the paper.
     .target(
       name: "MomentMatching", dependencies: ["GaussianProcesses", "Policies", "CVectorMath"]),
     .target(name: "PolicySearch", dependencies: ["Rollouts"]),
-    .target(name: "Plants", dependencies: ["CProcessGuard", "MachineLogs", "Programs"]),
+    .target(name: "Plants", dependencies: ["CProcessGuard", "MachineLogs", "Programs", "SafeText"]),
     .target(
       name: "Tasks",
-      dependencies: ["PolicySearch", "Plants", .product(name: "Yams", package: "Yams")]),
+      dependencies: ["PolicySearch", "Plants", "SafeText", .product(name: "Yams", package: "Yams")]),
     .target(
       name: "TensorBoard",
       dependencies: [.product(name: "SwiftProtobuf", package: "swift-protobuf")]),
-    .target(name: "Bagel", dependencies: ["Tasks", "PolicyExport", "TensorBoard"]),
+    .target(name: "Bagel", dependencies: ["Tasks", "PolicyExport", "TensorBoard", "SafeText"]),
     // The paper's experiments again, with its baselines.
-    .target(name: "Reproduction", dependencies: ["Bagel", "MomentMatching"]),
+    .target(name: "Reproduction", dependencies: ["Bagel", "MomentMatching", "SafeText"]),
     // Beside the way: whether a device computes what the interpreter defines.
     .target(name: "ExecutorChecks", dependencies: ["Execution", "Policies"]),
     .executableTarget(
       name: "BagelCommand",
       dependencies: [
-        "Bagel", "CProcessGuard", "ExecutorChecks", "Reproduction",
+        "Bagel", "CProcessGuard", "ExecutorChecks", "Reproduction", "SafeText",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 

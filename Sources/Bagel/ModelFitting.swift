@@ -205,7 +205,12 @@ extension LogWriter {
     episode name: String, of plant: any Plant, in folder: String, _ layout: LogLayout
   ) throws {
     let path = "\(folder)/\(name).csv"
-    let free = firstFreePath { $0 == 1 ? path : "\(folder)/\(name)-\($0).csv" }
-    try self.init(path: plant is any SimulatedPlant ? path : free, layout: layout)
+    if plant is any SimulatedPlant {
+      unlink(path)
+      try self.init(path: path, layout: layout)
+    } else {
+      let free = firstFreePath { $0 == 1 ? path : "\(folder)/\(name)-\($0).csv" }
+      try self.init(path: free, layout: layout)
+    }
   }
 }

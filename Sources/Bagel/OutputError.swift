@@ -18,9 +18,11 @@ public struct OutputError: Error, CustomStringConvertible {
 }
 
 /// Writes to a path and says which one failed. Throws: `OutputError`.
-func writing<T>(_ path: String, _ body: () throws -> T) throws -> T {
+package func writing<T>(_ path: String, _ body: () throws -> T) throws -> T {
   do {
     return try body()
+  } catch let error as OutputError {
+    throw error
   } catch {
     throw OutputError(path: path, error)
   }

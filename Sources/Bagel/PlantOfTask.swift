@@ -88,13 +88,6 @@ extension ControlTask {
     }
   }
 
-  /// Holds an output folder while a machine is driven for it; nothing for simulated plants. Throws: `LoopError` where
-  /// another process does.
-  public func machineLock(_ folder: String) throws -> FolderLock? {
-    guard case .process = plant else { return nil }
-    return try FolderLock(folder)
-  }
-
   /// An episode on the plant, at most so long (s).
   public func episodeRun(seconds: Double) -> EpisodeRun {
     var run = EpisodeRun(

@@ -175,11 +175,8 @@ extension ControlTask {
     if let state = try SearchState(path: path, fingerprint: fingerprint) {
       return (state, .resumed(iteration: state.iteration))
     }
-    let aside = path + ".other"
+    let aside = firstFreePath { "\(path).other-\($0)" }
     do {
-      if FileManager.default.fileExists(atPath: aside) {
-        try FileManager.default.removeItem(atPath: aside)
-      }
       try FileManager.default.moveItem(atPath: path, toPath: aside)
     } catch {
       throw TensorFileError(path: path, "cannot be moved to \(aside)", isWriting: true)

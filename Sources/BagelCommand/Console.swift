@@ -3,6 +3,7 @@
 
 import Bagel
 import Foundation
+import SafeText
 
 /// Writes for people to standard output (standard error under --json), JSON to standard output.
 struct Console {

@@ -4,6 +4,7 @@
 import ArgumentParser
 import Bagel
 import Foundation
+import SafeText
 
 /// --json, --seed, --output.
 struct CommonOptions: ParsableArguments {
@@ -16,17 +17,23 @@ struct CommonOptions: ParsableArguments {
   @Option(help: "Folder for models, policies and reports (default: the task's name and '-out').")
   var output: String?
 
-  /// The output folder of a task, made if it is not there. Throws: `OutputError`.
-  func folder(for task: ControlTask) throws -> String { try folder(named: "\(task.name)-out") }
+  /// Where the output folder of a task is, there or not.
+  func path(for task: ControlTask) -> String { output ?? "\(fileName(task.name))-out" }
 
-  /// The output folder, of this name unless --output gives another, made if it is not there. Throws: `OutputError`.
-  func folder(named usual: String) throws -> String {
+  /// The output folder of a task, made if it is not there and held until the command ends.
+  ///
+  /// Throws: `OutputError`; `LoopError` where another command holds it.
+  func folder(for task: ControlTask) throws -> String { try folder(at: path(for: task)) }
+
+  /// The output folder, at this path unless --output gives another; likewise.
+  func folder(at usual: String) throws -> String {
     let folder = output ?? usual
-    try MadeFolders.make(folder)
+    try OutputFolders.make(folder)
     guard FileManager.default.isWritableFile(atPath: folder) else {
       throw OutputError(
         description: "cannot write to the folder \(folder); name another with --output")
     }
+    try OutputFolders.hold(folder)
     return folder
   }
 
@@ -36,11 +43,9 @@ struct CommonOptions: ParsableArguments {
   ) throws {
     let path = folder + "/" + name
     do {
-      let hasPictures = try report.write(to: path)
+      let failure = try report.write(to: path)
       console.say("report: \(path)")
-      if !hasPictures {
-        console.say("  without pictures: gnuplot was not found (apt-get install gnuplot-nox)")
-      }
+      if let failure { console.say("  a picture is missing: \(failure)") }
     } catch {
       throw OutputError(path: path, error)
     }
@@ -68,7 +73,7 @@ struct TensorBoardOptions: ParsableArguments {
   func curves(_ run: String? = nil, iterations: Int = 0) throws -> TrainingCurves? {
     guard let tensorboard else { return nil }
     let folder = tensorboard + (run.map { "/" + $0 } ?? "")
-    MadeFolders.note(folder)
+    OutputFolders.note(folder)
     do {
       return try TrainingCurves(folder: folder, iterations: iterations)
     } catch {

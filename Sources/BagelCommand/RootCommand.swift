@@ -8,6 +8,7 @@ import ArgumentParser
 import Bagel
 import Foundation
 import Reproduction
+import SafeText
 
 @main
 struct RootCommand: ParsableCommand {

@@ -13,7 +13,7 @@ struct RunSidecar {
     path = (log.hasSuffix(".csv") ? String(log.dropLast(4)) : log) + ".policy.json"
   }
 
-  /// Throws: `OutputError`.
+  /// Throws: `OutputError`, also where there is one: it belongs to another log.
   func write(
     _ controller: PolicyController, _ description: PolicyDescription, _ task: ControlTask
   ) throws {
@@ -26,7 +26,7 @@ struct RunSidecar {
     do {
       try JSONSerialization.data(
         withJSONObject: facts, options: [.sortedKeys, .withoutEscapingSlashes, .prettyPrinted]
-      ).write(to: URL(fileURLWithPath: path), options: .atomic)
+      ).write(to: URL(fileURLWithPath: path), options: .withoutOverwriting)
     } catch {
       throw OutputError(path: path, error)
     }

@@ -5,6 +5,7 @@
 
 import MachineLogs
 import Programs
+import SafeText
 
 /// What a plant answers.
 public struct Measurement: Hashable, Sendable {

@@ -9,13 +9,11 @@
 import Foundation
 import MachineLogs
 import Programs
+import SafeText
 
 extension ExportedController {
   /// The C identifier that stands before everything.
-  var cName: String {
-    let cleaned = name.lowercased().map { $0.isASCII && ($0.isLetter || $0.isNumber) ? $0 : "_" }
-    return "bagel_" + String(cleaned)
-  }
+  var cName: String { cIdentifier(name, prefix: "bagel_") }
 
   /// Of macros.
   private var cMacro: String { cName.uppercased() }
@@ -24,12 +22,12 @@ extension ExportedController {
   private var cComment: String {
     let (states, actions) = (layout.states.count, layout.actions.count)
     return """
-      /* Controller '\(name.replacingOccurrences(of: "*/", with: "* /"))', written by `bagel export --format c`. C99 and C++, needs <math.h> only.
+      /* Controller '\(escapedForC(name))', written by `bagel export --format c`. C99 and C++, needs <math.h> only.
        *
        * Call every \(layout.timeStep) s:
-       *   measured[\(layout.measuredColumns.count)]: \(layout.measuredColumns.joined(separator: ", "))
-       *   goal[\(states)]: \(list(layout.states))\(policy.inputs.goal == .none ? " (not used by this policy)" : "")
-       *   action[\(actions)]: \(list(layout.actions)), within \(zip(policy.lower, policy.upper).map { "\($0) ... \($1)" }.joined(separator: ", "))
+       *   measured[\(layout.measuredColumns.count)]: \(escapedForC(layout.measuredColumns.joined(separator: ", ")))
+       *   goal[\(states)]: \(escapedForC(list(layout.states)))\(policy.inputs.goal == .none ? " (not used by this policy)" : "")
+       *   action[\(actions)]: \(escapedForC(list(layout.actions))), within \(zip(policy.lower, policy.upper).map { "\($0) ... \($1)" }.joined(separator: ", "))
        */
       """
   }
@@ -220,7 +218,7 @@ extension ExportedController {
   private func cPolicy() throws -> String {
     var lines: [String] = []
     for (index, instruction) in program.instructions.enumerated() {
-      let comment = instruction.name.map { "  /* \($0) */" } ?? ""
+      let comment = instruction.name.map { "  /* \(escapedForC($0)) */" } ?? ""
       lines += try statement("v\(index)", instruction).map { "  " + $0 }
       if !comment.isEmpty { lines[lines.count - 1] += comment }
     }

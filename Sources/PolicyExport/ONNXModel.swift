@@ -6,6 +6,7 @@
 
 import Foundation
 import Programs
+import SafeText
 
 extension ExportedController {
   /// The serialised ModelProto. Throws: `CannotExport`.
@@ -18,7 +19,8 @@ extension ExportedController {
     var model = Onnx_ModelProto()
     model.irVersion = 8
     model.producerName = "bagel"
-    model.docString = "Controller '\(name)': \(list(layout.states)) -> \(list(layout.actions))"
+    model.docString = printable(
+      "Controller '\(name)': \(list(layout.states)) -> \(list(layout.actions))")
     var operators = Onnx_OperatorSetIdProto()
     operators.version = 13
     model.opsetImport = [operators]
@@ -29,7 +31,7 @@ extension ExportedController {
     ]
     model.metadataProps = facts.sorted { $0.key < $1.key }.map { key, value in
       var entry = Onnx_StringStringEntryProto()
-      (entry.key, entry.value) = (key, value)
+      (entry.key, entry.value) = (key, printable(value))
       return entry
     }
     return try model.serializedData()

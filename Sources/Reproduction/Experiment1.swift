@@ -4,6 +4,7 @@
 // reports, what was measured and where they differ.
 
 import Bagel
+import SafeText
 
 /// Experiment 1 (paper, section IV-A): one goal, one fixed model, policies compared by return.
 struct Experiment1 {
@@ -82,7 +83,7 @@ struct Experiment1 {
     let worst = sampler.certificate.worst
     let source =
       task.plant == nil
-      ? escaped(task.logs.joined(separator: ", ")) : "the simulated boom driven by hand"
+      ? escapedForHTML(task.logs.joined(separator: ", ")) : "the simulated boom driven by hand"
     return """
       Experiment 1 of the paper (section IV-A): \(model.processes[0].y.count) transitions of \(source), Gaussian processes \
       learnt in \(number(fitSeconds)) s, to go from \(angle(task.start)) to \(angle(task.goal))\(unit.name.isEmpty ? "" : " ")\(unit.name) in \

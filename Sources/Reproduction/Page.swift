@@ -3,6 +3,7 @@
 
 import Bagel
 import Foundation
+import SafeText
 
 /// Colours that the colour-blind tell apart (Okabe & Ito 2008, their yellow darkened), dark enough for paper.
 enum Palette {
@@ -33,30 +34,34 @@ public struct Page {
   /// Each picture as a PNG file's bytes. Throws: `ReproductionError` where gnuplot draws none.
   func pictures() throws -> [Data] {
     try sections.compactMap(\.plot).map { plot in
-      guard let data = plot.png() else {
+      do {
+        return try plot.png()
+      } catch {
         throw ReproductionError(
-          description: "gnuplot draws no PNG: it was not found, or has no terminal pngcairo")
+          description: "no PNG files: \(error); its terminal pngcairo is needed")
       }
-      return data
     }
   }
 
   /// - Parameter notices: what a reader must know before anything else.
   func html(notices: [String]) -> String {
     let body = sections.flatMap { section -> [String] in
-      var lines = section.title.map { ["<h2>\(escaped($0))</h2>"] } ?? []
+      var lines = section.title.map { ["<h2>\(escapedForHTML($0))</h2>"] } ?? []
       lines += section.html
       if let plot = section.plot {
-        lines.append(
-          "<figure>\(plot.svg() ?? "<p>no picture, because gnuplot was not found.</p>")</figure>")
+        do throws(PlotFailure) {
+          lines.append("<figure>\(try plot.svg())</figure>")
+        } catch {
+          lines.append("<p>\(noPicture(error))</p>")
+        }
       }
       return lines
     }
     return """
       <!doctype html><html lang="en"><head><meta charset="utf-8">
-      <title>BAGEL: \(escaped(title))</title><style>\(pageStyle)</style></head><body>
-      <h1>\(escaped(title))</h1>
-      \(notices.map { "<p><b>\(escaped($0))</b></p>" }.joined())
+      <title>BAGEL: \(escapedForHTML(title))</title><style>\(pageStyle)</style></head><body>
+      <h1>\(escapedForHTML(title))</h1>
+      \(notices.map { "<p><b>\(escapedForHTML($0))</b></p>" }.joined())
       \(body.joined(separator: "\n"))
       </body></html>
 

@@ -11,6 +11,7 @@
 import Foundation
 import MachineLogs
 import Programs
+import SafeText
 
 /// What is wrong with a formula, and where.
 public struct FormulaError: Error, CustomStringConvertible {

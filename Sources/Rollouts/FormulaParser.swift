@@ -3,6 +3,7 @@
 // and the number of operations are limited, so that no text overflows the stack or a compiler.
 
 import MachineLogs
+import SafeText
 
 /// Reads one formula.
 struct FormulaParser {

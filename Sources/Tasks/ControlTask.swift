@@ -10,6 +10,7 @@ import Plants
 import Policies
 import PolicySearch
 import Rollouts
+import SafeText
 import Samplers
 
 /// A complete description of a control problem.

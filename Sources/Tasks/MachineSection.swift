@@ -5,12 +5,13 @@ import Foundation
 import MachineLogs
 import Plants
 import Rollouts
+import SafeText
 
 extension ControlTask {
   mutating func readMachine(_ yaml: YAMLMapping, _ folder: String) throws {
-    name = try required(yaml.string("name"), "name", yaml)
+    name = try required(yaml.name("name"), "name", yaml)
     layout.timeStep = try required(yaml.positive("timeStep", 1e-6...1e5), "timeStep", yaml)
-    layout.timeColumn = try yaml.string("timeColumn")
+    layout.timeColumn = try yaml.column("timeColumn")
     for entry in try required(yaml.mappings("states"), "states", yaml) { try readState(entry) }
     try resolveRates(yaml)
     safeAction = try required(yaml.mappings("actions"), "actions", yaml).map { try readAction($0) }
@@ -30,14 +31,14 @@ extension ControlTask {
       throw entry.error("filterTime", "is the time constant (s) of a derived rate, see rateOf")
     }
     let source = base.map { Channel.Source.rate(of: $0, filterTime: filterTime ?? 0) } ?? .column
-    let column = try entry.string("column")
+    let column = try entry.column("column")
     guard column == nil || base == nil else {
       throw entry.error(
         "column", "is a measured state's; a derived rate is read from that of its base")
     }
     layout.states.append(
       Channel(
-        name: name, units: try entry.string("units") ?? "", source: source,
+        name: name, units: try entry.units(), source: source,
         columnName: column == name ? nil : column))
     let noise = try entry.number("noise", 0...1e9) ?? 0
     guard noise == 0 || source == .column else {
@@ -51,11 +52,11 @@ extension ControlTask {
   /// Adds an action; returns its safe value.
   private mutating func readAction(_ entry: YAMLMapping) throws -> Double {
     let name = try channelName(entry)
-    let column = try entry.string("column")
+    let column = try entry.column("column")
     let limits = try required(limits(entry), "limits", entry)
     layout.actions.append(
       Channel(
-        name: name, units: try entry.string("units") ?? "",
+        name: name, units: try entry.units(),
         columnName: column == name ? nil : column))
     actionLimits.append(limits)
     actionRates.append(try entry.positive("rateLimit"))
@@ -72,8 +73,7 @@ extension ControlTask {
 
   /// A state's or action's name; one that a formula would take for something else is remembered, for tasks with formulas.
   private mutating func channelName(_ entry: YAMLMapping) throws -> String {
-    let name = try required(entry.string("name"), "name", entry)
-    guard name.contains(where: { !$0.isWhitespace }) else { throw entry.error("name", "is empty") }
+    let name = try required(entry.name("name"), "name", entry)
     if Formula.isAmbiguous(name), unfitForFormulas == nil {
       unfitForFormulas = entry.error(
         "name",

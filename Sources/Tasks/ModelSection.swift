@@ -3,6 +3,7 @@
 
 import GaussianProcesses
 import MachineLogs
+import SafeText
 import Samplers
 
 extension ControlTask {

@@ -5,6 +5,7 @@ import MachineLogs
 import Policies
 import PolicySearch
 import Rollouts
+import SafeText
 
 extension ControlTask {
   mutating func readPolicy(_ yaml: YAMLMapping) throws {
@@ -80,7 +81,7 @@ extension ControlTask {
     }
     if let weight = try entry.number("actionChange") { return .actionChange(weight) }
     if let term = try entry.mapping("learned") {
-      let column = try required(term.string("column"), "column", term)
+      let column = try required(term.column("column"), "column", term)
       return .learned(column: column, weight: try term.positive("weight") ?? 1)
     }
     try entry.finish()

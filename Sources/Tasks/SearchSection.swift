@@ -4,6 +4,7 @@
 import MachineLogs
 import Plants
 import PolicySearch
+import SafeText
 
 extension ControlTask {
   mutating func readSearch(_ yaml: YAMLMapping) throws {

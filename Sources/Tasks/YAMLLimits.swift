@@ -3,6 +3,7 @@
 // billions of values. libYAML's problems in plain words.
 
 import MachineLogs
+import SafeText
 import Yams
 
 enum YAMLLimits {

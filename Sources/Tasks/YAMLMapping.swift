@@ -5,6 +5,7 @@
 
 import Foundation
 import MachineLogs
+import SafeText
 import Yams
 
 /// A mapping of a YAML file while it is read.
@@ -72,7 +73,30 @@ final class YAMLMapping {
         key,
         "is empty\(text.isEmpty ? "" : " ('\(text)' is YAML's nothing; in quotes it is the word)")")
     }
+    try checkForNUL(text, key)
     return text
+  }
+
+  /// The name of a task, state or action. Throws: `LogError` where it cannot be one.
+  func name(_ key: String) throws -> String? { try string(key, problem(ofName:)) }
+
+  /// A column of a log. Throws: `LogError` where it cannot be one.
+  func column(_ key: String) throws -> String? { try string(key, problem(ofColumn:)) }
+
+  /// The units of a channel, "" where there are none. Throws: `LogError`.
+  func units() throws -> String {
+    try string("units") { $0.isEmpty ? nil : problem(ofName: $0) } ?? ""
+  }
+
+  private func string(_ key: String, _ problem: (String) -> String?) throws -> String? {
+    let text = try string(key)
+    if let problem = text.flatMap(problem) { throw error(key, problem) }
+    return text
+  }
+
+  /// The system would take a path or an argument to end there.
+  private func checkForNUL(_ text: String, _ key: String) throws {
+    if text.utf8.contains(0) { throw error(key, "has U+0000, a control character, in it") }
   }
 
   /// Of any number in a task; most keys have a narrower range.
@@ -165,6 +189,7 @@ final class YAMLMapping {
             + ($0.null == nil
               ? "" : "; null is not a name (write 'null' in quotes if you mean the word)"))
       }
+      try checkForNUL(text, key)
       return text
     }
   }

@@ -9,6 +9,7 @@
 
 import Foundation
 import MachineLogs
+import SafeText
 import Tasks
 
 struct LoopFolder {

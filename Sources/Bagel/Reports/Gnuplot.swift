@@ -1,8 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 // Pictures by gnuplot: it is in every package manager, draws SVG from text, and needs no library in this
-// package. In: curves. Out: an SVG element or a PNG file, or nil where gnuplot is not installed.
+// package. In: curves. Out: an SVG element or a PNG file, or why there is none.
 
 import Foundation
+import SafeText
+
+/// Why there is no picture.
+public enum PlotFailure: Error, Hashable, Sendable, CustomStringConvertible {
+  case notFound
+  /// With what gnuplot said.
+  case failed(String)
+
+  public var description: String {
+    switch self {
+    case .notFound: "gnuplot was not found (apt-get install gnuplot-nox)"
+    case .failed(let words): "gnuplot failed: \(shortened(words, to: 120))"
+    }
+  }
+}
 
 /// One picture.
 package struct Plot {
@@ -48,15 +63,15 @@ package struct Plot {
   /// gnuplot's script for the picture, without its terminal.
   var script: String {
     var lines = [
-      "set title \(quoted(title))", "set xlabel \(quoted(xLabel))",
-      "set ylabel \(quoted(yLabel))",
+      "set title \(gnuplotString(title))", "set xlabel \(gnuplotString(xLabel))",
+      "set ylabel \(gnuplotString(yLabel))",
       "set grid lc rgb '#dddddd'", "set key above",
       "set style fill transparent solid 0.25 noborder",
     ]
     if let yRange { lines.append("set yrange [\(yRange.lowerBound):\(yRange.upperBound)]") }
     if hasLogarithmicY { lines += ["set logscale y", "set format y '%g'"] }
     if !xNames.isEmpty {
-      let names = xNames.enumerated().map { "\(quoted($1)) \($0)" }
+      let names = xNames.enumerated().map { "\(gnuplotString($1)) \($0)" }
       // Long ones would run into each other.
       let turn = xNames.contains { $0.count > 8 } ? "rotate by -20 " : ""
       lines += ["set xtics \(turn)(\(names.joined(separator: ", ")))"]
@@ -83,7 +98,7 @@ package struct Plot {
 
   /// What stands behind `plot` for a curve.
   private func drawing(_ index: Int) -> String {
-    let title = curves[index].title.map { "title \(quoted($0))" } ?? "notitle"
+    let title = curves[index].title.map { "title \(gnuplotString($0))" } ?? "notitle"
     switch curves[index].style {
     case .lines(let color, let width):
       return "$data\(index) using 1:2 with lines lc rgb '\(color)' lw \(width) \(title)"
@@ -97,19 +112,18 @@ package struct Plot {
     }
   }
 
-  /// The SVG element, or nil without gnuplot.
-  package func svg() -> String? {
-    guard
-      let data = run(
-        "svg size 760,400 dynamic noenhanced font 'sans-serif,13' background '#ffffff'")
-    else { return nil }
+  /// The SVG element.
+  package func svg() throws(PlotFailure) -> String {
+    let data = try run(
+      "svg size 760,400 dynamic noenhanced font 'sans-serif,13' background '#ffffff'")
     let svg = String(decoding: data, as: UTF8.self)
-    return svg.range(of: "<svg").map { String(svg[$0.lowerBound...]) }
+    guard let start = svg.range(of: "<svg") else { throw .failed("it drew no SVG") }
+    return String(svg[start.lowerBound...])
   }
 
-  /// A PNG file's bytes, for slides and papers: twice as many points as the SVG has; or nil without gnuplot.
-  package func png() -> Data? {
-    run("pngcairo size 1520,800 noenhanced font 'sans-serif,13' fontscale 1.8 linewidth 2")
+  /// A PNG file's bytes, for slides and papers: twice as many points as the SVG has.
+  package func png() throws(PlotFailure) -> Data {
+    try run("pngcairo size 1520,800 noenhanced font 'sans-serif,13' fontscale 1.8 linewidth 2")
   }
 
   /// Whether there is a gnuplot that draws PNG files.
@@ -118,28 +132,37 @@ package struct Plot {
     plot.curves = [
       .init(title: nil, style: .lines(color: "#000000", width: 1), x: [0, 1], y: [0, 1])
     ]
-    return plot.png() != nil
+    return (try? plot.png()) != nil
   }()
 
   /// What gnuplot draws for a terminal.
-  private func run(_ terminal: String) -> Data? {
-    guard let gnuplot = Plot.gnuplotPath else { return nil }
+  private func run(_ terminal: String) throws(PlotFailure) -> Data {
+    guard let gnuplot = Plot.gnuplotPath else { throw .notFound }
     let process = Process()
     process.executableURL = URL(fileURLWithPath: gnuplot)
-    let (input, output) = (Pipe(), Pipe())
+    let (input, output, errors) = (Pipe(), Pipe(), Pipe())
     process.standardInput = input
     process.standardOutput = output
-    process.standardError = FileHandle.nullDevice
-    guard (try? process.run()) != nil else { return nil }
+    process.standardError = errors
+    do {
+      try process.run()
+    } catch {
+      throw .failed("\(gnuplot) cannot be started")
+    }
     let text = Data("set terminal \(terminal)\n\(script)".utf8)
-    // Another thread writes, so that neither pipe can fill up while the other waits.
+    // Another thread writes, so that no pipe can fill up while another waits; what gnuplot says fits into one.
     DispatchQueue.global().async {
       try? input.fileHandleForWriting.write(contentsOf: text)
       try? input.fileHandleForWriting.close()
     }
     let data = output.fileHandleForReading.readDataToEndOfFile()
     process.waitUntilExit()
-    return process.terminationStatus == 0 && !data.isEmpty ? data : nil
+    guard process.terminationStatus == 0 && !data.isEmpty else {
+      let words = String(decoding: errors.fileHandleForReading.availableData, as: UTF8.self)
+      let reason = words.split(separator: "\n").last { $0.contains(": ") }.map(String.init)
+      throw .failed(reason ?? "exit code \(process.terminationStatus)")
+    }
+    return data
   }
 
   /// Path of the gnuplot executable, if there is one.
@@ -148,11 +171,5 @@ package struct Plot {
     return folders.map { "\($0)/gnuplot" }.first {
       FileManager.default.isExecutableFile(atPath: $0)
     }
-  }
-
-  /// A single-quoted gnuplot string: nothing in it is substituted; '' stands for a quote.
-  private func quoted(_ text: String) -> String {
-    let printable = text.filter { !$0.isNewline && $0.asciiValue ?? 32 >= 32 }
-    return "'" + printable.replacingOccurrences(of: "'", with: "''") + "'"
   }
 }

@@ -5,6 +5,7 @@
 import Foundation
 import GaussianProcesses
 import PolicySearch
+import SafeText
 import Samplers
 import Tasks
 
@@ -28,32 +29,34 @@ public struct Report {
     self.evaluation = evaluation
   }
 
-  /// Writes the page; true if it has pictures (gnuplot was found). Throws: Foundation's file
-  /// errors.
-  @discardableResult public func write(to path: String) throws -> Bool {
-    let plots = pictures.map { (title: $0.title, svg: $0.svg()) }
-    let hasPictures = plots.allSatisfy { $0.svg != nil }
+  /// Writes the page; returns why a picture is missing, or nil. Throws: Foundation's file errors.
+  @discardableResult public func write(to path: String) throws -> PlotFailure? {
+    var failure: PlotFailure?
+    let figures = pictures.map { plot in
+      do throws(PlotFailure) {
+        return "<figure>\(try plot.svg())</figure>"
+      } catch {
+        failure = failure ?? error
+        return "<p><em>\(escapedForHTML(plot.title))</em>: \(noPicture(error)).</p>"
+      }
+    }
     var html = [
       "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">",
-      "<title>BAGEL: \(escaped(task.name))</title>", "<style>\(pageStyle)</style></head><body>",
-      "<h1>\(escaped(task.name))</h1>",
+      "<title>BAGEL: \(escapedForHTML(task.name))</title>", "<style>\(pageStyle)</style></head><body>",
+      "<h1>\(escapedForHTML(task.name))</h1>",
     ]
     if let loop { html += loopSummary(loop) }
     if let evaluation { html += evaluationSummary(evaluation) }
-    for plot in plots { html.append("<figure>\(plot.svg ?? missing(plot.title))</figure>") }
+    html += figures
     if let policy { html += policySummary(policy) }
     if let fit { html += fitSummary(fit) }
     html.append("</body></html>\n")
     try html.joined(separator: "\n").write(toFile: path, atomically: true, encoding: .utf8)
-    return hasPictures
+    return failure
   }
 
   /// Path of the program that draws the pictures, if it is installed.
   public static var gnuplotPath: String? { Plot.gnuplotPath }
-
-  private func missing(_ title: String) -> String {
-    "<p><em>\(escaped(title))</em>: no picture, because gnuplot was not found.</p>"
-  }
 
   // MARK: Pictures
 
@@ -174,6 +177,11 @@ public struct Report {
   }
 }
 
+/// In the place of a picture, in HTML.
+package func noPicture(_ failure: PlotFailure) -> String {
+  "no picture: \(escapedForHTML("\(failure)"))"
+}
+
 /// Of every page.
 package let pageStyle = """
   body{font:16px/1.45 system-ui,sans-serif;max-width:820px;margin:2em auto;padding:0 1em;color:#222}
@@ -219,11 +227,6 @@ package struct Unit {
 /// Three significant digits; all before the point from 1,000 to 10 million.
 public func number(_ value: Double) -> String {
   String(format: (1e3..<1e7).contains(abs(value)) ? "%.0f" : "%.3g", value)
-}
-
-package func escaped(_ text: String) -> String {
-  text.replacingOccurrences(of: "&", with: "&amp;").replacingOccurrences(of: "<", with: "&lt;")
-    .replacingOccurrences(of: ">", with: "&gt;")
 }
 
 extension DynamicsModel {

@@ -3,6 +3,7 @@
 
 import Foundation
 import GaussianProcesses
+import SafeText
 import Samplers
 import Tasks
 
@@ -26,7 +27,7 @@ extension Report {
         + "<td>\(isTrial ? number(episode.optimizeSeconds) : "-")</td>"
         + "<td>\(episode.predictedReturn.map(number) ?? "-")</td>"
         + "<td>\(episode.trial > 0 ? "\(episode.stepSuccesses) of \(episode.steps)" : "-")</td>"
-        + "<td>\(escaped(outcome))</td></tr>"
+        + "<td>\(escapedForHTML(outcome))</td></tr>"
     }
     return [
       "<h2>Episodes</h2><table><tr><th>episode</th><th>rows</th><th>learnt in (s)</th>"
@@ -58,7 +59,7 @@ extension Report {
       "<h2>\(loop == nil ? "Episodes on the plant" : "The last trial")</h2>",
       "<p class=\"\(good ? "good" : "bad")\"><b>\(evaluation.successes) of "
         + "\(evaluation.episodes.count) episodes succeed</b> on the plant: "
-        + "\(escaped(task.criterion)).</p>",
+        + "\(escapedForHTML(task.criterion)).</p>",
     ] + (isStepResponse ? [header] + rows + ["</table>"] : [])
   }
 
@@ -67,10 +68,10 @@ extension Report {
       "<h2>Policy</h2>",
       "<p>Best return \(number(policy.state.bestReturn)) at iteration \(policy.state.bestIteration) of "
         + "\(policy.state.iteration); \(number(1e3 * policy.secondsPerIteration)) ms an iteration on "
-        + "\(escaped(policy.device)); \(policy.state.diverged) diverged particles; "
+        + "\(escapedForHTML(policy.device)); \(policy.state.diverged) diverged particles; "
         + "\(number(100 * policy.outsideFraction)) % of the particle-steps of the best "
         + "policy more than a tenth of the data's range outside the data.</p>",
-      "<p>Sampler: \(escaped(policy.sampler.description)).</p>",
+      "<p>Sampler: \(escapedForHTML(policy.sampler.description)).</p>",
     ]
     let certificates = [policy.sampler.certificate] + policy.sampler.rejected
     lines.append(
@@ -83,7 +84,7 @@ extension Report {
     for certificate in certificates {
       for (m, error) in certificate.errors.enumerated() {
         lines.append(
-          "<tr><td>\(certificate.sampler.rawValue), \(escaped(certificate.summary))</td>"
+          "<tr><td>\(certificate.sampler.rawValue), \(escapedForHTML(certificate.summary))</td>"
             + "<td>\(m + 1)</td><td>\(number(error.meanRMS))</td><td>\(number(error.meanMax))</td>"
             + "<td>\(number(error.deviationRMS))</td><td>\(number(error.deviationMax))</td></tr>")
       }
@@ -93,13 +94,13 @@ extension Report {
 
   func fitSummary(_ fit: FittedModel) -> [String] {
     var lines = ["<h2>Model</h2><p>\(fit.model.processes[0].x.rows) transitions.</p><ul>"]
-    lines += fit.model.summaryLines.map { "<li>\(escaped($0))</li>" } + ["</ul>"]
+    lines += fit.model.summaryLines.map { "<li>\(escapedForHTML($0))</li>" } + ["</ul>"]
     if !fit.heldOut.isEmpty {
       lines.append(
         "<table><tr><th>held out</th><th>RMSE</th><th>persistence</th><th>linear</th><th>95 % coverage</th>"
           + "<th>free run</th><th>linear, free run</th></tr>")
       lines += fit.heldOut.map {
-        "<tr><td>\(escaped($0.state))</td><td>\(number($0.rmse))</td>"
+        "<tr><td>\(escapedForHTML($0.state))</td><td>\(number($0.rmse))</td>"
           + "<td>\(number($0.persistenceRMSE))</td><td>\(number($0.linearRMSE))</td>"
           + "<td>\(number(100 * $0.coverage95)) %</td><td>\(number($0.freeRunRMSE))</td>"
           + "<td>\(number($0.linearFreeRunRMSE))</td></tr>"

@@ -52,7 +52,7 @@ struct EmitCommand: ParsableCommand {
   func run() throws {
     var task = try ControlTask(task)
     if let sampler { task.model.sampler.name = sampler }
-    let path = (common.output ?? "\(task.name)-out") + "/model.safetensors"
+    let path = common.path(for: task) + "/model.safetensors"
     let model =
       FileManager.default.fileExists(atPath: path)
       ? try readModel(path, for: task) : try sketch(task)

@@ -52,8 +52,6 @@ struct EvaluateCommand: ParsableCommand {
     let folder = try common.folder(for: task)
     let (controller, description) = try policyOptions.read(for: task, in: folder)
     if let other = task.otherPlant(than: description, usual: usual) { console.say(other) }
-    let lock = try task.machineLock(folder)
-    defer { withExtendedLifetime(lock) {} }
     InterruptSignal.watch(isDriving: true)
     realTime.apply(console)
     let words = EpisodeWords(console, task)

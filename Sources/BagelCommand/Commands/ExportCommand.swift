@@ -32,17 +32,18 @@ struct ExportCommand: ParsableCommand {
   func run() throws {
     let console = Console(json: common.json)
     let task = try taskArgument.load(seed: common.seed)
-    let folder = try common.folder(for: task)
+    // A file elsewhere leaves the output folder as it is.
+    let folder = try file == nil ? common.folder(for: task) : common.path(for: task)
     let (controller, _) = try policyOptions.read(for: task, in: folder)
     let export = ExportedController(controller, layout: task.layout, name: task.name)
     let path = file ?? "\(folder)/controller.\(format.rawValue)"
     let data = try export.data(format)
-    try write(data, to: path)
+    let written = try write(data, to: path)
     var result: [String: Any] = ["path": path, "format": format.rawValue, "bytes": data.count]
     var words = "controller: \(path) (\(data.count) bytes)"
-    if let header = export.header(format) {
+    if let header = export.header(format), !written.isStream {
       let headerPath = (path.hasSuffix(".c") ? String(path.dropLast(2)) : path) + ".h"
-      try write(header, to: headerPath)
+      _ = try write(header, to: headerPath)
       words += "; its header: \(headerPath)"
       result["header"] = headerPath
     }
@@ -50,13 +51,11 @@ struct ExportCommand: ParsableCommand {
     try console.finish(result)
   }
 
-  private func write(_ data: Data, to path: String) throws {
-    try MadeFolders.make(for: path, option: "--file")
-    do {
-      try data.write(to: URL(fileURLWithPath: path), options: .atomic)
-    } catch {
-      throw OutputError(path: path, error)
-    }
+  private func write(_ data: Data, to path: String) throws -> WrittenFile {
+    try OutputFolders.make(for: path, option: "--file")
+    let file = try WrittenFile(path)
+    try file.write(data)
+    return file
   }
 }
 

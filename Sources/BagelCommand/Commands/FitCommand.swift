@@ -4,6 +4,7 @@
 import ArgumentParser
 import Bagel
 import Foundation
+import SafeText
 
 struct FitCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -62,6 +63,11 @@ struct FitCommand: ParsableCommand {
       if columnNames(states ?? "").isEmpty || columnNames(actions ?? "").isEmpty {
         throw ValidationError("--states and --actions need at least one name each")
       }
+      for name in listed + (timeColumn.map { [$0] } ?? []) {
+        if let problem = problem(ofColumn: name) {
+          throw ValidationError("the column '\(shortened(name))' \(problem)")
+        }
+      }
       if Set(listed).count < listed.count {
         throw ValidationError("a name stands twice in --states and --actions")
       }
@@ -90,8 +96,6 @@ struct FitCommand: ParsableCommand {
     }
     task.model.fit.device = deviceOptions.device
     let folder = try common.folder(for: task)
-    let lock = task.logs.isEmpty ? try task.machineLock(folder) : nil
-    defer { withExtendedLifetime(lock) {} }
     InterruptSignal.watch(isDriving: true)
     if task.logs.isEmpty, let plant = task.plant {
       console.say(

@@ -98,15 +98,13 @@ struct LearnCommand: ParsableCommand {
     if let words = try task.checkSearch(device: deviceOptions.device) { console.say(words) }
     if let trials { task.learning.trials = trials }
     let folder = try common.folder(for: task)
-    let lock = try task.machineLock(folder)
-    defer { withExtendedLifetime(lock) {} }
     let root = folder + "/learn" + (name.map { "/" + $0 } ?? "")
     if restart {
       // First whatever can fail: the earlier loop is not moved away for nothing.
       try InteractionLoop.check(task, seed: seed, spread: vary)
       try InteractionLoop.moveAway(root)
     }
-    MadeFolders.note(root)
+    OutputFolders.note(root)
     var loop = try InteractionLoop(
       task: task, folder: root, seed: seed, device: deviceOptions.device, spread: vary,
       mayDiffer: force)

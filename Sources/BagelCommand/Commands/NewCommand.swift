@@ -27,9 +27,10 @@ struct NewCommand: ParsableCommand {
     guard !FileManager.default.fileExists(atPath: path) else {
       throw OutputError(description: "\(path) already exists and was not overwritten")
     }
-    try MadeFolders.make(for: path, option: "--output")
+    try OutputFolders.make(for: path, option: "--output")
     do {
-      try BuiltInTasks.template(name: name).write(toFile: path, atomically: true, encoding: .utf8)
+      try Data(BuiltInTasks.template(name: name).utf8)
+        .write(to: URL(fileURLWithPath: path), options: .withoutOverwriting)
     } catch {
       throw OutputError(path: path, error)
     }

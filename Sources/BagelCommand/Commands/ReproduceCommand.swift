@@ -133,9 +133,7 @@ struct ReproduceCommand: ParsableCommand {
       throw OutputError(
         description: "--png needs gnuplot with its terminal pngcairo (apt-get install gnuplot-nox)")
     }
-    let folder = try common.folder(named: "reproduce-out")
-    let lock = try FolderLock(folder)
-    defer { withExtendedLifetime(lock) {} }
+    let folder = try common.folder(at: "reproduce-out")
     InterruptSignal.watch()
     guard figure == .all else {
       return try console.finish(merge(try reproduce(figure, folder, console)))

@@ -45,7 +45,9 @@ struct RunCommand: ParsableCommand {
     let folder = try common.folder(for: task)
     let (controller, description) = try policyOptions.read(for: task, in: folder)
     let goal = try goal.map { try numbers($0, task, description) }
-    let path = log ?? firstFreePath { "\(folder)/run-\($0).csv" }
+    let path =
+      log
+      ?? firstFreePath(companion: { RunSidecar(log: $0).path }) { "\(folder)/run-\($0).csv" }
     if path.isEmpty { throw OutputError(description: "--log '' names no file") }
     guard !FileManager.default.fileExists(atPath: path) else {
       throw OutputError(
@@ -54,9 +56,7 @@ struct RunCommand: ParsableCommand {
     if let goal {
       try task.checkGoal(goal, for: description.inputs.goal, within: description.dataBounds)
     }
-    try MadeFolders.make(for: path, option: "--log")
-    let lock = try task.machineLock(folder)
-    defer { withExtendedLifetime(lock) {} }
+    try OutputFolders.make(for: path, option: "--log")
     InterruptSignal.watch(isDriving: true)
     let seconds = seconds ?? task.evaluation.seconds
     guard seconds >= 0.5 * task.layout.timeStep else {

@@ -2,6 +2,8 @@
 // Logs beside each other -> where they differ as if one were in other units, and how much of a held-out log lies outside what
 // was learnt from. In words; nothing here is refused, since a machine may well have rested in one log and run in another.
 
+import SafeText
+
 extension LogLayout {
   /// Spreads and magnitudes that differ by this factor are those of other units, 57 (degrees and radians) upwards. A machine
   /// at rest has a small spread, but seldom at 0.

@@ -9,6 +9,7 @@
 //   wrap        a jump by a full turn, less what the angle moved meanwhile
 
 import Foundation
+import SafeText
 
 /// The checks of one log file.
 struct ValueChecks {

@@ -3,6 +3,7 @@
 // points, seconds) -> errors that say which habit of which tool they probably are.
 
 import Foundation
+import SafeText
 
 /// What messages say about one file.
 struct LogDialect {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What can be wrong with a log, in words that name the place and what was expected.
 
+import SafeText
+
 /// A problem with input data. The command line exits with 65 (EX_DATAERR) for it.
 public struct LogError: Error, CustomStringConvertible, Hashable, Sendable {
   public let file: String
@@ -34,53 +36,10 @@ public struct LogError: Error, CustomStringConvertible, Hashable, Sendable {
 /// Characters of a message, at most: what a person reads at once, and what no input can drive up.
 public let longestMessage = 300
 
-/// A text from outside for a message: one line without control characters and marks that turn the direction of writing, at
-/// most so many characters, with an ellipsis where something was left out.
-public func shortened(_ text: String, to limit: Int = 60) -> String {
-  // Counted in scalars: one character may carry any number of accents. A megabyte is not gone through.
-  let start = printable(String(text.unicodeScalars.prefix(limit + 1)))
-  if start.unicodeScalars.count <= limit { return start }
-  return String(start.unicodeScalars.prefix(limit - 1)) + "\u{2026}"
-}
-
-/// The same, with what is too long left out in the middle: a failure's first words say what and where, its last what became
-/// of the machine.
-public func shortenedInside(_ text: String, to limit: Int) -> String {
-  let scalars = printable(text).unicodeScalars
-  guard scalars.count > limit else { return String(scalars) }
-  let end = (limit - 1) / 2
-  return String(scalars.prefix(limit - 1 - end)) + "\u{2026}" + String(scalars.suffix(end))
-}
-
 /// A path for a message: its end, where the name is.
 private func shortenedPath(_ path: String, to limit: Int = 120) -> String {
   let text = printable(path)
   return text.count <= limit ? text : "\u{2026}" + text.suffix(limit - 1)
-}
-
-/// The text with control characters, and marks that turn the direction of writing or cannot be seen, as escapes (\u{1B}).
-///
-/// - Parameters:
-///   - text: from outside.
-///   - keeping: control characters that stay.
-public func printable(_ text: String, keeping: String = "") -> String {
-  if text.unicodeScalars.allSatisfy({ !isHidden($0) }) { return text }
-  let kept = Set(keeping.unicodeScalars)
-  return text.unicodeScalars.reduce(into: "") { result, scalar in
-    if !isHidden(scalar) || kept.contains(scalar) {
-      result.unicodeScalars.append(scalar)
-    } else {
-      result += "\\u{\(String(scalar.value, radix: 16, uppercase: true))}"
-    }
-  }
-}
-
-/// Control and format characters (bidirectional marks, zero-width ones), separators of lines and paragraphs.
-private func isHidden(_ scalar: Unicode.Scalar) -> Bool {
-  switch scalar.properties.generalCategory {
-  case .control, .format, .lineSeparator, .paragraphSeparator: true
-  default: false
-  }
 }
 
 /// "1 row", "2 rows".
@@ -96,7 +55,8 @@ public func nearest(to word: String, among candidates: [String]) -> String? {
     ($0, editDistance(word.lowercased(), $0.lowercased()))
   }
   .filter { $0.1 <= max(2, word.count / 2) }
-  .min { $0.1 < $1.1 }?.0
+  // By name where two are as near: the order of candidates may be a set's.
+  .min { ($0.1, $0.0) < ($1.1, $1.0) }?.0
 }
 
 /// Levenshtein distance.

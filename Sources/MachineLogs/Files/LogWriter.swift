@@ -21,29 +21,27 @@ public final class LogWriter {
   private let file: Int32
   private let fields: Int
   private let hasReward: Bool
-  /// Whether nothing stood at the path before.
-  private let isNew: Bool
   /// Bytes of whole rows, and rows without the header.
   private var length: off_t = 0
   private var rows = 0
   private var isOpen = true
 
   /// Begins a log with time, the layout's measured columns, its actions and, if it has one, its reward column; then `extra`
-  /// columns, which readers of the layout leave out. What stood there is written over.
+  /// columns, which readers of the layout leave out. Nothing is ever written over.
   ///
-  /// Throws: `LogWritingError` where the file cannot be made.
+  /// Throws: `LogWritingError` where the file cannot be made, or one is there.
   public init(path: String, layout: LogLayout, extra: [String] = []) throws {
     self.path = path
     let header = layout.writtenColumns + extra
     fields = header.count
     hasReward = layout.rewardColumn != nil
-    let made = open(path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0o644)
-    isNew = made >= 0
-    file =
-      made >= 0 || errno != EEXIST ? made : open(path, O_WRONLY | O_TRUNC | O_APPEND | O_CLOEXEC)
+    file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0o644)
     guard file >= 0 else {
       throw LogWritingError(
-        path: path, reason: path.isEmpty ? "it has no name" : String(cString: strerror(errno)))
+        path: path,
+        reason: path.isEmpty
+          ? "it has no name"
+          : errno == EEXIST ? "there is a file already" : String(cString: strerror(errno)))
     }
     try write(header.map(quoted).joined(separator: ","))
   }
@@ -67,11 +65,11 @@ public final class LogWriter {
     rows += 1
   }
 
-  /// Ends the log; a new one without a row is removed.
+  /// Ends the log; one without a row is removed.
   public func close() {
     guard isOpen else { return }
     isOpen = false
-    if rows == 0 && isNew && isInPlace { unlink(path) }
+    if rows == 0 && isInPlace { unlink(path) }
     Foundation.close(file)
   }
 

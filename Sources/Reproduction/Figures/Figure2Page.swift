@@ -3,6 +3,7 @@
 
 import Bagel
 import Foundation
+import SafeText
 
 extension Figure2 {
   public var page: Page? {
@@ -61,15 +62,15 @@ extension Figure2 {
     let rows = outcomes.map { outcome -> String in
       let ended =
         outcome.failures.first.map {
-          "; <b>\(outcome.failures.count) of \(outcome.curves.count) ended early: \(escaped($0))</b>"
+          "; <b>\(outcome.failures.count) of \(outcome.curves.count) ended early: \(escapedForHTML($0))</b>"
         } ?? ""
       let stopped =
         outcome.curves.isEmpty
-        ? "" : outcome.reason.map { "; <b>no further trials: \(escaped($0))</b>" } ?? ""
+        ? "" : outcome.reason.map { "; <b>no further trials: \(escapedForHTML($0))</b>" } ?? ""
       let name =
-        "<td>\(escaped(outcome.method.name))\(outcome.method.isInPaper ? "" : " *")</td><td>\(escaped(outcome.method.description(sampler: experiment.samplerWords)))\(ended)\(stopped)</td>"
+        "<td>\(escapedForHTML(outcome.method.name))\(outcome.method.isInPaper ? "" : " *")</td><td>\(escapedForHTML(outcome.method.description(sampler: experiment.samplerWords)))\(ended)\(stopped)</td>"
       guard !outcome.curves.isEmpty else {
-        return "<tr>\(name)<td colspan=\"5\">skipped: \(escaped(outcome.reason ?? ""))</td></tr>"
+        return "<tr>\(name)<td colspan=\"5\">skipped: \(escapedForHTML(outcome.reason ?? ""))</td></tr>"
       }
       let (time, count) = outcome.time(to: target)
       let reached =

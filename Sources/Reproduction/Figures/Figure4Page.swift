@@ -3,6 +3,7 @@
 
 import Bagel
 import Foundation
+import SafeText
 
 struct Figure4Page {
   let options: Figure4Options
@@ -25,7 +26,7 @@ struct Figure4Page {
 
   private var introduction: String {
     let data =
-      options.logs.map { "\(escaped($0.files.joined(separator: ", ")))" }
+      options.logs.map { "\(escapedForHTML($0.files.joined(separator: ", ")))" }
       ?? "\(number(options.seconds)) s of driving by hand at two openings of the valve "
       + "(\(options.speeds.map(number).joined(separator: ", ")))"
     let count = measured.fit.model.processes.count

@@ -2,6 +2,7 @@
 // The page of figure 5.
 
 import Bagel
+import SafeText
 
 extension Figure5 {
   public var page: Page? {
@@ -71,14 +72,14 @@ extension Figure5 {
 
   private var table: String {
     let rows = costs.map { cost in
-      "<tr><td>\(escaped(cost.name))</td><td>\(cost.configuration.name)</td>"
+      "<tr><td>\(escapedForHTML(cost.name))</td><td>\(cost.configuration.name)</td>"
         + "<td>\(number(cost.seconds))</td>"
         + [cost.processBytes, cost.rolloutBytes].map {
           "<td>\($0.map { number($0 / 1e6) } ?? "")</td>"
         }.joined() + "</tr>"
     }
     let left = skipped.map {
-      "<p>Left out: \(escaped($0.what)): \(escaped($0.reason))</p>"
+      "<p>Left out: \(escapedForHTML($0.what)): \(escapedForHTML($0.reason))</p>"
     }
     return
       "<table><tr><th>on</th><th>B, H, policy</th><th>seconds</th><th>megabytes of the process</th>"
@@ -101,13 +102,13 @@ extension Figure5 {
     let sentences = distinct(costs.map(\.name)).flatMap { name -> [String] in
       [
         ratio(name, .init(1_000, 300, [8, 8]), .init(100, 300, [8, 8])).map {
-          "\(escaped(name)): ten times the batch (100 to 1,000) takes \(number($0)) times as long."
+          "\(escapedForHTML(name)): ten times the batch (100 to 1,000) takes \(number($0)) times as long."
         },
         ratio(name, .init(1_000, 300, [64, 64]), .init(1_000, 300, [8, 8])).map {
-          "\(escaped(name)): 42 times the parameters ([8, 8] to [64, 64]) take \(number($0)) times as long."
+          "\(escapedForHTML(name)): 42 times the parameters ([8, 8] to [64, 64]) take \(number($0)) times as long."
         },
         ratio(name, .init(1_000, 1_000, [64, 64]), .init(1_000, 300, [64, 64])).map {
-          "\(escaped(name)): 3.33 times the horizon takes \(number($0)) times as long."
+          "\(escapedForHTML(name)): 3.33 times the horizon takes \(number($0)) times as long."
         },
       ].compactMap { $0 }
     }

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+// The escapes of each target. All are lists of what passes or rules over single characters, so that no text can build
+// something from parts.
+
+/// For a C comment that begins with a slash and a star: nothing in it ends the comment, begins another, is a trigraph or
+/// continues a line, so that it compiles with -Wall -Wextra -Werror -pedantic. Pairs that would are parted by a blank;
+/// backslashes and hidden characters become U+005C.
+public func escapedForC(_ text: String) -> String {
+  let pairs: Set<String> = ["*/", "/*", "??"]
+  var result = ""
+  var last: Unicode.Scalar = " "
+  for scalar in text.unicodeScalars {
+    if isHidden(scalar) || scalar == "\\" {
+      let digits = String(scalar.value, radix: 16, uppercase: true)
+      result += "U+" + String(repeating: "0", count: max(0, 4 - digits.count)) + digits
+      last = "0"
+      continue
+    }
+    if pairs.contains("\(last)\(scalar)") { result += " " }
+    result.unicodeScalars.append(scalar)
+    last = scalar
+  }
+  return result
+}
+
+/// A C identifier: letters, digits and underscores of ASCII; everything else becomes an underscore.
+///
+/// - Parameters:
+///   - text: a name.
+///   - prefix: what the identifier begins with, itself one.
+public func cIdentifier(_ text: String, prefix: String) -> String {
+  prefix
+    + text.lowercased().unicodeScalars.reduce(into: "") { result, scalar in
+      let isPlain = ("a"..."z").contains(scalar) || ("0"..."9").contains(scalar)
+      result.unicodeScalars.append(isPlain ? scalar : "_")
+    }
+}
+
+/// For HTML, as text or inside a quoted attribute.
+public func escapedForHTML(_ text: String) -> String {
+  printable(text, keeping: "\n\t").unicodeScalars.reduce(into: "") { result, scalar in
+    switch scalar {
+    case "&": result += "&amp;"
+    case "<": result += "&lt;"
+    case ">": result += "&gt;"
+    case "\"": result += "&quot;"
+    case "'": result += "&#39;"
+    default: result.unicodeScalars.append(scalar)
+    }
+  }
+}
+
+/// A string of gnuplot with its quotes. Only letters, digits, blanks and other scripts stand as they are; every other
+/// character of ASCII is an octal escape. (In single quotes nothing is substituted, but gnuplot 5.4 loses its place at two
+/// doubled quotes in a row; in double quotes a backtick would run a command.)
+public func gnuplotString(_ text: String) -> String {
+  "\""
+    + printable(text).unicodeScalars.reduce(into: "") { result, scalar in
+      let isPlain =
+        !scalar.isASCII || scalar == " " || ("a"..."z").contains(scalar)
+        || ("A"..."Z").contains(scalar) || ("0"..."9").contains(scalar)
+      if isPlain {
+        result.unicodeScalars.append(scalar)
+      } else {
+        let digits = String(scalar.value, radix: 8)
+        result += "\\" + String(repeating: "0", count: 3 - digits.count) + digits
+      }
+    } + "\""
+}
+
+/// The name of a file or folder in the present folder: letters and digits of any script, "-", "_", "." and blanks; a dash for
+/// each run of others; neither hidden nor a way out ("../x" becomes "x"), of at most 100 bytes; "unnamed" where nothing is
+/// left.
+public func fileName(_ text: String) -> String {
+  var result = ""
+  for character in text {
+    let isPlain = character.isLetter || character.isNumber || "-_. ".contains(character)
+    let next = isPlain && !character.unicodeScalars.contains(where: isHidden) ? character : "-"
+    if next == "-" && result.last == "-" { continue }
+    if result.utf8.count + String(next).utf8.count > 100 { break }
+    result.append(next)
+  }
+  let inner = result.drop { "-. ".contains($0) }
+  let end = inner.lastIndex { !"-. ".contains($0) }.map(inner.index(after:)) ?? inner.startIndex
+  return inner[..<end].isEmpty ? "unnamed" : String(inner[..<end])
+}

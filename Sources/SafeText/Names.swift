@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// What may be the name of a task, state or action, and of a log's column. A name is seen by people and comes back from a
+// log's header, so it has nothing hidden in it and no blanks at its ends, which readers of CSV files cut off.
+
+/// Characters (scalars) of a name, at most.
+public let longestName = 200
+
+/// Why a text cannot be a name, as the end of a sentence that begins with its key; nil if it can.
+public func problem(ofName text: String) -> String? {
+  if let hidden = text.unicodeScalars.first(where: { isHidden($0) && !isJoiner($0) }) {
+    return "has \(codePoint(hidden)), which cannot be seen; write the name without it"
+  }
+  return problem(ofColumn: text)
+}
+
+/// Why a text cannot be a column of a log, likewise: a file may have marks in it that cannot be seen, and is not ours to
+/// change, but no line breaks.
+public func problem(ofColumn text: String) -> String? {
+  guard text.contains(where: { !$0.isWhitespace }) else { return "is empty" }
+  if let control = text.unicodeScalars.first(where: { $0.properties.generalCategory == .control }) {
+    return "has \(codePoint(control)), a control character; write the name without it"
+  }
+  if text.first?.isWhitespace == true || text.last?.isWhitespace == true {
+    return "'\(shortened(text))' begins or ends with a blank; write the name without it"
+  }
+  guard text.unicodeScalars.count <= longestName else {
+    return "has \(text.unicodeScalars.count) characters; at most \(longestName) are possible"
+  }
+  return nil
+}
+
+/// Zero-width joiner and non-joiner belong to the spelling of Persian and Indic words.
+private func isJoiner(_ scalar: Unicode.Scalar) -> Bool {
+  scalar == "\u{200C}" || scalar == "\u{200D}"
+}
+
+private func codePoint(_ scalar: Unicode.Scalar) -> String {
+  let digits = String(scalar.value, radix: 16, uppercase: true)
+  return "U+" + String(repeating: "0", count: max(0, 4 - digits.count)) + digits
+}
