@@ -53,7 +53,8 @@ let package = Package(
     .target(
       name: "MomentMatching", dependencies: ["GaussianProcesses", "Policies", "CVectorMath"]),
     .target(name: "PolicySearch", dependencies: ["Rollouts"]),
-    .target(name: "Plants", dependencies: ["CProcessGuard", "MachineLogs", "Programs", "SafeText"]),
+    .target(
+      name: "Plants", dependencies: ["CProcessGuard", "MachineLogs", "Programs", "SafeText"]),
     .target(
       name: "Tasks",
       dependencies: ["PolicySearch", "Plants", "SafeText", .product(name: "Yams", package: "Yams")]),
@@ -81,6 +82,7 @@ let package = Package(
     .testTarget(
       name: "BaselineTests",
       dependencies: ["Bagel", "MomentMatching", "Reproduction", "TestSupport"]),
-    .testTarget(name: "ControlTests", dependencies: ["Bagel", "BagelCommand", "TestSupport"]),
+    .testTarget(
+      name: "ControlTests", dependencies: ["Bagel", "BagelCommand", "SafeText", "TestSupport"]),
   ]
 )

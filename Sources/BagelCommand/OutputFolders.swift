@@ -36,8 +36,10 @@ enum OutputFolders {
 
   /// Makes the folder of a file. Throws: `OutputError`.
   static func make(for file: String, option: String) throws {
-    let folder = (file as NSString).deletingLastPathComponent
-    if !folder.isEmpty { try make(folder, option: option) }
+    // (NSString's deletingLastPathComponent ends the process at names of one letter.)
+    if let slash = file.lastIndex(of: "/"), slash > file.startIndex {
+      try make(String(file[..<slash]), option: option)
+    }
   }
 
   /// Holds a folder until the command ends; a second call for the same one does nothing.
@@ -56,10 +58,10 @@ enum OutputFolders {
   static func note(_ folder: String) {
     var missing: [String] = []
     // From the root: a command that changes its folder removes the right ones.
-    var path = URL(fileURLWithPath: folder).standardizedFileURL.path
-    while path != "/" && !path.isEmpty && !FileManager.default.fileExists(atPath: path) {
-      missing.append(path)
-      path = (path as NSString).deletingLastPathComponent
+    var url = URL(fileURLWithPath: folder).standardizedFileURL
+    while url.path != "/" && !FileManager.default.fileExists(atPath: url.path) {
+      missing.append(url.path)
+      url.deleteLastPathComponent()
     }
     if missing.isEmpty { return }
     state.withLock { state in

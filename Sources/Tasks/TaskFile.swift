@@ -26,12 +26,16 @@ extension ControlTask {
         file: nameOrPath,
         "has \(size ?? 0) bytes, a task file at most \(YAMLLimits.largestFile); is it a log?")
     }
-    guard let text = try? String(contentsOfFile: nameOrPath, encoding: .utf8) else {
+    guard let bytes = FileManager.default.contents(atPath: nameOrPath) else {
       let known = BuiltInTasks.names.joined(separator: ", ")
       throw LogError(
         file: nameOrPath,
-        "no such task file (in UTF-8), and no built-in task (there are: \(known)); "
+        "no such task file, and no built-in task (there are: \(known)); "
           + "`bagel new NAME` writes a task file")
+    }
+    guard let text = String(validating: bytes, as: UTF8.self) else {
+      throw LogError(
+        file: nameOrPath, "is binary, or text in another encoding; a task is YAML in UTF-8")
     }
     let folder = URL(fileURLWithPath: nameOrPath).deletingLastPathComponent().path
     self = try ControlTask(yaml: text, file: nameOrPath, folder: folder)

@@ -3,6 +3,7 @@
 
 import Bagel
 import Foundation
+import SafeText
 import TestSupport
 import Testing
 

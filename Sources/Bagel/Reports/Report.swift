@@ -42,7 +42,8 @@ public struct Report {
     }
     var html = [
       "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">",
-      "<title>BAGEL: \(escapedForHTML(task.name))</title>", "<style>\(pageStyle)</style></head><body>",
+      "<title>BAGEL: \(escapedForHTML(task.name))</title>",
+      "<style>\(pageStyle)</style></head><body>",
       "<h1>\(escapedForHTML(task.name))</h1>",
     ]
     if let loop { html += loopSummary(loop) }

@@ -70,7 +70,8 @@ extension Figure2 {
       let name =
         "<td>\(escapedForHTML(outcome.method.name))\(outcome.method.isInPaper ? "" : " *")</td><td>\(escapedForHTML(outcome.method.description(sampler: experiment.samplerWords)))\(ended)\(stopped)</td>"
       guard !outcome.curves.isEmpty else {
-        return "<tr>\(name)<td colspan=\"5\">skipped: \(escapedForHTML(outcome.reason ?? ""))</td></tr>"
+        return
+          "<tr>\(name)<td colspan=\"5\">skipped: \(escapedForHTML(outcome.reason ?? ""))</td></tr>"
       }
       let (time, count) = outcome.time(to: target)
       let reached =

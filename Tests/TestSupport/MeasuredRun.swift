@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// A program run once, with its end, its words, its seconds and its memory; ended where it takes too long.
+
+import Foundation
+
+public struct MeasuredRun: Sendable {
+  /// Exit code; nil where a signal ended it.
+  public var status: Int32?
+  public var signal: Int32?
+  public var output: String
+  public var errors: String
+  public var seconds: Double
+  /// Largest resident memory, bytes.
+  public var peakBytes: Int
+
+  /// - Parameters:
+  ///   - command: program (a path) and arguments.
+  ///   - folder: where it runs.
+  ///   - environment: added to this process's.
+  ///   - limit: seconds, after which it is killed.
+  public init(
+    _ command: [String], in folder: String, environment: [String: String] = [:], limit: Double
+  ) throws {
+    let stem = folder + "/." + UUID().uuidString
+    defer { for end in [".out", ".err"] { unlink(stem + end) } }
+    var actions = posix_spawn_file_actions_t()
+    posix_spawn_file_actions_init(&actions)
+    defer { posix_spawn_file_actions_destroy(&actions) }
+    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+    posix_spawn_file_actions_addopen(&actions, 1, stem + ".out", O_WRONLY | O_CREAT, 0o600)
+    posix_spawn_file_actions_addopen(&actions, 2, stem + ".err", O_WRONLY | O_CREAT, 0o600)
+    // Glibc's way into a folder is not imported into Swift.
+    let entering = ["/bin/sh", "-c", "cd \"$0\" && exec \"$@\"", folder]
+    var arguments = (entering + command).map { strdup($0) } + [nil]
+    let all = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+    var variables = all.map { strdup("\($0)=\($1)") } + [nil]
+    defer { (arguments + variables).forEach { free($0) } }
+    var identifier = pid_t()
+    let start = ContinuousClock.now
+    let failure = posix_spawn(&identifier, entering[0], &actions, nil, &arguments, &variables)
+    guard failure == 0 else { throw POSIXError(POSIXErrorCode(rawValue: failure) ?? .EINVAL) }
+    var (end, usage) = (Int32(0), rusage())
+    var isKilled = false
+    while wait4(identifier, &end, WNOHANG, &usage) == 0 {
+      if !isKilled && start.duration(to: .now) > .seconds(limit) {
+        kill(identifier, SIGKILL)
+        isKilled = true
+      }
+      usleep(1_000)
+    }
+    let elapsed = start.duration(to: .now)
+    seconds = Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) * 1e-18
+    signal = end & 0x7f == 0 ? nil : end & 0x7f
+    status = end & 0x7f == 0 ? end >> 8 & 0xff : nil
+    #if os(Linux)
+      peakBytes = usage.ru_maxrss * 1_024
+    #else
+      peakBytes = usage.ru_maxrss
+    #endif
+    func text(_ end: String) -> String {
+      String(decoding: FileManager.default.contents(atPath: stem + end) ?? Data(), as: UTF8.self)
+    }
+    (output, errors) = (text(".out"), text(".err"))
+  }
+}
+
+/// SplitMix64 (Steele, Lea, Flood 2014): a seeded generator for tests.
+public struct SeededGenerator: RandomNumberGenerator, Sendable {
+  private var state: UInt64
+
+  public init(seed: UInt64) { state = seed }
+
+  public mutating func next() -> UInt64 {
+    state &+= 0x9e37_79b9_7f4a_7c15
+    var z = state
+    z = (z ^ z >> 30) &* 0xbf58_476d_1ce4_e5b9
+    z = (z ^ z >> 27) &* 0x94d0_49bb_1331_11eb
+    return z ^ z >> 31
+  }
+}
