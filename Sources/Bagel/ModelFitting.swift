@@ -53,7 +53,7 @@ extension ControlTask {
   ) throws -> [Episode] {
     if !logs.isEmpty { return try layout.episodes(from: logs) }
     guard plant != nil else {
-      throw LogError(file: name, "has no logs and no plant to learn from")
+      throw LogError(file: place, "has no logs and no plant to learn from")
     }
     var plant = try makePlant()
     defer { plant.close(safeAction: safeAction) }

@@ -18,7 +18,7 @@ extension ControlTask {
     case .process(let process):
       guard spread == 0 else {
         throw LogError(
-          file: name, "has a program as its plant; only a simulated plant can be varied")
+          file: place, "has a program as its plant; only a simulated plant can be varied")
       }
       return ExternalPlant(
         command: process.command, folder: process.folder, states: measuredChannels,
@@ -34,7 +34,7 @@ extension ControlTask {
     case nil: break
     }
     throw LogError(
-      file: name,
+      file: place,
       "names no plant; add `plant:` with one of \(BuiltInPlants.names.joined(separator: ", ")), or a "
         + "program: plant: {process: [python3, my_plant.py]}")
   }
@@ -63,27 +63,27 @@ extension ControlTask {
   private func check(_ made: any Plant, _ plant: String) throws {
     guard made.actions.count == layout.actions.count else {
       throw LogError(
-        file: name,
+        file: place,
         "has \(layout.actions.count) actions, the plant '\(plant)' \(made.actions.count)")
     }
     let columns: [Int]
     do {
       columns = try made.columns(for: layout)
     } catch let error as PlantFailure {
-      throw LogError(file: name, "does not fit the plant '\(plant)': \(error.problem)")
+      throw LogError(file: place, "does not fit the plant '\(plant)': \(error.problem)")
     }
     for (own, index) in zip(measuredChannels, columns) {
       let other = made.states[index]
       guard own.units.isEmpty || own.units == other.units else {
         throw LogError(
-          file: name,
+          file: place,
           "has the state '\(own.name)' in \(own.units) where the plant '\(plant)' has "
             + "'\(other.name)' in \(other.units); states stand in the plant's order")
       }
     }
     guard abs(made.timeStep - layout.timeStep) < 1e-9 else {
       throw LogError(
-        file: name,
+        file: place,
         "has a time step of \(layout.timeStep) s, the plant '\(plant)' of \(made.timeStep) s")
     }
   }

@@ -156,7 +156,11 @@ extension ControlTask {
     var lastSave = ContinuousClock.now
     var isInterrupted = false
     while !optimizer.isFinished && !isInterrupted {
-      try optimizer.step()
+      do {
+        try optimizer.step()
+      } catch let error as SearchError {
+        throw SearchError(description: "\(place): \(error)")
+      }
       isInterrupted = !progress(optimizer.state)
       if lastSave.duration(to: .now).seconds > interval {
         try save(optimizer.state)

@@ -130,7 +130,7 @@ extension ControlTask {
     if let wanted { return GoalSchedule(wanted, timeStep: layout.timeStep) }
     return try GoalSchedule(evaluation, timeStep: layout.timeStep) {
       guard case .fixed(let goal) = goal else {
-        throw LogError(file: name, "has no single goal; say where to go with --goal")
+        throw LogError(file: place, "has no single goal; say where to go with --goal")
       }
       return goal
     }

@@ -55,7 +55,7 @@ extension ControlTask {
       default: "optimise.particles (\(search.particles)) or optimise.horizon (\(search.horizon))"
       }
     throw LogError(
-      file: name,
+      file: place,
       "a search takes \(gigabytes(plan.bytes)) of memory (\(plan.bytes) bytes), this machine has "
         + "\(gigabytes(memory)); lower \(keys)")
   }

@@ -59,10 +59,9 @@ struct RootCommand: ParsableCommand {
     case let error as TensorFileError: error.isWriting ? 1 : 65
     case let error as EpisodeFailure: exitCode(forInputError: error.cause) ?? 1
     case is LogError, is FactorizationError, is UnsuitableSampler, is GridError, is PlantFailure,
-      is ControllerFailure, is CannotExport, is LoopError:
+      is ControllerFailure, is CannotExport, is LoopError, is SearchError:
       65
-    case is StaleMeasurement, is ExecutionError, is CUDAFailure, is SearchError, is OutputError,
-      is LogWritingError,
+    case is StaleMeasurement, is ExecutionError, is CUDAFailure, is OutputError, is LogWritingError,
       is ReproductionError:
       1
     default: nil

@@ -53,7 +53,11 @@ public func escapedForHTML(_ text: String) -> String {
 /// A string of gnuplot with its quotes. Only letters, digits, blanks and other scripts stand as they are; every other
 /// character of ASCII is an octal escape. (In single quotes nothing is substituted, but gnuplot 5.4 loses its place at two
 /// doubled quotes in a row; in double quotes a backtick would run a command.)
-public func gnuplotString(_ text: String) -> String {
+///
+/// - Parameters:
+///   - text: what is to be seen.
+///   - isFormat: gnuplot will read the string as a format of numbers too, as it does with the names of tics.
+public func gnuplotString(_ text: String, isFormat: Bool = false) -> String {
   "\""
     + printable(text).unicodeScalars.reduce(into: "") { result, scalar in
       let isPlain =
@@ -63,7 +67,8 @@ public func gnuplotString(_ text: String) -> String {
         result.unicodeScalars.append(scalar)
       } else {
         let digits = String(scalar.value, radix: 8)
-        result += "\\" + String(repeating: "0", count: 3 - digits.count) + digits
+        let escape = "\\" + String(repeating: "0", count: 3 - digits.count) + digits
+        result += isFormat && scalar == "%" ? escape + escape : escape
       }
     } + "\""
 }

@@ -16,11 +16,14 @@ public func problem(ofName text: String) -> String? {
 /// Why a text cannot be a column of a log, likewise: a file may have marks in it that cannot be seen, and is not ours to
 /// change, but no line breaks.
 public func problem(ofColumn text: String) -> String? {
-  guard text.contains(where: { !$0.isWhitespace }) else { return "is empty" }
+  let isBlank = { (scalar: Unicode.Scalar) in
+    scalar.properties.isWhitespace || isHidden(scalar) && !isJoiner(scalar)
+  }
+  guard let first = text.unicodeScalars.first(where: { !isBlank($0) }) else { return "is empty" }
   if let control = text.unicodeScalars.first(where: { $0.properties.generalCategory == .control }) {
     return "has \(codePoint(control)), a control character; write the name without it"
   }
-  if text.first?.isWhitespace == true || text.last?.isWhitespace == true {
+  if text.unicodeScalars.first != first || text.unicodeScalars.last.map(isBlank) == true {
     return "'\(shortened(text))' begins or ends with a blank; write the name without it"
   }
   guard text.unicodeScalars.count <= longestName else {

@@ -52,6 +52,10 @@ public struct ControlTask: Sendable {
   public var rewardScale: [Double]?
   /// The YAML text it was read from.
   public var source = ""
+  /// What messages name as the place of a fault: the file, or the task's name where it came from none.
+  public var place: String { file.isEmpty ? name : file }
+  /// As messages name it; empty for a task that was not read.
+  public var file = ""
   /// Why formulas cannot stand in this task: a name that they would take for something else.
   var unfitForFormulas: LogError?
 
@@ -69,7 +73,7 @@ public struct ControlTask: Sendable {
       ("start", hasStart, "start: [0, 0], one number a state"),
     ] where !isThere {
       throw LogError(
-        file: name,
+        file: place,
         "has no `\(key):`, without which no controller can be searched; for example \(example)")
     }
   }
@@ -94,7 +98,7 @@ public struct ControlTask: Sendable {
     for (position, update) in integrals {
       guard let rate = update.rate, rate != position, integrals[rate] == nil else {
         throw LogError(
-          file: name,
+          file: place,
           "'\(shortened(layout.states[position].name))' integrates a state that is itself integrated; a rate must "
             + "be predicted by the model")
       }
@@ -162,7 +166,7 @@ public struct ControlTask: Sendable {
     for (i, channel) in layout.states.enumerated() {
       func refuse(_ bound: ClosedRange<Double>, _ what: String) throws {
         throw LogError(
-          file: name, column: channel.name,
+          file: place, column: channel.name,
           "the goal \(goal[i]) is outside \(what), \(bound.lowerBound) to \(bound.upperBound)")
       }
       if stateLimits.indices.contains(i), let limits = stateLimits[i], !limits.contains(goal[i]) {
@@ -217,7 +221,7 @@ public struct ControlTask: Sendable {
       case .learned(let column, let weight):
         guard let learnt = model.rewardModel, learnt.column == column else {
           throw LogError(
-            file: name, column: column,
+            file: place, column: column,
             "is the reward, but the model has not learnt it; run `bagel fit` on the task again")
         }
         return try Reward.learned(learnt, weight: weight)
@@ -251,7 +255,7 @@ public struct ControlTask: Sendable {
   private func stateIndex(_ name: String) throws -> Int {
     guard let index = layout.states.firstIndex(where: { $0.name == name }) else {
       throw LogError(
-        file: self.name,
+        file: place,
         "'\(shortened(name))' is not a state; the states are "
           + layout.states.map(\.name).joined(separator: ", "))
     }

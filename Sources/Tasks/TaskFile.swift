@@ -44,7 +44,7 @@ extension ControlTask {
   /// A task from YAML text; relative log paths start at `folder`. Throws: `LogError`.
   public init(yaml text: String, file: String, folder: String) throws {
     self.init()
-    source = text
+    (source, self.file) = (text, file)
     let yaml = try YAMLMapping.document(text, file: file)
     try readMachine(yaml, folder)
     try readPlant(yaml, folder)

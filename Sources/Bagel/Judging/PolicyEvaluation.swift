@@ -163,7 +163,7 @@ extension ControlTask {
   ) throws -> [Double] {
     if case .bounds = goal, bounds == nil {
       throw LogError(
-        file: name,
+        file: place,
         "draws goals from the data's bounds; the policy file does not know them, so search it again"
       )
     }

@@ -59,7 +59,7 @@ public struct InteractionLoop {
   public static func check(_ task: ControlTask, seed: UInt64, spread: Double) throws {
     if spread > 0 { _ = try task.makePlant(spread: spread, seed: seed) }
     if let plant = try task.makePlant() as? ExternalPlant, let obstacle = plant.obstacle {
-      throw LogError(file: task.name, "has a plant that cannot start: \(obstacle)")
+      throw LogError(file: task.place, "has a plant that cannot start: \(obstacle)")
     }
     if !task.logs.isEmpty { _ = try task.layout.episodes(from: task.logs) }
   }

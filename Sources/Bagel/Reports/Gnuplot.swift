@@ -71,7 +71,7 @@ package struct Plot {
     if let yRange { lines.append("set yrange [\(yRange.lowerBound):\(yRange.upperBound)]") }
     if hasLogarithmicY { lines += ["set logscale y", "set format y '%g'"] }
     if !xNames.isEmpty {
-      let names = xNames.enumerated().map { "\(gnuplotString($1)) \($0)" }
+      let names = xNames.enumerated().map { "\(gnuplotString($1, isFormat: true)) \($0)" }
       // Long ones would run into each other.
       let turn = xNames.contains { $0.count > 8 } ? "rotate by -20 " : ""
       lines += ["set xtics \(turn)(\(names.joined(separator: ", ")))"]
@@ -149,7 +149,7 @@ package struct Plot {
     } catch {
       throw .failed("\(gnuplot) cannot be started")
     }
-    let text = Data("set terminal \(terminal)\n\(script)".utf8)
+    let text = Data("set encoding utf8\nset terminal \(terminal)\n\(script)".utf8)
     // Another thread writes, so that no pipe can fill up while another waits; what gnuplot says fits into one.
     DispatchQueue.global().async {
       try? input.fileHandleForWriting.write(contentsOf: text)

@@ -94,7 +94,7 @@ struct EmitCommand: ParsableCommand {
   private func sketch(_ task: ControlTask) throws -> DynamicsModel {
     if task.logs.isEmpty, case .process = task.plant {
       throw LogError(
-        file: task.name,
+        file: task.place,
         "has no model and no logs yet, and a machine is not moved for this: `bagel fit` moves it")
     }
     var options = task.model.fit

@@ -113,7 +113,7 @@ struct RunCommand: ParsableCommand {
     }
     guard description.inputs.goal != .none else {
       throw LogError(
-        file: task.name,
+        file: task.place,
         "has a policy that does not see its goal (policy: {goal: error}); --goal has no effect")
     }
     return goal
