@@ -74,6 +74,6 @@ func run(
   process.waitUntilExit()
   return Outcome(
     status: process.terminationStatus,
-    output: try String(contentsOfFile: outputPath, encoding: .utf8),
-    errors: try String(contentsOfFile: errorPath, encoding: .utf8))
+    output: String(decoding: try Data(contentsOf: URL(fileURLWithPath: outputPath)), as: UTF8.self),
+    errors: String(decoding: try Data(contentsOf: URL(fileURLWithPath: errorPath)), as: UTF8.self))
 }
