@@ -116,9 +116,12 @@ extension ControlTask {
     let policy = makePolicy()
     let fingerprint =
       checkpoint == nil ? "" : fingerprint(rollout, executor, earlier)
-    let (saved, beginning) = try checkpoint.map { try resume($0, fingerprint) } ?? (nil, .fresh)
     var options = search
     if earlier != nil && learning.policy == .warm { options.starts = 1 }
+    let (saved, beginning) =
+      try checkpoint.map {
+        try resume($0, fingerprint, options, policy.parameterCount)
+      } ?? (nil, .fresh)
     let warm = earlier.map { SearchState(parameters: $0, options: options, isWarm: true) }
     let optimizer = PolicyOptimizer(
       made, rollout: rollout, model: model,
@@ -130,7 +133,9 @@ extension ControlTask {
         return try executors(makeRollout(widened, dropout: self.policy.dropout), widened)
       })
     let isFinished = try run(optimizer, every: checkpointInterval, progress) { state in
-      if let checkpoint { try state.write(to: checkpoint, fingerprint: fingerprint) }
+      if let checkpoint {
+        try state.write(to: checkpoint, fingerprint: fingerprint, options: options)
+      }
     }
     func controller(_ parameters: [Double]) -> PolicyController {
       PolicyController(
@@ -139,6 +144,7 @@ extension ControlTask {
     }
     let state = optimizer.state
     let predicted = try optimizer.trajectories(state.bestParameters)
+    if isFinished { try state.checkOutcome(predicted, options: options) }
     return OptimizedPolicy(
       best: controller(state.bestParameters), last: controller(state.parameters), state: state,
       predicted: predicted, outsideFraction: model.fractionOutside(predicted), sampler: sampler,
@@ -173,10 +179,12 @@ extension ControlTask {
 
   /// A saved search that this one can go on from; one of another problem is moved out of the way.
   private func resume(
-    _ path: String, _ fingerprint: String
+    _ path: String, _ fingerprint: String, _ options: SearchOptions, _ parameterCount: Int
   ) throws -> (SearchState?, SearchBeginning) {
     guard FileManager.default.fileExists(atPath: path) else { return (nil, .fresh) }
-    if let state = try SearchState(path: path, fingerprint: fingerprint) {
+    let saved = try SearchState(
+      path: path, fingerprint: fingerprint, options: options, parameterCount: parameterCount)
+    if let state = saved {
       return (state, .resumed(iteration: state.iteration))
     }
     let aside = firstFreePath { "\(path).other-\($0)" }

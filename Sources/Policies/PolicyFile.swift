@@ -1,117 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
-// A policy with its numbers <-> a safetensors file. The header says for which machine it is: channels,
-// units, limits, time step, standardiser; a policy is refused for another one.
+// A policy with its numbers <-> a safetensors file: words (PolicyStructure) as JSON in the header, numbers as tensors,
+// and the table that writes and reads them.
 
-import Foundation
 import TensorFiles
 
-/// What a policy file says about itself.
-public struct PolicyDescription: Hashable, Sendable, Codable {
-  public var task: String
-  public var stateNames: [String]
-  public var stateUnits: [String]
-  public var actionNames: [String]
-  public var lower: [Double]
-  public var upper: [Double]
-  /// Largest change of each action a step; nil for none.
-  public var largestChange: [Double?]
-  /// What actuators are sent before the first action.
-  public var rest: [Double]
-  public var timeStep: Double
-  public var hiddenLayers: [Int]
-  /// Gaussian basis functions in place of layers, or nil.
-  public var basisFunctions: Int?
-  public var inputs: PolicyInputs
-  /// Bounds of the states in the data that its model was learnt from [S]; goals beyond were never tried.
-  public var dataBounds: [ClosedRange<Double>]?
-  /// The plant of its task, in words; nil where there was none.
-  public var plant: String?
-  /// Its return on its model, as the search judged it.
-  public var predictedReturn: Double?
-
-  public init(
-    task: String, stateNames: [String], stateUnits: [String], actionNames: [String],
-    lower: [Double], upper: [Double], largestChange: [Double?], rest: [Double],
-    timeStep: Double, hiddenLayers: [Int], basisFunctions: Int? = nil, inputs: PolicyInputs
-  ) {
-    self.task = task
-    self.stateNames = stateNames
-    self.stateUnits = stateUnits
-    self.actionNames = actionNames
-    self.lower = lower
-    self.upper = upper
-    self.largestChange = largestChange
-    self.rest = rest
-    self.timeStep = timeStep
-    self.hiddenLayers = hiddenLayers
-    self.basisFunctions = basisFunctions
-    self.inputs = inputs
-  }
-
-  /// The policy it describes.
-  public func makePolicy() -> Policy {
-    let changes =
-      largestChange.contains { $0 != nil } ? largestChange.map { $0 ?? .infinity } : []
-    if let basisFunctions {
-      return Policy.radialBasis(
-        count: basisFunctions, inputs: inputs, lower: lower, upper: upper, largestChange: changes,
-        rest: rest)
-    }
-    return Policy.network(
-      hidden: hiddenLayers, inputs: inputs, lower: lower, upper: upper, largestChange: changes,
-      rest: rest)
-  }
-
-  /// The first difference that makes the policy useless for `other`'s machine, or nil.
-  public func mismatch(with other: PolicyDescription) -> String? {
-    func differ<T: Equatable>(_ what: String, _ a: T, _ b: T) -> String? {
-      a == b ? nil : "\(what): its \(a), the task's \(b)"
-    }
-    func words(_ changes: [Double?]) -> String {
-      changes.isEmpty
-        ? "none" : changes.map { $0.map { "\($0)" } ?? "none" }.joined(separator: ", ")
-    }
-    let differences = [
-      differ("states", stateNames, other.stateNames),
-      differ("states' units", stateUnits, other.stateUnits),
-      differ("actions", actionNames, other.actionNames),
-      differ("lower limits", lower, other.lower),
-      differ("upper limits", upper, other.upper),
-      largestChange == other.largestChange
-        ? nil
-        : differ(
-          "largest changes per step", words(largestChange), words(other.largestChange)),
-      differ("safe actions", rest, other.rest),
-      differ("time step in seconds", timeStep, other.timeStep),
-    ]
-    return differences.lazy.compactMap { $0 }.first
-  }
-}
-
 extension PolicyController {
-  static var fileFormat: String { "bagel-policy-3" }
+  static var fileFormat: String { "bagel-policy-4" }
 
-  /// Throws: `TensorFileError`.
-  public func write(to path: String, description: PolicyDescription) throws {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = .sortedKeys
-    let json = try encoder.encode(description)
-    try TensorFile(
-      tensors: [
-        "parameters": Tensor(parameters), "state_mean": Tensor(stateMean),
-        "state_scale": Tensor(stateScale),
-      ],
-      metadata: [
-        "format": Self.fileFormat, "policy": String(decoding: json, as: UTF8.self),
-      ]
-    ).write(to: path)
+  /// Writes the policy; nothing is written where a number of it is not finite or out of its range.
+  ///
+  /// - Parameters:
+  ///   - path: of the safetensors file.
+  ///   - description: what the file says of it.
+  /// - Throws: `TensorFileError`, which names the number.
+  public func write(
+    to path: String, description: PolicyDescription
+  ) throws(TensorFileError) {
+    var stored = StoredPolicy(self, description)
+    let metadata = try stored.structure.metadata(format: Self.fileFormat, path: path)
+    try TensorTable.write(to: path, metadata: metadata) { table throws(TensorFileError) in
+      try stored.rows(&table)
+    }
   }
 
   /// Reads a policy. Throws: `TensorFileError`, also where it was made for another machine than
   /// `expected`.
   public static func read(
     path: String, for expected: PolicyDescription
-  ) throws -> (controller: PolicyController, description: PolicyDescription) {
+  ) throws(TensorFileError) -> (controller: PolicyController, description: PolicyDescription) {
     let (controller, found) = try read(path: path)
     if let difference = found.mismatch(with: expected) {
       throw TensorFileError(
@@ -123,46 +39,153 @@ extension PolicyController {
   /// Throws: `TensorFileError`.
   public static func read(
     path: String
-  ) throws -> (controller: PolicyController, description: PolicyDescription) {
+  ) throws(TensorFileError) -> (controller: PolicyController, description: PolicyDescription) {
     let file = try TensorFile(path: path)
     try file.checkFormat(fileFormat, path: path, advice: "search the policy again")
-    guard let json = file.metadata["policy"],
-      let found = try? JSONDecoder().decode(PolicyDescription.self, from: Data(json.utf8))
-    else { throw TensorFileError(path: path, "is damaged: its description cannot be read") }
-    let sizes = found.hiddenLayers + (found.basisFunctions.map { [$0] } ?? [])
-    guard sizes.allSatisfy({ (1...4_096).contains($0) }), found.inputs.isSound(for: found) else {
-      throw TensorFileError(path: path, "is damaged: layers of \(sizes), inputs \(found.inputs)")
+    var stored = StoredPolicy(try PolicyStructure(file, path: path))
+    try TensorTable.read(file, path: path) { table throws(TensorFileError) in
+      try stored.rows(&table)
     }
-    let states = found.stateNames.count
-    let policy = found.makePolicy()
-    let parameters = try file.tensor("parameters", path: path).values
-    guard parameters.count == policy.parameterCount else {
-      throw TensorFileError(
-        path: path, "has \(parameters.count) parameters, its layers need \(policy.parameterCount)")
-    }
-    let mean = try file.tensor("state_mean", path: path).values
-    let scale = try file.tensor("state_scale", path: path).values
-    guard mean.count == states, scale.count == states, scale.allSatisfy({ $0 > 0 }),
-      (parameters + mean + scale).allSatisfy(\.isFinite)
-    else { throw TensorFileError(path: path, "is damaged: numbers are missing or not finite") }
-    let controller = PolicyController(
-      policy: policy, parameters: parameters, stateMean: mean, stateScale: scale)
-    return (controller, found)
+    return stored.policy
   }
 }
 
-extension PolicyInputs {
-  fileprivate func isSound(for found: PolicyDescription) -> Bool {
-    stateLength == found.stateNames.count && actionLength == found.actionNames.count
-      && found.lower.count == actionLength && found.upper.count == actionLength
-      && zip(found.lower, found.upper).allSatisfy { $0 < $1 }
-      && found.rest.count == actionLength
-      && found.rest.indices.allSatisfy {
-        (found.lower[$0]...found.upper[$0]).contains(found.rest[$0])
-      }
-      && (found.largestChange.isEmpty || found.largestChange.count == actionLength)
-      && angles.allSatisfy { (0..<stateLength).contains($0) }
-      && (0...1_000).contains(actionHistory)
-      && found.dataBounds?.count ?? stateLength == stateLength
+/// A policy without its numbers.
+private struct PolicyStructure: FileStructure {
+  var task: String
+  var stateNames: [String]
+  var stateUnits: [String]
+  var actionNames: [String]
+  var hiddenLayers: [Int]
+  var basisFunctions: Int?
+  var goal: GoalInput
+  var angles: [Int]
+  var hasRadians: Bool
+  var actionHistory: Int
+  var hasRateLimits: Bool
+  var hasDataBounds: Bool
+  var hasPredictedReturn: Bool
+  var plant: String?
+  var model: String?
+
+  init(_ description: PolicyDescription) {
+    (task, plant, model) = (description.task, description.plant, description.model)
+    (stateNames, stateUnits) = (description.stateNames, description.stateUnits)
+    actionNames = description.actionNames
+    (hiddenLayers, basisFunctions) = (description.hiddenLayers, description.basisFunctions)
+    (goal, angles) = (description.inputs.goal, description.inputs.angles)
+    actionHistory = description.inputs.actionHistory
+    hasRadians = description.inputs.radians != nil
+    hasRateLimits = !description.largestChange.isEmpty
+    hasDataBounds = description.dataBounds != nil
+    hasPredictedReturn = description.predictedReturn != nil
+  }
+
+  var problem: String? {
+    if let problem = namesProblem(stateNames, actionNames) { return problem }
+    if stateUnits.count != stateNames.count { return "it has \(stateUnits.count) units of states" }
+    let widths = hiddenLayers + (basisFunctions.map { [$0] } ?? [])
+    guard widths.count <= 1_000, widths.allSatisfy({ (1...4_096).contains($0) }) else {
+      return "it has \(widths.count) layers of \(widths.min() ?? 0) to \(widths.max() ?? 0) units"
+    }
+    guard (0...1_000).contains(actionHistory) else {
+      return "it remembers \(actionHistory) rows of actions"
+    }
+    guard Set(angles).count == angles.count, angles.allSatisfy(stateNames.indices.contains) else {
+      return "its angles are the states \(angles) of \(stateNames.count)"
+    }
+    return nil
+  }
+
+  func inputs(radians: [Double]) -> PolicyInputs {
+    PolicyInputs(
+      stateLength: stateNames.count, actionLength: actionNames.count, goal: goal, angles: angles,
+      radians: hasRadians ? radians : nil, actionHistory: actionHistory)
+  }
+
+  /// What the parameters' tensor must have; nothing is allocated for it.
+  var parameterCount: Int {
+    let bounds = actionNames.map { _ in 1.0 }
+    return PolicyDescription.makePolicy(
+      hiddenLayers: hiddenLayers, basisFunctions: basisFunctions, inputs: inputs(radians: []),
+      lower: bounds.map { -$0 }, upper: bounds
+    ).parameterCount
+  }
+}
+
+/// Words and arrays of a policy.
+private struct StoredPolicy {
+  let structure: PolicyStructure
+  private var timeStep = 0.0
+  private var stateMean: [Double] = []
+  private var stateScale: [Double] = []
+  private var radians: [Double] = []
+  private var lower: [Double] = []
+  private var upper: [Double] = []
+  private var rest: [Double] = []
+  /// Infinite for none.
+  private var largestChange: [Double] = []
+  private var dataLower: [Double] = []
+  private var dataUpper: [Double] = []
+  private var predictedReturn = 0.0
+  private var parameters: [Double] = []
+
+  /// Without numbers yet.
+  init(_ structure: PolicyStructure) { self.structure = structure }
+
+  init(_ controller: PolicyController, _ description: PolicyDescription) {
+    structure = PolicyStructure(description)
+    timeStep = description.timeStep
+    (stateMean, stateScale) = (controller.stateMean, controller.stateScale)
+    radians = description.inputs.radians ?? []
+    (lower, upper, rest) = (description.lower, description.upper, description.rest)
+    largestChange = description.largestChange.map { $0 ?? .infinity }
+    dataLower = description.dataBounds?.map(\.lowerBound) ?? []
+    dataUpper = description.dataBounds?.map(\.upperBound) ?? []
+    predictedReturn = description.predictedReturn ?? 0
+    parameters = controller.parameters
+  }
+
+  /// The table.
+  mutating func rows(_ table: inout TensorTable) throws(TensorFileError) {
+    let states = TensorTable.Size.count(structure.stateNames.count)
+    let actions = TensorTable.Size.count(structure.actionNames.count)
+    try table.row("time_step", &timeStep, .positive)
+    try table.row("state_mean", &stateMean, [states], .physical)
+    try table.row("state_scale", &stateScale, [states], .positive)
+    if structure.hasRadians {
+      try table.row("angle_radians", &radians, [.count(structure.angles.count)], .positive)
+    }
+    try table.row("action_lower", &lower, [actions], .physical)
+    try table.row("action_upper", &upper, [actions], .above(lower))
+    try table.row("action_rest", &rest, [actions], .between(lower, upper))
+    if structure.hasRateLimits {
+      try table.row(
+        "action_largest_change", &largestChange, [actions], .positive.or(.infinity))
+    }
+    if structure.hasDataBounds {
+      try table.row("data_lower", &dataLower, [states], .physical)
+      try table.row("data_upper", &dataUpper, [states], .notBelow(dataLower))
+    }
+    if structure.hasPredictedReturn { try table.row("predicted_return", &predictedReturn) }
+    try table.row("parameters", &parameters, [.count(structure.parameterCount)])
+  }
+
+  var policy: (controller: PolicyController, description: PolicyDescription) {
+    var description = PolicyDescription(
+      task: structure.task, stateNames: structure.stateNames, stateUnits: structure.stateUnits,
+      actionNames: structure.actionNames, lower: lower, upper: upper,
+      largestChange: largestChange.map { $0.isFinite ? $0 : nil }, rest: rest, timeStep: timeStep,
+      hiddenLayers: structure.hiddenLayers, basisFunctions: structure.basisFunctions,
+      inputs: structure.inputs(radians: radians))
+    (description.plant, description.model) = (structure.plant, structure.model)
+    if structure.hasDataBounds {
+      description.dataBounds = zip(dataLower, dataUpper).map { $0...$1 }
+    }
+    if structure.hasPredictedReturn { description.predictedReturn = predictedReturn }
+    let controller = PolicyController(
+      policy: description.makePolicy(), parameters: parameters, stateMean: stateMean,
+      stateScale: stateScale)
+    return (controller, description)
   }
 }

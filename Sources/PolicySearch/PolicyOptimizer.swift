@@ -195,8 +195,8 @@ public final class PolicyOptimizer {
   private func endStage(_ hasConverged: Bool) throws {
     guard state.stage == options.horizons.count - 1 else {
       state.lengthen(options: options)
-      state.startBestReturn = try evaluationReturn(
-        state.parameters, horizon: options.horizons[state.stage])
+      let value = try evaluationReturn(state.parameters, horizon: options.horizons[state.stage])
+      if value.isFinite { state.startBestReturn = value }
       return
     }
     state.hasConverged = state.hasConverged && hasConverged
@@ -248,11 +248,11 @@ public final class PolicyOptimizer {
       ? whole : try evaluationReturn(state.parameters, horizon: horizon)
     let needed = options.improvement * max(abs(state.startBestReturn), 1e-9)
     let hasProgressed = !state.startBestReturn.isFinite || value > state.startBestReturn + needed
-    if value > state.startBestReturn {
+    if value.isFinite && value > state.startBestReturn {
       state.startBestReturn = value
       state.startBestParameters = state.parameters
     }
-    if whole > state.bestReturn {
+    if whole.isFinite && whole > state.bestReturn {
       state.bestReturn = whole
       state.bestParameters = state.parameters
       state.bestIteration = state.iteration

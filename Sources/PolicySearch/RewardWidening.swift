@@ -18,6 +18,7 @@ final class RewardWidening {
   static let flat = 1e-8
   /// Widenings are powers of two up to this.
   private static let mostDoublings = 16
+  static let largest = Double(1 << mostDoublings)
   /// A widening does whose gradient is this part of the longest one: wider ones see the goal less sharply.
   private static let steepEnough = 0.1
 

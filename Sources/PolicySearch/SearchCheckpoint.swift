@@ -1,66 +1,93 @@
 // SPDX-License-Identifier: Apache-2.0
-// A search's state <-> a safetensors file, so that an interrupted search resumes with the same bits.
+// A search's state <-> a safetensors file, so that an interrupted search resumes with the same bits. The table below
+// writes it and reads it. What a state may be depends on how the search is done: a horizon that the options do not have
+// could not be resumed.
 
 import Execution
-import Foundation
 import TensorFiles
 
 extension SearchState {
-  /// Throws: `TensorFileError`.
+  private static var fileFormat: String { "bagel-search-state-4" }
+
+  /// Writes the state; nothing is written where a number of it is not finite or out of its range.
   ///
   /// - Parameters:
   ///   - path: of the safetensors file.
-  ///   - fingerprint: identifies task, model and options; `init(path:fingerprint:)` wants it back.
-  public func write(to path: String, fingerprint: String) throws {
-    let scalars = [
-      Double(iteration), rate, bestReturn, Double(bestIteration),
-      Double(evaluationsWithoutProgress), Double(halvings), Double(diverged), hasConverged ? 1 : 0,
-      Double(adam.steps), Double(truncated), Double(firstIteration), Double(startsDone),
-      startBestReturn, Double(stage), firstWidening, widening,
-    ]
-    try TensorFile(
-      tensors: [
-        "parameters": Tensor(parameters), "best_parameters": Tensor(bestParameters),
-        "start_best_parameters": Tensor(startBestParameters),
-        "adam_first_moment": Tensor(adam.firstMoment),
-        "adam_second_moment": Tensor(adam.secondMoment), "returns": Tensor(returns),
-        "gradient_norms": Tensor(gradientNorms), "scalars": Tensor(scalars),
-      ], metadata: ["format": "bagel-search-state-3", "fingerprint": fingerprint]
-    ).write(to: path)
+  ///   - fingerprint: identifies task, model and options; `init(path:fingerprint:options:)` wants it back.
+  ///   - options: how the search is done.
+  /// - Throws: `TensorFileError`, which names the number.
+  public func write(
+    to path: String, fingerprint: String, options: SearchOptions
+  ) throws(TensorFileError) {
+    var state = self
+    try TensorTable.write(
+      to: path, metadata: ["format": Self.fileFormat, "fingerprint": fingerprint]
+    ) { table throws(TensorFileError) in
+      try state.rows(&table, options)
+    }
   }
 
-  /// Reads a state; nil if it belongs to another task, model or options. Throws: `TensorFileError`.
-  public init?(path: String, fingerprint: String) throws {
-    let file: TensorFile
+  /// Reads a state; nil if it belongs to another task, model or options.
+  ///
+  /// - Parameters:
+  ///   - path: of the safetensors file.
+  ///   - fingerprint: of this search.
+  ///   - options: how it is done.
+  ///   - parameterCount: of its policy.
+  /// - Throws: `TensorFileError`.
+  public init?(
+    path: String, fingerprint: String, options: SearchOptions, parameterCount: Int
+  ) throws(TensorFileError) {
+    var state = SearchState(
+      parameters: Array(repeating: 0, count: parameterCount), options: options)
     do {
-      file = try TensorFile(path: path)
-    } catch let error as TensorFileError {
+      let file = try TensorFile(path: path)
+      guard file.metadata["format"] == Self.fileFormat,
+        file.metadata["fingerprint"] == fingerprint
+      else { return nil }
+      try TensorTable.read(file, path: path) { table throws(TensorFileError) in
+        try state.rows(&table, options)
+      }
+    } catch {
       throw TensorFileError(path: path, error.problem + " (bagel optimize --restart begins afresh)")
     }
-    guard file.metadata["format"] == "bagel-search-state-3",
-      file.metadata["fingerprint"] == fingerprint
-    else { return nil }
-    func values(_ name: String) throws -> [Double] { try file.tensor(name, path: path).values }
-    let scalars = try values("scalars")
-    guard scalars.count == 16 else {
-      throw TensorFileError(path: path, "has \(scalars.count) scalars, not 16")
-    }
-    parameters = try values("parameters")
-    bestParameters = try values("best_parameters")
-    startBestParameters = try values("start_best_parameters")
-    adam = Adam(count: parameters.count)
-    adam.firstMoment = try values("adam_first_moment")
-    adam.secondMoment = try values("adam_second_moment")
-    adam.steps = Int(scalars[8])
-    returns = try values("returns")
-    gradientNorms = try values("gradient_norms")
-    (iteration, rate) = (Int(scalars[0]), scalars[1])
-    (bestReturn, bestIteration) = (scalars[2], Int(scalars[3]))
-    (evaluationsWithoutProgress, halvings) = (Int(scalars[4]), Int(scalars[5]))
-    truncated = Int(scalars[9])
-    (firstIteration, startsDone) = (Int(scalars[10]), Int(scalars[11]))
-    (startBestReturn, stage) = (scalars[12], Int(scalars[13]))
-    (firstWidening, widening) = (scalars[14], scalars[15])
-    (diverged, hasConverged) = (Int(scalars[6]), scalars[7] != 0)
+    self = state
+  }
+
+  /// The table.
+  private mutating func rows(
+    _ table: inout TensorTable, _ options: SearchOptions
+  ) throws(TensorFileError) {
+    let count = TensorTable.Size.count(parameters.count)
+    // Before the first evaluation, and after each change of the horizon, there is no best return.
+    let bestReturns = AllowedNumbers.finite.or(-.infinity)
+    let leastRate =
+      options.learningRate * Double(sign: .plus, exponent: -options.halvings, significand: 1)
+    let rates = AllowedNumbers.within(leastRate...options.learningRate)
+    let widenings = AllowedNumbers.within(1...RewardWidening.largest)
+    try table.row("iteration", &iteration, 0...Int.max)
+    try table.row("first_iteration", &firstIteration, 0...iteration)
+    try table.row("stage", &stage, 0...options.horizons.count - 1)
+    try table.row("starts_done", &startsDone, 0...options.starts)
+    try table.row("has_converged", &hasConverged)
+    try table.row("parameters", &parameters, [count])
+    try table.row("adam_first_moment", &adam.firstMoment, [count])
+    try table.row("adam_second_moment", &adam.secondMoment, [count], .notNegative)
+    try table.row("adam_steps", &adam.steps, 0...iteration)
+    try table.row("rate", &rate, rates)
+    try table.row("best_parameters", &bestParameters, [count])
+    try table.row("best_return", &bestReturn, bestReturns)
+    try table.row("best_iteration", &bestIteration, 0...iteration)
+    try table.row("start_best_parameters", &startBestParameters, [count])
+    try table.row("start_best_return", &startBestReturn, bestReturns)
+    try table.row(
+      "evaluations_without_progress", &evaluationsWithoutProgress, 0...options.patience)
+    try table.row("halvings", &halvings, 0...options.halvings)
+    try table.row("returns", &returns, [.count(iteration)])
+    try table.row("gradient_norms", &gradientNorms, [.count(iteration)], .notNegative)
+    try table.row("diverged", &diverged, 0...Int.max)
+    try table.row("truncated", &truncated, 0...Int.max)
+    try table.row("first_widening", &firstWidening, widenings)
+    try table.row("widening", &widening, widenings)
   }
 }

@@ -184,6 +184,7 @@ public struct ControlTask: Sendable {
     var description = policyDescription
     description.dataBounds = model.stateBounds
     description.plant = plant?.words
+    description.model = model.fingerprint
     return description
   }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // TensorFiles: named arrays with metadata <-> .safetensors files, which Python's safetensors reads.
 // Format: 8 bytes little-endian header length N, N bytes of JSON {name: {dtype, shape, data_offsets},
-// "__metadata__": {string: string}}, then the data. Only F64 is written; F64 and F32 are read. Own code
+// "__metadata__": {string: string}}, then the data. Only F64 is written; F64 and F32 are read
+// (SafetensorsReader). What numbers a file of BAGEL's own may hold is said by its table (TensorTable). Own code
 // (no Swift library exists); the format is that one paragraph.
 
 import Foundation
@@ -47,7 +48,7 @@ public struct TensorFile: Sendable {
   }
 
   /// Writes by rename, so that a reader never sees half a file. Throws: `TensorFileError`.
-  public func write(to path: String) throws {
+  public func write(to path: String) throws(TensorFileError) {
     do {
       try serialized().write(to: URL(fileURLWithPath: path), options: .atomic)
     } catch {
@@ -76,43 +77,16 @@ public struct TensorFile: Sendable {
     return file
   }
 
-  /// Throws: `TensorFileError` for a missing, damaged or foreign file.
-  public init(path: String) throws {
-    guard let file = FileManager.default.contents(atPath: path) else {
-      throw TensorFileError(path: path, "no such file, or it cannot be read")
-    }
-    guard file.count >= 8 else { throw TensorFileError(path: path, "is not a safetensors file") }
-    let length = file.prefix(8).enumerated().reduce(UInt64(0)) {
-      $0 | UInt64($1.element) << UInt64(8 * $1.offset)
-    }
-    guard length <= UInt64(file.count - 8),
-      let object = try? JSONSerialization.jsonObject(with: file[8..<8 + Int(length)]),
-      let header = object as? [String: Any]
-    else { throw TensorFileError(path: path, "is not a safetensors file, or it is cut off") }
-    metadata = header["__metadata__"] as? [String: String] ?? [:]
-    tensors = [:]
-    for (name, entry) in header where name != "__metadata__" {
-      guard let entry = entry as? [String: Any], let shape = entry["shape"] as? [Int],
-        let offsets = entry["data_offsets"] as? [Int], offsets.count == 2,
-        let type = entry["dtype"] as? String, offsets[0] >= 0, offsets[0] <= offsets[1],
-        offsets[1] <= file.count - 8 - Int(length), let count = Self.elementCount(shape)
-      else { throw TensorFileError(path: path, "tensor '\(name)' is damaged or cut off") }
-      let bytes = file[(8 + Int(length) + offsets[0])..<(8 + Int(length) + offsets[1])]
-      guard let values = Self.decode(bytes, type), values.count == count else {
-        throw TensorFileError(path: path, "tensor '\(name)' has type \(type) and shape \(shape)")
-      }
-      tensors[name] = Tensor(shape: shape, values: values)
-    }
-  }
-
   /// Refuses a file of another kind or of another version's format, with both names.
   ///
   /// - Parameters:
-  ///   - wanted: the format's name and version, "bagel-model-4".
+  ///   - wanted: the format's name and version, "bagel-model-5".
   ///   - path: of the file, for the message.
   ///   - advice: what makes a new file.
   /// - Throws: `TensorFileError`.
-  public func checkFormat(_ wanted: String, path: String, advice: String) throws {
+  public func checkFormat(
+    _ wanted: String, path: String, advice: String
+  ) throws(TensorFileError) {
     guard let found = metadata["format"] else {
       throw TensorFileError(
         path: path, "is not a file of bagel: it names no format, \(wanted) is wanted")
@@ -123,40 +97,6 @@ public struct TensorFile: Sendable {
       path: path,
       "has the format \(found.prefix(60)), this version of bagel reads \(wanted)"
         + (kind(found) == kind(wanted) ? "; \(advice)" : ""))
-  }
-
-  /// The tensor called `name`. Throws: `TensorFileError`.
-  public func tensor(_ name: String, path: String) throws -> Tensor {
-    guard let tensor = tensors[name] else {
-      throw TensorFileError(path: path, "has no tensor '\(name)'; it is not the file expected here")
-    }
-    return tensor
-  }
-
-  /// Product of the dimensions, nil where one is negative or the product overflows.
-  private static func elementCount(_ shape: [Int]) -> Int? {
-    var product = 1
-    for dimension in shape {
-      let (next, overflow) = product.multipliedReportingOverflow(by: dimension)
-      if dimension < 0 || overflow { return nil }
-      product = next
-    }
-    return product
-  }
-
-  private static func decode(_ bytes: Data, _ type: String) -> [Double]? {
-    func read<T>(_ type: T.Type) -> [T] {
-      let count = bytes.count / MemoryLayout<T>.size
-      return [T](unsafeUninitializedCapacity: count) { buffer, initialized in
-        _ = bytes.copyBytes(to: UnsafeMutableRawBufferPointer(buffer))
-        initialized = count
-      }
-    }
-    switch type {
-    case "F64": return read(Double.self)
-    case "F32": return read(Float.self).map(Double.init)
-    default: return nil
-    }
   }
 }
 

@@ -127,10 +127,10 @@ struct TaskLimitTests {
     let policy = #expect(throws: TensorFileError.self) { try PolicyController.read(path: path) }
     #expect(
       policy?.problem
-        == "has the format bagel-policy-2, this version of bagel reads bagel-policy-3; search the policy again"
+        == "has the format bagel-policy-2, this version of bagel reads bagel-policy-4; search the policy again"
     )
     let model = #expect(throws: TensorFileError.self) { try DynamicsModel(path: path) }
     #expect(
-      model?.problem == "has the format bagel-policy-2, this version of bagel reads bagel-model-4")
+      model?.problem == "has the format bagel-policy-2, this version of bagel reads bagel-model-5")
   }
 }

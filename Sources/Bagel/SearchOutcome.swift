@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// A search that ended without a policy, though it ended: no return was a number, or the model moved no particle. Its
+// parameters are those it began with, or worse; they are not written as a policy.
+
+import Execution
+import PolicySearch
+
+extension SearchState {
+  /// Refuses the end of a search that found nothing.
+  ///
+  /// - Parameters:
+  ///   - predicted: rollouts of the best policy.
+  ///   - options: how the search was done.
+  /// - Throws: `SearchError`, with the cause.
+  func checkOutcome(_ predicted: BatchTrajectories, options: SearchOptions) throws(SearchError) {
+    // A search that never evaluates has no best return.
+    guard options.evaluationInterval < .max else { return }
+    guard bestReturn.isFinite else {
+      throw SearchError(
+        description:
+          "the search ended after \(iteration) iterations without a return that is a number; the reward leaves its "
+          + "domain (a root or logarithm of what can be negative or zero, a division by zero), or the model diverges"
+      )
+    }
+    guard predicted.movesSomeParticle else {
+      throw SearchError(
+        description:
+          "the search ended without a policy: from every start the model's first prediction is beyond all bounds, or no "
+          + "number; fit the model again, and look at its logs for values that no sensor measures")
+    }
+  }
+}
+
+extension BatchTrajectories {
+  /// False where every particle diverged at its first step: it then stays where it started.
+  fileprivate var movesSomeParticle: Bool {
+    returns.diverged < particles
+      || (0..<particles).contains {
+        !state(step: 1, particle: $0).elementsEqual(state(step: 0, particle: $0))
+      }
+  }
+}

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a model's file says in words: channels, form, kinds of covariance, which noises there are. In: JSON that may be
+// damaged. Every index must lie within its list and every count within what BAGEL itself makes, for the rest of the
+// code takes both for granted.
+
+import MachineLogs
+import TensorFiles
+
+/// A dynamics model without its numbers.
+struct ModelStructure: FileStructure {
+  var layout: LogLayout
+  var form: ModelForm
+  /// One an output.
+  var processes: [ProcessStructure]
+  var reward: RewardStructure?
+
+  var problem: String? {
+    if let problem = layout.problem { return problem }
+    let (states, actions) = (layout.states.count, layout.actions.count)
+    if let problem = form.problem(states: states, actions: actions) { return problem }
+    guard processes.count == form.outputCount else {
+      return "it has \(processes.count) processes for \(form.outputCount) outputs"
+    }
+    guard (reward?.column == layout.rewardColumn) else {
+      return "its learnt reward is not the log's column"
+    }
+    return (processes + (reward.map { [$0.process] } ?? [])).lazy.compactMap(\.problem).first
+      ?? reward?.featureProblem(states: states)
+  }
+}
+
+/// A Gaussian process without its numbers.
+struct ProcessStructure: Codable {
+  var covariance: CovarianceForm
+  var mean: MeanFunction
+  var noiseProfile: NoiseForm
+  var calibration: NoiseForm
+
+  /// What there is of a local noise.
+  enum NoiseForm: String, Codable {
+    case none
+    /// The same factor everywhere.
+    case constant
+    /// With a bandwidth.
+    case local
+  }
+
+  var problem: String? {
+    covariance.leaves > 16 ? "a covariance function has \(covariance.leaves) parts" : nil
+  }
+}
+
+/// A learnt reward without its numbers.
+struct RewardStructure: Codable {
+  var column: String
+  var features: [InputFeature]
+  var process: ProcessStructure
+
+  init(_ model: RewardModel) {
+    (column, features, process) = (model.column, model.features, model.process.structure)
+  }
+
+  func featureProblem(states: Int) -> String? {
+    let areStates = features.allSatisfy {
+      if case .action = $0 { false } else { $0.isSound(states: states, actions: 0, lags: 0...0) }
+    }
+    return (1...2 * states).contains(features.count) && areStates
+      ? nil : "its learnt reward reads what is no state"
+  }
+}
+
+extension ModelForm {
+  /// Most inputs of a process, and rows before the present one that they may read.
+  private static let mostFeatures = 10_000
+  private static let lags = 0...1_000
+
+  /// What is wrong with it for so many states and actions, in words, or nil.
+  func problem(states: Int, actions: Int) -> String? {
+    guard (1...Self.mostFeatures).contains(features.count) else {
+      return "its processes have \(features.count) inputs; 1 to \(Self.mostFeatures) are possible"
+    }
+    let odd = features.first {
+      !$0.isSound(states: states, actions: actions, lags: Self.lags)
+    }
+    if let odd { return "\(odd) is no input of \(states) states and \(actions) actions" }
+    guard updates.count == states, (1...states).contains(outputCount) else {
+      return
+        "it has updates of \(updates.count) states and \(outputCount) outputs for \(states) states"
+    }
+    let outputs = Set(outputStates)
+    var next = 0
+    for (state, update) in updates.enumerated() {
+      let isSound: Bool
+      switch update {
+      case .increment(let output):
+        isSound = output == next
+        next += 1
+      case .backwardIntegral(let rate, let smoothing):
+        isSound = outputs.contains(rate) && smoothing > 0 && smoothing <= 1
+      case .trapezoidalIntegral(let rate): isSound = outputs.contains(rate)
+      }
+      if !isSound { return "\(update) cannot be the update of state \(state)" }
+    }
+    return nil
+  }
+}
+
+extension InputFeature {
+  func isSound(states: Int, actions: Int, lags: ClosedRange<Int>) -> Bool {
+    switch self {
+    case .state(let i, let lag): (0..<states).contains(i) && lags.contains(lag)
+    case .action(let i, let lag): (0..<actions).contains(i) && lags.contains(lag)
+    case .sine(let i, let radians), .cosine(let i, let radians):
+      (0..<states).contains(i) && (1e-9...1e9).contains(radians)
+    }
+  }
+}

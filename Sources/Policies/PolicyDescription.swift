@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a policy's file says of it: for which machine it is (channels, units, limits, time step), what it sees, and
+// where it comes from. A policy is refused for another machine.
+
+/// What a policy file says about itself.
+public struct PolicyDescription: Hashable, Sendable {
+  public var task: String
+  public var stateNames: [String]
+  public var stateUnits: [String]
+  public var actionNames: [String]
+  public var lower: [Double]
+  public var upper: [Double]
+  /// Largest change of each action a step; nil for none.
+  public var largestChange: [Double?]
+  /// What actuators are sent before the first action.
+  public var rest: [Double]
+  public var timeStep: Double
+  public var hiddenLayers: [Int]
+  /// Gaussian basis functions in place of layers, or nil.
+  public var basisFunctions: Int?
+  public var inputs: PolicyInputs
+  /// Bounds of the states in the data that its model was learnt from [S]; goals beyond were never tried.
+  public var dataBounds: [ClosedRange<Double>]?
+  /// The plant of its task, in words; nil where there was none.
+  public var plant: String?
+  /// Fingerprint of the model that it was found on (`DynamicsModel.fingerprint`); nil where nobody knows.
+  public var model: String?
+  /// Its return on its model, as the search judged it.
+  public var predictedReturn: Double?
+
+  public init(
+    task: String, stateNames: [String], stateUnits: [String], actionNames: [String],
+    lower: [Double], upper: [Double], largestChange: [Double?], rest: [Double],
+    timeStep: Double, hiddenLayers: [Int], basisFunctions: Int? = nil, inputs: PolicyInputs
+  ) {
+    self.task = task
+    self.stateNames = stateNames
+    self.stateUnits = stateUnits
+    self.actionNames = actionNames
+    self.lower = lower
+    self.upper = upper
+    self.largestChange = largestChange
+    self.rest = rest
+    self.timeStep = timeStep
+    self.hiddenLayers = hiddenLayers
+    self.basisFunctions = basisFunctions
+    self.inputs = inputs
+  }
+
+  /// The policy it describes.
+  public func makePolicy() -> Policy {
+    let changes =
+      largestChange.contains { $0 != nil } ? largestChange.map { $0 ?? .infinity } : []
+    return Self.makePolicy(
+      hiddenLayers: hiddenLayers, basisFunctions: basisFunctions, inputs: inputs, lower: lower,
+      upper: upper, largestChange: changes, rest: rest)
+  }
+
+  static func makePolicy(
+    hiddenLayers: [Int], basisFunctions: Int?, inputs: PolicyInputs, lower: [Double],
+    upper: [Double], largestChange: [Double] = [], rest: [Double]? = nil
+  ) -> Policy {
+    if let basisFunctions {
+      return Policy.radialBasis(
+        count: basisFunctions, inputs: inputs, lower: lower, upper: upper,
+        largestChange: largestChange, rest: rest)
+    }
+    return Policy.network(
+      hidden: hiddenLayers, inputs: inputs, lower: lower, upper: upper,
+      largestChange: largestChange, rest: rest)
+  }
+
+  /// The first difference that makes the policy useless for `other`'s machine, or nil.
+  public func mismatch(with other: PolicyDescription) -> String? {
+    func differ<T: Equatable>(_ what: String, _ a: T, _ b: T) -> String? {
+      a == b ? nil : "\(what): its \(a), the task's \(b)"
+    }
+    func words(_ changes: [Double?]) -> String {
+      changes.isEmpty
+        ? "none" : changes.map { $0.map { "\($0)" } ?? "none" }.joined(separator: ", ")
+    }
+    let differences = [
+      differ("states", stateNames, other.stateNames),
+      differ("states' units", stateUnits, other.stateUnits),
+      differ("actions", actionNames, other.actionNames),
+      differ("lower limits", lower, other.lower),
+      differ("upper limits", upper, other.upper),
+      largestChange == other.largestChange
+        ? nil
+        : differ(
+          "largest changes per step", words(largestChange), words(other.largestChange)),
+      differ("safe actions", rest, other.rest),
+      differ("time step in seconds", timeStep, other.timeStep),
+    ]
+    return differences.lazy.compactMap { $0 }.first
+  }
+}
