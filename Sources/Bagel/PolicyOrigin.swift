@@ -33,6 +33,18 @@ extension ControlTask {
   }
 }
 
+extension PolicyDescription {
+  /// In words that the policy was found on another model than the one in a folder; nil where it was not, there is none, or
+  /// the policy's file does not say.
+  public func otherModel(in folder: String) -> String? {
+    let path = folder + "/model.safetensors"
+    guard let own = model, let there = try? DynamicsModel.fingerprint(path: path), own != there
+    else { return nil }
+    return
+      "the policy was found on another model (\(own)) than \(path) (\(there)); `bagel optimize` finds one on that"
+  }
+}
+
 extension PolicyController {
   /// 16 hexadecimal digits of the SHA-256 of parameters and standardiser: two policies with the same have the same numbers.
   public var fingerprint: String {

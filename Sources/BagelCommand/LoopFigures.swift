@@ -83,7 +83,9 @@ final class LoopFigures {
 
   private func report(_ record: LoopRecord) throws {
     _ = try Report(
-      task: task, fit: fit, policy: policy, evaluation: Evaluation(episodes: judged), loop: record
+      task: task, fit: fit, policy: policy, evaluation: Evaluation(episodes: judged), loop: record,
+      origin: ReportOrigin(
+        seed: record.seed, model: fit?.model.fingerprint, policy: policy?.best.fingerprint)
     ).write(to: folder + "/report.html")
   }
 

@@ -87,9 +87,11 @@ struct PolicyFileOptions: ParsableArguments {
   @Option(help: "Policy file (default: policy.safetensors in the output folder).")
   var policy: String?
 
-  /// The policy, checked against the task. Throws: `TensorFileError`.
+  /// The policy, checked against the task; says if the folder's is one for another model than the folder's.
+  ///
+  /// Throws: `TensorFileError`.
   func read(
-    for task: ControlTask, in folder: String
+    for task: ControlTask, in folder: String, _ console: Console
   ) throws -> (controller: PolicyController, description: PolicyDescription) {
     let path = policy ?? folder + "/policy.safetensors"
     guard FileManager.default.fileExists(atPath: path) else {
@@ -100,7 +102,9 @@ struct PolicyFileOptions: ParsableArguments {
             ? " (those of unfinished loops and seeds are in \(folder)/learn: name one with --policy)"
             : ""))
     }
-    return try PolicyController.read(path: path, for: task.policyDescription)
+    let found = try PolicyController.read(path: path, for: task.policyDescription)
+    if policy == nil, let words = found.description.otherModel(in: folder) { console.say(words) }
+    return found
   }
 }
 

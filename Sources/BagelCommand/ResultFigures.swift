@@ -9,7 +9,7 @@ extension FittedModel {
   var json: [String: Any] {
     var result: [String: Any] = [
       "fitSeconds": seconds, "transitions": model.processes[0].x.rows,
-      "outputs": model.outputNames,
+      "outputs": model.outputNames, "modelFingerprint": model.fingerprint,
       "logMarginalLikelihood": model.processes.map(\.logMarginalLikelihood),
       "noiseDeviation": zip(model.processes, model.incrementStandardiser.scale).map {
         $0.hyperparameters.noiseVariance.squareRoot() * $1
@@ -137,7 +137,7 @@ extension OptimizedPolicy {
       "bestIteration": state.bestIteration, "converged": state.hasConverged,
       "diverged": state.diverged, "widening": [state.firstWidening, state.widening],
       "resumed": resumedIteration, "truncated": state.truncated,
-      "outsideFraction": outsideFraction,
+      "outsideFraction": outsideFraction, "policyFingerprint": best.fingerprint,
       "device": device, "deviceReason": deviceReason ?? NSNull(),
     ]
     result.merge(sampler.json) { $1 }

@@ -17,12 +17,14 @@ public struct Report {
   public var evaluation: Evaluation?
   /// The interaction loop so far.
   public var loop: LoopRecord?
+  public var origin: ReportOrigin
 
   public init(
     task: ControlTask, fit: FittedModel? = nil, policy: OptimizedPolicy? = nil,
-    evaluation: Evaluation? = nil, loop: LoopRecord? = nil
+    evaluation: Evaluation? = nil, loop: LoopRecord? = nil, origin: ReportOrigin
   ) {
     self.loop = loop
+    self.origin = origin
     self.task = task
     self.fit = fit
     self.policy = policy
@@ -51,7 +53,7 @@ public struct Report {
     html += figures
     if let policy { html += policySummary(policy) }
     if let fit { html += fitSummary(fit) }
-    html.append("</body></html>\n")
+    html.append("<p>\(escapedForHTML(origin.words))</p></body></html>\n")
     try html.joined(separator: "\n").write(toFile: path, atomically: true, encoding: .utf8)
     return failure
   }
@@ -175,6 +177,25 @@ public struct Report {
         title: "return", style: .lines(color: "#1d4e86", width: 1.5),
         x: state.returns.indices.map { Double($0 + 1) }, y: state.returns))
     return plot
+  }
+}
+
+/// Whose numbers a report shows. Files with the same fingerprints have the same numbers.
+public struct ReportOrigin: Hashable, Sendable {
+  public var seed: UInt64
+  /// `DynamicsModel.fingerprint`, where there is a model.
+  public var model: String?
+  /// `PolicyController.fingerprint`, where there is a policy.
+  public var policy: String?
+
+  public init(seed: UInt64, model: String?, policy: String? = nil) {
+    (self.seed, self.model, self.policy) = (seed, model, policy)
+  }
+
+  /// "Seed 3; model 0123456789abcdef; policy fedcba9876543210."
+  var words: String {
+    let parts = ["Seed \(seed)", model.map { "model \($0)" }, policy.map { "policy \($0)" }]
+    return parts.compactMap(\.self).joined(separator: "; ") + "."
   }
 }
 

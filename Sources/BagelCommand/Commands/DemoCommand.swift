@@ -32,8 +32,11 @@ struct DemoCommand: ParsableCommand {
       try policy.best.write(to: $0, description: task.description(of: policy, on: fit.model))
     }
     try common.report(
-      Report(task: task, fit: fit, policy: policy, evaluation: evaluation), in: folder,
-      console: console)
+      Report(
+        task: task, fit: fit, policy: policy, evaluation: evaluation,
+        origin: ReportOrigin(
+          seed: common.seed, model: fit.model.fingerprint, policy: policy.best.fingerprint)),
+      in: folder, console: console)
     try console.finish(merge(fit.json, policy.json, evaluation.json(task)))
     if evaluation.successes == 0 { throw notSolved }
   }

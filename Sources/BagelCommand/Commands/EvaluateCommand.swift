@@ -50,7 +50,7 @@ struct EvaluateCommand: ParsableCommand {
       throw LogError(file: task.place, "has no `evaluate:` with a tolerance or measures of success")
     }
     let folder = try common.folder(for: task)
-    let (controller, description) = try policyOptions.read(for: task, in: folder)
+    let (controller, description) = try policyOptions.read(for: task, in: folder, console)
     if let other = task.otherPlant(than: description, usual: usual) { console.say(other) }
     InterruptSignal.watch(isDriving: true)
     realTime.apply(console)
@@ -69,10 +69,19 @@ struct EvaluateCommand: ParsableCommand {
     words.sayTiming()
     if let logs = words.logWords { console.say(logs) }
     try common.report(
-      Report(task: task, evaluation: evaluation), in: folder, name: "report-evaluate.html",
-      console: console)
+      Report(
+        task: task, evaluation: evaluation,
+        origin: ReportOrigin(
+          seed: common.seed, model: description.model, policy: controller.fingerprint)),
+      in: folder, name: "report-evaluate.html", console: console)
     try console.finish(
-      merge(evaluation.json(task), ["timing": words.timing.json, "earlyEnds": words.earlyEnds]))
+      merge(
+        evaluation.json(task),
+        [
+          "timing": words.timing.json, "earlyEnds": words.earlyEnds,
+          "policyFingerprint": controller.fingerprint,
+          "modelFingerprint": description.model ?? NSNull(),
+        ]))
     if evaluation.successes == 0 { throw notSolved }
   }
 }

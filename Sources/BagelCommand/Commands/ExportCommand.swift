@@ -34,7 +34,7 @@ struct ExportCommand: ParsableCommand {
     let task = try taskArgument.load(seed: common.seed)
     // A file elsewhere leaves the output folder as it is.
     let folder = try file == nil ? common.folder(for: task) : common.path(for: task)
-    let (controller, _) = try policyOptions.read(for: task, in: folder)
+    let (controller, _) = try policyOptions.read(for: task, in: folder, console)
     let export = ExportedController(controller, layout: task.layout, name: task.name)
     let path = file ?? "\(folder)/controller.\(format.rawValue)"
     let data = try export.data(format)

@@ -129,9 +129,13 @@ struct FitCommand: ParsableCommand {
         to: $0, provenance: (task.logs.isEmpty ? [task.name] : task.logs).joined(separator: ", "))
     }
     console.say("model: \(path)")
+    let policy = try? PolicyController.read(path: folder + "/policy.safetensors")
+    if let words = policy?.description.otherModel(in: folder) { console.say(words) }
     try common.report(
-      Report(task: task, fit: fit), in: folder, name: "report-fit.html",
-      console: console)
+      Report(
+        task: task, fit: fit,
+        origin: ReportOrigin(seed: common.seed, model: fit.model.fingerprint)),
+      in: folder, name: "report-fit.html", console: console)
     let exploration: [String: Any] =
       task.logs.isEmpty ? ["timing": words.timing.json, "earlyEnds": words.earlyEnds] : [:]
     try console.finish(merge(fit.json, exploration))

@@ -68,9 +68,12 @@ struct OptimizeCommand: ParsableCommand {
     try? FileManager.default.removeItem(atPath: checkpoint)
     console.say("policy: \(folder)/policy.safetensors (the last one: policy-last.safetensors)")
     try common.report(
-      Report(task: task, policy: policy), in: folder, name: "report-optimize.html",
-      console: console)
-    try console.finish(merge(policy.json))
+      Report(
+        task: task, policy: policy,
+        origin: ReportOrigin(
+          seed: common.seed, model: description.model, policy: policy.best.fingerprint)),
+      in: folder, name: "report-optimize.html", console: console)
+    try console.finish(merge(policy.json, ["modelFingerprint": description.model ?? NSNull()]))
   }
 }
 

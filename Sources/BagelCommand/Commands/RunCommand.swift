@@ -43,7 +43,7 @@ struct RunCommand: ParsableCommand {
     let console = Console(json: common.json)
     let task = try taskArgument.load(seed: common.seed)
     let folder = try common.folder(for: task)
-    let (controller, description) = try policyOptions.read(for: task, in: folder)
+    let (controller, description) = try policyOptions.read(for: task, in: folder, console)
     let goal = try goal.map { try numbers($0, task, description) }
     let path =
       log

@@ -28,21 +28,35 @@ extension DynamicsModel {
   /// - Parameter path: of the safetensors file.
   /// - Throws: `TensorFileError`, `FactorizationError`.
   public init(path: String) throws {
+    self = try Self.stored(path: path).model(path: path)
+  }
+
+  private static func stored(path: String) throws(TensorFileError) -> StoredModel {
     let file = try TensorFile(path: path)
-    try file.checkFormat(Self.fileFormat, path: path, advice: "run `bagel fit` again")
+    try file.checkFormat(fileFormat, path: path, advice: "run `bagel fit` again")
     var stored = StoredModel(try ModelStructure(file, path: path))
     try TensorTable.read(file, path: path) { table throws(TensorFileError) in
       try stored.rows(&table)
     }
-    self = try stored.model(path: path)
+    return stored
   }
 
   /// 16 hexadecimal digits of the SHA-256 of all that a file of this model holds but its provenance: models with the same make
   /// the same predictions. It survives writing and reading. O(n D).
-  public var fingerprint: String {
-    var stored = StoredModel(self)
-    let tensors = TensorTable.tensors { table throws(TensorFileError) in try stored.rows(&table) }
-    let file = TensorFile(tensors: tensors, metadata: ["structure": stored.structure.text])
+  public var fingerprint: String { Self.fingerprint(StoredModel(self)) }
+
+  /// That of a file's model, whose factorisations are not computed for it.
+  ///
+  /// - Parameter path: of the safetensors file.
+  /// - Throws: `TensorFileError`.
+  public static func fingerprint(path: String) throws(TensorFileError) -> String {
+    fingerprint(try stored(path: path))
+  }
+
+  private static func fingerprint(_ model: StoredModel) -> String {
+    var model = model
+    let tensors = TensorTable.tensors { table throws(TensorFileError) in try model.rows(&table) }
+    let file = TensorFile(tensors: tensors, metadata: ["structure": model.structure.text])
     // The header is one of strings and whole numbers, which JSON can always say.
     return String(sha256((try? file.serialized()) ?? Data()).prefix(16))
   }
