@@ -27,6 +27,9 @@ struct RunSidecar {
       try JSONSerialization.data(
         withJSONObject: facts, options: [.sortedKeys, .withoutEscapingSlashes, .prettyPrinted]
       ).write(to: URL(fileURLWithPath: path), options: .withoutOverwriting)
+    } catch CocoaError.fileWriteFileExists {
+      throw OutputError(
+        description: "\(path) already exists, of another run; give another --log")
     } catch {
       throw OutputError(path: path, error)
     }
