@@ -31,12 +31,21 @@ struct WrittenFile {
         try data.write(to: try behindLinks(URL(fileURLWithPath: path)), options: .atomic)
       }
     }
-    let file = open(path, O_WRONLY | O_APPEND | O_CLOEXEC)
+    let file = Self.descriptor(path).map(dup) ?? open(path, O_WRONLY | O_APPEND | O_CLOEXEC)
     guard file >= 0 else {
       throw OutputError(description: "cannot write \(path): \(String(cString: strerror(errno)))")
     }
     let handle = FileHandle(fileDescriptor: file, closeOnDealloc: true)
     try writing(path) { try handle.write(contentsOf: data) }
+  }
+
+  /// The number of an open file of this process. Opened anew, it would be written from its beginning.
+  private static func descriptor(_ path: String) -> Int32? {
+    switch path {
+    case "/dev/stdout": 1
+    case "/dev/stderr": 2
+    default: path.hasPrefix("/dev/fd/") ? Int32(path.dropFirst(8)) : nil
+    }
   }
 
   /// Where links lead to, be it to nothing yet (Foundation follows none of those).

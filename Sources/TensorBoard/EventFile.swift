@@ -19,7 +19,7 @@ public final class EventFile {
     let now = Date().timeIntervalSince1970
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     path = "\(folder)/events.out.tfevents.\(Int(now)).\(ProcessInfo.processInfo.processIdentifier)"
-    try Data().write(to: URL(fileURLWithPath: path))
+    try Data().write(to: URL(fileURLWithPath: path), options: .withoutOverwriting)
     handle = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
     var event = Tensorboard_Event()
     (event.wallTime, event.fileVersion) = (now, "brain.Event:2")

@@ -20,7 +20,7 @@ public final class FolderLock {
     folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     guard folder >= 0 else { throw failure(errno) }
     while true {
-      let opened = openat(folder, Self.name, O_CREAT | O_RDWR | O_CLOEXEC | O_NONBLOCK, 0o644)
+      let opened = openat(folder, Self.name, O_CREAT | O_RDWR | O_NOFOLLOW | O_CLOEXEC, 0o644)
       guard opened >= 0, flock(opened, LOCK_EX | LOCK_NB) == 0 else {
         let number = errno
         if opened >= 0 { close(opened) }

@@ -47,7 +47,8 @@ struct ExportCommand: ParsableCommand {
       words += "; its header: \(headerPath)"
       result["header"] = headerPath
     }
-    console.say(words)
+    // Standard output may be the file.
+    if written.isStream { Console.error(words) } else { console.say(words) }
     try console.finish(result)
   }
 

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+// What `export --file` names: a file is replaced, a link is followed and stays, a device or pipe is written to and stays.
+
+import Bagel
+import Foundation
+import TestSupport
+import Testing
+
+@Suite("targets of export")
+struct ExportTargetTests {
+  private let folder: String
+  private let whole: String
+
+  init() throws {
+    folder = try Scratch.folder()
+    let yaml = SmallTask.yaml.replacingOccurrences(of: "name: test", with: "name: small")
+    try yaml.write(toFile: folder + "/small.yaml", atomically: true, encoding: .utf8)
+    let task = try ControlTask(folder + "/small.yaml")
+    let policy = task.makePolicy()
+    let controller = PolicyController(
+      policy: policy, parameters: policy.initialParameters(1), stateMean: [0, 0],
+      stateScale: [1, 1])
+    try controller.write(
+      to: folder + "/policy.safetensors", description: task.policyDescription)
+    whole = String(
+      decoding: try ExportedController(controller, layout: task.layout, name: task.name).data(.c),
+      as: UTF8.self)
+  }
+
+  private func export(_ file: String) throws -> Outcome {
+    try bagel(
+      ["export", "small.yaml", "--policy", "policy.safetensors", "--format", "c", "--file", file],
+      in: folder)
+  }
+
+  private func text(_ name: String) throws -> String {
+    try String(contentsOfFile: folder + "/" + name, encoding: .utf8)
+  }
+
+  /// What lstat says a path is.
+  private func kind(_ path: String) -> mode_t {
+    var status = stat()
+    return lstat(path, &status) == 0 ? status.st_mode & S_IFMT : 0
+  }
+
+  @Test("files of any name, replaced whole; the header beside; no output folder is made")
+  func files() throws {
+    for name in ["a", "a.c", "new/deep/a.c", "./b.c"] {
+      let outcome = try export(name)
+      #expect(outcome.status == 0, "\(outcome.errors)")
+      #expect(try text(name) == whole)
+    }
+    #expect(try text("a.h").contains("#ifndef") && text("new/deep/a.h").contains("#ifndef"))
+    #expect(!FileManager.default.fileExists(atPath: folder + "/small-out"))
+  }
+
+  @Test("links are followed, to nothing too, and stay")
+  func links() throws {
+    let files = FileManager.default
+    try "old".write(toFile: folder + "/real.c", atomically: true, encoding: .utf8)
+    for (link, target) in [("there.c", "real.c"), ("not-yet.c", "later.c")] {
+      try files.createSymbolicLink(
+        atPath: folder + "/" + link, withDestinationPath: target)
+      #expect(try export(link).status == 0)
+      #expect(kind(folder + "/" + link) == S_IFLNK)
+      #expect(try text(target) == whole)
+    }
+    try files.createSymbolicLink(atPath: folder + "/round.c", withDestinationPath: "round.c")
+    #expect(try export("round.c").status == 1)
+  }
+
+  @Test("devices and pipes are written to, and nothing is put beside them")
+  func streams() throws {
+    #expect(try export("/dev/null").status == 0)
+    #expect(kind("/dev/null") == S_IFCHR)
+    let full = try export("/dev/full")
+    #expect(full.status == 1 && full.errors.contains("No space left on device"), "\(full.errors)")
+    #expect(mkfifo(folder + "/pipe.c", 0o600) == 0)
+    let reader = Process()
+    reader.executableURL = URL(fileURLWithPath: "/bin/sh")
+    reader.arguments = ["-c", "cat '\(folder)/pipe.c' > '\(folder)/read.c'"]
+    try reader.run()
+    #expect(try export("pipe.c").status == 0)
+    reader.waitUntilExit()
+    #expect(try text("read.c") == whole && kind(folder + "/pipe.c") == S_IFIFO)
+    #expect(kind(folder + "/pipe.h") == 0)
+    let shown = try export("/dev/stdout")
+    #expect(shown.output == whole && shown.errors.hasPrefix("controller: /dev/stdout"))
+  }
+
+  @Test("folders are refused")
+  func folders() throws {
+    for name in [".", "..", "/"] {
+      let outcome = try export(name)
+      #expect(outcome.status == 1 && outcome.errors.hasSuffix("it is a folder\n"))
+    }
+    #expect(try export("").status == 1)
+  }
+}
