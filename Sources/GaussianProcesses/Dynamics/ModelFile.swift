@@ -26,8 +26,8 @@ extension DynamicsModel {
   /// Reads a model.
   ///
   /// - Parameter path: of the safetensors file.
-  /// - Throws: `TensorFileError`, `FactorizationError`.
-  public init(path: String) throws {
+  /// - Throws: `TensorFileError`.
+  public init(path: String) throws(TensorFileError) {
     let file = try TensorFile(path: path)
     try file.checkFormat(Self.fileFormat, path: path, advice: "run `bagel fit` again")
     var stored = StoredModel(try ModelStructure(file, path: path))
