@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the numbers of a row of a file's table may be, as a test and in words.
 
+import Foundation
+
 /// A rule for each number of an array.
 package struct AllowedNumbers: Sendable {
   /// For messages: "numbers above 0 are wanted".
@@ -24,10 +26,13 @@ package struct AllowedNumbers: Sendable {
 
   /// Numbers in a range.
   package static func within(_ range: ClosedRange<Double>) -> AllowedNumbers {
-    AllowedNumbers("numbers from \(range.lowerBound) to \(range.upperBound)") { value, _ in
+    AllowedNumbers("numbers from \(short(range.lowerBound)) to \(short(range.upperBound))") {
+      value, _ in
       range.contains(value)
     }
   }
+
+  private static func short(_ value: Double) -> String { String(format: "%g", value) }
 
   /// Of physical quantities. A log with greater ones is refused as well.
   private static let largest = 1e100

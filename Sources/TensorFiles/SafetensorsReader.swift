@@ -133,10 +133,12 @@ private struct Header: Decodable {
 
   /// What is wrong with where the tensors stand, or nil: each begins where the one before ends.
   func layoutProblem(dataCount: Int) -> String? {
+    let inOrder = entries.sorted {
+      ($0.value.offsets[0], $0.value.offsets[1], $0.key)
+        < ($1.value.offsets[0], $1.value.offsets[1], $1.key)
+    }
     var end = 0
-    for (name, entry) in entries.sorted(by: {
-      $0.value.offsets.lexicographicallyPrecedes($1.value.offsets)
-    }) {
+    for (name, entry) in inOrder {
       guard entry.offsets[0] == end else {
         return "tensor '\(shortened(name))' begins at byte \(entry.offsets[0]) of the data, "
           + "the one before ends at \(end)"

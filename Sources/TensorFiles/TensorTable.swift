@@ -191,7 +191,7 @@ package struct TensorTable {
       switch size {
       case .count(let count): "\(count)"
       case .free(let name, let most):
-        sizes[name].map { "\($0)" } ?? (most < .max ? "\(name), at most \(most)" : name)
+        sizes[name].map { "\($0) \(name)" } ?? (most < .max ? "\(name), at most \(most)" : name)
       }
     }
     return "[\(words.joined(separator: ", "))]"

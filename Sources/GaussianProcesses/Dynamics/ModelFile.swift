@@ -26,8 +26,8 @@ extension DynamicsModel {
   /// Reads a model.
   ///
   /// - Parameter path: of the safetensors file.
-  /// - Throws: `TensorFileError`, `FactorizationError`.
-  public init(path: String) throws {
+  /// - Throws: `TensorFileError`.
+  public init(path: String) throws(TensorFileError) {
     self = try Self.stored(path: path).model(path: path)
   }
 

@@ -77,8 +77,8 @@ struct StoredModel {
     try reward?.rows(&table)
   }
 
-  /// The model. Throws: `TensorFileError`, `FactorizationError`.
-  func model(path: String) throws -> DynamicsModel {
+  /// The model. Throws: `TensorFileError`, also where a process cannot be conditioned on its data.
+  func model(path: String) throws(TensorFileError) -> DynamicsModel {
     let states = Standardiser(mean: stateMean, scale: stateScale)
     let features = Standardiser(mean: featureMean, scale: featureScale)
     guard structure.form.aligned(features, states: states) == features else {
@@ -89,10 +89,15 @@ struct StoredModel {
     let x = Matrix(rows: inputs.count / columns, columns: columns, values: inputs)
     try checkMemory(points: x.rows, path: path)
     // Side by side as they were fitted, so that the bits are the same.
-    let made = try inParallel(processes.count) { m in
-      try processes[m].process(x, what: "\(path), output \(m)")
+    let (made, reward): ([GaussianProcess], RewardModel?)
+    do {
+      made = try inParallel(processes.count) { m in
+        try processes[m].process(x, what: "output \(m)")
+      }
+      reward = try self.reward?.model(states: states)
+    } catch {
+      throw TensorFileError(path: path, "cannot be used: \(error)")
     }
-    let reward = try reward?.model(states: states, path: path)
     let logged = Matrix(
       rows: loggedStates.count / stateMean.count, columns: stateMean.count, values: loggedStates)
     return DynamicsModel(

@@ -150,11 +150,11 @@ struct StoredReward {
   }
 
   /// The reward of states with this standardiser. Throws: `FactorizationError`.
-  func model(states: Standardiser, path: String) throws -> RewardModel {
+  func model(states: Standardiser) throws -> RewardModel {
     let columns = structure.features.count
     let x = Matrix(rows: inputs.count / columns, columns: columns, values: inputs)
     return RewardModel(
       column: structure.column, features: structure.features, states: states,
-      process: try process.process(x, what: "\(path), reward"), mean: mean, scale: scale)
+      process: try process.process(x, what: "reward"), mean: mean, scale: scale)
   }
 }
