@@ -28,11 +28,12 @@ let package = Package(
 
     .target(name: "CVectorMath"),
     .target(name: "CProcessGuard"),
+    .target(name: "CKernelFiles"),
 
     .target(name: "LinearAlgebra", dependencies: ["COpenBLAS"]),
     .target(name: "TensorFiles"),
     .target(name: "Programs"),
-    .target(name: "Execution", dependencies: ["Programs"]),
+    .target(name: "Execution", dependencies: ["CKernelFiles", "CProcessGuard", "Programs"]),
     .target(name: "MachineLogs"),
     .target(
       name: "GaussianProcesses",
