@@ -28,12 +28,13 @@ let package = Package(
 
     .target(name: "CVectorMath"),
     .target(name: "CProcessGuard"),
+    .target(name: "CKernelFiles"),
 
     .target(name: "LinearAlgebra", dependencies: ["COpenBLAS"]),
+    .target(name: "SafeText"),
     .target(name: "TensorFiles"),
     .target(name: "Programs"),
-    .target(name: "Execution", dependencies: ["Programs"]),
-    .target(name: "SafeText"),
+    .target(name: "Execution", dependencies: ["CKernelFiles", "CProcessGuard", "Programs"]),
     .target(name: "MachineLogs", dependencies: ["SafeText"]),
     .target(
       name: "GaussianProcesses",

@@ -8,7 +8,7 @@ import json, sys
 record = json.load(sys.stdin)
 doctor = record["doctor"]
 doctor["compilerVersion"] = doctor["compilerVersion"].split(" (")[0]
-record["doctor"] = {k: v for k, v in doctor.items() if k not in ("cache", "compiler", "gnuplot")}
+record["doctor"] = {k: v for k, v in doctor.items() if k not in ("cache", "cacheNotes", "compiler", "gnuplot")}
 with open(sys.argv[1], "w") as file:
     json.dump(record, file, indent=1, sort_keys=True)
 print("wrote", sys.argv[1])

@@ -35,7 +35,7 @@ static _Atomic size_t armed_tail;
 static _Atomic int armed_descriptor = -1;
 static _Atomic pid_t armed_group;
 
-/// Real-time priority of programs that are started; 0 for none.
+/// Real-time priority of urgent programs that are started; 0 for none.
 static int program_priority;
 
 /// Repeats before this many nanoseconds are ignored: the safe action is on its way.
@@ -203,7 +203,8 @@ void guard_finish(int code) {
 void guard_disarm(void) { atomic_store(&armed_count, 0); }
 
 int guard_spawn(
-    pid_t *identifier, char *const arguments[], const char *folder, int input, int output) {
+    pid_t *identifier, char *const arguments[], const char *folder, int input, int output,
+    int is_urgent) {
   posix_spawn_file_actions_t actions;
   posix_spawnattr_t attributes;
   int failure = posix_spawn_file_actions_init(&actions);
@@ -224,7 +225,7 @@ int guard_spawn(
   posix_spawnattr_setpgroup(&attributes, 0);
   short flags = POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF;
 #ifdef __linux__
-  if (program_priority > 0) {
+  if (is_urgent && program_priority > 0) {
     const struct sched_param parameters = {.sched_priority = program_priority};
     posix_spawnattr_setschedpolicy(&attributes, SCHED_FIFO);
     posix_spawnattr_setschedparam(&attributes, &parameters);

@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // What can go wrong between a kernel's text and its numbers. Failed calls of a GPU's driver are `CUDAFailure`.
 
+import Foundation
+
 /// A kernel that cannot be compiled, loaded or given memory, or a GPU whose libraries are not there.
 public enum ExecutionError: Error, CustomStringConvertible {
   case noCompiler(searched: [String])
   case compilation(log: String, source: String)
-  case cache(path: String, reason: String)
+  /// A compiler that could not be started, or that somebody ended.
+  case compilerFailed(compiler: String, reason: String)
+  /// A folder of the cache that is not safe or cannot be used.
+  case cache(path: String, reason: String, remedy: String)
   case loading(path: String, reason: String)
   case outOfMemory(bytes: Int)
   /// With what each candidate said.
@@ -23,8 +28,15 @@ public enum ExecutionError: Error, CustomStringConvertible {
       with BAGEL_CLANG=/path/to/clang, or use the slow interpreter: --device interpreter
       """
     case .compilation(let log, let source):
-      "the emitted kernel \(source) does not compile; this is a bug in BAGEL. clang says:\n\(log)"
-    case .cache(let path, let reason): "kernel cache \(path): \(reason)"
+      """
+      an emitted kernel does not compile; this is a bug in BAGEL. Please report it with the kernel's text, which is \
+      kept in \(source). The compiler says:
+      \(log)
+      """
+    case .compilerFailed(let compiler, let reason):
+      "the compiler \(compiler) did not finish a kernel: \(reason)"
+    case .cache(let path, let reason, let remedy):
+      "kernel cache, \(path): \(reason). What to do: \(remedy)"
     case .loading(let path, let reason): "cannot load \(path): \(reason)"
     case .outOfMemory(let bytes):
       "no memory for a buffer of \(bytes) bytes; use fewer particles or a shorter horizon"
@@ -45,6 +57,42 @@ public enum ExecutionError: Error, CustomStringConvertible {
     case .policyTooWide(let width, let largest):
       "a layer of \(width) neurons or inputs; on a GPU in this layout at most \(largest) fit into shared memory."
         + " --device host takes it"
+    }
+  }
+}
+
+extension ExecutionError {
+  /// A file or folder of the cache that could not be written.
+  static func unwritten(_ path: String, _ errorNumber: Int32) -> ExecutionError {
+    let isFull = errorNumber == ENOSPC || errorNumber == EDQUOT
+    return .cache(
+      path: path, reason: "it cannot be written: \(words(errorNumber))",
+      remedy: (isFull ? "free some space, or " : "") + "set XDG_CACHE_HOME=/other/folder")
+  }
+
+  /// What a compiler's failure means: a full disk, a compiler that was ended, or a kernel that is wrong.
+  static func failed(
+    _ compiler: String, status: Int, log: String, folder: String, source: () -> String
+  ) -> ExecutionError {
+    if log.contains("No space left on device") || log.contains("Disk quota exceeded") {
+      return .unwritten(folder, log.contains("quota") ? EDQUOT : ENOSPC)
+    }
+    switch status {
+    case 126, 127: return .compilerFailed(compiler: compiler, reason: "it cannot be run. \(log)")
+    case 129...192:
+      return .compilerFailed(
+        compiler: compiler,
+        reason: "it was ended by signal \(status - 128); is there enough memory? \(log)")
+    default: return .compilation(log: log, source: source())
+    }
+  }
+
+  /// Of a folder that cannot hold kernels.
+  init(_ refusal: FolderRefusal) {
+    switch refusal {
+    case .unsafe(let path, let reason, let remedy):
+      self = .cache(path: path, reason: reason, remedy: remedy)
+    case .unusable(let path, let errorNumber): self = .unwritten(path, errorNumber)
     }
   }
 }

@@ -7,7 +7,9 @@ public enum Scratch {
   private static let root: URL = {
     let root = FileManager.default.temporaryDirectory.appendingPathComponent(
       "bagel-tests-\(UUID().uuidString)")
-    try? FileManager.default.createDirectory(at: root, withIntermediateDirectories: true)
+    // For this user alone whatever the umask: caches of kernels in it are refused otherwise.
+    try? FileManager.default.createDirectory(
+      at: root, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
     atexit { try? FileManager.default.removeItem(at: Scratch.root) }
     return root
   }()

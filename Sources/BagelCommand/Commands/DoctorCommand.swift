@@ -31,7 +31,6 @@ struct DoctorCommand: ParsableCommand {
     var result: [String: Any] = [
       "blas": blas.library, "blasCore": blas.coreType, "blasThreads": blas.threads,
       "vectorLanes": lanes, "cores": ProcessInfo.processInfo.activeProcessorCount,
-      "cache": KernelCache.standard.folder,
     ]
     console.say("cores:     \(ProcessInfo.processInfo.activeProcessorCount)")
     console.say("vectors:   \(lanes) single-precision lanes")
@@ -52,7 +51,7 @@ struct DoctorCommand: ParsableCommand {
       console.say("compiler:  none. \(error)")
       result["compiler"] = NSNull()
     }
-    console.say("kernels:   cached in \(KernelCache.standard.folder)")
+    result.merge(describeCache(console)) { $1 }
     let gnuplot = Report.gnuplotPath
     console.say(
       "gnuplot:   \(gnuplot ?? "not found; reports have no pictures (apt-get install gnuplot-nox)")"
@@ -63,6 +62,19 @@ struct DoctorCommand: ParsableCommand {
     let passes = check.map { runChecks($0, console, &result) } ?? true
     try console.finish(result)
     if !passes { throw ExitCode.failure }
+  }
+
+  /// Where compiled kernels are kept, and why there.
+  private func describeCache(_ console: Console) -> [String: Any] {
+    do {
+      let (folder, notes) = try KernelCache.standard.location()
+      console.say("kernels:   cached in \(folder)")
+      for note in notes { console.say("           since \(note)") }
+      return ["cache": folder, "cacheNotes": notes]
+    } catch {
+      console.say("kernels:   cannot be cached. \(error)")
+      return ["cache": NSNull(), "cacheNotes": ["\(error)"]]
+    }
   }
 
   /// GPUs and compiler, or where they were looked for.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a process that drives a machine needs of POSIX and Swift does not offer: signal handlers that use async-signal-safe
-// calls only, and a program started in a folder, in a process group of its own.
+// calls only, and a program started in a folder, in a process group of its own (plants, and compilers of kernels).
 //
 // A signal sets a flag that loops look at; it never ends the process by itself while a plant may hold a live action.
 // The bytes that bring the machine to rest are kept ready ("armed"), so that a crash, or a third signal when the program
@@ -38,9 +38,11 @@ void guard_disarm(void);
 _Noreturn void guard_finish(int code);
 
 /// Starts a program, found on PATH unless it has a slash, in `folder`: standard input and output are the descriptors,
-/// signals have their default effect, the process group is its own. Returns 0 or an error number.
+/// signals have their default effect, the process group is its own. With `is_urgent` it shares in this process's real-time
+/// priority. Returns 0 or an error number.
 int guard_spawn(
-    pid_t *identifier, char *const arguments[], const char *folder, int input, int output);
+    pid_t *identifier, char *const arguments[], const char *folder, int input, int output,
+    int is_urgent);
 
 /// Asks for a timer slack of 1 ns for this thread's sleeps instead of 50 microseconds. Linux only.
 void guard_sharpen_sleeps(void);
@@ -49,7 +51,7 @@ void guard_sharpen_sleeps(void);
 /// allowance is limited, since later memory would be refused amid a run.
 int guard_lock_memory(void);
 
-/// Gives this thread real-time priority (SCHED_FIFO), and programs that are started from now on one less: a machine's
+/// Gives this thread real-time priority (SCHED_FIFO), and urgent programs that are started from now on one less: a machine's
 /// interface that gets no turn is as late as we are. Returns 0 or an error number.
 int guard_take_priority(int priority);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The C compiler that turns emitted text into a shared object: clang, because the text uses its
-// vector extensions and Swift's toolchain carries it. In: text. Out: the path of a shared object.
+// vector extensions and Swift's toolchain carries it. In: text. Out: the bytes of a shared object.
 
 import Foundation
 
@@ -49,9 +49,28 @@ public struct HostCompiler: Sendable {
     return output.split(separator: "\n").first.map(String.init) ?? "unknown"
   }
 
-  func compile(source: String, to object: String) throws {
-    let (status, log) = try run(Self.options + ["-o", object, source])
-    guard status == 0 else { throw ExecutionError.compilation(log: log, source: source) }
+  /// Compiles C into a shared object.
+  ///
+  /// - Parameters:
+  ///   - text: the C.
+  ///   - work: where the compiler works.
+  ///   - keep: keeps a text that does not compile; returns its path.
+  /// - Returns: the bytes of the object.
+  /// - Throws: `ExecutionError`.
+  func compile(
+    _ text: String, in work: WorkFolder, keep: () -> String
+  ) throws(ExecutionError) -> [UInt8] {
+    let (source, object) = ("kernel.c", "kernel.so")
+    try work.folder.write(Array(text.utf8), to: source)
+    let (status, log) = try work.run([path] + Self.options + ["-o", object, source])
+    guard status == 0 else {
+      throw .failed(path, status: status, log: log, folder: work.folder.path, source: keep)
+    }
+    guard let code = work.folder.contents(of: object) else {
+      throw .compilerFailed(
+        compiler: path, reason: "it says all is well and left no object. \(log)")
+    }
+    return code
   }
 
   private func run(_ arguments: [String]) throws -> (status: Int32, output: String) {

@@ -24,6 +24,8 @@ public final class HostExecutor: RolloutExecutor {
       UnsafePointer<UnsafeMutableRawPointer?>, UnsafePointer<Int64>, Int64,
       UnsafeMutablePointer<Float>
     ) -> Void
+  /// Holds the kernels' code: it lives as long as they are called.
+  private let library: DynamicLibrary
   private let returnsKernel: Kernel
   /// nil for a rollout without parameters.
   private let gradientKernel: Kernel?
@@ -52,24 +54,12 @@ public final class HostExecutor: RolloutExecutor {
     precondition(self.threads >= 1, "\(self.threads) threads")
     source = KernelSource(rollout, tape: tape, target: .host(particles: particles))
     let compiler = try HostCompiler.find()
-    let (path, wasCached) = try cache.object(for: source.text, compiler: compiler)
-    guard let library = dlopen(path, RTLD_NOW | RTLD_LOCAL) else {
-      throw ExecutionError.loading(path: path, reason: String(cString: dlerror()))
-    }
-    func symbol(_ name: String) throws -> UnsafeMutableRawPointer {
-      guard let address = dlsym(library, name) else {
-        throw ExecutionError.loading(path: path, reason: "it has no symbol \(name)")
-      }
-      return address
-    }
-    returnsKernel = unsafeBitCast(try symbol("bagel_returns"), to: Kernel.self)
+    (library, wasCached) = try cache.library(for: source.text, compiler: compiler)
+    returnsKernel = try library.function("bagel_returns")
     gradientKernel =
-      rollout.parameterCount > 0
-      ? unsafeBitCast(try symbol("bagel_gradient"), to: Kernel.self) : nil
-    let lanesFunction = unsafeBitCast(
-      try symbol("bagel_lanes"), to: (@convention(c) () -> Int32).self)
+      rollout.parameterCount > 0 ? try library.function("bagel_gradient") as Kernel : nil
+    let lanesFunction: @convention(c) () -> Int32 = try library.function("bagel_lanes")
     lanes = Int(lanesFunction())
-    self.wasCached = wasCached
     self.data = []
     self.data = try source.dataArrays.map {
       try FloatBuffer(rollout.boundValues(of: $0, in: data))

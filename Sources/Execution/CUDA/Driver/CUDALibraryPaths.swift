@@ -1,40 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where NVIDIA's two libraries are found at run time, and how their functions are called. Nothing of CUDA is
-// needed to build: both are opened with dlopen, and a machine without them just has no such device.
+// Where NVIDIA's two libraries are found at run time. Nothing of CUDA is needed to build: both are opened with
+// dlopen, and a machine without them just has no such device.
 
 import Foundation
-
-/// A shared library opened at run time.
-final class DynamicLibrary: @unchecked Sendable {
-  let path: String
-  private let handle: UnsafeMutableRawPointer
-
-  /// The first of the candidates that can be opened.
-  ///
-  /// - Throws: what `missing` makes of the candidates, with the reason beside those that exist and cannot be opened.
-  init(firstOf candidates: [String], missing: ([String]) -> ExecutionError) throws {
-    var reasons: [String] = []
-    for path in candidates {
-      if let handle = dlopen(path, RTLD_NOW | RTLD_LOCAL) {
-        self.path = path
-        self.handle = handle
-        return
-      }
-      let reason = dlerror().map { String(cString: $0) } ?? "cannot be opened"
-      let isThere = FileManager.default.fileExists(atPath: path)
-      reasons.append(isThere ? "\(path) (\(reason))" : path)
-    }
-    throw missing(reasons)
-  }
-
-  /// Throws: `ExecutionError.loading` where the library has no such function.
-  func function<F>(_ name: String, as type: F.Type = F.self) throws -> F {
-    guard let address = dlsym(handle, name) else {
-      throw ExecutionError.loading(path: path, reason: "it has no function \(name)")
-    }
-    return unsafeBitCast(address, to: type)
-  }
-}
 
 /// Candidates for the paths of NVIDIA's libraries.
 public enum CUDALibraryPaths {
