@@ -168,7 +168,7 @@ private struct StoredPolicy {
       try table.row("data_upper", &dataUpper, [states], .notBelow(dataLower))
     }
     if structure.hasPredictedReturn { try table.row("predicted_return", &predictedReturn) }
-    try table.row("parameters", &parameters, [.count(structure.parameterCount)])
+    try table.row("parameters", &parameters, [.count(structure.parameterCount)], .parameters)
   }
 
   var policy: (controller: PolicyController, description: PolicyDescription) {

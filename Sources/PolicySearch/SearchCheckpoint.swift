@@ -64,21 +64,24 @@ extension SearchState {
     let leastRate =
       options.learningRate * Double(sign: .plus, exponent: -options.halvings, significand: 1)
     let rates = AllowedNumbers.within(leastRate...options.learningRate)
+    // Moments are means of gradients and of their squares; a gradient is shortened to this, but for rounding.
+    let gradient = options.gradientNorm * 1.001
     let widenings = AllowedNumbers.within(1...RewardWidening.largest)
     try table.row("iteration", &iteration, 0...Int.max)
     try table.row("first_iteration", &firstIteration, 0...iteration)
     try table.row("stage", &stage, 0...options.horizons.count - 1)
     try table.row("starts_done", &startsDone, 0...options.starts)
     try table.row("has_converged", &hasConverged)
-    try table.row("parameters", &parameters, [count])
-    try table.row("adam_first_moment", &adam.firstMoment, [count])
-    try table.row("adam_second_moment", &adam.secondMoment, [count], .notNegative)
+    try table.row("parameters", &parameters, [count], .parameters)
+    try table.row("adam_first_moment", &adam.firstMoment, [count], .within(-gradient...gradient))
+    try table.row(
+      "adam_second_moment", &adam.secondMoment, [count], .within(0...gradient * gradient))
     try table.row("adam_steps", &adam.steps, 0...iteration)
     try table.row("rate", &rate, rates)
-    try table.row("best_parameters", &bestParameters, [count])
+    try table.row("best_parameters", &bestParameters, [count], .parameters)
     try table.row("best_return", &bestReturn, bestReturns)
     try table.row("best_iteration", &bestIteration, 0...iteration)
-    try table.row("start_best_parameters", &startBestParameters, [count])
+    try table.row("start_best_parameters", &startBestParameters, [count], .parameters)
     try table.row("start_best_return", &startBestReturn, bestReturns)
     try table.row(
       "evaluations_without_progress", &evaluationsWithoutProgress, 0...options.patience)

@@ -37,6 +37,10 @@ package struct AllowedNumbers: Sendable {
   /// Of physical quantities. A log with greater ones is refused as well.
   private static let largest = 1e100
 
+  /// Of a policy. Adam moves a parameter by about its rate an iteration; sums of products of larger ones would leave the
+  /// range of single precision.
+  package static let parameters = within(-1e6...1e6)
+
   package static let physical = within(-largest...largest)
 
   /// Scales and durations. A reciprocal is finite too.

@@ -140,7 +140,7 @@ struct FileTableTests {
     parameters[4] = .nan
     let broken = PolicyController(
       policy: controller.policy, parameters: parameters, stateMean: [0, 0], stateScale: [1, 1])
-    try refuse("cannot be written: parameters[4] is nan; finite numbers are wanted") {
+    try refuse("cannot be written: parameters[4] is nan; numbers from -1e+06 to 1e+06 are wanted") {
       try broken.write(to: path, description: description)
     }
     var other = description
