@@ -32,6 +32,7 @@ mkdir -p "$output/symbols" "$output/Bagel.docc"
 set -- "$@" -I "$build/Modules" -I Sources/COpenBLAS -I Sources/CLBFGS \
   -Xcc "-fmodule-map-file=$build/CVectorMath.build/module.modulemap" \
   -Xcc "-fmodule-map-file=$build/CProcessGuard.build/module.modulemap" \
+  -Xcc "-fmodule-map-file=$build/CKernelFiles.build/module.modulemap" \
   -I .build/checkouts/Yams/Sources/CYaml/include \
   -target "$(swiftc -print-target-info | sed -n 's/.*"unversionedTriple": "\(.*\)",/\1/p')"
 for module in $modules; do

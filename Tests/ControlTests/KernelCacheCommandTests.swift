@@ -84,6 +84,16 @@ struct KernelCacheCommandTests {
       #expect(outcome.json["cache"] as? String == "\(temporary)/bagel-cache-1234", "\(home)")
       #expect((outcome.json["cacheNotes"] as? [String])?.count == 1, "\(outcome.json)")
     }
+    // As in a container that does not know the machine's root: its folders seem to be nobody's.
+    let container =
+      Array(other.dropLast()) + ["/usr/bin/unshare", "-U", "-c", "/usr/bin/env"]
+    if try run(container[0], Array(container.dropFirst()) + ["true"]).status == 0 {
+      let words = container + ["-u", "XDG_CACHE_HOME", "HOME=/", "TMPDIR=\(temporary)"]
+      let outcome = try bagel(under: words, ["doctor", "--json"])
+      #expect(outcome.json["cache"] as? String == "\(temporary)/bagel-cache-1234")
+    } else {
+      print("skipped: no user namespaces")
+    }
     // Taken by another user beforehand.
     chown(temporary + "/bagel-cache-1234", 4321, 4321)
     let taken = try bagel(

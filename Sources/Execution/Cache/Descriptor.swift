@@ -15,12 +15,10 @@ final class Descriptor: Sendable {
 
   deinit { Foundation.close(number) }
 
-  /// Owner, mode, kind and size of what is open.
-  var information: stat {
+  /// Owner, mode, kind and size of what is open; nil (with errno) where a network disk has lost it.
+  var information: stat? {
     var information = stat()
-    // It fails for a descriptor that is not open only, and this one is.
-    precondition(fstat(number, &information) == 0, "descriptor \(number) is not open")
-    return information
+    return fstat(number, &information) == 0 ? information : nil
   }
 
   /// Both ends of a socket; programs that are started meanwhile do not inherit them.

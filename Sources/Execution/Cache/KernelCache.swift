@@ -106,7 +106,7 @@ public struct KernelCache: Sendable {
 }
 
 /// Model and features of the CPU: -march=native objects must not travel between different ones.
-let hostProcessor: String = {
+private let hostProcessor: String = {
   let lines =
     (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8))?
     .split(separator: "\n") ?? []

@@ -20,7 +20,9 @@ final class TrustedFolder: Sendable {
   init(_ path: String) throws(FolderRefusal) {
     let way = try TrustedPath(to: path)
     self.path = way.path
-    let information = way.folder.information
+    guard let information = way.folder.information else {
+      throw .unusable(path: way.path, errorNumber: errno)
+    }
     guard information.st_uid == geteuid() else {
       throw .unsafe(
         path: way.path, reason: "this folder belongs to user \(information.st_uid), not to you",
@@ -49,8 +51,8 @@ final class TrustedFolder: Sendable {
     // Not blocking: opening a pipe would wait for its writer.
     let flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC
     guard let file = Descriptor(openat(descriptor.number, name, flags)) else { return nil }
-    let information = file.information
-    guard information.kind == S_IFREG, information.st_uid == geteuid(),
+    guard let information = file.information, information.kind == S_IFREG,
+      information.st_uid == geteuid(),
       !information.isOpenToOthers, information.st_nlink == 1,
       (1...Int64(Self.largestFile)).contains(Int64(information.st_size))
     else { return nil }

@@ -95,7 +95,9 @@ struct TrustedPath {
   /// Whether names of the folder reached are safe to follow: nobody but root and this user may exchange them. In a sticky
   /// folder (such as /tmp) others may add names, but not exchange those of root and of this user.
   private func checkPassage() throws(FolderRefusal) {
-    let information = folder.information
+    guard let information = folder.information else {
+      throw .unusable(path: path, errorNumber: errno)
+    }
     guard TrustedOwners.current.contains(information.st_uid) else {
       throw .unsafe(
         path: path, reason: "this folder on the way to it belongs to user \(information.st_uid)",

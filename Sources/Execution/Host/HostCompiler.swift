@@ -23,17 +23,20 @@ public struct HostCompiler: Sendable {
       guard FileManager.default.isExecutableFile(atPath: named) else {
         throw ExecutionError.noCompiler(searched: ["BAGEL_CLANG=\(named) (not executable)"])
       }
-      return HostCompiler(path: named)
+      return HostCompiler(absolute: named)
     }
     let folders = (environment["PATH"] ?? "").split(separator: ":").map(String.init)
     let candidates = (folders + ["/usr/bin", "/usr/local/bin", "/opt/homebrew/opt/llvm/bin"]).map {
       $0 + "/clang"
     }
     for candidate in candidates where FileManager.default.isExecutableFile(atPath: candidate) {
-      return HostCompiler(path: candidate)
+      return HostCompiler(absolute: candidate)
     }
     throw ExecutionError.noCompiler(searched: candidates)
   }
+
+  /// It is run from another folder than this process's.
+  private init(absolute path: String) { self.path = URL(fileURLWithPath: path).path }
 
   /// Distinguishes compilers without running them: path, size, date.
   var identity: String {
