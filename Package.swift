@@ -32,17 +32,18 @@ let package = Package(
 
     .target(name: "LinearAlgebra", dependencies: ["COpenBLAS"]),
     .target(name: "SafeText"),
-    .target(name: "TensorFiles"),
+    .target(name: "TensorFiles", dependencies: ["SafeText"]),
     .target(name: "Programs"),
     .target(name: "Execution", dependencies: ["CKernelFiles", "CProcessGuard", "Programs"]),
     .target(name: "MachineLogs", dependencies: ["SafeText"]),
     .target(
       name: "GaussianProcesses",
       dependencies: [
-        "MachineLogs", "LinearAlgebra", "TensorFiles", "Execution", "CLBFGS", "CVectorMath",
+        "MachineLogs", "LinearAlgebra", "SafeText", "TensorFiles", "Execution", "CLBFGS",
+        "CVectorMath",
       ]),
     .target(name: "Samplers", dependencies: ["GaussianProcesses"]),
-    .target(name: "Policies", dependencies: ["Programs", "TensorFiles"]),
+    .target(name: "Policies", dependencies: ["Programs", "SafeText", "TensorFiles"]),
     .target(
       name: "PolicyExport",
       dependencies: [

@@ -61,7 +61,9 @@ extension ControlTask {
     for index in 0..<exploration.episodes {
       guard goesOn() else { break }
       let log = try logFolder.map {
-        try LogWriter(episode: "exploration-\(index + 1)", of: plant, in: $0, layout)
+        plant is any SimulatedPlant
+          ? try LogWriter(simulation: index + 1, in: $0, layout)
+          : try LogWriter(episode: "exploration-\(index + 1)", in: $0, layout)
       }
       defer { log?.close() }
       let outcome = try explore(&plant, index: index, seed: seed, log: log, goesOn: goesOn)
@@ -198,19 +200,22 @@ extension ControlTask {
 }
 
 extension LogWriter {
-  /// A log NAME.csv of an episode. What a machine did cannot be had again, and is never written over; a simulation can.
+  /// A log NAME.csv of an episode, or NAME-2.csv and so on: what is there may be what a machine did, and cannot be had again.
   ///
   /// Throws: `LogWritingError`.
   convenience init(
-    episode name: String, of plant: any Plant, in folder: String, _ layout: LogLayout
+    episode name: String, in folder: String, _ layout: LogLayout
   ) throws {
-    let path = "\(folder)/\(name).csv"
-    if plant is any SimulatedPlant {
-      unlink(path)
-      try self.init(path: path, layout: layout)
-    } else {
-      let free = firstFreePath { $0 == 1 ? path : "\(folder)/\(name)-\($0).csv" }
-      try self.init(path: free, layout: layout)
-    }
+    let path = firstFreePath { "\(folder)/\(name)\($0 == 1 ? "" : "-\($0)").csv" }
+    try self.init(path: path, layout: layout)
+  }
+
+  /// The log simulated-NUMBER.csv, in place of an earlier one: a simulation can be had again.
+  ///
+  /// Throws: `LogWritingError`.
+  convenience init(simulation number: Int, in folder: String, _ layout: LogLayout) throws {
+    let path = "\(folder)/simulated-\(number).csv"
+    unlink(path)
+    try self.init(path: path, layout: layout)
   }
 }

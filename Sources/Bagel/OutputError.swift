@@ -15,6 +15,13 @@ public struct OutputError: Error, CustomStringConvertible {
   public init(path: String, _ error: any Error) {
     description = "cannot write \(path): \(systemReason(error))"
   }
+
+  /// - Parameters:
+  ///   - path: of the file or folder.
+  ///   - errorNumber: the system's.
+  public init(path: String, errorNumber: Int32) {
+    description = "cannot write \(path): \(systemReason(errorNumber))"
+  }
 }
 
 /// Writes to a path and says which one failed. Throws: `OutputError`.

@@ -144,7 +144,7 @@ extension ControlTask {
     }
     let state = optimizer.state
     let predicted = try optimizer.trajectories(state.bestParameters)
-    if isFinished { try state.checkOutcome(predicted, options: options) }
+    if isFinished { try placed { try state.checkOutcome(predicted, options: options) } }
     return OptimizedPolicy(
       best: controller(state.bestParameters), last: controller(state.parameters), state: state,
       predicted: predicted, outsideFraction: model.fractionOutside(predicted), sampler: sampler,
@@ -162,11 +162,7 @@ extension ControlTask {
     var lastSave = ContinuousClock.now
     var isInterrupted = false
     while !optimizer.isFinished && !isInterrupted {
-      do {
-        try optimizer.step()
-      } catch let error as SearchError {
-        throw SearchError(description: "\(place): \(error)")
-      }
+      try placed { try optimizer.step() }
       isInterrupted = !progress(optimizer.state)
       if lastSave.duration(to: .now).seconds > interval {
         try save(optimizer.state)
@@ -175,6 +171,15 @@ extension ControlTask {
     }
     try save(optimizer.state)
     return !isInterrupted
+  }
+
+  /// Names the task where a search finds nothing to follow. Throws: what `body` throws.
+  private func placed(_ body: () throws -> Void) throws {
+    do {
+      try body()
+    } catch let error as SearchError {
+      throw SearchError(description: "\(place): \(error)")
+    }
   }
 
   /// A saved search that this one can go on from; one of another problem is moved out of the way.

@@ -18,15 +18,15 @@ extension SearchState {
     guard bestReturn.isFinite else {
       throw SearchError(
         description:
-          "the search ended after \(iteration) iterations without a return that is a number; the reward leaves its "
-          + "domain (a root or logarithm of what can be negative or zero, a division by zero), or the model diverges"
+          "no return of \(iteration) iterations is a number; the reward leaves its domain (a root or logarithm of "
+          + "what can be negative or zero, a division by zero), or the model diverges"
       )
     }
     guard predicted.movesSomeParticle else {
       throw SearchError(
         description:
-          "the search ended without a policy: from every start the model's first prediction is beyond all bounds, or no "
-          + "number; fit the model again, and look at its logs for values that no sensor measures")
+          "the model's first prediction is no number, or beyond all bounds, from every start; fit the model again, "
+          + "from logs without values that no sensor measures")
     }
   }
 }

@@ -49,7 +49,7 @@ func runSearch(
       return !InterruptSignal.wasRaised && curveError == nil
     }
   } catch  where InterruptSignal.wasRaised && !(error is OutputError) {
-    // Ctrl-C at the terminal reaches the compiler of a kernel too.
+    // Whatever it was, the search was to end.
     bar.finish()
     throw interruption.conclude()
   }

@@ -3,6 +3,7 @@
 // refused to ordinary users of most systems; that is said, and the run goes on without.
 
 import ArgumentParser
+import Bagel
 import CProcessGuard
 import Foundation
 
@@ -21,14 +22,13 @@ struct RealTimeOptions: ParsableArguments {
     guard realtime else { return }
     let locking = guard_lock_memory()
     if locking != 0 {
-      console.say("--realtime: memory is not locked: \(words(locking)) (ulimit -l unlimited)")
+      console.say(
+        "--realtime: memory is not locked: \(systemReason(locking)) (ulimit -l unlimited)")
     }
     let priority = guard_take_priority(Self.priority)
     if priority != 0 {
       console.say(
-        "--realtime: no real-time priority: \(words(priority)) (ulimit -r \(Self.priority))")
+        "--realtime: no real-time priority: \(systemReason(priority)) (ulimit -r \(Self.priority))")
     }
   }
-
-  private func words(_ failure: Int32) -> String { String(cString: strerror(failure)) }
 }

@@ -40,10 +40,6 @@ struct RootCommand: ParsableCommand {
     } catch let error as Interruption {
       Console.error(printable("\(error)", keeping: "\n"))
       Foundation.exit(130)
-    } catch is ExecutionError where InterruptSignal.wasRaised {
-      // Ctrl-C at the terminal reaches the compiler of a kernel too.
-      Console.error("interrupted while a kernel was compiled")
-      Foundation.exit(130)
     } catch {
       guard let code = exitCode(forInputError: error) else {
         type(of: command).exit(withError: error)

@@ -11,50 +11,54 @@ struct WrittenFile {
   /// Whether it is a device, a pipe or an open file of this process, beside which no other file belongs.
   let isStream: Bool
 
+  /// - Parameters:
+  ///   - path: as the user named it.
+  ///   - option: which named it, for messages.
   /// - Throws: `OutputError` for a folder.
-  init(_ path: String) throws {
-    if path.isEmpty { throw OutputError(description: "--file '' names no file") }
+  init(_ path: String, option: String) throws {
+    if path.isEmpty { throw OutputError(description: "\(option) '' names no file") }
     var status = stat()
     let kind = stat(path, &status) == 0 ? status.st_mode & S_IFMT : S_IFREG
     guard kind != S_IFDIR else {
       throw OutputError(description: "cannot write \(path): it is a folder")
     }
     self.path = path
-    // /dev/stdout may be a regular file, which others write to as well.
-    isStream = kind != S_IFREG || ["/dev/", "/proc/"].contains(where: path.hasPrefix)
+    isStream = kind != S_IFREG || Self.descriptor(path) != nil
   }
 
   /// Throws: `OutputError`.
   func write(_ data: Data) throws {
     guard isStream else {
-      return try writing(path) {
-        try data.write(to: try behindLinks(URL(fileURLWithPath: path)), options: .atomic)
-      }
+      return try writing(path) { try data.write(to: try target(), options: .atomic) }
     }
-    let file = Self.descriptor(path).map(dup) ?? open(path, O_WRONLY | O_APPEND | O_CLOEXEC)
-    guard file >= 0 else {
-      throw OutputError(description: "cannot write \(path): \(String(cString: strerror(errno)))")
-    }
+    let file = Self.descriptor(path).map(dup) ?? open(path, O_WRONLY | O_CLOEXEC)
+    guard file >= 0 else { throw OutputError(path: path, errorNumber: errno) }
     let handle = FileHandle(fileDescriptor: file, closeOnDealloc: true)
     try writing(path) { try handle.write(contentsOf: data) }
   }
 
-  /// The number of an open file of this process. Opened anew, it would be written from its beginning.
-  private static func descriptor(_ path: String) -> Int32? {
-    switch path {
-    case "/dev/stdout": 1
-    case "/dev/stderr": 2
-    default: path.hasPrefix("/dev/fd/") ? Int32(path.dropFirst(8)) : nil
+  /// The file that is replaced, behind links. Throws: `OutputError`, also for a device or pipe.
+  func target() throws -> URL {
+    guard !isStream else {
+      throw OutputError(description: "cannot write \(path): it is a device or a pipe")
     }
+    return try behindLinks(URL(fileURLWithPath: path))
+  }
+
+  /// The number of a file that this process has open. It is written where it stands: by its name it would be opened anew, and
+  /// written from its beginning.
+  private static func descriptor(_ path: String) -> Int32? {
+    if path == "/dev/stdout" { return 1 }
+    if path == "/dev/stderr" { return 2 }
+    let folder = ["/dev/fd/", "/proc/self/fd/"].first(where: path.hasPrefix)
+    return folder.flatMap { Int32(path.dropFirst($0.count)) }
   }
 
   /// Where links lead to, be it to nothing yet (Foundation follows none of those).
   private func behindLinks(_ url: URL, links: Int = 40) throws -> URL {
     let files = FileManager.default
     guard let link = try? files.destinationOfSymbolicLink(atPath: url.path) else { return url }
-    guard links > 0 else {
-      throw OutputError(description: "cannot write \(path): \(String(cString: strerror(ELOOP)))")
-    }
+    guard links > 0 else { throw OutputError(path: path, errorNumber: ELOOP) }
     return try behindLinks(
       URL(fileURLWithPath: link, relativeTo: url.deletingLastPathComponent()), links: links - 1)
   }

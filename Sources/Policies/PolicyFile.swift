@@ -2,6 +2,7 @@
 // A policy with its numbers <-> a safetensors file: words (PolicyStructure) as JSON in the header, numbers as tensors,
 // and the table that writes and reads them.
 
+import SafeText
 import TensorFiles
 
 extension PolicyController {
@@ -84,6 +85,14 @@ private struct PolicyStructure: FileStructure {
   var problem: String? {
     if let problem = namesProblem(stateNames, actionNames) { return problem }
     if stateUnits.count != stateNames.count { return "it has \(stateUnits.count) units of states" }
+    for word in stateUnits + [task, plant ?? ""] where !word.isEmpty {
+      guard printable(word) == word, word.unicodeScalars.count <= 10 * longestName else {
+        return "a word of it cannot be seen, or is too long: '\(shortened(word))'"
+      }
+    }
+    if let model, model.count != 16 || !model.allSatisfy(\.isHexDigit) {
+      return "'\(shortened(model))' is no fingerprint of a model"
+    }
     let widths = hiddenLayers + (basisFunctions.map { [$0] } ?? [])
     guard widths.count <= 1_000, widths.allSatisfy({ (1...4_096).contains($0) }) else {
       return "it has \(widths.count) layers of \(widths.min() ?? 0) to \(widths.max() ?? 0) units"

@@ -11,8 +11,7 @@ public func escapedForC(_ text: String) -> String {
   var last: Unicode.Scalar = " "
   for scalar in text.unicodeScalars {
     if isHidden(scalar) || scalar == "\\" {
-      let digits = String(scalar.value, radix: 16, uppercase: true)
-      result += "U+" + String(repeating: "0", count: max(0, 4 - digits.count)) + digits
+      result += codePoint(scalar)
       last = "0"
       continue
     }
@@ -80,7 +79,7 @@ public func fileName(_ text: String) -> String {
   var result = ""
   for character in text {
     let isPlain = character.isLetter || character.isNumber || "-_. ".contains(character)
-    let next = isPlain && !character.unicodeScalars.contains(where: isHidden) ? character : "-"
+    let next = isPlain && !character.unicodeScalars.contains(where: isInvisible) ? character : "-"
     if next == "-" && result.last == "-" { continue }
     if result.utf8.count + String(next).utf8.count > 100 { break }
     result.append(next)

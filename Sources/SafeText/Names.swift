@@ -7,7 +7,7 @@ public let longestName = 200
 
 /// Why a text cannot be a name, as the end of a sentence that begins with its key; nil if it can.
 public func problem(ofName text: String) -> String? {
-  if let hidden = text.unicodeScalars.first(where: { isHidden($0) && !isJoiner($0) }) {
+  if let hidden = text.unicodeScalars.first(where: { isInvisible($0) && !isJoiner($0) }) {
     return "has \(codePoint(hidden)), which cannot be seen; write the name without it"
   }
   return problem(ofColumn: text)
@@ -17,7 +17,7 @@ public func problem(ofName text: String) -> String? {
 /// change, but no line breaks.
 public func problem(ofColumn text: String) -> String? {
   let isBlank = { (scalar: Unicode.Scalar) in
-    scalar.properties.isWhitespace || isHidden(scalar) && !isJoiner(scalar)
+    scalar.properties.isWhitespace || isInvisible(scalar) && !isJoiner(scalar)
   }
   guard let first = text.unicodeScalars.first(where: { !isBlank($0) }) else { return "is empty" }
   if let control = text.unicodeScalars.first(where: { $0.properties.generalCategory == .control }) {
@@ -37,7 +37,8 @@ private func isJoiner(_ scalar: Unicode.Scalar) -> Bool {
   scalar == "\u{200C}" || scalar == "\u{200D}"
 }
 
-private func codePoint(_ scalar: Unicode.Scalar) -> String {
+/// "U+0007"
+func codePoint(_ scalar: Unicode.Scalar) -> String {
   let digits = String(scalar.value, radix: 16, uppercase: true)
   return "U+" + String(repeating: "0", count: max(0, 4 - digits.count)) + digits
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // SafeText: text from outside (names, paths, messages of other programs) -> text that a target takes as text and as nothing
-// else. Each target has one function and no other code escapes:
+// else. Each target has one function (a log's header is quoted by LogWriter, a command for a shell in the kernel cache):
 //
 //   terminal, ONNX's strings   printable, shortened, shortenedInside   (this file)
 //   C, HTML, gnuplot, file names   escapedForC, escapedForHTML, gnuplotString, fileName   (Escapes)
@@ -24,6 +24,17 @@ public func shortenedInside(_ text: String, to limit: Int) -> String {
   return String(scalars.prefix(limit - 1 - end)) + "\u{2026}" + String(scalars.suffix(end))
 }
 
+/// Characters of a message, at most: what a person reads at once, and what no input can drive up.
+public let longestMessage = 300
+
+/// A path for a message: its end, where the name is.
+///
+/// - Parameter path: of a file.
+public func shortenedPath(_ path: String) -> String {
+  let (text, limit) = (printable(path), 120)
+  return text.count <= limit ? text : "\u{2026}" + text.suffix(limit - 1)
+}
+
 /// The text with control characters, and marks that turn the direction of writing or cannot be seen, as escapes (\u{1B}).
 ///
 /// - Parameters:
@@ -39,6 +50,11 @@ public func printable(_ text: String, keeping: String = "") -> String {
       result += "\\u{\(String(scalar.value, radix: 16, uppercase: true))}"
     }
   }
+}
+
+/// Hidden in a name too: what has no look of its own (fillers, variation selectors, a blank of Braille).
+func isInvisible(_ scalar: Unicode.Scalar) -> Bool {
+  isHidden(scalar) || scalar.properties.isDefaultIgnorableCodePoint || scalar == "\u{2800}"
 }
 
 /// Control and format characters (bidirectional marks, zero-width ones), separators of lines and paragraphs.

@@ -19,8 +19,9 @@ public final class EventFile {
     let now = Date().timeIntervalSince1970
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     path = "\(folder)/events.out.tfevents.\(Int(now)).\(ProcessInfo.processInfo.processIdentifier)"
-    try Data().write(to: URL(fileURLWithPath: path), options: .withoutOverwriting)
-    handle = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
+    let file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
+    guard file >= 0 else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
+    handle = FileHandle(fileDescriptor: file, closeOnDealloc: true)
     var event = Tensorboard_Event()
     (event.wallTime, event.fileVersion) = (now, "brain.Event:2")
     try write(event)

@@ -3,6 +3,7 @@
 // numbers themselves are tensors. Read back, it is checked before anything is made of it.
 
 import Foundation
+import SafeText
 
 /// The words of a file.
 package protocol FileStructure: Codable {
@@ -60,7 +61,7 @@ extension FileStructure {
 /// Most states, and most actions, of a machine.
 private let mostChannels = 1_000
 
-/// What is wrong with the names of states and actions, in words, or nil: each list has some, none is empty, and none stands twice.
+/// What is wrong with the names of states and actions, in words, or nil: each list has some, each can be a name, and none stands twice.
 ///
 /// - Parameters:
 ///   - states: names of the states.
@@ -72,7 +73,11 @@ package func namesProblem(_ states: [String], _ actions: [String]) -> String? {
     }
   }
   let names = states + actions
-  if names.contains(where: \.isEmpty) { return "a state or action has no name" }
+  for name in names {
+    if let problem = problem(ofName: name) { return "the name of a state or action \(problem)" }
+  }
   var seen: Set<String> = []
-  return names.first { !seen.insert($0).inserted }.map { "'\($0)' is the name of two channels" }
+  return names.first { !seen.insert($0).inserted }.map {
+    "'\(shortened($0))' is the name of two channels"
+  }
 }

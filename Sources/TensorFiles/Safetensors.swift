@@ -6,6 +6,7 @@
 // (no Swift library exists); the format is that one paragraph.
 
 import Foundation
+import SafeText
 
 /// A dense array in a file.
 public struct Tensor: Hashable, Sendable {
@@ -34,7 +35,10 @@ public struct TensorFileError: Error, CustomStringConvertible {
     self.problem = problem
     self.isWriting = isWriting
   }
-  public var description: String { "\(path): \(problem)" }
+  /// One line of at most `longestMessage` characters, whatever stands in the file.
+  public var description: String {
+    shortenedInside("\(shortenedPath(path)): \(problem)", to: longestMessage)
+  }
 }
 
 /// The contents of a .safetensors file.
@@ -100,9 +104,15 @@ public struct TensorFile: Sendable {
   }
 }
 
+/// The system's reason for an error number of its own.
+///
+/// - Parameter errorNumber: errno.
+public func systemReason(_ errorNumber: Int32) -> String { String(cString: strerror(errorNumber)) }
+
 /// The system's reason for a file error of Foundation's, whose own words are longer and say less.
 public func systemReason(_ error: any Error) -> String {
   let cocoa = error as NSError
+  if cocoa.domain == NSPOSIXErrorDomain { return systemReason(Int32(cocoa.code)) }
   if let posix = cocoa.userInfo[NSUnderlyingErrorKey] as? NSError,
     posix.domain == NSPOSIXErrorDomain
   {

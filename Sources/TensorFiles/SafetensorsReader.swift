@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reads a .safetensors file and believes nothing: it may be damaged, or written to do harm. The header is checked
-// against the file's size before any data are read, so that a file never takes more memory than it has bytes.
+// against the file's size before any data are read, so that no file takes more memory than three times its bytes.
 // The rules are the format's own: the header is one JSON object, no name stands twice, the tensors follow one
 // another from the first byte of the data to the last. The header's limit is lower than the reference
 // implementation's (100 MB), since Foundation's parser takes many times the text's size.
 
 import Foundation
+import SafeText
 
 extension TensorFile {
   /// Bytes of a header and of a file, and dimensions of a tensor, that are refused beyond.
   static let largestHeader = 10_000_000
-  static let largestFile = 1 << 30
+  static let largestFile = 1 << 28
   static let mostDimensions = 8
 
   /// Throws: `TensorFileError` for a missing, damaged or foreign file.

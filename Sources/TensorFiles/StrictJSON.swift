@@ -4,6 +4,7 @@
 // Here only braces, brackets, commas and strings are told apart; whether the rest is JSON, the parser says.
 
 import Foundation
+import SafeText
 
 /// Levels of objects and lists within one another; the files' own have ten.
 private let mostLevels = 64
@@ -79,9 +80,4 @@ func jsonReason(_ error: any Error) -> String {
     return "has an impossible value\(place(context))"
   default: return "is not JSON"
   }
-}
-
-/// At most 60 characters of a name from a file.
-func shortened(_ name: String) -> String {
-  name.count > 60 ? name.prefix(60) + "..." : name
 }

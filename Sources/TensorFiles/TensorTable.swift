@@ -11,6 +11,8 @@
 // (Rejected: an array of key paths. Rows that some files have and others not, and shapes that depend on numbers, are
 // plain Swift here.)
 
+import SafeText
+
 /// Writes or reads the tensors of a file, row by row.
 package struct TensorTable {
   /// One dimension of a tensor.

@@ -140,7 +140,7 @@ struct DamagedFilesTests {
     try kind.write(path)
     let sound = [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
     let header = 8 + sound[0..<8].enumerated().reduce(0) { $0 | Int($1.element) << (8 * $1.offset) }
-    var numbers = SeededNumbers(state: UInt64(number))
+    var numbers = SeededGenerator(seed: UInt64(number))
     var taken = 0
     for round in 0..<500 {
       var bytes = sound

@@ -88,6 +88,27 @@ struct ExportTargetTests {
     #expect(shown.output == whole && shown.errors.hasPrefix("controller: /dev/stdout"))
   }
 
+  @Test("a file below /dev is a file like others; benchmarks follow links and write to pipes too")
+  func others() throws {
+    if FileManager.default.isWritableFile(atPath: "/dev/shm") {
+      let path = "/dev/shm/bagel-\(UUID().uuidString)"
+      defer { for end in [".c", ".h"] { unlink(path + end) } }
+      for _ in 0..<2 {
+        #expect(try export(path + ".c").status == 0)
+        #expect(try String(contentsOfFile: path + ".c", encoding: .utf8) == whole)
+      }
+      #expect(kind(path + ".h") == S_IFREG)
+    }
+    let files = FileManager.default
+    try files.createSymbolicLink(
+      atPath: folder + "/data.csv", withDestinationPath: "real.csv")
+    let arguments = ["benchmark", "fit", "--points", "60", "--data"]
+    #expect(try bagel(arguments + ["data.csv"], in: folder).status == 0)
+    #expect(kind(folder + "/data.csv") == S_IFLNK && kind(folder + "/real.csv") == S_IFREG)
+    #expect(try bagel(arguments + ["/dev/null"], in: folder).status == 0)
+    #expect(kind("/dev/null") == S_IFCHR)
+  }
+
   @Test("folders are refused")
   func folders() throws {
     for name in [".", "..", "/"] {

@@ -100,6 +100,15 @@ struct SharedFolderTests {
     }
   }
 
+  @Test("a lock that is removed by hand still holds the folder")
+  func removedLock() throws {
+    let folder = try Scratch.folder()
+    let lock = try FolderLock(folder)
+    #expect(unlink(folder + "/lock") == 0)
+    #expect(throws: LoopError.self) { try FolderLock(folder) }
+    withExtendedLifetime(lock) {}
+  }
+
   @Test("a lock outlives neither its holder nor its folder's name, and is never held by two")
   func lock() throws {
     let folder = try Scratch.folder()

@@ -98,6 +98,20 @@ struct WrittenFilesTests {
     #expect(policy != nil && contents("policy.previous.safetensors") == policy)
   }
 
+  @Test("a machine's log stays where a simulation follows it")
+  func machineLogs() throws {
+    let folder = try Scratch.folder()
+    try QuickPendulum.yaml().write(
+      toFile: folder + "/quick.yaml", atomically: true, encoding: .utf8)
+    try FileManager.default.createDirectory(
+      atPath: folder + "/quick-out", withIntermediateDirectories: false)
+    let log = folder + "/quick-out/exploration-1.csv"
+    try "driven".write(toFile: log, atomically: true, encoding: .utf8)
+    for _ in 0..<2 { #expect(try bagel(["fit", "quick.yaml"], in: folder).status == 0) }
+    #expect(try String(contentsOfFile: log, encoding: .utf8) == "driven")
+    #expect(exists(folder + "/quick-out/simulated-1.csv"))
+  }
+
   @Test("a loop is not moved away by --restart where its task cannot begin")
   func restart() throws {
     for (plant, words) in [

@@ -107,7 +107,7 @@ extension ControlTask {
       }
       let isMachine = !(plant is any SimulatedPlant)
       let log = try (isMachine ? logFolder : nil).map {
-        try LogWriter(episode: "evaluation-\(index + 1)", of: plant, in: $0, layout)
+        try LogWriter(episode: "evaluation-\(index + 1)", in: $0, layout)
       }
       defer { log?.close() }
       let (outcome, goals) = try drive(

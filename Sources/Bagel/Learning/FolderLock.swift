@@ -4,8 +4,9 @@
 
 import Foundation
 
-/// Holds a folder as long as it lives, by a lock on its file `lock`, which is removed at the end. The kernel lets go when the
-/// process ends, however it ends; a file that a killed process has left locks nobody out.
+/// Holds a folder as long as it lives, by a lock on the folder itself and one on its file `lock`, which is removed at the end:
+/// network file systems lock no folders, and a file may be removed by hand. The kernel lets go when the process ends, however
+/// it ends; a file that a killed process has left locks nobody out.
 public final class FolderLock {
   private static let name = "lock"
   private let folder: Int32
@@ -14,20 +15,25 @@ public final class FolderLock {
   /// - Parameter path: of the folder, which must be there.
   /// - Throws: `LoopError` where another process holds the folder, `OutputError` where it cannot be written.
   public init(_ path: String) throws {
-    func failure(_ number: Int32) -> OutputError {
-      OutputError(description: "cannot write to \(path): \(String(cString: strerror(number)))")
+    func failure(_ number: Int32) -> any Error {
+      number == EWOULDBLOCK
+        ? LoopError(
+          description: "another bagel is at work in \(path); wait for it, or give another --output")
+        : OutputError(path: path, errorNumber: number)
     }
     folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     guard folder >= 0 else { throw failure(errno) }
+    if flock(folder, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK {
+      close(folder)
+      throw failure(EWOULDBLOCK)
+    }
     while true {
       let opened = openat(folder, Self.name, O_CREAT | O_RDWR | O_NOFOLLOW | O_CLOEXEC, 0o644)
       guard opened >= 0, flock(opened, LOCK_EX | LOCK_NB) == 0 else {
         let number = errno
         if opened >= 0 { close(opened) }
         close(folder)
-        guard opened >= 0 && number == EWOULDBLOCK else { throw failure(number) }
-        throw LoopError(
-          description: "another bagel is at work in \(path); wait for it, or give another --output")
+        throw failure(number)
       }
       if Self.isNamed(opened, in: folder) {
         file = opened

@@ -39,10 +39,14 @@ struct LoopFolder {
     let decoder = JSONDecoder()
     decoder.nonConformingFloatDecodingStrategy = .convertFromString(
       positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
-    guard let saved = try? decoder.decode(LoopRecord.self, from: data) else {
-      throw LoopError(
-        description: "\(recordPath) is damaged; --restart moves the folder away and begins afresh")
+    func damaged(_ problem: String) -> LoopError {
+      LoopError(
+        description:
+          "\(recordPath) is damaged\(problem); --restart moves the folder away and begins afresh")
     }
+    guard let saved = try? decoder.decode(LoopRecord.self, from: data) else { throw damaged("") }
+    let problem = saved.problem { name("episode", $0, ".csv") }
+    if let problem { throw damaged(": \(shortened(problem, to: 120))") }
     return saved
   }
 

@@ -57,6 +57,38 @@ public struct LoopRecord: Codable, Hashable, Sendable {
   }
   /// Whether the last trial succeeded.
   public var isSolved: Bool { judgedTrials.last?.isSolved ?? false }
+
+  /// Why no loop can have written the record, or nil. Counts and names of a damaged file would be believed.
+  ///
+  /// - Parameter log: the name of an episode's log, by its index.
+  func problem(log: (Int) -> String) -> String? {
+    guard (0..<1).contains(spread) else { return "its spread is \(spread)" }
+    guard (0...episodes.count).contains(episodesBefore) else {
+      return "episodesBefore is \(episodesBefore) of \(episodes.count) episodes"
+    }
+    var trials = 0
+    for (index, episode) in episodes.enumerated() {
+      if episode.isTrial { trials += 1 }
+      // A trial's own episode has the next number, those that judge it have the same.
+      guard episode.trial == (episode.isTrial || episode.judging != nil ? trials : 0) else {
+        return "episode \(index) is of trial \(episode.trial)"
+      }
+      guard episode.log == log(index) else {
+        return "the log of episode \(index) is not \(log(index))"
+      }
+      guard episode.countsAreSound else { return "episode \(index) has impossible counts" }
+    }
+    return nil
+  }
+}
+
+extension EpisodeRecord {
+  fileprivate var countsAreSound: Bool {
+    let counts = 0...1_000_000_000
+    return counts.contains(rows) && counts.contains(iterations) && counts.contains(steps)
+      && (0...steps).contains(stepSuccesses) && (judging.map { (1...100_000).contains($0) } ?? true)
+      && fitSeconds >= 0 && fitSeconds.isFinite && optimizeSeconds >= 0 && optimizeSeconds.isFinite
+  }
 }
 
 /// What a loop tells while it runs.

@@ -4,6 +4,7 @@
 
 import Foundation
 import SafeText
+import Synchronization
 
 /// Why there is no picture.
 public enum PlotFailure: Error, Hashable, Sendable, CustomStringConvertible {
@@ -14,7 +15,7 @@ public enum PlotFailure: Error, Hashable, Sendable, CustomStringConvertible {
   public var description: String {
     switch self {
     case .notFound: "gnuplot was not found (apt-get install gnuplot-nox)"
-    case .failed(let words): "gnuplot failed: \(shortened(words, to: 120))"
+    case .failed(let words): "gnuplot failed (\(shortened(words, to: 120)))"
     }
   }
 }
@@ -140,6 +141,8 @@ package struct Plot {
     guard let gnuplot = Plot.gnuplotPath else { throw .notFound }
     let process = Process()
     process.executableURL = URL(fileURLWithPath: gnuplot)
+    // Without anybody's .gnuplot.
+    process.arguments = ["-d"]
     let (input, output, errors) = (Pipe(), Pipe(), Pipe())
     process.standardInput = input
     process.standardOutput = output
@@ -150,15 +153,22 @@ package struct Plot {
       throw .failed("\(gnuplot) cannot be started")
     }
     let text = Data("set encoding utf8\nset terminal \(terminal)\n\(script)".utf8)
-    // Another thread writes, so that no pipe can fill up while another waits; what gnuplot says fits into one.
+    // A thread for each pipe, so that none can fill up while another waits.
     DispatchQueue.global().async {
       try? input.fileHandleForWriting.write(contentsOf: text)
       try? input.fileHandleForWriting.close()
     }
+    let said = Mutex(Data())
+    let saying = DispatchGroup()
+    DispatchQueue.global().async(group: saying) {
+      let words = errors.fileHandleForReading.readDataToEndOfFile()
+      said.withLock { $0 = words }
+    }
     let data = output.fileHandleForReading.readDataToEndOfFile()
+    saying.wait()
     process.waitUntilExit()
     guard process.terminationStatus == 0 && !data.isEmpty else {
-      let words = String(decoding: errors.fileHandleForReading.availableData, as: UTF8.self)
+      let words = String(decoding: said.withLock { $0 }, as: UTF8.self)
       let reason = words.split(separator: "\n").last { $0.contains(": ") }.map(String.init)
       throw .failed(reason ?? "exit code \(process.terminationStatus)")
     }

@@ -32,8 +32,9 @@ struct ExportCommand: ParsableCommand {
   func run() throws {
     let console = Console(json: common.json)
     let task = try taskArgument.load(seed: common.seed)
+    let folder = common.path(for: task)
     // A file elsewhere leaves the output folder as it is.
-    let folder = try file == nil ? common.folder(for: task) : common.path(for: task)
+    if isWithin(folder) { _ = try common.folder(for: task) }
     let (controller, _) = try policyOptions.read(for: task, in: folder, console)
     let export = ExportedController(controller, layout: task.layout, name: task.name)
     let path = file ?? "\(folder)/controller.\(format.rawValue)"
@@ -52,9 +53,17 @@ struct ExportCommand: ParsableCommand {
     try console.finish(result)
   }
 
+  /// Whether the file goes into a folder.
+  private func isWithin(_ folder: String) -> Bool {
+    guard let file else { return true }
+    func real(_ url: URL) -> String { url.standardizedFileURL.resolvingSymlinksInPath().path }
+    return real(URL(fileURLWithPath: file).deletingLastPathComponent())
+      == real(URL(fileURLWithPath: folder))
+  }
+
   private func write(_ data: Data, to path: String) throws -> WrittenFile {
     try OutputFolders.make(for: path, option: "--file")
-    let file = try WrittenFile(path)
+    let file = try WrittenFile(path, option: "--file")
     try file.write(data)
     return file
   }

@@ -72,11 +72,7 @@ struct FitBenchmark: ParsableCommand {
     let rows = (0..<x.rows).map { i in
       (x.row(i) + model.processes.map { $0.y[i] }).map { "\($0)" }.joined(separator: ",")
     }
-    do {
-      try ([header.joined(separator: ",")] + rows).joined(separator: "\n").write(
-        toFile: path, atomically: true, encoding: .utf8)
-    } catch {
-      throw OutputError(path: path, error)
-    }
+    let text = ([header.joined(separator: ",")] + rows).joined(separator: "\n")
+    try WrittenFile(path, option: "--data").write(Data(text.utf8))
   }
 }

@@ -161,7 +161,10 @@ struct IterationBenchmark: ParsableCommand {
       return try readModel(model, for: task)
     }
     let learnt = try task.fit(seed: common.seed).model
-    if let model { try learnt.write(to: model, provenance: "benchmark, seed \(common.seed)") }
+    if let model {
+      let path = try WrittenFile(model, option: "--model").target().path
+      try learnt.write(to: path, provenance: "benchmark, seed \(common.seed)")
+    }
     return learnt
   }
 

@@ -3,6 +3,7 @@
 // may be damaged. (What a task says wrong, its reader says better, with the line.)
 
 import MachineLogs
+import SafeText
 import TensorFiles
 
 extension LogLayout {
@@ -15,7 +16,13 @@ extension LogLayout {
     guard Self.timeSteps.contains(timeStep) else { return "its time step is \(timeStep) s" }
     let columns =
       (states + actions).compactMap(\.columnName) + [rewardColumn, timeColumn].compactMap { $0 }
-    if columns.contains("") { return "a column has no name" }
+    if let problem = columns.lazy.compactMap(SafeText.problem(ofColumn:)).first {
+      return "the name of a column \(problem)"
+    }
+    let units = (states + actions).map(\.units).filter { !$0.isEmpty }
+    if let problem = units.lazy.compactMap(SafeText.problem(ofName:)).first {
+      return "a unit \(problem)"
+    }
     return states.lazy.compactMap { channel -> String? in
       if let turn = channel.turn, !(1e-9...1e9).contains(turn) {
         return "a full turn of '\(channel.name)' is \(turn)"

@@ -22,7 +22,7 @@ struct ModelStructure: FileStructure {
       return "it has \(processes.count) processes for \(form.outputCount) outputs"
     }
     guard (reward?.column == layout.rewardColumn) else {
-      return "its learnt reward is not the log's column"
+      return "its learnt reward has another column than its log's layout"
     }
     return (processes + (reward.map { [$0.process] } ?? [])).lazy.compactMap(\.problem).first
       ?? reward?.featureProblem(states: states)

@@ -33,15 +33,6 @@ public struct LogError: Error, CustomStringConvertible, Hashable, Sendable {
   }
 }
 
-/// Characters of a message, at most: what a person reads at once, and what no input can drive up.
-public let longestMessage = 300
-
-/// A path for a message: its end, where the name is.
-private func shortenedPath(_ path: String, to limit: Int = 120) -> String {
-  let text = printable(path)
-  return text.count <= limit ? text : "\u{2026}" + text.suffix(limit - 1)
-}
-
 /// "1 row", "2 rows".
 public func counted(_ count: Int, _ noun: String) -> String {
   "\(count) \(noun)\(count == 1 ? "" : "s")"

@@ -69,7 +69,7 @@ public final class LogWriter {
   public func close() {
     guard isOpen else { return }
     isOpen = false
-    if rows == 0 && isInPlace { unlink(path) }
+    if rows == 0 && isAtPath { unlink(path) }
     Foundation.close(file)
   }
 
@@ -77,6 +77,13 @@ public final class LogWriter {
   private var isInPlace: Bool {
     var status = stat()
     return fstat(file, &status) == 0 && status.st_nlink > 0
+  }
+
+  /// Whether it still has this one: it may have been moved away, and another log begun in its place.
+  private var isAtPath: Bool {
+    var (written, named) = (stat(), stat())
+    return fstat(file, &written) == 0 && lstat(path, &named) == 0
+      && written.st_ino == named.st_ino && written.st_dev == named.st_dev
   }
 
   private func write(_ line: String) throws {
@@ -107,6 +114,6 @@ public final class LogWriter {
 
 /// A CSV field.
 private func quoted(_ name: String) -> String {
-  guard name.contains(where: { ",\";\n\t".contains($0) }) else { return name }
+  guard name.contains(where: { ",\";\r\n\t".contains($0) }) else { return name }
   return "\"" + name.replacingOccurrences(of: "\"", with: "\"\"") + "\""
 }

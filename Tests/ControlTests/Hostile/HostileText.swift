@@ -18,6 +18,7 @@ struct HostileText {
 
   static let pieces = [
     "*/", "/*", "??/", "\\", "\n", "\r", "\t", "\0", "\u{1B}[31m", "\u{202E}", "\u{200B}",
+    "\u{3164}", "x\u{FE00}", "\u{2800}",
     "\u{2028}",
     "'", "\"", "''", "`date`", "$(date)", "${HOME}", "%s%n", "{", "}", "<script>alert(1)</script>",
     "&amp;", "<",
@@ -205,14 +206,19 @@ struct HostileText {
       }
     case 2, 3:
       var header = String(decoding: bytes[8..<8 + length], as: UTF8.self)
-      let start = header.index(after: pick(header.indices.filter { ":,[".contains(header[$0]) }))
-      let end = header[start...].firstIndex { ",]}".contains($0) } ?? header.endIndex
-      header.replaceSubrange(start..<end, with: pick(Self.headerValues))
+      replaceValue(inJSON: &header)
       while header.utf8.count % 8 != 0 { header += " " }
       let size = withUnsafeBytes(of: UInt64(header.utf8.count).littleEndian) { Array($0) }
       bytes = size + Array(header.utf8) + bytes[(8 + length)...]
     default: alter(&bytes)
     }
+  }
+
+  /// Puts another value in the place of one.
+  mutating func replaceValue(inJSON text: inout String) {
+    let start = text.index(after: pick(text.indices.filter { ":,[".contains(text[$0]) }))
+    let end = text[start...].firstIndex { ",]}\n".contains($0) } ?? text.endIndex
+    text.replaceSubrange(start..<end, with: pick(Self.headerValues))
   }
 
   // MARK: Bytes
