@@ -139,7 +139,7 @@ struct ContainerTests {
     try Data().write(to: URL(fileURLWithPath: large))
     #expect(truncate(large, 1 << 40) == 0)
     #expect(
-      problem(large).contains("has 1099511627776 bytes; files of at most 1073741824 are read"))
+      problem(large).contains("has 1099511627776 bytes; files of at most 268435456 are read"))
     let header = try file("{}", data: 20_000_000, length: 15_000_000)
     #expect(problem(header).contains("has a header of 15000000 bytes"))
   }

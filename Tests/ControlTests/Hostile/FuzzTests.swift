@@ -147,7 +147,8 @@ struct FuzzTests {
       try write(text.task(task), "t.yaml")
       let command = text.pick(["emit", "fit", "optimize"])
       return Trial(
-        arguments: [command, "t.yaml", "--output", "out"], places: ["t.yaml", "log.csv", "out/"])
+        arguments: [command, "t.yaml", "--output", "out"],
+        places: ["t.yaml", "log.csv", "out/", (folder as NSString).lastPathComponent])
     case .formula:
       let formula = text.formula()
       try writeTask(
@@ -167,7 +168,10 @@ struct FuzzTests {
       return Trial(
         arguments: ["fit", "t.yaml"],
         // A log is looked for beside its task, or at the root.
-        places: ["t.yaml", "log.csv", (folder as NSString).lastPathComponent, printable(raw)])
+        places: [
+          "t.yaml", "log.csv", (folder as NSString).lastPathComponent,
+          printable(String(raw.suffix(8))),
+        ])
     case .model:
       try damage("model.safetensors")
       unlink(folder + "/out/search-state.safetensors")

@@ -216,9 +216,12 @@ struct HostileText {
 
   /// Puts another value in the place of one.
   mutating func replaceValue(inJSON text: inout String) {
-    let start = text.index(after: pick(text.indices.filter { ":,[".contains(text[$0]) }))
+    // Mostly of a name; elements of lists and names themselves too.
+    let marks = count(0...4) == 0 ? ":,[" : ":"
+    let start = text.index(after: pick(text.indices.filter { marks.contains(text[$0]) }))
     let end = text[start...].firstIndex { ",]}\n".contains($0) } ?? text.endIndex
-    text.replaceSubrange(start..<end, with: pick(Self.headerValues))
+    let whole = ["-1", "0", "1", "2", "99", "1000000000", "9223372036854775807"]
+    text.replaceSubrange(start..<end, with: pick(count(0...1) == 0 ? whole : Self.headerValues))
   }
 
   // MARK: Bytes
