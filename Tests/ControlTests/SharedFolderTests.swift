@@ -80,6 +80,34 @@ struct SharedFolderTests {
     #expect(!FileManager.default.fileExists(atPath: output + "/lock"), "\(pair)")
   }
 
+  @Test("every command that writes a folder is refused while another holds it, and changes nothing")
+  func held() throws {
+    let folder = try preparedFolder()
+    let output = folder + "/quick-out"
+    let lock = try FolderLock(output)
+    func contents() throws -> [String: Data] {
+      let names = try FileManager.default.contentsOfDirectory(atPath: output)
+      return Dictionary(
+        uniqueKeysWithValues: names.compactMap { name in
+          FileManager.default.contents(atPath: output + "/" + name).map { (name, $0) }
+        })
+    }
+    let before = try contents()
+    for command in [
+      ["fit", "quick.yaml"], ["optimize", "quick.yaml"], ["evaluate", "quick.yaml"],
+      ["learn", "quick.yaml"], ["learn", "quick.yaml", "--runs", "2"],
+      ["run", "quick.yaml", "--seconds", "0.3"], ["export", "quick.yaml", "--format", "onnx"],
+      ["export", "quick.yaml", "--format", "c", "--file", "quick-out/a.c"],
+      ["demo", "--output", "quick-out"], ["reproduce", "figure4", "--output", "quick-out"],
+    ] {
+      let run = try MeasuredRun([bagelBinary] + command, in: folder, limit: 30)
+      #expect(run.status == 65, "\(command): \(run.errors)")
+      #expect(run.errors.hasSuffix("give another --output\n"), "\(command): \(run.errors)")
+      #expect(try contents() == before, "\(command)")
+    }
+    withExtendedLifetime(lock) {}
+  }
+
   @Test("a log is written by one command only, and no row of it is damaged")
   func logs() throws {
     let folder = try preparedFolder()

@@ -17,6 +17,7 @@ public struct Report {
   public var evaluation: Evaluation?
   /// The interaction loop so far.
   public var loop: LoopRecord?
+  /// Whose numbers it shows, in its last line.
   public var origin: ReportOrigin
 
   public init(
