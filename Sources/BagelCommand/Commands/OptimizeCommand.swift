@@ -43,7 +43,8 @@ struct OptimizeCommand: ParsableCommand {
     if let iterations { task.search.iterations = iterations }
     if let words = try task.checkSearch(device: deviceOptions.device) { console.say(words) }
     let folder = try common.folder(for: task)
-    let dynamics = try readModel(model ?? folder + "/model.safetensors", for: task)
+    let modelPath = model ?? folder + "/model.safetensors"
+    let dynamics = try readModel(modelPath, for: task)
     for (action, logged) in dynamics.unloggedActions(limits: task.actionLimits) {
       let limits = task.actionLimits[action]
       console.say(
@@ -56,9 +57,14 @@ struct OptimizeCommand: ParsableCommand {
     }
     let checkpoint = folder + "/search-state.safetensors"
     if restart { try? FileManager.default.removeItem(atPath: checkpoint) }
-    let policy = try runSearch(
-      task, dynamics, checkpoint: checkpoint, policyPath: folder + "/policy.safetensors",
-      device: deviceOptions.device, curves: try tensorBoard.curves())
+    let policy: OptimizedPolicy
+    do {
+      policy = try runSearch(
+        task, dynamics, checkpoint: checkpoint, policyPath: folder + "/policy.safetensors",
+        device: deviceOptions.device, curves: try tensorBoard.curves())
+    } catch let error as SearchError {
+      throw SearchError(description: "\(error) (the model: \(modelPath))")
+    }
     policy.describe(console)
     let description = task.description(of: policy, on: dynamics)
     try console.replacePolicy(folder + "/policy.safetensors") {
