@@ -34,8 +34,8 @@ final class DynamicLibrary: @unchecked Sendable {
 
   /// A kernel of these bytes.
   ///
-  /// - Parameter folder: takes the bytes for a moment where the system has no files in memory (macOS, Linux before 3.17 or
-  ///   without /proc).
+  /// - Parameter folder: takes the bytes for a moment where they do not load from memory (macOS, Linux before 3.17 or
+  ///   without /proc); then they are loaded by path.
   /// - Throws: `ExecutionError.loading`, `ExecutionError.cache`.
   init(kernel code: [UInt8], by folder: TrustedFolder) throws(ExecutionError) {
     isKernel = true

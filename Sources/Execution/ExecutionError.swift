@@ -66,7 +66,7 @@ extension ExecutionError {
   static func unwritten(_ path: String, _ errorNumber: Int32) -> ExecutionError {
     let isFull = errorNumber == ENOSPC || errorNumber == EDQUOT
     return .cache(
-      path: path, reason: "it cannot be written: \(words(errorNumber))",
+      path: path, reason: "it cannot be written: \(systemReason(errorNumber))",
       remedy: (isFull ? "free some space, or " : "") + "set XDG_CACHE_HOME=/other/folder")
   }
 

@@ -2,6 +2,7 @@
 // The cache of kernels as the command uses it: the folder that it takes, full and read-only disks, compilers that fail,
 // hang or are killed with bagel, several commands at once. Compilers that misbehave are scripts named by BAGEL_CLANG.
 
+import Bagel
 import Foundation
 import TestSupport
 import Testing
@@ -13,6 +14,12 @@ private let compiling = [
 
 private func names(_ folder: String) -> [String] {
   ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).sorted()
+}
+
+/// Bytes of a file, 0 where none is.
+private func size(_ path: String) -> off_t {
+  var information = stat()
+  return stat(path, &information) == 0 ? information.st_size : 0
 }
 
 /// A compiler that runs this shell script.
@@ -101,7 +108,7 @@ struct KernelCacheCommandTests {
     #expect(taken.status == 1 && taken.errors.contains("belongs to user 4321"), "\(taken.errors)")
   }
 
-  @Test("an unsafe folder ends a command with the remedy; doctor shows it and goes on")
+  @Test("an unsafe folder ends a command with the remedy; doctor shows it, goes on and fails")
   func unsafe() throws {
     let home = try Scratch.folder()
     try FileManager.default.createDirectory(
@@ -112,8 +119,10 @@ struct KernelCacheCommandTests {
     #expect(outcome.status == 1)
     #expect(outcome.errors.contains("What to do: chmod go-w \(home)/bagel"), "\(outcome.errors)")
     let doctor = try bagel(["doctor", "--json"], in: home, environment: environment)
-    #expect(doctor.status == 0 && doctor.json["cache"] is NSNull, "\(doctor.errors)")
+    #expect(doctor.status == 1 && doctor.json["cache"] is NSNull, "\(doctor.errors)")
     #expect("\(doctor.json["cacheNotes"] ?? "")".contains("chmod go-w"))
+    #expect(doctor.errors.contains("kernels:   cannot be compiled: kernel cache, \(home)/bagel"))
+    #expect(doctor.json["gpus"] != nil)
   }
 
   @Test("several commands at once compile the same kernels and leave the entries only")
@@ -161,6 +170,66 @@ struct KernelCacheCommandTests {
     }
     #expect(names(folder + "/bagel") == [])
     #expect(!isRunning(identifier), "the compiler still runs")
+  }
+
+  @Test("a command killed while it stores a GPU's code leaves nothing", arguments: [0, 1, 2])
+  func killedWhileStoring(_ attempt: Int) throws {
+    let folder = try Scratch.folder()
+    let libraries = try slowlyStoredGPU()
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: bagelBinary)
+    process.arguments = compiling + ["--device", "cuda"]
+    process.environment = ProcessInfo.processInfo.environment.merging(
+      [
+        "XDG_CACHE_HOME": folder, "BAGEL_CUDA_DRIVER": libraries.driver,
+        "BAGEL_NVRTC": libraries.compiler,
+      ]) { $1 }
+    process.standardOutput = FileHandle.nullDevice
+    process.standardError = FileHandle.nullDevice
+    try process.run()
+    let cache = folder + "/bagel"
+    var sawPart = false
+    while !sawPart && process.isRunning {
+      usleep(200)
+      sawPart = names(cache).contains { work in
+        work.hasPrefix("work.")
+          && names(cache + "/" + work).contains { size(cache + "/" + work + "/" + $0) > 1 << 20 }
+      }
+    }
+    #expect(sawPart, "the code was never seen half written")
+    kill(process.processIdentifier, SIGKILL)
+    process.waitUntilExit()
+    #expect(process.terminationReason == .uncaughtSignal)
+    for _ in 0..<100 where !names(cache).isEmpty { usleep(50_000) }
+    #expect(names(cache) == [])
+  }
+
+  /// The emulated GPU, and a compiler for it whose code is 60 MB of zeros.
+  private func slowlyStoredGPU() throws -> (driver: String, compiler: String) {
+    let emulated = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+      .deletingLastPathComponent().appendingPathComponent("EmulatedCUDA/emulated_cuda.c").path
+    let large = Scratch.path("large.c")
+    let text = """
+      #define nvrtcCompileProgram emulated_compile
+      #define nvrtcGetCUBINSize emulated_size
+      #define nvrtcGetCUBIN emulated_code
+      #include "\(emulated)"
+      #undef nvrtcCompileProgram
+      #undef nvrtcGetCUBINSize
+      #undef nvrtcGetCUBIN
+      int nvrtcCompileProgram(void *p, int count, const char *const *options) { return 0; }
+      int nvrtcGetCUBINSize(void *p, size_t *size) { *size = 60000000; return 0; }
+      int nvrtcGetCUBIN(void *p, char *code) { memset(code, 0, 60000000); return 0; }
+      """
+    try text.write(toFile: large, atomically: true, encoding: .utf8)
+    let libraries = (driver: Scratch.path("driver.so"), compiler: Scratch.path("compiler.so"))
+    let clang = try HostCompiler.find().path
+    for (source, object) in [(emulated, libraries.driver), (large, libraries.compiler)] {
+      let options = ["-O1", "-fPIC", "-shared", "-w", "-o", object, source, "-ldl"]
+      let outcome = try run(clang, options)
+      #expect(outcome.status == 0, "\(outcome.errors)")
+    }
+    return libraries
   }
 
   @Test("what compilers say and how they end: a full disk and a killed compiler are no bug")
@@ -212,5 +281,7 @@ struct KernelCacheCommandTests {
       compiling + ["--layers", "5,5"], in: Scratch.folder(), environment: environment)
     #expect(other.status == 1 && other.errors.contains("Read-only file system"), "\(other.errors)")
     #expect(other.errors.contains("set XDG_CACHE_HOME"), "\(other.errors)")
+    let doctor = try bagel(["doctor"], in: Scratch.folder(), environment: environment)
+    #expect(doctor.status == 1 && doctor.output.contains("cannot be compiled"), "\(doctor.output)")
   }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What another user would put into a cache of kernels: a valid entry whose code writes a file as soon as it is loaded; and
-// the smallest kernel there is, to look for it with. Acts of another user need root; tests without it say that they skip.
+// the smallest kernel there is, to look for it with; and a program of that user's. Acts of another user need root; tests
+// without it say that they skip.
 
 import Execution
 import Foundation
@@ -91,5 +92,43 @@ struct ForeignKernel {
     guard chmod(path, mode) == 0, chown(path, owner, owner) == 0 else {
       throw ExecutionError.loading(path: path, reason: String(cString: strerror(errno)))
     }
+  }
+}
+
+/// A program of another user that does something to the names of a folder again and again until it is ended.
+final class Attacker {
+  private let process = Process()
+
+  /// - Parameters:
+  ///   - round: C, what is done again and again; `arguments[2]` and so on are `words`.
+  ///   - folder: its current folder, which he can search.
+  init(_ round: String, in folder: String, _ words: [String] = []) throws {
+    let (source, program) = (Scratch.path("attacker.c"), Scratch.path("attacker"))
+    let text = """
+      #include <stdio.h>
+      #include <sys/time.h>
+      #include <unistd.h>
+      int main(int count, char **arguments) {
+        if (chdir(arguments[1]) || setgid(\(otherUser)) || setuid(\(otherUser))) return 1;
+        const int parent = getppid();
+        while (getppid() == parent) { \(round) }
+        return 0;
+      }
+      """
+    try text.write(toFile: source, atomically: true, encoding: .utf8)
+    let compiler = Process()
+    compiler.executableURL = URL(fileURLWithPath: try HostCompiler.find().path)
+    compiler.arguments = ["-O1", "-w", "-o", program, source]
+    try compiler.run()
+    compiler.waitUntilExit()
+    process.executableURL = URL(fileURLWithPath: program)
+    process.arguments = [folder] + words
+    try process.run()
+  }
+
+  func end() {
+    // Not `terminate`: the threads of tests block SIGTERM, and their children inherit that.
+    kill(process.processIdentifier, SIGKILL)
+    process.waitUntilExit()
   }
 }

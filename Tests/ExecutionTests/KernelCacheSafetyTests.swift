@@ -101,51 +101,73 @@ struct KernelCacheSafetyTests {
     #expect(!foreign.wasLoaded)
   }
 
-  /// 200 loads while another user exchanges the folder `kernels` in `parent` with one of his, by a link and by renaming.
-  @Test("a race for names is never won", arguments: [0o777, 0o1777])
-  func race(mode: Int) throws {
-    guard canPlayOtherUsers("no race for names") else { return }
-    let (ours, entry) = try filledFolder()
-    let foreign = try ForeignKernel(for: entry)
-    // He must reach it: the folder of the tests is closed to him.
-    let parent = "/tmp/bagel-race-\(UUID().uuidString)"
-    defer { try? FileManager.default.removeItem(atPath: parent) }
-    try makeFolder(parent + "/theirs", mode: 0o755, owner: otherUser)
-    try foreign.write(to: parent + "/theirs/" + entry, owner: otherUser)
-    try makeFolder(parent + "/kernels")
-    try FileManager.default.copyItem(
-      atPath: ours + "/" + entry, toPath: parent + "/kernels/" + entry)
-    try makeFolder(parent, mode: mode_t(mode))
-    let attacker = Process()
-    attacker.executableURL = URL(fileURLWithPath: "/usr/bin/setpriv")
-    attacker.arguments = [
-      "--reuid", "\(otherUser)", "--clear-groups", "/bin/sh", "-c",
+  @Test("a planted folder of another user stays, and a link that he puts into it is not followed")
+  func plantedWorkFolder() throws {
+    guard canPlayOtherUsers("no planted work folder") else { return }
+    let (folder, entry) = try filledFolder()
+    let precious = try Scratch.folder() + "/precious"
+    try "text".write(toFile: precious, atomically: true, encoding: .utf8)
+    let inner = folder + "/work.planted/inner"
+    try makeFolder(inner, owner: otherUser)
+    for number in 0..<100 {
+      try Data().write(to: URL(fileURLWithPath: "\(inner)/\(number)"))
+    }
+    try makeFolder(folder + "/work.planted", owner: otherUser)
+    try makeOld(folder + "/work.planted")
+    let attacker = try Attacker(
       """
-      cd "$1"; while :; do
-        ln -s kernels link; mv kernels away; ln -s theirs kernels; ln -sfn theirs link
-        rm kernels; mv theirs kernels; mv kernels theirs; mv away kernels; rm -f link
-      done 2>/dev/null
-      """, "attacker", parent,
-    ]
-    do { try attacker.run() } catch { return print("skipped: no setpriv, no race for names") }
-    defer {
-      attacker.terminate()
-      attacker.waitUntilExit()
+      const struct timeval old[2] = {{1}, {1}};
+      rename("inner", "away"); symlink(arguments[2], "inner"); utimes(".", old);
+      unlink("inner"); rename("away", "inner"); utimes(".", old);
+      """, in: folder + "/work.planted", [(precious as NSString).deletingLastPathComponent])
+    defer { attacker.end() }
+    for _ in 0..<20 {
+      unlink(folder + "/" + entry)
+      try loadIdle(folder)
+      #expect(FileManager.default.fileExists(atPath: precious))
     }
-    usleep(100_000)
-    var refusals = 0
-    for attempt in 0..<200 {
-      let name = attempt % 5 == 0 ? "/link" : "/kernels"
-      if name == "/link" {
-        // Made by an earlier load, if the name was free then. Now it is his for a moment.
-        try? FileManager.default.removeItem(atPath: parent + "/link")
-        usleep(10_000)
-      }
-      if !message({ try loadIdle(parent + name) }).isEmpty { refusals += 1 }
-      usleep(2_000)
+    attacker.end()
+    let left = try FileManager.default.subpathsOfDirectory(atPath: folder + "/work.planted")
+    #expect(left.count >= 101, "\(left)")
+  }
+
+  @Test("of an old work folder goes what is this user's; links in it are not followed")
+  func mixedWorkFolders() throws {
+    let (folder, entry) = try filledFolder()
+    let outside = try Scratch.folder()
+    try "text".write(toFile: outside + "/precious", atomically: true, encoding: .utf8)
+    try makeFolder(folder + "/work.own/a/b/c")
+    try "text".write(toFile: folder + "/work.own/a/b/c/part.o", atomically: true, encoding: .utf8)
+    try #require(symlink(outside, folder + "/work.own/a/link") == 0)
+    try #require(symlink(outside, folder + "/work.link") == 0)
+    // As a folder of ours that somebody moved here while both were open.
+    try makeFolder(folder + "/work.open/inner", mode: 0o777)
+    try makeFolder(folder + "/work.open", mode: 0o777)
+    var kept: Set = ["work.open", "work.link"]
+    if canPlayOtherUsers("no foreign files in work folders") {
+      try makeFolder(folder + "/work.mixed/theirs", owner: otherUser)
+      try "text".write(toFile: folder + "/work.mixed/ours", atomically: true, encoding: .utf8)
+      try #require(chmod(folder + "/work.mixed", 0o700) == 0)
+      kept.insert("work.mixed")
     }
-    #expect(!foreign.wasLoaded)
-    #expect(mode == 0o777 ? refusals == 200 : refusals < 200, "\(refusals) refused")
-    print("race for names, mode \(String(mode, radix: 8)): \(refusals) of 200 loads refused")
+    for name in kept.union(["work.own"]) where name != "work.link" {
+      try makeOld(folder + "/" + name)
+    }
+    unlink(folder + "/" + entry)
+    try loadIdle(folder)
+    let left = try FileManager.default.contentsOfDirectory(atPath: folder)
+    #expect(Set(left) == kept.union([entry]))
+    #expect(FileManager.default.fileExists(atPath: outside + "/precious"))
+    #expect(FileManager.default.fileExists(atPath: folder + "/work.open/inner"))
+    if kept.contains("work.mixed") {
+      let mixed = try FileManager.default.contentsOfDirectory(atPath: folder + "/work.mixed")
+      #expect(mixed == ["theirs"])
+    }
+  }
+
+  /// Two days old.
+  private func makeOld(_ path: String) throws {
+    try FileManager.default.setAttributes(
+      [.modificationDate: Date(timeIntervalSinceNow: -172_800)], ofItemAtPath: path)
   }
 }

@@ -144,7 +144,8 @@ struct KernelCacheTests {
       let path = folder + "/" + name
       if name.hasPrefix("work.") {
         try FileManager.default.createDirectory(
-          atPath: path, withIntermediateDirectories: false)
+          atPath: path, withIntermediateDirectories: false,
+          attributes: [.posixPermissions: 0o700])
       }
       let file = name.hasPrefix("work.") ? path + "/kernel.c" : path
       try "text".write(toFile: file, atomically: false, encoding: .utf8)

@@ -51,7 +51,7 @@ struct DoctorCommand: ParsableCommand {
       console.say("compiler:  none. \(error)")
       result["compiler"] = NSNull()
     }
-    result.merge(describeCache(console)) { $1 }
+    let canCompile = describeCache(console, &result)
     let gnuplot = Report.gnuplotPath
     console.say(
       "gnuplot:   \(gnuplot ?? "not found; reports have no pictures (apt-get install gnuplot-nox)")"
@@ -61,19 +61,22 @@ struct DoctorCommand: ParsableCommand {
     try check?.checkAvailable()
     let passes = check.map { runChecks($0, console, &result) } ?? true
     try console.finish(result)
-    if !passes { throw ExitCode.failure }
+    if !passes || !canCompile { throw ExitCode.failure }
   }
 
-  /// Where compiled kernels are kept, and why there.
-  private func describeCache(_ console: Console) -> [String: Any] {
+  /// Where compiled kernels are kept, and why there. False where they cannot be kept: every command that compiles one fails
+  /// then. The folder is made if it is missing, for only so it shows whether it can be.
+  private func describeCache(_ console: Console, _ result: inout [String: Any]) -> Bool {
     do {
       let (folder, notes) = try KernelCache.standard.location()
       console.say("kernels:   cached in \(folder)")
       for note in notes { console.say("           since \(note)") }
-      return ["cache": folder, "cacheNotes": notes]
+      result.merge(["cache": folder, "cacheNotes": notes]) { $1 }
+      return true
     } catch {
-      console.say("kernels:   cannot be cached. \(error)")
-      return ["cache": NSNull(), "cacheNotes": ["\(error)"]]
+      console.say("kernels:   cannot be compiled: \(error)")
+      result.merge(["cache": NSNull(), "cacheNotes": ["\(error)"]]) { $1 }
+      return false
     }
   }
 

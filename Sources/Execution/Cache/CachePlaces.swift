@@ -65,9 +65,9 @@ extension CachePlaces {
       do {
         let folder = try TrustedFolder(path)
         if folder.writeObstacle == 0 { return (folder, notes) }
-        notes.append("\(folder.path) cannot be written: \(words(folder.writeObstacle))")
+        notes.append("\(folder.path) cannot be written: \(systemReason(folder.writeObstacle))")
       } catch .unusable(let place, let number) where Self.passedOver.contains(number) {
-        notes.append("\(place) cannot be used: \(words(number))")
+        notes.append("\(place) cannot be used: \(systemReason(number))")
       } catch {
         throw ExecutionError(error)
       }

@@ -45,7 +45,15 @@ extension stat {
   var isOpenToOthers: Bool { st_mode & 0o022 != 0 }
   /// The permissions as `chmod` takes them.
   var octalMode: String { String(st_mode & 0o7777, radix: 8) }
+  /// When it was changed last, seconds since 1970.
+  var changed: Double {
+    #if os(Linux)
+      Double(st_mtim.tv_sec)
+    #else
+      Double(st_mtimespec.tv_sec)
+    #endif
+  }
 }
 
 /// What an error number means, in the system's words.
-func words(_ number: Int32) -> String { String(cString: strerror(number)) }
+func systemReason(_ errorNumber: Int32) -> String { String(cString: strerror(errorNumber)) }

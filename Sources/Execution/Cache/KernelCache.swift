@@ -22,12 +22,15 @@ public struct KernelCache: Sendable {
 
   private init(places: CachePlaces) { self.places = places }
 
-  /// The folder in use.
+  /// The folder in use. It is made if it is missing: whether it can be made (rights, quota, network disk) shows no other way.
   ///
   /// - Returns: its path without links, and why it is not a preferred one (empty if it is).
-  /// - Throws: `ExecutionError.cache` where others could put code there, or it cannot be made.
+  /// - Throws: `ExecutionError.cache` where others could put code there, or it cannot be made or written. (A folder that can
+  ///   only be read serves those whose kernels are all in it.)
   public func location() throws -> (folder: String, notes: [String]) {
     let (folder, notes) = try places.open()
+    let obstacle = folder.writeObstacle
+    guard obstacle == 0 else { throw ExecutionError.unwritten(folder.path, obstacle) }
     return (folder.path, notes)
   }
 
@@ -51,7 +54,7 @@ public struct KernelCache: Sendable {
     let code = try compiler.compile(text, in: work) {
       keep(text, of: entry, ending: "c", in: folder)
     }
-    try store(code, as: entry, in: folder, by: work.folder)
+    try store(code, as: entry, in: folder, by: work)
     return (try DynamicLibrary(kernel: code, by: folder), false)
   }
 
@@ -71,7 +74,10 @@ public struct KernelCache: Sendable {
     WorkFolder.sweep(folder)
     do {
       let code = try compiler.compile(text, target: target).code
-      try store(Array(code), as: entry, in: folder, by: folder)
+      let work = try WorkFolder(in: folder)
+      defer { work.remove() }
+      work.guardAgainstKill()
+      try store(Array(code), as: entry, in: folder, by: work)
       return (code, false)
     } catch ExecutionError.deviceCompilation(let log, let lines, let compiler) {
       let source = keep(text, of: entry, ending: "cu", in: folder)
@@ -81,13 +87,13 @@ public struct KernelCache: Sendable {
     }
   }
 
-  /// Written under another name, in `work`, and then renamed: other processes see all of it or nothing.
+  /// Written in a work folder and then moved: other processes see all of it or nothing, and a killed process leaves nothing.
+  /// (A file without a name, O_TMPFILE, was rejected: network disks have none, and it cannot take a bad entry's place.)
   private func store(
-    _ code: [UInt8], as entry: KernelEntry, in folder: TrustedFolder, by work: TrustedFolder
+    _ code: [UInt8], as entry: KernelEntry, in folder: TrustedFolder, by work: WorkFolder
   ) throws(ExecutionError) {
-    let name = WorkFolder.newName()
-    try work.write(entry.file(code), to: name)
-    try work.move(name, to: folder, as: entry.fileName)
+    try work.folder.write(entry.file(code), to: entry.fileName)
+    try work.folder.move(entry.fileName, to: folder)
   }
 
   /// Keeps a text that does not compile, for a report. Returns where it is, or why it is not.

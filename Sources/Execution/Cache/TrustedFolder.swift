@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// A folder of this user's alone, held open: files are read and written relative to its descriptor, so no name outside is
-// looked at again. A file counts only if this user owns it, nobody else may write to it and it has no second name;
-// what others put there while the folder was open to them is not read.
+// A folder of this user's alone, held open: names in it are read, written and removed relative to its descriptor, so no name
+// outside is looked at again. A file counts only if this user owns it, nobody else may write to it and it has no second
+// name; what others put there while the folder was open to them is not read. Two things go by path: the compiler, into its
+// work folder, and dlopen where the system has no files in memory. Nobody else can exchange names on that path (TrustedPath).
 
 import Foundation
 
@@ -19,26 +20,43 @@ final class TrustedFolder: Sendable {
   /// - Throws: `FolderRefusal`.
   init(_ path: String) throws(FolderRefusal) {
     let way = try TrustedPath(to: path)
-    self.path = way.path
-    guard let information = way.folder.information else {
+    // Judged before it is opened: another user's may not be readable.
+    try Self.check(way.folder, path: way.path)
+    guard let descriptor = Descriptor(openat(way.folder.number, ".", Self.flags)) else {
       throw .unusable(path: way.path, errorNumber: errno)
+    }
+    (self.path, self.descriptor) = (way.path, descriptor)
+  }
+
+  /// Opens a folder in another.
+  ///
+  /// - Throws: `FolderRefusal`, for a link too.
+  private init(_ name: String, in parent: TrustedFolder) throws(FolderRefusal) {
+    path = parent.path + "/" + name
+    guard let descriptor = Descriptor(openat(parent.descriptor.number, name, Self.flags)) else {
+      throw .unusable(path: path, errorNumber: errno)
+    }
+    try Self.check(descriptor, path: path)
+    self.descriptor = descriptor
+  }
+
+  private static let flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC
+
+  /// That it is this user's, and nobody else may write to it.
+  private static func check(_ folder: Descriptor, path: String) throws(FolderRefusal) {
+    guard let information = folder.information else {
+      throw .unusable(path: path, errorNumber: errno)
     }
     guard information.st_uid == geteuid() else {
       throw .unsafe(
-        path: way.path, reason: "this folder belongs to user \(information.st_uid), not to you",
+        path: path, reason: "this folder belongs to user \(information.st_uid), not to you",
         remedy: "remove it, or set XDG_CACHE_HOME=/other/folder")
     }
     guard !information.isOpenToOthers else {
       throw .unsafe(
-        path: way.path,
-        reason: "others may write to this folder (mode \(information.octalMode))",
-        remedy: "chmod go-w \(quoted(way.path))")
+        path: path, reason: "others may write to this folder (mode \(information.octalMode))",
+        remedy: "chmod go-w \(shellQuoted(path))")
     }
-    let flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC
-    guard let descriptor = Descriptor(openat(way.folder.number, ".", flags)) else {
-      throw .unusable(path: way.path, errorNumber: errno)
-    }
-    self.descriptor = descriptor
   }
 
   /// 0 where files can be made in it, else why not.
@@ -95,14 +113,14 @@ final class TrustedFolder: Sendable {
   /// Moves a file into another folder, over what stands there.
   ///
   /// - Throws: `ExecutionError.cache` where a folder stands there.
-  func move(_ name: String, to folder: TrustedFolder, as other: String) throws(ExecutionError) {
-    guard renameat(descriptor.number, name, folder.descriptor.number, other) != 0 else { return }
-    let (failure, place) = (errno, folder.path + "/" + other)
+  func move(_ name: String, to folder: TrustedFolder) throws(ExecutionError) {
+    guard renameat(descriptor.number, name, folder.descriptor.number, name) != 0 else { return }
+    let (failure, place) = (errno, folder.path + "/" + name)
     remove(name)
     guard failure == EISDIR || failure == ENOTEMPTY else { throw .unwritten(place, failure) }
     throw .cache(
       path: place, reason: "a folder stands where a kernel is to be",
-      remedy: "rm -r \(quoted(place))")
+      remedy: "rm -r \(shellQuoted(place))")
   }
 
   /// Removes a file, if it is there.
@@ -112,33 +130,47 @@ final class TrustedFolder: Sendable {
   ///
   /// - Throws: `ExecutionError.cache`.
   func makeFolder(_ name: String) throws(ExecutionError) -> TrustedFolder {
-    let place = path + "/" + name
-    guard mkdirat(descriptor.number, name, 0o700) == 0 else { throw .unwritten(place, errno) }
+    guard mkdirat(descriptor.number, name, 0o700) == 0 else {
+      throw .unwritten(path + "/" + name, errno)
+    }
     do {
-      return try TrustedFolder(place)
+      return try TrustedFolder(name, in: self)
     } catch {
       throw ExecutionError(error)
     }
   }
 
-  /// Names of what is in it.
-  var names: [String] { (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? [] }
-
-  /// When a file or folder in it was changed last, in seconds since 1970.
-  func changed(_ name: String) -> Double? {
+  /// Owner, kind and date of what has this name; of a link its own, nil where nothing is.
+  func information(of name: String) -> stat? {
     var information = stat()
-    guard fstatat(descriptor.number, name, &information, AT_SYMLINK_NOFOLLOW) == 0 else {
-      return nil
-    }
-    #if os(Linux)
-      return Double(information.st_mtim.tv_sec)
-    #else
-      return Double(information.st_mtimespec.tv_sec)
-    #endif
+    let failure = fstatat(descriptor.number, name, &information, AT_SYMLINK_NOFOLLOW)
+    return failure == 0 ? information : nil
   }
 
-  /// Removes a folder in it with all that it holds.
-  func removeFolder(_ name: String) {
-    try? FileManager.default.removeItem(atPath: path + "/" + name)
+  /// Names of what is in it; none where it cannot be read.
+  var names: [String] {
+    // Closed by closedir. Not a copy of our descriptor: both would have one position.
+    let copy = openat(descriptor.number, ".", Self.flags)
+    guard copy >= 0, let list = fdopendir(copy) else { return [] }
+    defer { closedir(list) }
+    var names: [String] = []
+    while let entry = readdir(list) {
+      let name = withUnsafePointer(to: &entry.pointee.d_name) {
+        String(cString: UnsafeRawPointer($0).assumingMemoryBound(to: CChar.self))
+      }
+      if name != "." && name != ".." { names.append(name) }
+    }
+    return names
+  }
+
+  /// Removes a file, or a folder with all that it holds, as far as it is this user's. A folder that another user owns or may
+  /// write to stays: he could put a link to other files in place of what is being removed.
+  func removeAll(_ name: String) {
+    guard let information = information(of: name), information.st_uid == geteuid() else { return }
+    guard information.isFolder else { return remove(name) }
+    guard let folder = try? TrustedFolder(name, in: self) else { return }
+    for inner in folder.names { folder.removeAll(inner) }
+    // Fails where something stayed.
+    _ = unlinkat(descriptor.number, name, AT_REMOVEDIR)
   }
 }

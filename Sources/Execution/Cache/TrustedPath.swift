@@ -107,7 +107,7 @@ struct TrustedPath {
       throw .unsafe(
         path: path,
         reason: "others may write to this folder on the way to it (mode \(information.octalMode))",
-        remedy: "chmod go-w \(quoted(path)), or set XDG_CACHE_HOME=/other/folder")
+        remedy: "chmod go-w \(shellQuoted(path)), or set XDG_CACHE_HOME=/other/folder")
     }
   }
 }
@@ -140,7 +140,7 @@ struct TrustedOwners {
 }
 
 /// A path as a shell takes it.
-func quoted(_ path: String) -> String {
+func shellQuoted(_ path: String) -> String {
   let plain = path.allSatisfy { $0.isLetter || $0.isNumber || "/._-+,:@%".contains($0) }
   return plain ? path : "'" + path.replacingOccurrences(of: "'", with: "'\\''") + "'"
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where a compiler works: a folder in the cache, made for one run, which holds its temporary files too. A shell beside it ends
-// the compiler and removes the folder as soon as this process lets go of a socket, and a process lets go
-// however it ends, even by SIGKILL. What a power cut leaves is a day old before it is swept.
+// Where a kernel is made: a folder in the cache for one compilation, which holds the compiler's temporary files too. A shell
+// beside it ends the compiler and removes the folder as soon as this process lets go of a socket, and a process lets go
+// however it ends, even by SIGKILL. What a power cut leaves, or SIGKILL in the millisecond before the shell
+// runs, is swept when it is a day old.
 
 import CProcessGuard
 import Foundation
@@ -13,15 +14,12 @@ final class WorkFolder {
   private let name: String
   private var guardian: (process: pid_t, socket: Descriptor)?
 
-  /// Names of temporary files and folders begin so.
+  /// Names of work folders begin so.
   private static let prefix = "work."
-
-  /// A name that nothing has yet.
-  static func newName() -> String { prefix + UUID().uuidString }
 
   /// - Throws: `ExecutionError.cache`.
   init(in parent: TrustedFolder) throws(ExecutionError) {
-    name = Self.newName()
+    name = Self.prefix + UUID().uuidString
     self.parent = parent
     folder = try parent.makeFolder(name)
   }
@@ -66,10 +64,14 @@ final class WorkFolder {
     return (status, lines.joined(separator: "\n"))
   }
 
+  /// From now on the folder goes if this process is killed. A shell costs some milliseconds; without one the sweep will do.
+  func guardAgainstKill() { _ = try? run([":"]) }
+
   /// Starts shell and compiler. Returns what they write to; their ends are closed here when this returns.
   private func start(_ command: [String]) throws(ExecutionError) -> Descriptor {
     guard let life = Descriptor.pair(), let log = Descriptor.pair() else {
-      throw .compilerFailed(compiler: command[0], reason: "no socket for it: \(words(errno))")
+      throw .compilerFailed(
+        compiler: command[0], reason: "no socket for it: \(systemReason(errno))")
     }
     let shell = ["/bin/sh", "-c", Self.script, "bagel-compiler", folder.path] + command
     var arguments: [UnsafeMutablePointer<CChar>?] = shell.map { strdup($0) } + [nil]
@@ -79,7 +81,8 @@ final class WorkFolder {
       &process, &arguments, folder.path, life.theirs.number, log.theirs.number, 0)
     guard failure == 0 else {
       throw .compilerFailed(
-        compiler: command[0], reason: "/bin/sh, which runs it, does not start: \(words(failure))")
+        compiler: command[0],
+        reason: "/bin/sh, which runs it, does not start: \(systemReason(failure))")
     }
     guardian = (process, life.ours)
     return log.ours
@@ -94,21 +97,19 @@ final class WorkFolder {
       guardian = nil
     }
     // Without a shell, or if somebody ended it.
-    parent.removeFolder(name)
+    parent.removeAll(name)
   }
 
-  /// Seconds after which a temporary file or folder belongs to nobody: a compilation takes some seconds.
+  /// Seconds after which a work folder belongs to no process: a compilation takes some seconds.
   private static let longest = 86_400.0
 
-  /// Removes what others left: temporary files a day old, and all entries of BAGEL's first form, which are used no more.
+  /// Removes what BAGEL left: work folders a day old, and all entries of its first form, which are used no more. What others put
+  /// here stays, whatever its name: a folder of theirs cannot be removed safely, and nothing of theirs is used.
   static func sweep(_ cache: TrustedFolder) {
     let now = Date().timeIntervalSince1970
-    for name in cache.names {
-      if name.hasPrefix(prefix) {
-        if let changed = cache.changed(name), now - changed > longest { cache.removeFolder(name) }
-      } else if isOfFirstForm(name) {
-        cache.remove(name)
-      }
+    for name in cache.names where name.hasPrefix(prefix) || isOfFirstForm(name) {
+      guard let information = cache.information(of: name) else { continue }
+      if isOfFirstForm(name) || now - information.changed > longest { cache.removeAll(name) }
     }
   }
 
