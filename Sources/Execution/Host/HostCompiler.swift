@@ -71,7 +71,7 @@ public struct HostCompiler: Sendable {
     }
     guard let code = work.folder.contents(of: object) else {
       throw .compilerFailed(
-        compiler: path, reason: "it says all is well and left no object. \(log)")
+        compiler: path, reason: "it ended without an error and wrote no object file. \(log)")
     }
     return code
   }
