@@ -17,6 +17,10 @@ struct CommonOptions: ParsableArguments {
   @Option(help: "Folder for models, policies and reports (default: the task's name and '-out').")
   var output: String?
 
+  func validate() throws {
+    if output == "" { throw ValidationError("--output '' names no folder") }
+  }
+
   /// Where the output folder of a task is, there or not.
   func path(for task: ControlTask) -> String { output ?? "\(fileName(task.name))-out" }
 
@@ -95,6 +99,7 @@ struct PolicyFileOptions: ParsableArguments {
   ) throws -> (controller: PolicyController, description: PolicyDescription) {
     let path = policy ?? folder + "/policy.safetensors"
     guard FileManager.default.fileExists(atPath: path) else {
+      if policy != nil { throw TensorFileError(path: path, "no such file") }
       throw TensorFileError(
         path: path,
         "no policy yet; `bagel optimize` or `bagel learn` writes one"

@@ -31,6 +31,7 @@ struct RunSidecar {
       throw OutputError(
         description: "\(path) already exists, of another run; give another --log")
     } catch {
+      remove()
       throw OutputError(path: path, error)
     }
   }

@@ -26,15 +26,34 @@ struct WrittenFile {
     isStream = kind != S_IFREG || Self.descriptor(path) != nil
   }
 
-  /// Throws: `OutputError`.
-  func write(_ data: Data) throws {
+  /// Writes the whole file.
+  ///
+  /// - Returns: where a former file with other bytes is kept; nil where there was none.
+  /// - Throws: `OutputError`.
+  @discardableResult func write(_ data: Data) throws -> String? {
     guard isStream else {
-      return try writing(path) { try data.write(to: try target(), options: .atomic) }
+      return try replacing(try target().path) { path in
+        try writing(path) { try data.write(to: URL(fileURLWithPath: path), options: .atomic) }
+      }
     }
     let file = Self.descriptor(path).map(dup) ?? open(path, O_WRONLY | O_CLOEXEC)
     guard file >= 0 else { throw OutputError(path: path, errorNumber: errno) }
     let handle = FileHandle(fileDescriptor: file, closeOnDealloc: true)
     try writing(path) { try handle.write(contentsOf: data) }
+    return nil
+  }
+
+  /// Refuses to replace one of the files that the command itself reads. Throws: `OutputError`.
+  func check(isNoneOf inputs: [String]) throws {
+    var own = stat()
+    guard !isStream, stat(path, &own) == 0 else { return }
+    for input in inputs {
+      var other = stat()
+      guard stat(input, &other) == 0, other.st_ino == own.st_ino, other.st_dev == own.st_dev else {
+        continue
+      }
+      throw OutputError(description: "cannot write \(path): this command or its task reads it")
+    }
   }
 
   /// The file that is replaced, behind links. Throws: `OutputError`, also for a device or pipe.

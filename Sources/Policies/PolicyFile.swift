@@ -85,10 +85,12 @@ private struct PolicyStructure: FileStructure {
   var problem: String? {
     if let problem = namesProblem(stateNames, actionNames) { return problem }
     if stateUnits.count != stateNames.count { return "it has \(stateUnits.count) units of states" }
-    for word in stateUnits + [task, plant ?? ""] where !word.isEmpty {
-      guard printable(word) == word, word.unicodeScalars.count <= 10 * longestName else {
-        return "a word of it cannot be seen, or is too long: '\(shortened(word))'"
-      }
+    let words = (stateUnits + [task]).filter { !$0.isEmpty }
+    if let problem = words.lazy.compactMap(SafeText.problem(ofName:)).first {
+      return "the name of its task or a unit \(problem)"
+    }
+    if let plant, shortened(plant, to: longestMessage) != plant {
+      return "the words for its plant are not as they are written: '\(shortened(plant))'"
     }
     if let model, model.count != 16 || !model.allSatisfy(\.isHexDigit) {
       return "'\(shortened(model))' is no fingerprint of a model"

@@ -7,6 +7,7 @@ import Plants
 import PolicySearch
 import Policies
 import Rollouts
+import SafeText
 import Samplers
 
 extension ControlTask {
@@ -39,11 +40,13 @@ extension ControlTask {
       }
     }
 
-    /// The name and the parameters that are not the plant's own.
+    /// The name and the parameters that are not the plant's own, in one line that a file may keep.
     public var words: String {
-      guard case .simulated(_, let parameters) = self, !parameters.isEmpty else { return name }
+      guard case .simulated(_, let parameters) = self, !parameters.isEmpty else {
+        return shortened(name, to: longestMessage)
+      }
       let changed = parameters.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }
-      return "\(name) (\(changed.joined(separator: ", ")))"
+      return shortened("\(name) (\(changed.joined(separator: ", ")))", to: longestMessage)
     }
   }
 

@@ -28,6 +28,7 @@ struct CommandLineTests {
     for arguments in [
       ["fly"], ["fit"], ["fit", "--log", "a.csv"], ["optimize", "boom", "--iterations", "0"],
       ["benchmark", "iteration", "--horizon", "0"], ["evaluate", "boom", "--plant", "moon"],
+      ["fit", "boom", "--output", ""],
     ] {
       let outcome = try bagel(arguments, in: folder)
       #expect(outcome.status == 64, "\(arguments): \(outcome.errors)")

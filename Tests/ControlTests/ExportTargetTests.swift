@@ -109,6 +109,42 @@ struct ExportTargetTests {
     #expect(kind("/dev/null") == S_IFCHR)
   }
 
+  @Test("what the command or its task reads is not replaced, any other former file is kept")
+  func formerFiles() throws {
+    try FileManager.default.createSymbolicLink(
+      atPath: folder + "/link.c", withDestinationPath: "small.yaml")
+    for name in ["small.yaml", "policy.safetensors", "link.c"] {
+      let outcome = try export(name)
+      #expect(outcome.status == 1, "\(name)")
+      #expect(
+        outcome.errors == "error: cannot write \(name): this command or its task reads it\n")
+    }
+    #expect(try text("small.yaml").hasPrefix("name: small"))
+    try "mine".write(toFile: folder + "/mine.c", atomically: true, encoding: .utf8)
+    let outcome = try export("mine.c")
+    #expect(outcome.output.contains("the former file is kept: "), "\(outcome.output)")
+    #expect(try text("mine.previous.c") == "mine" && text("mine.c") == whole)
+  }
+
+  @Test("a policy's file takes whatever a task may say of its plant and its names")
+  func words() throws {
+    let command = String(repeating: "a long way/", count: 500)
+    let yaml = SmallTask.yaml.replacingOccurrences(
+      of: "name: test", with: "name: \"\u{915}\u{94D}\u{200D}\u{937}\"")
+    try (yaml + "\nplant: {process: [./plant, \"two\\nlines\", \"\(command)\"]}\n").write(
+      toFile: folder + "/words.yaml", atomically: true, encoding: .utf8)
+    let task = try ControlTask(folder + "/words.yaml")
+    let policy = task.makePolicy()
+    let controller = PolicyController(
+      policy: policy, parameters: policy.initialParameters(1), stateMean: [0, 0],
+      stateScale: [1, 1])
+    var description = task.policyDescription
+    description.plant = task.plant?.words
+    let path = folder + "/words.safetensors"
+    try controller.write(to: path, description: description)
+    #expect(try PolicyController.read(path: path).description.plant == description.plant)
+  }
+
   @Test("folders are refused")
   func folders() throws {
     for name in [".", "..", "/"] {

@@ -77,7 +77,7 @@ struct SharedFolderTests {
     #expect(report(place).contains("policy \(controller.fingerprint)"), "\(pair)")
     #expect(report(place).contains(description.model ?? "?"), "\(pair)")
     #expect(isLearnt || report("report-fit.html").contains(model), "\(pair)")
-    #expect(!FileManager.default.fileExists(atPath: output + "/lock"), "\(pair)")
+    #expect(!FileManager.default.fileExists(atPath: output + "/.bagel-lock"), "\(pair)")
   }
 
   @Test("every command that writes a folder is refused while another holds it, and changes nothing")
@@ -128,32 +128,45 @@ struct SharedFolderTests {
     }
   }
 
-  @Test("a lock that is removed by hand still holds the folder")
-  func removedLock() throws {
+  @Test("a lock is held once, by the folder whatever its name is, and leaves no file")
+  func folderLock() throws {
     let folder = try Scratch.folder()
-    let lock = try FolderLock(folder)
-    #expect(unlink(folder + "/lock") == 0)
+    var first: FolderLock? = try FolderLock(folder)
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == [])
     #expect(throws: LoopError.self) { try FolderLock(folder) }
-    withExtendedLifetime(lock) {}
+    try FileManager.default.moveItem(atPath: folder, toPath: folder + "-moved")
+    #expect(throws: LoopError.self) { try FolderLock(folder + "-moved") }
+    try FileManager.default.createDirectory(
+      atPath: folder, withIntermediateDirectories: false, attributes: nil)
+    _ = try FolderLock(folder)
+    #expect(first != nil)
+    first = nil
+    _ = try FolderLock(folder + "-moved")
   }
 
-  @Test("a lock outlives neither its holder nor its folder's name, and is never held by two")
-  func lock() throws {
+  @Test(
+    "where folders cannot be locked, a file is: it outlives neither its holder nor its folder's name"
+  )
+  func fileLock() throws {
     let folder = try Scratch.folder()
     // A file that a killed process left locks nobody out.
-    try Data().write(to: URL(fileURLWithPath: folder + "/lock"))
-    var first: FolderLock? = try FolderLock(folder)
-    #expect(throws: LoopError.self) { try FolderLock(folder) }
+    try Data().write(to: URL(fileURLWithPath: folder + "/.bagel-lock"))
+    var first: FolderLock? = try FolderLock(folder, byFile: true)
+    #expect(throws: LoopError.self) { try FolderLock(folder, byFile: true) }
     try FileManager.default.moveItem(atPath: folder, toPath: folder + "-moved")
     try FileManager.default.createDirectory(
       atPath: folder, withIntermediateDirectories: false, attributes: nil)
-    let second = try FolderLock(folder)
+    let second = try FolderLock(folder, byFile: true)
     #expect(first != nil)
     first = nil
-    #expect(FileManager.default.fileExists(atPath: folder + "/lock"), "the new folder's own")
-    #expect(!FileManager.default.fileExists(atPath: folder + "-moved/lock"))
+    #expect(FileManager.default.fileExists(atPath: folder + "/.bagel-lock"), "the new folder's own")
+    #expect(!FileManager.default.fileExists(atPath: folder + "-moved/.bagel-lock"))
     withExtendedLifetime(second) {}
-    // Many at once: never two, and in the end it is free.
+  }
+
+  @Test(
+    "many at once: never two hold a folder, and in the end it is free", arguments: [false, true])
+  func manyLocks(byFile: Bool) throws {
     struct Count {
       var holders = 0
       var most = 0
@@ -162,7 +175,7 @@ struct SharedFolderTests {
     let count = Mutex(Count())
     let busy = try Scratch.folder()
     DispatchQueue.concurrentPerform(iterations: 400) { _ in
-      guard let lock = try? FolderLock(busy) else { return }
+      guard let lock = try? FolderLock(busy, byFile: byFile) else { return }
       count.withLock {
         $0.holders += 1
         $0.most = max($0.most, $0.holders)
@@ -174,6 +187,6 @@ struct SharedFolderTests {
     }
     #expect(count.withLock { $0.most } == 1)
     #expect(count.withLock { $0.successes } > 0)
-    _ = try FolderLock(busy)
+    _ = try FolderLock(busy, byFile: byFile)
   }
 }

@@ -136,6 +136,33 @@ struct WrittenFilesTests {
     #expect(exists(loop + ".old-1/mark") && exists(loop + "/loop.json"))
   }
 
+  @Test(
+    "a loop whose record was lost drives nothing anew", arguments: ["missing", "folder", "empty"])
+  func lostRecord(kind: String) throws {
+    let folder = try Scratch.folder()
+    try QuickPendulum.yaml(trials: 1).write(
+      toFile: folder + "/quick.yaml", atomically: true, encoding: .utf8)
+    #expect([0, 2].contains(try bagel(["learn", "quick.yaml"], in: folder).status))
+    let record = folder + "/quick-out/learn/loop.json"
+    switch kind {
+    case "missing": try FileManager.default.removeItem(atPath: record)
+    case "folder":
+      try FileManager.default.removeItem(atPath: record)
+      try FileManager.default.createDirectory(atPath: record, withIntermediateDirectories: false)
+    default:
+      let text = #"{"seed": 0, "spread": 0, "episodes": [], "episodesBefore": 0}"#
+      try text.write(toFile: record, atomically: true, encoding: .utf8)
+    }
+    func names() throws -> [String] {
+      try FileManager.default.subpathsOfDirectory(atPath: folder + "/quick-out").sorted()
+    }
+    let before = try names()
+    let again = try bagel(["learn", "quick.yaml", "--trials", "2"], in: folder)
+    #expect(again.status == 65 && again.errors.contains("loop.json"), "\(again.errors)")
+    #expect(again.errors.contains("--restart"), "\(again.errors)")
+    #expect(try names() == before)
+  }
+
   @Test("a command that fails leaves no empty folder, and touches none that was there")
   func emptyFolders() throws {
     let folder = try machineFolder(

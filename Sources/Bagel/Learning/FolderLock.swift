@@ -4,17 +4,23 @@
 
 import Foundation
 
-/// Holds a folder as long as it lives, by a lock on the folder itself and one on its file `lock`, which is removed at the end:
-/// network file systems lock no folders, and a file may be removed by hand. The kernel lets go when the process ends, however
-/// it ends; a file that a killed process has left locks nobody out.
+/// Holds a folder as long as it lives. The kernel lets go when the process ends, however it ends. Where the file system locks
+/// no folders (NFS), a file `.bagel-lock` in it is locked, which is removed at the end; one that a killed process has left locks
+/// nobody out.
 public final class FolderLock {
-  private static let name = "lock"
+  static let name = ".bagel-lock"
   private let folder: Int32
-  private let file: Int32
+  /// nil where the folder itself is locked.
+  private let file: Int32?
 
   /// - Parameter path: of the folder, which must be there.
   /// - Throws: `LoopError` where another process holds the folder, `OutputError` where it cannot be written.
-  public init(_ path: String) throws {
+  public convenience init(_ path: String) throws { try self.init(path, byFile: false) }
+
+  /// - Parameters:
+  ///   - path: of the folder.
+  ///   - byFile: as where the file system locks no folders.
+  package init(_ path: String, byFile: Bool) throws {
     func failure(_ number: Int32) -> any Error {
       number == EWOULDBLOCK
         ? LoopError(
@@ -23,9 +29,15 @@ public final class FolderLock {
     }
     folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     guard folder >= 0 else { throw failure(errno) }
-    if flock(folder, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK {
-      close(folder)
-      throw failure(EWOULDBLOCK)
+    if !byFile {
+      if flock(folder, LOCK_EX | LOCK_NB) == 0 {
+        file = nil
+        return
+      }
+      if errno == EWOULDBLOCK {
+        close(folder)
+        throw failure(EWOULDBLOCK)
+      }
     }
     while true {
       let opened = openat(folder, Self.name, O_CREAT | O_RDWR | O_NOFOLLOW | O_CLOEXEC, 0o644)
@@ -45,9 +57,11 @@ public final class FolderLock {
   }
 
   deinit {
-    // By the folder's descriptor: the folder may have another name by now, and another folder its own.
-    unlinkat(folder, Self.name, 0)
-    close(file)
+    if let file {
+      // By the folder's descriptor: the folder may have another name by now, and another folder its own.
+      unlinkat(folder, Self.name, 0)
+      close(file)
+    }
     close(folder)
   }
 

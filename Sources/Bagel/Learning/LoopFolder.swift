@@ -35,7 +35,18 @@ struct LoopFolder {
 
   /// What the loop remembers; nil for a new one. Throws: `LoopError`.
   func record() throws -> LoopRecord? {
-    guard let data = FileManager.default.contents(atPath: recordPath) else { return nil }
+    var status = stat()
+    let isRegular = stat(recordPath, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+    guard isRegular, let data = FileManager.default.contents(atPath: recordPath) else {
+      // The task is written with the first finished episode: to begin anew would drive over what there is.
+      guard !FileManager.default.fileExists(atPath: taskPath) else {
+        throw LoopError(
+          description:
+            "\(recordPath) is missing, or no file, but the folder has a loop; put it back, or --restart moves the "
+            + "folder away and begins afresh")
+      }
+      return nil
+    }
     let decoder = JSONDecoder()
     decoder.nonConformingFloatDecodingStrategy = .convertFromString(
       positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
@@ -45,7 +56,9 @@ struct LoopFolder {
           "\(recordPath) is damaged\(problem); --restart moves the folder away and begins afresh")
     }
     guard let saved = try? decoder.decode(LoopRecord.self, from: data) else { throw damaged("") }
-    let problem = saved.problem { name("episode", $0, ".csv") }
+    // It is written with the first finished episode.
+    let isEmpty = saved.episodes.isEmpty ? "it has no episode" : nil
+    let problem = isEmpty ?? saved.problem { name("episode", $0, ".csv") }
     if let problem { throw damaged(": \(shortened(problem, to: 120))") }
     return saved
   }

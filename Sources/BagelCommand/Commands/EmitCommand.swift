@@ -68,7 +68,11 @@ struct EmitCommand: ParsableCommand {
     } else {
       text = KernelSource(rollout.program).text
     }
-    if !common.json { print(text) }
+    if !common.json {
+      try writing("the kernel to standard output") {
+        try FileHandle.standardOutput.write(contentsOf: Data("\(text)\n".utf8))
+      }
+    }
     try console.finish(["text": text])
   }
 

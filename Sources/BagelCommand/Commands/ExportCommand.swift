@@ -39,15 +39,17 @@ struct ExportCommand: ParsableCommand {
     let export = ExportedController(controller, layout: task.layout, name: task.name)
     let path = file ?? "\(folder)/controller.\(format.rawValue)"
     let data = try export.data(format)
-    let written = try write(data, to: path)
+    let written = try file(path, reads: inputs(of: task, in: folder))
+    var kept = [try written.write(data)]
     var result: [String: Any] = ["path": path, "format": format.rawValue, "bytes": data.count]
     var words = "controller: \(path) (\(data.count) bytes)"
     if let header = export.header(format), !written.isStream {
       let headerPath = (path.hasSuffix(".c") ? String(path.dropLast(2)) : path) + ".h"
-      _ = try write(header, to: headerPath)
+      kept.append(try file(headerPath, reads: inputs(of: task, in: folder)).write(header))
       words += "; its header: \(headerPath)"
       result["header"] = headerPath
     }
+    for path in kept.compactMap({ $0 }) { words += "\nthe former file is kept: \(path)" }
     // Standard output may be the file.
     if written.isStream { Console.error(words) } else { console.say(words) }
     try console.finish(result)
@@ -61,11 +63,17 @@ struct ExportCommand: ParsableCommand {
       == real(URL(fileURLWithPath: folder))
   }
 
-  private func write(_ data: Data, to path: String) throws -> WrittenFile {
+  private func file(_ path: String, reads inputs: [String]) throws -> WrittenFile {
     try OutputFolders.make(for: path, option: "--file")
     let file = try WrittenFile(path, option: "--file")
-    try file.write(data)
+    try file.check(isNoneOf: inputs)
     return file
+  }
+
+  /// What is not to be replaced by a controller: what the command or its task reads.
+  private func inputs(of task: ControlTask, in folder: String) -> [String] {
+    [taskArgument.task, folder + "/model.safetensors", folder + "/policy.safetensors"]
+      + [policyOptions.policy].compactMap { $0 } + task.logs + task.heldOutLogs
   }
 }
 

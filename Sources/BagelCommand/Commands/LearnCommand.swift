@@ -173,6 +173,9 @@ struct LearnCommand: ParsableCommand {
       }
     }
     let report = folder + "/report.html"
+    guard FileManager.default.fileExists(atPath: outputs + "/policy.safetensors") else {
+      return console.say("no policy: \(folder) has none of trial \(count)")
+    }
     console.say(
       "policy: \(outputs)/policy.safetensors"
         + (FileManager.default.fileExists(atPath: report) ? "; report: \(report)" : ""))

@@ -44,6 +44,9 @@ struct OptimizeCommand: ParsableCommand {
     if let words = try task.checkSearch(device: deviceOptions.device) { console.say(words) }
     let folder = try common.folder(for: task)
     let modelPath = model ?? folder + "/model.safetensors"
+    if let model, !FileManager.default.fileExists(atPath: model) {
+      throw TensorFileError(path: model, "no such file")
+    }
     let dynamics = try readModel(modelPath, for: task)
     for (action, logged) in dynamics.unloggedActions(limits: task.actionLimits) {
       let limits = task.actionLimits[action]

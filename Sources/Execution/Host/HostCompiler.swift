@@ -71,7 +71,9 @@ public struct HostCompiler: Sendable {
     }
     guard let code = work.folder.contents(of: object) else {
       throw .compilerFailed(
-        compiler: path, reason: "it ended without an error and wrote no object file. \(log)")
+        compiler: path,
+        reason: "it ended without an error and wrote no object file"
+          + (log.isEmpty ? "" : ": \(log)"))
     }
     return code
   }

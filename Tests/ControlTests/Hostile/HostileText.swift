@@ -190,7 +190,8 @@ struct HostileText {
   ]
 
   private static let numbers = [
-    Double.nan, .infinity, -.infinity, 0, -1, 1e300, -1e300, 5e-324, 1e9, 0.5, 3, 1e18,
+    Double.nan, .infinity, -.infinity, 0, -1, 1e300, -1e300, .leastNonzeroMagnitude, 1e9, 0.5, 3,
+    1e18,
   ]
 
   /// Damages a safetensors file: its numbers, a value of its header (whose length is set anew), or bytes anywhere.
