@@ -8,7 +8,7 @@
 
 .PHONY: setup build demo test docs format lint references gpu-bundle gpu-check
 SWIFT ?= swift
-BUILD_FLAGS := -c release
+BUILD_FLAGS := -c release --explicit-target-dependency-import-check error
 
 setup:
 	@Scripts/setup.sh

@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Targets stand in the order of the data. First what the rest computes with: matrices, programs and the
 // kernels they become. Then a log line becomes a transition, a Gaussian process, a sampler, with a policy a
-// rollout, a controller. Arrows point up this list only.
+// rollout, a controller. Arrows point up this list only, and a target names every module that it imports
+// (`make test` builds with --explicit-target-dependency-import-check error).
 
 import PackageDescription
 
@@ -30,44 +31,72 @@ let package = Package(
     .target(name: "CProcessGuard"),
     .target(name: "CKernelFiles"),
 
+    .target(name: "Draws"),
     .target(name: "LinearAlgebra", dependencies: ["COpenBLAS"]),
     .target(name: "SafeText"),
     .target(name: "TensorFiles", dependencies: ["SafeText"]),
     .target(name: "Programs"),
-    .target(name: "Execution", dependencies: ["CKernelFiles", "CProcessGuard", "Programs"]),
+    .target(
+      name: "Execution", dependencies: ["CKernelFiles", "CProcessGuard", "Draws", "Programs"]),
     .target(name: "MachineLogs", dependencies: ["SafeText"]),
     .target(
       name: "GaussianProcesses",
       dependencies: [
-        "MachineLogs", "LinearAlgebra", "SafeText", "TensorFiles", "Execution", "CLBFGS",
-        "CVectorMath",
+        "CLBFGS", "CVectorMath", "Draws", "Execution", "LinearAlgebra", "MachineLogs", "Programs",
+        "SafeText", "TensorFiles",
       ]),
-    .target(name: "Samplers", dependencies: ["GaussianProcesses"]),
-    .target(name: "Policies", dependencies: ["Programs", "SafeText", "TensorFiles"]),
+    .target(
+      name: "Samplers",
+      dependencies: ["Draws", "Execution", "GaussianProcesses", "LinearAlgebra", "Programs"]),
+    .target(name: "Policies", dependencies: ["Draws", "Programs", "SafeText", "TensorFiles"]),
     .target(
       name: "PolicyExport",
       dependencies: [
-        "Policies", "MachineLogs", "SafeText",
+        "MachineLogs", "Policies", "Programs", "SafeText", "TensorFiles",
         .product(name: "SwiftProtobuf", package: "swift-protobuf"),
       ]),
-    .target(name: "Rollouts", dependencies: ["Samplers", "Policies", "MachineLogs", "SafeText"]),
+    .target(
+      name: "Rollouts",
+      dependencies: [
+        "Draws", "GaussianProcesses", "LinearAlgebra", "MachineLogs", "Policies", "Programs",
+        "SafeText", "Samplers",
+      ]),
     // Beside the way: long-term predictions in closed form, a baseline of the paper.
     .target(
-      name: "MomentMatching", dependencies: ["GaussianProcesses", "Policies", "CVectorMath"]),
-    .target(name: "PolicySearch", dependencies: ["Rollouts"]),
+      name: "MomentMatching",
+      dependencies: [
+        "CVectorMath", "GaussianProcesses", "LinearAlgebra", "MachineLogs", "Policies", "Programs",
+      ]),
     .target(
-      name: "Plants", dependencies: ["CProcessGuard", "MachineLogs", "Programs", "SafeText"]),
+      name: "PolicySearch",
+      dependencies: [
+        "Draws", "Execution", "GaussianProcesses", "MachineLogs", "Programs", "Rollouts",
+        "TensorFiles",
+      ]),
+    .target(name: "Plants", dependencies: ["CProcessGuard", "Draws", "MachineLogs", "SafeText"]),
     .target(
       name: "Tasks",
-      dependencies: ["PolicySearch", "Plants", "SafeText", .product(name: "Yams", package: "Yams")]),
+      dependencies: [
+        "GaussianProcesses", "MachineLogs", "Plants", "Policies", "PolicySearch", "Rollouts",
+        "SafeText", "Samplers", .product(name: "Yams", package: "Yams"),
+      ]),
     .target(
       name: "TensorBoard",
       dependencies: [.product(name: "SwiftProtobuf", package: "swift-protobuf")]),
-    .target(name: "Bagel", dependencies: ["Tasks", "PolicyExport", "TensorBoard", "SafeText"]),
+    .target(
+      name: "Bagel",
+      dependencies: [
+        "Draws", "Execution", "GaussianProcesses", "LinearAlgebra", "MachineLogs", "Plants",
+        "Policies", "PolicyExport", "PolicySearch", "Programs", "Rollouts", "SafeText", "Samplers",
+        "Tasks", "TensorBoard", "TensorFiles",
+      ]),
     // The paper's experiments again, with its baselines.
-    .target(name: "Reproduction", dependencies: ["Bagel", "MomentMatching", "SafeText"]),
+    .target(
+      name: "Reproduction",
+      dependencies: ["Bagel", "Draws", "LinearAlgebra", "MomentMatching", "SafeText"]),
     // Beside the way: whether a device computes what the interpreter defines.
-    .target(name: "ExecutorChecks", dependencies: ["Execution", "Policies"]),
+    .target(
+      name: "ExecutorChecks", dependencies: ["Draws", "Execution", "Policies", "Programs"]),
     .executableTarget(
       name: "BagelCommand",
       dependencies: [
@@ -76,15 +105,17 @@ let package = Package(
       ]),
 
     .target(name: "TestSupport", path: "Tests/TestSupport"),
-    .testTarget(name: "ProgramsTests", dependencies: ["Programs"]),
+    .testTarget(name: "DrawsTests", dependencies: ["Draws"]),
+    .testTarget(name: "ProgramsTests", dependencies: ["Draws", "Programs"]),
     .testTarget(
       name: "ExecutionTests",
-      dependencies: ["ExecutorChecks", "Execution", "Programs", "TestSupport"]),
-    .testTarget(name: "LearningTests", dependencies: ["Bagel", "TestSupport"]),
+      dependencies: ["Draws", "Execution", "ExecutorChecks", "Programs", "TestSupport"]),
+    .testTarget(name: "LearningTests", dependencies: ["Bagel", "Draws", "TestSupport"]),
     .testTarget(
       name: "BaselineTests",
-      dependencies: ["Bagel", "MomentMatching", "Reproduction", "TestSupport"]),
+      dependencies: ["Bagel", "Draws", "MomentMatching", "Reproduction", "TestSupport"]),
     .testTarget(
-      name: "ControlTests", dependencies: ["Bagel", "BagelCommand", "SafeText", "TestSupport"]),
+      name: "ControlTests",
+      dependencies: ["Bagel", "BagelCommand", "Draws", "SafeText", "TestSupport"]),
   ]
 )

@@ -4,6 +4,7 @@
 // In: a task (logs or a plant, model, policy, reward). Out: a model, a policy, episodes on a plant, a page
 // with pictures. Importing Bagel imports the targets below it.
 
+@_exported import Draws
 @_exported import Execution
 @_exported import GaussianProcesses
 @_exported import LinearAlgebra

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Algorithm 1, lines 3 and 6: get the transitions, learn the dynamics, judge them.
 
+import Draws
 import Foundation
 import GaussianProcesses
 import MachineLogs
 import Plants
-import Programs
 import Tasks
 
 /// A learnt model and how it was learnt.
@@ -117,7 +117,7 @@ extension ControlTask {
     case .bounds, .logged: return nil
     case .fixed, .uniform, .normal, .rows: break
     }
-    let key = DrawKey(seed: seed, iteration: 0x6578_7374)
+    let key = DrawKey(seed: seed, stream: .explorationStart)
     return initialState(start.draw(particle: 0, key: key, for: .initialStates), of: plant)
   }
 

@@ -5,6 +5,7 @@
 // CUDA C++); the draws
 // are the same ones (Philox), so their results agree to rounding.
 
+import Draws
 import Programs
 
 /// One batch of rollouts to run.

@@ -3,6 +3,7 @@
 // [m, D]. Out: values [m, outputs]. It is a rollout of one step without a reward, so everything that holds
 // for rollout kernels (threads, cache, errors) holds here.
 
+import Draws
 import Programs
 
 /// Evaluates a function of x as a compiled kernel.

@@ -3,8 +3,8 @@
 // Out: errors beside their bounds. Run by the tests for every executor, and by `bagel doctor --check` for the
 // devices of a user's machine (DeviceChecks.swift).
 
+import Draws
 import Execution
-import Programs
 
 /// One comparison.
 public struct ExecutorCheck: Sendable, CustomStringConvertible {

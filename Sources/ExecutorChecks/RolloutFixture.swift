@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Rollouts for checks of executors: each operation and each local function somewhere in a closed loop.
 
+import Draws
 import Execution
 import Foundation
 import Policies

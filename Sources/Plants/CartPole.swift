@@ -8,9 +8,9 @@
 // (Deisenroth, Efficient Reinforcement Learning using Gaussian Processes, 2010, appendix C.2; Amadio et al.,
 // MC-PILCO, 2022, section VI.) Integrated by fourth-order Runge-Kutta.
 
+import Draws
 import Foundation
 import MachineLogs
-import Programs
 
 /// Cart-pole swing-up, as published with PILCO and MC-PILCO.
 public struct CartPole: SimulatedPlant {
@@ -68,7 +68,7 @@ public struct CartPole: SimulatedPlant {
 
   /// Starts at [position, velocity, angle, rate]; hanging still if nil.
   public mutating func reset(to state: [Double]?, seed: UInt64) -> Measurement {
-    draws = DrawKey(seed: seed, iteration: 0x6361_7274)
+    draws = DrawKey(seed: seed, stream: .cartPoleSensors)
     measurements = 0
     self.state = state ?? [0, 0, 0, 0]
     return measure()

@@ -2,8 +2,8 @@
 // Actions for a first log, where no policy is known yet (Algorithm 1, line 2). In: step and measured states. Out:
 // actions within their limits. Depends on the seed alone, and manual driving on what is measured.
 
+import Draws
 import Foundation
-import Programs
 
 /// How a machine is moved before anything is known of it.
 public enum ExplorationKind: String, Hashable, Sendable, Codable, CaseIterable {
@@ -53,7 +53,7 @@ public struct Explorer {
     self.options = options
     (self.limits, self.rest) = (limits, rest)
     self.timeStep = timeStep
-    draws = DrawKey(seed: seed, iteration: 0x6578_706c)
+    draws = DrawKey(seed: seed, stream: .exploration)
     filtered = limits.map { _ in 0 }
     if options.kind == .manual, let range = options.turningPoints {
       driver = ManualDriving(

@@ -9,9 +9,9 @@
 // are calibrated so that at 0 degrees the steady rates are those measured on an Avant loader's boom:
 // u 0.10: +0.046, 0.211: +0.103, 0.9: +0.47, -0.10: -0.067, -0.211: -0.133, -0.9: -0.54 rad/s.
 
+import Draws
 import Foundation
 import MachineLogs
-import Programs
 
 /// The boom of the paper's experiments, simulated.
 public struct HydraulicBoom: SimulatedPlant {
@@ -83,7 +83,7 @@ public struct HydraulicBoom: SimulatedPlant {
 
   /// Starts at rest at an angle (state[0], rad; a random one if nil) with the valve closed.
   public mutating func reset(to state: [Double]?, seed: UInt64) -> Measurement {
-    noise = DrawKey(seed: seed, iteration: 0x626f_6f6d)
+    noise = DrawKey(seed: seed, stream: .boomSensors)
     measurements = 0
     let u = noise.uniforms(particle: 1, step: 0, count: 1)[0]
     angle = state?[0] ?? (lowerStop + (upperStop - lowerStop) * (0.2 + 0.6 * u))

@@ -2,7 +2,7 @@
 // A driver who moves one joint up and down by hand: holds a valve position for a while, changes it at a
 // finite speed, rests now and then, and turns round before the stops. For collecting a first log.
 
-import Programs
+import Draws
 
 /// Commands for one action that moves one position.
 public struct ManualDriving {
@@ -30,7 +30,7 @@ public struct ManualDriving {
     self.upper = upper
     slowingRange = 0.15 * (upper - lower)
     self.timeStep = timeStep
-    draws = DrawKey(seed: seed, iteration: 0x6472_6976)
+    draws = DrawKey(seed: seed, stream: .manualDriving)
   }
 
   /// The next command in [-1, 1] at a measured position.

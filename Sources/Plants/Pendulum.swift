@@ -6,9 +6,9 @@
 // (Deisenroth, Efficient Reinforcement Learning using Gaussian Processes, 2010, appendix C.1.) The motor is too weak
 // to lift the rod at once: it has to swing. Integrated by fourth-order Runge-Kutta.
 
+import Draws
 import Foundation
 import MachineLogs
-import Programs
 
 /// Pendulum swing-up.
 public struct Pendulum: SimulatedPlant {
@@ -52,7 +52,7 @@ public struct Pendulum: SimulatedPlant {
 
   /// Starts at [angle, rate]; hanging still if nil.
   public mutating func reset(to state: [Double]?, seed: UInt64) -> Measurement {
-    draws = DrawKey(seed: seed, iteration: 0x7065_6e64)
+    draws = DrawKey(seed: seed, stream: .pendulumSensors)
     measurements = 0
     self.state = state ?? [0, 0]
     return measure()

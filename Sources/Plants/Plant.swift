@@ -3,8 +3,8 @@
 // [S] in physical units, with noise. Simulated machines are structs here; each documents its parameters
 // and their units as properties and lists them by name, so that an evaluation can vary them.
 
+import Draws
 import MachineLogs
-import Programs
 import SafeText
 
 /// What a plant answers.
@@ -179,7 +179,7 @@ extension SimulatedPlant {
 
   /// Multiplies every parameter by a factor of its own, uniform in 1 - spread ... 1 + spread.
   public mutating func vary(by spread: Double, seed: UInt64) {
-    let draws = DrawKey(seed: seed, iteration: 0x7661_7279).uniforms(
+    let draws = DrawKey(seed: seed, stream: .plantSpread).uniforms(
       particle: 0, step: 0, count: Self.parameters.count)
     for (parameter, u) in zip(Self.parameters, draws) {
       self[keyPath: parameter.path] *= 1 + spread * (2 * u - 1)

@@ -2,6 +2,7 @@
 // Feedforward networks: h_1 = tanh(W_1 z + b_1), ..., raw = W_L h + b_L. Parameters in the order
 // W_1 (row-major), b_1, W_2, ... A network without hidden layers is a linear policy.
 
+import Draws
 import Programs
 
 extension Policy {
@@ -78,7 +79,7 @@ private struct Layer: Sendable {
   static func initial(_ layers: [Layer], seed: UInt64) -> [Double] {
     layers.enumerated().flatMap { index, layer in
       let scale = (2 / Double(layer.inputs)).squareRoot()
-      let draws = DrawKey(seed: seed, iteration: 0x706f_6c69).normals(
+      let draws = DrawKey(seed: seed, stream: .networkParameters).normals(
         particle: index, step: 0, count: layer.inputs * layer.outputs)
       return draws.map { scale * $0 } + Array(repeating: 0, count: layer.outputs)
     }

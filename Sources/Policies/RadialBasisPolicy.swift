@@ -6,6 +6,7 @@
 // which is exp(-1/2 ||s z - c_k||^2) times a constant that V takes up; a_k starts from -1/2 ||c_k||^2. In this form
 // it is two matrix products and an exponential, whose gradients reach centres, widths and weights.
 
+import Draws
 import Programs
 
 extension Policy {
@@ -34,7 +35,7 @@ extension Policy {
         ParameterBlock(name: "biases", offset: biases, shape: [actions]),
       ],
       initialParameters: { seed in
-        let key = DrawKey(seed: seed, iteration: 0x7262_6670)
+        let key = DrawKey(seed: seed, stream: .radialBasisParameters)
         let c = (0..<count).map { key.normals(particle: $0, step: 0, count: width) }
         let v = key.normals(particle: 0, step: 1, count: actions * count)
         return Array(repeating: 1, count: width) + c.flatMap { $0 }

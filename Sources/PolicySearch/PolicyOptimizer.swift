@@ -8,6 +8,7 @@
 // search goes on from the best policy; at the `halvings`-th time it has converged. Several starts, the best
 // counts.
 
+import Draws
 import Execution
 import GaussianProcesses
 import Programs

@@ -2,8 +2,8 @@
 // Where rollouts start and where they should go (Algorithm 1, line 9). In: a draw key. Out: states [B, S]
 // in physical units.
 
+import Draws
 import GaussianProcesses
-import Programs
 
 /// A distribution over states (or goals), physical units.
 public enum StateDistribution: Hashable, Sendable, Codable {
@@ -21,12 +21,6 @@ public enum StateDistribution: Hashable, Sendable, Codable {
   /// One of these states [n][S], each as likely.
   case rows([[Double]])
 
-  /// What tells the draws of initial states from those of goals: a "step" no rollout reaches.
-  public enum Purpose: Int, Sendable {
-    case initialStates = 0x4000_0000
-    case goals = 0x4000_0001
-  }
-
   /// The distribution with the data's bounds [S] put in.
   public func resolved(bounds: [ClosedRange<Double>]) -> StateDistribution {
     guard case .bounds(let states) = self else { return self }
@@ -42,12 +36,12 @@ public enum StateDistribution: Hashable, Sendable, Codable {
   }
 
   /// One state a particle [B][S].
-  public func draw(_ particles: Int, key: DrawKey, for purpose: Purpose) -> [[Double]] {
+  public func draw(_ particles: Int, key: DrawKey, for purpose: ReservedStep) -> [[Double]] {
     (0..<particles).map { draw(particle: $0, key: key, for: purpose) }
   }
 
   /// The state of one particle [S]. Depends on (seed, iteration, particle) only.
-  public func draw(particle: Int, key: DrawKey, for purpose: Purpose) -> [Double] {
+  public func draw(particle: Int, key: DrawKey, for purpose: ReservedStep) -> [Double] {
     let step = purpose.rawValue
     switch self {
     case .fixed(let state): return state

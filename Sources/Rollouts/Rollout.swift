@@ -7,6 +7,7 @@
 //
 // States are standardised, actions physical; the noise memory is that of `MeasurementNoise`.
 
+import Draws
 import GaussianProcesses
 import Policies
 import Programs

@@ -9,6 +9,7 @@
 //
 // F + n multiply-adds a particle-step and output, F + n numbers a particle.
 
+import Draws
 import Foundation
 import GaussianProcesses
 import LinearAlgebra
@@ -61,7 +62,7 @@ public struct PathwiseSampler: PosteriorSampler {
             + "\(GaussianProcess.largestExact)); use --sampler tabulated, kiss-gp or sparse")
       }
       let frequencies = covariance.spectralDraws(
-        features, key: DrawKey(seed: UInt64(m), iteration: 0x7061_7468))
+        features, key: DrawKey(seed: UInt64(m), stream: .fourierFeatures))
       let amplitude = (2 * covariance.signalVariance / Double(features)).squareRoot()
       outputs.append(
         Output(
@@ -114,9 +115,6 @@ public struct PathwiseSampler: PosteriorSampler {
     return latent + builder.concatenate(added) * builder.normal(length: outputs.count)
   }
 
-  /// Draws' "step": beyond what rollouts and the distributions of states use.
-  private static let purpose = 0x5000_0000
-
   public func functionDraws(_ particles: Int, key: DrawKey) -> [Double] {
     let length = outputs.reduce(0) { $0 + $1.features.columns + $1.features.rows }
     var draws = [Double](repeating: 0, count: particles * length)
@@ -157,7 +155,7 @@ public struct PathwiseSampler: PosteriorSampler {
       forEachRowBlock(count: particles, block: 4) { block in
         for particle in block {
           key.fillNormals(
-            particle: particle, step: purpose + m,
+            particle: particle, step: ReservedStep.functionDraws.rawValue + m,
             UnsafeMutableBufferPointer(rebasing: all[particle * count..<(particle + 1) * count]))
         }
       }

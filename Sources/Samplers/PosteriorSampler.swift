@@ -4,6 +4,7 @@
 // sampler is one file here: what it precomputes, and its program. How far it is from the exact posterior is
 // measured on the compiled program itself (SamplerCertificate.swift).
 
+import Draws
 import GaussianProcesses
 import LinearAlgebra
 import Programs

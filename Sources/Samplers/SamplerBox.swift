@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where samplers must be good: the box of standardised features that rollouts may visit, and points in it.
 
+import Draws
 import Foundation
 import GaussianProcesses
 import LinearAlgebra
-import Programs
 
 extension DynamicsModel {
   /// Most points of KISS-GP's grid: with a root of rank 100 they fill 13 MB an output.
@@ -76,7 +76,7 @@ func randomPoints(_ box: [ClosedRange<Double>], count: Int, seed: UInt64 = 1) ->
   (0..<count).map { index in
     zip(
       box,
-      DrawKey(seed: seed, iteration: 0x626f_7865).uniforms(
+      DrawKey(seed: seed, stream: .samplerPoints).uniforms(
         particle: index, step: 0, count: box.count)
     ).map {
       $0.lowerBound + ($0.upperBound - $0.lowerBound) * $1

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // CMA-ES against the evaluations that the reference implementation needs on standard functions.
 
+import Draws
 import Bagel
 import Foundation
 import Reproduction

@@ -2,6 +2,7 @@
 // Moment matching against the published formulas in NumPy (themselves checked there by quadrature), against sampling, and
 // its gradient against differences.
 
+import Draws
 import Bagel
 import Foundation
 import MomentMatching

@@ -2,6 +2,7 @@
 // Models, policies and searches through their files: all bits come back; what must not be written is not written; a
 // fingerprint tells models apart.
 
+import Draws
 import Bagel
 import Foundation
 import TestSupport

@@ -2,6 +2,7 @@
 // Exported controllers give the same actions as the one they came from: C compiled by a C compiler, ONNX run by ONNX
 // Runtime, safetensors and event files read by their own Python readers (BAGEL_PYTHON; skipped and printed without).
 
+import Draws
 import Bagel
 import Foundation
 import TestSupport

@@ -2,6 +2,7 @@
 // The search against a problem with a known answer (linear-quadratic regulator), and its promise to resume
 // with the same bits.
 
+import Draws
 import Bagel
 import Foundation
 import TestSupport

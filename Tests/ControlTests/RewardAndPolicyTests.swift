@@ -2,6 +2,7 @@
 // Learnt rewards and radial-basis policies: their programs against what they stand for, gradients by differences, and
 // the way through files.
 
+import Draws
 import Bagel
 import Foundation
 import TestSupport

@@ -3,6 +3,7 @@
 // tolerance listed with it, gradients by adjoint and differences, the closed loop the same on every executor. A new
 // sampler inherits all of it by its name in `SamplerName`.
 
+import Draws
 import Bagel
 import Foundation
 import Testing

@@ -2,6 +2,7 @@
 // What a controller sees: derived rates, their filter, the noise of sensors in rollouts, memory of actions and rate
 // limits; in the log, in rollouts and on the machine the same.
 
+import Draws
 import Bagel
 import Foundation
 import TestSupport

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A model, a policy and a search's state with every kind of number that their files can have, and ways to damage them.
 
+import Draws
 import Bagel
 import Foundation
 import TestSupport

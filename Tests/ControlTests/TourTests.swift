@@ -2,6 +2,7 @@
 // Documentation/Tour.md follows a number from the log to the valve: every figure in it ("name = value" in its blocks) is
 // computed here again.
 
+import Draws
 import Bagel
 import Foundation
 import Testing

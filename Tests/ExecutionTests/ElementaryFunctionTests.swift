@@ -2,6 +2,7 @@
 // The prelude's polynomials and draws against double precision, through a kernel that applies them to its
 // particles: the bounds are those stated in HostPrelude.swift.
 
+import Draws
 import Execution
 import Foundation
 import Programs

@@ -2,6 +2,7 @@
 // One test body over executors: each against the interpreter in double precision, and the properties that
 // make results reproducible.
 
+import Draws
 import Execution
 import ExecutorChecks
 import Foundation

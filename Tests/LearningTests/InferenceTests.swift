@@ -2,6 +2,7 @@
 // Fast inference against references and against the exact methods: KISS-GP, LOVE, sparse processes, BBMM's
 // likelihood, noise that varies, errors of left-out blocks; and what breaks them.
 
+import Draws
 import Bagel
 import Foundation
 import Testing

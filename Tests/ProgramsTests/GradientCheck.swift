@@ -3,6 +3,7 @@
 // tangent against adjoint, <w, J v> = <J^T w, v> to 1e-12, and central differences along a random
 // direction. In: a program and its arguments. Out: the relative disagreements.
 
+import Draws
 import Programs
 
 struct GradientCheck {

@@ -2,6 +2,7 @@
 // Every operation: value, tangent, adjoint, central differences; and that the checker catches a rule that is
 // wrong by 0.1 %.
 
+import Draws
 import Foundation
 import Programs
 import Testing

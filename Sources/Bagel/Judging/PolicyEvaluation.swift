@@ -2,12 +2,12 @@
 // A policy on a plant, judged as a control engineer would: rise time, overshoot, steady-state error,
 // chatter, success.
 
+import Draws
 import Foundation
 import MachineLogs
 import Plants
 import Policies
 import PolicySearch
-import Programs
 import Tasks
 
 /// The response of state 0 to one goal, from the goal's switch to the next (physical units, seconds).
@@ -140,7 +140,7 @@ extension ControlTask {
     isLearntFrom: Bool = false,
     goesOn: @escaping () -> Bool = { true }
   ) throws -> (outcome: EpisodeRun.Outcome, goals: [ControlTask.EvaluationOptions.ScheduledGoal]) {
-    let key = DrawKey(seed: seed, iteration: 0x6576_616c)
+    let key = DrawKey(seed: seed, stream: .evaluation)
     var goals = try GoalSchedule(evaluation, timeStep: layout.timeStep) {
       try drawnGoal(key, index, bounds)
     }

@@ -8,9 +8,9 @@
 // Any run of consecutive episodes is spread over the box, however many there are. Rejected: strata, which must know that
 // number. The search's goals stay independent draws: its gradient is an average over particles.
 
+import Draws
 import Foundation
 import PolicySearch
-import Programs
 
 extension StateDistribution {
   /// The goal [S] of an episode; spread where it is uniform in a box, drawn otherwise. Episode 0 has the draw of the key.
@@ -19,7 +19,7 @@ extension StateDistribution {
       return draw(particle: episode, key: key, for: .goals)
     }
     let varied = lower.indices.filter { lower[$0] != upper[$0] }
-    let shift = key.uniforms(particle: 0, step: Purpose.goals.rawValue, count: lower.count)
+    let shift = key.uniforms(particle: 0, step: ReservedStep.goals.rawValue, count: lower.count)
     // The iteration contracts: its derivative at the root is below 1/3.
     var g = 1.5
     for _ in 0..<60 { g = pow(1 + g, 1 / Double(varied.count + 1)) }

@@ -8,10 +8,10 @@
 //
 // Pivots and draws stay the same from one evaluation to the next, so that a search sees a smooth function.
 
+import Draws
 import Execution
 import Foundation
 import LinearAlgebra
-import Programs
 
 /// How the marginal likelihood of many points is computed.
 public enum LikelihoodMethod: String, Hashable, Sendable, Codable, CaseIterable {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What figure 4 needs: driving or logs, a model, a goal-conditioned policy, the reference with it on the machine and imagined.
 
+import Draws
 import Bagel
 
 /// Everything that figure 4 shows.

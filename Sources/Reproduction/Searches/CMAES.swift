@@ -3,9 +3,9 @@
 // 2016; names as there): a search that needs no gradient, the baseline of Black-DROPS. No maintained library of it can be
 // linked without a C++ framework around it; ours is held against the reference implementation in the tests.
 
+import Draws
 import Foundation
 import LinearAlgebra
-import Programs
 
 /// Minimises a function of N numbers, generation by generation: `ask`, evaluate, `tell`.
 public struct CMAES: Sendable {

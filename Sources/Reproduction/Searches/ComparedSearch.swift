@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The searches that are compared, one step at a time, so that anyone can stop the clock between two.
 
+import Draws
 import Bagel
 import MomentMatching
 
@@ -41,7 +42,7 @@ final class MomentMatchingSearch: ComparedSearch {
     let policy = task.makePolicy()
     rollout = try MomentRollout(
       model: model, policy: policy, reward: .saturating(weights: BuiltInTasks.experiment1Weights))
-    func standardised(_ distribution: StateDistribution, _ purpose: StateDistribution.Purpose)
+    func standardised(_ distribution: StateDistribution, _ purpose: ReservedStep)
       -> [[Double]]
     {
       distribution.resolved(by: model)
@@ -80,7 +81,7 @@ final class EvolutionSearch: ComparedSearch {
     judges = try (0..<cores).map { _ in try makeJudge() }
     evolution = CMAES(
       mean: judges[0].state.parameters, stepSize: 0.5,
-      key: DrawKey(seed: seed, iteration: 0x636d_61))
+      key: DrawKey(seed: seed, stream: .evolution))
   }
 
   var parameters: [Double] { evolution.mean }

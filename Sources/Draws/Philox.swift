@@ -3,6 +3,8 @@
 // numbers: as easy as 1, 2, 3", SC 2011). A draw is a pure function of (seed, iteration, particle,
 // step, dimension), so results do not depend on threads, batch split or device.
 
+import Foundation
+
 /// Philox 4x32-10.
 public enum Philox {
   /// Four 32-bit words from a 128-bit counter and a 64-bit key.
@@ -58,10 +60,10 @@ public struct DrawKey: Hashable, Sendable {
     let w = words(particle: particle, step: step, group: group)
     var four = SIMD4<Double>()
     for pair in 0..<2 {
-      let radius = (-2 * logOf(Philox.uniform(w[2 * pair]))).squareRoot()
+      let radius = (-2 * log(Philox.uniform(w[2 * pair]))).squareRoot()
       let angle = 2 * Double.pi * Philox.uniform(w[2 * pair + 1])
-      four[2 * pair] = radius * cosOf(angle)
-      four[2 * pair + 1] = radius * sinOf(angle)
+      four[2 * pair] = radius * cos(angle)
+      four[2 * pair + 1] = radius * sin(angle)
     }
     return four
   }

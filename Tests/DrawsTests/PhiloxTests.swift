@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Philox 4x32-10 against the known answers published with Random123 (Salmon 2011), and the moments of draws.
 
-import Programs
+import Draws
 import Testing
 
 @Suite("random numbers")
