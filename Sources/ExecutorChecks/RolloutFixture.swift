@@ -112,7 +112,8 @@ public struct RolloutFixture: CustomStringConvertible, Sendable {
     let first = sin(a) * cos(b) + log(1 + a * a) / (1 + exp(c))
     let second = sqrt(0.1 + b * b) * minimum(a, c)
     let third = maximum(b, -c) * tanh(a) - select(a, b, c) * 0.2
-    let fourth = (x * x).sum * 0.1 + dot(x, x.builder.constant([0.1, 0.2, 0.3]))
+    let turned = 0.1 * hypot(a, b) + 0.05 * atan2(b, 1 + a * a) - 0.1 * abs(c)
+    let fourth = (x * x).sum * 0.1 + dot(x, x.builder.constant([0.1, 0.2, 0.3])) + turned
     return 0.3 * x.builder.concatenate([first, second, third, fourth])
   }
 

@@ -114,19 +114,12 @@ private struct ONNXGraph {
     case .shared(let slice):
       _ = constant(
         name, [1, n], export.values(slice.array, offset: slice.offset, count: n))
-    case .add(let a, let b): node("Add", [v(a), v(b)], name)
-    case .subtract(let a, let b): node("Sub", [v(a), v(b)], name)
-    case .multiply(let a, let b): node("Mul", [v(a), v(b)], name)
-    case .divide(let a, let b): node("Div", [v(a), v(b)], name)
-    case .minimum(let a, let b): node("Min", [v(a), v(b)], name)
-    case .maximum(let a, let b): node("Max", [v(a), v(b)], name)
-    case .negate(let a): node("Neg", [v(a)], name)
-    case .exp(let a): node("Exp", [v(a)], name)
-    case .log(let a): node("Log", [v(a)], name)
-    case .tanh(let a): node("Tanh", [v(a)], name)
-    case .sin(let a): node("Sin", [v(a)], name)
-    case .cos(let a): node("Cos", [v(a)], name)
-    case .sqrt(let a): node("Sqrt", [v(a)], name)
+    case .unary(let function, let a):
+      guard let word = function.row.onnx else { throw CannotExport(instruction.operation, "ONNX") }
+      node(word, [v(a)], name)
+    case .binary(let function, let a, let b):
+      guard let word = function.row.onnx else { throw CannotExport(instruction.operation, "ONNX") }
+      node(word, [v(a), v(b)], name)
     case .select(let condition, let a, let b):
       let zero = constant(name + "_zero", [1, 1], [0])
       node("GreaterOrEqual", [v(condition), zero], name + "_is")

@@ -40,8 +40,7 @@ struct AdjointTransform {
         || bias.map { sharedArrays.contains($0.array) } ?? false
     case .transposedProduct(let weights, let a):
       return active[a.index] || sharedArrays.contains(weights.array)
-    case .add, .subtract, .multiply, .divide, .minimum, .maximum, .negate, .exp, .log, .tanh, .sin,
-      .cos, .sqrt, .select, .concatenate, .slice, .broadcast, .sum, .dot, .matrixVector,
+    case .unary, .binary, .select, .concatenate, .slice, .broadcast, .sum, .dot, .matrixVector,
       .transposedMatrixVector, .apply, .jacobian:
       return operation.operands.contains { active[$0.index] }
     }
@@ -152,31 +151,14 @@ private final class ReverseSweep {
       break
     case .shared(let slice):  // pbar += ybar
       accumulate(.vector(ybar.id), slice)
-    case .add(let a, let b):  // abar += ybar, bbar += ybar
-      add(ybar, to: a)
-      add(ybar, to: b)
-    case .subtract(let a, let b):
-      add(ybar, to: a)
-      add(-ybar, to: b)
-    case .multiply(let a, let b):  // abar += ybar b, bbar += ybar a
-      add(ybar * x(b), to: a)
-      add(ybar * x(a), to: b)
-    case .divide(let a, let b):  // abar += ybar / b, bbar -= ybar y / b
-      add(ybar / x(b), to: a)
-      add(-(ybar * y / x(b)), to: b)
-    case .minimum(let a, let b):  // to the smaller; to a where equal
-      choose(ybar, x(b) - x(a), a, b)
-    case .maximum(let a, let b):
-      choose(ybar, x(a) - x(b), a, b)
+    case .unary(let function, let a):  // abar += f'(a) ybar
+      add(function.row.derivative(ybar, x(a), y), to: a)
+    case .binary(let function, let a, let b):  // abar += df/da ybar, bbar += df/db ybar
+      let (first, second) = function.row.partials
+      add(first(ybar, x(a), x(b), y), to: a)
+      add(second(ybar, x(a), x(b), y), to: b)
     case .select(let condition, let a, let b):
       choose(ybar, x(condition), a, b)
-    case .negate(let a): add(-ybar, to: a)
-    case .exp(let a): add(ybar * y, to: a)
-    case .log(let a): add(ybar / x(a), to: a)
-    case .tanh(let a): add(ybar * (1 - y * y), to: a)
-    case .sin(let a): add(ybar * cos(x(a)), to: a)
-    case .cos(let a): add(-(ybar * sin(x(a))), to: a)
-    case .sqrt(let a): add(rootSlope(y, times: ybar), to: a)
     case .concatenate(let parts):
       var start = 0
       for part in parts {
@@ -237,13 +219,6 @@ private final class ReverseSweep {
   private func accumulate(_ term: Accumulation.Term, _ target: SharedSlice) {
     builder.accumulate(Accumulation(target: target, term: term))
   }
-}
-
-/// seed / (2 y) for y = sqrt(x), and 0 at y = 0: there 1 / y is infinite, and what stands under a root that can be zero is
-/// mostly a square or a sum of squares with its minimum there, so that 0 is a subgradient (of |x| = sqrt(x^2), too).
-func rootSlope(_ y: Value, times seed: Value) -> Value {
-  let zeros = y.builder.constant([Double](repeating: 0, count: y.length))
-  return select(-y, zeros, 0.5 * seed / y)
 }
 
 extension SharedMatrix {

@@ -3,8 +3,6 @@
 // the reference that executors are compared with. In: named inputs, shared arrays, a source of
 // draws. Out: named outputs and accumulated adjoints. Slow, plain, complete.
 
-import Foundation
-
 /// One evaluation of a program.
 public struct Interpretation {
   /// Results by output name.
@@ -74,19 +72,8 @@ public struct Interpreter: Sendable {
     case .constant(let values): return values
     case .shared(let slice): return run(of: slice, count: length)
     case .normal(let first): return draws(first, length)
-    case .add(let a, let b): return zip2(a, b, +)
-    case .subtract(let a, let b): return zip2(a, b, -)
-    case .multiply(let a, let b): return zip2(a, b, *)
-    case .divide(let a, let b): return zip2(a, b, /)
-    case .minimum(let a, let b): return zip2(a, b) { $0 < $1 ? $0 : $1 }
-    case .maximum(let a, let b): return zip2(a, b) { $0 > $1 ? $0 : $1 }
-    case .negate(let a): return map(a) { -$0 }
-    case .exp(let a): return map(a, Foundation.exp)
-    case .log(let a): return map(a, Foundation.log)
-    case .tanh(let a): return map(a, Foundation.tanh)
-    case .sin(let a): return map(a, Foundation.sin)
-    case .cos(let a): return map(a, Foundation.cos)
-    case .sqrt(let a): return map(a) { $0.squareRoot() }
+    case .unary(let function, let a): return map(a, function.row.value)
+    case .binary(let function, let a, let b): return zip2(a, b, function.row.value)
     case .select(let condition, let a, let b):
       return zip(value(condition), zip(value(a), value(b))).map { $0 >= 0 ? $1.0 : $1.1 }
     case .concatenate(let parts): return parts.flatMap(value)
@@ -153,7 +140,3 @@ func matrixVector(_ m: [Double], _ x: [Double], rows: Int) -> [Double] {
 func transposedMatrixVector(_ m: [Double], _ y: [Double], columns: Int) -> [Double] {
   (0..<columns).map { j in y.indices.reduce(0) { $0 + m[$1 * columns + j] * y[$1] } }
 }
-
-func logOf(_ x: Double) -> Double { Foundation.log(x) }
-func sinOf(_ x: Double) -> Double { Foundation.sin(x) }
-func cosOf(_ x: Double) -> Double { Foundation.cos(x) }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The closed set of operations. Every switch over it names all cases (no `default:`), so that a new
-// operation is a list of compile errors: verifier, printer, interpreter, tangent, adjoint, tape, C.
+// The closed set of operations. Every switch over it names all cases (no `default:`), so that a new operation is a list of
+// compile errors: verifier, printer, interpreter, tangent, adjoint, tape, C. Functions of one or two numbers are two of its
+// cases; they are rows of a table (ElementwiseFunctions.swift).
 
 /// What an instruction computes. Elementwise operations need equal lengths; `broadcast` makes them.
 public enum Operation: Hashable, Sendable {
@@ -14,19 +15,8 @@ public enum Operation: Hashable, Sendable {
   case normal(first: Int)
 
   // Elementwise
-  case add(ValueID, ValueID)
-  case subtract(ValueID, ValueID)
-  case multiply(ValueID, ValueID)
-  case divide(ValueID, ValueID)
-  case minimum(ValueID, ValueID)
-  case maximum(ValueID, ValueID)
-  case negate(ValueID)
-  case exp(ValueID)
-  case log(ValueID)
-  case tanh(ValueID)
-  case sin(ValueID)
-  case cos(ValueID)
-  case sqrt(ValueID)
+  case unary(UnaryFunction, ValueID)
+  case binary(BinaryFunction, ValueID, ValueID)
   /// condition[i] >= 0 ? first[i] : second[i]
   case select(condition: ValueID, ValueID, ValueID)
 
@@ -61,12 +51,10 @@ extension Operation {
   public var operands: [ValueID] {
     switch self {
     case .input, .constant, .shared, .normal: []
-    case .add(let a, let b), .subtract(let a, let b), .multiply(let a, let b),
-      .divide(let a, let b), .minimum(let a, let b), .maximum(let a, let b), .dot(let a, let b),
-      .matrixVector(let a, let b), .transposedMatrixVector(let a, let b):
+    case .binary(_, let a, let b), .dot(let a, let b), .matrixVector(let a, let b),
+      .transposedMatrixVector(let a, let b):
       [a, b]
-    case .negate(let a), .exp(let a), .log(let a), .tanh(let a), .sin(let a), .cos(let a),
-      .sqrt(let a), .slice(let a, _), .broadcast(let a), .sum(let a), .affine(_, _, let a),
+    case .unary(_, let a), .slice(let a, _), .broadcast(let a), .sum(let a), .affine(_, _, let a),
       .transposedProduct(_, let a), .apply(_, let a), .jacobian(_, let a):
       [a]
     case .select(let condition, let a, let b): [condition, a, b]
@@ -78,19 +66,8 @@ extension Operation {
   public func mapOperands(_ map: (ValueID) -> ValueID) -> Operation {
     switch self {
     case .input, .constant, .shared, .normal: self
-    case .add(let a, let b): .add(map(a), map(b))
-    case .subtract(let a, let b): .subtract(map(a), map(b))
-    case .multiply(let a, let b): .multiply(map(a), map(b))
-    case .divide(let a, let b): .divide(map(a), map(b))
-    case .minimum(let a, let b): .minimum(map(a), map(b))
-    case .maximum(let a, let b): .maximum(map(a), map(b))
-    case .negate(let a): .negate(map(a))
-    case .exp(let a): .exp(map(a))
-    case .log(let a): .log(map(a))
-    case .tanh(let a): .tanh(map(a))
-    case .sin(let a): .sin(map(a))
-    case .cos(let a): .cos(map(a))
-    case .sqrt(let a): .sqrt(map(a))
+    case .unary(let function, let a): .unary(function, map(a))
+    case .binary(let function, let a, let b): .binary(function, map(a), map(b))
     case .select(let condition, let a, let b): .select(condition: map(condition), map(a), map(b))
     case .concatenate(let parts): .concatenate(parts.map(map))
     case .slice(let a, let start): .slice(map(a), start: start)
@@ -110,12 +87,42 @@ extension Operation {
   /// Decides what the reverse loop stores (Tape.swift).
   var isCheap: Bool {
     switch self {
-    case .input, .constant, .shared, .add, .subtract, .multiply, .minimum, .maximum, .negate,
-      .select, .concatenate, .slice, .broadcast:
-      true
-    case .normal, .divide, .exp, .log, .tanh, .sin, .cos, .sqrt, .sum, .dot, .affine,
-      .transposedProduct, .matrixVector, .transposedMatrixVector, .apply, .jacobian:
+    case .unary(let function, _): function.row.isCheap
+    case .binary(let function, _, _): function.row.isCheap
+    case .input, .constant, .shared, .select, .concatenate, .slice, .broadcast: true
+    case .normal, .sum, .dot, .affine, .transposedProduct, .matrixVector, .transposedMatrixVector,
+      .apply, .jacobian:
       false
+    }
+  }
+
+  /// Whether element i of the result depends on elements i of the operands alone.
+  public var isElementwise: Bool {
+    switch self {
+    case .unary, .binary, .select: true
+    case .input, .constant, .shared, .normal, .concatenate, .slice, .broadcast, .sum, .dot,
+      .affine, .transposedProduct, .matrixVector, .transposedMatrixVector, .apply, .jacobian:
+      false
+    }
+  }
+
+  /// The function with shared data that is evaluated, if one is.
+  public var localFunction: LocalFunction? {
+    switch self {
+    case .apply(let function, _), .jacobian(let function, _): function
+    case .input, .constant, .shared, .normal, .unary, .binary, .select, .concatenate, .slice,
+      .broadcast, .sum, .dot, .affine, .transposedProduct, .matrixVector, .transposedMatrixVector:
+      nil
+    }
+  }
+
+  /// The shared matrix of a product, if it is one.
+  public var sharedMatrix: SharedMatrix? {
+    switch self {
+    case .affine(let matrix, _, _), .transposedProduct(let matrix, _): matrix
+    case .input, .constant, .shared, .normal, .unary, .binary, .select, .concatenate, .slice,
+      .broadcast, .sum, .dot, .matrixVector, .transposedMatrixVector, .apply, .jacobian:
+      nil
     }
   }
 }

@@ -25,9 +25,7 @@ extension Program {
     switch instruction.operation {
     case .input, .constant, .shared, .concatenate, .slice, .broadcast, .select: return 0
     case .normal: return 50 * n
-    case .add, .subtract, .multiply, .divide, .minimum, .maximum, .negate, .exp, .log, .tanh, .sin,
-      .cos, .sqrt:
-      return n
+    case .unary, .binary: return n
     case .sum(let a): return Double(self[a].length)
     case .dot(let a, _): return 2 * Double(self[a].length)
     case .affine(let weights, _, _), .transposedProduct(let weights, _):

@@ -38,19 +38,8 @@ extension Operation {
     case .constant(let values): return "constant \(values)"
     case .shared(let slice): return "shared \(slice.array)[\(slice.offset)...]"
     case .normal(let first): return "normal \(first)..."
-    case .add: return list("add")
-    case .subtract: return list("subtract")
-    case .multiply: return list("multiply")
-    case .divide: return list("divide")
-    case .minimum: return list("minimum")
-    case .maximum: return list("maximum")
-    case .negate: return list("negate")
-    case .exp: return list("exp")
-    case .log: return list("log")
-    case .tanh: return list("tanh")
-    case .sin: return list("sin")
-    case .cos: return list("cos")
-    case .sqrt: return list("sqrt")
+    case .unary(let function, _): return list(function.rawValue)
+    case .binary(let function, _, _): return list(function.rawValue)
     case .select: return list("select")
     case .concatenate: return list("concatenate")
     case .slice(_, let start): return list("slice") + " from \(start)"

@@ -181,26 +181,9 @@ public struct Value {
   public var sum: Value { length == 1 ? self : builder.append(.sum(id), length: 1) }
 }
 
-// MARK: Arithmetic; a scalar operand is broadcast, a Double is a constant
-
-private func binary(
-  _ a: Value, _ b: Value, _ operation: (ValueID, ValueID) -> Operation
-) -> Value {
-  let count = max(a.length, b.length)
-  let (x, y) = (a.broadcast(to: count), b.broadcast(to: count))
-  return a.builder.append(operation(x.id, y.id), length: count)
-}
-
-private func unary(_ a: Value, _ operation: Operation) -> Value {
-  a.builder.append(operation, length: a.length)
-}
+// MARK: Arithmetic with numbers, which are constants
 
 extension Value {
-  public static func + (a: Value, b: Value) -> Value { binary(a, b, Operation.add) }
-  public static func - (a: Value, b: Value) -> Value { binary(a, b, Operation.subtract) }
-  public static func * (a: Value, b: Value) -> Value { binary(a, b, Operation.multiply) }
-  public static func / (a: Value, b: Value) -> Value { binary(a, b, Operation.divide) }
-  public static prefix func - (a: Value) -> Value { unary(a, .negate(a.id)) }
   public static func + (a: Value, b: Double) -> Value { a + a.builder.constant([b]) }
   public static func - (a: Value, b: Double) -> Value { a - a.builder.constant([b]) }
   public static func * (a: Value, b: Double) -> Value { a * a.builder.constant([b]) }
@@ -216,15 +199,6 @@ extension Value {
   /// min(max(self, lower), upper); the adjoint is zero where a bound holds.
   public func clamped(lower: Value, upper: Value) -> Value { minimum(maximum(self, lower), upper) }
 }
-
-public func exp(_ a: Value) -> Value { unary(a, .exp(a.id)) }
-public func log(_ a: Value) -> Value { unary(a, .log(a.id)) }
-public func tanh(_ a: Value) -> Value { unary(a, .tanh(a.id)) }
-public func sin(_ a: Value) -> Value { unary(a, .sin(a.id)) }
-public func cos(_ a: Value) -> Value { unary(a, .cos(a.id)) }
-public func sqrt(_ a: Value) -> Value { unary(a, .sqrt(a.id)) }
-public func minimum(_ a: Value, _ b: Value) -> Value { binary(a, b, Operation.minimum) }
-public func maximum(_ a: Value, _ b: Value) -> Value { binary(a, b, Operation.maximum) }
 
 /// sum_i a_i b_i
 public func dot(_ a: Value, _ b: Value) -> Value {

@@ -49,22 +49,14 @@ private struct TangentRule {
       guard sharedArrays.contains(slice.array) else { return nil }
       return builder.shared(
         "tangent_" + slice.array, offset: slice.offset, length: instruction.length)
-    case .add(let a, let b): return plus(tangent(a), tangent(b))
-    case .subtract(let a, let b): return plus(tangent(a), tangent(b).map { -$0 })
-    case .multiply(let a, let b):
-      return plus(tangent(a).map { $0 * primal(b) }, tangent(b).map { primal(a) * $0 })
-    case .divide(let a, let b):  // (adot - y bdot) / b
-      return plus(tangent(a), tangent(b).map { -(y * $0) }).map { $0 / primal(b) }
-    case .minimum(let a, let b): return choose(primal(b) - primal(a), a, b)
-    case .maximum(let a, let b): return choose(primal(a) - primal(b), a, b)
+    case .unary(let function, let a):
+      return tangent(a).map { function.row.derivative($0, primal(a), y) }
+    case .binary(let function, let a, let b):
+      let (first, second) = function.row.partials
+      return plus(
+        tangent(a).map { first($0, primal(a), primal(b), y) },
+        tangent(b).map { second($0, primal(a), primal(b), y) })
     case .select(let condition, let a, let b): return choose(primal(condition), a, b)
-    case .negate(let a): return tangent(a).map { -$0 }
-    case .exp(let a): return tangent(a).map { y * $0 }
-    case .log(let a): return tangent(a).map { $0 / primal(a) }
-    case .tanh(let a): return tangent(a).map { (1 - y * y) * $0 }
-    case .sin(let a): return tangent(a).map { cos(primal(a)) * $0 }
-    case .cos(let a): return tangent(a).map { -(sin(primal(a)) * $0) }
-    case .sqrt(let a): return tangent(a).map { rootSlope(y, times: $0) }
     case .concatenate(let parts):
       guard parts.contains(where: { tangent($0) != nil }) else { return nil }
       return builder.concatenate(parts.map { tangent($0) ?? zero(primal($0).length) })

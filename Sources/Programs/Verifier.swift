@@ -35,13 +35,10 @@ extension Program {
     case .constant(let values): return expect(values.count, length, "constant")
     case .shared(let slice): return fits(slice.array, slice.offset + length)
     case .normal: return nil
-    case .add(let a, let b), .subtract(let a, let b), .multiply(let a, let b),
-      .divide(let a, let b), .minimum(let a, let b), .maximum(let a, let b):
+    case .binary(_, let a, let b):
       return expect(size(a), length, "left operand")
         ?? expect(size(b), length, "right operand")
-    case .negate(let a), .exp(let a), .log(let a), .tanh(let a), .sin(let a), .cos(let a),
-      .sqrt(let a):
-      return expect(size(a), length, "operand")
+    case .unary(_, let a): return expect(size(a), length, "operand")
     case .select(let condition, let a, let b):
       return expect(size(condition), length, "condition")
         ?? expect(size(a), length, "first choice")

@@ -28,31 +28,15 @@ public struct Formula: Hashable, Sendable {
   indirect enum Node: Hashable, Sendable {
     case number(Double)
     case name(String)
-    case call(Function, [Node])
+    case unary(UnaryFunction, Node)
+    case binary(BinaryFunction, Node, Node)
     case power(Node, exponent: Double)
   }
 
-  /// Names with an argument list.
-  public enum Function: String, Hashable, Sendable, CaseIterable {
-    case add = "+"
-    case subtract = "-"
-    case multiply = "*"
-    case divide = "/"
-    case negate
-    case abs, exp, log, tanh, sin, cos, sqrt, min, max
-
-    var arguments: Int {
-      switch self {
-      case .add, .subtract, .multiply, .divide, .min, .max: 2
-      case .negate, .abs, .exp, .log, .tanh, .sin, .cos, .sqrt: 1
-      }
-    }
-
-    /// Those that a user writes as a word.
-    static var words: [String] {
-      allCases.filter { $0 != .negate }.map(\.rawValue).filter { $0.first?.isLetter == true }
-    }
-  }
+  /// The functions of programs that a user calls by name.
+  static let unaryFunctions = UnaryFunction.allCases.filter { $0.row.word.isCall }
+  static let binaryFunctions = BinaryFunction.allCases.filter { $0.row.word.isCall }
+  static let words = unaryFunctions.map(\.rawValue) + binaryFunctions.map(\.rawValue)
 
   /// Rollouts compute in single precision, which ends at 3e38: a number beyond this leaves no room for its square or sum.
   public static let largestNumber = 1e30
@@ -74,7 +58,7 @@ public struct Formula: Hashable, Sendable {
 
   /// Whether `name` could be taken for something else in a formula: a number, a function, pi, a goal or a previous action.
   public static func isAmbiguous(_ name: String) -> Bool {
-    Double(name) != nil || name == "pi" || Function.words.contains(name)
+    Double(name) != nil || name == "pi" || words.contains(name)
       || name.hasPrefix("goal.") || name.hasPrefix("previous.")
   }
 
@@ -110,13 +94,14 @@ public struct Formula: Hashable, Sendable {
     case .power(let base, let exponent):
       guard let base = try constant(base, of: text, names: &names) else { return nil }
       value = power(base, exponent)
-    case .call(let function, let arguments):
-      var numbers: [Double] = []
-      for argument in arguments {
-        if let number = try constant(argument, of: text, names: &names) { numbers.append(number) }
-      }
-      guard numbers.count == arguments.count else { return nil }
-      value = result(function, numbers)
+    case .unary(let function, let a):
+      guard let a = try constant(a, of: text, names: &names) else { return nil }
+      value = function.row.value(a)
+    case .binary(let function, let a, let b):
+      let first = try constant(a, of: text, names: &names)
+      let second = try constant(b, of: text, names: &names)
+      guard let first, let second else { return nil }
+      value = function.row.value(first, second)
     }
     guard value.isFinite else {
       throw FormulaError(
@@ -139,28 +124,9 @@ public struct Formula: Hashable, Sendable {
     case .number(let number): number
     case .name(let name): value(name)
     case .power(let base, let exponent): power(evaluate(base, value), exponent)
-    case .call(let function, let arguments):
-      result(function, arguments.map { evaluate($0, value) })
-    }
-  }
-
-  private static func result(_ function: Function, _ a: [Double]) -> Double {
-    switch function {
-    case .add: a[0] + a[1]
-    case .subtract: a[0] - a[1]
-    case .multiply: a[0] * a[1]
-    case .divide: a[0] / a[1]
-    case .negate: -a[0]
-    case .abs: Swift.abs(a[0])
-    case .exp: Foundation.exp(a[0])
-    case .log: Foundation.log(a[0])
-    case .tanh: Foundation.tanh(a[0])
-    case .sin: Foundation.sin(a[0])
-    case .cos: Foundation.cos(a[0])
-    case .sqrt: a[0].squareRoot()
-    // As programs do, also of NaN.
-    case .min: a[0] < a[1] ? a[0] : a[1]
-    case .max: a[0] > a[1] ? a[0] : a[1]
+    case .unary(let function, let a): function.row.value(evaluate(a, value))
+    case .binary(let function, let a, let b):
+      function.row.value(evaluate(a, value), evaluate(b, value))
     }
   }
 
@@ -178,24 +144,9 @@ public struct Formula: Hashable, Sendable {
     case .name(let name): return value(name)
     case .power(let base, let exponent):
       return power(evaluate(base, builder, value), exponent)
-    case .call(let function, let arguments):
-      let a = arguments.map { evaluate($0, builder, value) }
-      switch function {
-      case .add: return a[0] + a[1]
-      case .subtract: return a[0] - a[1]
-      case .multiply: return a[0] * a[1]
-      case .divide: return a[0] / a[1]
-      case .negate: return -a[0]
-      case .abs: return Programs.maximum(a[0], -a[0])
-      case .exp: return Programs.exp(a[0])
-      case .log: return Programs.log(a[0])
-      case .tanh: return Programs.tanh(a[0])
-      case .sin: return Programs.sin(a[0])
-      case .cos: return Programs.cos(a[0])
-      case .sqrt: return Programs.sqrt(a[0])
-      case .min: return Programs.minimum(a[0], a[1])
-      case .max: return Programs.maximum(a[0], a[1])
-      }
+    case .unary(let function, let a): return unary(function, evaluate(a, builder, value))
+    case .binary(let function, let a, let b):
+      return binary(function, evaluate(a, builder, value), evaluate(b, builder, value))
     }
   }
 
@@ -224,7 +175,7 @@ public struct Formula: Hashable, Sendable {
     guard exponent > 0 else { return product(base) }
     let (zero, one) = (base.builder.constant([0]), base.builder.constant([1]))
     // -|b| >= 0 at b = 0 only, and not for NaN.
-    let isZero = -Programs.maximum(base, -base)
+    let isZero = -Programs.abs(base)
     return select(isZero, zero, product(select(isZero, one, base)))
   }
 }

@@ -3,6 +3,7 @@
 // and the number of operations are limited, so that no text overflows the stack or a compiler.
 
 import MachineLogs
+import Programs
 import SafeText
 
 /// Reads one formula.
@@ -59,14 +60,21 @@ struct FormulaParser {
     return true
   }
 
-  /// Counts what a node costs.
-  private mutating func call(
-    _ function: Formula.Function, _ arguments: [Formula.Node]
+  private mutating func unary(
+    _ function: UnaryFunction, _ a: Formula.Node
   ) throws -> Formula.Node {
     try count(1)
-    return .call(function, arguments)
+    return .unary(function, a)
   }
 
+  private mutating func binary(
+    _ function: BinaryFunction, _ a: Formula.Node, _ b: Formula.Node
+  ) throws -> Formula.Node {
+    try count(1)
+    return .binary(function, a, b)
+  }
+
+  /// Counts what a node costs.
   private mutating func count(_ more: Int) throws {
     operations += more
     guard operations <= Formula.mostOperations else {
@@ -78,9 +86,9 @@ struct FormulaParser {
     var node = try product()
     while true {
       if take("+") {
-        node = try call(.add, [node, try product()])
+        node = try binary(.add, node, product())
       } else if take("-") {
-        node = try call(.subtract, [node, try product()])
+        node = try binary(.subtract, node, product())
       } else {
         return node
       }
@@ -91,9 +99,9 @@ struct FormulaParser {
     var node = try factor()
     while true {
       if take("*") {
-        node = try call(.multiply, [node, try factor()])
+        node = try binary(.multiply, node, factor())
       } else if take("/") {
-        node = try call(.divide, [node, try factor()])
+        node = try binary(.divide, node, factor())
       } else {
         return node
       }
@@ -107,15 +115,13 @@ struct FormulaParser {
       throw error(
         "more than \(Formula.deepestNesting) brackets, functions or signs within one another")
     }
-    if take("-") { return try call(.negate, [try factor()]) }
+    if take("-") { return try unary(.negate, factor()) }
     let base = try atom()
     guard take("^") else { return base }
     switch try factor() {
     case .number(let exponent): return try power(base, exponent)
-    case .call(.negate, let a):
-      guard case .number(let exponent) = a[0] else { fallthrough }
-      return try power(base, -exponent)
-    case .name, .call, .power: throw error("an exponent must be a number")
+    case .unary(.negate, .number(let exponent)): return try power(base, -exponent)
+    case .name, .unary, .binary, .power: throw error("an exponent must be a number")
     }
   }
 
@@ -138,18 +144,21 @@ struct FormulaParser {
     let start = position
     let word = self.word()
     guard take("(") else { return try name(word, at: start) }
-    guard let function = Formula.Function(rawValue: word), word != "negate" else {
+    guard Formula.words.contains(word) else {
       throw error(
         "there is no function '\(shortened(word))'; there are "
-          + Formula.Function.words.joined(separator: ", "))
+          + Formula.words.joined(separator: ", "))
     }
     var arguments = [try sum()]
     while take(",") { arguments.append(try sum()) }
-    guard arguments.count == function.arguments else {
-      throw error(
-        "\(word) takes \(counted(function.arguments, "argument")), not \(arguments.count)")
+    if let function = UnaryFunction(rawValue: word), arguments.count == 1 {
+      return try closed(unary(function, arguments[0]))
     }
-    return try closed(try call(function, arguments))
+    if let function = BinaryFunction(rawValue: word), arguments.count == 2 {
+      return try closed(binary(function, arguments[0], arguments[1]))
+    }
+    let wanted = UnaryFunction(rawValue: word) == nil ? 2 : 1
+    throw error("\(word) takes \(counted(wanted, "argument")), not \(arguments.count)")
   }
 
   private mutating func closed(_ node: Formula.Node) throws -> Formula.Node {

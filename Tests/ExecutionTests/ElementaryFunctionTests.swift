@@ -66,6 +66,32 @@ struct ElementaryFunctionTests {
     }
   }
 
+  @Test("angles and lengths, at every quadrant and size; zeros and NaN as in the definition")
+  func anglesAndLengths() throws {
+    // Around the circle, by the angle.
+    let angles = points(-3.141, 3.141)
+    for size in [1, 1e-25, 1e25] {
+      func polar(_ t: Value) -> (Value, Value) { (size * sin(t), size * cos(t)) }
+      let lengths = try evaluate(angles) { t in
+        let (y, x) = polar(t)
+        return hypot(y, x) / size
+      }
+      #expect(absolute(lengths, angles) { _ in 1 } < 6 * 0x1p-23, "\(size)")
+      let turned = try evaluate(angles) { t in
+        let (y, x) = polar(t)
+        return atan2(y, x)
+      }
+      #expect(absolute(turned, angles) { $0 } < 6 * 0x1p-23, "\(size)")
+    }
+    let special = [0, -0.0, Double.nan]
+    #expect(try evaluate(special) { atan2(0 * $0, $0) }[..<2] == [0, 0])
+    #expect(try evaluate(special) { hypot($0, 0 * $0) }[..<2] == [0, 0])
+    for function in [BinaryFunction.atan2, .hypot] {
+      #expect(try evaluate(special) { binary(function, $0, 1 + 0 * $0) }[2].isNaN)
+      #expect(try evaluate(special) { binary(function, $0.builder.constant([1]), $0) }[2].isNaN)
+    }
+  }
+
   @Test("draws are those of the definition, to rounding")
   func draws() throws {
     let step = ProgramBuilder()

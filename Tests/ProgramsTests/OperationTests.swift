@@ -17,6 +17,8 @@ private let operations: [(name: String, build: Build)] = [
   ("log", { _, a, b in log(a * a + 0.5) * b }), ("tanh", { _, a, b in tanh(a) * b }),
   ("sin", { _, a, b in sin(a) * b }), ("cos", { _, a, b in cos(a) * b }),
   ("sqrt", { _, a, b in sqrt(a * a + 0.5) * b }),
+  ("abs", { _, a, b in abs(a) * b }), ("atan2", { _, a, b in atan2(a, b) * b }),
+  ("hypot", { _, a, b in hypot(a, b) * a }),
   ("minimum", { _, a, b in minimum(a, b) * b }), ("maximum", { _, a, b in maximum(a, b) * a }),
   ("select", { _, a, b in select(a, a * b, b) }),
   ("concatenate", { builder, a, b in builder.concatenate([a, b, a]) * 2 }),
@@ -136,19 +138,50 @@ struct OperationTests {
     #expect(wrong.outputs["adj_x"]?[0].isNaN == true)
   }
 
+  @Test("absolute values, angles and lengths have a derivative of zero where they have none")
+  func kinks() {
+    let builder = ProgramBuilder()
+    let (a, b) = (builder.input("a", length: 3), builder.input("b", length: 3))
+    builder.output("abs", abs(a))
+    builder.output("atan2", atan2(a, b))
+    builder.output("hypot", hypot(a, b))
+    let program = builder.finish()
+    let inputs = ["a": [0, -0.0, 3], "b": [0, -0.0, -4]]
+    let values = Interpreter(shared: [:]).run(program, inputs: inputs)
+    #expect(values["abs"] == [0, 0, 3] && values["hypot"] == [0, 0, 5])
+    #expect(values["atan2"] == [0, 0, atan2(3.0, -4.0)])
+    let seeds = ["adj_abs", "adj_atan2", "adj_hypot"]
+    for (name, expected) in [
+      ("adj_abs", [1.0, 0]), ("adj_atan2", [-0.16, -0.12]), ("adj_hypot", [0.6, -0.8]),
+    ] {
+      let seeded = Dictionary(
+        uniqueKeysWithValues: seeds.map { ($0, [Double](repeating: $0 == name ? 1 : 0, count: 3)) })
+      let reverse = Interpreter(shared: [:]).run(
+        program.adjoint(withRespectTo: ["a", "b"]), inputs: inputs.merging(seeded) { $1 })
+      for (k, input) in ["adj_a", "adj_b"].enumerated() {
+        #expect(reverse[input][..<2] == [0, 0], "\(name)")
+        #expect(Swift.abs(reverse[input][2] - expected[k]) < 1e-15, "\(name)")
+      }
+    }
+  }
+
   @Test("the list above names every operation that users reach")
   func complete() {
     var seen: Set<String> = []
     for operation in operations {
       for instruction in program(operation.build).instructions {
-        seen.insert(String("\(instruction.operation)".prefix { $0 != "(" }))
+        switch instruction.operation {
+        case .unary(let function, _): seen.insert("\(function)")
+        case .binary(let function, _, _): seen.insert("\(function)")
+        default: seen.insert(String("\(instruction.operation)".prefix { $0 != "(" }))
+        }
       }
     }
-    let wanted: Set = [
-      "input", "constant", "shared", "normal", "add", "subtract", "multiply", "divide", "minimum",
-      "maximum", "negate", "exp", "log", "tanh", "sin", "cos", "sqrt", "select", "concatenate",
-      "slice", "broadcast", "sum", "dot", "affine", "apply",
-    ]
+    let functions = UnaryFunction.allCases.map { "\($0)" } + BinaryFunction.allCases.map { "\($0)" }
+    let wanted = Set(functions).union([
+      "input", "constant", "shared", "normal", "select", "concatenate", "slice", "broadcast", "sum",
+      "dot", "affine", "apply",
+    ])
     #expect(seen.isSuperset(of: wanted), "missing: \(wanted.subtracting(seen))")
   }
 
@@ -246,7 +279,7 @@ struct OperationTests {
     #expect(program.instructions.count == 3)
     #expect(program.description.contains("%1 [2] = tanh %0"))
     var broken = program
-    broken.instructions[1] = Instruction(operation: .tanh(ValueID(2)), length: 2)
+    broken.instructions[1] = Instruction(operation: .unary(.tanh, ValueID(2)), length: 2)
     #expect(broken.firstProblem() == "%1 reads %2, which is not computed before it")
   }
 }

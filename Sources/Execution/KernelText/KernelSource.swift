@@ -61,11 +61,11 @@ public struct KernelSource: Sendable {
     dataArrays = rollout.dataArrays
     scratchRows = steps.functions.scratchRows
     keptPerStep = rollout.stateLength + steps.tapeLength
-    stackRows = [rollout.initial, rollout.step, steps.taped.forward, steps.taped.adjoint]
+    stackRows = steps.programs
       .flatMap(\.instructions).reduce(0) { $0 + $1.length }
     transposed = steps.transposedMatrices
     widestLayer = steps.largeMatrices.map { max($0.rows, $0.columns) }.max() ?? 0
-    sharedText = (steps.functions.definitions + steps.lines).joined(separator: "\n")
+    sharedText = steps.text.joined(separator: "\n")
     let parts: [[String]]
     switch target {
     case .host(let particles):
@@ -94,7 +94,7 @@ public struct KernelSource: Sendable {
       ["enum { T = \(vectors), \(accumulators.joined(separator: " ")) };", lengths(steps)],
       [HostPrelude.text, HostGridPrelude.text, HostProductPrelude.text],
       HostLoops.arguments(dataArrays: steps.rollout.dataArrays),
-      steps.functions.definitions + steps.lines,
+      steps.text,
       [
         HostLoops.text(
           isDifferentiated: steps.isDifferentiated, stateLimit: literal(steps.rollout.stateLimit),
@@ -109,7 +109,7 @@ public struct KernelSource: Sendable {
       [schedule.constants, lengths(steps), CUDALoops.constants(steps, schedule)],
       [CUDAPrelude.text, CUDAGridPrelude.text, CUDAProductPrelude.text],
       CUDALoops.arguments(steps),
-      steps.functions.definitions + steps.lines,
+      steps.text,
       [CUDALoops.text(steps)],
       [CUDAAscent.text],
     ]

@@ -13,18 +13,9 @@ struct LocalFunctionNames {
   /// All local functions that the programs apply, in order of first use.
   init(of programs: [Program]) {
     var found: [LocalFunction] = []
-    for program in programs {
-      for instruction in program.instructions {
-        switch instruction.operation {
-        case .apply(let function, _), .jacobian(let function, _):
-          if !found.contains(function) { found.append(function) }
-        case .input, .constant, .shared, .normal, .add, .subtract, .multiply, .divide, .minimum,
-          .maximum, .negate, .exp, .log, .tanh, .sin, .cos, .sqrt, .select, .concatenate, .slice,
-          .broadcast, .sum, .dot, .affine, .transposedProduct, .matrixVector,
-          .transposedMatrixVector:
-          break
-        }
-      }
+    for case let function? in programs.flatMap(\.instructions).map(\.operation.localFunction)
+    where !found.contains(function) {
+      found.append(function)
     }
     functions = found
   }

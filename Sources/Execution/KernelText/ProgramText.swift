@@ -53,8 +53,7 @@ struct ProgramText {
   private func isSpread(_ instruction: Instruction) -> Bool {
     switch instruction.operation {
     case .affine, .transposedProduct: spreads && instruction.length >= Self.leastSpread
-    case .add, .subtract, .multiply, .divide, .minimum, .maximum, .negate, .exp, .log, .tanh, .sin,
-      .cos, .sqrt, .select:
+    case .unary, .binary, .select:
       instruction.operation.operands.contains {
         isSpread[$0.index] && program[$0].length == instruction.length
       }
@@ -83,8 +82,7 @@ struct ProgramText {
     // A slice moves elements to other lanes.
     case .slice(let a, let start): return element(a, plus(start, i))
     case .broadcast(let a): return element(a, "0")
-    case .constant, .add, .subtract, .multiply, .divide, .minimum, .maximum, .negate, .exp,
-      .log, .tanh, .sin, .cos, .sqrt, .select, .concatenate, .sum, .dot, .affine,
+    case .constant, .unary, .binary, .select, .concatenate, .sum, .dot, .affine,
       .transposedProduct, .matrixVector, .transposedMatrixVector, .apply, .jacobian:
       if !isSpread[id.index] { return "\(name(id))[\(i)][t]" }
       return isOwn ? "\(name(id))[AT(\(i))][t]" : "GET(\(name(id)), \(i))"
@@ -122,19 +120,8 @@ struct ProgramText {
           lines.append("EACH(i, 1) \(name(id))[\(i)][t] = splat(\(literal(value)));")
         }
       }
-    case .add(let a, let b): each("\(x(a)) + \(x(b))")
-    case .subtract(let a, let b): each("\(x(a)) - \(x(b))")
-    case .multiply(let a, let b): each("\(x(a)) * \(x(b))")
-    case .divide(let a, let b): each("\(x(a)) / \(x(b))")
-    case .minimum(let a, let b): each("v_minimum(\(x(a)), \(x(b)))")
-    case .maximum(let a, let b): each("v_maximum(\(x(a)), \(x(b)))")
-    case .negate(let a): each("-\(x(a))")
-    case .exp(let a): each("v_exp(\(x(a)))")
-    case .log(let a): each("v_log(\(x(a)))")
-    case .tanh(let a): each("v_tanh(\(x(a)))")
-    case .sin(let a): each("v_sin(\(x(a)))")
-    case .cos(let a): each("v_cos(\(x(a)))")
-    case .sqrt(let a): each("v_sqrt(\(x(a)))")
+    case .unary(let function, let a): each(function.row.word.kernelText(x(a)))
+    case .binary(let function, let a, let b): each(function.row.word.kernelText(x(a), x(b)))
     case .select(let condition, let a, let b):
       each("v_select(\(x(condition)) >= 0.f, \(x(a)), \(x(b)))")
     case .concatenate(let parts):
@@ -215,19 +202,8 @@ extension Operation {
     case .constant: "constant"
     case .shared(let slice): slice.array
     case .normal: "draw"
-    case .add: "sum"
-    case .subtract: "difference"
-    case .multiply: "product"
-    case .divide: "quotient"
-    case .minimum: "minimum"
-    case .maximum: "maximum"
-    case .negate: "negative"
-    case .exp: "exp"
-    case .log: "log"
-    case .tanh: "tanh"
-    case .sin: "sin"
-    case .cos: "cos"
-    case .sqrt: "sqrt"
+    case .unary(let function, _): function.row.noun
+    case .binary(let function, _, _): function.row.noun
     case .select: "selected"
     case .concatenate: "joined"
     case .slice: "slice"

@@ -81,24 +81,25 @@ struct StepText {
       + largeMatrices
   }
 
+  /// All that a kernel runs.
+  var programs: [Program] { [rollout.initial, rollout.step, taped.forward, taped.adjoint] }
+
   /// Matrices that `layer` and `transposed_layer` read.
   var largeMatrices: [SharedMatrix] {
-    let programs = [rollout.initial, rollout.step, taped.forward, taped.adjoint]
     var found: [SharedMatrix] = []
-    for instruction in programs.flatMap(\.instructions) {
-      switch instruction.operation {
-      case .affine(let matrix, _, _), .transposedProduct(let matrix, _):
-        if matrix.isLarge && !found.contains(matrix) { found.append(matrix) }
-      case .input, .constant, .shared, .normal, .add, .subtract, .multiply, .divide, .minimum,
-        .maximum, .negate, .exp, .log, .tanh, .sin, .cos, .sqrt, .select, .concatenate, .slice,
-        .broadcast, .sum, .dot, .matrixVector, .transposedMatrixVector, .apply, .jacobian:
-        break
-      }
+    for case let matrix? in programs.flatMap(\.instructions).map(\.operation.sharedMatrix)
+    where matrix.isLarge && !found.contains(matrix) {
+      found.append(matrix)
     }
     return found
   }
 
-  var lines: [String] {
+  /// The kernel's part that is the same on every device.
+  var text: [String] {
+    ElementaryText.definitions(for: programs) + functions.definitions + lines
+  }
+
+  private var lines: [String] {
     let initial = ProgramText(rollout.initial, functions: functions) { "\($0)[\($1)][t]" }
     let step = ProgramText(rollout.step, functions: functions) { "\($0)[\($1)][t]" }
     let forwardOnly =
