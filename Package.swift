@@ -52,7 +52,7 @@ let package = Package(
     .target(
       name: "PolicyExport",
       dependencies: [
-        "MachineLogs", "Policies", "Programs", "SafeText", "TensorFiles",
+        "GaussianProcesses", "MachineLogs", "Policies", "Programs", "SafeText", "TensorFiles",
         .product(name: "SwiftProtobuf", package: "swift-protobuf"),
       ]),
     .target(

@@ -95,7 +95,8 @@ public struct MomentRollout: Sendable {
   private func interpreter(_ parameters: [Double]) -> Interpreter {
     precondition(
       parameters.count == parameterCount, "\(parameters.count) parameters, not \(parameterCount)")
-    return Interpreter(shared: step.data.merging([RolloutProgram.parameters: parameters]) { $1 })
+    return Interpreter(
+      shared: SharedArrays.joined([step.data, [RolloutProgram.parameters: parameters]]))
   }
 
   private func forward(

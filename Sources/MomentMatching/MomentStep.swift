@@ -37,14 +37,14 @@ struct MomentStep {
     stateLength = model.layout.states.count
     featureLength = model.form.features.count
     outputLength = model.form.outputCount
-    let inputs = FeatureMap(model)
-    before = Self.before(policy, inputs, stateLength)
-    after = Self.after(NextStateMap(model), reward, stateLength, featureLength, outputLength)
+    let expressions = StepExpressions(model)
+    before = Self.before(policy, expressions, stateLength)
+    after = Self.after(AffineNextState(model), reward, stateLength, featureLength, outputLength)
     let builder = ProgramBuilder()
     let state = GaussianValue(builder, stateLength)
     builder.output("reward", reward.body(state.mean, state.covariance, state.goal))
     initial = builder.finish()
-    data = inputs.data
+    data = expressions.data
   }
 
   /// A Gaussian state and a goal as inputs of a program.
@@ -62,7 +62,7 @@ struct MomentStep {
   }
 
   private static func before(
-    _ policy: Policy, _ features: FeatureMap, _ stateLength: Int
+    _ policy: Policy, _ expressions: StepExpressions, _ stateLength: Int
   ) -> Program {
     let builder = ProgramBuilder()
     let state = GaussianValue(builder, stateLength)
@@ -79,7 +79,8 @@ struct MomentStep {
     }
     let inputs = offsets.map { offset in
       let point = state.mean + offset
-      return features.value(point, policy.action(state: point, goal: state.goal))
+      let action = policy.action(state: point, goal: state.goal)
+      return expressions.features(state: { _ in point }, action: { _ in action })
     }
     let weight = 1 / Double(offsets.count)
     let mean = weight * inputs.sum
@@ -96,7 +97,7 @@ struct MomentStep {
   }
 
   private static func after(
-    _ map: NextStateMap, _ reward: ExpectedReward, _ states: Int, _ features: Int, _ outputs: Int
+    _ map: AffineNextState, _ reward: ExpectedReward, _ states: Int, _ features: Int, _ outputs: Int
   ) -> Program {
     let builder = ProgramBuilder()
     let state = GaussianValue(builder, states)
@@ -109,7 +110,7 @@ struct MomentStep {
       }
     }
     let outputMean = builder.input("output_mean", length: outputs)
-    let (a, g) = (constant(map.ofState), constant(map.ofOutputs))
+    let (a, g) = (constant(map.ofState), constant(map.ofIncrements))
     // Cov[x, f] = Cov[x, z] S^-1 Cov[z, f]
     let shared =
       a * (matrix("cross", states, features) * matrix("gain", features, outputs)) * g.transposed
@@ -123,64 +124,5 @@ struct MomentStep {
     builder.output("next_covariance", covariance.value)
     builder.output("reward", reward.body(mean, covariance, state.goal))
     return builder.finish()
-  }
-}
-
-/// Standardised states and physical actions -> standardised features.
-private struct FeatureMap {
-  let model: DynamicsModel
-
-  init(_ model: DynamicsModel) { self.model = model }
-
-  /// Angles are read in physical units.
-  var data: [String: [Double]] {
-    [
-      PolicyInputs.stateMeanArray: model.stateStandardiser.mean,
-      PolicyInputs.stateScaleArray: model.stateStandardiser.scale,
-    ]
-  }
-
-  func value(_ state: Value, _ action: Value) -> Value {
-    let (states, features) = (model.stateStandardiser, model.featureStandardiser)
-    return state.builder.concatenate(
-      model.form.features.enumerated().map { d, feature in
-        switch feature {
-        case .state(let i, _): state[i]
-        case .action(let j, _): (action[j] - features.mean[d]) / features.scale[d]
-        case .sine(let i, let radians):
-          sin((states.scale[i] * state[i] + states.mean[i]).scaled(by: radians))
-        case .cosine(let i, let radians):
-          cos((states.scale[i] * state[i] + states.mean[i]).scaled(by: radians))
-        }
-      })
-  }
-}
-
-/// x' = A x + G f + offset, all standardised.
-private struct NextStateMap {
-  /// A [S, S]
-  let ofState: Matrix
-  /// G [S, M]
-  let ofOutputs: Matrix
-  let offset: [Double]
-
-  /// The columns of the model's update, which is affine.
-  init(_ model: DynamicsModel) {
-    let (states, increments) = (model.stateStandardiser, model.incrementStandardiser)
-    let (s, m) = (states.mean.count, increments.mean.count)
-    func next(_ x: [Double], _ f: [Double]) -> [Double] {
-      states.standardise(
-        model.form.next(
-          states.restore(x), increments: increments.restore(f), timeStep: model.layout.timeStep))
-    }
-    func unit(_ i: Int, of n: Int) -> [Double] { (0..<n).map { $0 == i ? 1 : 0 } }
-    let (noState, noOutput) = (unit(-1, of: s), unit(-1, of: m))
-    let origin = next(noState, noOutput)
-    func columns(_ count: Int, _ image: (Int) -> [Double]) -> Matrix {
-      Matrix((0..<count).map { zip(image($0), origin).map { $0 - $1 } }).transposed
-    }
-    offset = origin
-    ofState = columns(s) { next(unit($0, of: s), noOutput) }
-    ofOutputs = columns(m) { next(noState, unit($0, of: m)) }
   }
 }

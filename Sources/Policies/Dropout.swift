@@ -7,23 +7,25 @@ import Foundation
 import Programs
 
 /// Random dropping of the units before a policy's last layer.
-public struct Dropout: Hashable, Sendable {
+public struct Dropout {
   /// That a unit is dropped, from 0 to below 1.
   public let probability: Double
-  /// Which of a step's normal draws is its first.
-  public let firstDraw: Int
+  /// Normal draws of the step for so many units.
+  private let draws: (_ units: Int) -> Value
 
-  public static let none = Dropout(probability: 0, firstDraw: 0)
+  public static var none: Dropout {
+    Dropout(probability: 0) { _ in preconditionFailure("nothing is dropped") }
+  }
 
-  public init(probability: Double, firstDraw: Int) {
+  public init(probability: Double, draws: @escaping (_ units: Int) -> Value) {
     precondition((0..<1).contains(probability), "dropout \(probability) of 0 ..< 1")
-    (self.probability, self.firstDraw) = (probability, firstDraw)
+    (self.probability, self.draws) = (probability, draws)
   }
 
   /// Units with some of them zero, the others scaled by 1 / (1 - p) so that the mean stays.
   func callAsFunction(_ units: Value) -> Value {
     guard probability > 0 else { return units }
-    let draws = units.builder.normal(first: firstDraw, length: units.length)
+    let draws = draws(units.length)
     let dropped = units.builder.constant(Array(repeating: 0, count: units.length))
     return select(draws - threshold, (1 / (1 - probability)) * units, dropped)
   }

@@ -30,8 +30,8 @@ public struct PolicyController: Sendable {
     program = Self.program(policy)
     interpreter = Interpreter(
       shared: [
-        RolloutProgram.parameters: parameters, PolicyInputs.stateMeanArray: stateMean,
-        PolicyInputs.stateScaleArray: stateScale,
+        RolloutProgram.parameters: parameters, RolloutProgram.stateMean: stateMean,
+        RolloutProgram.stateScale: stateScale,
       ])
   }
 
@@ -39,8 +39,8 @@ public struct PolicyController: Sendable {
     let (builder, states) = (ProgramBuilder(), policy.stateLength)
     func standardised(_ name: String) -> Value {
       (builder.input(name, length: states)
-        - builder.shared(PolicyInputs.stateMeanArray, length: states))
-        / builder.shared(PolicyInputs.stateScaleArray, length: states)
+        - builder.shared(RolloutProgram.stateMean, length: states))
+        / builder.shared(RolloutProgram.stateScale, length: states)
     }
     let state = standardised("state")
     let goal = policy.inputs.goal == .none ? nil : standardised("goal")

@@ -46,10 +46,6 @@ public struct PolicyInputs: Hashable, Sendable, Codable {
     return states * (goal == .none ? 1 : 2) + actionHistory * actionLength
   }
 
-  /// Shared arrays of the states' standardiser [S], which angles need.
-  public static let stateMeanArray = "state_mean"
-  public static let stateScaleArray = "state_scale"
-
   /// z from a standardised state and goal [S] and past actions in -1 ... 1, newest first [actionHistory * A].
   func value(state: Value, goal: Value?, pastActions: Value?) -> Value {
     var parts = [features(state)]
@@ -70,8 +66,8 @@ public struct PolicyInputs: Hashable, Sendable, Codable {
     }
     let parts = (0..<stateLength).flatMap { i -> [Value] in
       guard let number = angles.firstIndex(of: i) else { return [x[i]] }
-      let turned = x[i] * shared(Self.stateScaleArray, i)
-      let angle = (isDifference ? turned : turned + shared(Self.stateMeanArray, i))
+      let turned = x[i] * shared(RolloutProgram.stateScale, i)
+      let angle = (isDifference ? turned : turned + shared(RolloutProgram.stateMean, i))
         .scaled(by: radians?[number] ?? 1)
       return [sin(angle), cos(angle)]
     }

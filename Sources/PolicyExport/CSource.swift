@@ -7,6 +7,7 @@
 //   NAME_step:  measured -> states (CausalSignals) -> program -> action -> memory
 
 import Foundation
+import GaussianProcesses
 import MachineLogs
 import Programs
 import SafeText
@@ -120,7 +121,7 @@ extension ExportedController {
       static double smaller(double a, double b) { return a < b ? a : b; }
       static double larger(double a, double b) { return a > b ? a : b; }
 
-      \(try cPolicy())
+      \(try cPolicy())\(try cCausalRate())
       /* Returns 0, or 1 where a measurement, the goal or what comes of them is not finite: the action is then the resting
          one, and such measurements are not remembered. */
       int \(cName)_step_after(
@@ -133,7 +134,7 @@ extension ExportedController {
         self->elapsed += seconds > 0 && isfinite(seconds) ? seconds : \(layout.timeStep);
         for (int i = 0; i < \(columns); ++i) sound = sound && isfinite(measured[i]);
       \(goalLine)  if (sound) {
-      \(timeLine)      \(stateLines())    for (int i = 0; i < \(states); ++i) self->states[i] = states[i];
+      \(timeLine)      \(stateLines)    for (int i = 0; i < \(states); ++i) self->states[i] = states[i];
           for (int i = 0; i < \(columns); ++i) self->measured[i] = measured[i];
           if (self->rows < 2) ++self->rows;
           self->elapsed = 0;
@@ -178,7 +179,7 @@ extension ExportedController {
 
   /// The seconds by which rates are derived: a call that is nearly on time is on time, as `CausalSignals` has it.
   private var timeLine: String {
-    guard layout.states.contains(where: { $0.source != .column }) else { return "" }
+    guard hasRates else { return "" }
     let (step, tolerance) = (layout.timeStep, CausalSignals.timeTolerance * layout.timeStep)
     return """
           double passed = fabs(self->elapsed - \(step)) <= \(tolerance) ? \(step) : self->elapsed;
@@ -186,42 +187,55 @@ extension ExportedController {
       """
   }
 
+  private var hasRates: Bool { layout.states.contains { $0.source != .column } }
+
   /// states[i] = ..., as `CausalSignals` has them.
-  private func stateLines() -> String {
+  private var stateLines: String {
     let columns = layout.measuredColumns
     return layout.states.enumerated().map { i, channel -> String in
       let c = columns.firstIndex(of: channel.column) ?? 0
-      guard channel.source != .column else { return "    states[\(i)] = measured[\(c)];\n" }
-      let gain: String
-      switch channel.source {
-      case .rate(_, let filterTime) where filterTime > 0:
-        gain = "(1 - exp(-passed / \(filterTime)))"
-      case .rate, .column: gain = "1"
+      guard case .rate(_, let filterTime) = channel.source else {
+        return "    states[\(i)] = measured[\(c)];\n"
       }
+      let gain = filterTime > 0 ? "self->rows < 2 ? 1 : 1 - exp(-passed / \(filterTime))" : "1"
       // The shorter way between two angles.
       let turn = layout.turn(ofColumn: channel.column)
       let unwrapped =
         turn.map { "\n              change -= \($0) * floor(change / \($0) + 0.5);" } ?? ""
       return """
             {
-              double change = measured[\(c)] - self->measured[\(c)];\(unwrapped)
-              double difference = change / passed;
-              if (self->rows == 0) states[\(i)] = 0;
-              else if (self->rows == 1) states[\(i)] = difference;
-              else states[\(i)] = self->states[\(i)] + \(gain) * (difference - self->states[\(i)]);
+              double change = measured[\(c)] - self->measured[\(c)], inverse = 1 / passed, gain = \(gain);\(unwrapped)
+              states[\(i)] = self->rows == 0 ? 0 : causal_rate(&change, &inverse, &self->states[\(i)], &gain);
             }
 
         """
     }.joined()
   }
 
+  /// The next rate of a measured position.
+  private func cCausalRate() throws -> String {
+    guard hasRates else { return "" }
+    let inputs = ["change", "inverse_seconds", "rate", "gain"]
+    let builder = ProgramBuilder()
+    let values = inputs.map { builder.input($0, length: 1) }
+    builder.output(
+      "next",
+      causalRate(
+        change: values[0], inverseSeconds: values[1], rate: values[2], gain: values[3]))
+    let program = builder.finish()
+    return """
+
+      static double causal_rate(\(inputs.map { "const double *\($0)" }.joined(separator: ", ")))
+      {
+      \(try cBody(program).joined(separator: "\n"))
+        return v\(program.output("next").index)[0];
+      }
+
+      """
+  }
+
   private func cPolicy() throws -> String {
-    var lines: [String] = []
-    for (index, instruction) in program.instructions.enumerated() {
-      let comment = instruction.name.map { "  /* \(escapedForC($0)) */" } ?? ""
-      lines += try statement("v\(index)", instruction).map { "  " + $0 }
-      if !comment.isEmpty { lines[lines.count - 1] += comment }
-    }
+    var lines = try cBody(program)
     let result = program.output("action")
     lines.append(
       "  for (int i = 0; i < \(program[result].length); ++i) action[i] = v\(result.index)[i];")
@@ -235,8 +249,21 @@ extension ExportedController {
       """
   }
 
+  /// A program's instructions as statements.
+  private func cBody(_ program: Program) throws -> [String] {
+    var lines: [String] = []
+    for (index, instruction) in program.instructions.enumerated() {
+      let comment = instruction.name.map { "  /* \(escapedForC($0)) */" } ?? ""
+      lines += try statement("v\(index)", instruction, in: program).map { "  " + $0 }
+      if !comment.isEmpty { lines[lines.count - 1] += comment }
+    }
+    return lines
+  }
+
   /// Declares `name` and gives it its value.
-  private func statement(_ name: String, _ instruction: Instruction) throws -> [String] {
+  private func statement(
+    _ name: String, _ instruction: Instruction, in program: Program
+  ) throws -> [String] {
     let n = instruction.length
     func v(_ id: ValueID) -> String { "v\(id.index)[i]" }
     func each(_ expression: String) -> [String] {

@@ -27,14 +27,13 @@ public final class PolicyOptimizer {
   public private(set) var state: SearchState
   private let executors: Executors
   private let widened: RewardWidening?
-  private let layout: CarryLayout
+  private let slots: StepSlots
   private let functionDraws: @Sendable (Int, DrawKey) -> [Double]
   private let standardise: @Sendable ([Double]) -> [Double]
   /// Seconds of each iteration so far, evaluations left out.
   public private(set) var iterationSeconds: [Double] = []
   private let initialStates: StateDistribution
   private let goals: StateDistribution
-  private let restAction: [Double]
   private let initialParameters: @Sendable (UInt64) -> [Double]
 
   /// What runs a search's rollouts.
@@ -79,11 +78,10 @@ public final class PolicyOptimizer {
       state ?? SearchState(parameters: initialParameters(options.seed), options: options)
     self.initialStates = initialStates
     self.goals = goals
-    layout = rollout.layout
+    slots = rollout.slots
     functionDraws = rollout.functionDraws
     let standardiser = model.stateStandardiser
     standardise = { standardiser.standardise($0) }
-    restAction = rollout.restAction
   }
 
   /// The batch of an iteration (line 9).
@@ -100,7 +98,7 @@ public final class PolicyOptimizer {
     let targets = goals.draw(options.particles, key: key, for: .goals)
     return RolloutBatch(
       parameters: parameters,
-      initialStates: starts.flatMap { layout.atRest(standardise($0), action: restAction) },
+      initialStates: starts.flatMap { slots.first(state: standardise($0)) },
       goals: targets.flatMap(standardise), particles: options.particles,
       horizon: horizon ?? options.horizon, draws: key,
       functionDraws: functionDraws(options.particles, key))

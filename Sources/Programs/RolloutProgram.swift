@@ -30,6 +30,9 @@ public struct RolloutProgram: Hashable, Sendable {
 
   /// Name of the shared array that is differentiated.
   public static let parameters = "parameters"
+  /// Names of the states' standardiser [S]: what makes a carried state's numbers physical.
+  public static let stateMean = "state_mean"
+  public static let stateScale = "state_scale"
   /// Name of the array that every particle has its own of, the same at every step: weights of a function
   /// drawn from the posterior. Only the step reads it: as `shared` runs and as a weighted sum's weights.
   public static let functionDraw = "function_draw"

@@ -32,7 +32,8 @@ extension Reward {
         "reward_mean": slopes.map { model.scale * $0 } + [constant],
       ]
     ) { inputs in
-      let x = features(model.features, inputs)
+      let x = inputs.state.builder.concatenate(
+        model.features.map { $0.ofState({ _ in inputs.state }, physical: inputs.physicalState) })
       let sum = WeightedSum(
         dimensions: x.length,
         rows: SharedMatrix(array: "reward_rows", rows: rows.rows, columns: rows.columns),
@@ -43,17 +44,5 @@ extension Reward {
         bias: SharedSlice(array: "reward_mean", offset: x.length), x)
       return weight * (prior + x.builder.apply(.weightedSum(sum), x))
     }
-  }
-
-  private static func features(_ features: [InputFeature], _ inputs: RewardInputs) -> Value {
-    inputs.state.builder.concatenate(
-      features.map { feature in
-        switch feature {
-        case .state(let i, _): inputs.state[i]
-        case .sine(let i, let radians): sin(inputs.physicalState[i].scaled(by: radians))
-        case .cosine(let i, let radians): cos(inputs.physicalState[i].scaled(by: radians))
-        case .action: preconditionFailure("a learnt reward is one of states")
-        }
-      })
   }
 }

@@ -2,11 +2,12 @@
 // What a policy sees of a particle: its state plus the noise of its sensors, which for derived rates has gone
 // through the same causal filter as on the machine. The filter is linear, so noise and state pass it separately:
 //
-//   n_k = deviation * draw,   e_k = e_(k-1) + a ((n_k - n_(k-1)) / T - e_(k-1))        (CausalSignals.swift)
+//   n_k = deviation * draw,   e_k = e_(k-1) + a ((n_k - n_(k-1)) / T - e_(k-1))              (causalRate)
 //
 // A policy optimised without it takes derived rates for exact, and its gain makes the machine tremble. (MC-PILCO4PMS,
 // Amadio et al. 2022, section V, simulates sensors and filters in the same place.)
 
+import GaussianProcesses
 import MachineLogs
 import Policies
 import Programs
@@ -18,58 +19,71 @@ public struct MeasurementNoise: Hashable, Sendable {
   public var deviations: [Double]
 
   public init(deviations: [Double] = []) { self.deviations = deviations }
+}
 
-  private func isNoisy(_ state: Int) -> Bool {
-    state < deviations.count && deviations[state] > 0
+/// The sensors in a step: what they carry, draw and show.
+struct Sensors {
+  /// State and deviation of each noisy column.
+  private var noisy: [(state: Int, deviation: Double)] = []
+  private var rates: [Rate] = []
+  private var draws: DrawSlot?
+  private let timeStep: Double
+
+  /// A derived rate whose base is noisy.
+  private struct Rate {
+    let state: Int
+    let base: Int
+    /// nil for none.
+    let gain: Double?
+    /// n of the base, and e.
+    let memory: CarrySlot
   }
 
-  private func noisyColumns(_ layout: LogLayout) -> [Int] {
-    layout.states.indices.filter { isNoisy($0) && layout.states[$0].source == .column }
-  }
-
-  /// Normal draws a step.
-  func drawCount(_ layout: LogLayout) -> Int { noisyColumns(layout).count }
-
-  /// (derived rate, its base) among the states, where the base is noisy.
-  private func rates(_ layout: LogLayout) -> [(rate: Int, base: Int)] {
-    layout.states.enumerated().compactMap { i, channel in
+  init(_ noise: MeasurementNoise, layout: LogLayout, _ slots: inout StepSlots) {
+    timeStep = layout.timeStep
+    let states = layout.states
+    for (i, deviation) in noise.deviations.enumerated()
+    where deviation > 0 && i < states.count && states[i].source == .column {
+      noisy.append((i, deviation))
+    }
+    if noisy.isEmpty { return }
+    draws = slots.draws("sensors", length: noisy.count)
+    for (i, channel) in states.enumerated() {
       guard case .rate(let name, _) = channel.source,
-        let base = layout.states.firstIndex(where: { $0.name == name }), isNoisy(base)
-      else { return nil }
-      return (i, base)
+        let base = noisy.first(where: { states[$0.state].name == name })?.state
+      else { continue }
+      let gain = channel.source.smoothing(timeStep: timeStep)
+      rates.append(
+        Rate(
+          state: i, base: base, gain: gain == 1 ? nil : gain,
+          memory: slots.carry(
+            "sensor noise of '\(channel.name)'", length: 2, start: .fixed([0, 0]))))
     }
   }
 
-  /// Numbers a particle remembers: n of the base and e, for every rate.
-  func memory(_ layout: LogLayout) -> Int { 2 * rates(layout).count }
-
-  /// The state as it is measured, standardised, and the new memory.
-  func measured(
-    _ state: Value, memory: Value?, layout: LogLayout, firstDraw: Int
-  ) -> (Value, Value?) {
+  /// The state as it is measured, standardised; tells what is carried on.
+  func measured(_ state: Value, carry: Value, next: inout [CarrySlot: Value]) -> Value {
+    guard let draws else { return state }
     let builder = state.builder
-    let noisy = noisyColumns(layout)
-    if noisy.isEmpty { return (state, nil) }
-    let draws = builder.normal(first: firstDraw, length: noisy.count)
+    let normals = builder.normal(draws)
     var errors: [Int: Value] = [:]
-    for (index, i) in noisy.enumerated() { errors[i] = deviations[i] * draws[index] }
-    var remembered: [Value] = []
-    for (index, pair) in rates(layout).enumerated() {
-      guard let memory, let error = errors[pair.base] else { continue }
-      let (last, filtered) = (memory[2 * index], memory[2 * index + 1])
-      let difference = (1 / layout.timeStep) * (error - last)
-      let smoothing = layout.states[pair.rate].source.smoothing(timeStep: layout.timeStep)
-      let next = smoothing == 1 ? difference : filtered + smoothing * (difference - filtered)
-      errors[pair.rate] = next
-      remembered += [error, next]
+    for (index, column) in noisy.enumerated() {
+      errors[column.state] = column.deviation * normals[index]
     }
-    let scale = builder.shared(PolicyInputs.stateScaleArray, length: state.length)
+    let inverseSeconds = builder.constant([1 / timeStep])
+    for rate in rates {
+      guard let error = errors[rate.base] else { continue }
+      let (last, filtered) = (carry[rate.memory][0], carry[rate.memory][1])
+      let e = causalRate(
+        change: error - last, inverseSeconds: inverseSeconds, rate: filtered,
+        gain: rate.gain.map { builder.constant([$0]) })
+      errors[rate.state] = e
+      next[rate.memory] = builder.concatenate([error, e])
+    }
+    let scale = StepExpressions.scale(builder, states: state.length)
     let parts = (0..<state.length).map { i in
       errors[i].map { state[i] + $0 / scale[i] } ?? state[i]
     }
-    return (
-      builder.concatenate(parts).named("measured"),
-      remembered.isEmpty ? nil : builder.concatenate(remembered)
-    )
+    return builder.concatenate(parts).named("measured")
   }
 }

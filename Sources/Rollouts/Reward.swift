@@ -107,7 +107,9 @@ public struct Reward: Sendable {
   public func widened(states: Int) -> Reward {
     Reward(
       usesPreviousAction: usesPreviousAction,
-      data: data.merging([Self.nearnessArray: Array(repeating: 1, count: states)]) { $1 }
+      data: SharedArrays.joined([
+        data, [Self.nearnessArray: Array(repeating: 1, count: states)],
+      ])
     ) { inputs in
       let nearness = inputs.state.builder.shared(Self.nearnessArray, length: states)
       func nearer(_ x: Value, _ goal: Value) -> Value { goal + nearness * (x - goal) }
@@ -125,7 +127,7 @@ public struct Reward: Sendable {
   public static func + (a: Reward, b: Reward) -> Reward {
     Reward(
       usesPreviousAction: a.usesPreviousAction || b.usesPreviousAction,
-      data: a.data.merging(b.data) { $1 }
+      data: SharedArrays.joined([a.data, b.data])
     ) { a.body($0) + b.body($0) }
   }
 }

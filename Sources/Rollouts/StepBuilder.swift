@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One step of a closed loop as a program: u = pi(x + measurement noise, g), x' ~ f(x, u), r(x', g).
+// One step of a closed loop as a program: u = pi(x + measurement noise, g), x' ~ f(x, u), r(x', g). The parts declare what they
+// carry and draw, then the program is written.
 
 import GaussianProcesses
 import Policies
@@ -8,76 +9,87 @@ import Samplers
 
 /// Writes the step and the initial reward.
 struct StepBuilder {
-  let model: DynamicsModel
-  let sampler: any PosteriorSampler
-  let policy: Policy
-  let reward: Reward
-  let noise: MeasurementNoise
-  /// That a unit before the policy's last layer is dropped.
-  let dropoutProbability: Double
-  let layout: CarryLayout
+  let expressions: StepExpressions
+  /// What particles carry and draw.
+  let slots: StepSlots
 
-  /// Numbers of the model that the step reads, so that a new fit needs no new kernel.
-  var data: [String: [Double]] {
-    let states = model.stateStandardiser
-    let features = model.featureStandardiser
-    let increments = model.incrementStandardiser
-    // Increment of standardised state i = gain * standardised increment + offset.
-    let outputs = model.form.outputStates
-    let gains = outputs.enumerated().map { increments.scale[$0] / states.scale[$1] }
-    let offsets = outputs.enumerated().map { increments.mean[$0] / states.scale[$1] }
-    return [
-      PolicyInputs.stateMeanArray: states.mean, PolicyInputs.stateScaleArray: states.scale,
-      "feature_mean": features.mean, "feature_inverse_scale": features.scale.map { 1 / $0 },
-      "increment_gain": gains, "increment_offset": offsets,
-    ]
+  private let sampler: any PosteriorSampler
+  private let policy: Policy
+  private let reward: Reward
+  private let sensors: Sensors
+  private let dropoutProbability: Double
+  private let stateLength: Int
+  private let actionLength: Int
+
+  /// Standardised; now, and 1, 2, ... rows ago.
+  private let states: [CarrySlot]
+  /// Physical; 1, 2, ... rows ago.
+  private let pastActions: [CarrySlot]
+  /// Of the model.
+  private let draws: DrawSlot
+
+  init(
+    model: DynamicsModel, sampler: any PosteriorSampler, policy: Policy, reward: Reward,
+    noise: MeasurementNoise, dropoutProbability: Double
+  ) {
+    (self.sampler, self.policy, self.reward) = (sampler, policy, reward)
+    self.dropoutProbability = dropoutProbability
+    expressions = StepExpressions(model)
+    let (states, actions) = (model.layout.states.count, model.layout.actions.count)
+    (stateLength, actionLength) = (states, actions)
+    var slots = StepSlots()
+    self.states = (0...model.form.stateLag).map {
+      slots.carry("state \($0) rows ago", length: states, start: .state)
+    }
+    let actionRows = max(
+      model.form.actionLag, policy.actionMemory, reward.usesPreviousAction ? 1 : 0)
+    pastActions = (0..<actionRows).map {
+      slots.carry("action \($0 + 1) rows ago", length: actions, start: .fixed(policy.rest))
+    }
+    draws = slots.draws("model", length: model.form.outputCount)
+    sensors = Sensors(noise, layout: model.layout, &slots)
+    self.slots = slots
   }
 
   /// r(S_0, G) (line 10), with no action yet.
   func initialProgram() -> Program {
     let builder = ProgramBuilder()
-    let carry = builder.input("state", length: layout.length)
-    let zero = builder.constant(Array(repeating: 0, count: layout.actionLength))
+    let carry = builder.input("state", length: slots.carryLength)
+    let zero = builder.constant(Array(repeating: 0, count: actionLength))
     builder.output(
-      "reward",
-      reward(layout.state(carry, lag: 0), goal(builder), action: zero, previousAction: zero))
+      "reward", reward(carry[states[0]], goal(builder), action: zero, previousAction: zero))
     return builder.finish()
   }
 
   /// u = pi(x, g); x' ~ f(x, u); r(x', g) (lines 12-14).
   func stepProgram() -> Program {
     let builder = ProgramBuilder()
-    let carry = builder.input("state", length: layout.length)
-    let state = layout.state(carry, lag: 0)
-    let goal = goal(builder)
-    let (seen, noiseMemory) = noise.measured(
-      state, memory: layout.noise(carry), layout: model.layout,
-      firstDraw: model.form.outputCount)
-    let past = (0..<layout.actionLag).map { layout.action(carry, lag: $0 + 1) }
-    let dropout = Dropout(
-      probability: dropoutProbability,
-      firstDraw: model.form.outputCount + noise.drawCount(model.layout))
+    var slots = slots
+    let carry = builder.input("state", length: slots.carryLength)
+    let (state, goal) = (carry[states[0]], goal(builder))
+    var next: [CarrySlot: Value] = [:]
+    let seen = sensors.measured(state, carry: carry, next: &next)
+    let past = pastActions.map { carry[$0] }
+    let dropout = Dropout(probability: dropoutProbability) { units in
+      builder.normal(slots.draws("dropout", length: units))
+    }
     let action = policy.action(state: seen, goal: goal, past: past, dropout: dropout)
       .named("action")
-    let increments = sampler.increments(at: features(carry, action))
-    let next = nextState(state, increments).named("next_state")
-    var parts = [next]
-    for lag in stride(from: 0, to: layout.stateLag, by: 1) {
-      parts.append(layout.state(carry, lag: lag))
-    }
-    for lag in stride(from: 0, to: layout.actionLag, by: 1) {
-      parts.append(lag == 0 ? action : layout.action(carry, lag: lag))
-    }
-    if let noiseMemory { parts.append(noiseMemory) }
-    let previous = layout.actionLag > 0 ? layout.action(carry, lag: 1) : action
-    builder.output("next", builder.concatenate(parts))
-    builder.output("reward", reward(next, goal, action: action, previousAction: previous))
+    let features = expressions.features(
+      state: { carry[states[$0]] }, action: { $0 == 0 ? action : past[$0 - 1] })
+    let increments = sampler.increments(at: features, draws: draws)
+    let nextState = expressions.next(state, increments: increments).named("next_state")
+    for (slot, value) in zip(states, [nextState] + states.map { carry[$0] }) { next[slot] = value }
+    for (slot, value) in zip(pastActions, [action] + past) { next[slot] = value }
+    builder.output("next", slots.next(next, builder))
+    builder.output(
+      "reward", reward(nextState, goal, action: action, previousAction: past.first ?? action))
     builder.output("action", action)
     return builder.finish()
   }
 
   private func goal(_ builder: ProgramBuilder) -> Value {
-    builder.input("goal", length: layout.stateLength)
+    builder.input("goal", length: stateLength)
   }
 
   private func reward(
@@ -85,65 +97,8 @@ struct StepBuilder {
   ) -> Value {
     reward.body(
       RewardInputs(
-        state: state, goal: goal, physicalState: physical(state), physicalGoal: physical(goal),
-        action: action, previousAction: previousAction)
+        state: state, goal: goal, physicalState: expressions.physical(state),
+        physicalGoal: expressions.physical(goal), action: action, previousAction: previousAction)
     ).named("reward")
-  }
-
-  private func physical(_ state: Value) -> Value {
-    let (builder, n) = (state.builder, layout.stateLength)
-    return state * builder.shared(PolicyInputs.stateScaleArray, length: n)
-      + builder.shared(PolicyInputs.stateMeanArray, length: n)
-  }
-
-  /// Standardised features [D].
-  private func features(_ carry: Value, _ action: Value) -> Value {
-    let builder = carry.builder
-    let angles = physical(layout.state(carry, lag: 0))
-    let parts = model.form.features.enumerated().map { d, feature -> Value in
-      switch feature {
-      case .state(let i, let lag): return layout.state(carry, lag: lag)[i]
-      case .sine(let i, let radians): return sin(angles[i].scaled(by: radians))
-      case .cosine(let i, let radians): return cos(angles[i].scaled(by: radians))
-      case .action(let j, let lag):
-        let value = lag == 0 ? action[j] : layout.action(carry, lag: lag)[j]
-        return (value - builder.shared("feature_mean", offset: d, length: 1))
-          * builder.shared("feature_inverse_scale", offset: d, length: 1)
-      }
-    }
-    return builder.concatenate(parts).named("features")
-  }
-
-  /// Standardised next state [S] from standardised increments [M].
-  private func nextState(_ state: Value, _ increments: Value) -> Value {
-    let builder = state.builder
-    let m = increments.length
-    let changes =
-      increments * builder.shared("increment_gain", length: m)
-      + builder.shared("increment_offset", length: m)
-    let scale = builder.shared(PolicyInputs.stateScaleArray, length: layout.stateLength)
-    let mean = builder.shared(PolicyInputs.stateMeanArray, length: layout.stateLength)
-    let timeStep = model.layout.timeStep
-    var next: [Value?] = model.form.updates.enumerated().map { i, update in
-      guard case .increment(let output) = update else { return nil }
-      return state[i] + changes[output]
-    }
-    func rate(_ values: Value?, _ i: Int) -> Value {
-      guard let values else { preconditionFailure("state \(i) integrates a rate without a model") }
-      return values * scale[i] + mean[i]
-    }
-    for (i, update) in model.form.updates.enumerated() {
-      switch update {
-      case .increment: break
-      case .backwardIntegral(let r, let smoothing):
-        let (before, after) = (rate(state[r], r), rate(next[r], r))
-        let difference = smoothing == 1 ? after : before + (1 / smoothing) * (after - before)
-        next[i] = state[i] + timeStep * difference / scale[i]
-      case .trapezoidalIntegral(let r):
-        next[i] =
-          state[i] + 0.5 * timeStep * (rate(state[r], r) + rate(next[r], r)) / scale[i]
-      }
-    }
-    return builder.concatenate(next.compactMap { $0 })
   }
 }

@@ -61,7 +61,7 @@ public struct KISSGPSampler: MarginalSampler {
       data["grid_root_\(m)"] = cache.paddedRoot(block: GridVariance.columnBlock)
     }
     self.noise = ObservationNoise(model, noise)
-    self.data = data.merging(self.noise.data) { $1 }
+    self.data = SharedArrays.joined([data, self.noise.data])
   }
 
   public var summary: String {

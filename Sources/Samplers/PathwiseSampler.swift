@@ -81,12 +81,12 @@ public struct PathwiseSampler: PosteriorSampler {
     }
     self.outputs = outputs
     self.noise = ObservationNoise(model, noise)
-    self.data = data.merging(self.noise.data) { $1 }
+    self.data = SharedArrays.joined([data, self.noise.data])
   }
 
   public var summary: String { "\(outputs[0].features.columns) features" }
 
-  public func increments(at x: Value) -> Value {
+  public func increments(at x: Value, draws: DrawSlot) -> Value {
     let builder = x.builder
     var offset = 0
     let functions = outputs.enumerated().map { m, output -> Value in
@@ -112,7 +112,7 @@ public struct PathwiseSampler: PosteriorSampler {
     let latent = model.priorMean(at: x) + builder.concatenate(functions)
     if noise.noise == .latent { return latent }
     let added = outputs.indices.map { noise.addedDeviation(output: $0, at: x) }
-    return latent + builder.concatenate(added) * builder.normal(length: outputs.count)
+    return latent + builder.concatenate(added) * builder.normal(draws)
   }
 
   public func functionDraws(_ particles: Int, key: DrawKey) -> [Double] {

@@ -34,7 +34,9 @@ public protocol PosteriorSampler: Sendable {
   /// Values of the shared arrays that the program reads.
   var data: [String: [Double]] { get }
   /// Adds the program of one draw of the standardised increments [M] at standardised features x [D].
-  func increments(at x: Value) -> Value
+  ///
+  /// - Parameter draws: of the step, one an output.
+  func increments(at x: Value, draws: DrawSlot) -> Value
   /// What every particle brings along for a whole rollout [B, F] (`RolloutProgram.functionDraw`); empty for
   /// marginal draws. Depends on (seed, iteration, particle) only.
   func functionDraws(_ particles: Int, key: DrawKey) -> [Double]
@@ -61,9 +63,9 @@ extension MarginalSampler {
   public var draw: PosteriorDraw { .marginal }
 
   /// mean + deviation * normal draw (paper, equation 9).
-  public func increments(at x: Value) -> Value {
+  public func increments(at x: Value, draws: DrawSlot) -> Value {
     let moments = moments(at: x)
-    return moments.mean + moments.deviation * x.builder.normal(length: moments.mean.length)
+    return moments.mean + moments.deviation * x.builder.normal(draws)
   }
 
   public func functionDraws(_ particles: Int, key: DrawKey) -> [Double] { [] }

@@ -39,7 +39,7 @@ struct WeightedSumPosterior: Sendable {
       data["covariance_\(m)"] = process.hyperparameters.covariance.expressionData
     }
     self.noise = ObservationNoise(model, noise)
-    self.data = data.merging(self.noise.data) { $1 }
+    self.data = SharedArrays.joined([data, self.noise.data])
     shapes = sums.map { ($0.rows.rows, $0.root.columns, $0.isUpperTriangular) }
   }
 

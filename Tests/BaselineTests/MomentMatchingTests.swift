@@ -198,7 +198,7 @@ struct MomentMatchingTests {
     let (particles, key) = (20_000, DrawKey(seed: 2))
     let states = (0..<particles).flatMap { b -> [Double] in
       let z = key.normals(particle: b, step: 0, count: 2)
-      return sampled.layout.atRest([-0.8 + 0.1 * z[0], 0.2 + 0.1 * z[1]], action: [0])
+      return sampled.slots.first(state: [-0.8 + 0.1 * z[0], 0.2 + 0.1 * z[1]])
     }
     let batch = RolloutBatch(
       parameters: parameters, initialStates: states,

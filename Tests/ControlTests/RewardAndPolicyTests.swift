@@ -49,8 +49,8 @@ struct RewardAndPolicyTests {
     let executor = InterpreterExecutor(rollout.program, data: rollout.data)
     var batch = RolloutBatch(
       parameters: task.makePolicy().initialParameters(1),
-      initialStates: rollout.layout.atRest(
-        model.stateStandardiser.standardise(states[1]), action: [0]), goals: [0, 0], particles: 1,
+      initialStates: rollout.slots.first(state: model.stateStandardiser.standardise(states[1])),
+      goals: [0, 0], particles: 1,
       horizon: 4, draws: DrawKey(seed: 1))
     let gradient = executor.gradient(batch).gradient
     let host = try HostExecutor(rollout.program, data: rollout.data).gradient(batch).gradient
@@ -159,7 +159,7 @@ struct RewardAndPolicyTests {
       "u",
       policy.action(
         state: builder.input("x", length: 1), goal: nil,
-        dropout: Dropout(probability: 0.25, firstDraw: 2)))
+        dropout: Dropout(probability: 0.25) { builder.normal(first: 2, length: $0) }))
     let program = builder.finish()
     // Widths 1, centres and exponents 0: at 0 every basis function is 1. Weights 1e-3, no bias.
     let parameters =
@@ -195,7 +195,7 @@ struct RewardAndPolicyTests {
       let batch = RolloutBatch(
         parameters: task.makePolicy().initialParameters(1),
         initialStates: (0..<3).flatMap { _ in
-          rollout.layout.atRest(model.stateStandardiser.standardise([-0.3, 0]), action: [0])
+          rollout.slots.first(state: model.stateStandardiser.standardise([-0.3, 0]))
         }, goals: Array(repeating: 0, count: 6), particles: 3, horizon: 4, draws: DrawKey(seed: 1))
       return (
         try HostExecutor(rollout.program, data: rollout.data).gradient(batch),

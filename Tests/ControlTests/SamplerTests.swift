@@ -107,8 +107,10 @@ struct SamplerTests {
     // x' = the increments at a fixed point, so a rollout of two steps draws twice there.
     let point = model.processes[0].x.row(70).map { 0.95 * $0 }
     let builder = ProgramBuilder()
+    var slots = StepSlots()
     let drawn = sampler.increments(
-      at: builder.constant(point) + 0 * builder.input("state", length: 2).sum)
+      at: builder.constant(point) + 0 * builder.input("state", length: 2).sum,
+      draws: slots.draws("model", length: 2))
     builder.output("next", drawn)
     builder.output("reward", builder.constant([0]))
     builder.output("action", builder.constant([0]))
@@ -202,9 +204,9 @@ struct SamplerTests {
     let model = try task.fit().model
     #expect(model.processes.count == 1)
     let rollout = try task.makeRollout(model, try ExactSampler(model, noise: .observed))
-    let carry = rollout.layout.length
+    let carry = rollout.slots.carryLength
     #expect(carry == 2 * 2 + 1)
-    let state = rollout.layout.atRest([0.2, -0.1], action: [0])
+    let state = rollout.slots.first(state: [0.2, -0.1])
     let policy = task.makePolicy()
     let batch = RolloutBatch(
       parameters: policy.initialParameters(5), initialStates: state, goals: [0, 0], particles: 1,

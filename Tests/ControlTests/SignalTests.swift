@@ -63,7 +63,7 @@ private func batch(_ rollout: Rollout, _ parameters: [Double], particles: Int, h
 {
   RolloutBatch(
     parameters: parameters,
-    initialStates: (0..<particles).flatMap { _ in rollout.layout.atRest([0.3, -0.2], action: [0]) },
+    initialStates: (0..<particles).flatMap { _ in rollout.slots.first(state: [0.3, -0.2]) },
     goals: Array(repeating: 0, count: 2 * particles), particles: particles, horizon: horizon,
     draws: DrawKey(seed: 3), functionDraws: [])
 }
@@ -125,7 +125,7 @@ struct SignalTests {
     // With parameters 0 the state does not depend on what is read, so the reading is taken from the memory: the last
     // element of the carry is e, the filtered noise (physical units).
     let paths = try actions(noisy)
-    let length = noisy.layout.length
+    let length = noisy.slots.carryLength
     let errors = (0..<n).map { b in
       Double(paths.states[((horizon) * n + b) * length + length - 1])
     }

@@ -47,7 +47,11 @@ private struct Tour {
   ) throws {
     let sampler = try task.makeSampler(model).sampler
     let builder = ProgramBuilder()
-    builder.output("increments", sampler.increments(at: builder.input("z", length: 3)))
+    var slots = StepSlots()
+    builder.output(
+      "increments",
+      sampler.increments(
+        at: builder.input("z", length: 3), draws: slots.draws("model", length: 2)))
     let program = builder.finish()
     func increment(perturbation: Double) -> Double {
       let drawn = Interpreter(shared: sampler.data).run(program, inputs: ["z": z]) { _, count in

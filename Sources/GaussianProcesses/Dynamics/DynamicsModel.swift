@@ -54,7 +54,7 @@ public struct DynamicsModel: Sendable {
     let states = episodes.flatMap(\.states)
     let stateStandardiser = Standardiser(fitting: states)
     var featureStandardiser = Standardiser(fitting: data.features)
-    featureStandardiser = form.aligned(featureStandardiser, states: stateStandardiser)
+    featureStandardiser = form.features.aligned(featureStandardiser, states: stateStandardiser)
     let incrementStandardiser = Standardiser(fitting: data.increments)
     let featureBounds = bounds(of: data.features)
     if restCount > 0 {
@@ -179,21 +179,5 @@ extension StateUpdate {
     case .increment: nil
     case .backwardIntegral(let rate, _), .trapezoidalIntegral(let rate): rate
     }
-  }
-}
-
-extension ModelForm {
-  /// States as features keep the states' own standardiser, so that rollouts convert nothing; sine and
-  /// cosine are left as they are.
-  func aligned(_ standardiser: Standardiser, states: Standardiser) -> Standardiser {
-    var (mean, scale) = (standardiser.mean, standardiser.scale)
-    for (d, feature) in features.enumerated() {
-      switch feature {
-      case .state(let i, _): (mean[d], scale[d]) = (states.mean[i], states.scale[i])
-      case .sine, .cosine: (mean[d], scale[d]) = (0, 1)
-      case .action: break
-      }
-    }
-    return Standardiser(mean: mean, scale: scale)
   }
 }

@@ -39,6 +39,7 @@ extension DynamicsModel {
     _ episodes: [Episode], training: [Episode], freeRunSeconds: Double = 5
   ) throws -> [HeldOutFigures] {
     let linear = LinearBaseline(training, form: form)
+    let map = AffineNextState(self)
     var sums = layout.states.map { _ in Sums() }
     let longest = episodes.map(\.count).max() ?? 0
     let steps = max(
@@ -46,8 +47,8 @@ extension DynamicsModel {
     for episode in episodes {
       let rows = Array(max(form.longestLag, 1)..<max(episode.count - 1, form.longestLag, 1))
       if rows.isEmpty { continue }
-      oneStep(episode, rows, linear, &sums)
-      freeRun(episode, steps, linear, &sums)
+      oneStep(episode, rows, map, linear, &sums)
+      freeRun(episode, steps, map, linear, &sums)
     }
     guard sums[0].count > 0 else {
       throw LogError(
@@ -79,17 +80,16 @@ extension DynamicsModel {
   }
 
   private func oneStep(
-    _ episode: Episode, _ rows: [Int], _ linear: LinearBaseline, _ sums: inout [Sums]
+    _ episode: Episode, _ rows: [Int], _ map: AffineNextState, _ linear: LinearBaseline,
+    _ sums: inout [Sums]
   ) {
     let features = rows.map { form.features(of: episode, at: $0) }
     let prediction = predictIncrements(features)
     for (index, k) in rows.enumerated() {
       let (state, actual) = (episode.states[k], episode.states[k + 1])
-      let next = form.next(
-        state, increments: prediction.mean[index], timeStep: layout.timeStep)
-      let linearNext = form.next(
-        state, increments: linear.increments(features[index]), timeStep: layout.timeStep)
-      let deviation = nextDeviation(prediction.observed[index])
+      let next = map.next(state, increments: prediction.mean[index])
+      let linearNext = map.next(state, increments: linear.increments(features[index]))
+      let deviation = map.deviation(prediction.observed[index]).map { max($0, 1e-300) }
       for i in state.indices {
         let error = actual[i] - next[i]
         sums[i].count += 1
@@ -105,21 +105,10 @@ extension DynamicsModel {
     }
   }
 
-  /// Standard deviation of the next state from those of the increments.
-  private func nextDeviation(_ increments: [Double]) -> [Double] {
-    func deviation(_ state: Int) -> Double {
-      switch form.updates[state] {
-      case .increment(let output): increments[output]
-      case .backwardIntegral(let rate, let smoothing): layout.timeStep * deviation(rate) / smoothing
-      case .trapezoidalIntegral(let rate): 0.5 * layout.timeStep * deviation(rate)
-      }
-    }
-    return form.updates.indices.map { max(deviation($0), 1e-300) }
-  }
-
   /// Free runs start at every half of their length.
   private func freeRun(
-    _ episode: Episode, _ steps: Int, _ linear: LinearBaseline, _ sums: inout [Sums]
+    _ episode: Episode, _ steps: Int, _ map: AffineNextState, _ linear: LinearBaseline,
+    _ sums: inout [Sums]
   ) {
     let starts = Array(
       stride(
@@ -136,9 +125,8 @@ extension DynamicsModel {
       for step in 0..<steps {
         let increments = predict(windows.map { form.features(of: $0, at: form.longestLag) })
         for index in windows.indices {
-          let next = form.next(
-            windows[index].states[form.longestLag], increments: increments[index],
-            timeStep: layout.timeStep)
+          let next = map.next(
+            windows[index].states[form.longestLag], increments: increments[index])
           windows[index].states.removeFirst()
           windows[index].states.append(next)
           windows[index].actions.removeFirst()

@@ -68,17 +68,12 @@ public struct RewardModel: Sendable {
   }
 }
 
-/// Features [D] of a state in physical units [S].
+/// Standardised features [D] of a state in physical units [S].
 private func inputs(
   _ features: [InputFeature], _ states: Standardiser, _ state: [Double]
 ) -> [Double] {
-  let standardised = states.standardise(state)
-  return features.map { feature in
-    switch feature {
-    case .state(let i, _): standardised[i]
-    case .sine(let i, let radians): sin(radians * state[i])
-    case .cosine(let i, let radians): cos(radians * state[i])
-    case .action: preconditionFailure("a learnt reward is one of states")
-    }
-  }
+  let identity = Standardiser(
+    mean: features.map { _ in 0 }, scale: features.map { _ in 1 })
+  return features.aligned(identity, states: states)
+    .standardise(features.map { $0.ofState { _ in state } })
 }

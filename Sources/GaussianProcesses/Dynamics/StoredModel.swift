@@ -81,7 +81,7 @@ struct StoredModel {
   func model(path: String) throws(TensorFileError) -> DynamicsModel {
     let states = Standardiser(mean: stateMean, scale: stateScale)
     let features = Standardiser(mean: featureMean, scale: featureScale)
-    guard structure.form.aligned(features, states: states) == features else {
+    guard structure.form.features.aligned(features, states: states) == features else {
       throw TensorFileError(
         path: path, "is damaged: its inputs that are states have another scale than the states")
     }

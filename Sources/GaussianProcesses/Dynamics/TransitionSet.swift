@@ -52,33 +52,41 @@ public struct TransitionSet: Sendable {
 }
 
 extension ModelForm {
-  /// Features of row k of an episode [D].
+  /// Features of row k of an episode [D], physical units.
   func features(of episode: Episode, at k: Int) -> [Double] {
     features.map { feature in
-      switch feature {
-      case .state(let i, let lag): episode.states[k - lag][i]
-      case .action(let i, let lag): episode.actions[k - lag][i]
-      case .sine(let i, let radians): sin(radians * episode.states[k][i])
-      case .cosine(let i, let radians): cos(radians * episode.states[k][i])
-      }
+      if case .action(let i, let lag) = feature { return episode.actions[k - lag][i] }
+      return feature.ofState { episode.states[k - $0] }
     }
   }
+}
 
-  /// The next state from the present one and the outputs' increments, in physical units.
-  public func next(_ state: [Double], increments: [Double], timeStep: Double) -> [Double] {
-    var next = state
-    for (i, update) in updates.enumerated() {
-      if case .increment(let output) = update { next[i] = state[i] + increments[output] }
+extension InputFeature {
+  /// Its number, in physical units; of states only.
+  ///
+  /// - Parameter state: [S], physical units, so many rows ago.
+  func ofState(_ state: (_ lag: Int) -> [Double]) -> Double {
+    switch self {
+    case .state(let i, let lag): return state(lag)[i]
+    case .sine(let i, let radians): return sin(radians * state(0)[i])
+    case .cosine(let i, let radians): return cos(radians * state(0)[i])
+    case .action: preconditionFailure("an action is no feature of a state")
     }
-    for (i, update) in updates.enumerated() {
-      switch update {
-      case .increment: break
-      case .backwardIntegral(let rate, let smoothing):
-        next[i] = state[i] + timeStep * (state[rate] + (next[rate] - state[rate]) / smoothing)
-      case .trapezoidalIntegral(let rate):
-        next[i] = state[i] + 0.5 * timeStep * (state[rate] + next[rate])
+  }
+}
+
+extension [InputFeature] {
+  /// A standardiser of these features in which states keep their own standardiser, so that rollouts convert nothing; sine and
+  /// cosine are left as they are.
+  func aligned(_ standardiser: Standardiser, states: Standardiser) -> Standardiser {
+    var (mean, scale) = (standardiser.mean, standardiser.scale)
+    for (d, feature) in enumerated() {
+      switch feature {
+      case .state(let i, _): (mean[d], scale[d]) = (states.mean[i], states.scale[i])
+      case .sine, .cosine: (mean[d], scale[d]) = (0, 1)
+      case .action: break
       }
     }
-    return next
+    return Standardiser(mean: mean, scale: scale)
   }
 }

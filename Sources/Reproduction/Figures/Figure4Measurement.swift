@@ -102,7 +102,7 @@ struct Figure4Measurement {
     let states = model.stateStandardiser
     let count = options.particles
     var carries = (0..<count).flatMap { _ in
-      rollout.layout.atRest(states.standardise(start), action: rollout.restAction)
+      rollout.slots.first(state: states.standardise(start))
     }
     var paths = Array(repeating: [start[0]], count: count)
     let ends = goals.ends(until: task.evaluation.seconds)

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a step's parts (model, sensors, policy, reward) keep from one step to the next and draw anew at every step. Each declares
+// its own before the program is written; where the numbers stand is nobody else's affair.
+//
+//   carry = [slot | slot | ...]      what a particle brings from step to step, the program's input "state"
+//   draws = [slot | slot | ...]      dimensions of the step's standard normal draws
+
+/// A named part of what a particle carries.
+public struct CarrySlot: Hashable, Sendable {
+  public let name: String
+  public let length: Int
+  /// What stands in it before the first step.
+  public let start: Start
+  /// Index of its first scalar in the carry.
+  let offset: Int
+
+  public enum Start: Hashable, Sendable {
+    /// The particle's first state, which is as long.
+    case state
+    /// The same for all particles [length].
+    case fixed([Double])
+  }
+}
+
+/// Dimensions of a step's draws that one part has for itself.
+public struct DrawSlot: Hashable, Sendable {
+  public let name: String
+  public let length: Int
+  let first: Int
+}
+
+/// The slots of a step, in the order of their declaration.
+public struct StepSlots: Hashable, Sendable {
+  public private(set) var carry: [CarrySlot] = []
+  public private(set) var draws: [DrawSlot] = []
+
+  public init() {}
+
+  /// Length of the carry.
+  public var carryLength: Int { carry.last.map { $0.offset + $0.length } ?? 0 }
+
+  /// Declares a part of the carry. Two of one name are a caller's bug.
+  public mutating func carry(_ name: String, length: Int, start: CarrySlot.Start) -> CarrySlot {
+    precondition(!carry.contains { $0.name == name }, "two carry slots are called '\(name)'")
+    if case .fixed(let values) = start {
+      precondition(values.count == length, "\(values.count) first values of \(length) in '\(name)'")
+    }
+    let slot = CarrySlot(name: name, length: length, start: start, offset: carryLength)
+    carry.append(slot)
+    return slot
+  }
+
+  /// Declares draws. Two of one name are a caller's bug.
+  public mutating func draws(_ name: String, length: Int) -> DrawSlot {
+    precondition(!draws.contains { $0.name == name }, "two draw slots are called '\(name)'")
+    let first = draws.last.map { $0.first + $0.length } ?? 0
+    let slot = DrawSlot(name: name, length: length, first: first)
+    draws.append(slot)
+    return slot
+  }
+
+  /// The carry before the first step of a particle that starts in this state.
+  public func first(state: [Double]) -> [Double] {
+    carry.flatMap { slot -> [Double] in
+      switch slot.start {
+      case .fixed(let values): return values
+      case .state:
+        precondition(
+          state.count == slot.length, "a state of \(state.count) numbers for \(slot.length)")
+        return state
+      }
+    }
+  }
+
+  /// The next carry from the new values of all slots; one that is missing is a caller's bug.
+  public func next(_ values: [CarrySlot: Value], _ builder: ProgramBuilder) -> Value {
+    builder.concatenate(
+      carry.map { slot in
+        guard let value = values[slot] else {
+          preconditionFailure("carry slot '\(slot.name)' has no next value")
+        }
+        precondition(
+          value.length == slot.length,
+          "the next '\(slot.name)' has length \(value.length), not \(slot.length)")
+        return value
+      })
+  }
+}
+
+extension Value {
+  /// A part of this carry.
+  public subscript(_ slot: CarrySlot) -> Value { self[slot.offset..<slot.offset + slot.length] }
+}
+
+extension ProgramBuilder {
+  /// The standard normal draws of a slot.
+  public func normal(_ slot: DrawSlot) -> Value { normal(first: slot.first, length: slot.length) }
+}
