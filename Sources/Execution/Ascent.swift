@@ -23,7 +23,7 @@ public struct Ascent: Sendable {
   ///
   /// - Parameters:
   ///   - gradient: of the mean return [P].
-  ///   - meanReturn: of the batch.
+  ///   - meanReturn: of the batch; with costs that have weights, what the gradient is of.
   ///   - diverged: particles that did, for the record.
   ///   - truncated: particles whose adjoint was cut, for the record.
   public mutating func follow(
@@ -67,7 +67,7 @@ extension RolloutExecutor {
       batch.parameters = ascent.parameters
       let result = try gradient(batch)
       let record = ascent.follow(
-        result.gradient, meanReturn: result.returns.mean, diverged: result.returns.diverged,
+        result.gradient, meanReturn: result.returns.objective, diverged: result.returns.diverged,
         truncated: result.truncated)
       records.append(record)
       if !record.hasMoved { break }

@@ -2,8 +2,7 @@
 // Execution: programs -> numbers. In: a `RolloutProgram`, its shared data, batches of initial states.
 // Out: returns [B], the gradient of their mean [P], trajectories. Executors differ in how and where
 // (InterpreterExecutor in double precision is the definition, HostExecutor runs emitted C, CUDAExecutor emitted
-// CUDA C++); the draws
-// are the same ones (Philox), so their results agree to rounding.
+// CUDA C++); the draws are the same ones (Philox), so their results agree to rounding.
 
 import Draws
 import Programs
@@ -12,12 +11,14 @@ import Programs
 public struct RolloutBatch: Sendable {
   /// theta [P]
   public var parameters: [Double]
-  /// [B, stateLength] row-major
+  /// [B, carryLength] row-major
   public var initialStates: [Double]
   /// [B, goalLength] row-major
   public var goals: [Double]
   /// [B, functionLength] row-major; empty where particles draw no functions.
   public var functionDraws: [Double]
+  /// What the gradient is of: the mean of the totals weighted with these [1 + C]. Empty for the return alone.
+  public var totalWeights: [Double]
   /// B
   public var particles: Int
   /// H, steps
@@ -26,8 +27,9 @@ public struct RolloutBatch: Sendable {
 
   public init(
     parameters: [Double], initialStates: [Double], goals: [Double], particles: Int, horizon: Int,
-    draws: DrawKey, functionDraws: [Double] = []
+    draws: DrawKey, functionDraws: [Double] = [], totalWeights: [Double] = []
   ) {
+    self.totalWeights = totalWeights
     self.parameters = parameters
     self.initialStates = initialStates
     self.goals = goals
@@ -38,23 +40,43 @@ public struct RolloutBatch: Sendable {
   }
 }
 
-/// Returns of a batch.
+/// What a batch has added up.
 public struct BatchReturns: Sendable {
-  /// Return of each particle [B].
-  public var returns: [Double]
+  /// Return and costs of each particle [B, 1 + C].
+  public var totals: [Double]
+  /// Of the totals in the objective [1 + C].
+  public var weights: [Double]
   /// Particles that left the state limit and were frozen.
   public var diverged: Int
   /// Fraction of particle-steps with an interpolation argument outside its table's box.
   public var outsideFraction: Double
 
+  /// Return of each particle [B].
+  public var returns: [Double] { total(0) }
+
+  /// One of the totals, of each particle [B].
+  public func total(_ index: Int) -> [Double] {
+    stride(from: index, to: totals.count, by: weights.count).map { totals[$0] }
+  }
+
   /// (1 / B) sum of the returns (Algorithm 1, line 16, with its sign turned).
-  public var mean: Double { returns.reduce(0, +) / Double(returns.count) }
+  public var mean: Double { mean(0) }
+
+  /// What a gradient is of: the weighted sum of the totals' means.
+  public var objective: Double {
+    weights.indices.reduce(0) { weights[$1] == 0 ? $0 : $0 + weights[$1] * mean($1) }
+  }
+
+  private func mean(_ index: Int) -> Double {
+    let values = total(index)
+    return values.reduce(0, +) / Double(values.count)
+  }
 }
 
-/// Returns and the gradient of their mean.
+/// Totals and the gradient of their weighted mean.
 public struct BatchGradient: Sendable {
   public var returns: BatchReturns
-  /// d mean / d theta [P]
+  /// d objective / d theta [P]
   public var gradient: [Double]
   /// Particles whose adjoint exceeded `RolloutProgram.adjointLimit` and was cut.
   public var truncated: Int
@@ -137,8 +159,8 @@ extension RolloutBatch {
       parameters.count == rollout.parameterCount,
       "\(parameters.count) parameters given, the rollout has \(rollout.parameterCount)")
     precondition(
-      initialStates.count == particles * rollout.stateLength,
-      "\(initialStates.count) initial state scalars, not \(particles) x \(rollout.stateLength)")
+      initialStates.count == particles * rollout.carryLength,
+      "\(initialStates.count) initial state scalars, not \(particles) x \(rollout.carryLength)")
     precondition(
       goals.count == particles * rollout.goalLength,
       "\(goals.count) goal scalars given, not \(particles) x \(rollout.goalLength)")
@@ -146,5 +168,13 @@ extension RolloutBatch {
       functionDraws.count == particles * rollout.functionLength,
       "\(functionDraws.count) function scalars given, not \(particles) x \(rollout.functionLength)")
     precondition(particles > 0 && horizon > 0, "B = \(particles), H = \(horizon)")
+    precondition(
+      totalWeights.isEmpty || totalWeights.count == rollout.totals.count,
+      "\(totalWeights.count) weights for the totals \(rollout.totals)")
+  }
+
+  /// Weights of the totals [1 + C].
+  func weights(for rollout: RolloutProgram) -> [Double] {
+    totalWeights.isEmpty ? rollout.totals.indices.map { $0 == 0 ? 1 : 0 } : totalWeights
   }
 }

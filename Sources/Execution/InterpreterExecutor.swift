@@ -11,11 +11,13 @@ public final class InterpreterExecutor: RolloutExecutor {
   public let device = "interpreter, double precision"
   private var data: [String: [Double]]
   private let taped: TapedProgram
+  private let terminalAdjoint: Program?
 
   public init(_ rollout: RolloutProgram, data: [String: [Double]]) {
     self.rollout = rollout
     self.data = data
     taped = rollout.taped(.inputsOnly)
+    terminalAdjoint = rollout.terminalAdjoint
   }
 
   public func fingerprint(particles: Int) -> String { "interpreter\n\(KernelSource(rollout).text)" }
@@ -42,28 +44,36 @@ public final class InterpreterExecutor: RolloutExecutor {
     }
     return BatchTrajectories(
       returns: summary(paths, batch), states: states, actions: actions, particles: count,
-      horizon: batch.horizon, stateLength: rollout.stateLength, actionLength: rollout.actionLength)
+      horizon: batch.horizon, stateLength: rollout.carryLength, actionLength: rollout.actionLength)
   }
 
   public func gradient(_ batch: RolloutBatch) -> BatchGradient {
     let paths = forward(batch)
     var gradient = [Double](repeating: 0, count: rollout.parameterCount)
     var truncated = 0
+    let seed = batch.weights(for: rollout).map { $0 / Double(batch.particles) }
     for (particle, path) in paths.enumerated() {
       let interpreter = bind(batch, particle)
       var isTruncated = false
-      var adjoint = [Double](repeating: 0, count: rollout.stateLength)
-      for step in (0..<path.aliveSteps).reversed() {
-        let result = interpreter.run(
-          taped.adjoint,
-          inputs: inputs(batch, particle, path.states[step]).merging([
-            "adj_next": adjoint, "adj_reward": [1 / Double(batch.particles)],
-          ]) { $1 }, draws: draws(batch, particle, step))
-        adjoint = (result.outputs["adj_state"] ?? adjoint).map { element in
+      func limited(_ adjoint: [Double]) -> [Double] {
+        adjoint.map { element in
           if abs(element) <= rollout.adjointLimit { return element }
           isTruncated = true
           return 0
         }
+      }
+      var adjoint = [Double](repeating: 0, count: rollout.carryLength)
+      if let terminalAdjoint, path.aliveSteps == batch.horizon {
+        var inputs = inputs(batch, particle, path.states[batch.horizon])
+        inputs["adj_reward"] = seed
+        adjoint = limited(interpreter.run(terminalAdjoint, inputs: inputs)["adj_state"])
+      }
+      for step in (0..<path.aliveSteps).reversed() {
+        var inputs = inputs(batch, particle, path.states[step])
+        (inputs["adj_next"], inputs["adj_reward"]) = (adjoint, seed)
+        let result = interpreter.run(
+          taped.adjoint, inputs: inputs, draws: draws(batch, particle, step))
+        adjoint = limited(result["adj_state"])
         for (i, term) in (result.sharedAdjoints[RolloutProgram.parameters] ?? []).enumerated() {
           gradient[i] += term
         }
@@ -75,36 +85,42 @@ public final class InterpreterExecutor: RolloutExecutor {
   }
 
   private struct Path {
-    /// [H + 1][stateLength]; the last alive state is repeated after divergence.
+    /// [H + 1][carryLength]; the last alive one is repeated after divergence.
     var states: [[Double]]
     var actions: [[Double]] = []
-    var total: Double
+    /// [1 + C]
+    var totals: [Double]
     var aliveSteps = 0
     var outsideSteps = 0
+
+    mutating func add(_ reward: [Double]) { totals = zip(totals, reward).map(+) }
   }
 
   private func forward(_ batch: RolloutBatch) -> [Path] {
     batch.validate(for: rollout)
-    let length = rollout.stateLength
+    let length = rollout.carryLength
     return (0..<batch.particles).map { particle in
       let interpreter = bind(batch, particle)
       var state = Array(batch.initialStates[particle * length..<(particle + 1) * length])
       let initial = interpreter.run(rollout.initial, inputs: inputs(batch, particle, state))
-      var path = Path(states: [state], total: initial.outputs["reward"]?[0] ?? .nan)
+      var path = Path(states: [state], totals: initial[.reward])
       var isAlive = true
       for step in 0..<batch.horizon {
         let result = interpreter.run(
           rollout.step, inputs: inputs(batch, particle, state), draws: draws(batch, particle, step))
-        let next = result.outputs["next"] ?? state
+        let next = result[.next]
         isAlive = isAlive && next.allSatisfy { abs($0) <= rollout.stateLimit }
         if isAlive {
           state = next
-          path.total += result.outputs["reward"]?[0] ?? .nan
+          path.add(result[.reward])
           path.aliveSteps += 1
         }
         if result.outsideCount > 0 { path.outsideSteps += 1 }
         path.states.append(state)
-        path.actions.append(result.outputs["action"] ?? [])
+        path.actions.append(result[.action])
+      }
+      if isAlive, let terminal = rollout.terminal {
+        path.add(interpreter.run(terminal, inputs: inputs(batch, particle, state))[.reward])
       }
       return path
     }
@@ -114,9 +130,10 @@ public final class InterpreterExecutor: RolloutExecutor {
     let k = rollout.functionLength
     let function = Array(batch.functionDraws[particle * k..<(particle + 1) * k])
     return Interpreter(
-      shared: data.merging([
-        RolloutProgram.parameters: batch.parameters, RolloutProgram.functionDraw: function,
-      ]) { $1 })
+      shared: SharedArrays.joined([
+        data,
+        [RolloutProgram.parameters: batch.parameters, RolloutProgram.functionDraw: function],
+      ]))
   }
 
   private func inputs(
@@ -138,7 +155,7 @@ public final class InterpreterExecutor: RolloutExecutor {
 
   private func summary(_ paths: [Path], _ batch: RolloutBatch) -> BatchReturns {
     BatchReturns(
-      returns: paths.map(\.total),
+      totals: paths.flatMap(\.totals), weights: batch.weights(for: rollout),
       diverged: paths.count { $0.aliveSteps < batch.horizon },
       outsideFraction: Double(paths.reduce(0) { $0 + $1.outsideSteps })
         / Double(batch.particles * batch.horizon))

@@ -26,7 +26,7 @@ public final class PointwiseEvaluator {
   ) throws {
     let builder = ProgramBuilder()
     // State and next state are equally long: x and y share one vector, filled up with zeros.
-    let probe = function(ProgramBuilder().input("state", length: inputs))
+    let probe = function(ProgramBuilder().input(.carry, length: inputs))
     let length = max(inputs, probe.length)
     func filled(_ value: Value) -> Value {
       let missing = length - value.length
@@ -34,12 +34,12 @@ public final class PointwiseEvaluator {
         ? value
         : builder.concatenate([value, builder.constant(Array(repeating: 0, count: missing))])
     }
-    let state = builder.input("state", length: length)
-    builder.output("next", filled(function(inputs == length ? state : state[0..<inputs])))
-    builder.output("reward", builder.constant([0]))
-    builder.output("action", builder.constant([0]))
+    let state = builder.input(.carry, length: length)
+    builder.output(.next, filled(function(inputs == length ? state : state[0..<inputs])))
+    builder.output(.reward, builder.constant([0]))
+    builder.output(.action, builder.constant([0]))
     let initial = ProgramBuilder()
-    initial.output("reward", initial.constant([0]))
+    initial.output(.reward, initial.constant([0]))
     let program = RolloutProgram(
       initial: initial.finish(), step: builder.finish(), parameterCount: 0,
       stateLimit: Double(Float.greatestFiniteMagnitude))
@@ -63,7 +63,7 @@ public final class PointwiseEvaluator {
   /// Throws: `ExecutionError.outOfMemory`.
   public func values(at points: [Double]) throws -> [Double] {
     let count = points.count / inputs
-    let length = program.stateLength
+    let length = program.carryLength
     var states = [Double](repeating: 0, count: count * length)
     for i in 0..<count {
       for d in 0..<inputs { states[i * length + d] = points[i * inputs + d] }

@@ -46,7 +46,7 @@ public struct ExecutorCheck: Sendable, CustomStringConvertible {
     let oneStep = 1 / Double(particles * horizon)
     let checks = [
       check(
-        "returns", distance(found.returns.returns, expected.returns.returns),
+        "returns", distance(found.returns.totals, expected.returns.totals),
         eps * Double(horizon)),
       check(
         "gradient", distance(found.gradient, expected.gradient),
@@ -56,7 +56,7 @@ public struct ExecutorCheck: Sendable, CustomStringConvertible {
       check("actions", distance(recorded.actions, paths.actions), 3 * eps),
       check(
         "returns with and without a record",
-        distance(recorded.returns.returns, try executor.returns(batch).returns), 0),
+        distance(recorded.returns.totals, try executor.returns(batch).totals), 0),
       check(
         "steps outside", abs(found.returns.outsideFraction - expected.returns.outsideFraction),
         oneStep),
@@ -90,7 +90,7 @@ public struct ExecutorCheck: Sendable, CustomStringConvertible {
       next.parameters = theirs.parameters
       let result = try executor.gradient(next)
       let length = norm(result.gradient)
-      expected.append((result.returns.mean, length))
+      expected.append((result.returns.objective, length))
       let shorten = length > limit ? limit / length : 1
       theirs.adam.ascend(
         &theirs.parameters, gradient: result.gradient.map { $0 * shorten }, rate: theirs.rate)

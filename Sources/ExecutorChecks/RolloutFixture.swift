@@ -17,7 +17,7 @@ public struct RolloutFixture: CustomStringConvertible, Sendable {
   public func batch(particles: Int, horizon: Int, seed: UInt64 = 7) -> RolloutBatch {
     let key = DrawKey(seed: 99)
     let starts = (0..<particles).flatMap { b in
-      key.normals(particle: b, step: 1, count: program.stateLength).map { 0.5 * $0 }
+      key.normals(particle: b, step: 1, count: program.carryLength).map { 0.5 * $0 }
     }
     let goals = (0..<particles).flatMap { b in
       key.normals(particle: b, step: 2, count: program.goalLength).map { 0.3 * $0 }
@@ -27,10 +27,14 @@ public struct RolloutFixture: CustomStringConvertible, Sendable {
       horizon: horizon, draws: DrawKey(seed: seed),
       functionDraws: (0..<particles).flatMap {
         key.normals(particle: $0, step: 3, count: program.functionLength)
-      })
+      },
+      // The return, less some of every cost.
+      totalWeights: program.totals.indices.map { $0 == 0 ? 1 : -0.5 / Double($0) })
   }
 
-  public static let all = [tabulated, weighted, everyOperation, wide, pathwise, gridVariance]
+  public static let all = [
+    tabulated, weighted, everyOperation, wide, pathwise, gridVariance, costs,
+  ]
 
   private static func make(
     _ name: String, hidden: [Int], data: [String: [Double]],
@@ -44,19 +48,19 @@ public struct RolloutFixture: CustomStringConvertible, Sendable {
       exp(-0.5 * dot(x.builder.constant([2, 0.3]), (x - goal) * (x - goal)))
     }
     let first = ProgramBuilder()
-    first.output("reward", reward(first.input("state", length: 2), first.input("goal", length: 2)))
+    first.output(.reward, reward(first.input(.carry, length: 2), first.input(.goal, length: 2)))
     let builder = ProgramBuilder()
-    let state = builder.input("state", length: 2)
-    let goal = builder.input("goal", length: 2)
+    let state = builder.input(.carry, length: 2)
+    let goal = builder.input(.goal, length: 2)
     let action = policy.action(state: state, goal: goal)
     let m = moments(builder.concatenate([state, action]))
     let draw = builder.normal(length: 2)
     let next =
       0.9 * state
       + builder.concatenate([m[0] + 0.1 * m[1] * draw[0], m[2] + 0.1 * m[3] * draw[1]])
-    builder.output("next", next)
-    builder.output("reward", reward(next, goal))
-    builder.output("action", action)
+    builder.output(.next, next)
+    builder.output(.reward, reward(next, goal))
+    builder.output(.action, action)
     let program = RolloutProgram(
       initial: first.finish(), step: builder.finish(), parameterCount: policy.parameterCount,
       stateLimit: 1e3)
@@ -116,6 +120,44 @@ public struct RolloutFixture: CustomStringConvertible, Sendable {
     let fourth = (x * x).sum * 0.1 + dot(x, x.builder.constant([0.1, 0.2, 0.3])) + turned
     return 0.3 * x.builder.concatenate([first, second, third, fourth])
   }
+
+  /// Two costs beside the return, and what the last state earns.
+  public static let costs: RolloutFixture = {
+    let policy = Policy.network(
+      hidden: [5], inputs: PolicyInputs(stateLength: 2, actionLength: 1, goal: .concatenated),
+      lower: [-1], upper: [1])
+    func program(_ write: (ProgramBuilder, Value, Value) -> Void) -> Program {
+      let builder = ProgramBuilder()
+      write(builder, builder.input(.carry, length: 2), builder.input(.goal, length: 2))
+      return builder.finish()
+    }
+    func reward(_ x: Value, _ goal: Value, action: Value) -> Value {
+      x.builder.concatenate([
+        exp(-dot(x - goal, x - goal)), maximum(x[0] - 0.2, 0 * x[0]), action * action,
+      ])
+    }
+    let step = program { builder, state, goal in
+      let action = policy.action(state: state, goal: goal)
+      let turned = builder.concatenate([state[1], 0.8 * sin(state[0]) + 0.4 * action])
+      let next = 0.7 * state + 0.3 * turned + 0.05 * builder.normal(length: 2)
+      builder.output(.next, next)
+      builder.output(.reward, reward(next, goal, action: action))
+      builder.output(.action, action)
+    }
+    let initial = program { builder, state, goal in
+      builder.output(.reward, reward(state, goal, action: 0 * state[0]))
+    }
+    let terminal = program { builder, state, goal in
+      let far = hypot(state[0] - goal[0], state[1])
+      builder.output(.reward, builder.concatenate([-3 * far, 0.5 * sin(state[1]), 0 * far]))
+    }
+    return RolloutFixture(
+      description: "costs and a terminal reward",
+      program: RolloutProgram(
+        initial: initial, step: step, terminal: terminal, totals: ["return", "reach", "effort"],
+        parameterCount: policy.parameterCount, stateLimit: 1e3),
+      data: [:], parameters: policy.initialParameters(3))
+  }()
 
   public static let wide = network(hidden: [40, 40])
 

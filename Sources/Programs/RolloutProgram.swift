@@ -1,26 +1,45 @@
 // SPDX-License-Identifier: Apache-2.0
 // The time loop around a step program (Algorithm 1, lines 9-16): what executors run.
 //
-//   G = initial(state, goal);  repeat H times: (state, r) = step(state, goal); G = G + r
+//   G = initial(s, goal);  repeat H times: (s, r) = step(s, goal); G = G + r;  G = G + terminal(s, goal)
 //
-// In: initial states [B, stateLength], goals [B, goalLength], parameters [P].
-// Out: returns [B], and the gradient of their mean with respect to the parameters [P].
+// r and G are vectors: the return, and costs that are added up beside it.
+// In: initial carries [B, carryLength], goals [B, goalLength], parameters [P], weights of the totals [1 + C].
+// Out: totals [B, 1 + C], and the gradient of their weighted mean with respect to the parameters [P].
 
-/// A step, an initial reward, and the lengths that tie them together.
+/// What programs of a rollout exchange with its time loop.
+public enum RolloutPort: String, Hashable, Sendable {
+  /// In: what the particle carries. (It begins with its state.)
+  case carry = "state"
+  /// In: the goal.
+  case goal
+  /// Out: the next carry.
+  case next
+  /// Out: what is added to the totals [1 + C].
+  case reward
+  /// Out: the action, for records.
+  case action
+}
+
+/// A step, an initial and a terminal reward, and the lengths that tie them together.
 public struct RolloutProgram: Hashable, Sendable {
-  /// Inputs "state", "goal"; output "reward" of length 1.
+  /// In: carry, goal. Out: reward.
   public let initial: Program
-  /// Inputs "state", "goal"; outputs "next" (as long as "state"), "reward" (1) and "action".
+  /// In: carry, goal. Out: next, reward, action.
   public let step: Program
-  public let stateLength: Int
+  /// In: carry, goal. Out: reward. nil for none.
+  public let terminal: Program?
+  /// Names of what is added up over a rollout: the return, then the costs.
+  public let totals: [String]
+  public let carryLength: Int
   public let goalLength: Int
   public let actionLength: Int
   /// P, the length of the shared array "parameters".
   public let parameterCount: Int
-  /// A particle with an element of |next| above this (or NaN) is diverged: it keeps its last state
+  /// A particle with an element of |next| above this (or NaN) is diverged: it keeps its last carry
   /// and earns nothing from then on.
   public let stateLimit: Double
-  /// An element of a state's adjoint above this is set to zero in the reverse loop: the particle's
+  /// An element of a carry's adjoint above this is set to zero in the reverse loop: the particle's
   /// later rewards stop reaching back. Unstable closed loops multiply adjoints at every step (1.35
   /// over 300 steps overflows single precision); sound ones are far smaller.
   public let adjointLimit: Double
@@ -37,43 +56,60 @@ public struct RolloutProgram: Hashable, Sendable {
   /// drawn from the posterior. Only the step reads it: as `shared` runs and as a weighted sum's weights.
   public static let functionDraw = "function_draw"
 
+  /// Programs that lack a port, have another one or disagree on a length are a caller's bug.
   public init(
-    initial: Program, step: Program, parameterCount: Int, stateLimit: Double,
-    adjointLimit: Double = 1e6
+    initial: Program, step: Program, terminal: Program? = nil, totals: [String] = ["return"],
+    parameterCount: Int, stateLimit: Double, adjointLimit: Double = 1e6
   ) {
     self.initial = initial
     self.step = step
+    self.terminal = terminal
+    self.totals = totals
     self.parameterCount = parameterCount
     self.stateLimit = stateLimit
     self.adjointLimit = adjointLimit
-    stateLength = step.inputs["state"] ?? 0
-    goalLength = step.inputs["goal"] ?? 0
     functionLength = step.shared[Self.functionDraw] ?? 0
-    actionLength = step[step.output("action")].length
-    let next = step[step.output("next")].length
-    precondition(next == stateLength, "next state has length \(next), the state \(stateLength)")
-    precondition(step[step.output("reward")].length == 1, "a reward is a scalar")
+    let carry = step.length(of: .next)
+    let goals = [initial, step, terminal].compactMap { $0?.inputs[RolloutPort.goal.rawValue] }
+    (carryLength, goalLength) = (carry, goals.max() ?? 0)
+    actionLength = step.length(of: .action)
+    precondition(
+      !totals.isEmpty && Set(totals).count == totals.count, "totals of a rollout: \(totals)")
+    let inputs = [RolloutPort.carry: carryLength, .goal: goalLength]
+    step.check(
+      "step", inputs, [.next: carryLength, .reward: totals.count, .action: actionLength])
+    initial.check("initial", inputs, [.reward: totals.count])
+    terminal?.check("terminal", inputs, [.reward: totals.count])
+    precondition(
+      terminal?.shared[Self.parameters] == nil, "a terminal reward does not depend on parameters")
   }
 
-  /// The step and its adjoint with respect to state and parameters.
+  /// The step and its adjoint with respect to carry and parameters.
   public func taped(_ policy: TapePolicy) -> TapedProgram {
     var differentiated = step
-    differentiated.outputs.removeAll { $0.name == "action" }
+    differentiated.outputs.removeAll { $0.name == RolloutPort.action.rawValue }
     return differentiated.removingDeadCode().taped(
-      policy, withRespectTo: ["state"], sharedArrays: [Self.parameters])
+      policy, withRespectTo: [RolloutPort.carry.rawValue], sharedArrays: [Self.parameters])
   }
+
+  /// The terminal reward's adjoint with respect to the carry.
+  public var terminalAdjoint: Program? {
+    terminal?.adjoint(withRespectTo: [RolloutPort.carry.rawValue])
+  }
+
+  /// What executors run forward.
+  public var programs: [Program] { [initial, step] + (terminal.map { [$0] } ?? []) }
 
   /// How many scalars of a shared array the programs read, tables as large as their geometry says.
   public func leastCount(of array: String, data: [String: [Double]]) -> Int {
-    var least = max(initial.shared[array] ?? 0, step.shared[array] ?? 0)
+    var least = programs.map { $0.shared[array] ?? 0 }.max() ?? 0
     func gridSize(_ geometryName: String, _ dimensions: Int) -> Int {
       guard let geometry = data[geometryName], geometry.count >= 3 * dimensions else { return 0 }
       let counts = (0..<dimensions).map { Int(geometry[3 * $0 + 2]) }
       precondition(counts.allSatisfy { $0 >= 4 }, "a grid of \(counts) points; 4 an axis at least")
       return counts.reduce(1, *)
     }
-    for instruction in initial.instructions + step.instructions {
-      guard case .apply(let function, _) = instruction.operation else { continue }
+    for case let function? in programs.flatMap(\.instructions).map(\.operation.localFunction) {
       switch function {
       case .interpolation(let f):
         if f.table == array {
@@ -89,7 +125,47 @@ public struct RolloutProgram: Hashable, Sendable {
 
   /// Shared arrays other than the parameters and the function draws, sorted by name.
   public var dataArrays: [String] {
-    Set(initial.shared.keys).union(step.shared.keys)
-      .subtracting([Self.parameters, Self.functionDraw]).sorted()
+    Set(programs.flatMap(\.shared.keys)).subtracting([Self.parameters, Self.functionDraw]).sorted()
   }
+}
+
+extension Program {
+  /// The length of an output.
+  fileprivate func length(of port: RolloutPort) -> Int { self[output(port.rawValue)].length }
+
+  /// Traps unless the outputs are these, each once, and the inputs are among these, all with these lengths.
+  fileprivate func check(
+    _ name: String, _ inputs: [RolloutPort: Int], _ outputs: [RolloutPort: Int]
+  ) {
+    let found = self.outputs.map(\.name).sorted()
+    let wanted = outputs.keys.map(\.rawValue).sorted()
+    precondition(found == wanted, "outputs of the \(name) program are \(found), not \(wanted)")
+    for (port, length) in outputs {
+      let found = self.length(of: port)
+      precondition(
+        found == length,
+        "'\(port.rawValue)' of the \(name) program has length \(found), not \(length)")
+    }
+    for (input, length) in self.inputs {
+      let wanted = RolloutPort(rawValue: input).flatMap { inputs[$0] }
+      precondition(
+        wanted == length,
+        "input '\(input)' of the \(name) program has length \(length), not \(wanted ?? 0)")
+    }
+  }
+}
+
+extension ProgramBuilder {
+  /// An input from the time loop.
+  public func input(_ port: RolloutPort, length: Int) -> Value {
+    input(port.rawValue, length: length)
+  }
+
+  /// An output to the time loop.
+  public func output(_ port: RolloutPort, _ value: Value) { output(port.rawValue, value) }
+}
+
+extension Interpretation {
+  /// The output of a port, which the program has.
+  public subscript(port: RolloutPort) -> [Double] { self[port.rawValue] }
 }

@@ -54,10 +54,10 @@ struct StepBuilder {
   /// r(S_0, G) (line 10), with no action yet.
   func initialProgram() -> Program {
     let builder = ProgramBuilder()
-    let carry = builder.input("state", length: slots.carryLength)
+    let carry = builder.input(.carry, length: slots.carryLength)
     let zero = builder.constant(Array(repeating: 0, count: actionLength))
     builder.output(
-      "reward", reward(carry[states[0]], goal(builder), action: zero, previousAction: zero))
+      .reward, reward(carry[states[0]], goal(builder), action: zero, previousAction: zero))
     return builder.finish()
   }
 
@@ -65,7 +65,7 @@ struct StepBuilder {
   func stepProgram() -> Program {
     let builder = ProgramBuilder()
     var slots = slots
-    let carry = builder.input("state", length: slots.carryLength)
+    let carry = builder.input(.carry, length: slots.carryLength)
     let (state, goal) = (carry[states[0]], goal(builder))
     var next: [CarrySlot: Value] = [:]
     let seen = sensors.measured(state, carry: carry, next: &next)
@@ -81,15 +81,15 @@ struct StepBuilder {
     let nextState = expressions.next(state, increments: increments).named("next_state")
     for (slot, value) in zip(states, [nextState] + states.map { carry[$0] }) { next[slot] = value }
     for (slot, value) in zip(pastActions, [action] + past) { next[slot] = value }
-    builder.output("next", slots.next(next, builder))
+    builder.output(.next, slots.next(next, builder))
     builder.output(
-      "reward", reward(nextState, goal, action: action, previousAction: past.first ?? action))
-    builder.output("action", action)
+      .reward, reward(nextState, goal, action: action, previousAction: past.first ?? action))
+    builder.output(.action, action)
     return builder.finish()
   }
 
   private func goal(_ builder: ProgramBuilder) -> Value {
-    builder.input("goal", length: stateLength)
+    builder.input(.goal, length: stateLength)
   }
 
   private func reward(

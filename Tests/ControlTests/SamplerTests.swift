@@ -109,13 +109,13 @@ struct SamplerTests {
     let builder = ProgramBuilder()
     var slots = StepSlots()
     let drawn = sampler.increments(
-      at: builder.constant(point) + 0 * builder.input("state", length: 2).sum,
+      at: builder.constant(point) + 0 * builder.input(.carry, length: 2).sum,
       draws: slots.draws("model", length: 2))
-    builder.output("next", drawn)
-    builder.output("reward", builder.constant([0]))
-    builder.output("action", builder.constant([0]))
+    builder.output(.next, drawn)
+    builder.output(.reward, builder.constant([0]))
+    builder.output(.action, builder.constant([0]))
     let initial = ProgramBuilder()
-    initial.output("reward", initial.constant([0]))
+    initial.output(.reward, initial.constant([0]))
     let program = RolloutProgram(
       initial: initial.finish(), step: builder.finish(), parameterCount: 0, stateLimit: 1e9)
     let count = 4_000

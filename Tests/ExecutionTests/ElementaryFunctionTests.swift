@@ -11,12 +11,12 @@ import Testing
 /// f at points x, as the host kernel computes it.
 private func evaluate(_ x: [Double], _ f: (Value) -> Value) throws -> [Double] {
   let initial = ProgramBuilder()
-  initial.output("reward", f(initial.input("state", length: 1)))
+  initial.output(.reward, f(initial.input(.carry, length: 1)))
   let step = ProgramBuilder()
-  let state = step.input("state", length: 1)
-  step.output("next", state)
-  step.output("reward", state * 0)
-  step.output("action", step.shared(RolloutProgram.parameters, length: 1))
+  let state = step.input(.carry, length: 1)
+  step.output(.next, state)
+  step.output(.reward, state * 0)
+  step.output(.action, step.shared(RolloutProgram.parameters, length: 1))
   let program = RolloutProgram(
     initial: initial.finish(), step: step.finish(), parameterCount: 1, stateLimit: 1e6)
   return try HostExecutor(program, data: [:]).returns(
@@ -95,12 +95,12 @@ struct ElementaryFunctionTests {
   @Test("draws are those of the definition, to rounding")
   func draws() throws {
     let step = ProgramBuilder()
-    let state = step.input("state", length: 6)
-    step.output("next", step.normal(length: 6) + 0 * state)
-    step.output("reward", state.sum * 0)
-    step.output("action", step.shared(RolloutProgram.parameters, length: 1))
+    let state = step.input(.carry, length: 6)
+    step.output(.next, step.normal(length: 6) + 0 * state)
+    step.output(.reward, state.sum * 0)
+    step.output(.action, step.shared(RolloutProgram.parameters, length: 1))
     let initial = ProgramBuilder()
-    initial.output("reward", initial.input("state", length: 6).sum * 0)
+    initial.output(.reward, initial.input(.carry, length: 6).sum * 0)
     let program = RolloutProgram(
       initial: initial.finish(), step: step.finish(), parameterCount: 1, stateLimit: 1e6)
     let key = DrawKey(seed: 0x1234_5678_9abc_def0, iteration: 17)

@@ -41,7 +41,7 @@ private func distance(_ a: [Double], _ b: [Double]) -> Double { ExecutorCheck.di
 /// A rollout of one state and one parameter, without a reward at the start; states beyond 100 have diverged.
 private func scalarRollout(_ step: ProgramBuilder) -> RolloutProgram {
   let initial = ProgramBuilder()
-  initial.output("reward", initial.input("state", length: 1) * 0)
+  initial.output(.reward, initial.input(.carry, length: 1) * 0)
   return RolloutProgram(
     initial: initial.finish(), step: step.finish(), parameterCount: 1, stateLimit: 100)
 }
@@ -60,7 +60,7 @@ struct ExecutorTests {
     }
   }
 
-  @Test("the gradient is the derivative of the mean return", arguments: RolloutFixture.all)
+  @Test("the gradient is the derivative of the weighted mean", arguments: RolloutFixture.all)
   func differences(fixture: RolloutFixture) {
     let executor = InterpreterExecutor(fixture.program, data: fixture.data)
     let batch = fixture.batch(particles: 2, horizon: 6)
@@ -69,7 +69,7 @@ struct ExecutorTests {
     func mean(_ step: Double) -> Double {
       var moved = batch
       moved.parameters = zip(batch.parameters, direction).map { $0 + step * $1 }
-      return executor.returns(moved).mean
+      return executor.returns(moved).objective
     }
     let h = 1e-5
     let slope = zip(gradient, direction).reduce(0) { $0 + $1.0 * $1.1 }
@@ -85,7 +85,40 @@ struct ExecutorTests {
       let many = try HostExecutor(fixture.program, data: fixture.data, threads: threads)
         .gradient(batch)
       #expect(many.gradient == one.gradient)
-      #expect(many.returns.returns == one.returns.returns)
+      #expect(many.returns.totals == one.returns.totals)
+    }
+  }
+
+  @Test("a diverged particle earns nothing at the end; weights choose what a gradient is of")
+  func totals() throws {
+    func program(_ write: (ProgramBuilder, Value) -> Void) -> Program {
+      let builder = ProgramBuilder()
+      write(builder, builder.input(.carry, length: 1))
+      return builder.finish()
+    }
+    let step = program { builder, state in
+      let gain = builder.shared(RolloutProgram.parameters, length: 1)
+      builder.output(.next, state * gain)
+      builder.output(.reward, builder.concatenate([state, gain]))
+      builder.output(.action, gain)
+    }
+    let rollout = RolloutProgram(
+      initial: program { $0.output(.reward, $0.concatenate([0 * $1, 1 + 0 * $1])) }, step: step,
+      terminal: program { $0.output(.reward, $0.concatenate([10 * $1, 100 + 0 * $1])) },
+      totals: ["return", "cost"], parameterCount: 1, stateLimit: 100)
+    // 1 -> 2 -> 4 -> 8; 30 -> 60 -> (120: diverged).
+    for (name, executor) in try executors(rollout, data: [:]) {
+      var batch = RolloutBatch(
+        parameters: [2], initialStates: [1, 30], goals: [], particles: 2, horizon: 3,
+        draws: DrawKey(seed: 1))
+      #expect(try executor.returns(batch).totals == [87, 107, 30, 3], "\(name)")
+      // d/dg of (1 + g + g^2 + 10 g^3) and of 30 alone (its second step diverged), over two particles.
+      #expect(try executor.gradient(batch).gradient == [(1 + 4 + 120) / 2.0], "\(name)")
+      batch.totalWeights = [0, 1]
+      #expect(try executor.gradient(batch).gradient == [(3 + 1) / 2.0], "\(name)")
+      #expect(try executor.gradient(batch).returns.objective == 55, "\(name)")
+      batch.totalWeights = [2, -1]
+      #expect(try executor.gradient(batch).gradient == [(250 - 4) / 2.0], "\(name)")
     }
   }
 
@@ -109,11 +142,11 @@ struct ExecutorTests {
   @Test("diverged particles are frozen and counted, their gradient is finite")
   func divergence() throws {
     let step = ProgramBuilder()
-    let state = step.input("state", length: 1)
+    let state = step.input(.carry, length: 1)
     let gain = step.shared(RolloutProgram.parameters, length: 1)
-    step.output("next", state * gain)
-    step.output("reward", state * 0.01)
-    step.output("action", gain)
+    step.output(.next, state * gain)
+    step.output(.reward, state * 0.01)
+    step.output(.action, gain)
     let program = scalarRollout(step)
     let batch = RolloutBatch(
       parameters: [2], initialStates: [1, 1e-6, 50], goals: [], particles: 3, horizon: 10,
@@ -133,11 +166,11 @@ struct ExecutorTests {
   @Test("a root at zero has a gradient of zero, on every executor")
   func rootAtZero() throws {
     let step = ProgramBuilder()
-    let state = step.input("state", length: 1)
+    let state = step.input(.carry, length: 1)
     let next = state + step.shared(RolloutProgram.parameters, length: 1)
-    step.output("next", next)
-    step.output("reward", -sqrt(next * next))
-    step.output("action", next)
+    step.output(.next, next)
+    step.output(.reward, -sqrt(next * next))
+    step.output(.action, next)
     let program = scalarRollout(step)
     let batch = RolloutBatch(
       parameters: [0], initialStates: [0, 2, 5], goals: [], particles: 3, horizon: 4,
@@ -155,14 +188,14 @@ struct ExecutorTests {
     let step = ProgramBuilder()
     let width = 4_000
     let theta = step.shared(RolloutProgram.parameters, length: width)
-    let state = step.input("state", length: 1)
+    let state = step.input(.carry, length: 1)
     var hidden = state.broadcast(to: width) + theta
     for _ in 0..<20 { hidden = sin(hidden) }
-    step.output("next", state)
-    step.output("reward", hidden.sum * (1 / Double(width)))
-    step.output("action", state)
+    step.output(.next, state)
+    step.output(.reward, hidden.sum * (1 / Double(width)))
+    step.output(.action, state)
     let initial = ProgramBuilder()
-    initial.output("reward", initial.input("state", length: 1) * 0)
+    initial.output(.reward, initial.input(.carry, length: 1) * 0)
     let program = RolloutProgram(
       initial: initial.finish(), step: step.finish(), parameterCount: width, stateLimit: 100)
     let host = try HostExecutor(program, data: [:], threads: 2)
@@ -179,11 +212,11 @@ struct ExecutorTests {
   @Test("an exploding adjoint is cut and counted")
   func explodingAdjoint() throws {
     let step = ProgramBuilder()
-    let state = step.input("state", length: 1)
+    let state = step.input(.carry, length: 1)
     let gain = step.shared(RolloutProgram.parameters, length: 1)
-    step.output("next", sin(50 * state + gain))
-    step.output("reward", state)
-    step.output("action", gain)
+    step.output(.next, sin(50 * state + gain))
+    step.output(.reward, state)
+    step.output(.action, gain)
     let program = scalarRollout(step)
     let batch = RolloutBatch(
       parameters: [0.3], initialStates: [0.1, 0.2], goals: [], particles: 2, horizon: 100,
@@ -201,14 +234,14 @@ struct ExecutorTests {
   )
   func notANumber() throws {
     let step = ProgramBuilder()
-    let state = step.input("state", length: 1)
+    let state = step.input(.carry, length: 1)
     let gain = step.shared(RolloutProgram.parameters, length: 1)
     // log of a negative number for the second particle.
-    step.output("next", log(state) * gain)
-    step.output("reward", state * gain)
-    step.output("action", gain)
+    step.output(.next, log(state) * gain)
+    step.output(.reward, state * gain)
+    step.output(.action, gain)
     let initial = ProgramBuilder()
-    initial.output("reward", tanh(log(initial.input("state", length: 1))))
+    initial.output(.reward, tanh(log(initial.input(.carry, length: 1))))
     let program = RolloutProgram(
       initial: initial.finish(), step: step.finish(), parameterCount: 1, stateLimit: 100)
     let batch = RolloutBatch(
@@ -237,7 +270,7 @@ struct ExecutorTests {
   func gridShapes(inputs: Int) throws {
     let counts = [6, 5, 7, 5].prefix(inputs)
     let step = ProgramBuilder()
-    let state = step.input("state", length: inputs)
+    let state = step.input(.carry, length: inputs)
     let theta = step.shared(RolloutProgram.parameters, length: inputs)
     let x = 0.4 * tanh(state + theta)
     let tables = [GridBasis.cubicConvolution, .cubicSpline].map {
@@ -251,13 +284,13 @@ struct ExecutorTests {
         GridVariance(
           root: "root", toeplitz: "toeplitz", geometry: "geometry", dimensions: inputs, rank: 32)),
       x)
-    step.output("next", state)
+    step.output(.next, state)
     step.output(
-      "reward",
+      .reward,
       dot(step.constant([1, -2, 3, 0.5, -1, 2]), tables[0] - 0.3 * tables[1]) + 0.1 * variance)
-    step.output("action", theta)
+    step.output(.action, theta)
     let initial = ProgramBuilder()
-    initial.output("reward", initial.input("state", length: inputs).sum * 0)
+    initial.output(.reward, initial.input(.carry, length: inputs).sum * 0)
     let program = RolloutProgram(
       initial: initial.finish(), step: step.finish(), parameterCount: inputs, stateLimit: 100)
     let size = counts.reduce(1, *)
@@ -286,15 +319,15 @@ struct ExecutorTests {
   @Test("function draws belong to their particle at every step, on every executor")
   func functionDraws() throws {
     let step = ProgramBuilder()
-    let state = step.input("state", length: 1)
+    let state = step.input(.carry, length: 1)
     let sum = WeightedSum(
       dimensions: 1, rows: SharedMatrix(array: "rows", rows: 3, columns: 1),
       weights: SharedMatrix(array: RolloutProgram.functionDraw, offset: 1, rows: 3, columns: 1)
     ) { x, row in cos(x * row) }
     let theta = step.shared(RolloutProgram.parameters, length: 1)
-    step.output("next", 0.5 * step.apply(.weightedSum(sum), theta * state))
-    step.output("reward", state * step.shared(RolloutProgram.functionDraw, length: 1))
-    step.output("action", state)
+    step.output(.next, 0.5 * step.apply(.weightedSum(sum), theta * state))
+    step.output(.reward, state * step.shared(RolloutProgram.functionDraw, length: 1))
+    step.output(.action, state)
     let program = scalarRollout(step)
     #expect(program.functionLength == 4)
     let key = DrawKey(seed: 6)

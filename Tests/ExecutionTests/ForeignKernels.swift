@@ -11,11 +11,11 @@ import TestSupport
 /// A rollout that does nothing: x' = x.
 let idleProgram: RolloutProgram = {
   let step = ProgramBuilder()
-  step.output("next", step.input("state", length: 1))
-  step.output("reward", step.constant([0]))
-  step.output("action", step.constant([0]))
+  step.output(.next, step.input(.carry, length: 1))
+  step.output(.reward, step.constant([0]))
+  step.output(.action, step.constant([0]))
   let initial = ProgramBuilder()
-  initial.output("reward", initial.constant([0]))
+  initial.output(.reward, initial.constant([0]))
   return RolloutProgram(
     initial: initial.finish(), step: step.finish(), parameterCount: 0, stateLimit: 1)
 }()

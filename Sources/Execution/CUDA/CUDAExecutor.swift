@@ -105,7 +105,7 @@ public final class CUDAExecutor: RolloutExecutor {
     let (states, actions) = try launch.workspace.records(rollout, batch)
     return BatchTrajectories(
       returns: returns, states: states, actions: actions, particles: batch.particles,
-      horizon: batch.horizon, stateLength: rollout.stateLength, actionLength: rollout.actionLength)
+      horizon: batch.horizon, stateLength: rollout.carryLength, actionLength: rollout.actionLength)
   }
 
   public func gradient(_ batch: RolloutBatch) throws -> BatchGradient {
@@ -218,8 +218,9 @@ public final class CUDAExecutor: RolloutExecutor {
     let count = batch.particles
     let alive = try workspace.read("alive_steps", count)
     let outside = try workspace.read("outside_steps", count)
+    let weights = batch.weights(for: rollout)
     return BatchReturns(
-      returns: try workspace.read("returns", count),
+      totals: try workspace.read("totals", count * weights.count), weights: weights,
       diverged: alive.count { $0 < Double(batch.horizon) },
       outsideFraction: outside.reduce(0, +) / Double(count * batch.horizon))
   }

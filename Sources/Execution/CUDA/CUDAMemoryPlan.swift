@@ -16,10 +16,7 @@ public struct CUDAMemoryPlan: Hashable, Sendable, CustomStringConvertible {
   public let horizon: Int
   /// Tiles, those past the last particle included.
   let tiles: Int
-  /// Floats of one batch's buffers by their names in the text.
-  private let counts: [String: Int]
-  /// Those of `counts` that every batch in flight has its own of.
-  private static let inputs = ["initial_states", "goals", "function_draws"]
+  private let sizes: KernelSizes
 
   /// Enough for Experiment 1's tape and for B = 1,000 with wide policies; small beside any card. Not measured.
   public static let defaultBudget = 128 << 20
@@ -42,40 +39,48 @@ public struct CUDAMemoryPlan: Hashable, Sendable, CustomStringConvertible {
       tiles = blocks * warps
     }
     let padded = tiles * schedule.particlesPerTile
-    let (kept, state) = (source.keptPerStep, rollout.stateLength)
+    let (kept, carry) = (source.keptPerStep, rollout.carryLength)
     if horizon * kept * padded * MemoryLayout<Float>.size <= budget {
       segment = horizon
     } else {
-      let best = (Double(horizon * state) / Double(kept)).squareRoot().rounded()
+      let best = (Double(horizon * carry) / Double(kept)).squareRoot().rounded()
       segment = max(1, min(horizon, Int(best)))
     }
-    let segments = (horizon + segment - 1) / segment
-    let parameters = rollout.parameterCount
-    counts = [
-      "parameters": parameters, "initial_states": particles * state,
-      "goals": particles * rollout.goalLength, "function_draws": padded * rollout.functionLength,
-      "returns": padded, "outside_steps": padded, "alive_steps": padded, "truncations": padded,
-      "gradients": blocks * parameters,
-      "warp_gradients": schedule.warps > 1 ? 0 : tiles * parameters,
-      "tape": segment * kept * padded,
-      "checkpoints": segments > 1 ? segments * state * padded : 0,
-      "scratch": source.scratchRows * padded,
-      "transposed": source.transposed.reduce(0) { $0 + $1.rows * $1.columns },
-    ]
+    var sizes = KernelSizes(
+      rollout: rollout, particles: particles, padded: padded, horizon: horizon,
+      gradientRows: blocks, records: false)
+    sizes.tapeSteps = segment
+    sizes.checkpoints = segment == horizon ? 0 : (horizon + segment - 1) / segment
+    sizes.warpRows = schedule.warps > 1 ? 0 : tiles
+    sizes.keptPerStep = kept
+    sizes.scratchRows = source.scratchRows
+    sizes.transposed = source.transposed.reduce(0) { $0 + $1.rows * $1.columns }
+    self.sizes = sizes
   }
+
+  /// What a rollout's kernels have on a GPU beside the pointers of every device.
+  static let arguments = [
+    KernelArgument("tape", .write) { $0.tapeSteps * $0.keptPerStep * $0.padded },
+    KernelArgument("checkpoints", .write) { $0.checkpoints * $0.rollout.carryLength * $0.padded },
+    KernelArgument("warp_gradients", .write) { $0.warpRows * $0.rollout.parameterCount },
+    KernelArgument("scratch", .write) { $0.scratchRows * $0.padded },
+    KernelArgument("transposed", .write) { $0.transposed },
+  ]
 
   /// Particles with those of tiles past the last one.
   var paddedParticles: Int { tiles * schedule.particlesPerTile }
 
-  /// Numbers of every buffer of single precision, with room for the inputs of several batches.
-  func floats(batches: Int) -> [String: Int] {
-    var counts = counts
-    for name in Self.inputs { counts[name] = batches * (counts[name] ?? 0) }
-    return counts
+  /// What buffers' lengths depend on.
+  func sizes(records: Bool) -> KernelSizes {
+    var sizes = sizes
+    sizes.records = records
+    return sizes
   }
 
   /// Bytes that one iteration takes on the GPU, the shared arrays and recorded trajectories left out.
-  public var bytes: Int { counts.values.reduce(0, +) * MemoryLayout<Float>.size }
+  public var bytes: Int {
+    (KernelArguments.rollout + Self.arguments).reduce(0) { $0 + $1.count(sizes) * $1.element.bytes }
+  }
 
   public var description: String {
     let megabytes = Double(bytes / 10_000) / 100

@@ -23,23 +23,16 @@ final class CUDAWorkspace {
     self.plan = plan
     self.batches = batches
     self.hasRecords = hasRecords
-    var buffers = try plan.floats(batches: batches).mapValues {
-      try DeviceBuffer(device, bytes: $0 * MemoryLayout<Float>.size)
-    }
-    let recorded = hasRecords ? plan.particles : 0
-    let records = [
-      "state_record": (plan.horizon + 1) * recorded * rollout.stateLength,
-      "action_record": plan.horizon * recorded * rollout.actionLength,
-    ]
-    for (name, count) in records {
-      buffers[name] = try DeviceBuffer(device, bytes: count * MemoryLayout<Float>.size)
-    }
-    for name in ["exact_parameters", "first_moment", "second_moment", "gradient", "stopped"] {
-      let count = name == "stopped" ? 1 : rollout.parameterCount
-      buffers[name] = try DeviceBuffer(device, bytes: count * MemoryLayout<Double>.size)
+    let sizes = plan.sizes(records: hasRecords)
+    var buffers: [String: DeviceBuffer] = [:]
+    for argument in KernelArguments.rollout + CUDAMemoryPlan.arguments + CUDAAscent.own
+    where argument.name != CUDAAscent.record.name {
+      let copies = argument.access == .readPerBatch ? batches : 1
+      buffers[argument.name] = try DeviceBuffer(
+        device, bytes: copies * argument.count(sizes) * argument.element.bytes)
     }
     self.buffers = buffers
-    self.records = try DeviceBuffer(
+    records = try DeviceBuffer(
       device, bytes: CUDAAscent.recordLength * MemoryLayout<Double>.size)
   }
 
@@ -60,6 +53,8 @@ final class CUDAWorkspace {
     try self["parameters"].write(parameters.map(Float.init))
     try self["initial_states"].write(batches.flatMap { $0.initialStates.map(Float.init) })
     try self["goals"].write(batches.flatMap { $0.goals.map(Float.init) })
+    try self["total_weights"].write(
+      batches.flatMap { $0.weights(for: rollout).map(Float.init) })
     if rollout.functionLength > 0 {
       try self["function_draws"].write(batches.flatMap { packedFunctions($0, rollout) })
     }
@@ -121,27 +116,29 @@ final class CUDAWorkspace {
   ) throws -> (states: [Double], actions: [Double]) {
     let (count, horizon) = (batch.particles, batch.horizon)
     return (
-      try read("state_record", (horizon + 1) * count * rollout.stateLength),
+      try read("state_record", (horizon + 1) * count * rollout.carryLength),
       try read("action_record", horizon * count * rollout.actionLength)
     )
   }
 
   // MARK: Arguments
 
+  /// Where a batch's elements of an argument begin.
+  private func address(of argument: KernelArgument, _ batch: Int, _ sizes: KernelSizes) -> UInt64 {
+    let count = argument.count(sizes)
+    if argument.access == .writeIfAny && count == 0 { return 0 }
+    let before = argument.access == .readPerBatch ? batch * count : 0
+    return self[argument.name].address + UInt64(before * argument.element.bytes)
+  }
+
   /// - Parameter index: which of the batches written.
   func argument(
     _ batch: RolloutBatch, _ index: Int, rollout: RolloutProgram, data: [DeviceBuffer],
     records: Bool
   ) -> [UInt64] {
-    let strides = [
-      "initial_states": batch.particles * rollout.stateLength,
-      "goals": batch.particles * rollout.goalLength,
-      "function_draws": plan.paddedParticles * rollout.functionLength,
-    ]
-    let pointers = (KernelSource.fixedPointers + CUDALoops.pointers).map { name -> UInt64 in
-      if name == "state_record" && !records { return 0 }
-      return self[name].address
-        + UInt64(index * (strides[name] ?? 0) * MemoryLayout<Float>.size)
+    let sizes = plan.sizes(records: records)
+    let pointers = (KernelArguments.rollout + CUDAMemoryPlan.arguments).map { argument in
+      address(of: argument, index, sizes)
     }
     return pointers + data.map(\.address) + [
       UInt64(batch.particles), UInt64(batch.horizon), UInt64(plan.segment), batch.draws.seed,
@@ -153,10 +150,14 @@ final class CUDAWorkspace {
   func ascentArgument(
     _ batch: RolloutBatch, ascent: Ascent?, record: Int
   ) -> [UInt64] {
-    let recordBytes = record * CUDAAscent.recordLength * MemoryLayout<Double>.size
-    let pointers = CUDAAscent.pointers.map { declaration -> UInt64 in
-      let name = declaration.split(separator: "*").last.map(String.init) ?? declaration
-      return name == "record" ? records.address + UInt64(recordBytes) : self[name].address
+    let sizes = plan.sizes(records: false)
+    let recordBytes = record * CUDAAscent.recordLength * CUDAAscent.record.element.bytes
+    let pointers = CUDAAscent.arguments.map { argument -> UInt64 in
+      switch argument.name {
+      case CUDAAscent.record.name: records.address + UInt64(recordBytes)
+      case "total_weights": address(of: KernelArguments.rollout(argument.name), record, sizes)
+      default: address(of: argument, 0, sizes)
+      }
     }
     let corrections = ascent?.adam.corrections ?? (1, 1)
     return pointers + [

@@ -98,7 +98,7 @@ public final class HostExecutor: RolloutExecutor {
     let result = try launch(batch, gradientKernel, gradient: true, record: false)
     return BatchGradient(
       returns: result.returns, gradient: sum(result.gradients),
-      truncated: result.truncations.elements.count { $0 != 0 })
+      truncated: result.truncations.elements.prefix(batch.particles).count { $0 != 0 })
   }
 
   public func trajectories(_ batch: RolloutBatch) throws -> BatchTrajectories {
@@ -106,7 +106,7 @@ public final class HostExecutor: RolloutExecutor {
     return BatchTrajectories(
       returns: result.returns, states: result.states.doubles,
       actions: result.actions.doubles, particles: batch.particles, horizon: batch.horizon,
-      stateLength: rollout.stateLength, actionLength: rollout.actionLength)
+      stateLength: rollout.carryLength, actionLength: rollout.actionLength)
   }
 
   private struct Launch {
@@ -123,41 +123,48 @@ public final class HostExecutor: RolloutExecutor {
     batch.validate(for: rollout)
     let (count, horizon) = (batch.particles, batch.horizon)
     let tiles = (count + lanes * source.vectors - 1) / (lanes * source.vectors)
-    let recorded = record ? count : 0
-    let inputs =
-      try [batch.parameters, batch.initialStates, batch.goals].map(FloatBuffer.init)
-      + [packedFunctions(batch, tiles: tiles)]
-    let returns = try FloatBuffer(count: count)
-    let outside = try FloatBuffer(count: count)
-    let alive = try FloatBuffer(count: count)
-    let gradients = try FloatBuffer(count: gradient ? tiles * rollout.parameterCount : 0)
-    let states = try FloatBuffer(count: (horizon + 1) * recorded * rollout.stateLength)
-    let actions = try FloatBuffer(count: horizon * recorded * rollout.actionLength)
-    let truncations = try FloatBuffer(count: gradient ? count : 0)
-    let buffers =
-      inputs + [returns, outside, alive, gradients, states, actions, truncations] + data
-    batchBytes = buffers.reduce(0) { $0 + $1.bytes }
-    var slots = buffers.map { UnsafeMutableRawPointer?($0.start) }
-    if !record { slots[KernelSource.stateRecordSlot] = nil }
+    let width = lanes * source.vectors
+    let sizes = KernelSizes(
+      rollout: rollout, particles: count, padded: tiles * width, horizon: horizon,
+      gradientRows: gradient ? tiles : 0, records: record)
+    let weights = batch.weights(for: rollout)
+    let inputs = [
+      "parameters": batch.parameters, "initial_states": batch.initialStates,
+      "goals": batch.goals, "total_weights": weights,
+    ]
+    var buffers: [String: FloatBuffer] = [:]
+    for argument in KernelArguments.rollout {
+      buffers[argument.name] =
+        try inputs[argument.name].map(FloatBuffer.init) ?? FloatBuffer(count: argument.count(sizes))
+    }
+    func buffer(_ name: String) -> FloatBuffer {
+      guard let found = buffers[name] else { preconditionFailure("no kernel argument '\(name)'") }
+      return found
+    }
+    batch.packFunctionDraws(
+      length: rollout.functionLength, width: width, into: buffer("function_draws").start)
+    batchBytes = (buffers.values + data).reduce(0) { $0 + $1.bytes }
+    let slots =
+      KernelArguments.rollout.map { argument -> UnsafeMutableRawPointer? in
+        let found = buffer(argument.name)
+        if case .writeIfAny = argument.access, found.count == 0 { return nil }
+        return UnsafeMutableRawPointer(found.start)
+      } + data.map { UnsafeMutableRawPointer($0.start) }
     let numbers = [
       Int64(count), Int64(horizon), Int64(batch.draws.seed & 0xffff_ffff),
       Int64(batch.draws.seed >> 32), Int64(batch.draws.iteration),
     ]
     try run(kernel, slots, numbers, tiles: tiles, horizon: horizon)
     withExtendedLifetime(buffers) {}
+    let alive = buffer("alive_steps").elements.prefix(count)
+    let outside = buffer("outside_steps").elements.prefix(count)
     return Launch(
       returns: BatchReturns(
-        returns: returns.doubles, diverged: alive.elements.count { $0 < Float(horizon) },
-        outsideFraction: outside.doubles.reduce(0, +) / Double(count * horizon)),
-      gradients: gradients, states: states, actions: actions, truncations: truncations)
-  }
-
-  /// Function draws [B, F] -> [tiles][F][T W], lanes past the last particle zero.
-  private func packedFunctions(_ batch: RolloutBatch, tiles: Int) throws -> FloatBuffer {
-    let (length, width) = (rollout.functionLength, lanes * source.vectors)
-    let packed = try FloatBuffer(count: tiles * length * width)
-    batch.packFunctionDraws(length: length, width: width, into: packed.start)
-    return packed
+        totals: Array(buffer("totals").doubles.prefix(count * weights.count)), weights: weights,
+        diverged: alive.count { $0 < Float(horizon) },
+        outsideFraction: outside.reduce(0) { $0 + Double($1) } / Double(count * horizon)),
+      gradients: buffer("gradients"), states: buffer("state_record"),
+      actions: buffer("action_record"), truncations: buffer("truncations"))
   }
 
   /// Adds the tiles' gradients in tile order.

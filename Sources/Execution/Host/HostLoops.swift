@@ -4,12 +4,10 @@
 enum HostLoops {
   /// The argument structure, filled from a launcher's slots.
   static func arguments(dataArrays: [String]) -> [String] {
-    let fixed = KernelSource.fixedPointers.enumerated().map { index, name in
-      index < 4 ? "  const float *\(name);" : "  float *\(name);"
-    }
-    let names = KernelSource.fixedPointers + dataArrays
+    let members = KernelArguments.members(KernelArguments.rollout, dataArrays: dataArrays)
+    let names = KernelArguments.rollout.map(\.name) + dataArrays
     let fill = names.enumerated().map { "    .\($1) = pointers[\($0)]," }
-    return ["struct arguments {"] + fixed + dataArrays.map { "  const float *\($0);" } + [
+    return ["struct arguments {"] + members + [
       "  int64_t particles, horizon;",
       "  uint32_t key[3];  // seed low, seed high, iteration",
       "};",
@@ -22,7 +20,7 @@ enum HostLoops {
     ]
   }
 
-  static func text(isDifferentiated: Bool, stateLimit: String, adjointLimit: String) -> String {
+  static func text(_ steps: StepText, stateLimit: String, adjointLimit: String) -> String {
     """
     // Initial states and goals of a tile; lanes past the last particle repeat it.
     INLINE void load_tile(const struct arguments *a, int64_t tile, vf state[S][T], vf goal[G_OR_1][T],
@@ -52,30 +50,30 @@ enum HostLoops {
     // Everything before the first step, the initial reward included.
     INLINE void start_tile(const struct arguments *a, int64_t tile, vf state[S][T], vf goal[G_OR_1][T],
                            int active[T], vi alive[T], vf alive_steps[T], vf outside_steps[T], vf *scratch,
-                           vf total[T]) {
-      vf reward[1][T], draws[DRAWS_OR_1][T];
+                           vf total[TOTALS][T]) {
+      vf reward[TOTALS][T], draws[DRAWS_OR_1][T];
       vi outside[T];
       load_tile(a, tile, state, goal, active);
       EACH(i, 1) { alive[t] = ~(vi)0; alive_steps[t] = outside_steps[t] = splat(0.f); }
       initial_reward(a, active, state, goal, draws, outside, scratch, NULL, reward);
-      EACH(i, 1) total[t] = reward[0][t];
+      EACH(i, TOTALS) total[i][t] = reward[i][t];
     }
 
     // Moves on the particles whose next state is within the limit; the others stay for good.
-    INLINE void advance(vf state[S][T], const vf next[S][T], const vf reward[1][T], vi alive[T],
-                        vf alive_steps[T], vf total[T]) {
+    INLINE void advance(vf state[S][T], const vf next[S][T], const vf reward[TOTALS][T], vi alive[T],
+                        vf alive_steps[T], vf total[TOTALS][T]) {
       EACH(i, S) alive[t] &= v_magnitude(next[i][t]) <= \(stateLimit);
       EACH(i, S) state[i][t] = v_select(alive[t], next[i][t], state[i][t]);
-      EACH(i, 1) total[t] += v_select(alive[t], reward[0][t], splat(0.f));
+      EACH(i, TOTALS) total[i][t] += v_select(alive[t], reward[i][t], splat(0.f));
       EACH(i, 1) alive_steps[t] += v_select(alive[t], splat(1.f), splat(0.f));
     }
 
     INLINE void store_results(const struct arguments *a, int64_t tile, const int active[T],
-                              const vf total[T], const vf outside_steps[T], const vf alive_steps[T]) {
+                              const vf total[TOTALS][T], const vf outside_steps[T], const vf alive_steps[T]) {
       for (int t = 0; t < T; ++t)
         for (int l = 0; l < active[t]; ++l) {
           int64_t b = (tile * T + t) * W + l;
-          a->returns[b] = total[t][l];
+          for (int i = 0; i < TOTALS; ++i) a->totals[b * TOTALS + i] = total[i][t][l];
           a->outside_steps[b] = outside_steps[t][l];
           a->alive_steps[b] = alive_steps[t][l];
         }
@@ -94,8 +92,8 @@ enum HostLoops {
     void bagel_returns(void *const *pointers, const int64_t *numbers, int64_t tile, float *workspace) {
       struct arguments arguments = unpack(pointers, numbers), *a = &arguments;
       vf *scratch = (vf *)workspace;
-      vf state[S][T], goal[G_OR_1][T], next[S][T], reward[1][T], action[U][T], draws[DRAWS_OR_1][T];
-      vf total[T], alive_steps[T], outside_steps[T];
+      vf state[S][T], goal[G_OR_1][T], next[S][T], reward[TOTALS][T], action[U][T], draws[DRAWS_OR_1][T];
+      vf total[TOTALS][T], alive_steps[T], outside_steps[T];
       vi alive[T], outside[T];
       int active[T];
       vu particle = first_particles(tile);
@@ -113,23 +111,48 @@ enum HostLoops {
           record(a->action_record, k, a->particles, tile, U, active, action);
         }
       }
-      store_results(a, tile, active, total, outside_steps, alive_steps);
+    \(steps.hasTerminal ? terminal : "")  store_results(a, tile, active, total, outside_steps, alive_steps);
     }
 
-    \(isDifferentiated ? gradient(adjointLimit: adjointLimit) : "")
+    \(steps.isDifferentiated ? gradient(steps, adjointLimit: adjointLimit) : "")
     """
   }
 
-  private static func gradient(adjointLimit: String) -> String {
+  /// What the last carry earns.
+  private static let terminal = """
+      terminal_reward(a, active, state, goal, draws, outside, scratch, NULL, reward);
+          EACH(i, TOTALS) total[i][t] += v_select(alive[t], reward[i][t], splat(0.f));
+
     """
+
+  /// The adjoint of the last carry, of particles that got there.
+  private static let terminalAdjoint = """
+      EACH(i, TOTALS) adj_reward[i][t] = v_select(alive[t], seed[i][t], splat(0.f));
+          terminal_adjoint(a, active, state, goal, draws, outside, scratch, NULL, adj_reward, adj_state);
+          EACH(i, 1) lived[t] = alive[t] & (weight[t] > 0.f);
+          cut(adj_state, lived, truncated);
+
+    """
+
+  private static func gradient(_ steps: StepText, adjointLimit: String) -> String {
+    """
+    // Elements of an adjoint beyond the limit become zero, and so do those of particles that did not live.
+    INLINE void cut(vf adj_state[S][T], const vi lived[T], vi truncated[T]) {
+      EACH(i, S) {
+        vi sound = ~lived[t] | (v_magnitude(adj_state[i][t]) <= \(adjointLimit));
+        truncated[t] |= ~sound;
+        adj_state[i][t] = v_select(sound & lived[t], adj_state[i][t], splat(0.f));
+      }
+    }
+
     void bagel_gradient(void *const *pointers, const int64_t *numbers, int64_t tile, float *workspace) {
       struct arguments arguments = unpack(pointers, numbers), *a = &arguments;
       vf (*states)[S][T] = (vf (*)[S][T])workspace;  // [H + 1]
       vf (*tape)[TAPE_OR_1][T] = (vf (*)[TAPE_OR_1][T])(states + a->horizon + 1);  // [H]
       vf *gradient = (vf *)((vf (*)[TAPE][T])tape + a->horizon);         // [P]
       vf *scratch = gradient + P;
-      vf state[S][T], goal[G_OR_1][T], next[S][T], reward[1][T], draws[DRAWS_OR_1][T];
-      vf total[T], alive_steps[T], outside_steps[T];
+      vf state[S][T], goal[G_OR_1][T], next[S][T], reward[TOTALS][T], draws[DRAWS_OR_1][T];
+      vf total[TOTALS][T], alive_steps[T], outside_steps[T];
       vi alive[T], outside[T];
       int active[T];
       vu particle = first_particles(tile);
@@ -144,29 +167,24 @@ enum HostLoops {
         advance(state, next, reward, alive, alive_steps, total);
         EACH(i, 1) outside_steps[t] += v_select(outside[t] != 0, splat(1.f), splat(0.f));
       }
-      store_results(a, tile, active, total, outside_steps, alive_steps);
+    \(steps.hasTerminal ? terminal : "")  store_results(a, tile, active, total, outside_steps, alive_steps);
 
-      vf adj_state[S][T], adj_next[S][T], adj_reward[1][T], weight[T];
+      vf adj_state[S][T], adj_next[S][T], adj_reward[TOTALS][T], seed[TOTALS][T], weight[T];
       memset(adj_state, 0, sizeof adj_state);
       vi truncated[T], lived[T];
       EACH(i, 1) truncated[t] = (vi)0;
       memset(gradient, 0, sizeof(vf) * P);
       for (int t = 0; t < T; ++t)
         for (int l = 0; l < W; ++l) weight[t][l] = l < active[t] ? 1.f / (float)a->particles : 0.f;
-      for (int64_t k = a->horizon - 1; k >= 0; --k) {
-        EACH(i, 1) {
-          lived[t] = (splat((float)k) < alive_steps[t]) & (weight[t] > 0.f);
-          adj_reward[0][t] = v_select(lived[t], weight[t], splat(0.f));
-        }
+      EACH(i, TOTALS) seed[i][t] = a->total_weights[i] * weight[t];
+    \(steps.hasTerminal ? terminalAdjoint : "")  for (int64_t k = a->horizon - 1; k >= 0; --k) {
+        EACH(i, 1) lived[t] = (splat((float)k) < alive_steps[t]) & (weight[t] > 0.f);
+        EACH(i, TOTALS) adj_reward[i][t] = v_select(lived[t], seed[i][t], splat(0.f));
         memcpy(adj_next, adj_state, sizeof adj_state);
         if (ADJOINT_DRAWS > 0) step_draws(a, particle, (vu)(uint32_t)k, draws);
         step_adjoint(a, active, states[k], goal, draws, outside, scratch, functions, (tape_row)tape + k * TAPE,
                      adj_next, adj_reward, lived, adj_state, gradient);
-        EACH(i, S) {
-          vi sound = ~lived[t] | (v_magnitude(adj_state[i][t]) <= \(adjointLimit));
-          truncated[t] |= ~sound;
-          adj_state[i][t] = v_select(sound & lived[t], adj_state[i][t], splat(0.f));
-        }
+        cut(adj_state, lived, truncated);
       }
       for (int t = 0; t < T; ++t)
         for (int l = 0; l < active[t]; ++l)

@@ -65,7 +65,7 @@ public struct HostMemoryPlan: Hashable, Sendable {
   ) {
     let source = KernelSource(rollout, target: .host(particles: particles))
     self.init(
-      kept: source.keptPerStep, carry: rollout.stateLength, actions: rollout.actionLength,
+      kept: source.keptPerStep, carry: rollout.carryLength, actions: rollout.actionLength,
       draws: rollout.goalLength + rollout.functionLength, parameterCount: rollout.parameterCount,
       horizon: horizon, particles: particles, vectors: source.vectors, threads: threads,
       hasWorkspaces: hasWorkspaces)

@@ -37,16 +37,6 @@ public struct KernelSource: Sendable {
   /// The longest side of a large layer.
   let widestLayer: Int
 
-  /// Pointers of a rollout kernel on every device, before the shared arrays; the first four are read only.
-  static let fixedPointers = [
-    "parameters", "initial_states", "goals", "function_draws", "returns", "outside_steps",
-    "alive_steps", "gradients",
-    "state_record", "action_record", "truncations",
-  ]
-
-  /// Slot of the record of states; NULL there means that nothing is recorded.
-  static let stateRecordSlot = 8
-
   /// So many fit one vector of the widest processors.
   private static let particlesOfOneVector = 16
 
@@ -60,7 +50,7 @@ public struct KernelSource: Sendable {
     let steps = StepText(rollout, tape: tape)
     dataArrays = rollout.dataArrays
     scratchRows = steps.functions.scratchRows
-    keptPerStep = rollout.stateLength + steps.tapeLength
+    keptPerStep = rollout.carryLength + steps.tapeLength
     stackRows = steps.programs
       .flatMap(\.instructions).reduce(0) { $0 + $1.length }
     transposed = steps.transposedMatrices
@@ -97,7 +87,7 @@ public struct KernelSource: Sendable {
       steps.text,
       [
         HostLoops.text(
-          isDifferentiated: steps.isDifferentiated, stateLimit: literal(steps.rollout.stateLimit),
+          steps, stateLimit: literal(steps.rollout.stateLimit),
           adjointLimit: literal(steps.rollout.adjointLimit))
       ],
     ]
@@ -119,8 +109,8 @@ public struct KernelSource: Sendable {
   static func lengths(_ steps: StepText) -> String {
     let rollout = steps.rollout
     return """
-      enum { S = \(rollout.stateLength), G = \(rollout.goalLength), U = \(rollout.actionLength), \
-      TAPE = \(steps.tapeLength), P = \(rollout.parameterCount), F = \(rollout.functionLength),
+      enum { S = \(rollout.carryLength), G = \(rollout.goalLength), U = \(rollout.actionLength), \
+      TOTALS = \(rollout.totals.count), TAPE = \(steps.tapeLength), P = \(rollout.parameterCount), F = \(rollout.functionLength),
              DRAWS = \(steps.draws), ADJOINT_DRAWS = \(steps.adjointDraws), G_OR_1 = G > 0 ? G : 1,
              TAPE_OR_1 = TAPE > 0 ? TAPE : 1, DRAWS_OR_1 = DRAWS > 0 ? DRAWS : 1 };
       """

@@ -3,6 +3,7 @@
 //
 //   initial_reward   r(s_0)              step_taped    step, and what the adjoint needs of it -> tape
 //   step             s', r, u            step_adjoint  tape, adj_next, adj_reward -> adj_state, gradient
+//   terminal_reward  r(s_H), if any      terminal_adjoint   adj_reward -> adj_state
 //   step_draws       the step's standard normal draws
 //
 // An accumulation k of the adjoint goes to gradient[ACCUMULATOR_k ...]. On the host that is the parameter
@@ -19,6 +20,7 @@ struct StepText {
   let tapeSlots: [(name: String, offset: Int, length: Int)]
   let accumulators: [Accumulator]
 
+  private let terminalAdjoint: Program?
   private let forward: ProgramText
   private let adjoint: ProgramText
 
@@ -42,9 +44,9 @@ struct StepText {
   init(_ rollout: RolloutProgram, tape: TapePolicy) {
     self.rollout = rollout
     taped = rollout.taped(tape)
-    functions = LocalFunctionNames(of: [
-      rollout.initial, rollout.step, taped.forward, taped.adjoint,
-    ])
+    terminalAdjoint = rollout.terminalAdjoint
+    functions = LocalFunctionNames(
+      of: rollout.programs + [taped.forward, taped.adjoint] + (terminalAdjoint.map { [$0] } ?? []))
     var slots: [(name: String, offset: Int, length: Int)] = []
     for name in taped.stored {
       let length = taped.adjoint.inputs[name] ?? 0
@@ -73,7 +75,9 @@ struct StepText {
   var adjointDraws: Int { taped.adjoint.drawCount }
   /// Without parameters there is nothing to differentiate, and no adjoint is emitted.
   var isDifferentiated: Bool { rollout.parameterCount > 0 }
-  private var s: Int { rollout.stateLength }
+  var hasTerminal: Bool { rollout.terminal != nil }
+  private var s: Int { rollout.carryLength }
+  private var totals: Int { rollout.totals.count }
 
   /// Matrices of which a GPU reads a transposed copy too: those of weighted sums, and large weights.
   var transposedMatrices: [SharedMatrix] {
@@ -82,7 +86,9 @@ struct StepText {
   }
 
   /// All that a kernel runs.
-  var programs: [Program] { [rollout.initial, rollout.step, taped.forward, taped.adjoint] }
+  var programs: [Program] {
+    rollout.programs + [taped.forward, taped.adjoint] + (terminalAdjoint.map { [$0] } ?? [])
+  }
 
   /// Matrices that `layer` and `transposed_layer` read.
   var largeMatrices: [SharedMatrix] {
@@ -100,16 +106,35 @@ struct StepText {
   }
 
   private var lines: [String] {
-    let initial = ProgramText(rollout.initial, functions: functions) { "\($0)[\($1)][t]" }
-    let step = ProgramText(rollout.step, functions: functions) { "\($0)[\($1)][t]" }
+    func text(_ program: Program) -> ProgramText {
+      ProgramText(program, functions: functions) { "\($0)[\($1)][t]" }
+    }
+    let reward = [("reward", totals)]
+    let terminal = rollout.terminal.map {
+      function("terminal_reward", text($0), results: reward)
+    }
     let forwardOnly =
-      function("initial_reward", initial, results: [("reward", 1)])
+      function("initial_reward", text(rollout.initial), results: reward)
       + function(
-        "step", step, results: [("next", s), ("reward", 1), ("action", rollout.actionLength)])
+        "step", text(rollout.step),
+        results: [("next", s)] + reward + [("action", rollout.actionLength)])
+      + (terminal ?? [])
     if !isDifferentiated { return drawFunction + forwardOnly }
     return drawFunction + forwardOnly
-      + function("step_taped", forward, results: [("next", s), ("reward", 1)], tape: true)
+      + function("step_taped", forward, results: [("next", s)] + reward, tape: true)
       + adjointFunction
+      + (terminalAdjoint.map { terminalAdjointFunction(text($0)) } ?? [])
+  }
+
+  /// The carry's adjoint at the end.
+  private func terminalAdjointFunction(_ body: ProgramText) -> [String] {
+    let element = body.element(body.program.output("adj_state"), "i")
+    return [
+      "INLINE void terminal_adjoint(\(inputParameters),",
+      "    const vf adj_reward[\(totals)][T], vf adj_state[\(s)][T]) {",
+    ] + body.lines.map { "  " + $0 } + [
+      "  EACH(i, \(s)) adj_state[i][t] = \(element);", "}", "",
+    ]
   }
 
   private var drawFunction: [String] {
@@ -166,7 +191,7 @@ struct StepText {
     let element = body.element(taped.adjoint.output("adj_state"), "i")
     return [
       "INLINE void step_adjoint(\(inputParameters), tape_row tape,",
-      "    const vf adj_next[\(s)][T], const vf adj_reward[1][T], const vi lived[T],",
+      "    const vf adj_next[\(s)][T], const vf adj_reward[\(totals)][T], const vi lived[T],",
       "    vf adj_state[\(s)][T], vf *gradient) {",
     ] + body.lines.map { "  " + $0 } + sums.map { "  " + $0 } + [
       "  EACH(i, \(s)) adj_state[i][t] = \(element);", "}", "",

@@ -15,17 +15,27 @@ enum CUDAAscent {
   static let recordLength = 5
 
   /// The kernels' argument: pointers, then numbers. Parameters are kept exactly, and in single precision for rollouts.
-  static let pointers = [
-    "const float *gradients", "const float *returns", "const float *alive_steps",
-    "const float *truncations", "float *parameters", "double *exact_parameters",
-    "double *first_moment", "double *second_moment", "double *gradient", "double *stopped",
-    "double *record",
+  static let arguments =
+    ["gradients", "totals", "total_weights", "alive_steps", "truncations"]
+    .map { KernelArguments.rollout($0).accessed(.read) }
+    + [KernelArguments.rollout("parameters").accessed(.write)] + own
+
+  /// Those that rollouts do not have.
+  static let own = [
+    KernelArgument("exact_parameters", .write, .double) { $0.rollout.parameterCount },
+    KernelArgument("first_moment", .write, .double) { $0.rollout.parameterCount },
+    KernelArgument("second_moment", .write, .double) { $0.rollout.parameterCount },
+    KernelArgument("gradient", .write, .double) { $0.rollout.parameterCount },
+    KernelArgument("stopped", .write, .double) { _ in 1 },
+    record,
   ]
+  /// Of one iteration.
+  static let record = KernelArgument("record", .write, .double) { _ in recordLength }
 
   static var text: String {
     """
     struct ascent {
-    \(pointers.map { "  \($0);" }.joined(separator: "\n"))
+    \(KernelArguments.members(arguments, dataArrays: []).joined(separator: "\n"))
       int64_t rows, particles, horizon, moves;
       double rate, limit, correction1, correction2;
     };
@@ -70,7 +80,8 @@ enum CUDAAscent {
       for (int i = threadIdx.x; i < P; i += 1024) squares += a.gradient[i] * a.gradient[i];
       double returns = 0., diverged = 0., cut = 0.;
       for (int64_t b = threadIdx.x; b < a.particles; b += 1024) {
-        returns += (double)a.returns[b];
+        for (int k = 0; k < TOTALS; ++k)
+          if (a.total_weights[k] != 0.f) returns += (double)a.total_weights[k] * (double)a.totals[b * TOTALS + k];
         diverged += a.alive_steps[b] < (float)a.horizon ? 1. : 0.;
         cut += (double)a.truncations[b];
       }

@@ -40,6 +40,15 @@ enum CUDAGradientLoop {
     \(steps.accumulators.enumerated().map(flush).joined(separator: "\n"))
     }
 
+    // Elements of an adjoint beyond the limit become zero, and so do those of particles that did not live.
+    INLINE void cut(vf adj_state[S][T], const vi lived[T], vi truncated[T]) {
+      EACH(i, S) {
+        bool sound = !lived[t] || v_magnitude(adj_state[i][t]) <= \(adjointLimit);
+        truncated[t] |= !sound;
+        adj_state[i][t] = v_select(sound && lived[t], adj_state[i][t], 0.f);
+      }
+    }
+
     extern "C" __global__ void __launch_bounds__(LARGEST_BLOCK)
     bagel_gradient(const __grid_constant__ struct arguments arguments) {
       const struct arguments *a = &arguments;
@@ -50,11 +59,12 @@ enum CUDAGradientLoop {
       float *const tape = a->tape + tile * segment * row_length + column();
       float *const checkpoints = a->checkpoints + tile * segments * S * T * W + column();
       const bool writes = WARPS == 1 || threadIdx.x < 32;
-      vf gradient[ACCUMULATORS], adj_state[S][T], adj_next[S][T], adj_reward[1][T];
+      vf gradient[ACCUMULATORS], adj_state[S][T], adj_next[S][T], adj_reward[TOTALS][T], seed[TOTALS];
       vi truncated[T], lived[T];
       UNROLL for (int i = 0; i < ACCUMULATORS; ++i) gradient[i] = 0.f;
       EACH(i, S) adj_state[i][t] = 0.f;
       EACH(i, 1) truncated[t] = 0;
+      UNROLL for (int i = 0; i < TOTALS; ++i) seed[i] = __ldg(a->total_weights + i) * (1.f / (float)a->particles);
       start(a, p);
       // Pass 0 goes forward through all steps; pass i goes through the i-th last segment, again and back. One loop, so
       // that the step is in the code once: thrice, love took 11 s to compile and twice the instructions.
@@ -73,7 +83,7 @@ enum CUDAGradientLoop {
             if (writes) EACH(i, S) KEPT(checkpoint, i) = p->state[i][t];
             checkpoint += S * T * W;
           }
-          vf next[S][T], reward[1][T];
+          vf next[S][T], reward[TOTALS][T];
           vi outside[T];
           EACH(i, 1) outside[t] = 0;
           draw(a, p, k, false);
@@ -92,27 +102,21 @@ enum CUDAGradientLoop {
           }
         }
         team_sync();
-        if (pass == 0) continue;
+    \(steps.hasTerminal ? terminal : "")    if (pass == 0) continue;
         row = tape + (to - from) * row_length;
         for (int k = to - 1; k >= from; --k) {
           row -= row_length;
           if (k > from)
             for (int i = threadIdx.x % 32 * 32; i < row_length; i += 1024) PREFETCH(row - column() - row_length + i);
-          EACH(i, 1) {
-            lived[t] = p->active[t] && (float)k < p->alive_steps[t];
-            adj_reward[0][t] = lived[t] ? 1.f / (float)a->particles : 0.f;
-          }
+          EACH(i, 1) lived[t] = p->active[t] && (float)k < p->alive_steps[t];
+          EACH(i, TOTALS) adj_reward[i][t] = lived[t] ? seed[i] : 0.f;
           EACH(i, S) { adj_next[i][t] = adj_state[i][t]; p->state[i][t] = KEPT(row, i); }
           if (ADJOINT_DRAWS > 0) draw(a, p, k, true);
           vi outside[T];
           EACH(i, 1) outside[t] = 0;
           step_adjoint(a, p->active, p->state, p->goal, p->draws, outside, p->scratch, p->functions,
                        row + S * T * W, adj_next, adj_reward, lived, adj_state, gradient);
-          EACH(i, S) {
-            bool sound = !lived[t] || v_magnitude(adj_state[i][t]) <= \(adjointLimit);
-            truncated[t] |= !sound;
-            adj_state[i][t] = v_select(sound && lived[t], adj_state[i][t], 0.f);
-          }
+          cut(adj_state, lived, truncated);
         }
         team_sync();
       }
@@ -142,6 +146,19 @@ enum CUDAGradientLoop {
     }
     """
   }
+
+  /// After the forward pass: what the last carry earns, and its adjoint for particles that got there.
+  private static let terminal = """
+        if (pass == 0) {
+              finish(a, p);
+              vi outside[T];
+              EACH(i, 1) { outside[t] = 0; lived[t] = p->active[t] && p->alive[t]; }
+              EACH(i, TOTALS) adj_reward[i][t] = lived[t] ? seed[i] : 0.f;
+              terminal_adjoint(a, p->active, p->state, p->goal, p->draws, outside, p->scratch, NULL, adj_reward, adj_state);
+              cut(adj_state, lived, truncated);
+            }
+
+    """
 
   private static func flush(_ k: Int, _ accumulator: StepText.Accumulator) -> String {
     let start = "row + \(accumulator.target), gradient + ACCUMULATOR_\(k)"

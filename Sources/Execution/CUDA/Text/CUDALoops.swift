@@ -6,14 +6,10 @@
 import Programs
 
 enum CUDALoops {
-  /// Pointers beside those of every device.
-  static let pointers = ["tape", "checkpoints", "warp_gradients", "scratch", "transposed"]
-
   static func arguments(_ steps: StepText) -> [String] {
-    let constants = KernelSource.fixedPointers.prefix(4).map { "  const float *\($0);" }
-    let results = KernelSource.fixedPointers.dropFirst(4).map { "  float *\($0);" }
-    return ["struct arguments {"] + constants + results + pointers.map { "  float *\($0);" }
-      + steps.rollout.dataArrays.map { "  const float *\($0);" } + [
+    let pointers = KernelArguments.rollout + CUDAMemoryPlan.arguments
+    return ["struct arguments {"]
+      + KernelArguments.members(pointers, dataArrays: steps.rollout.dataArrays) + [
         "  int64_t particles, horizon, segment;  // steps kept at once",
         "  uint32_t key[3];  // seed low, seed high, iteration",
         "};",
@@ -51,7 +47,7 @@ enum CUDALoops {
 
   static func text(_ steps: StepText) -> String {
     """
-    \(forward(stateLimit: literal(steps.rollout.stateLimit), scratchRows: steps.functions.scratchRows))
+    \(forward(steps, stateLimit: literal(steps.rollout.stateLimit)))
     \(steps.isDifferentiated ? CUDAGradientLoop.text(steps, adjointLimit: literal(steps.rollout.adjointLimit)) : "")
     \(steps.transposedMatrices.isEmpty ? "" : transposition(steps))
     """
@@ -81,9 +77,9 @@ enum CUDALoops {
     }
   }
 
-  private static func forward(stateLimit: String, scratchRows: Int) -> String {
+  private static func forward(_ steps: StepText, stateLimit: String) -> String {
     """
-    enum { KEPT_ROWS = S + TAPE, SCRATCH_ROWS = \(scratchRows) };
+    enum { KEPT_ROWS = S + TAPE, SCRATCH_ROWS = \(steps.functions.scratchRows) };
 
     INLINE int64_t tile_index() {
       return WARPS > 1 ? blockIdx.x : (int64_t)blockIdx.x * (blockDim.x / 32) + threadIdx.x / 32;
@@ -95,7 +91,7 @@ enum CUDALoops {
 
     // One team's particles while they move.
     struct particles {
-      vf state[S][T], goal[G_OR_1][T], total[T], alive_steps[T], outside_steps[T], draws[DRAWS_OR_1][T];
+      vf state[S][T], goal[G_OR_1][T], total[TOTALS][T], alive_steps[T], outside_steps[T], draws[DRAWS_OR_1][T];
       vi alive[T];
       int active[T];
       vf cache[DRAWS_OR_1][T];  // lane l: draws of step cached + l
@@ -116,7 +112,7 @@ enum CUDALoops {
 
     INLINE void start(const struct arguments *a, struct particles *p) {
       int64_t tile = tile_index();
-      vf reward[1][T];
+      vf reward[TOTALS][T];
       vi outside[T];
       p->first = (uint32_t)(tile * T * W + column());
       p->cached = -2 * LANES;
@@ -133,15 +129,15 @@ enum CUDALoops {
         outside[t] = 0;
       }
       initial_reward(a, p->active, p->state, p->goal, p->draws, outside, p->scratch, NULL, reward);
-      EACH(i, 1) p->total[t] = reward[0][t];
+      EACH(i, TOTALS) p->total[i][t] = reward[i][t];
     }
 
     // Moves on the particles whose next state is within the limit; the others stay for good.
-    INLINE void advance(struct particles *p, const vf next[S][T], const vf reward[1][T], const vi outside[T]) {
+    INLINE void advance(struct particles *p, const vf next[S][T], const vf reward[TOTALS][T], const vi outside[T]) {
       EACH(i, S) p->alive[t] = p->alive[t] && v_magnitude(next[i][t]) <= \(stateLimit);
       EACH(i, S) p->state[i][t] = v_select(p->alive[t], next[i][t], p->state[i][t]);
+      EACH(i, TOTALS) p->total[i][t] += v_select(p->alive[t], reward[i][t], 0.f);
       EACH(i, 1) {
-        p->total[t] += v_select(p->alive[t], reward[0][t], 0.f);
         p->alive_steps[t] += p->alive[t] ? 1.f : 0.f;
         p->outside_steps[t] += outside[t] ? 1.f : 0.f;
       }
@@ -151,7 +147,7 @@ enum CUDALoops {
       int64_t tile = tile_index();
       UNROLL for (int t = 0; t < T; ++t) if (p->active[t] && is_first_of_team()) {
         int64_t b = particle_of(tile, t);
-        a->returns[b] = p->total[t];
+        UNROLL for (int i = 0; i < TOTALS; ++i) a->totals[b * TOTALS + i] = p->total[i][t];
         a->outside_steps[b] = p->outside_steps[t];
         a->alive_steps[b] = p->alive_steps[t];
       }
@@ -165,11 +161,11 @@ enum CUDALoops {
           to[(at * a->particles + particle_of(tile, t)) * length + i] = x[i][t];
     }
 
-    extern "C" __global__ void __launch_bounds__(LARGEST_BLOCK)
+    \(steps.hasTerminal ? terminal : "")extern "C" __global__ void __launch_bounds__(LARGEST_BLOCK)
     bagel_returns(const __grid_constant__ struct arguments arguments) {
       const struct arguments *a = &arguments;
       struct particles particles, *p = &particles;
-      vf next[S][T], reward[1][T], action[U][T];
+      vf next[S][T], reward[TOTALS][T], action[U][T];
       vi outside[T];
       start(a, p);
       if (a->state_record) record(a, p, a->state_record, 0, S, p->state);
@@ -183,8 +179,20 @@ enum CUDALoops {
           record(a, p, a->action_record, k, U, action);
         }
       }
-      store_results(a, p);
+    \(steps.hasTerminal ? "  finish(a, p);\n    " : "")  store_results(a, p);
     }
     """
   }
+
+  /// What the last carry earns.
+  private static let terminal = """
+    INLINE void finish(const struct arguments *a, struct particles *p) {
+      vf reward[TOTALS][T];
+      vi outside[T];
+      EACH(i, 1) outside[t] = 0;
+      terminal_reward(a, p->active, p->state, p->goal, p->draws, outside, p->scratch, NULL, reward);
+      EACH(i, TOTALS) p->total[i][t] += v_select(p->alive[t], reward[i][t], 0.f);
+    }
+
+    """
 }
