@@ -207,28 +207,3 @@ private func cosines(_ x: Matrix, _ frequencies: Matrix, amplitude: Double) -> M
   }
   return result
 }
-
-extension StationaryCovariance {
-  /// Frequencies from the spectral density and uniform phases [F, D + 1]: normal for the squared exponential,
-  /// Student's t with 3 or 5 degrees of freedom for Matern 3/2 and 5/2 (Rahimi & Recht 2008).
-  func spectralDraws(_ count: Int, key: DrawKey) -> Matrix {
-    let d = lengthscales.count
-    let degrees: Int? =
-      switch profile {
-      case .squaredExponential: nil
-      case .matern32: 3
-      case .matern52: 5
-      }
-    return Matrix(
-      (0..<count).map { j in
-        let normals = key.normals(particle: j, step: 0, count: d)
-        var scale = 1.0
-        if let degrees {
-          let chi = key.normals(particle: j, step: 1, count: degrees).reduce(0) { $0 + $1 * $1 }
-          scale = (Double(degrees) / chi).squareRoot()
-        }
-        let phase = 2 * Double.pi * key.uniforms(particle: j, step: 2, count: 1)[0]
-        return zip(normals, lengthscales).map { scale * $0 / $1 } + [phase]
-      })
-  }
-}

@@ -47,7 +47,7 @@ extension BuiltInTasks {
     # explore: {kind: manual, seconds: 110, turningPoints: [-0.5, 0.5]}   # to and fro between values of the first state
 
     model:
-      covariance: squared-exponential   # or matern-3/2, matern-5/2
+      covariance: squared-exponential   # or matern-3/2, matern-5/2, rational-quadratic
       mean: linear                      # or constant, zero
       # actionDelay: 2         # steps before an action has any effect
       # actionHistory: 1       # the model also sees the action one step before that

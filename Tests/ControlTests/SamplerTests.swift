@@ -63,6 +63,24 @@ struct SamplerTests {
   }
 
   @Test(
+    "every covariance function serves every sampler that it suits",
+    arguments: [RadialProfileName.matern32, .matern52, .rationalQuadratic],
+    SamplerName.allCases.filter { $0 != .automatic })
+  func covariances(profile: RadialProfileName, name: SamplerName) throws {
+    let fixture = try Fixture { $0.model.fit.profile = profile }
+    guard name != .kissGP else {
+      #expect(throws: GridError.self) { try fixture.sampler(name) }
+      return
+    }
+    let measured = try fixture.sampler(name)
+    let (mean, deviation) = measured.certificate.worst
+    let bound = tolerance(name)
+    // Rougher functions, one of whose frequencies is often far out: interpolation and Fourier features converge slower.
+    #expect(mean <= 3 * bound.mean, "\(measured.description)")
+    #expect(deviation <= 3 * bound.deviation, "\(measured.description)")
+  }
+
+  @Test(
     "the closed loop has the same numbers on the host as in the interpreter",
     arguments: SamplerName.allCases)
   func closedLoop(name: SamplerName) throws {

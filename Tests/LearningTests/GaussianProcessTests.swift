@@ -10,7 +10,7 @@ struct GaussianProcessTests {
   @Test("likelihood, gradient and posterior of every covariance function agree with GPyTorch")
   func references() throws {
     let references = try References.load()
-    #expect(references.cases.count == 6)
+    #expect(references.cases.count == 7)
     let x = Matrix(references.x)
     for reference in references.cases {
       let h = references.hyperparameters(reference)
@@ -79,6 +79,26 @@ struct GaussianProcessTests {
     #expect(value > references.cases[0].logMarginalLikelihood)
     // libLBFGS stops at |g| < 1e-5 max(1, |theta|) of the objective divided by n = 24, |theta| about 20.
     #expect(gradient.allSatisfy { abs($0) < 24 * 1e-5 * 100 }, "\(gradient)")
+  }
+
+  @Test("a rational quadratic's fit finds what GPyTorch's covariance and PyTorch's search find")
+  func rationalQuadraticFit() throws {
+    let reference = try References.load().rationalQuadraticFit
+    var options = FitOptions()
+    options.profile = .rationalQuadratic
+    options.criterion = .marginalLikelihood
+    options.prior = nil
+    options.mean = .zero
+    options.fullIterations = 500
+    options.tolerance = 1e-13
+    let x = Matrix(reference.x.map { [$0] })
+    let h = try fitHyperparameters(x: x, y: reference.y, options: options, what: "test")
+      .hyperparameters
+    let found = try logMarginalLikelihood(h, x: x, y: reference.y).value
+    #expect(abs(found - reference.logMarginalLikelihood) < 1e-6 * abs(found))
+    // Lengthscale, signal variance, shape; the likelihood is flat to second order there.
+    #expect(zip(h.covariance.parameters, reference.parameters).allSatisfy { abs($0 - $1) < 1e-2 })
+    #expect(abs(log(h.noiseVariance) - reference.parameters[3]) < 1e-2)
   }
 
   @Test("variances are between 0 and the prior's, at any point")

@@ -51,6 +51,14 @@ struct References: Decodable {
     let variance: [Double]
   }
 
+  /// Data, their largest likelihood, and where; log noise variance last.
+  struct Fit: Decodable {
+    let x: [Double]
+    let y: [Double]
+    let logMarginalLikelihood: Double
+    let parameters: [Double]
+  }
+
   let x: [[Double]]
   let y: [Double]
   let z: [[Double]]
@@ -60,6 +68,7 @@ struct References: Decodable {
   let blockOut: BlockOut
   let kiss: KissGP
   let sparse: Sparse
+  let rationalQuadraticFit: Fit
 
   static func load() throws -> References {
     let url = URL(fileURLWithPath: #filePath).deletingLastPathComponent()

@@ -17,10 +17,13 @@ K = gpytorch.kernels
 
 
 def stationary(kind, parameters):
-    *lengthscales, variance = np.exp(parameters)
+    lengthscales, variance = np.exp(parameters[:D]), np.exp(parameters[D])
     base = {"squared-exponential": lambda: K.RBFKernel(ard_num_dims=D),
             "matern-3/2": lambda: K.MaternKernel(nu=1.5, ard_num_dims=D),
-            "matern-5/2": lambda: K.MaternKernel(nu=2.5, ard_num_dims=D)}[kind]().double()
+            "matern-5/2": lambda: K.MaternKernel(nu=2.5, ard_num_dims=D),
+            "rational-quadratic": lambda: K.RQKernel(ard_num_dims=D)}[kind]().double()
+    if kind == "rational-quadratic":
+        base.alpha = torch.tensor(math.exp(parameters[D + 1]), dtype=torch.float64)
     base.lengthscale = torch.tensor(np.array(lengthscales))
     kernel = K.ScaleKernel(base).double()
     kernel.outputscale = torch.tensor(variance)
@@ -52,8 +55,8 @@ def log_likelihood(case, vector):
 
 
 cases = []
-for case in ["squared-exponential", "matern-3/2", "matern-5/2", "linear", "sum", "product"]:
-    parameters = {"linear": [.3, -.4, .1], "sum": [.2, -.1, .4, .3, -.5, .2, -.3],
+for case in ["squared-exponential", "matern-3/2", "matern-5/2", "linear", "sum", "product", "rational-quadratic"]:
+    parameters = {"rational-quadratic": [.2, -.1, .4, .3, -.6], "linear": [.3, -.4, .1], "sum": [.2, -.1, .4, .3, -.5, .2, -.3],
                   "product": [.2, -.1, .4, .3, -.5, .2, -.3]}.get(case, [.2, -.1, .4, .3])
     vector = np.array(parameters + [math.log(0.05)])
     gradient = []
@@ -66,6 +69,39 @@ for case in ["squared-exponential", "matern-3/2", "matern-5/2", "linear", "sum",
     variance = np.diag(gram(case, vector[:-1], Z, Z)) - np.einsum("ij,ji->i", cross, np.linalg.solve(k, cross.T))
     cases.append(dict(name=case, parameters=parameters, noiseVariance=0.05, gradient=gradient,
                       logMarginalLikelihood=log_likelihood(case, vector), mean=mean.tolist(), variance=variance.tolist()))
+
+# The largest likelihood of a rational quadratic of one input, by GPyTorch and PyTorch's L-BFGS from two starts, on a draw from
+# one with a heavy tail. Logarithms: lengthscale, variance, alpha, noise variance.
+def rational_quadratic(theta, x):
+    kernel = K.ScaleKernel(K.RQKernel()).double()
+    kernel.outputscale, kernel.base_kernel.lengthscale, kernel.base_kernel.alpha = theta[1].exp(), theta[0].exp(), theta[2].exp()
+    return kernel
+
+
+def largest_likelihood():
+    own = np.random.default_rng(7)
+    x = torch.tensor(np.sort(own.uniform(-4, 4, size=(120, 1)), axis=0))
+    truth = torch.tensor(np.log([.7, 1, .2, .0025]))
+    square = lambda t: ((x - x.T) / t[0].exp()) ** 2
+    gram = lambda t: t[1].exp() * torch.exp(-t[2].exp() * torch.log1p(square(t) / (2 * t[2].exp()))) + t[3].exp() * torch.eye(120)
+    targets = torch.linalg.cholesky(gram(truth)) @ torch.tensor(own.normal(size=120))
+    value = lambda t: torch.distributions.MultivariateNormal(torch.zeros(120, dtype=torch.float64), gram(t)).log_prob(targets)
+    by_gpytorch = rational_quadratic(truth, x)(x).to_dense() + truth[3].exp() * torch.eye(120)
+    assert (by_gpytorch - gram(truth)).abs().max() < 1e-12
+    best = None
+    for start in ([1.1, 0, 0, math.log(.1)], [0, 0, 0, math.log(.01)]):
+        theta = torch.tensor(start, dtype=torch.float64, requires_grad=True)
+        search = torch.optim.LBFGS([theta], max_iter=500, tolerance_grad=1e-9, tolerance_change=0, line_search_fn="strong_wolfe")
+        def loss():
+            search.zero_grad()
+            result = -value(theta)
+            result.backward()
+            return result
+        search.step(loss)
+        if best is None or value(theta).item() > best["logMarginalLikelihood"]:
+            best = dict(logMarginalLikelihood=value(theta).item(), parameters=theta.tolist())
+    return dict(best, x=x[:, 0].tolist(), y=targets.tolist())
+
 
 # Linear mean by generalised least squares with prior N(0, 10^2 I), squared exponential.
 k = gram("squared-exponential", [.2, -.1, .4, .3], X, X) + 0.05 * np.eye(N)
@@ -134,5 +170,6 @@ sparse = dict(pivots=pivots, mean=(mz.T @ sigma @ mx @ y / .05).tolist(),
               variance=(prior - np.diag(mz.T @ (np.linalg.inv(m) - sigma) @ mz)).tolist())
 json.dump(dict(versions=dict(numpy=np.__version__, torch=torch.__version__, gpytorch=gpytorch.__version__), seed=SEED,
                x=X.tolist(), y=y.tolist(), z=Z.tolist(), cases=cases, linearMean=linear_mean,
-               varyingNoise=varying_noise, blockOut=block_out, kiss=kiss, sparse=sparse),
+               varyingNoise=varying_noise, blockOut=block_out, kiss=kiss, sparse=sparse,
+               rationalQuadraticFit=largest_likelihood()),
           open(os.path.join(HERE, "gaussian_processes.json"), "w"), indent=1)

@@ -258,9 +258,10 @@ extension DynamicsModel {
     zip(outputNames, processes).enumerated().map { m, pair in
       let (name, process) = pair
       let h = process.hyperparameters
-      let parameters = zip(h.covariance.parameterNames, h.covariance.parameters)
-      let lengthscales = parameters.filter { $0.0.hasPrefix("log lengthscale") }
-        .map { number(exp($0.1)) }.joined(separator: ", ")
+      let parameters = zip(h.covariance.parameterKinds, h.covariance.parameters)
+      let lengthscales = parameters.compactMap { kind, value -> String? in
+        if case .lengthscale = kind { number(exp(value)) } else { nil }
+      }.joined(separator: ", ")
       let noise = h.noiseVariance.squareRoot() * incrementStandardiser.scale[m]
       let jitter = process.jitter > 0 ? "; jitter \(number(process.jitter)) was needed" : ""
       return

@@ -5,10 +5,13 @@
 import Programs
 
 extension CovarianceFunction {
-  /// What `expression` reads, from the start of the array it is given: inverse lengthscales and signal variance, linear variances, in order.
+  /// What `expression` reads, from the start of the array it is given: inverse
+  /// lengthscales, signal variance and shape; linear variances; in order.
   public var expressionData: [Double] {
     switch self {
-    case .stationary(let k): k.lengthscales.map { 1 / $0 } + [k.signalVariance]
+    case .stationary(let k):
+      k.lengthscales.map { 1 / $0 } + [k.signalVariance]
+        + (k.profile.profile.hasShape ? [k.shape] : [])
     case .linear(let k): k.variances
     case .sum(let a, let b), .product(let a, let b): a.expressionData + b.expressionData
     }
@@ -18,7 +21,9 @@ extension CovarianceFunction {
   /// the same order.
   var expressionSlopes: [Double] {
     switch self {
-    case .stationary(let k): k.lengthscales.map { -1 / $0 } + [k.signalVariance]
+    case .stationary(let k):
+      k.lengthscales.map { -1 / $0 } + [k.signalVariance]
+        + (k.profile.profile.hasShape ? [k.shape] : [])
     case .linear(let k): k.variances
     case .sum(let a, let b), .product(let a, let b): a.expressionSlopes + b.expressionSlopes
     }
@@ -31,7 +36,12 @@ extension CovarianceFunction {
     case .stationary(let k):
       let difference = (x - z) * builder.shared(array, offset: offset, length: d)
       let variance = builder.shared(array, offset: offset + d, length: 1)
-      return variance * k.profile.expression(squaredDistance: dot(difference, difference))
+      let profile = k.profile.profile
+      let shape =
+        profile.hasShape
+        ? builder.shared(array, offset: offset + d + 1, length: 1) : builder.constant([1])
+      return variance
+        * profile.expression(squaredDistance: dot(difference, difference), shape: shape)
     case .linear:
       return dot(x * builder.shared(array, offset: offset, length: d), z)
     case .sum(let a, let b):
@@ -42,25 +52,6 @@ extension CovarianceFunction {
       let next = offset + a.expressionData.count
       return a.expression(x, z, array: array, offset: offset)
         * b.expression(x, z, array: array, offset: next)
-    }
-  }
-}
-
-extension RadialProfileName {
-  /// The profile of a squared distance [1]. Matern profiles take distances from 1e-6 up, where the
-  /// root's slope is finite.
-  func expression(squaredDistance r2: Value) -> Value {
-    func distance(_ factor: Double) -> Value {
-      sqrt(maximum(r2 * factor, r2.builder.constant([1e-12])))
-    }
-    switch self {
-    case .squaredExponential: return exp(-0.5 * r2)
-    case .matern32:
-      let s = distance(3)
-      return (1 + s) * exp(-s)
-    case .matern52:
-      let s = distance(5)
-      return (1 + s + s * s / 3) * exp(-s)
     }
   }
 }

@@ -8,6 +8,15 @@
 import Foundation
 import LinearAlgebra
 
+/// What a hyperparameter of a covariance function is; all are searched as logarithms.
+public enum HyperparameterKind: Hashable, Sendable {
+  case lengthscale(input: Int)
+  case signalVariance
+  /// Of a radial profile.
+  case shape
+  case linearVariance(input: Int)
+}
+
 /// A positive definite function of two inputs. Closed, so that every place that must know a new one
 /// fails to compile until it does.
 public indirect enum CovarianceFunction: Hashable, Sendable, Codable {
@@ -23,7 +32,7 @@ public func * (a: CovarianceFunction, b: CovarianceFunction) -> CovarianceFuncti
 }
 
 extension CovarianceFunction {
-  /// Hyperparameters as logarithms, in the order of `parameterNames`.
+  /// Hyperparameters as logarithms, in the order of `parameterKinds`.
   public var parameters: [Double] {
     switch self {
     case .stationary(let k): k.parameters
@@ -32,12 +41,12 @@ extension CovarianceFunction {
     }
   }
 
-  /// "log lengthscale 0", "log signal variance", ...
-  public var parameterNames: [String] {
+  /// What each hyperparameter is.
+  public var parameterKinds: [HyperparameterKind] {
     switch self {
-    case .stationary(let k): k.parameterNames
-    case .linear(let k): k.parameterNames
-    case .sum(let a, let b), .product(let a, let b): a.parameterNames + b.parameterNames
+    case .stationary(let k): k.parameterKinds
+    case .linear(let k): k.parameterKinds
+    case .sum(let a, let b), .product(let a, let b): a.parameterKinds + b.parameterKinds
     }
   }
 

@@ -13,7 +13,9 @@ public struct LinearCovariance: Hashable, Sendable, Codable {
 
   public var variances: [Double] { logVariances.map { exp($0) } }
   var parameters: [Double] { logVariances }
-  var parameterNames: [String] { logVariances.indices.map { "log linear variance \($0)" } }
+  var parameterKinds: [HyperparameterKind] {
+    logVariances.indices.map { .linearVariance(input: $0) }
+  }
 
   func with(parameters: [Double]) -> LinearCovariance {
     var copy = self

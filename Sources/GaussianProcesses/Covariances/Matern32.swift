@@ -1,11 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
 // Matern 3/2: (1 + s) exp(-s), s = sqrt(3 r2) (Rasmussen & Williams 2006, 4.17).
-// d/d r2 = -(3/2) exp(-s), finite at 0.
+// d/d r2 = -(3/2) exp(-s), finite at 0. Frequencies: Student's t with 3 degrees of freedom.
+
+import Draws
+import Programs
 
 enum Matern32: RadialProfile {
-  static func exponent(_ r2: Double) -> Double { -(3 * r2).squareRoot() }
+  static func exponent(_ r2: Double, shape: Double) -> Double { -(3 * r2).squareRoot() }
 
-  static func valueAndSlope(exponent a: Double, decay: Double) -> (value: Double, slope: Double) {
+  static func valueAndSlope(
+    exponent a: Double, decay: Double, shape: Double
+  ) -> (value: Double, slope: Double) {
     ((1 - a) * decay, -1.5 * decay)
   }
+
+  static func expression(squaredDistance r2: Value, shape: Value) -> Value {
+    let s = maternDistance(3, r2)
+    return (1 + s) * exp(-s)
+  }
+
+  static func frequencyScale(shape: Double, key: DrawKey, particle: Int) -> Double {
+    studentScale(degrees: 3, key: key, particle: particle)
+  }
+}
+
+/// sqrt(factor r2), from 1e-6 up, where the root's slope is finite.
+func maternDistance(_ factor: Double, _ r2: Value) -> Value {
+  sqrt(maximum(r2 * factor, r2.builder.constant([1e-12])))
+}
+
+/// sqrt(degrees / chi2): what makes a normal draw one of Student's t.
+func studentScale(degrees: Int, key: DrawKey, particle: Int) -> Double {
+  let chi = key.normals(particle: particle, step: 1, count: degrees).reduce(0) { $0 + $1 * $1 }
+  return (Double(degrees) / chi).squareRoot()
 }

@@ -2,9 +2,10 @@
 // Stationary covariance functions with a lengthscale per input (ARD): the inputs are divided by the
 // lengthscales, then one radial profile serves all.
 //
-//   k = s2 f(r2);  dk/dlog s2 = k;  dk/dlog l_d = -2 s2 f'(r2) (x_d - z_d)^2 / l_d^2
+//   k = s2 f(r2);  dk/dlog s2 = k;  dk/dlog l_d = -2 s2 f'(r2) (x_d - z_d)^2 / l_d^2;  dk/dlog shape = s2 df/dlog shape
 
 import CVectorMath
+import Draws
 import Foundation
 import LinearAlgebra
 
@@ -13,109 +14,140 @@ public struct StationaryCovariance: Hashable, Sendable, Codable {
   public var profile: RadialProfileName
   public var logLengthscales: [Double]
   public var logSignalVariance: Double
+  /// Of profiles that have a shape.
+  public var logShape: Double
 
-  public init(_ profile: RadialProfileName, lengthscales: [Double], signalVariance: Double) {
+  /// - Parameters:
+  ///   - profile: f.
+  ///   - lengthscales: l_d [D].
+  ///   - signalVariance: s2.
+  ///   - shape: of a profile that has one.
+  public init(
+    _ profile: RadialProfileName, lengthscales: [Double], signalVariance: Double, shape: Double = 1
+  ) {
     self.profile = profile
     logLengthscales = lengthscales.map { log($0) }
     logSignalVariance = log(signalVariance)
+    logShape = log(shape)
   }
 
   public var lengthscales: [Double] { logLengthscales.map { exp($0) } }
   public var signalVariance: Double { exp(logSignalVariance) }
-  var parameters: [Double] { logLengthscales + [logSignalVariance] }
+  public var shape: Double { exp(logShape) }
 
-  var parameterNames: [String] {
-    logLengthscales.indices.map { "log lengthscale \($0)" } + ["log signal variance"]
+  var parameters: [Double] {
+    logLengthscales + [logSignalVariance] + (profile.profile.hasShape ? [logShape] : [])
+  }
+
+  var parameterKinds: [HyperparameterKind] {
+    logLengthscales.indices.map { .lengthscale(input: $0) } + [.signalVariance]
+      + (profile.profile.hasShape ? [.shape] : [])
   }
 
   func with(parameters: [Double]) -> StationaryCovariance {
+    let d = logLengthscales.count
     var copy = self
-    copy.logLengthscales = Array(parameters.dropLast())
-    copy.logSignalVariance = parameters[parameters.count - 1]
+    copy.logLengthscales = Array(parameters[..<d])
+    copy.logSignalVariance = parameters[d]
+    if profile.profile.hasShape { copy.logShape = parameters[d + 1] }
     return copy
   }
 
   /// k(X_i, Z_j); with `lowerTriangleOnly`, the entries j > i stay 0.
   func matrix(_ x: Matrix, _ z: Matrix, lowerTriangleOnly: Bool) -> Matrix {
-    let variance = signalVariance
-    func fill<P: RadialProfile>(_ profile: P.Type) -> Matrix {
-      let (a, b, columns) = (scaled(x), scaled(z).transposed, z.rows)
-      var result = Matrix(rows: x.rows, columns: columns)
+    profile.run(
+      Fill(
+        a: scaled(x), b: scaled(z).transposed, variance: signalVariance, shape: shape,
+        lowerTriangleOnly: lowerTriangleOnly))
+  }
+
+  private struct Fill: ProfileWork {
+    let (a, b): (Matrix, Matrix)
+    let (variance, shape): (Double, Double)
+    let lowerTriangleOnly: Bool
+
+    func callAsFunction<P: RadialProfile>(_ profile: P.Type) -> Matrix {
+      let columns = b.columns
+      var result = Matrix(rows: a.rows, columns: columns)
       result.values.withUnsafeMutableBufferPointer { buffer in
         nonisolated(unsafe) let out = buffer
-        forEachRowBlock(count: x.rows) { rows in
+        let (variance, shape) = (variance, shape)
+        forEachRowBlock(count: a.rows) { rows in
           var row = ProfileRow(length: columns)
           for i in rows {
             let count = lowerTriangleOnly ? i + 1 : columns
-            row.evaluate(profile, from: a, row: i, to: b, count: count)
+            row.evaluate(profile, shape: shape, from: a, row: i, to: b, count: count)
             for j in 0..<count {
               out[i * columns + j] =
-                variance * P.valueAndSlope(exponent: row.exponents[j], decay: row.decays[j]).value
+                variance
+                * P.valueAndSlope(
+                  exponent: row.exponents[j], decay: row.decays[j], shape: shape
+                ).value
             }
           }
         }
       }
       return result
     }
-    // Spelt out: the inner loops are compiled for each profile.
-    return switch profile {
-    case .squaredExponential: fill(SquaredExponential.self)
-    case .matern32: fill(Matern32.self)
-    case .matern52: fill(Matern52.self)
-    }
   }
 
-  /// k(X_i, X_j) and its derivative with respect to the one lengthscale's logarithm, for X [n, 1].
-  func matrixAndSlope(_ x: Matrix) -> (value: Matrix, slope: Matrix) {
-    let variance = signalVariance
-    func fill<P: RadialProfile>(_ profile: P.Type) -> (value: Matrix, slope: Matrix) {
-      let a = scaled(x)
-      let (b, n) = (a.transposed, x.rows)
+  /// k(X_i, X_j) for X [n, 1], and its derivatives with respect to the logarithms of lengthscale and, where the profile has one,
+  /// shape.
+  func matrixAndSlopes(_ x: Matrix) -> (value: Matrix, slopes: [Matrix]) {
+    profile.run(Slopes(a: scaled(x), variance: signalVariance, shape: shape))
+  }
+
+  private struct Slopes: ProfileWork {
+    let a: Matrix
+    let (variance, shape): (Double, Double)
+
+    func callAsFunction<P: RadialProfile>(
+      _ profile: P.Type
+    ) -> (value: Matrix, slopes: [Matrix]) {
+      let (b, n) = (a.transposed, a.rows)
       var value = Matrix(rows: n, columns: n)
-      var slope = value
+      var (slope, shapeSlope) = (value, value)
       var row = ProfileRow(length: n)
       for i in 0..<n {
-        row.evaluate(profile, from: a, row: i, to: b, count: n)
+        row.evaluate(profile, shape: shape, from: a, row: i, to: b, count: n)
         for j in 0..<n {
-          let point = P.valueAndSlope(exponent: row.exponents[j], decay: row.decays[j])
+          let (exponent, decay) = (row.exponents[j], row.decays[j])
+          let point = P.valueAndSlope(exponent: exponent, decay: decay, shape: shape)
           let difference = a.values[i] - a.values[j]
           value[i, j] = variance * point.value
           slope[i, j] = -2 * variance * point.slope * difference * difference
+          shapeSlope[i, j] =
+            variance * P.shapeSlope(exponent: exponent, decay: decay, shape: shape)
         }
       }
-      return (value, slope)
-    }
-    return switch profile {
-    case .squaredExponential: fill(SquaredExponential.self)
-    case .matern32: fill(Matern32.self)
-    case .matern52: fill(Matern52.self)
+      return (value, [slope] + (P.hasShape ? [shapeSlope] : []))
     }
   }
 
   /// sum_ij W_ij dK_ij/dtheta, from the lower triangle of W.
   func contraction(_ w: Matrix, _ x: Matrix) -> [Double] {
-    func contract<P: RadialProfile>(_ profile: P.Type) -> [Double] {
-      let a = scaled(x)
-      let (b, n, d, block) = (a.transposed, x.rows, x.columns, 32)
+    profile.run(Contraction(a: scaled(x), w: w, variance: signalVariance, shape: shape))
+  }
+
+  private struct Contraction: ProfileWork {
+    let (a, w): (Matrix, Matrix)
+    let (variance, shape): (Double, Double)
+
+    func callAsFunction<P: RadialProfile>(_ profile: P.Type) -> [Double] {
+      let (b, n, d, block) = (a.transposed, a.rows, a.columns, 32)
+      let sums = d + (P.hasShape ? 2 : 1)
       // One row of sums a block, added in order: the same bits for any number of threads.
-      var partial = [Double](repeating: 0, count: (n + block - 1) / block * (d + 1))
+      var partial = [Double](repeating: 0, count: (n + block - 1) / block * sums)
       partial.withUnsafeMutableBufferPointer { buffer in
-        nonisolated(unsafe) let sums = buffer
+        nonisolated(unsafe) let all = buffer
         forEachRowBlock(count: n, block: block) { rows in
-          let start = rows.lowerBound / block * (d + 1)
+          let part = UnsafeMutableBufferPointer(
+            rebasing: all[rows.lowerBound / block * sums..<(rows.lowerBound / block + 1) * sums])
           var row = ProfileRow(length: n)
           for i in rows {
-            row.evaluate(profile, from: a, row: i, to: b, count: i + 1)
+            row.evaluate(profile, shape: shape, from: a, row: i, to: b, count: i + 1)
             w.values.withUnsafeBufferPointer { w in
-              // W_ij k_ij, and the factors of the squared differences in place of the exponents.
-              var values = 0.0
-              for j in 0...i {
-                let point = P.valueAndSlope(exponent: row.exponents[j], decay: row.decays[j])
-                let weight = (i == j ? 1 : 2) * w[i * n + j]
-                values += weight * point.value
-                row.exponents[j] = -2 * weight * point.slope
-              }
-              sums[start + d] += values
+              weigh(profile, &row, w, i, n, part)
             }
             b.values.withUnsafeBufferPointer { b in
               for c in 0..<d {
@@ -125,21 +157,37 @@ public struct StationaryCovariance: Hashable, Sendable, Codable {
                   let difference = own - b[c * n + j]
                   sum += row.exponents[j] * difference * difference
                 }
-                sums[start + c] += sum
+                part[c] += sum
               }
             }
           }
         }
       }
-      return (0...d).map { p in
-        signalVariance
-          * stride(from: p, to: partial.count, by: d + 1).reduce(0) { $0 + partial[$1] }
+      return (0..<sums).map { p in
+        variance * stride(from: p, to: partial.count, by: sums).reduce(0) { $0 + partial[$1] }
       }
     }
-    return switch profile {
-    case .squaredExponential: contract(SquaredExponential.self)
-    case .matern32: contract(Matern32.self)
-    case .matern52: contract(Matern52.self)
+
+    /// Adds W_ij k_ij and W_ij dk_ij/dlog shape of row i, and leaves the factors of the squared differences in place of
+    /// the exponents.
+    private func weigh<P: RadialProfile>(
+      _ profile: P.Type, _ row: inout ProfileRow, _ w: UnsafeBufferPointer<Double>, _ i: Int,
+      _ n: Int, _ part: UnsafeMutableBufferPointer<Double>
+    ) {
+      let d = a.columns
+      var (values, shapes) = (0.0, 0.0)
+      for j in 0...i {
+        let (exponent, decay) = (row.exponents[j], row.decays[j])
+        let point = P.valueAndSlope(exponent: exponent, decay: decay, shape: shape)
+        let weight = (i == j ? 1 : 2) * w[i * n + j]
+        values += weight * point.value
+        if P.hasShape {
+          shapes += weight * P.shapeSlope(exponent: exponent, decay: decay, shape: shape)
+        }
+        row.exponents[j] = -2 * weight * point.slope
+      }
+      part[d] += values
+      if P.hasShape { part[d + 1] += shapes }
     }
   }
 
@@ -151,6 +199,21 @@ public struct StationaryCovariance: Hashable, Sendable, Codable {
     var result = x
     for index in result.values.indices { result.values[index] *= inverse[index % x.columns] }
     return result
+  }
+}
+
+extension StationaryCovariance {
+  /// Frequencies from the spectral density and uniform phases [F, D + 1] (Rahimi & Recht 2008).
+  public func spectralDraws(_ count: Int, key: DrawKey) -> Matrix {
+    let d = logLengthscales.count
+    let (lengthscales, shape, profile) = (lengthscales, shape, profile.profile)
+    return Matrix(
+      (0..<count).map { j in
+        let normals = key.normals(particle: j, step: 0, count: d)
+        let scale = profile.frequencyScale(shape: shape, key: key, particle: j)
+        let phase = 2 * Double.pi * key.uniforms(particle: j, step: 2, count: 1)[0]
+        return zip(normals, lengthscales).map { scale * $0 / $1 } + [phase]
+      })
   }
 }
 
@@ -174,7 +237,7 @@ private struct ProfileRow: ~Copyable {
   ///   - x: scaled points [n, D], of which `row` is the one.
   ///   - z: scaled points [D, m], of which the first `count` are the many.
   mutating func evaluate<P: RadialProfile>(
-    _ profile: P.Type, from x: Matrix, row: Int, to z: Matrix, count: Int
+    _ profile: P.Type, shape: Double, from x: Matrix, row: Int, to z: Matrix, count: Int
   ) {
     let (d, m) = (x.columns, z.columns)
     z.values.withUnsafeBufferPointer { z in
@@ -187,7 +250,7 @@ private struct ProfileRow: ~Copyable {
         }
       }
     }
-    for j in 0..<count { exponents[j] = P.exponent(exponents[j]) }
+    for j in 0..<count { exponents[j] = P.exponent(exponents[j], shape: shape) }
     vector_exponential(exponents.baseAddress, decays.baseAddress, count)
   }
 }

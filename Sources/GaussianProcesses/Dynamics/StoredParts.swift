@@ -16,7 +16,7 @@ extension AllowedNumbers {
 /// A Gaussian process but its inputs.
 struct StoredProcess {
   let structure: ProcessStructure
-  /// Logarithms, in the order of `CovarianceFunction.parameterNames`.
+  /// Logarithms, in the order of `CovarianceFunction.parameterKinds`.
   private var hyperparameters: [Double] = []
   private var logNoiseVariance = 0.0
   private var noiseFloor = 0.0

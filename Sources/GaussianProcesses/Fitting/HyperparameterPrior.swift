@@ -5,6 +5,8 @@
 //   log lengthscale ~ N(log 3, 1)                      in standard deviations of the input
 //   penalty (0.5 / lengthscale)^20                     a wall: dynamics are smoother than that
 //   penalty ((log sf - log sn) / log 1000)^30          signal-to-noise guard (PILCO's code)
+//   log shape ~ N(0, 2)                                beyond e^4 a rational quadratic is a squared exponential, and the
+//                                                      likelihood is flat
 //
 // The wall is not swayed by much data, as a normal prior is: on a log of 2,200 points with hidden states
 // (spool, hoses) maximum likelihood takes lengthscales of 0.05-0.2, memorising single movements.
@@ -19,6 +21,8 @@ public struct HyperparameterPrior: Hashable, Sendable, Codable {
   /// Mean and deviation of each log lengthscale.
   public var logLengthscaleMean = log(3.0)
   public var logLengthscaleDeviation = 1.0
+  /// Deviation of the log shape of profiles that have one; its mean is 0.
+  public var logShapeDeviation = 2.0
   /// Below this a lengthscale is penalised steeply, in standard deviations of the input.
   public var shortestLengthscale = 0.5
   /// Signal-to-noise ratio (of deviations) beyond which the penalty grows steeply.
@@ -31,17 +35,17 @@ public struct HyperparameterPrior: Hashable, Sendable, Codable {
   func logDensity(
     _ covariance: CovarianceFunction, logNoiseVariance: Double
   ) -> (value: Double, gradient: [Double]) {
-    let names = covariance.parameterNames
     let parameters = covariance.parameters
     var value = 0.0
     var gradient = [Double](repeating: 0, count: parameters.count + 1)
-    for (index, name) in names.enumerated() {
-      if name.hasPrefix("log lengthscale") {
+    for (index, kind) in covariance.parameterKinds.enumerated() {
+      switch kind {
+      case .lengthscale:
         let z = (parameters[index] - logLengthscaleMean) / logLengthscaleDeviation
         let wall = pow(shortestLengthscale / exp(parameters[index]), 20)
         value -= 0.5 * z * z + wall
         gradient[index] += 20 * wall - z / logLengthscaleDeviation
-      } else if name == "log signal variance" {
+      case .signalVariance:
         // log sf - log sn = half the difference of the log variances.
         let limit = log(largestSignalToNoise)
         let ratio = max(0.5 * (parameters[index] - logNoiseVariance) / limit, 0)
@@ -49,6 +53,11 @@ public struct HyperparameterPrior: Hashable, Sendable, Codable {
         value -= pow(ratio, 30)
         gradient[index] -= slope
         gradient[parameters.count] += slope
+      case .shape:
+        let z = parameters[index] / logShapeDeviation
+        value -= 0.5 * z * z
+        gradient[index] -= z / logShapeDeviation
+      case .linearVariance: break
       }
     }
     return (value, gradient)

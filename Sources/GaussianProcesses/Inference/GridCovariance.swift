@@ -22,6 +22,8 @@ public struct GridCovariance: SymmetricOperator {
   let scales: [Double]
   /// dK_a / dlog l_a of every axis.
   let lengthscaleDerivatives: [Matrix]
+  /// dK / dlog shape, where the profile has a shape; there is one axis then.
+  let shapeDerivative: Matrix?
 
   /// Throws: `GridError` for more than 4 inputs or a covariance function that is no product over them.
   public init(
@@ -34,11 +36,12 @@ public struct GridCovariance: SymmetricOperator {
       let points = weights.grid.coordinates(axis: axis)
       return StationaryCovariance(
         covariance.profile, lengthscales: [covariance.lengthscales[axis]],
-        signalVariance: axis == 0 ? covariance.signalVariance : 1
-      ).matrixAndSlope(Matrix(rows: points.count, columns: 1, values: points))
+        signalVariance: axis == 0 ? covariance.signalVariance : 1, shape: covariance.shape
+      ).matrixAndSlopes(Matrix(rows: points.count, columns: 1, values: points))
     }
     gridCovariance = KroneckerProduct(axes.map(\.value))
-    lengthscaleDerivatives = axes.map(\.slope)
+    lengthscaleDerivatives = axes.map { $0.slopes[0] }
+    shapeDerivative = axes.first.flatMap { $0.slopes.count > 1 ? $0.slopes[1] : nil }
   }
 
   public var size: Int { weights.rows }
@@ -65,7 +68,7 @@ extension CovarianceFunction {
       )
     }
     guard case .stationary(let covariance) = self,
-      covariance.profile == .squaredExponential || inputs == 1
+      covariance.profile.profile.isSeparable || inputs == 1
     else {
       throw GridError(
         description:

@@ -133,6 +133,7 @@ extension GridCovariance: LikelihoodOperator {
       factors[axis] = derivative
       return form(KroneckerProduct(factors))
     }
-    return slopes + [form(gridCovariance)]
+    let shape = shapeDerivative.map { form(KroneckerProduct([$0])) }
+    return slopes + [form(gridCovariance)] + (shape.map { [$0] } ?? [])
   }
 }
