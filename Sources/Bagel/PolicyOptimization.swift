@@ -72,10 +72,11 @@ extension ControlTask {
 
   /// An executor of this task's batches. Throws: `ExecutionError`, `CUDAFailure`.
   public func makeExecutor(
-    _ rollout: Rollout, device: ExecutionDevice = .automatic
+    _ rollout: Rollout, device: ExecutionDevice? = nil
   ) throws -> any RolloutExecutor {
-    try device.makeExecutor(
-      rollout.program, data: rollout.data, particles: search.particles, horizon: search.horizon)
+    try ExecutionDevice.chosen(
+      device, for: rollout.program, particles: search.particles, horizon: search.horizon
+    ).device.makeExecutor(rollout.program, data: rollout.data, particles: search.particles)
   }
 
   /// Searches a policy on a learnt model.
@@ -90,7 +91,7 @@ extension ControlTask {
   ///   - progress: called after every iteration; false interrupts the search.
   /// - Throws: `ExecutionError`, `SearchError`, `UnsuitableSampler`, `GridError`, `TensorFileError`.
   public func optimize(
-    _ model: DynamicsModel, from earlier: [Double]? = nil, device: ExecutionDevice = .automatic,
+    _ model: DynamicsModel, from earlier: [Double]? = nil, device: ExecutionDevice? = nil,
     checkpoint: String? = nil, checkpointInterval: Double = 1,
     progress: (SearchState) -> Bool = { _ in true }
   ) throws -> OptimizedPolicy {
@@ -101,8 +102,8 @@ extension ControlTask {
       try self.makeRollout(model, sampler.sampler, dropout: dropout, reward: reward)
     }
     let rollout = try makeRollout(reward, dropout: self.policy.dropout)
-    let (device, reason) = device.resolved(
-      for: rollout.program, particles: search.particles, horizon: search.horizon)
+    let (device, reason) = ExecutionDevice.chosen(
+      device, for: rollout.program, particles: search.particles, horizon: search.horizon)
     try checkMemory(rollout, on: device)
     /// Of a rollout with this reward; where iterations drop units, the whole policy judges, as the machine will see it.
     func executors(_ rollout: Rollout, _ reward: Reward) throws -> PolicyOptimizer.Executors {

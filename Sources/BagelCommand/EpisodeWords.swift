@@ -31,7 +31,7 @@ final class EpisodeWords {
 
   /// Says once that a program which answers sooner than its time step is taken as a simulation.
   private func saySimulation(_ timing: StepTiming) {
-    guard case .process(let process) = task.plant, process.clock == .automatic, !timing.isReal,
+    guard case .process(let process) = task.plant, process.clock == nil, !timing.isReal,
       timing.steps > 2, !hasSaidSimulation
     else { return }
     hasSaidSimulation = true
@@ -68,7 +68,7 @@ final class EpisodeWords {
   func sayTiming() {
     guard timing.isReal else { return }
     timing.describe(console)
-    guard case .process(let process) = task.plant, process.clock == .automatic,
+    guard case .process(let process) = task.plant, process.clock == nil,
       2 * timing.late > timing.steps
     else { return }
     console.say(

@@ -24,7 +24,7 @@ func runFit(_ task: ControlTask, _ training: [Episode]) throws -> FittedModel {
 ///     nowhere.
 func runSearch(
   _ task: ControlTask, _ model: DynamicsModel, checkpoint: String?, policyPath: String? = nil,
-  device: ExecutionDevice, curves: TrainingCurves? = nil
+  device: ExecutionDevice?, curves: TrainingCurves? = nil
 ) throws -> OptimizedPolicy {
   let bar = ProgressBar("optimising", "measuring samplers")
   defer { bar.finish() }

@@ -59,10 +59,17 @@ struct CommonOptions: ParsableArguments {
 /// --device, of commands that roll out or multiply by large covariances.
 struct DeviceOptions: ParsableArguments {
   @Option(
+    name: .customLong("device"),
     help:
       "Where kernels run: host (emitted C on all cores), cuda (an NVIDIA GPU), interpreter (slow, no compiler), automatic (a GPU where there is one and it is worth it)."
   )
-  var device = ExecutionDevice.automatic
+  var named = Selection<ExecutionDevice>.automatic
+
+  /// nil for one by the work.
+  var device: ExecutionDevice? { named.option }
+
+  /// Finds out before long work whether a device that was asked for is there. Throws: `ExecutionError`, `CUDAFailure`.
+  func checkAvailable() throws { try device?.checkAvailable() }
 }
 
 /// --tensorboard, of commands that fit or search.
@@ -165,6 +172,26 @@ func columnNames(_ list: String) -> [String] {
 func isListOfWidths(_ text: String) -> Bool {
   text.split(separator: ",", omittingEmptySubsequences: false)
     .allSatisfy { (1...100_000).contains(Int($0) ?? 0) }
+}
+
+/// One of the things there are, or `automatic`.
+struct Selection<Option>: ExpressibleByArgument, Sendable
+where Option: RawRepresentable & CaseIterable & Sendable, Option.RawValue == String {
+  /// nil for `automatic`.
+  let option: Option?
+  private static var word: String { "automatic" }
+
+  static var automatic: Selection { Selection(option: nil) }
+
+  init(option: Option?) { self.option = option }
+
+  init?(argument: String) {
+    option = Option(rawValue: argument)
+    if option == nil && argument != Self.word { return nil }
+  }
+
+  static var allValueStrings: [String] { [word] + Option.allCases.map(\.rawValue) }
+  var defaultValueDescription: String { option?.rawValue ?? Self.word }
 }
 
 extension ExecutionDevice: ExpressibleByArgument {}

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which executor runs a rollout: what a user names, and what `automatic` makes of it.
+// Which executor runs a rollout: one that a user names, or one chosen by the work.
 
 import Programs
 
 /// Where rollouts run.
 public enum ExecutionDevice: String, Sendable, CaseIterable, Codable {
-  /// A GPU where there is one and an iteration is large enough to gain by it, else the host.
-  case automatic
   /// Emitted C on all cores.
   case host
   /// Emitted CUDA C++ on an NVIDIA GPU.
@@ -14,7 +12,7 @@ public enum ExecutionDevice: String, Sendable, CaseIterable, Codable {
   /// The interpreter in double precision; slow, needs no compiler.
   case interpreter
 
-  /// Operations an iteration from which `automatic` takes a GPU: some 10 ms of two cores, where by estimate a GPU is
+  /// Operations an iteration from which a GPU is chosen: some 10 ms of two cores, where by estimate a GPU is
   /// ahead (not measured). By work and not by a stopwatch, so that the same seed runs on the same device.
   public static let operationsWorthAGPU = 2e9
 
@@ -23,23 +21,24 @@ public enum ExecutionDevice: String, Sendable, CaseIterable, Codable {
   /// - Throws: `ExecutionError`, `CUDAFailure`.
   public func checkAvailable() throws {
     switch self {
-    case .automatic, .interpreter: break
+    case .interpreter: break
     case .host: _ = try HostCompiler.find()
     case .cuda: _ = try CUDASystem.first()
     }
   }
 
-  /// The device that `automatic` stands for, and why where that is worth saying.
+  /// The device that was asked for, or else a GPU where there is one and an iteration is large enough to gain by it, or the
+  /// host; and why where that is worth saying.
   ///
   /// - Parameters: B particles and H steps of an iteration.
-  public func resolved(
-    for rollout: RolloutProgram, particles: Int, horizon: Int
+  public static func chosen(
+    _ asked: ExecutionDevice?, for rollout: RolloutProgram, particles: Int, horizon: Int
   ) -> (device: ExecutionDevice, reason: String?) {
-    guard self == .automatic else { return (self, nil) }
+    if let asked { return (asked, nil) }
     let operations = rollout.operationsPerStep.gradient * Double(particles * horizon)
     let work = "an iteration of \(Int((operations / 1e6).rounded())) million operations"
     let hasCompiler = (try? HostCompiler.find()) != nil
-    if hasCompiler && operations < Self.operationsWorthAGPU { return (.host, nil) }
+    if hasCompiler && operations < operationsWorthAGPU { return (.host, nil) }
     do {
       let gpu = try CUDASystem.first()
       let schedule = CUDASchedule(
@@ -65,10 +64,10 @@ public enum ExecutionDevice: String, Sendable, CaseIterable, Codable {
   ///
   /// - Throws: `ExecutionError`, `CUDAFailure`.
   public func makeExecutor(
-    _ rollout: RolloutProgram, data: [String: [Double]], particles: Int, horizon: Int
+    _ rollout: RolloutProgram, data: [String: [Double]], particles: Int
   ) throws -> any RolloutExecutor {
-    switch resolved(for: rollout, particles: particles, horizon: horizon).device {
-    case .automatic, .host: return try HostExecutor(rollout, data: data, particles: particles)
+    switch self {
+    case .host: return try HostExecutor(rollout, data: data, particles: particles)
     case .cuda:
       let gpu = try CUDASystem.first()
       return try CUDAExecutor(rollout, data: data, device: gpu.device, compiler: gpu.compiler)

@@ -16,12 +16,12 @@ public final class PointwiseEvaluator {
   /// - Parameters:
   ///   - inputs: D
   ///   - data: values of the shared arrays, by name.
-  ///   - device: where there is neither C compiler nor GPU, `automatic` falls to the interpreter, much slower.
-  ///   - points: about how many at once, which `automatic` goes by.
+  ///   - device: nil for one by the work; where there is neither C compiler nor GPU, that is the interpreter, much slower.
+  ///   - points: about how many at once.
   ///   - function: builds y from x [D].
   /// - Throws: `ExecutionError`, `CUDAFailure`.
   public init(
-    inputs: Int, data: [String: [Double]], device: ExecutionDevice = .automatic, points: Int = 1,
+    inputs: Int, data: [String: [Double]], device: ExecutionDevice? = nil, points: Int = 1,
     _ function: (Value) -> Value
   ) throws {
     let builder = ProgramBuilder()
@@ -45,8 +45,9 @@ public final class PointwiseEvaluator {
       stateLimit: Double(Float.greatestFiniteMagnitude))
     self.program = program
     do {
-      executor = try device.makeExecutor(program, data: data, particles: points, horizon: 1)
-    } catch ExecutionError.noCompiler where device == .automatic {
+      let (chosen, _) = ExecutionDevice.chosen(device, for: program, particles: points, horizon: 1)
+      executor = try chosen.makeExecutor(program, data: data, particles: points)
+    } catch ExecutionError.noCompiler where device == nil {
       executor = InterpreterExecutor(program, data: data)
     }
     self.inputs = inputs

@@ -28,7 +28,7 @@ extension ExecutorCheck {
       for particles in [21, 300] {
         check(fixture, "\(particles) particles", particles: particles) {
           try device.makeExecutor(
-            fixture.program, data: fixture.data, particles: particles, horizon: 12)
+            fixture.program, data: fixture.data, particles: particles)
         }
       }
     }

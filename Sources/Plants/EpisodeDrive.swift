@@ -29,7 +29,7 @@ struct EpisodeDrive {
     (self.run, self.columns, plantName) = (run, columns, plant.name)
     signals = CausalSignals(run.layout)
     let isPaced = run.isInRealTime || plant.clock == .machine
-    let clock = isPaced && plant.clock == .automatic ? .machine : plant.clock
+    let clock = plant.clock ?? (isPaced ? .machine : nil)
     time = EpisodeTime(timeStep: run.layout.timeStep, plantClock: clock)
     pace = isPaced ? StepPace(timeStep: run.layout.timeStep, clock: run.clock) : nil
     outcome = EpisodeRun.Outcome(

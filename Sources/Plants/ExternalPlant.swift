@@ -18,7 +18,7 @@ public final class ExternalPlant: Plant {
   public let actions: [Channel]
   public let actionLimits: [ClosedRange<Double>]
   public let timeStep: Double
-  public let clock: PlantClock
+  public let clock: PlantClock?
   /// Seconds for the answer to a step, and to a reset (the first includes the program's start).
   public let timeout: Double
   public let resetTimeout: Double
@@ -53,7 +53,7 @@ public final class ExternalPlant: Plant {
   public init(
     command: [String], folder: String = ".", states: [Channel], actions: [Channel],
     actionLimits: [ClosedRange<Double>], safeAction: [Double]? = nil,
-    timeStep: Double, clock: PlantClock = .automatic, timeout: Double = 2,
+    timeStep: Double, clock: PlantClock? = nil, timeout: Double = 2,
     resetTimeout: Double = 60
   ) {
     precondition(

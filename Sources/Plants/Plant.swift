@@ -38,7 +38,7 @@ public protocol Plant {
   /// Seconds.
   var timeStep: Double { get }
   /// What a step lasts, see `PlantClock`.
-  var clock: PlantClock { get }
+  var clock: PlantClock? { get }
   /// What happened and is no failure, in words, since this was asked last.
   var remarks: [String] { mutating get }
 
@@ -53,7 +53,7 @@ public protocol Plant {
 }
 
 extension Plant {
-  public var clock: PlantClock { .automatic }
+  public var clock: PlantClock? { nil }
   public var remarks: [String] { [] }
 
   @discardableResult public mutating func close(safeAction: [Double]) -> SafeEnd {
@@ -69,8 +69,6 @@ extension Plant {
 
 /// How the time of a plant's steps is known.
 public enum PlantClock: String, Hashable, Sendable, Codable, CaseIterable {
-  /// A simulation where most steps so far took less than 0.9 of a time step, a machine otherwise.
-  case automatic
   /// Steps last as long as they take: BAGEL waits until each is due, and rows have real stamps.
   case machine
   /// Every step is one time step, however long it is computed.
@@ -159,7 +157,7 @@ public protocol SimulatedPlant: Plant, Sendable {
 }
 
 extension SimulatedPlant {
-  public var clock: PlantClock { .simulation }
+  public var clock: PlantClock? { .simulation }
 }
 
 extension SimulatedPlant {

@@ -70,7 +70,7 @@ struct StepPace {
 /// have the real time of their action, and a simulation's are one time step apart.
 struct EpisodeTime {
   private let timeStep: Double
-  private let plantClock: PlantClock
+  private let plantClock: PlantClock?
   /// Whether rows are stamped by the real clock, as far as is known.
   private(set) var isReal: Bool
   private var rows = 0
@@ -87,7 +87,7 @@ struct EpisodeTime {
   /// The part of a time step below which a step is a simulation's.
   private static let quick = 0.9
 
-  init(timeStep: Double, plantClock: PlantClock) {
+  init(timeStep: Double, plantClock: PlantClock?) {
     (self.timeStep, self.plantClock) = (timeStep, plantClock)
     isReal = plantClock == .machine
   }
@@ -106,7 +106,7 @@ struct EpisodeTime {
       return 0
     }
     // By the majority so far: a simulation may be slow at first, a machine may hurry after a pause.
-    if plantClock == .automatic {
+    if plantClock == nil {
       if now - lastReal < Self.quick * timeStep { quickSteps += 1 }
       isReal = 2 * quickSteps < rows
     }

@@ -39,7 +39,7 @@ struct Experiment1 {
     }
     (self.task, model, fitSeconds) = (task, fit.model, fit.seconds)
     let start = ContinuousClock.now
-    sampler = try task.withSampler(.automatic).makeSampler(fit.model)
+    sampler = try task.withSampler(nil).makeSampler(fit.model)
     samplerSeconds = start.duration(to: .now).seconds
     judge = try task.optimizer(of: fit.model, sampler: sampler.sampler, particles: 100)
   }
@@ -107,7 +107,7 @@ extension SearchOptions {
 }
 
 extension ControlTask {
-  func withSampler(_ name: SamplerName) -> ControlTask {
+  func withSampler(_ name: SamplerName?) -> ControlTask {
     var task = self
     task.model.sampler.name = name
     return task

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A sampler by name, with its measured errors; `automatic` is the cheapest whose errors are within tolerance.
+// A sampler by name, with its measured errors; or the cheapest whose errors are within tolerance.
 
 import GaussianProcesses
 import LinearAlgebra
@@ -12,17 +12,17 @@ public enum SamplerName: String, Hashable, Sendable, Codable, CaseIterable {
   case love
   case exact
   case pathwise
-  case automatic
 }
 
 /// What to build.
 public struct SamplerOptions: Hashable, Sendable, Codable {
-  public var name = SamplerName.automatic
+  /// nil for the cheapest within the tolerance.
+  public var name: SamplerName?
   public var noise = DrawnNoise.latent
   public var tolerance = SamplerTolerance()
   /// Columns of LOVE's root; nil for as many as the tolerance needs.
   public var rank: Int?
-  /// Most points of the tabulated sampler's grid; `automatic` tries four times as many after that.
+  /// Most points of the tabulated sampler's grid; four times as many are tried after that, where a sampler is chosen.
   public var tablePoints = 1 << 16
   /// KISS-GP's grid points along every axis; nil to follow the lengthscales.
   public var gridPoints: Int?
@@ -44,7 +44,7 @@ public struct MeasuredSampler: Sendable {
   public let sampler: any PosteriorSampler
   public let certificate: SamplerCertificate
   public let tolerance: SamplerTolerance
-  /// Whether `automatic` chose it, what it tried besides beyond the tolerance, and why others could not serve.
+  /// Whether it was chosen by its errors, what was tried besides beyond the tolerance, and why others could not serve.
   public var wasChosen = false
   public var rejected: [SamplerCertificate] = []
   public var unsuitable: [String] = []
@@ -77,7 +77,7 @@ extension DynamicsModel {
         sampler: sampler, certificate: try sampler.certificate(at: sets, noise: options.noise),
         tolerance: options.tolerance)
     }
-    if options.name != .automatic { return try measured(options.name, options) }
+    if let name = options.name { return try measured(name, options) }
     var larger = options
     larger.tablePoints *= 4
     let candidates: [(SamplerName, SamplerOptions)] =
@@ -132,7 +132,6 @@ extension DynamicsModel {
     case .exact: try ExactSampler(self, noise: options.noise)
     case .pathwise:
       try PathwiseSampler(self, features: options.features, noise: options.noise)
-    case .automatic: preconditionFailure("automatic is resolved before a sampler is made")
     }
   }
 }

@@ -147,7 +147,9 @@ extension ControlTask {
         if let timeout = try entry.positive("resetTimeout", 1e-3...1e5) {
           process.resetTimeout = timeout
         }
-        if let clock = try entry.choice("clock", PlantClock.self) { process.clock = clock }
+        if let clock = try entry.choiceOrAutomatic("clock", PlantClock.self) {
+          process.clock = clock
+        }
         plant = .process(process)
         return
       }

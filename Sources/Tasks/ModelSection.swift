@@ -29,7 +29,7 @@ extension ControlTask {
     model.ignored = try entry.strings("ignore") ?? []
     model.integrals = try entry.words("integrate") ?? [:]
     model.restPseudoData = try entry.integer("restPseudoData", 0...100_000) ?? 0
-    if let sampler = try entry.choice("sampler", SamplerName.self) {
+    if let sampler = try entry.choiceOrAutomatic("sampler", SamplerName.self) {
       model.sampler.name = sampler
     }
     if let noise = try entry.choice("noise", DrawnNoise.self) {
@@ -46,7 +46,7 @@ extension ControlTask {
     if let features = try entry.integer("features", 1...10_000) {
       model.sampler.features = features
     }
-    if let likelihood = try entry.choice("likelihood", LikelihoodMethod.self) {
+    if let likelihood = try entry.choiceOrAutomatic("likelihood", LikelihoodMethod.self) {
       model.fit.likelihood = likelihood
     }
   }

@@ -25,8 +25,8 @@ extension ControlTask {
       /// Seconds for the answer to a step, and to a reset.
       public var timeout = 2.0
       public var resetTimeout = 60.0
-      /// What a step lasts.
-      public var clock = PlantClock.automatic
+      /// What a step lasts; nil to find out by the first steps.
+      public var clock: PlantClock?
 
       public init(command: [String], folder: String) {
         (self.command, self.folder) = (command, folder)

@@ -213,6 +213,15 @@ final class YAMLMapping {
     try choice(key, type, among: T.allCases.map(\.rawValue))
   }
 
+  /// One of all of an enumeration's raw values, or nil for `automatic`; nothing where the key is missing.
+  func choiceOrAutomatic<T: RawRepresentable & CaseIterable>(
+    _ key: String, _ type: T.Type
+  ) throws -> T?? where T.RawValue == String {
+    let word = "automatic"
+    if try string(key) == word { return .some(nil) }
+    return try choice(key, type, among: [word] + T.allCases.map(\.rawValue))
+  }
+
   func mapping(_ key: String) throws -> YAMLMapping? {
     guard let value = value(key) else { return nil }
     let child = try YAMLMapping(value, file: file, path: full(key))

@@ -19,14 +19,14 @@ private struct TimedPlant: Plant {
   let actions = [Channel(name: "u")]
   let actionLimits = [-1.0...1]
   var timeStep = 0.1
-  var clock = PlantClock.automatic
+  var clock: PlantClock?
   var ownTime: ((Int) -> Double)?
   var age: (Int) -> Double = { _ in 0 }
   let fake: FakeClock
   let takes: (Int) -> Double
   var steps = 0
 
-  init(_ fake: FakeClock, clock: PlantClock = .automatic, takes: @escaping (Int) -> Double) {
+  init(_ fake: FakeClock, clock: PlantClock? = nil, takes: @escaping (Int) -> Double) {
     (self.fake, self.clock, self.takes) = (fake, clock, takes)
   }
 

@@ -22,7 +22,7 @@ private struct Fixture {
     self.task = task
   }
 
-  func sampler(_ name: SamplerName, noise: DrawnNoise = .latent) throws -> MeasuredSampler {
+  func sampler(_ name: SamplerName?, noise: DrawnNoise = .latent) throws -> MeasuredSampler {
     var options = SamplerOptions()
     options.name = name
     options.noise = noise
@@ -34,7 +34,7 @@ private struct Fixture {
 /// RMS errors that a sampler may have on the fixture, of the mean in signal and of the deviation in predictive deviations:
 /// single precision for the exact ones, their own stopping rules for love and sparse, interpolation for grids,
 /// 4 / sqrt(2,000 features) for the pathwise draws' prior.
-private func tolerance(_ name: SamplerName) -> (mean: Double, deviation: Double) {
+private func tolerance(_ name: SamplerName?) -> (mean: Double, deviation: Double) {
   switch name {
   case .exact: (1e-4, 2e-3)
   case .love: (1e-4, 2e-2)
@@ -42,14 +42,17 @@ private func tolerance(_ name: SamplerName) -> (mean: Double, deviation: Double)
   case .tabulated: (1e-2, 3e-2)
   case .kissGP: (5e-2, 3e-2)
   case .pathwise: (1e-12, 0.09)
-  case .automatic: (1e-3, 1e-2)
+  case nil: (1e-3, 1e-2)
   }
 }
 
+/// Every sampler, and the one that is chosen.
+private let allAndChosen = SamplerName.allCases.map(Optional.some) + [nil]
+
 @Suite("samplers")
 struct SamplerTests {
-  @Test("errors against the exact posterior are within bounds", arguments: SamplerName.allCases)
-  func moments(name: SamplerName) throws {
+  @Test("errors against the exact posterior are within bounds", arguments: allAndChosen)
+  func moments(name: SamplerName?) throws {
     let fixture = try Fixture()
     // Observed noise on top of a function draw leaves out what the calibration adds to the latent variance.
     for noise in name == .pathwise ? [.latent] : DrawnNoise.allCases {
@@ -58,14 +61,14 @@ struct SamplerTests {
       let bound = tolerance(name)
       #expect(mean <= bound.mean, "\(measured.description), \(noise)")
       #expect(deviation <= bound.deviation, "\(measured.description), \(noise)")
-      #expect(name == .automatic || measured.sampler.name == name)
+      #expect(name == nil || measured.sampler.name == name)
     }
   }
 
   @Test(
     "every covariance function serves every sampler that it suits",
     arguments: [RadialProfileName.matern32, .matern52, .rationalQuadratic],
-    SamplerName.allCases.filter { $0 != .automatic })
+    SamplerName.allCases)
   func covariances(profile: RadialProfileName, name: SamplerName) throws {
     let fixture = try Fixture { $0.model.fit.profile = profile }
     guard name != .kissGP else {
@@ -82,8 +85,8 @@ struct SamplerTests {
 
   @Test(
     "the closed loop has the same numbers on the host as in the interpreter",
-    arguments: SamplerName.allCases)
-  func closedLoop(name: SamplerName) throws {
+    arguments: allAndChosen)
+  func closedLoop(name: SamplerName?) throws {
     let fixture = try Fixture()
     let rollout = try fixture.task.makeRollout(fixture.model, try fixture.sampler(name).sampler)
     let batch = smallBatch(rollout, fixture.task)
@@ -97,8 +100,8 @@ struct SamplerTests {
       zip(found.returns.returns, expected.returns.returns).allSatisfy { abs($0 - $1) < 1e-3 })
   }
 
-  @Test("the gradient is the derivative of the mean return", arguments: SamplerName.allCases)
-  func differences(name: SamplerName) throws {
+  @Test("the gradient is the derivative of the mean return", arguments: allAndChosen)
+  func differences(name: SamplerName?) throws {
     let fixture = try Fixture()
     let rollout = try fixture.task.makeRollout(fixture.model, try fixture.sampler(name).sampler)
     let executor = InterpreterExecutor(rollout.program, data: rollout.data)
@@ -195,7 +198,7 @@ struct SamplerTests {
         #expect("\(error)".contains("exact") && "\(error)".contains("love"))
       }
     }
-    let automatic = try fixture.sampler(.automatic)
+    let automatic = try fixture.sampler(nil)
     #expect([.sparse, .love, .exact].contains(automatic.sampler.name))
   }
 

@@ -347,17 +347,17 @@ struct ExecutorTests {
     }
   }
 
-  @Test("automatic stays on the host for small work, and where there is no GPU for large")
+  @Test("the chosen device is the host for small work, and where there is no GPU for large")
   func automatic() {
     let program = RolloutFixture.tabulated.program
-    let small = ExecutionDevice.automatic.resolved(for: program, particles: 100, horizon: 300)
+    let small = ExecutionDevice.chosen(nil, for: program, particles: 100, horizon: 300)
     #expect(small.device == .host && small.reason == nil)
-    let large = ExecutionDevice.automatic.resolved(
-      for: program, particles: 1_000_000, horizon: 300)
+    let large = ExecutionDevice.chosen(
+      nil, for: program, particles: 1_000_000, horizon: 300)
     let hasGPU = (try? CUDASystem.first()) != nil
     #expect(large.device == (hasGPU ? .cuda : .host))
     #expect(
-      ExecutionDevice.interpreter.resolved(for: program, particles: 1, horizon: 1).device
+      ExecutionDevice.chosen(.interpreter, for: program, particles: 1, horizon: 1).device
         == .interpreter)
   }
 

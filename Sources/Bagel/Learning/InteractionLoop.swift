@@ -17,7 +17,7 @@ public struct InteractionLoop {
   public let task: ControlTask
   public let folder: String
   public let seed: UInt64
-  public let device: ExecutionDevice
+  public let device: ExecutionDevice?
   /// Spread of the plant's parameters at trials about those that exploration met.
   public let spread: Double
   public private(set) var record: LoopRecord
@@ -36,7 +36,7 @@ public struct InteractionLoop {
   ///   - mayDiffer: go on even if the task has changed since.
   /// - Throws: `LoopError` where the folder's loop had another task or seed; `LogError`, `OutputError`.
   public init(
-    task: ControlTask, folder: String, seed: UInt64, device: ExecutionDevice = .automatic,
+    task: ControlTask, folder: String, seed: UInt64, device: ExecutionDevice? = nil,
     spread: Double = 0, mayDiffer: Bool = false
   ) throws {
     (self.task, self.folder, self.seed) = (task, folder, seed)

@@ -14,7 +14,7 @@ struct DemoCommand: ParsableCommand {
 
   func run() throws {
     let console = Console(json: common.json)
-    try deviceOptions.device.checkAvailable()
+    try deviceOptions.checkAvailable()
     var task = try ControlTask("boom")
     task.search.seed = common.seed
     let folder = try common.folder(for: task)

@@ -13,7 +13,7 @@ struct EmitCommand: ParsableCommand {
   var task = "boom"
 
   @Option(help: "Sampler in place of the task's.")
-  var sampler: SamplerName?
+  var sampler: Selection<SamplerName>?
 
   @Option(help: "Hidden layers in place of the task's, such as 64,64.")
   var layers: String?
@@ -51,7 +51,7 @@ struct EmitCommand: ParsableCommand {
 
   func run() throws {
     var task = try ControlTask(task)
-    if let sampler { task.model.sampler.name = sampler }
+    if let sampler { task.model.sampler.name = sampler.option }
     let path = common.path(for: task) + "/model.safetensors"
     let model =
       FileManager.default.fileExists(atPath: path)

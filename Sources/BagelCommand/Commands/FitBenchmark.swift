@@ -15,9 +15,10 @@ struct FitBenchmark: ParsableCommand {
   @Option(help: "What to learn for; heteroscedastic is what `bagel fit` does.")
   var criterion = FitCriterion.marginalLikelihood
   @Option(help: "How the likelihood of all points is computed.")
-  var likelihood = LikelihoodMethod.automatic
+  var likelihood = Selection<LikelihoodMethod>.automatic
   @Flag(help: "Maximum likelihood, without the priors.") var noPrior = false
-  @Option(help: "Where products of row-blocks run.") var device = ExecutionDevice.automatic
+  @Option(help: "Where products of row-blocks run.")
+  var device = Selection<ExecutionDevice>.automatic
   @Option(help: "Also write the standardised inputs and targets here, as CSV for peers.")
   var data: String?
   @OptionGroup var common: CommonOptions
@@ -30,13 +31,13 @@ struct FitBenchmark: ParsableCommand {
 
   func run() throws {
     let console = Console(json: common.json)
-    try device.checkAvailable()
+    try device.option?.checkAvailable()
     var task = try ControlTask("boom")
     task.exploration.seconds = Double(points) * task.layout.timeStep
     if noPrior { task.model.fit.prior = nil }
     task.model.fit.criterion = criterion
-    task.model.fit.likelihood = likelihood
-    task.model.fit.device = device
+    task.model.fit.likelihood = likelihood.option
+    task.model.fit.device = device.option
     let episodes = try task.trainingEpisodes(seed: common.seed)
     var form = try task.modelForm()
     if outputs == 1 { form.updates[1] = .increment(output: 0) }

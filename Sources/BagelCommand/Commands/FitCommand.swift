@@ -85,7 +85,7 @@ struct FitCommand: ParsableCommand {
 
   func run() throws {
     let console = Console(json: common.json)
-    try deviceOptions.device.checkAvailable()
+    try deviceOptions.checkAvailable()
     var task: ControlTask
     var logged: [Episode]?
     if let name = self.task {

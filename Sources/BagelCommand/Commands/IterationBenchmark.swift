@@ -11,7 +11,7 @@ struct IterationBenchmark: ParsableCommand {
     commandName: "iteration",
     abstract: "Time one iteration (rollout and adjoint) after a warm-up.")
 
-  @Option(help: "Sampler.") var sampler = SamplerName.tabulated
+  @Option(help: "Sampler.") var sampler = Selection(option: SamplerName.tabulated)
   @Option(help: "Rank of love and kiss-gp; 0 for their tolerance.") var rank = 100
   @Option(help: "Grid points an input of kiss-gp; 0 for the lengthscales.") var grid = 30
   @Option(help: "Inducing points of sparse, at most.") var inducing = 300
@@ -20,7 +20,9 @@ struct IterationBenchmark: ParsableCommand {
   @Option(help: "Horizon H, steps.") var horizon = 300
   @Option(help: "Hidden layers.") var layers = "8,8"
   @Option(help: "Training points n.") var points = 2_200
-  @Option(help: "Where it runs.") var device = ExecutionDevice.host
+  @Option(name: .customLong("device"), help: "Where it runs.")
+  var named = Selection(option: ExecutionDevice.host)
+  private var device: ExecutionDevice? { named.option }
   @OptionGroup var layout: LayoutOptions
   @Option(
     help:
@@ -62,7 +64,7 @@ struct IterationBenchmark: ParsableCommand {
 
   func run() throws {
     let console = Console(json: common.json)
-    try device.checkAvailable()
+    try device?.checkAvailable()
     let task = try makeTask()
     let dynamics = try dynamics(task)
     let start = ContinuousClock.now
@@ -99,9 +101,9 @@ struct IterationBenchmark: ParsableCommand {
     task.policy.layers = layers.split(separator: ",").compactMap { Int($0) }
     task.exploration.seconds = Double(points) * task.layout.timeStep
     task.model.sampler = SamplerOptions()
-    task.model.sampler.name = sampler
-    if sampler != .automatic && rank > 0 { task.model.sampler.rank = rank }
-    if sampler != .automatic && grid > 0 { task.model.sampler.gridPoints = grid }
+    task.model.sampler.name = sampler.option
+    if sampler.option != nil && rank > 0 { task.model.sampler.rank = rank }
+    if sampler.option != nil && grid > 0 { task.model.sampler.gridPoints = grid }
     task.model.sampler.inducingPoints = inducing
     task.model.sampler.features = features
     task.model.fit.fullIterations = 1
@@ -183,9 +185,11 @@ struct IterationBenchmark: ParsableCommand {
         rollout.program, data: rollout.data, device: gpu.device, compiler: gpu.compiler,
         schedule: layout.schedule,
         tapeBudget: tapeMegabytes.map { $0 << 20 } ?? CUDAMemoryPlan.defaultBudget)
-    case .automatic, .interpreter:
-      return try device.makeExecutor(
-        rollout.program, data: rollout.data, particles: particles, horizon: horizon)
+    case nil, .interpreter:
+      let chosen = ExecutionDevice.chosen(
+        device, for: rollout.program, particles: particles, horizon: horizon
+      ).device
+      return try chosen.makeExecutor(rollout.program, data: rollout.data, particles: particles)
     }
   }
 

@@ -48,7 +48,7 @@ struct LearnCommand: ParsableCommand {
 
   func run() throws {
     let console = Console(json: common.json)
-    try deviceOptions.device.checkAvailable()
+    try deviceOptions.checkAvailable()
     InterruptSignal.watch(isDriving: true)
     guard let runs else {
       let outcome = try learn(seed: common.seed, folder: nil, console)

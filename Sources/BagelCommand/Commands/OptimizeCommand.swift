@@ -14,11 +14,8 @@ struct OptimizeCommand: ParsableCommand {
   @Option(help: "Model file (default: model.safetensors in the output folder).")
   var model: String?
 
-  @Option(
-    help:
-      "Sampler in place of the task's: \(SamplerName.allCases.map(\.rawValue).joined(separator: ", "))."
-  )
-  var sampler: SamplerName?
+  @Option(help: "Sampler in place of the task's.")
+  var sampler: Selection<SamplerName>?
 
   @Option(help: "Most iterations of each start, in place of the task's.")
   var iterations: Int?
@@ -37,9 +34,9 @@ struct OptimizeCommand: ParsableCommand {
 
   func run() throws {
     let console = Console(json: common.json)
-    try deviceOptions.device.checkAvailable()
+    try deviceOptions.checkAvailable()
     var task = try taskArgument.load(seed: common.seed)
-    if let sampler { task.model.sampler.name = sampler }
+    if let sampler { task.model.sampler.name = sampler.option }
     if let iterations { task.search.iterations = iterations }
     if let words = try task.checkSearch(device: deviceOptions.device) { console.say(words) }
     let folder = try common.folder(for: task)

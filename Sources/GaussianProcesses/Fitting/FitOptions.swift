@@ -30,9 +30,9 @@ public struct FitOptions: Hashable, Sendable, Codable {
   /// Stop when an iteration gains less than this, relative.
   public var tolerance = 2e-4
   /// How the marginal likelihood of all points is computed.
-  public var likelihood = LikelihoodMethod.automatic
+  public var likelihood: LikelihoodMethod?
   /// Where the products of `row-blocks` run; all else is done on the host.
-  public var device = ExecutionDevice.automatic
+  public var device: ExecutionDevice?
 
   public init() {}
 }

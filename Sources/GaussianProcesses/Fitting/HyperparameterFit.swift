@@ -138,8 +138,9 @@ private struct HyperparameterSearch {
   private func refined(
     _ best: Climb, noise: LocalNoise?, iterations: Int, _ progress: @escaping (Double) -> Void
   ) throws -> FitResult {
-    let method = options.likelihood.resolved(
-      x, covariance: best.hyperparameters.covariance)
+    let method =
+      options.likelihood
+      ?? .suitable(for: x, covariance: best.hyperparameters.covariance)
     // An iteration is an evaluation or two.
     let expected = Double(iterations + 2)
     var evaluated = 0.0

@@ -15,8 +15,6 @@ import LinearAlgebra
 
 /// How the marginal likelihood of many points is computed.
 public enum LikelihoodMethod: String, Hashable, Sendable, Codable, CaseIterable {
-  /// Cholesky up to 5,000 points; beyond, kiss-gp where a grid resolves the lengthscales, else row blocks.
-  case automatic
   /// One Cholesky factorisation an evaluation, O(n^3).
   case cholesky
   /// Conjugate gradients on the exact covariance in row blocks, O(n^2) an iteration.
@@ -24,9 +22,8 @@ public enum LikelihoodMethod: String, Hashable, Sendable, Codable, CaseIterable 
   /// Conjugate gradients on a grid's interpolation, O(n 4^D) an iteration.
   case kissGP = "kiss-gp"
 
-  /// What `automatic` means.
-  func resolved(_ x: Matrix, covariance: CovarianceFunction) -> LikelihoodMethod {
-    guard self == .automatic else { return self }
+  /// Cholesky up to 5,000 points; beyond, kiss-gp where a grid resolves the lengthscales, else row blocks.
+  static func suitable(for x: Matrix, covariance: CovarianceFunction) -> LikelihoodMethod {
     if x.rows <= GaussianProcess.largestExact { return .cholesky }
     guard let stationary = try? covariance.gridStationary(inputs: x.columns) else {
       return .rowBlocks
@@ -48,7 +45,7 @@ final class IterativeLikelihood: FitObjective {
   /// Solves that ended above the tolerance.
   private(set) var unconverged = 0
   private let method: LikelihoodMethod
-  private let device: ExecutionDevice
+  private let device: ExecutionDevice?
   private let gridWeights: GridWeights?
   private var pivots: Matrix?
   /// Standard normal draws behind the probes: g [r, t], of which as many rows count as there are pivots, and e [n, t].
@@ -65,7 +62,7 @@ final class IterativeLikelihood: FitObjective {
   /// - Throws: `GridError`.
   init(
     x: Matrix, y: [Double], noiseFactors: [Double]? = nil, method: LikelihoodMethod,
-    device: ExecutionDevice = .automatic, progress: @escaping (Double) -> Void = { _ in }
+    device: ExecutionDevice? = nil, progress: @escaping (Double) -> Void = { _ in }
   ) throws {
     (self.x, self.method, self.progress) = (x, method, progress)
     self.device = device

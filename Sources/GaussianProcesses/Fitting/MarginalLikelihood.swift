@@ -160,13 +160,12 @@ public func logMarginalLikelihood(
   _ hyperparameters: Hyperparameters, x: Matrix, y: [Double], noiseFactors: [Double]? = nil,
   method: LikelihoodMethod = .cholesky
 ) throws -> (value: Double, gradient: [Double]) {
-  let resolved = method.resolved(x, covariance: hyperparameters.covariance)
-  if resolved == .cholesky {
+  if method == .cholesky {
     return try MarginalLikelihood(
       x: x, y: y, noiseFactors: noiseFactors, what: "marginal likelihood"
     ).evaluate(hyperparameters)
   }
   return try IterativeLikelihood(
-    x: x, y: y, noiseFactors: noiseFactors, method: resolved
+    x: x, y: y, noiseFactors: noiseFactors, method: method
   ).evaluate(hyperparameters)
 }

@@ -39,7 +39,7 @@ public final class RowBlockCovariance: LikelihoodOperator, @unchecked Sendable {
   /// - Throws: `ExecutionError`, `CUDAFailure`.
   public init(
     _ hyperparameters: Hyperparameters, x: Matrix, scales: [Double], columns: Int,
-    device: ExecutionDevice = .automatic
+    device: ExecutionDevice? = nil
   ) throws {
     (self.x, self.scales) = (x, scales)
     self.hyperparameters = hyperparameters

@@ -51,7 +51,7 @@ struct Figure4Measurement {
     if let logs = options.logs {
       task = logs.applied(to: task)
       task.model.restPseudoData = logs.restPseudoData
-      task.model.sampler.name = .automatic
+      task.model.sampler.name = nil
     } else {
       let largest = options.speeds.max() ?? 1
       task.actionLimits = [-largest...largest]
