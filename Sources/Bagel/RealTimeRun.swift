@@ -24,13 +24,22 @@ public struct GoalVerdict: Hashable, Sendable {
   public var end: Double
   /// From when on it was met without a break until the end; nil if it was not met at the end.
   public var reached: Double?
-  /// Smallest and last |state 0 - goal|, and the largest since it was reached.
-  public var nearest = Double.infinity
-  public var last = Double.infinity
-  public var worstSinceReached: Double?
+  /// Of every tracked state, in the order of `EvaluationOptions.tracked`.
+  public var tracked: [Nearness]
 
-  init(time: Double, goal: [Double]) {
+  /// How a tracked state came to its goal.
+  public struct Nearness: Hashable, Sendable {
+    /// Its index.
+    public let state: Int
+    /// Smallest and last |state - goal|, and the largest since all were reached.
+    public var nearest = Double.infinity
+    public var last = Double.infinity
+    public var worstSinceReached: Double?
+  }
+
+  init(time: Double, goal: [Double], tracked: [Int]) {
     (self.time, self.goal, end) = (time, goal, time)
+    self.tracked = tracked.map { Nearness(state: $0) }
   }
 
   /// - Parameters:
@@ -38,14 +47,15 @@ public struct GoalVerdict: Hashable, Sendable {
   ///   - time: seconds since the start.
   mutating func add(states: [Double], isMet: Bool, time: Double) {
     end = time
-    last = abs(states[0] - goal[0])
-    nearest = min(nearest, last)
-    guard isMet else {
-      (reached, worstSinceReached) = (nil, nil)
-      return
+    reached = isMet ? reached ?? time : nil
+    for index in tracked.indices {
+      let state = tracked[index].state
+      let error = abs(states[state] - goal[state])
+      tracked[index].last = error
+      tracked[index].nearest = min(tracked[index].nearest, error)
+      tracked[index].worstSinceReached =
+        isMet ? max(tracked[index].worstSinceReached ?? 0, error) : nil
     }
-    reached = reached ?? time
-    worstSinceReached = max(worstSinceReached ?? 0, last)
   }
 }
 
@@ -92,7 +102,10 @@ extension ControlTask {
       let start = begun ?? now
       begun = start
       let time = now - start
-      if verdicts.last?.goal != wanted { verdicts.append(GoalVerdict(time: time, goal: wanted)) }
+      if verdicts.last?.goal != wanted {
+        verdicts.append(
+          GoalVerdict(time: time, goal: wanted, tracked: evaluation.tracked))
+      }
       verdicts[verdicts.count - 1].add(
         states: states, isMet: isMet(wanted, by: states), time: time)
     }
@@ -123,7 +136,8 @@ extension ControlTask {
   /// Whether a state is as near to a goal as the task wants at a step's end.
   private func isMet(_ goal: [Double], by states: [Double]) -> Bool {
     evaluation.measures.isEmpty
-      ? abs(states[0] - goal[0]) <= evaluation.tolerance : meetsMeasures([states], goal: goal)
+      ? evaluation.tracked.allSatisfy { abs(states[$0] - goal[$0]) <= evaluation.tolerance }
+      : meetsMeasures([states], goal: goal)
   }
 
   private func goalSchedule(_ wanted: [Double]?) throws -> GoalSchedule {

@@ -119,29 +119,33 @@ extension StepTiming {
 extension RealTimeRun {
   /// The verdict of a run, for people.
   func describe(_ task: ControlTask, _ console: Console) {
-    let unit = Unit(task.layout.states[0].units)
     if task.stateLimits.contains(where: { $0 != nil }), !outcome.hasLeftLimits, outcome.rows > 0 {
       console.say("  every state stayed inside its limits")
     }
     let hasMeasures = !task.evaluation.measures.isEmpty
     for verdict in goals where task.hasGoal || hasMeasures {
-      let name =
-        hasMeasures
-        ? "success" : "goal \(task.layout.states[0].name) \(unit.shown(verdict.goal[0]))"
+      func tracked(_ value: (GoalVerdict.Nearness) -> Double) -> String {
+        let values = verdict.tracked.map {
+          Unit(task.layout.states[$0.state].units).shown(value($0))
+        }
+        return values.joined(separator: ", ")
+      }
+      let names = verdict.tracked.map { task.layout.states[$0.state].name }
+      let goal = tracked { verdict.goal[$0.state] }
+      let name = hasMeasures ? "success" : "goal \(names.joined(separator: ", ")) \(goal)"
+      let (nearest, last) = (tracked(\.nearest), tracked(\.last))
       let met: String
       if let reached = verdict.reached {
+        let since = tracked { $0.worstSinceReached ?? 0 }
         met =
           "reached after \(number(reached - verdict.time)) s and held for \(number(verdict.end - reached)) s"
-          + (hasMeasures
-            ? "" : "; largest deviation since then \(unit.shown(verdict.worstSinceReached ?? 0))")
+          + (hasMeasures ? "" : "; largest deviation since then \(since)")
       } else if task.isJudged {
         met =
           "not reached"
-          + (hasMeasures
-            ? " at the end"
-            : "; nearest \(unit.shown(verdict.nearest)), at the end \(unit.shown(verdict.last)) away")
+          + (hasMeasures ? " at the end" : "; nearest \(nearest), at the end \(last) away")
       } else {
-        met = "\(unit.shown(verdict.last)) away at the end, nearest \(unit.shown(verdict.nearest))"
+        met = "\(last) away at the end, nearest \(nearest)"
       }
       console.say("  \(name) (from \(number(verdict.time)) s): \(met)")
     }
@@ -149,10 +153,12 @@ extension RealTimeRun {
 
   var json: [String: Any] {
     let verdicts = goals.map { goal -> [String: Any] in
-      [
+      let first = goal.tracked.first
+      return [
         "time": goal.time, "goal": goal.goal, "end": goal.end,
-        "reached": goal.reached.map { $0 as Any } ?? Double.nan, "nearest": goal.nearest,
-        "last": goal.last, "worstSinceReached": goal.worstSinceReached ?? .nan,
+        "reached": goal.reached.map { $0 as Any } ?? Double.nan,
+        "nearest": first?.nearest ?? .nan, "last": first?.last ?? .nan,
+        "worstSinceReached": first?.worstSinceReached ?? .nan,
       ]
     }
     return [

@@ -217,21 +217,17 @@ extension Evaluation {
     let unjudged = unjudged(task).map {
       ["state": $0.channel.name, "meanEndError": $0.endError] as [String: Any]
     }
-    return [
+    let tracked = task.evaluation.tracked.indices.map { ResponseFigures(self, $0) }
+    let names = task.evaluation.tracked.map { task.layout.states[$0].name }
+    let first = tracked.first?.json ?? [:]
+    return first.merging([
       "criterion": task.criterion, "measures": measures, "unjudged": unjudged,
       "failedByActionChange": failedByActionChange.count,
-      "successes": successes, "episodes": episodes.count, "steadyStateError": steadyStateError,
+      "successes": successes, "episodes": episodes.count,
       "steps": steps.count, "stepSuccesses": stepSuccesses,
-      "largestError": steps.map(\.largestError).max() ?? 0,
       "actionChange": steps.map(\.actionChange).max() ?? 0,
-      "riseTime": slowestRise ?? .nan,
-      "overshoot": steps.map(\.overshoot).max() ?? 0,
-    ]
-  }
-
-  /// Largest rise time; nil if an episode never got there.
-  private var slowestRise: Double? {
-    steps.contains { $0.riseTime == nil } ? nil : steps.compactMap(\.riseTime).max()
+      "tracked": Dictionary(zip(names, tracked.map(\.json))) { $1 },
+    ]) { $1 }
   }
 
   func describe(_ task: ControlTask, _ console: Console) {
@@ -274,14 +270,45 @@ extension Evaluation {
   }
 
   private func describeSteps(_ task: ControlTask, _ console: Console) {
-    let unit = Unit(task.layout.states[0].units)
-    console.say(
-      "  worst of them: rise time \(slowestRise.map { number($0) + " s" } ?? "never"), overshoot "
-        + "\(unit.shown(steps.map(\.overshoot).max() ?? 0)), largest error after "
-        + "\(number(task.evaluation.settle)) s "
-        + "\(unit.shown(steps.map(\.largestError).max() ?? 0)), action change "
-        + "\(number(steps.map(\.actionChange).max() ?? 0)) per step")
-    console.say("  mean steady-state error \(unit.shown(steadyStateError))")
+    for (index, state) in task.evaluation.tracked.enumerated() {
+      let (channel, figures) = (task.layout.states[state], ResponseFigures(self, index))
+      let unit = Unit(channel.units)
+      let name = task.evaluation.tracked.count == 1 ? "" : "\(channel.name), "
+      console.say(
+        "  \(name)worst of them: rise time \(figures.slowestRise.map { number($0) + " s" } ?? "never"), overshoot "
+          + "\(unit.shown(figures.overshoot)), largest error after "
+          + "\(number(task.evaluation.settle)) s "
+          + "\(unit.shown(figures.largestError)), action change "
+          + "\(number(steps.map(\.actionChange).max() ?? 0)) per step")
+      console.say("  mean steady-state error \(unit.shown(figures.steadyStateError))")
+    }
+  }
+}
+
+/// What the responses of one tracked state come to over all steps, physical units.
+private struct ResponseFigures {
+  /// Largest rise time; nil if a step never got there.
+  let slowestRise: Double?
+  let overshoot: Double
+  /// Mean over the steps.
+  let steadyStateError: Double
+  let largestError: Double
+
+  init(_ evaluation: Evaluation, _ tracked: Int) {
+    let figures = evaluation.figures(ofTracked: tracked)
+    slowestRise =
+      figures.contains { $0.riseTime == nil } ? nil : figures.compactMap(\.riseTime).max()
+    overshoot = figures.map(\.overshoot).max() ?? 0
+    largestError = figures.map(\.largestError).max() ?? 0
+    steadyStateError =
+      figures.reduce(0) { $0 + $1.steadyStateError } / Double(max(figures.count, 1))
+  }
+
+  var json: [String: Any] {
+    [
+      "steadyStateError": steadyStateError, "largestError": largestError,
+      "riseTime": slowestRise ?? .nan, "overshoot": overshoot,
+    ]
   }
 }
 

@@ -27,7 +27,8 @@ public struct ExplorationOptions: Hashable, Sendable {
   public var holdSeconds: Double?
   /// Part of the actions' range that is used.
   public var amplitude = 1.0
-  /// Positions at which a manual driver turns round.
+  /// The state that a manual driver watches, and its values at which he turns round.
+  public var watchedState = 0
   public var turningPoints: ClosedRange<Double>?
 
   public init() {}
@@ -82,7 +83,7 @@ public struct Explorer {
     case .sinusoids: unit = limits.indices.map { sinusoids(action: $0, step: step) }
     case .manual:
       unit =
-        [driver?.command(at: states[0]) ?? 0]
+        [driver?.command(at: states[options.watchedState]) ?? 0]
         + Array(repeating: 0, count: max(limits.count - 1, 0))
     }
     if options.kind == .manual {

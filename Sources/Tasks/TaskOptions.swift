@@ -96,9 +96,11 @@ extension ControlTask {
     public var episodes = 16
     /// Seconds an episode.
     public var seconds = 15.0
-    /// Half width of the uniform spread of the first state about `start`, state 0, physical units.
+    /// States that are to reach their goals: judged by the tolerance, spread at the start, reported.
+    public var tracked = [0]
+    /// Half width of the uniform spread of the tracked states about `start`, physical units.
     public var startSpread = 0.0
-    /// Success: state 0 within this of the goal from `settle` seconds on ...
+    /// Success: every tracked state within this of the goal from `settle` seconds on ...
     public var tolerance = 0.0
     /// In a task file that does not say it: 4 s, or half of the shortest step to a goal where that ends before; with measures
     /// what the last steps leave of it.

@@ -368,7 +368,21 @@ struct InteractionLoopTests {
       evaluated.steps.map(\.isSuccess) == [true, true, true, false]
         + Array(repeating: true, count: 5))
     #expect(!evaluated.isSuccess)
-    #expect(abs(evaluated.steps[3].steadyStateError - 0.035) < 1e-9)
-    #expect(evaluated.steps[1].riseTime == 0 && evaluated.steps[5].overshoot < 1e-12)
+    #expect(abs(evaluated.steps[3].tracked[0].steadyStateError - 0.035) < 1e-9)
+    #expect(
+      evaluated.steps[1].tracked[0].riseTime == 0 && evaluated.steps[5].tracked[0].overshoot < 1e-12
+    )
+    // Two states that are to reach their goals: the second one misses its goal from 60 s on.
+    var both = task
+    both.evaluation.tracked = [0, 1]
+    for k in 0...3_200 where Double(k) * timeStep > 60 { episode.states[k][1] = 0.2 }
+    let judged = both.judge(episode, goals: goals)
+    #expect(
+      judged.steps.map(\.isSuccess) == [true, true, true, false] + Array(repeating: false, count: 5)
+    )
+    #expect(judged.steps[5].tracked.map(\.state) == [0, 1])
+    #expect(judged.steps[5].tracked[0].largestError < 1e-12)
+    #expect(abs(judged.steps[5].tracked[1].largestError - 0.2) < 1e-12)
+    #expect(both.criterion.contains("|angle - goal|") && both.criterion.contains("|rate - goal|"))
   }
 }

@@ -10,11 +10,10 @@ import Policies
 import PolicySearch
 import Tasks
 
-/// The response of state 0 to one goal, from the goal's switch to the next (physical units, seconds).
-public struct StepFigures: Sendable {
-  /// Seconds from the start of the episode.
-  public var time: Double
-  public var goal: [Double]
+/// The response of one tracked state to one goal (physical units, seconds).
+public struct TrackedFigures: Sendable {
+  /// Its index.
+  public var state: Int
   /// Time from 10 % to 90 % of the way; nil if it did not get there.
   public var riseTime: Double?
   /// Largest excursion beyond the goal.
@@ -23,9 +22,18 @@ public struct StepFigures: Sendable {
   public var steadyStateError: Double
   /// Largest |state - goal| from the settling time on.
   public var largestError: Double
+}
+
+/// The response to one goal, from the goal's switch to the next.
+public struct StepFigures: Sendable {
+  /// Seconds from the start of the episode.
+  public var time: Double
+  public var goal: [Double]
+  /// Of every tracked state, in the order of `EvaluationOptions.tracked`.
+  public var tracked: [TrackedFigures]
   /// Mean |u_k - u_(k-1)| from the settling time on, the largest over the actions.
   public var actionChange: Double
-  /// Whether `largestError` is within the tolerance; false where measures judge.
+  /// Whether every largest error is within the tolerance; false where measures judge.
   public var isNear: Bool
   /// The largest value of each measure in the last steps; empty without measures.
   public var measures: [Double]
@@ -71,10 +79,8 @@ public struct Evaluation: Sendable {
   public var successes: Int { episodes.count { $0.isSuccess } }
   public var stepSuccesses: Int { steps.count { $0.isSuccess } }
 
-  /// Mean over the steps.
-  public var steadyStateError: Double {
-    steps.reduce(0) { $0 + $1.steadyStateError } / Double(max(steps.count, 1))
-  }
+  /// Of one tracked state in every step.
+  public func figures(ofTracked index: Int) -> [TrackedFigures] { steps.map { $0.tracked[index] } }
 }
 
 extension ControlTask {
@@ -183,11 +189,15 @@ extension ControlTask {
     guard hasStart, isKnown, plant is any SimulatedPlant else { return nil }
     var first = start.resolved(bounds: bounds ?? [])
       .draw(particle: index, key: key, for: .initialStates)
-    let spread = key.uniforms(particle: index, step: 0, count: 1)[0]
-    first[0] += evaluation.startSpread * (2 * spread - 1)
+    let spread = key.uniforms(particle: index, step: 0, count: evaluation.tracked.count)
+    for (state, u) in zip(evaluation.tracked, spread) {
+      first[state] += evaluation.startSpread * (2 * u - 1)
+    }
     // A reference that begins with staying begins at rest.
     if let begin = evaluation.schedule.first, begin.time > 0 {
-      first = [first[0]] + begin.goal.dropFirst()
+      for state in first.indices where !evaluation.tracked.contains(state) {
+        first[state] = begin.goal[state]
+      }
     }
     return initialState(first, of: plant)
   }
@@ -216,13 +226,12 @@ extension ControlTask {
   private func judge(
     _ episode: Episode, _ scheduled: ControlTask.EvaluationOptions.ScheduledGoal, rows: Range<Int>
   ) -> StepFigures {
-    let response = episode.states[rows].map { $0[0] }
-    let (first, target) = (response.first ?? 0, scheduled.goal[0])
     // A stretch shorter than the settling time is judged by its end.
     let settled = min(
-      Int((evaluation.settle / layout.timeStep).rounded()), max(response.count - 1, 0))
-    let turn = layout.states[0].turn
-    let errors = response[settled...].map { abs(shorterWay($0 - target, turn: turn)) }
+      Int((evaluation.settle / layout.timeStep).rounded()), max(rows.count - 1, 0))
+    let tracked = evaluation.tracked.map {
+      response(of: $0, in: episode.states[rows], to: scheduled.goal[$0], settled: settled)
+    }
     let from = rows.lowerBound + settled
     let until = min(rows.upperBound, episode.count - 1)
     let changes = layout.actions.indices.map { j in
@@ -230,22 +239,36 @@ extension ControlTask {
       let differences = zip(actions.dropFirst(), actions).map { abs($0 - $1) }
       return differences.reduce(0, +) / Double(max(differences.count, 1))
     }
-    let way = response.map { target == first ? 1 : ($0 - first) / (target - first) }
-    let tenth = way.firstIndex { $0 >= 0.1 }
-    let ninetieth = way.firstIndex { $0 >= 0.9 }
-    let largest = errors.max() ?? .infinity
     let change = changes.max() ?? 0
     let measures = worstMeasures(episode.states[rows], goal: scheduled.goal)
-    let isNear = evaluation.measures.isEmpty && largest <= evaluation.tolerance
+    let isNear =
+      evaluation.measures.isEmpty
+      && tracked.allSatisfy { $0.largestError <= evaluation.tolerance }
     let isSuccess =
       evaluation.measures.isEmpty
       ? isNear && change < evaluation.largestActionChange : isBelow(measures)
     return StepFigures(
-      time: scheduled.time, goal: scheduled.goal,
+      time: scheduled.time, goal: scheduled.goal, tracked: tracked, actionChange: change,
+      isNear: isNear, measures: measures, isSuccess: isSuccess)
+  }
+
+  /// The response of one state.
+  private func response(
+    of state: Int, in states: ArraySlice<[Double]>, to target: Double, settled: Int
+  ) -> TrackedFigures {
+    let response = states.map { $0[state] }
+    let first = response.first ?? 0
+    let turn = layout.states[state].turn
+    let errors = response[settled...].map { abs(shorterWay($0 - target, turn: turn)) }
+    let way = response.map { target == first ? 1 : ($0 - first) / (target - first) }
+    let tenth = way.firstIndex { $0 >= 0.1 }
+    let ninetieth = way.firstIndex { $0 >= 0.9 }
+    return TrackedFigures(
+      state: state,
       riseTime: tenth.flatMap { a in ninetieth.map { Double($0 - a) * layout.timeStep } },
       overshoot: max(0, ((way.max() ?? 1) - 1) * abs(target - first)),
-      steadyStateError: errors.reduce(0, +) / Double(max(errors.count, 1)), largestError: largest,
-      actionChange: change, isNear: isNear, measures: measures, isSuccess: isSuccess)
+      steadyStateError: errors.reduce(0, +) / Double(max(errors.count, 1)),
+      largestError: errors.max() ?? .infinity)
   }
 
   /// Whether every measure is small in each of the last steps.

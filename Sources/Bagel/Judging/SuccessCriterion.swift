@@ -14,9 +14,11 @@ extension ControlTask {
         + " in each of the last \(counted(evaluation.lastSteps, "step"))"
         + (evaluation.schedule.isEmpty ? "" : " of every goal")
     }
-    let state = layout.states[0]
-    return "|\(state.name) - goal| <= \(Unit(state.units).shown(evaluation.tolerance)) from "
-      + "\(number(evaluation.settle)) s "
+    let near = evaluation.tracked.map { index -> String in
+      let state = layout.states[index]
+      return "|\(state.name) - goal| <= \(Unit(state.units).shown(evaluation.tolerance))"
+    }
+    return near.joined(separator: " and ") + " from \(number(evaluation.settle)) s "
       + (evaluation.schedule.isEmpty ? "on" : "after each switch of the goal on")
       + " and an action change below \(number(evaluation.largestActionChange)) a step "
       + "(largestActionChange)"
@@ -51,10 +53,12 @@ extension Evaluation {
     }
   }
 
-  /// Measured states but the first, which a tolerance does not judge; none where measures do, or no episode ran to its end.
+  /// Measured states that are not tracked, which a tolerance does not judge; none where measures do, or no episode ran to its end.
   public func unjudged(_ task: ControlTask) -> [UnjudgedState] {
     guard task.evaluation.measures.isEmpty, !whole.episodes.isEmpty else { return [] }
-    return task.layout.states.enumerated().dropFirst().filter { $1.source == .column }.map {
+    return task.layout.states.enumerated().filter {
+      $1.source == .column && !task.evaluation.tracked.contains($0)
+    }.map {
       index, channel in
       let errors = whole.episodes.flatMap { episode in
         let ends = episode.reference.ends(

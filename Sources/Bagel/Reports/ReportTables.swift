@@ -36,31 +36,43 @@ extension Report {
   }
 
   func evaluationSummary(_ evaluation: Evaluation) -> [String] {
-    let unit = Unit(task.layout.states[0].units)
     let good = evaluation.successes == evaluation.episodes.count
-    func value(_ x: Double) -> String { number(unit.convert([x])[0]) }
-    let steps = evaluation.episodes.enumerated().flatMap { index, episode in
-      episode.steps.map { (episode: index + 1, figures: $0) }
-    }
-    let rows = steps.map { episode, step in
-      "<tr><td>\(episode)</td><td>\(number(step.time))</td><td>\(value(step.goal[0]))</td>"
-        + "<td>\(step.riseTime.map(number) ?? "-")</td>"
-        + "<td>\(value(step.overshoot))</td><td>\(value(step.steadyStateError))</td>"
-        + "<td>\(value(step.largestError))</td><td>\(number(step.actionChange))</td>"
-        + "<td>\(step.isSuccess ? "yes" : "<b>no</b>")</td></tr>"
-    }
     // Figures of a step response say nothing where other measures judge.
     let isStepResponse = task.evaluation.measures.isEmpty
-    let header =
-      "<table><tr><th>episode</th><th>from (s)</th><th>goal\(unit.suffix)</th><th>rise time (s)</th><th>overshoot\(unit.suffix)</th>"
-      + "<th>steady-state error\(unit.suffix)</th><th>largest error\(unit.suffix)</th>"
-      + "<th>action change a step</th><th>success</th></tr>"
     return [
       "<h2>\(loop == nil ? "Episodes on the plant" : "The last trial")</h2>",
       "<p class=\"\(good ? "good" : "bad")\"><b>\(evaluation.successes) of "
         + "\(evaluation.episodes.count) episodes succeed</b> on the plant: "
         + "\(escapedForHTML(task.criterion)).</p>",
-    ] + (isStepResponse ? [header] + rows + ["</table>"] : [])
+    ]
+      + (isStepResponse
+        ? task.evaluation.tracked.indices.flatMap { responses(evaluation, $0) } : [])
+  }
+
+  /// The table of one tracked state's responses.
+  private func responses(_ evaluation: Evaluation, _ tracked: Int) -> [String] {
+    let channel = task.layout.states[task.evaluation.tracked[tracked]]
+    let unit = Unit(channel.units)
+    func value(_ x: Double) -> String { number(unit.convert([x])[0]) }
+    let steps = evaluation.episodes.enumerated().flatMap { index, episode in
+      episode.steps.map { (episode: index + 1, step: $0) }
+    }
+    let rows = steps.map { episode, step in
+      let figures = step.tracked[tracked]
+      return "<tr><td>\(episode)</td><td>\(number(step.time))</td>"
+        + "<td>\(value(step.goal[figures.state]))</td>"
+        + "<td>\(figures.riseTime.map(number) ?? "-")</td>"
+        + "<td>\(value(figures.overshoot))</td><td>\(value(figures.steadyStateError))</td>"
+        + "<td>\(value(figures.largestError))</td><td>\(number(step.actionChange))</td>"
+        + "<td>\(step.isSuccess ? "yes" : "<b>no</b>")</td></tr>"
+    }
+    let title =
+      task.evaluation.tracked.count == 1 ? [] : ["<h3>\(escapedForHTML(channel.name))</h3>"]
+    let header =
+      "<table><tr><th>episode</th><th>from (s)</th><th>goal\(unit.suffix)</th><th>rise time (s)</th><th>overshoot\(unit.suffix)</th>"
+      + "<th>steady-state error\(unit.suffix)</th><th>largest error\(unit.suffix)</th>"
+      + "<th>action change a step</th><th>success</th></tr>"
+    return title + [header] + rows + ["</table>"]
   }
 
   func policySummary(_ policy: OptimizedPolicy) -> [String] {

@@ -186,7 +186,7 @@ struct LearnCommand: ParsableCommand {
 /// What is left of a loop for the table.
 struct LoopOutcome {
   let record: LoopRecord
-  /// Where measures judge, state 0 may have no steady state (an angle has many turns).
+  /// Where measures judge, a tracked state may have no steady state (an angle has many turns).
   let isStepResponse: Bool
   /// Of the episodes that this command drove.
   let timing: StepTiming

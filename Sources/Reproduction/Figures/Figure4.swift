@@ -41,7 +41,7 @@ public struct Figure4: ReproducedFigure {
       "transitions": measured.fit.model.processes[0].y.count, "fitSeconds": measured.fit.seconds,
       "optimizeSeconds": measured.policy.seconds, "steps": steps.count,
       "stepSuccesses": steps.count { $0.isSuccess },
-      "steadyStateErrors": steps.map(\.steadyStateError),
+      "steadyStateErrors": steps.flatMap { $0.tracked.map(\.steadyStateError) },
       "imaginedErrors": measured.imaginedErrors,
     ]
   }

@@ -57,9 +57,10 @@ struct Figure4Page {
     let tolerance = number(unit.convert([task.evaluation.tolerance])[0])
     let rows = zip(measured.reference, measured.imaginedErrors).enumerated().map { index, step in
       let driven = evaluated.map { evaluated -> String in
-        let figures = evaluated.steps[index]
-        return "<td>\(figures.riseTime.map(number) ?? "-")</td>" + cell(figures.steadyStateError)
-          + "<td>\(figures.isSuccess ? "yes" : "<b>no</b>")</td>"
+        let step = evaluated.steps[index]
+        let angle = step.tracked[0]
+        return "<td>\(angle.riseTime.map(number) ?? "-")</td>" + cell(angle.steadyStateError)
+          + "<td>\(step.isSuccess ? "yes" : "<b>no</b>")</td>"
       }
       return "<tr><td>\(number(step.0.time))</td>" + cell(step.0.goal[0]) + cell(step.1)
         + (driven ?? "") + "</tr>"
