@@ -24,7 +24,7 @@ public struct OptimizedPolicy: Sendable {
   /// The sampler that was used, and its errors.
   public var sampler: MeasuredSampler
   public var device: String
-  /// Why it ran there, where `automatic` chose.
+  /// Why it ran there, where that was chosen by the work.
   public var deviceReason: String?
   /// Seconds of sampler, kernel and search together.
   public var seconds: Double
@@ -237,7 +237,7 @@ extension DynamicsModel {
     var outside = 0
     for particle in 0..<predicted.particles {
       for step in 0...predicted.horizon {
-        let carry = predicted.state(step: step, particle: particle)
+        let carry = predicted.carry(step: step, particle: particle)
         let isInside = zip(read, bounds).allSatisfy { i, bound in
           bound.contains(Double(carry[carry.startIndex + i]))
         }

@@ -36,7 +36,7 @@ extension BatchTrajectories {
   fileprivate var movesSomeParticle: Bool {
     returns.diverged < particles
       || (0..<particles).contains {
-        !state(step: 1, particle: $0).elementsEqual(state(step: 0, particle: $0))
+        !carry(step: 1, particle: $0).elementsEqual(carry(step: 0, particle: $0))
       }
   }
 }

@@ -151,20 +151,26 @@ extension RealTimeRun {
     }
   }
 
-  var json: [String: Any] {
+  func json(_ task: ControlTask) -> [String: Any] {
     let verdicts = goals.map { goal -> [String: Any] in
-      let first = goal.tracked.first
-      return [
+      let names = goal.tracked.map { task.layout.states[$0.state].name }
+      let first = goal.tracked.first?.json ?? [:]
+      return first.merging([
         "time": goal.time, "goal": goal.goal, "end": goal.end,
         "reached": goal.reached.map { $0 as Any } ?? Double.nan,
-        "nearest": first?.nearest ?? .nan, "last": first?.last ?? .nan,
-        "worstSinceReached": first?.worstSinceReached ?? .nan,
-      ]
+        "tracked": Dictionary(zip(names, goal.tracked.map(\.json))) { $1 },
+      ]) { $1 }
     }
     return [
       "rows": outcome.rows, "steps": outcome.timing.steps, "lateSteps": outcome.timing.late,
       "worstLatenessSeconds": outcome.timing.worstLateness, "timing": outcome.timing.json,
       "goals": verdicts, "leftLimits": outcome.hasLeftLimits, "safety": outcome.safety,
     ]
+  }
+}
+
+extension GoalVerdict.Nearness {
+  fileprivate var json: [String: Any] {
+    ["nearest": nearest, "last": last, "worstSinceReached": worstSinceReached ?? .nan]
   }
 }

@@ -63,7 +63,7 @@ struct DeviceOptions: ParsableArguments {
     help:
       "Where kernels run: host (emitted C on all cores), cuda (an NVIDIA GPU), interpreter (slow, no compiler), automatic (a GPU where there is one and it is worth it)."
   )
-  var named = Selection<ExecutionDevice>.automatic
+  var named = Choice<ExecutionDevice>.automatic
 
   /// nil for one by the work.
   var device: ExecutionDevice? { named.option }
@@ -174,27 +174,25 @@ func isListOfWidths(_ text: String) -> Bool {
     .allSatisfy { (1...100_000).contains(Int($0) ?? 0) }
 }
 
-/// One of the things there are, or `automatic`.
-struct Selection<Option>: ExpressibleByArgument, Sendable
-where Option: RawRepresentable & CaseIterable & Sendable, Option.RawValue == String {
+/// A name among those that there are, or `automatic`.
+struct Choice<Named>: ExpressibleByArgument, Sendable
+where Named: RawRepresentable & CaseIterable & Sendable, Named.RawValue == String {
   /// nil for `automatic`.
-  let option: Option?
+  let option: Named?
   private static var word: String { "automatic" }
 
-  static var automatic: Selection { Selection(option: nil) }
+  static var automatic: Choice { Choice(option: nil) }
 
-  init(option: Option?) { self.option = option }
+  init(option: Named?) { self.option = option }
 
   init?(argument: String) {
-    option = Option(rawValue: argument)
+    option = Named(rawValue: argument)
     if option == nil && argument != Self.word { return nil }
   }
 
-  static var allValueStrings: [String] { [word] + Option.allCases.map(\.rawValue) }
+  static var allValueStrings: [String] { [word] + Named.allCases.map(\.rawValue) }
   var defaultValueDescription: String { option?.rawValue ?? Self.word }
 }
 
 extension ExecutionDevice: ExpressibleByArgument {}
-extension SamplerName: ExpressibleByArgument {}
-extension LikelihoodMethod: ExpressibleByArgument {}
 extension FitCriterion: ExpressibleByArgument {}

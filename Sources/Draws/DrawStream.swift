@@ -2,9 +2,10 @@
 // The register of random streams: whoever draws from a seed has a number here, so that no two draw the same numbers. (Two
 // equal raw values do not compile.) A draw's coordinates are (seed, iteration, particle, step, dimension):
 //
-//   iteration   0, 1, ... of a search; a stream of `DrawStream` for everything else
+//   iteration   0, 1, ... of a search; a stream of `DrawStream` for everything else (the probes of stochastic
+//               likelihoods, which no user's seed changes, have a seed of their own)
 //   step        0, 1, ... of a rollout; a `ReservedStep` for what is drawn once a rollout
-//   dimension   allotted within a step by whoever writes its program (Rollouts/StepBuilder.swift)
+//   dimension   allotted within a step by the slots of its program (StepSlots)
 
 /// Draws that belong to no iteration of a search. The values are words in ASCII; a search would need six million
 /// iterations to reach the least of them.

@@ -26,7 +26,7 @@ public enum Philox {
   public static func uniform(_ word: UInt32) -> Double { (Double(word >> 9) + 0.5) * 0x1p-23 }
 }
 
-/// Identifies all the draws of one optimiser iteration.
+/// Identifies all the draws of one optimiser iteration, or of one stream.
 public struct DrawKey: Hashable, Sendable {
   public var seed: UInt64
   public var iteration: UInt32

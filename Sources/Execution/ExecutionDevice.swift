@@ -30,7 +30,11 @@ public enum ExecutionDevice: String, Sendable, CaseIterable, Codable {
   /// The device that was asked for, or else a GPU where there is one and an iteration is large enough to gain by it, or the
   /// host; and why where that is worth saying.
   ///
-  /// - Parameters: B particles and H steps of an iteration.
+  /// - Parameters:
+  ///   - asked: nil where the work decides.
+  ///   - rollout: what runs.
+  ///   - particles: B of an iteration.
+  ///   - horizon: H of an iteration.
   public static func chosen(
     _ asked: ExecutionDevice?, for rollout: RolloutProgram, particles: Int, horizon: Int
   ) -> (device: ExecutionDevice, reason: String?) {

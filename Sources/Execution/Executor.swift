@@ -85,19 +85,19 @@ public struct BatchGradient: Sendable {
 /// States, actions and rewards of every particle and step.
 public struct BatchTrajectories: Sendable {
   public var returns: BatchReturns
-  /// [H + 1, B, stateLength]
+  /// Carries; a particle's state is their beginning [H + 1, B, carryLength]
   public var states: [Double]
   /// [H, B, actionLength]
   public var actions: [Double]
   public let particles: Int
   public let horizon: Int
-  public let stateLength: Int
+  public let carryLength: Int
   public let actionLength: Int
 
-  /// State of a particle at a step, 0 ... H.
-  public func state(step: Int, particle: Int) -> ArraySlice<Double> {
-    let start = (step * particles + particle) * stateLength
-    return states[start..<start + stateLength]
+  /// What a particle carries at a step, 0 ... H.
+  public func carry(step: Int, particle: Int) -> ArraySlice<Double> {
+    let start = (step * particles + particle) * carryLength
+    return states[start..<start + carryLength]
   }
 
   /// Action of a particle at a step, 0 ..< H.

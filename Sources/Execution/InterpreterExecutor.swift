@@ -44,7 +44,7 @@ public final class InterpreterExecutor: RolloutExecutor {
     }
     return BatchTrajectories(
       returns: summary(paths, batch), states: states, actions: actions, particles: count,
-      horizon: batch.horizon, stateLength: rollout.carryLength, actionLength: rollout.actionLength)
+      horizon: batch.horizon, carryLength: rollout.carryLength, actionLength: rollout.actionLength)
   }
 
   public func gradient(_ batch: RolloutBatch) -> BatchGradient {

@@ -76,6 +76,7 @@ public struct ExecutorCheck: Sendable, CustomStringConvertible {
     let batches = (0..<3).map { iteration in
       var next = batch
       next.draws = DrawKey(seed: 5, iteration: UInt32(iteration))
+      next.totalWeights = batch.totalWeights.map { $0 / Double(1 << iteration) }
       return next
     }
     // Half the first gradient's length, so that it is shortened.

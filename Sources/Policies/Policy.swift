@@ -52,8 +52,8 @@ public struct Policy: Sendable {
   private let body: @Sendable (_ inputs: Value, _ dropout: Dropout) -> Value
 
   /// A policy from a closure that maps its inputs [inputs.length] to raw actions [lower.count]; it reads
-  /// its parameters by `inputs.builder.shared(RolloutProgram.parameters, ...)`, and calls the dropout on what its last
-  /// layer reads, if it has one. Without `rest`, actions rest nearest to zero.
+  /// its parameters by `inputs.builder.shared(RolloutProgram.parameters, ...)`, and calls the dropout once, on what its
+  /// last layer reads, if it has one. Without `rest`, actions rest nearest to zero.
   public init(
     architecture: Architecture, inputs: PolicyInputs, lower: [Double], upper: [Double],
     largestChange: [Double] = [], rest: [Double]? = nil, parameterCount: Int,

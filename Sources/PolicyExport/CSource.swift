@@ -119,7 +119,7 @@ extension ExportedController {
       \(restLines(memory))}
 
       static double smaller(double a, double b) { return a < b ? a : b; }
-      static double larger(double a, double b) { return a > b ? a : b; }
+      static double larger(double a, double b) { return a > b ? a : b; }\(angleFunction)
 
       \(try cPolicy())\(try cCausalRate())
       /* Returns 0, or 1 where a measurement, the goal or what comes of them is not finite: the action is then the resting
@@ -185,6 +185,15 @@ extension ExportedController {
           double passed = fabs(self->elapsed - \(step)) <= \(tolerance) ? \(step) : self->elapsed;
 
       """
+  }
+
+  /// Zeros without a sign, as programs have them.
+  private var angleFunction: String {
+    let isUsed = program.instructions.contains {
+      if case .binary(.atan2, _, _) = $0.operation { true } else { false }
+    }
+    return isUsed
+      ? "\nstatic double angle(double y, double x) { return atan2(y + 0.0, x + 0.0); }" : ""
   }
 
   private var hasRates: Bool { layout.states.contains { $0.source != .column } }

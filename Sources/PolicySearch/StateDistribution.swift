@@ -42,6 +42,7 @@ public enum StateDistribution: Hashable, Sendable, Codable {
 
   /// The state of one particle [S]. Depends on (seed, iteration, particle) only.
   public func draw(particle: Int, key: DrawKey, for purpose: ReservedStep) -> [Double] {
+    precondition(purpose != .functionDraws, "a state is no function")
     let step = purpose.rawValue
     switch self {
     case .fixed(let state): return state

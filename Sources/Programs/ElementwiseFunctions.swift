@@ -174,13 +174,13 @@ extension BinaryFunction {
         partials: (
           { seed, a, b, _ in polar(seed, b, a) }, { seed, a, b, _ in -polar(seed, a, b) }
         ),
-        noun: "angle", word: .call("atan2"), onnx: nil)
+        noun: "angle", word: .call(kernel: "v_atan2", c: "angle"), onnx: nil)
     case .hypot:  // (a, b) / y; (0, 0) at the origin
       Row(
         value: Foundation.hypot,
         partials: (
-          { seed, a, _, y in select(-y, zeros(y), seed * a / y) },
-          { seed, _, b, y in select(-y, zeros(y), seed * b / y) }
+          { seed, a, _, y in select(-y, zeros(y), seed * (a / y)) },
+          { seed, _, b, y in select(-y, zeros(y), seed * (b / y)) }
         ),
         noun: "length", word: .call("hypot"), onnx: nil)
     }

@@ -96,16 +96,6 @@ extension Operation {
     }
   }
 
-  /// Whether element i of the result depends on elements i of the operands alone.
-  public var isElementwise: Bool {
-    switch self {
-    case .unary, .binary, .select: true
-    case .input, .constant, .shared, .normal, .concatenate, .slice, .broadcast, .sum, .dot,
-      .affine, .transposedProduct, .matrixVector, .transposedMatrixVector, .apply, .jacobian:
-      false
-    }
-  }
-
   /// The function with shared data that is evaluated, if one is.
   public var localFunction: LocalFunction? {
     switch self {

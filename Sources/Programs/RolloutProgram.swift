@@ -80,8 +80,16 @@ public struct RolloutProgram: Hashable, Sendable {
       "step", inputs, [.next: carryLength, .reward: totals.count, .action: actionLength])
     initial.check("initial", inputs, [.reward: totals.count])
     terminal?.check("terminal", inputs, [.reward: totals.count])
-    precondition(
-      terminal?.shared[Self.parameters] == nil, "a terminal reward does not depend on parameters")
+    for (name, program) in [("initial", initial), ("terminal", terminal)] {
+      guard let program else { continue }
+      let draws = program.instructions.contains {
+        if case .normal = $0.operation { true } else { false }
+      }
+      precondition(
+        !draws && program.shared[Self.parameters] == nil
+          && program.shared[Self.functionDraw] == nil,
+        "the \(name) program reads draws or parameters; only a step may")
+    }
   }
 
   /// The step and its adjoint with respect to carry and parameters.
@@ -92,9 +100,10 @@ public struct RolloutProgram: Hashable, Sendable {
       policy, withRespectTo: [RolloutPort.carry.rawValue], sharedArrays: [Self.parameters])
   }
 
-  /// The terminal reward's adjoint with respect to the carry.
+  /// The terminal reward's adjoint with respect to the carry; nil where it does not depend on that.
   public var terminalAdjoint: Program? {
-    terminal?.adjoint(withRespectTo: [RolloutPort.carry.rawValue])
+    guard let terminal, terminal.inputs[RolloutPort.carry.rawValue] != nil else { return nil }
+    return terminal.adjoint(withRespectTo: [RolloutPort.carry.rawValue])
   }
 
   /// What executors run forward.

@@ -2,7 +2,8 @@
 // What a step's parts (model, sensors, policy, reward) keep from one step to the next and draw anew at every step. Each declares
 // its own before the program is written; where the numbers stand is nobody else's affair.
 //
-//   carry = [slot | slot | ...]      what a particle brings from step to step, the program's input "state"
+//   carry = [slot | slot | ...]      what a particle brings from step to step, the program's input "state"; the particle's
+//                                    state is the first, because pictures and checks read it there
 //   draws = [slot | slot | ...]      dimensions of the step's standard normal draws
 
 /// A named part of what a particle carries.
@@ -45,6 +46,8 @@ public struct StepSlots: Hashable, Sendable {
     if case .fixed(let values) = start {
       precondition(values.count == length, "\(values.count) first values of \(length) in '\(name)'")
     }
+    precondition(
+      !carry.isEmpty || start == .state, "the first carry slot is '\(name)', not the state")
     let slot = CarrySlot(name: name, length: length, start: start, offset: carryLength)
     carry.append(slot)
     return slot

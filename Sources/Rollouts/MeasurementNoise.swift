@@ -32,6 +32,7 @@ struct Sensors {
   /// A derived rate whose base is noisy.
   private struct Rate {
     let state: Int
+    /// Among the noisy columns.
     let base: Int
     /// nil for none.
     let gain: Double?
@@ -50,7 +51,7 @@ struct Sensors {
     draws = slots.draws("sensors", length: noisy.count)
     for (i, channel) in states.enumerated() {
       guard case .rate(let name, _) = channel.source,
-        let base = noisy.first(where: { states[$0.state].name == name })?.state
+        let base = noisy.firstIndex(where: { states[$0.state].name == name })
       else { continue }
       let gain = channel.source.smoothing(timeStep: timeStep)
       rates.append(
@@ -66,13 +67,11 @@ struct Sensors {
     guard let draws else { return state }
     let builder = state.builder
     let normals = builder.normal(draws)
-    var errors: [Int: Value] = [:]
-    for (index, column) in noisy.enumerated() {
-      errors[column.state] = column.deviation * normals[index]
-    }
+    let columns = noisy.enumerated().map { $1.deviation * normals[$0] }
+    var errors = Dictionary(uniqueKeysWithValues: zip(noisy.map(\.state), columns))
     let inverseSeconds = builder.constant([1 / timeStep])
     for rate in rates {
-      guard let error = errors[rate.base] else { continue }
+      let error = columns[rate.base]
       let (last, filtered) = (carry[rate.memory][0], carry[rate.memory][1])
       let e = causalRate(
         change: error - last, inverseSeconds: inverseSeconds, rate: filtered,

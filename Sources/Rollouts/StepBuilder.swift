@@ -70,6 +70,7 @@ struct StepBuilder {
     var next: [CarrySlot: Value] = [:]
     let seen = sensors.measured(state, carry: carry, next: &next)
     let past = pastActions.map { carry[$0] }
+    // How many units a policy drops is known when it is written.
     let dropout = Dropout(probability: dropoutProbability) { units in
       builder.normal(slots.draws("dropout", length: units))
     }

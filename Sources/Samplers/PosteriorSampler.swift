@@ -35,7 +35,9 @@ public protocol PosteriorSampler: Sendable {
   var data: [String: [Double]] { get }
   /// Adds the program of one draw of the standardised increments [M] at standardised features x [D].
   ///
-  /// - Parameter draws: of the step, one an output.
+  /// - Parameters:
+  ///   - x: [D].
+  ///   - draws: of the step, one an output.
   func increments(at x: Value, draws: DrawSlot) -> Value
   /// What every particle brings along for a whole rollout [B, F] (`RolloutProgram.functionDraw`); empty for
   /// marginal draws. Depends on (seed, iteration, particle) only.

@@ -96,8 +96,11 @@ extension ControlTask {
     public var episodes = 16
     /// Seconds an episode.
     public var seconds = 15.0
-    /// States that are to reach their goals: judged by the tolerance, spread at the start, reported.
-    public var tracked = [0]
+    /// States that are to reach their goals, at least one: judged by the tolerance, spread at the start, reported. Only programs
+    /// set more than the first; all have the same tolerance and spread.
+    public var tracked = [0] {
+      didSet { precondition(!tracked.isEmpty, "an evaluation tracks no state") }
+    }
     /// Half width of the uniform spread of the tracked states about `start`, physical units.
     public var startSpread = 0.0
     /// Success: every tracked state within this of the goal from `settle` seconds on ...

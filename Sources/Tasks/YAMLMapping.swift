@@ -218,7 +218,8 @@ final class YAMLMapping {
     _ key: String, _ type: T.Type
   ) throws -> T?? where T.RawValue == String {
     let word = "automatic"
-    if try string(key) == word { return .some(nil) }
+    guard let text = try string(key) else { return nil }
+    if text == word { return .some(nil) }
     return try choice(key, type, among: [word] + T.allCases.map(\.rawValue))
   }
 

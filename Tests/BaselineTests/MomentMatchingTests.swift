@@ -209,7 +209,7 @@ struct MomentMatchingTests {
     for step in [1, horizon] {
       for i in 0..<2 {
         let values = (0..<particles).map { b -> Double in
-          let state = paths.state(step: step, particle: b)
+          let state = paths.carry(step: step, particle: b)
           return Double(state[state.startIndex + i])
         }
         let mean = values.reduce(0, +) / n

@@ -112,7 +112,7 @@ struct ElementaryFunctionTests {
     for particle in [0, 1, 15, 16, 299] {
       for k in 0..<3 {
         let expected = key.normals(particle: particle, step: k, count: 6)
-        let found = Array(result.state(step: k + 1, particle: particle))
+        let found = Array(result.carry(step: k + 1, particle: particle))
         // |d normal| <= eps (radius + angle terms): a few units of 6e-8 at radius up to 5.8.
         #expect(zip(found, expected).allSatisfy { abs($0 - $1) < 3e-6 })
       }

@@ -252,6 +252,23 @@ struct InferenceTests {
     }
   }
 
+  @Test(
+    "the program of a covariance is its matrix, in single precision, whatever the shape",
+    arguments: [0.05, 1, 50, 1e4])
+  func covarianceProgram(shape: Double) throws {
+    let distances = (0..<200).map { 1e-4 * pow(1.07, Double($0)) }
+    for profile in RadialProfileName.allCases {
+      let covariance = CovarianceFunction.stationary(
+        StationaryCovariance(profile, lengthscales: [1], signalVariance: 1, shape: shape))
+      let found = try PointwiseEvaluator(
+        inputs: 1, data: ["covariance": covariance.expressionData], device: .host
+      ) { x in covariance.expression(x, 0 * x, array: "covariance") }.values(at: distances)
+      let expected = covariance.matrix(Matrix(distances.map { [$0] }), Matrix([[0]])).values
+      // Some roundings of 6e-8, and the exponent's, which is at most log(1e-7) where the value counts.
+      #expect(distance(found, expected) < 2e-6, "\(profile)")
+    }
+  }
+
   @Test("the gradient of the block-out error is its derivative")
   func blockOutGradient() throws {
     let references = try References.load()

@@ -280,7 +280,7 @@ public struct InteractionLoop {
     entry.isSuccess = evaluated.isSuccess
     entry.steps = evaluated.steps.count
     entry.stepSuccesses = evaluated.steps.count { $0.isSuccess }
-    entry.steadyStateErrors = evaluated.steps.flatMap { $0.tracked.map(\.steadyStateError) }
+    entry.steadyStateErrors = evaluated.steps.map { $0.tracked[0].steadyStateError }
     try keep(entry, outcome, tell)
     return tell(entry.judging == nil ? .tried(record, evaluated) : .judged(record, evaluated))
   }

@@ -27,7 +27,7 @@ public struct EpisodeRecord: Codable, Hashable, Sendable {
   public var isSuccess: Bool?
   /// Of a trial's own episode: the verdict over all the episodes that judge the trial.
   public var isSolved = false
-  /// Mean |state - goal| at the end of each step, of one tracked state after the other, physical units.
+  /// Mean |state - goal| at the end of each step, of the first tracked state, physical units.
   public var steadyStateErrors: [Double] = []
   /// Why it ended before its time.
   public var earlyEnd: String?

@@ -28,7 +28,7 @@ extension BatchTrajectories {
   package func paths(of state: Int, mean: Double, scale: Double) -> [[Double]] {
     (0..<particles).map { b in
       (0...horizon).map { k in
-        let carry = self.state(step: k, particle: b)
+        let carry = self.carry(step: k, particle: b)
         return carry[carry.startIndex + state] * scale + mean
       }
     }

@@ -262,10 +262,11 @@ extension DynamicsModel {
       let lengthscales = parameters.compactMap { kind, value -> String? in
         if case .lengthscale = kind { number(exp(value)) } else { nil }
       }.joined(separator: ", ")
+      let shapes = parameters.filter { $0.0 == .shape }.map { ", shape \(number(exp($0.1)))" }
       let noise = h.noiseVariance.squareRoot() * incrementStandardiser.scale[m]
       let jitter = process.jitter > 0 ? "; jitter \(number(process.jitter)) was needed" : ""
       return
-        "\(name): lengthscales \(lengthscales) standard deviations, noise \(number(noise)), log "
+        "\(name): lengthscales \(lengthscales) standard deviations\(shapes.joined()), noise \(number(noise)), log "
         + "marginal likelihood \(number(process.logMarginalLikelihood)) "
         + "(\(number(process.logMarginalLikelihood / Double(process.y.count))) a point)\(jitter)"
     }

@@ -13,7 +13,7 @@ struct EmitCommand: ParsableCommand {
   var task = "boom"
 
   @Option(help: "Sampler in place of the task's.")
-  var sampler: Selection<SamplerName>?
+  var sampler: Choice<SamplerName>?
 
   @Option(help: "Hidden layers in place of the task's, such as 64,64.")
   var layers: String?

@@ -15,10 +15,10 @@ struct FitBenchmark: ParsableCommand {
   @Option(help: "What to learn for; heteroscedastic is what `bagel fit` does.")
   var criterion = FitCriterion.marginalLikelihood
   @Option(help: "How the likelihood of all points is computed.")
-  var likelihood = Selection<LikelihoodMethod>.automatic
+  var likelihood = Choice<LikelihoodMethod>.automatic
   @Flag(help: "Maximum likelihood, without the priors.") var noPrior = false
   @Option(help: "Where products of row-blocks run.")
-  var device = Selection<ExecutionDevice>.automatic
+  var device = Choice<ExecutionDevice>.automatic
   @Option(help: "Also write the standardised inputs and targets here, as CSV for peers.")
   var data: String?
   @OptionGroup var common: CommonOptions

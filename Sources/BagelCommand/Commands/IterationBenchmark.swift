@@ -11,7 +11,7 @@ struct IterationBenchmark: ParsableCommand {
     commandName: "iteration",
     abstract: "Time one iteration (rollout and adjoint) after a warm-up.")
 
-  @Option(help: "Sampler.") var sampler = Selection(option: SamplerName.tabulated)
+  @Option(help: "Sampler.") var sampler = Choice(option: SamplerName.tabulated)
   @Option(help: "Rank of love and kiss-gp; 0 for their tolerance.") var rank = 100
   @Option(help: "Grid points an input of kiss-gp; 0 for the lengthscales.") var grid = 30
   @Option(help: "Inducing points of sparse, at most.") var inducing = 300
@@ -21,7 +21,7 @@ struct IterationBenchmark: ParsableCommand {
   @Option(help: "Hidden layers.") var layers = "8,8"
   @Option(help: "Training points n.") var points = 2_200
   @Option(name: .customLong("device"), help: "Where it runs.")
-  var named = Selection(option: ExecutionDevice.host)
+  var named = Choice(option: ExecutionDevice.host)
   private var device: ExecutionDevice? { named.option }
   @OptionGroup var layout: LayoutOptions
   @Option(

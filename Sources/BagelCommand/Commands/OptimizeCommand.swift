@@ -15,7 +15,7 @@ struct OptimizeCommand: ParsableCommand {
   var model: String?
 
   @Option(help: "Sampler in place of the task's.")
-  var sampler: Selection<SamplerName>?
+  var sampler: Choice<SamplerName>?
 
   @Option(help: "Most iterations of each start, in place of the task's.")
   var iterations: Int?

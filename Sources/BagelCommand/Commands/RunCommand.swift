@@ -89,7 +89,7 @@ struct RunCommand: ParsableCommand {
     if isNotSafe { Console.error(outcome.safety) } else { console.say(outcome.safety) }
     try console.finish(
       merge(
-        run.json,
+        run.json(task),
         [
           "log": path, "earlyEnd": outcome.earlyEnd ?? NSNull(),
           "interrupted": outcome.isInterrupted, "policyFingerprint": controller.fingerprint,

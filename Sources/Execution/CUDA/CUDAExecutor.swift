@@ -105,7 +105,7 @@ public final class CUDAExecutor: RolloutExecutor {
     let (states, actions) = try launch.workspace.records(rollout, batch)
     return BatchTrajectories(
       returns: returns, states: states, actions: actions, particles: batch.particles,
-      horizon: batch.horizon, stateLength: rollout.carryLength, actionLength: rollout.actionLength)
+      horizon: batch.horizon, carryLength: rollout.carryLength, actionLength: rollout.actionLength)
   }
 
   public func gradient(_ batch: RolloutBatch) throws -> BatchGradient {

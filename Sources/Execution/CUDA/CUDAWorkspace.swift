@@ -48,7 +48,7 @@ final class CUDAWorkspace {
 
   // MARK: In
 
-  /// Parameters, and every batch's starts, goals and function draws, one batch after the other.
+  /// Parameters, and every batch's starts, goals, function draws and weights, one batch after the other.
   func write(_ batches: [RolloutBatch], parameters: [Double], rollout: RolloutProgram) throws {
     try self["parameters"].write(parameters.map(Float.init))
     try self["initial_states"].write(batches.flatMap { $0.initialStates.map(Float.init) })
@@ -153,11 +153,8 @@ final class CUDAWorkspace {
     let sizes = plan.sizes(records: false)
     let recordBytes = record * CUDAAscent.recordLength * CUDAAscent.record.element.bytes
     let pointers = CUDAAscent.arguments.map { argument -> UInt64 in
-      switch argument.name {
-      case CUDAAscent.record.name: records.address + UInt64(recordBytes)
-      case "total_weights": address(of: KernelArguments.rollout(argument.name), record, sizes)
-      default: address(of: argument, 0, sizes)
-      }
+      argument.name == CUDAAscent.record.name
+        ? records.address + UInt64(recordBytes) : address(of: argument, record, sizes)
     }
     let corrections = ascent?.adam.corrections ?? (1, 1)
     return pointers + [

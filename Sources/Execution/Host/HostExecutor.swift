@@ -106,7 +106,7 @@ public final class HostExecutor: RolloutExecutor {
     return BatchTrajectories(
       returns: result.returns, states: result.states.doubles,
       actions: result.actions.doubles, particles: batch.particles, horizon: batch.horizon,
-      stateLength: rollout.carryLength, actionLength: rollout.actionLength)
+      carryLength: rollout.carryLength, actionLength: rollout.actionLength)
   }
 
   private struct Launch {
@@ -134,6 +134,9 @@ public final class HostExecutor: RolloutExecutor {
     ]
     var buffers: [String: FloatBuffer] = [:]
     for argument in KernelArguments.rollout {
+      precondition(
+        inputs[argument.name] != nil || !argument.access.isConstant
+          || argument.name == "function_draws", "nothing fills '\(argument.name)'")
       buffers[argument.name] =
         try inputs[argument.name].map(FloatBuffer.init) ?? FloatBuffer(count: argument.count(sizes))
     }

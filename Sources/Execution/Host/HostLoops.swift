@@ -177,7 +177,7 @@ enum HostLoops {
       for (int t = 0; t < T; ++t)
         for (int l = 0; l < W; ++l) weight[t][l] = l < active[t] ? 1.f / (float)a->particles : 0.f;
       EACH(i, TOTALS) seed[i][t] = a->total_weights[i] * weight[t];
-    \(steps.hasTerminal ? terminalAdjoint : "")  for (int64_t k = a->horizon - 1; k >= 0; --k) {
+    \(steps.hasTerminalAdjoint ? terminalAdjoint : "")  for (int64_t k = a->horizon - 1; k >= 0; --k) {
         EACH(i, 1) lived[t] = (splat((float)k) < alive_steps[t]) & (weight[t] > 0.f);
         EACH(i, TOTALS) adj_reward[i][t] = v_select(lived[t], seed[i][t], splat(0.f));
         memcpy(adj_next, adj_state, sizeof adj_state);

@@ -109,7 +109,7 @@ enum KernelArguments {
   /// The argument of this name; a caller's bug if there is none.
   static func rollout(_ name: String) -> KernelArgument {
     guard let found = rollout.first(where: { $0.name == name }) else {
-      preconditionFailure("no kernel argument '\\(name)' among \\(rollout.map(\\.name))")
+      preconditionFailure("no kernel argument '\(name)' among \(rollout.map(\.name))")
     }
     return found
   }

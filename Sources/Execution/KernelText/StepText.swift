@@ -76,6 +76,7 @@ struct StepText {
   /// Without parameters there is nothing to differentiate, and no adjoint is emitted.
   var isDifferentiated: Bool { rollout.parameterCount > 0 }
   var hasTerminal: Bool { rollout.terminal != nil }
+  var hasTerminalAdjoint: Bool { terminalAdjoint != nil }
   private var s: Int { rollout.carryLength }
   private var totals: Int { rollout.totals.count }
 

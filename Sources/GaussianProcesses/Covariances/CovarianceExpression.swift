@@ -9,9 +9,7 @@ extension CovarianceFunction {
   /// lengthscales, signal variance and shape; linear variances; in order.
   public var expressionData: [Double] {
     switch self {
-    case .stationary(let k):
-      k.lengthscales.map { 1 / $0 } + [k.signalVariance]
-        + (k.profile.profile.hasShape ? [k.shape] : [])
+    case .stationary(let k): k.lengthscales.map { 1 / $0 } + [k.signalVariance] + k.shapes
     case .linear(let k): k.variances
     case .sum(let a, let b), .product(let a, let b): a.expressionData + b.expressionData
     }
@@ -21,9 +19,7 @@ extension CovarianceFunction {
   /// the same order.
   var expressionSlopes: [Double] {
     switch self {
-    case .stationary(let k):
-      k.lengthscales.map { -1 / $0 } + [k.signalVariance]
-        + (k.profile.profile.hasShape ? [k.shape] : [])
+    case .stationary(let k): k.lengthscales.map { -1 / $0 } + [k.signalVariance] + k.shapes
     case .linear(let k): k.variances
     case .sum(let a, let b), .product(let a, let b): a.expressionSlopes + b.expressionSlopes
     }

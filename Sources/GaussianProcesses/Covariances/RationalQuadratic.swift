@@ -27,7 +27,10 @@ enum RationalQuadratic: RadialProfile {
   }
 
   static func expression(squaredDistance r2: Value, shape: Value) -> Value {
-    Programs.exp(-(shape * Programs.log(1 + 0.5 * r2 / shape)))
+    // log1p(u) = log w + (u - (w - 1)) / w, w = 1 + u as it was rounded: alpha multiplies what log w alone would lose.
+    let u = 0.5 * r2 / shape
+    let w = 1 + u
+    return Programs.exp(-(shape * (Programs.log(w) + (u - (w - 1)) / w)))
   }
 
   static func frequencyScale(shape: Double, key: DrawKey, particle: Int) -> Double {

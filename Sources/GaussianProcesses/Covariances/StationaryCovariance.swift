@@ -35,13 +35,17 @@ public struct StationaryCovariance: Hashable, Sendable, Codable {
   public var signalVariance: Double { exp(logSignalVariance) }
   public var shape: Double { exp(logShape) }
 
+  /// Its shape if the profile has one, and the logarithm.
+  var shapes: [Double] { logShapes.map { exp($0) } }
+  private var logShapes: [Double] { profile.profile.hasShape ? [logShape] : [] }
+
   var parameters: [Double] {
-    logLengthscales + [logSignalVariance] + (profile.profile.hasShape ? [logShape] : [])
+    logLengthscales + [logSignalVariance] + logShapes
   }
 
   var parameterKinds: [HyperparameterKind] {
     logLengthscales.indices.map { .lengthscale(input: $0) } + [.signalVariance]
-      + (profile.profile.hasShape ? [.shape] : [])
+      + shapes.map { _ in .shape }
   }
 
   func with(parameters: [Double]) -> StationaryCovariance {

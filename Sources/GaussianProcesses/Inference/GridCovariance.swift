@@ -41,6 +41,9 @@ public struct GridCovariance: SymmetricOperator {
     }
     gridCovariance = KroneckerProduct(axes.map(\.value))
     lengthscaleDerivatives = axes.map { $0.slopes[0] }
+    precondition(
+      axes.count == 1 || axes.allSatisfy { $0.slopes.count == 1 },
+      "a shape on \(axes.count) axes: its derivative is a sum over them")
     shapeDerivative = axes.first.flatMap { $0.slopes.count > 1 ? $0.slopes[1] : nil }
   }
 

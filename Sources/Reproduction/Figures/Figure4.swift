@@ -41,7 +41,7 @@ public struct Figure4: ReproducedFigure {
       "transitions": measured.fit.model.processes[0].y.count, "fitSeconds": measured.fit.seconds,
       "optimizeSeconds": measured.policy.seconds, "steps": steps.count,
       "stepSuccesses": steps.count { $0.isSuccess },
-      "steadyStateErrors": steps.flatMap { $0.tracked.map(\.steadyStateError) },
+      "steadyStateErrors": steps.map { $0.tracked[0].steadyStateError },
       "imaginedErrors": measured.imaginedErrors,
     ]
   }

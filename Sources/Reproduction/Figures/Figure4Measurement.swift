@@ -117,7 +117,7 @@ struct Figure4Measurement {
           functionDraws: rollout.functionDraws(count, key)))
       let part = found.paths(of: 0, mean: states.mean[0], scale: states.scale[0])
       for b in 0..<count { paths[b] += part[b].dropFirst() }
-      carries = (0..<count).flatMap { found.state(step: horizon, particle: $0) }
+      carries = (0..<count).flatMap { found.carry(step: horizon, particle: $0) }
     }
     return PathBundle(paths)
   }

@@ -16,9 +16,11 @@ enum CUDAAscent {
 
   /// The kernels' argument: pointers, then numbers. Parameters are kept exactly, and in single precision for rollouts.
   static let arguments =
-    ["gradients", "totals", "total_weights", "alive_steps", "truncations"]
-    .map { KernelArguments.rollout($0).accessed(.read) }
-    + [KernelArguments.rollout("parameters").accessed(.write)] + own
+    ["gradients", "totals", "alive_steps", "truncations"]
+    .map { KernelArguments.rollout($0).accessed(.read) } + [
+      KernelArguments.rollout("total_weights"),
+      KernelArguments.rollout("parameters").accessed(.write),
+    ] + own
 
   /// Those that rollouts do not have.
   static let own = [

@@ -102,7 +102,7 @@ enum CUDAGradientLoop {
           }
         }
         team_sync();
-    \(steps.hasTerminal ? terminal : "")    if (pass == 0) continue;
+    \(steps.hasTerminal ? terminal(steps) : "")    if (pass == 0) continue;
         row = tape + (to - from) * row_length;
         for (int k = to - 1; k >= from; --k) {
           row -= row_length;
@@ -148,17 +148,22 @@ enum CUDAGradientLoop {
   }
 
   /// After the forward pass: what the last carry earns, and its adjoint for particles that got there.
-  private static let terminal = """
-        if (pass == 0) {
-              finish(a, p);
+  private static func terminal(_ steps: StepText) -> String {
+    let adjoint = """
               vi outside[T];
               EACH(i, 1) { outside[t] = 0; lived[t] = p->active[t] && p->alive[t]; }
               EACH(i, TOTALS) adj_reward[i][t] = lived[t] ? seed[i] : 0.f;
               terminal_adjoint(a, p->active, p->state, p->goal, p->draws, outside, p->scratch, NULL, adj_reward, adj_state);
               cut(adj_state, lived, truncated);
-            }
 
-    """
+      """
+    return """
+          if (pass == 0) {
+              finish(a, p);
+      \(steps.hasTerminalAdjoint ? adjoint : "")        }
+
+      """
+  }
 
   private static func flush(_ k: Int, _ accumulator: StepText.Accumulator) -> String {
     let start = "row + \(accumulator.target), gradient + ACCUMULATOR_\(k)"
