@@ -74,9 +74,9 @@ extension ControlTask {
   public func makeExecutor(
     _ rollout: Rollout, device: ExecutionDevice? = nil
   ) throws -> any RolloutExecutor {
-    try ExecutionDevice.chosen(
-      device, for: rollout.program, particles: search.particles, horizon: search.horizon
-    ).device.makeExecutor(rollout.program, data: rollout.data, particles: search.particles)
+    try ExecutionDevice.makeExecutor(
+      on: device, rollout.program, data: rollout.data, particles: search.particles,
+      horizon: search.horizon)
   }
 
   /// Searches a policy on a learnt model.

@@ -64,6 +64,17 @@ public enum ExecutionDevice: String, Sendable, CaseIterable, Codable {
     }
   }
 
+  /// An executor on the device that was asked for, or on the one that suits the work.
+  ///
+  /// - Throws: `ExecutionError`, `CUDAFailure`.
+  public static func makeExecutor(
+    on asked: ExecutionDevice?, _ rollout: RolloutProgram, data: [String: [Double]],
+    particles: Int, horizon: Int
+  ) throws -> any RolloutExecutor {
+    try chosen(asked, for: rollout, particles: particles, horizon: horizon).device
+      .makeExecutor(rollout, data: data, particles: particles)
+  }
+
   /// An executor for a rollout.
   ///
   /// - Throws: `ExecutionError`, `CUDAFailure`.

@@ -32,7 +32,7 @@ public final class PointwiseEvaluator {
       let missing = length - value.length
       return missing == 0
         ? value
-        : builder.concatenate([value, builder.constant(Array(repeating: 0, count: missing))])
+        : builder.concatenate([value, builder.zeros(missing)])
     }
     let state = builder.input(.carry, length: length)
     builder.output(.next, filled(function(inputs == length ? state : state[0..<inputs])))
@@ -45,8 +45,8 @@ public final class PointwiseEvaluator {
       stateLimit: Double(Float.greatestFiniteMagnitude))
     self.program = program
     do {
-      let (chosen, _) = ExecutionDevice.chosen(device, for: program, particles: points, horizon: 1)
-      executor = try chosen.makeExecutor(program, data: data, particles: points)
+      executor = try ExecutionDevice.makeExecutor(
+        on: device, program, data: data, particles: points, horizon: 1)
     } catch ExecutionError.noCompiler where device == nil {
       executor = InterpreterExecutor(program, data: data)
     }

@@ -26,7 +26,7 @@ public struct Dropout {
   func callAsFunction(_ units: Value) -> Value {
     guard probability > 0 else { return units }
     let draws = draws(units.length)
-    let dropped = units.builder.constant(Array(repeating: 0, count: units.length))
+    let dropped = units.builder.zeros(units.length)
     return select(draws - threshold, (1 / (1 - probability)) * units, dropped)
   }
 

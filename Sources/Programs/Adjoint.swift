@@ -115,7 +115,7 @@ struct AdjointTransform {
   private func outputAdjoints(_ reverse: ReverseSweep, _ builder: ProgramBuilder) {
     for (index, instruction) in primal.instructions.enumerated() {
       guard case .input(let name) = instruction.operation, inputs.contains(name) else { continue }
-      let zeros = builder.constant([Double](repeating: 0, count: instruction.length))
+      let zeros = builder.zeros(instruction.length)
       builder.output("adj_" + name, reverse.adjoints[index] ?? zeros)
     }
   }
@@ -145,7 +145,6 @@ private final class ReverseSweep {
 
   func propagate(_ ybar: Value, through instruction: Instruction, result y: Value) {
     func x(_ id: ValueID) -> Value { values[id.index] }
-    func zeros(_ count: Int) -> Value { builder.constant([Double](repeating: 0, count: count)) }
     switch instruction.operation {
     case .input, .constant, .normal:
       break
@@ -168,7 +167,9 @@ private final class ReverseSweep {
       }
     case .slice(let a, let start):
       let after = x(a).length - start - ybar.length
-      let parts = [start > 0 ? zeros(start) : nil, ybar, after > 0 ? zeros(after) : nil]
+      let parts = [
+        start > 0 ? builder.zeros(start) : nil, ybar, after > 0 ? builder.zeros(after) : nil,
+      ]
       add(builder.concatenate(parts.compactMap { $0 }), to: a)
     case .broadcast(let a): add(ybar.sum, to: a)
     case .sum(let a): add(ybar.broadcast(to: x(a).length), to: a)
@@ -207,7 +208,7 @@ private final class ReverseSweep {
   }
 
   private func choose(_ ybar: Value, _ condition: Value, _ a: ValueID, _ b: ValueID) {
-    let zeros = builder.constant([Double](repeating: 0, count: ybar.length))
+    let zeros = builder.zeros(ybar.length)
     add(select(condition, ybar, zeros), to: a)
     add(select(condition, zeros, ybar), to: b)
   }

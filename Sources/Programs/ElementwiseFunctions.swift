@@ -187,9 +187,7 @@ extension BinaryFunction {
   }
 }
 
-private func zeros(_ like: Value) -> Value {
-  like.builder.constant([Double](repeating: 0, count: like.length))
-}
+private func zeros(_ like: Value) -> Value { like.builder.zeros(like.length) }
 
 /// seed u / (u^2 + v^2), 0 at the origin; by the length, whose square may overflow.
 private func polar(_ seed: Value, _ u: Value, _ v: Value) -> Value {

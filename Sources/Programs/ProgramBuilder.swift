@@ -38,6 +38,8 @@ public final class ProgramBuilder {
     append(.constant(values), length: values.count)
   }
 
+  public func zeros(_ count: Int) -> Value { constant(Array(repeating: 0, count: count)) }
+
   /// Standard normal draws of dimensions first ..< first + length of this particle and step.
   public func normal(first: Int = 0, length: Int) -> Value {
     append(.normal(first: first), length: length, name: "draw")

@@ -22,7 +22,7 @@ extension Program {
         ).apply(instruction))
     }
     for output in outputs {
-      let zero = builder.constant([Double](repeating: 0, count: self[output.value].length))
+      let zero = builder.zeros(self[output.value].length)
       builder.output("tangent_" + output.name, tangents[output.value.index] ?? zero)
     }
     return builder.finish()
@@ -59,7 +59,7 @@ private struct TangentRule {
     case .select(let condition, let a, let b): return choose(primal(condition), a, b)
     case .concatenate(let parts):
       guard parts.contains(where: { tangent($0) != nil }) else { return nil }
-      return builder.concatenate(parts.map { tangent($0) ?? zero(primal($0).length) })
+      return builder.concatenate(parts.map { tangent($0) ?? builder.zeros(primal($0).length) })
     case .slice(let a, let start):
       return tangent(a).map { $0[start..<start + instruction.length] }
     case .broadcast(let a): return tangent(a).map { $0.broadcast(to: instruction.length) }
@@ -109,14 +109,11 @@ private struct TangentRule {
     return a + b
   }
 
-  private func zero(_ length: Int) -> Value {
-    builder.constant([Double](repeating: 0, count: length))
-  }
-
   private func choose(_ condition: Value, _ a: ValueID, _ b: ValueID) -> Value? {
     if tangent(a) == nil && tangent(b) == nil { return nil }
     let length = primal(a).length
-    return select(condition, tangent(a) ?? zero(length), tangent(b) ?? zero(length))
+    return select(
+      condition, tangent(a) ?? builder.zeros(length), tangent(b) ?? builder.zeros(length))
   }
 
   private func bilinear(

@@ -55,7 +55,7 @@ struct StepBuilder {
   func initialProgram() -> Program {
     let builder = ProgramBuilder()
     let carry = builder.input(.carry, length: slots.carryLength)
-    let zero = builder.constant(Array(repeating: 0, count: actionLength))
+    let zero = builder.zeros(actionLength)
     builder.output(
       .reward, reward(carry[states[0]], goal(builder), action: zero, previousAction: zero))
     return builder.finish()

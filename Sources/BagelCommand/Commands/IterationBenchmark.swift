@@ -186,10 +186,8 @@ struct IterationBenchmark: ParsableCommand {
         schedule: layout.schedule,
         tapeBudget: tapeMegabytes.map { $0 << 20 } ?? CUDAMemoryPlan.defaultBudget)
     case nil, .interpreter:
-      let chosen = ExecutionDevice.chosen(
-        device, for: rollout.program, particles: particles, horizon: horizon
-      ).device
-      return try chosen.makeExecutor(rollout.program, data: rollout.data, particles: particles)
+      return try ExecutionDevice.makeExecutor(
+        on: device, rollout.program, data: rollout.data, particles: particles, horizon: horizon)
     }
   }
 

@@ -25,8 +25,7 @@ final class CUDAWorkspace {
     self.hasRecords = hasRecords
     let sizes = plan.sizes(records: hasRecords)
     var buffers: [String: DeviceBuffer] = [:]
-    for argument in KernelArguments.rollout + CUDAMemoryPlan.arguments + CUDAAscent.own
-    where argument.name != CUDAAscent.record.name {
+    for argument in KernelArguments.rollout + CUDAMemoryPlan.arguments + CUDAAscent.own {
       let copies = argument.access == .readPerBatch ? batches : 1
       buffers[argument.name] = try DeviceBuffer(
         device, bytes: copies * argument.count(sizes) * argument.element.bytes)

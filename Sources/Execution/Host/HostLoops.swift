@@ -20,7 +20,7 @@ enum HostLoops {
     ]
   }
 
-  static func text(_ steps: StepText, stateLimit: String, adjointLimit: String) -> String {
+  static func text(_ steps: StepText) -> String {
     """
     // Initial states and goals of a tile; lanes past the last particle repeat it.
     INLINE void load_tile(const struct arguments *a, int64_t tile, vf state[S][T], vf goal[G_OR_1][T],
@@ -62,7 +62,7 @@ enum HostLoops {
     // Moves on the particles whose next state is within the limit; the others stay for good.
     INLINE void advance(vf state[S][T], const vf next[S][T], const vf reward[TOTALS][T], vi alive[T],
                         vf alive_steps[T], vf total[TOTALS][T]) {
-      EACH(i, S) alive[t] &= v_magnitude(next[i][t]) <= \(stateLimit);
+      EACH(i, S) alive[t] &= v_magnitude(next[i][t]) <= \(literal(steps.rollout.stateLimit));
       EACH(i, S) state[i][t] = v_select(alive[t], next[i][t], state[i][t]);
       EACH(i, TOTALS) total[i][t] += v_select(alive[t], reward[i][t], splat(0.f));
       EACH(i, 1) alive_steps[t] += v_select(alive[t], splat(1.f), splat(0.f));
@@ -114,7 +114,7 @@ enum HostLoops {
     \(steps.hasTerminal ? terminal : "")  store_results(a, tile, active, total, outside_steps, alive_steps);
     }
 
-    \(steps.isDifferentiated ? gradient(steps, adjointLimit: adjointLimit) : "")
+    \(steps.isDifferentiated ? gradient(steps) : "")
     """
   }
 
@@ -134,12 +134,12 @@ enum HostLoops {
 
     """
 
-  private static func gradient(_ steps: StepText, adjointLimit: String) -> String {
+  private static func gradient(_ steps: StepText) -> String {
     """
     // Elements of an adjoint beyond the limit become zero, and so do those of particles that did not live.
     INLINE void cut(vf adj_state[S][T], const vi lived[T], vi truncated[T]) {
       EACH(i, S) {
-        vi sound = ~lived[t] | (v_magnitude(adj_state[i][t]) <= \(adjointLimit));
+        vi sound = ~lived[t] | (v_magnitude(adj_state[i][t]) <= \(literal(steps.rollout.adjointLimit)));
         truncated[t] |= ~sound;
         adj_state[i][t] = v_select(sound & lived[t], adj_state[i][t], splat(0.f));
       }

@@ -86,9 +86,7 @@ public struct KernelSource: Sendable {
       HostLoops.arguments(dataArrays: steps.rollout.dataArrays),
       steps.text,
       [
-        HostLoops.text(
-          steps, stateLimit: literal(steps.rollout.stateLimit),
-          adjointLimit: literal(steps.rollout.adjointLimit))
+        HostLoops.text(steps)
       ],
     ]
   }

@@ -15,6 +15,8 @@ import Programs
 struct StepText {
   let rollout: RolloutProgram
   let taped: TapedProgram
+  /// All that a kernel runs.
+  let programs: [Program]
   let functions: LocalFunctionNames
   /// Where each stored value stands on the tape, in tape order.
   let tapeSlots: [(name: String, offset: Int, length: Int)]
@@ -45,8 +47,9 @@ struct StepText {
     self.rollout = rollout
     taped = rollout.taped(tape)
     terminalAdjoint = rollout.terminalAdjoint
-    functions = LocalFunctionNames(
-      of: rollout.programs + [taped.forward, taped.adjoint] + (terminalAdjoint.map { [$0] } ?? []))
+    programs =
+      rollout.programs + [taped.forward, taped.adjoint] + (terminalAdjoint.map { [$0] } ?? [])
+    functions = LocalFunctionNames(of: programs)
     var slots: [(name: String, offset: Int, length: Int)] = []
     for name in taped.stored {
       let length = taped.adjoint.inputs[name] ?? 0
@@ -84,11 +87,6 @@ struct StepText {
   var transposedMatrices: [SharedMatrix] {
     functions.functions.compactMap { if case .weightedSum(let f) = $0 { f.squared } else { nil } }
       + largeMatrices
-  }
-
-  /// All that a kernel runs.
-  var programs: [Program] {
-    rollout.programs + [taped.forward, taped.adjoint] + (terminalAdjoint.map { [$0] } ?? [])
   }
 
   /// Matrices that `layer` and `transposed_layer` read.

@@ -20,16 +20,15 @@ enum CUDAAscent {
     .map { KernelArguments.rollout($0).accessed(.read) } + [
       KernelArguments.rollout("total_weights"),
       KernelArguments.rollout("parameters").accessed(.write),
-    ] + own
+    ] + own + [record]
 
-  /// Those that rollouts do not have.
+  /// Those that rollouts do not have, once for all iterations.
   static let own = [
     KernelArgument("exact_parameters", .write, .double) { $0.rollout.parameterCount },
     KernelArgument("first_moment", .write, .double) { $0.rollout.parameterCount },
     KernelArgument("second_moment", .write, .double) { $0.rollout.parameterCount },
     KernelArgument("gradient", .write, .double) { $0.rollout.parameterCount },
     KernelArgument("stopped", .write, .double) { _ in 1 },
-    record,
   ]
   /// Of one iteration.
   static let record = KernelArgument("record", .write, .double) { _ in recordLength }

@@ -10,7 +10,7 @@
 import Programs
 
 enum CUDAGradientLoop {
-  static func text(_ steps: StepText, adjointLimit: String) -> String {
+  static func text(_ steps: StepText) -> String {
     """
 
     // The sum over a warp's teams; element `index` of parameters if `owns`. Lanes of other accumulators may add to
@@ -43,7 +43,7 @@ enum CUDAGradientLoop {
     // Elements of an adjoint beyond the limit become zero, and so do those of particles that did not live.
     INLINE void cut(vf adj_state[S][T], const vi lived[T], vi truncated[T]) {
       EACH(i, S) {
-        bool sound = !lived[t] || v_magnitude(adj_state[i][t]) <= \(adjointLimit);
+        bool sound = !lived[t] || v_magnitude(adj_state[i][t]) <= \(literal(steps.rollout.adjointLimit));
         truncated[t] |= !sound;
         adj_state[i][t] = v_select(sound && lived[t], adj_state[i][t], 0.f);
       }
