@@ -8,7 +8,7 @@ import Foundation
 extension FittedModel {
   var json: [String: Any] {
     var result: [String: Any] = [
-      "fitSeconds": seconds, "transitions": model.processes[0].x.rows,
+      "fitSeconds": seconds, "transitions": model.inputs.rows,
       "outputs": model.outputNames, "modelFingerprint": model.fingerprint,
       "logMarginalLikelihood": model.processes.map(\.logMarginalLikelihood),
       "noiseDeviation": zip(model.processes, model.incrementStandardiser.scale).map {
@@ -54,7 +54,7 @@ extension FittedModel {
   func describe(_ console: Console) {
     console.say(
       "learnt \(model.outputNames.count) output\(model.outputNames.count == 1 ? "" : "s") from "
-        + "\(model.processes[0].x.rows) transitions in \(number(seconds)) s")
+        + "\(model.inputs.rows) transitions in \(number(seconds)) s")
     for line in model.summaryLines { console.say("  " + line) }
     console.say("  " + logSummary(training))
     for note in notes + findings { console.say("  warning: \(note)") }

@@ -47,11 +47,11 @@ public struct Matrix: Hashable, Sendable {
     Matrix(rows: indices.count, columns: columns, values: indices.flatMap(row))
   }
 
-  /// The columns in a range.
-  public func selecting(columns range: Range<Int>) -> Matrix {
-    var result = Matrix(rows: rows, columns: range.count)
+  /// These columns, in this order.
+  public func selecting(columns indices: some Collection<Int>) -> Matrix {
+    var result = Matrix(rows: rows, columns: indices.count)
     for i in 0..<rows {
-      for (k, j) in range.enumerated() { result[i, k] = self[i, j] }
+      for (k, j) in indices.enumerated() { result[i, k] = self[i, j] }
     }
     return result
   }

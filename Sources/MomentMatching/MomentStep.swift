@@ -27,12 +27,16 @@ struct MomentStep {
   /// Added to the state's variances, standardised: a root of nothing has no derivative.
   private static let ridge = 1e-8
 
-  /// Throws: `CannotMatchMoments` for what remembers earlier steps.
+  /// Throws: `CannotMatchMoments` for what remembers earlier steps, and for outputs with inputs of their own.
   init(_ model: DynamicsModel, _ policy: Policy, _ reward: ExpectedReward) throws {
     guard model.form.longestLag == 0, policy.actionMemory == 0 else {
       throw CannotMatchMoments(
         description:
           "moment matching carries the present state only: no histories, delays, rate limits")
+    }
+    guard model.form.outputs.allSatisfy({ $0.inputs.count == model.form.features.count }) else {
+      throw CannotMatchMoments(
+        description: "moment matching is derived for outputs that read the same inputs")
     }
     stateLength = model.layout.states.count
     featureLength = model.form.features.count

@@ -14,13 +14,13 @@ import Programs
 /// Exact Gaussian-process inference inside the rollout.
 public struct ExactSampler: MarginalSampler {
   public let name = SamplerName.exact
-  public let model: DynamicsModel
+  public let group: ProcessGroup
   private let posterior: WeightedSumPosterior
 
   /// Inverts the Cholesky factors. O(n^3 / 3) an output. Throws: `UnsuitableSampler` for too many points.
-  public init(_ model: DynamicsModel, noise: DrawnNoise = .latent) throws {
-    self.model = model
-    let sums = try model.processes.map { process in
+  public init(_ group: ProcessGroup, noise: DrawnNoise = .latent) throws {
+    self.group = group
+    let sums = try group.processes.map { process in
       guard let exact = process.exact else {
         throw UnsuitableSampler(
           description:
@@ -31,10 +31,10 @@ public struct ExactSampler: MarginalSampler {
         rows: process.x, weights: exact.alpha, root: exact.cholesky.inverseLower().transposed,
         isUpperTriangular: true)
     }
-    posterior = WeightedSumPosterior(model, sums, noise: noise)
+    posterior = WeightedSumPosterior(group, sums, noise: noise)
   }
 
-  public var summary: String { "\(model.processes[0].x.rows) points" }
+  public var summary: String { "\(group.x.rows) points" }
   public var data: [String: [Double]] { posterior.data }
   public func moments(at x: Value) -> PosteriorMoments { posterior.moments(at: x) }
 }

@@ -12,7 +12,7 @@ import Programs
 /// Interpolation in a grid of inducing points.
 public struct KISSGPSampler: MarginalSampler {
   public let name = SamplerName.kissGP
-  public let model: DynamicsModel
+  public let group: ProcessGroup
   public let data: [String: [Double]]
   public let grid: RegularGrid
   public let ranks: [Int]
@@ -21,7 +21,7 @@ public struct KISSGPSampler: MarginalSampler {
   private let noise: ObservationNoise
 
   /// - Parameters:
-  ///   - model: whose posterior is drawn from.
+  ///   - group: whose posterior is drawn from.
   ///   - box: covered by the grid, beside the training data. Bounds come from the model file, not from the
   ///     points asked for, so a prediction never depends on its neighbours.
   ///   - pointsPerAxis: nil to choose them from the lengthscales.
@@ -29,12 +29,12 @@ public struct KISSGPSampler: MarginalSampler {
   ///   - noise: whether draws contain the measurements' noise.
   /// - Throws: `GridError` for more than 4 inputs or other covariance functions than squared exponentials.
   public init(
-    _ model: DynamicsModel, box: [ClosedRange<Double>], pointsPerAxis: Int? = nil,
+    _ group: ProcessGroup, box: [ClosedRange<Double>], pointsPerAxis: Int? = nil,
     rank: RankChoice, noise: DrawnNoise = .latent
   ) throws {
-    self.model = model
-    let box = model.boxWithData(box)
-    let wanted = try model.gridPoints(box)
+    self.group = group
+    let box = group.boxWithData(box)
+    let wanted = try group.gridPoints(box)
     let points = pointsPerAxis.map { points in box.map { _ in points } } ?? wanted
     guard points.reduce(1, { $0 * ($1 + 2) }) <= RegularGrid.largestSize else {
       throw GridError(
@@ -43,25 +43,25 @@ public struct KISSGPSampler: MarginalSampler {
           + "use fewer (gridPoints, --grid)")
     }
     grid = RegularGrid(box: box, pointsPerAxis: points)
-    let probes = Matrix(randomPoints(box, count: 64, seed: 3) + model.spreadInputs(64))
+    let probes = Matrix(randomPoints(box, count: 64, seed: 3) + group.spreadInputs(64))
     let (trainingWeights, probeWeights) = (
-      GridWeights(grid, model.processes[0].x), GridWeights(grid, probes)
+      GridWeights(grid, group.x), GridWeights(grid, probes)
     )
-    let caches = try model.processes.map {
+    let caches = try group.processes.map {
       try GridConditioning($0, trainingWeights, probes: probeWeights, rank: rank)
     }
     ranks = caches.map(\.rank)
     unconvergedSolves = caches.count { !$0.hasConverged }
     var data = [
-      "geometry": grid.geometry, DynamicsModel.priorMeanArray: model.priorMeanData,
-      "grid_mean": sideBySide(caches.map(\.mean)),
+      group.array("geometry"): grid.geometry,
+      group.array("grid_mean"): sideBySide(caches.map(\.mean)),
     ]
-    for (m, cache) in caches.enumerated() {
-      data["toeplitz_\(m)"] = cache.toeplitz
-      data["grid_root_\(m)"] = cache.paddedRoot(block: GridVariance.columnBlock)
+    for (k, cache) in caches.enumerated() {
+      data[group.array("toeplitz", k)] = cache.toeplitz
+      data[group.array("grid_root", k)] = cache.paddedRoot(block: GridVariance.columnBlock)
     }
-    self.noise = ObservationNoise(model, noise)
-    self.data = SharedArrays.joined([data, self.noise.data])
+    self.noise = ObservationNoise(group, noise)
+    self.data = SharedArrays.joined([data, group.priorMeanData, self.noise.data])
   }
 
   public var summary: String {
@@ -76,18 +76,20 @@ public struct KISSGPSampler: MarginalSampler {
     let mean = builder.apply(
       .interpolation(
         Interpolation(
-          table: "grid_mean", geometry: "geometry", dimensions: d, outputs: model.processes.count)),
+          table: group.array("grid_mean"), geometry: group.array("geometry"), dimensions: d,
+          outputs: group.processes.count)),
       x)
-    let deviations = ranks.enumerated().map { m, rank -> Value in
+    let deviations = ranks.enumerated().map { k, rank -> Value in
       let block = GridVariance.columnBlock
       let variance = builder.apply(
         .gridVariance(
           GridVariance(
-            root: "grid_root_\(m)", toeplitz: "toeplitz_\(m)", geometry: "geometry",
-            dimensions: d, rank: (rank + block - 1) / block * block)), x)
-      return noise.deviation(variance, output: m, at: x)
+            root: group.array("grid_root", k), toeplitz: group.array("toeplitz", k),
+            geometry: group.array("geometry"), dimensions: d,
+            rank: (rank + block - 1) / block * block)), x)
+      return noise.deviation(variance, output: k, at: x)
     }
     return PosteriorMoments(
-      mean: model.priorMean(at: x) + mean, deviation: builder.concatenate(deviations))
+      mean: group.priorMean(at: x) + mean, deviation: builder.concatenate(deviations))
   }
 }

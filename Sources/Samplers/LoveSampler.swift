@@ -9,7 +9,7 @@ import Programs
 /// Exact means and Lanczos variances.
 public struct LoveSampler: MarginalSampler {
   public let name = SamplerName.love
-  public let model: DynamicsModel
+  public let group: ProcessGroup
   /// Columns of each output's root.
   public let ranks: [Int]
   /// Solves for the mean that ended above their tolerance (beyond `GaussianProcess.largestExact` points).
@@ -17,27 +17,27 @@ public struct LoveSampler: MarginalSampler {
   private let posterior: WeightedSumPosterior
 
   /// - Parameters:
-  ///   - model: whose posterior is drawn from.
+  ///   - group: whose posterior is drawn from.
   ///   - box: where the rank is judged, with the data.
   ///   - rank: of every output, or until the tolerance is met.
   ///   - noise: whether draws contain the measurements' noise.
   /// - Throws: `ExecutionError`, `FactorizationError`: beyond `GaussianProcess.largestExact` points K is not formed but
   ///   multiplied in row blocks, by a compiled kernel.
   public init(
-    _ model: DynamicsModel, box: [ClosedRange<Double>], rank: RankChoice,
+    _ group: ProcessGroup, box: [ClosedRange<Double>], rank: RankChoice,
     noise: DrawnNoise = .latent
   ) throws {
-    self.model = model
-    let probes = Matrix(randomPoints(box, count: 64, seed: 3) + model.spreadInputs(64))
-    let found = try model.processes.map {
+    self.group = group
+    let probes = Matrix(randomPoints(box, count: 64, seed: 3) + group.spreadInputs(64))
+    let found = try group.processes.map {
       try $0.lanczosConditioning(probes: probes, rank: rank)
     }
     unconvergedSolves = found.count { !$0.hasConverged }
-    let sums = zip(model.processes, found).map {
+    let sums = zip(group.processes, found).map {
       PosteriorSums(rows: $0.x, weights: $1.alpha, root: $1.root)
     }
     ranks = sums.map(\.root.columns)
-    posterior = WeightedSumPosterior(model, sums, noise: noise)
+    posterior = WeightedSumPosterior(group, sums, noise: noise)
   }
 
   public var summary: String {

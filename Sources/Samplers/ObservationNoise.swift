@@ -6,40 +6,41 @@ import GaussianProcesses
 import LinearAlgebra
 import Programs
 
-/// The variances of draws of a model's outputs.
+/// The variances of draws of a group's outputs.
 struct ObservationNoise: Sendable {
   let noise: DrawnNoise
+  private let group: ProcessGroup
   private(set) var data: [String: [Double]] = [:]
   /// Of each output.
   private var profiles: [NoiseFactor] = []
   private var calibrations: [NoiseFactor] = []
 
-  init(_ model: DynamicsModel, _ noise: DrawnNoise) {
-    self.noise = noise
-    for (m, process) in model.processes.enumerated() {
-      data["variance_floor_\(m)"] = [process.varianceFloor]
+  init(_ group: ProcessGroup, _ noise: DrawnNoise) {
+    (self.group, self.noise) = (group, noise)
+    for (k, process) in group.processes.enumerated() {
+      data[group.array("variance_floor", k)] = [process.varianceFloor]
       guard noise == .observed else { continue }
-      data["noise_\(m)"] = [process.hyperparameters.noiseVariance]
-      profiles.append(NoiseFactor(process.noiseProfile, name: "noise_profile_\(m)"))
-      calibrations.append(NoiseFactor(process.calibration, name: "calibration_\(m)"))
+      data[group.array("noise", k)] = [process.hyperparameters.noiseVariance]
+      profiles.append(NoiseFactor(process.noiseProfile, name: group.array("noise_profile", k)))
+      calibrations.append(NoiseFactor(process.calibration, name: group.array("calibration", k)))
     }
     for factor in profiles + calibrations { data.merge(factor.data) { $1 } }
   }
 
-  /// The deviation of a draw of output m at x from its latent variance, which is raised to the floor first.
-  func deviation(_ variance: Value, output m: Int, at x: Value) -> Value {
-    let latent = maximum(variance, x.builder.shared("variance_floor_\(m)", length: 1))
+  /// The deviation of a draw of output k at x from its latent variance, which is raised to the floor first.
+  func deviation(_ variance: Value, output k: Int, at x: Value) -> Value {
+    let latent = maximum(variance, x.builder.shared(group.array("variance_floor", k), length: 1))
     guard noise == .observed else { return sqrt(latent) }
-    return sqrt(calibrations[m].value(at: x) * (latent + noiseVariance(output: m, at: x)))
+    return sqrt(calibrations[k].value(at: x) * (latent + noiseVariance(output: k, at: x)))
   }
 
   /// The deviation that observations add to a known latent value.
-  func addedDeviation(output m: Int, at x: Value) -> Value {
-    sqrt(calibrations[m].value(at: x) * noiseVariance(output: m, at: x))
+  func addedDeviation(output k: Int, at x: Value) -> Value {
+    sqrt(calibrations[k].value(at: x) * noiseVariance(output: k, at: x))
   }
 
-  private func noiseVariance(output m: Int, at x: Value) -> Value {
-    profiles[m].value(at: x) * x.builder.shared("noise_\(m)", length: 1)
+  private func noiseVariance(output k: Int, at x: Value) -> Value {
+    profiles[k].value(at: x) * x.builder.shared(group.array("noise", k), length: 1)
   }
 }
 

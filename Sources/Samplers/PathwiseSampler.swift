@@ -18,9 +18,8 @@ import Programs
 /// One consistent function draw a particle.
 public struct PathwiseSampler: PosteriorSampler {
   public let name = SamplerName.pathwise
-  public let draw = PosteriorDraw.function
   public let data: [String: [Double]]
-  private let model: DynamicsModel
+  private let group: ProcessGroup
   private let noise: ObservationNoise
   private let outputs: [Output]
 
@@ -39,18 +38,18 @@ public struct PathwiseSampler: PosteriorSampler {
   }
 
   /// - Parameters:
-  ///   - model: whose posterior is drawn from.
+  ///   - group: whose posterior is drawn from.
   ///   - features: F of each output.
   ///   - noise: whether draws contain the measurements' noise.
   /// - Throws: `UnsuitableSampler` for more than `GaussianProcess.largestExact` points and for covariance functions
   ///   that are not stationary.
   public init(
-    _ model: DynamicsModel, features: Int = 256, noise: DrawnNoise = .latent
+    _ group: ProcessGroup, features: Int = 256, noise: DrawnNoise = .latent
   ) throws {
-    self.model = model
+    self.group = group
     var outputs: [Output] = []
-    var data = [DynamicsModel.priorMeanArray: model.priorMeanData]
-    for (m, process) in model.processes.enumerated() {
+    var data = group.priorMeanData
+    for (k, process) in group.processes.enumerated() {
       guard case .stationary(let covariance) = process.hyperparameters.covariance else {
         throw UnsuitableSampler(
           description: "pathwise draws need a stationary covariance function; use --sampler exact")
@@ -62,7 +61,7 @@ public struct PathwiseSampler: PosteriorSampler {
             + "\(GaussianProcess.largestExact)); use --sampler tabulated, kiss-gp or sparse")
       }
       let frequencies = covariance.spectralDraws(
-        features, key: DrawKey(seed: UInt64(m), stream: .fourierFeatures))
+        features, key: DrawKey(seed: UInt64(group.outputs[k]), stream: .fourierFeatures))
       let amplitude = (2 * covariance.signalVariance / Double(features)).squareRoot()
       outputs.append(
         Output(
@@ -75,21 +74,25 @@ public struct PathwiseSampler: PosteriorSampler {
           noiseDeviations: process.noiseFactors.map {
             ($0 * process.hyperparameters.noiseVariance).squareRoot()
           }))
-      data["inputs_\(m)"] = process.x.values
-      data["frequencies_\(m)"] = frequencies.values
-      data["covariance_\(m)"] = process.hyperparameters.covariance.expressionData
+      data[group.array("inputs", k)] = process.x.values
+      data[group.array("frequencies", k)] = frequencies.values
+      data[group.array("covariance", k)] = process.hyperparameters.covariance.expressionData
     }
     self.outputs = outputs
-    self.noise = ObservationNoise(model, noise)
+    self.noise = ObservationNoise(group, noise)
     self.data = SharedArrays.joined([data, self.noise.data])
   }
 
   public var summary: String { "\(outputs[0].features.columns) features" }
 
-  public func increments(at x: Value, draws: DrawSlot) -> Value {
+  public var functionLength: Int {
+    outputs.reduce(0) { $0 + $1.features.columns + $1.features.rows }
+  }
+
+  public func increments(at x: Value, draws: DrawSlot, functionOffset: Int) -> Value {
     let builder = x.builder
-    var offset = 0
-    let functions = outputs.enumerated().map { m, output -> Value in
+    var offset = functionOffset
+    let functions = outputs.enumerated().map { k, output -> Value in
       let (n, features) = (output.features.rows, output.features.columns)
       func weights(_ count: Int) -> SharedMatrix {
         defer { offset += count }
@@ -99,29 +102,29 @@ public struct PathwiseSampler: PosteriorSampler {
       let d = x.length
       let prior = WeightedSum(
         dimensions: d,
-        rows: SharedMatrix(array: "frequencies_\(m)", rows: features, columns: d + 1),
+        rows: SharedMatrix(array: group.array("frequencies", k), rows: features, columns: d + 1),
         weights: weights(features)
       ) { x, row in cos(dot(x, row[0..<d]) + row[d]) }
-      let covariance = model.processes[m].hyperparameters.covariance
+      let covariance = group.processes[k].hyperparameters.covariance
       let update = WeightedSum(
-        dimensions: d, rows: SharedMatrix(array: "inputs_\(m)", rows: n, columns: d),
+        dimensions: d, rows: SharedMatrix(array: group.array("inputs", k), rows: n, columns: d),
         weights: weights(n)
-      ) { x, row in covariance.expression(x, row, array: "covariance_\(m)") }
+      ) { x, row in covariance.expression(x, row, array: group.array("covariance", k)) }
       return builder.apply(.weightedSum(prior), x) + builder.apply(.weightedSum(update), x)
     }
-    let latent = model.priorMean(at: x) + builder.concatenate(functions)
+    let latent = group.priorMean(at: x) + builder.concatenate(functions)
     if noise.noise == .latent { return latent }
     let added = outputs.indices.map { noise.addedDeviation(output: $0, at: x) }
     return latent + builder.concatenate(added) * builder.normal(draws)
   }
 
   public func functionDraws(_ particles: Int, key: DrawKey) -> [Double] {
-    let length = outputs.reduce(0) { $0 + $1.features.columns + $1.features.rows }
+    let length = functionLength
     var draws = [Double](repeating: 0, count: particles * length)
     var offset = 0
-    for (m, output) in outputs.enumerated() {
+    for (k, output) in outputs.enumerated() {
       let (n, f) = (output.features.rows, output.features.columns)
-      let normals = Self.normals(particles, count: f + n, output: m, key: key)
+      let normals = Self.normals(particles, count: f + n, output: group.outputs[k], key: key)
       // y - H beta - Phi w - e, a column a particle.
       var targets = withOneBLASThread {
         output.features.times(normals.selecting(columns: 0..<f), transposingSecond: true)
@@ -170,13 +173,13 @@ public struct PathwiseSampler: PosteriorSampler {
   /// differs from it by what F features miss of the prior. With observed noise, what the calibration adds to the latent
   /// variance is left out.
   public func certificate(at sets: [Matrix], noise: DrawnNoise) throws -> SamplerCertificate {
-    try SamplerCertificate(self, model, sets: sets, noise: noise) { set in
+    try SamplerCertificate(self, group, sets: sets, noise: noise) { set in
       var (mean, deviation) = (
         Matrix(rows: set.rows, columns: outputs.count),
         Matrix(rows: set.rows, columns: outputs.count)
       )
       for (m, output) in outputs.enumerated() {
-        let process = model.processes[m]
+        let process = group.processes[m]
         let exact = process.predict(set).mean
         let a = output.precision.times(process.hyperparameters.covariance.matrix(process.x, set))
         var left = cosines(set, output.frequencies, amplitude: output.amplitude).transposed

@@ -1,21 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Samplers: a learnt model's posterior -> a differentiable program of its draws, with shared data.
 // In: standardised features x [D]. Out: a draw of the standardised increments [M] as program values. Each
-// sampler is one file here: what it precomputes, and its program. How far it is from the exact posterior is
-// measured on the compiled program itself (SamplerCertificate.swift).
+// sampler is one file here: what it precomputes, and its program. It serves one group of outputs, which read the same inputs;
+// GroupedSampler ties those of a model together. How far it is from the exact posterior is measured on the compiled program
+// itself (SamplerCertificate.swift).
 
 import Draws
 import GaussianProcesses
 import LinearAlgebra
 import Programs
-
-/// Which randomness a rollout's draw stands for.
-public enum PosteriorDraw: String, Sendable, Codable {
-  /// An independent draw each step from N(mean, sd^2) (paper, equation 9).
-  case marginal
-  /// One function a particle, kept for the whole rollout.
-  case function
-}
 
 /// Whether the drawn next state includes the observation noise.
 public enum DrawnNoise: String, Hashable, Sendable, Codable, CaseIterable {
@@ -25,12 +18,11 @@ public enum DrawnNoise: String, Hashable, Sendable, Codable, CaseIterable {
   case observed
 }
 
-/// A posterior as a program.
+/// A posterior as a program: of a group of outputs, or of all of them.
 public protocol PosteriorSampler: Sendable {
   var name: SamplerName { get }
   /// What it consists of, for people: "12 x 30 x 30 points", "rank 80 and 64".
   var summary: String { get }
-  var draw: PosteriorDraw { get }
   /// Values of the shared arrays that the program reads.
   var data: [String: [Double]] { get }
   /// Adds the program of one draw of the standardised increments [M] at standardised features x [D].
@@ -38,9 +30,12 @@ public protocol PosteriorSampler: Sendable {
   /// - Parameters:
   ///   - x: [D].
   ///   - draws: of the step, one an output.
-  func increments(at x: Value, draws: DrawSlot) -> Value
-  /// What every particle brings along for a whole rollout [B, F] (`RolloutProgram.functionDraw`); empty for
-  /// marginal draws. Depends on (seed, iteration, particle) only.
+  ///   - functionOffset: index of the sampler's first scalar in `RolloutProgram.functionDraw`.
+  func increments(at x: Value, draws: DrawSlot, functionOffset: Int) -> Value
+  /// Scalars of `RolloutProgram.functionDraw` that it reads, F; 0 where draws are marginal, an independent one each step
+  /// from N(mean, sd^2) (paper, equation 9), not one function a particle.
+  var functionLength: Int { get }
+  /// What every particle brings along for a whole rollout [B, F]. Depends on (seed, iteration, particle) only.
   func functionDraws(_ particles: Int, key: DrawKey) -> [Double]
   /// What can be said of its errors, or nil.
   func certificate(at points: [Matrix], noise: DrawnNoise) throws -> SamplerCertificate
@@ -48,7 +43,7 @@ public protocol PosteriorSampler: Sendable {
 
 /// A sampler of per-step marginals, known by its moments.
 public protocol MarginalSampler: PosteriorSampler {
-  var model: DynamicsModel { get }
+  var group: ProcessGroup { get }
   /// Adds the program of the moments at standardised features x [D].
   func moments(at x: Value) -> PosteriorMoments
 }
@@ -62,10 +57,10 @@ public struct PosteriorMoments {
 }
 
 extension MarginalSampler {
-  public var draw: PosteriorDraw { .marginal }
+  public var functionLength: Int { 0 }
 
   /// mean + deviation * normal draw (paper, equation 9).
-  public func increments(at x: Value, draws: DrawSlot) -> Value {
+  public func increments(at x: Value, draws: DrawSlot, functionOffset: Int) -> Value {
     let moments = moments(at: x)
     return moments.mean + moments.deviation * x.builder.normal(draws)
   }
@@ -73,26 +68,31 @@ extension MarginalSampler {
   public func functionDraws(_ particles: Int, key: DrawKey) -> [Double] { [] }
 }
 
+extension PosteriorSampler {
+  /// The program of one draw by a sampler that has `RolloutProgram.functionDraw` for itself.
+  public func increments(at x: Value, draws: DrawSlot) -> Value {
+    increments(at: x, draws: draws, functionOffset: 0)
+  }
+}
+
 /// Why a sampler cannot serve a model.
 public struct UnsuitableSampler: Error, CustomStringConvertible {
   public let description: String
 }
 
-extension DynamicsModel {
+extension ProcessGroup {
   /// h(x)^T beta of every output as a program [M]: the posterior's linear part stays exact and goes on
-  /// outside any table. Reads the shared array "prior_mean".
+  /// outside any table. Reads `priorMeanData`.
   func priorMean(at x: Value) -> Value {
-    let (m, d) = (processes.count, x.length)
+    let (m, d) = (processes.count, dimensions)
     return x.builder.affine(
-      SharedMatrix(array: Self.priorMeanArray, rows: m, columns: d),
-      bias: SharedSlice(array: Self.priorMeanArray, offset: m * d), x)
+      SharedMatrix(array: array("prior_mean"), rows: m, columns: d),
+      bias: SharedSlice(array: array("prior_mean"), offset: m * d), x)
   }
 
-  static var priorMeanArray: String { "prior_mean" }
-
-  /// Weights [M, D] and constants [M] of `priorMean`.
-  var priorMeanData: [Double] {
-    let d = form.features.count
+  /// Weights [M, D] and constants [M] of `priorMean`, as shared array.
+  var priorMeanData: [String: [Double]] {
+    let d = dimensions
     let coefficients = processes.map { process -> [Double] in
       switch process.hyperparameters.mean {
       case .zero: Array(repeating: 0, count: d + 1)
@@ -100,7 +100,9 @@ extension DynamicsModel {
       case .linear: process.meanCoefficients
       }
     }
-    return coefficients.flatMap { $0.dropFirst() } + coefficients.map { $0[0] }
+    return [
+      array("prior_mean"): coefficients.flatMap { $0.dropFirst() } + coefficients.map { $0[0] }
+    ]
   }
 }
 

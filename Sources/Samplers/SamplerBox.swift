@@ -7,9 +7,6 @@ import GaussianProcesses
 import LinearAlgebra
 
 extension DynamicsModel {
-  /// Most points of KISS-GP's grid: with a root of rank 100 they fill 13 MB an output.
-  static let largestGrid = 1 << 15
-
   /// The data's bounds with a tenth of the range added at each end; present actions reach exactly their
   /// limits. Standardised.
   public func samplerBox(actionLimits: [ClosedRange<Double>]) -> [ClosedRange<Double>] {
@@ -30,9 +27,14 @@ extension DynamicsModel {
     }
   }
 
+}
+
+extension ProcessGroup {
+  /// Most points of KISS-GP's grid: with a root of rank 100 they fill 13 MB an output.
+  static let largestGrid = 1 << 15
+
   /// A box that also holds all training inputs (commands beyond the task's limits).
   func boxWithData(_ box: [ClosedRange<Double>]) -> [ClosedRange<Double>] {
-    let x = processes[0].x
     return box.enumerated().map { axis, range in
       let column = x.column(axis)
       return min(range.lowerBound, column.min() ?? 0)...max(range.upperBound, column.max() ?? 0)
@@ -56,7 +58,7 @@ extension DynamicsModel {
 
   /// `count` training inputs, evenly spread over the log.
   func spreadInputs(_ count: Int) -> [[Double]] {
-    evenlySpreadRows(count: processes[0].x.rows, wanted: count).map(processes[0].x.row)
+    evenlySpreadRows(count: x.rows, wanted: count).map(x.row)
   }
 }
 

@@ -35,6 +35,8 @@ public struct SamplerCertificate: Hashable, Sendable, Codable {
   public var points: Int
   /// What it was compared with: "the exact posterior", or one through inducing points where there are many data.
   public var reference: String
+  /// Which of the model's outputs are measured.
+  public var outputs: [Int]
   /// One an output: the worse of box and data in each figure.
   public var errors: [SamplerError]
 
@@ -47,23 +49,24 @@ public struct SamplerCertificate: Hashable, Sendable, Codable {
     (errors.map(\.meanRMS).reduce(0, worse), errors.map(\.deviationRMS).reduce(0, worse))
   }
 
-  /// Compares moments at sets of points with the model's own.
+  /// Compares moments at sets of points with the processes' own.
   ///
   /// - Parameter moments: means and deviations [points][M] of draws at a set.
   init(
-    _ sampler: some PosteriorSampler, _ model: DynamicsModel, sets: [Matrix], noise: DrawnNoise,
+    _ sampler: some PosteriorSampler, _ group: ProcessGroup, sets: [Matrix], noise: DrawnNoise,
     moments: (Matrix) throws -> (mean: Matrix, deviation: Matrix)
   ) throws {
     (self.sampler, summary, points) = (sampler.name, sampler.summary, sets.first?.rows ?? 0)
-    let lowRank = model.processes.compactMap(\.lowRank)
+    outputs = group.outputs
+    let lowRank = group.processes.compactMap(\.lowRank)
     reference =
       lowRank.isEmpty
       ? "the exact posterior"
       : "the posterior through \(list(lowRank.map(\.rank))) inducing points"
-    errors = model.processes.map { _ in SamplerError() }
+    errors = group.processes.map { _ in SamplerError() }
     for set in sets {
       let found = try moments(set)
-      for (m, process) in model.processes.enumerated() {
+      for (m, process) in group.processes.enumerated() {
         let exact = process.predict(set)
         let observation = process.observedVariance(
           set, latent: Array(repeating: 0, count: set.rows))
@@ -86,15 +89,26 @@ public struct SamplerCertificate: Hashable, Sendable, Codable {
   }
 }
 
+extension SamplerCertificate {
+  /// What was measured of a sampler's parts, output by output.
+  init(joining parts: [SamplerCertificate], of sampler: GroupedSampler) {
+    (self.sampler, summary) = (sampler.name, sampler.summary)
+    points = parts.map(\.points).min() ?? 0
+    reference = Set(parts.map(\.reference)).sorted().joined(separator: ", ")
+    let all = parts.flatMap { zip($0.outputs, $0.errors) }.sorted { $0.0 < $1.0 }
+    (outputs, errors) = (all.map(\.0), all.map(\.1))
+  }
+}
+
 extension MarginalSampler {
   /// Runs the program of the moments at sets of points [.][points, D]. Throws: `ExecutionError`.
   public func certificate(at sets: [Matrix], noise: DrawnNoise) throws -> SamplerCertificate {
-    let m = model.processes.count
-    let program = try PointwiseEvaluator(inputs: model.form.features.count, data: data) { x in
+    let m = group.processes.count
+    let program = try PointwiseEvaluator(inputs: group.dimensions, data: data) { x in
       let moments = moments(at: x)
       return x.builder.concatenate([moments.mean, moments.deviation])
     }
-    return try SamplerCertificate(self, model, sets: sets, noise: noise) { set in
+    return try SamplerCertificate(self, group, sets: sets, noise: noise) { set in
       let both = Matrix(rows: set.rows, columns: 2 * m, values: try program.values(at: set.values))
       return (both.selecting(columns: 0..<m), both.selecting(columns: m..<2 * m))
     }

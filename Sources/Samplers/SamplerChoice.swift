@@ -56,9 +56,6 @@ public struct MeasuredSampler: Sendable {
 }
 
 extension DynamicsModel {
-  /// Points of the box, and as many of the data, at which samplers are measured.
-  static let certificatePoints = 1_000
-
   /// Builds and measures a sampler of this model.
   ///
   /// - Parameters:
@@ -69,7 +66,37 @@ extension DynamicsModel {
     _ options: SamplerOptions, actionLimits: [ClosedRange<Double>]
   ) throws -> MeasuredSampler {
     let box = samplerBox(actionLimits: actionLimits)
-    let count = min(Self.certificatePoints, max(processes[0].x.rows, 1))
+    let groups = groups
+    let parts = try groups.map { group in
+      try group.sampler(options, box: group.inputs.map { box[$0] })
+    }
+    return groups[0].inputs.count == box.count && parts.count == 1
+      ? parts[0] : MeasuredSampler(joining: parts, of: groups)
+  }
+}
+
+extension MeasuredSampler {
+  /// The samplers of a model's groups as one.
+  fileprivate init(joining parts: [MeasuredSampler], of groups: [ProcessGroup]) {
+    let grouped = GroupedSampler(parts: zip(groups, parts).map { ($0, $1.sampler) })
+    sampler = grouped
+    certificate = SamplerCertificate(joining: parts.map(\.certificate), of: grouped)
+    tolerance = parts[0].tolerance
+    wasChosen = parts.contains(where: \.wasChosen)
+    rejected = parts.flatMap(\.rejected)
+    unsuitable = Set(parts.flatMap(\.unsuitable)).sorted()
+  }
+}
+
+extension ProcessGroup {
+  /// Points of the box, and as many of the data, at which samplers are measured.
+  private static let certificatePoints = 1_000
+
+  /// Builds and measures a sampler of these outputs over a box of standardised inputs [D].
+  fileprivate func sampler(
+    _ options: SamplerOptions, box: [ClosedRange<Double>]
+  ) throws -> MeasuredSampler {
+    let count = min(Self.certificatePoints, max(x.rows, 1))
     let sets = [Matrix(randomPoints(box, count: count)), Matrix(spreadInputs(count))]
     func measured(_ name: SamplerName, _ options: SamplerOptions) throws -> MeasuredSampler {
       let sampler = try make(name, options, box)

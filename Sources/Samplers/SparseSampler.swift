@@ -9,28 +9,28 @@ import Programs
 /// The posterior through inducing points.
 public struct SparseSampler: MarginalSampler {
   public let name = SamplerName.sparse
-  public let model: DynamicsModel
+  public let group: ProcessGroup
   /// m of each output.
   public let inducingPoints: [Int]
   private let posterior: WeightedSumPosterior
 
   /// - Parameters:
-  ///   - model: whose posterior is drawn from.
+  ///   - group: whose posterior is drawn from.
   ///   - inducingPoints: at most this many; fewer where fewer explain the data.
   ///   - noise: whether draws contain the measurements' noise.
   /// - Throws: `FactorizationError`.
   public init(
-    _ model: DynamicsModel, inducingPoints: Int, noise: DrawnNoise = .latent
+    _ group: ProcessGroup, inducingPoints: Int, noise: DrawnNoise = .latent
   ) throws {
-    self.model = model
-    let sums = try model.processes.map { process in
+    self.group = group
+    let sums = try group.processes.map { process in
       let lowRank = try LowRankPosterior(
         process, tolerance: 1e-3, largestRank: inducingPoints)
       let (weights, root) = try lowRank.weightedSums()
       return PosteriorSums(rows: lowRank.pivots, weights: weights, root: root)
     }
     self.inducingPoints = sums.map(\.rows.rows)
-    posterior = WeightedSumPosterior(model, sums, noise: noise)
+    posterior = WeightedSumPosterior(group, sums, noise: noise)
   }
 
   public var summary: String { list(inducingPoints) + " inducing points" }

@@ -12,7 +12,7 @@ import Programs
 /// Cubic splines through a table of the posterior.
 public struct TabulatedSampler: MarginalSampler {
   public let name = SamplerName.tabulated
-  public let model: DynamicsModel
+  public let group: ProcessGroup
   public let data: [String: [Double]]
   /// Grid points along each feature inside the box.
   public let pointsPerAxis: [Int]
@@ -20,7 +20,7 @@ public struct TabulatedSampler: MarginalSampler {
   /// Fills a table.
   ///
   /// - Parameters:
-  ///   - model: whose posterior is drawn from.
+  ///   - group: whose posterior is drawn from.
   ///   - box: inside which the table is read, standardised features.
   ///   - largestTable: most grid points. Filling takes its time; reading does not depend on it (0.57 ms an iteration
   ///     of Experiment 1 with 28,000 points and with 200,000; `bagel benchmark iteration`).
@@ -28,7 +28,7 @@ public struct TabulatedSampler: MarginalSampler {
   ///   - tolerance: on the moments, which the grid's spacing is chosen for.
   /// - Throws: `UnsuitableSampler` for more than 4 features, `FactorizationError`.
   public init(
-    _ model: DynamicsModel, box: [ClosedRange<Double>], largestTable: Int = 1 << 16,
+    _ group: ProcessGroup, box: [ClosedRange<Double>], largestTable: Int = 1 << 16,
     noise: DrawnNoise = .latent, tolerance: SamplerTolerance = SamplerTolerance()
   ) throws {
     let d = box.count
@@ -38,12 +38,12 @@ public struct TabulatedSampler: MarginalSampler {
           "\(d) model inputs are too many to tabulate (at most 4); use --sampler love, sparse or "
           + "exact, or fewer features or a shorter history")
     }
-    self.model = model
-    let posteriors = try inParallel(model.processes.count) {
-      try TabulatedPosterior(model.processes[$0])
+    self.group = group
+    let posteriors = try inParallel(group.processes.count) {
+      try TabulatedPosterior(group.processes[$0])
     }
     pointsPerAxis = GridChoice(
-      posteriors: posteriors, data: model.processes[0].x, box: box, noise: noise,
+      posteriors: posteriors, data: group.x, box: box, noise: noise,
       tolerance: tolerance, budget: largestTable
     ).pointsPerAxis()
     let support = SplineTable.support
@@ -55,13 +55,13 @@ public struct TabulatedSampler: MarginalSampler {
         SplineTable.coefficients(of: $0, counts: grid.counts)
       }
     }
-    data = [
-      "table": sideBySide(columns),
-      "geometry": RegularGrid(box: box, pointsPerAxis: pointsPerAxis).geometry,
-      DynamicsModel.priorMeanArray: model.priorMeanData,
+    let own = [
+      group.array("table"): sideBySide(columns),
+      group.array("geometry"): RegularGrid(box: box, pointsPerAxis: pointsPerAxis).geometry,
       // A spline may swing below zero beside a pit.
-      "deviation_floor": model.processes.map { $0.varianceFloor.squareRoot() },
+      group.array("deviation_floor"): group.processes.map { $0.varianceFloor.squareRoot() },
     ]
+    data = SharedArrays.joined([own, group.priorMeanData])
   }
 
   public var summary: String {
@@ -69,18 +69,20 @@ public struct TabulatedSampler: MarginalSampler {
   }
 
   public func moments(at x: Value) -> PosteriorMoments {
-    let m = model.processes.count
+    let m = group.processes.count
     let table = x.builder.apply(
       .interpolation(
         Interpolation(
-          table: "table", geometry: "geometry", dimensions: pointsPerAxis.count, outputs: 2 * m,
+          table: group.array("table"), geometry: group.array("geometry"),
+          dimensions: pointsPerAxis.count, outputs: 2 * m,
           basis: .cubicSpline)), x)
     let residuals = (0..<m).map { table[2 * $0] }
     let deviations = (0..<m).map { table[2 * $0 + 1] }
     return PosteriorMoments(
-      mean: model.priorMean(at: x) + x.builder.concatenate(residuals),
+      mean: group.priorMean(at: x) + x.builder.concatenate(residuals),
       deviation: maximum(
-        x.builder.concatenate(deviations), x.builder.shared("deviation_floor", length: m)))
+        x.builder.concatenate(deviations),
+        x.builder.shared(group.array("deviation_floor"), length: m)))
   }
 }
 

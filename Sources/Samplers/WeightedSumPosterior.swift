@@ -23,22 +23,22 @@ struct PosteriorSums: Sendable {
 }
 
 struct WeightedSumPosterior: Sendable {
-  let model: DynamicsModel
+  let group: ProcessGroup
   let data: [String: [Double]]
   private let noise: ObservationNoise
   /// One an output: m, r, whether S is upper triangular.
   private let shapes: [(rows: Int, rank: Int, isUpperTriangular: Bool)]
 
-  init(_ model: DynamicsModel, _ sums: [PosteriorSums], noise: DrawnNoise) {
-    self.model = model
-    var data = [DynamicsModel.priorMeanArray: model.priorMeanData]
-    for (m, process) in model.processes.enumerated() {
-      data["inputs_\(m)"] = sums[m].rows.values
-      data["weights_\(m)"] = sums[m].weights
-      data["root_\(m)"] = sums[m].root.values
-      data["covariance_\(m)"] = process.hyperparameters.covariance.expressionData
+  init(_ group: ProcessGroup, _ sums: [PosteriorSums], noise: DrawnNoise) {
+    self.group = group
+    var data = group.priorMeanData
+    for (k, process) in group.processes.enumerated() {
+      data[group.array("inputs", k)] = sums[k].rows.values
+      data[group.array("weights", k)] = sums[k].weights
+      data[group.array("root", k)] = sums[k].root.values
+      data[group.array("covariance", k)] = process.hyperparameters.covariance.expressionData
     }
-    self.noise = ObservationNoise(model, noise)
+    self.noise = ObservationNoise(group, noise)
     self.data = SharedArrays.joined([data, self.noise.data])
     shapes = sums.map { ($0.rows.rows, $0.root.columns, $0.isUpperTriangular) }
   }
@@ -47,24 +47,24 @@ struct WeightedSumPosterior: Sendable {
     let builder = x.builder
     var means: [Value] = []
     var deviations: [Value] = []
-    for (m, process) in model.processes.enumerated() {
+    for (k, process) in group.processes.enumerated() {
       let covariance = process.hyperparameters.covariance
-      let array = "covariance_\(m)"
-      let (n, rank, isUpperTriangular) = shapes[m]
+      let array = group.array("covariance", k)
+      let (n, rank, isUpperTriangular) = shapes[k]
       let sum = WeightedSum(
         dimensions: x.length,
-        rows: SharedMatrix(array: "inputs_\(m)", rows: n, columns: x.length),
-        weights: SharedMatrix(array: "weights_\(m)", rows: n, columns: 1),
-        squared: SharedMatrix(array: "root_\(m)", rows: n, columns: rank),
+        rows: SharedMatrix(array: group.array("inputs", k), rows: n, columns: x.length),
+        weights: SharedMatrix(array: group.array("weights", k), rows: n, columns: 1),
+        squared: SharedMatrix(array: group.array("root", k), rows: n, columns: rank),
         squaredIsUpperTriangular: isUpperTriangular,
         summand: { x, row in covariance.expression(x, row, array: array) })
       let y = builder.apply(.weightedSum(sum), x)
       let prior = covariance.expression(x, x, array: array)
       means.append(y[0])
-      deviations.append(noise.deviation(prior - y[1], output: m, at: x))
+      deviations.append(noise.deviation(prior - y[1], output: k, at: x))
     }
     return PosteriorMoments(
-      mean: model.priorMean(at: x) + builder.concatenate(means),
+      mean: group.priorMean(at: x) + builder.concatenate(means),
       deviation: builder.concatenate(deviations))
   }
 }

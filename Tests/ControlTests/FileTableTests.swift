@@ -10,6 +10,40 @@ import Testing
 
 @Suite("what files hold")
 struct FileTableTests {
+  @Test("outputs learn from inputs of their own, which come back from a file")
+  func inputsOfOutputs() throws {
+    var task = try ControlTask("boom")
+    task.exploration.seconds = 10
+    task.model.fit.fullIterations = 1
+    let all = try task.modelForm()
+    func fit(_ inputs: [[Int]]?) throws -> DynamicsModel {
+      try DynamicsModel.fit(
+        try task.trainingEpisodes(seed: 0), layout: task.layout,
+        form: ModelForm(features: all.features, updates: all.updates, inputs: inputs),
+        options: task.model.fit
+      ).model
+    }
+    let model = try fit([[0, 1], [1, 2]])
+    #expect(
+      model.processes.map(\.x) == [
+        model.inputs.selecting(columns: 0...1), model.inputs.selecting(columns: 1...2),
+      ])
+    #expect(model.groups.map(\.outputs) == [[0], [1]])
+    // What an output does not read does not matter to it.
+    let features = [[-0.2, 0.1, 0.5], [-0.2, 0.1, -0.4], [0.3, 0.1, 0.5]]
+    let means = model.predictIncrements(features).mean
+    #expect(means[0][0] == means[1][0] && means[0][0] != means[2][0])
+    #expect(means[0][1] != means[1][1] && means[0][1] == means[2][1])
+    let path = Scratch.path("inputs.safetensors")
+    try model.write(to: path, provenance: "test")
+    let back = try DynamicsModel(path: path)
+    #expect(back.form == model.form && back.predictIncrements(features).mean == means)
+    // All inputs for all, in words, is the usual form.
+    let (usual, said) = (try fit(nil), try fit([[0, 1, 2], [0, 1, 2]]))
+    #expect(usual.form == said.form && usual.fingerprint == said.fingerprint)
+    #expect(usual.groups.map(\.outputs) == [[0, 1]])
+  }
+
   @Test("a model comes back with all its bits, and with its fingerprint")
   func model() throws {
     var model = try SmallFiles.model()

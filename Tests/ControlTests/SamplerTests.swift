@@ -8,18 +8,35 @@ import Bagel
 import Foundation
 import Testing
 
+/// What the outputs of the boom's model read of angle, rate and valve.
+enum SamplerInputs: CaseIterable {
+  case same
+  /// The angle's does not read the valve.
+  case theirOwn
+}
+
 /// A small model of the boom.
 private struct Fixture {
   let model: DynamicsModel
   let task: ControlTask
 
-  init(_ change: (inout ControlTask) -> Void = { _ in }) throws {
+  init(_ inputs: SamplerInputs = .same, _ change: (inout ControlTask) -> Void = { _ in }) throws {
     var task = try ControlTask("boom")
     task.exploration.seconds = 15
     task.model.fit.fullIterations = 2
     change(&task)
-    model = try task.fit().model
     self.task = task
+    switch inputs {
+    case .same: model = try task.fit().model
+    case .theirOwn:
+      let all = try task.modelForm()
+      model = try DynamicsModel.fit(
+        try task.trainingEpisodes(seed: 0), layout: task.layout,
+        form: ModelForm(
+          features: all.features, updates: all.updates, inputs: [[0, 1], [0, 1, 2]]),
+        options: task.model.fit
+      ).model
+    }
   }
 
   func sampler(_ name: SamplerName?, noise: DrawnNoise = .latent) throws -> MeasuredSampler {
@@ -51,9 +68,11 @@ private let allAndChosen = SamplerName.allCases.map(Optional.some) + [nil]
 
 @Suite("samplers")
 struct SamplerTests {
-  @Test("errors against the exact posterior are within bounds", arguments: allAndChosen)
-  func moments(name: SamplerName?) throws {
-    let fixture = try Fixture()
+  @Test(
+    "errors against the exact posterior are within bounds", arguments: allAndChosen,
+    SamplerInputs.allCases)
+  func moments(name: SamplerName?, inputs: SamplerInputs) throws {
+    let fixture = try Fixture(inputs)
     // Observed noise on top of a function draw leaves out what the calibration adds to the latent variance.
     for noise in name == .pathwise ? [.latent] : DrawnNoise.allCases {
       let measured = try fixture.sampler(name, noise: noise)
@@ -71,7 +90,7 @@ struct SamplerTests {
     arguments: RadialProfileName.allCases.filter { $0 != .squaredExponential },
     SamplerName.allCases)
   func covariances(profile: RadialProfileName, name: SamplerName) throws {
-    let fixture = try Fixture { $0.model.fit.profile = profile }
+    let fixture = try Fixture(.same) { $0.model.fit.profile = profile }
     guard name != .kissGP else {
       #expect(throws: GridError.self) { try fixture.sampler(name) }
       return
@@ -86,9 +105,9 @@ struct SamplerTests {
 
   @Test(
     "the closed loop has the same numbers on the host as in the interpreter",
-    arguments: allAndChosen)
-  func closedLoop(name: SamplerName?) throws {
-    let fixture = try Fixture()
+    arguments: allAndChosen, SamplerInputs.allCases)
+  func closedLoop(name: SamplerName?, inputs: SamplerInputs) throws {
+    let fixture = try Fixture(inputs)
     let rollout = try fixture.task.makeRollout(fixture.model, try fixture.sampler(name).sampler)
     let batch = smallBatch(rollout, fixture.task)
     let expected = InterpreterExecutor(rollout.program, data: rollout.data).gradient(batch)
@@ -121,13 +140,13 @@ struct SamplerTests {
 
   @Test(
     "draws have the posterior's moments, and a function draw stays the same function",
-    arguments: [SamplerName.exact, .pathwise])
-  func draws(name: SamplerName) throws {
-    let fixture = try Fixture()
+    arguments: [SamplerName.exact, .pathwise], SamplerInputs.allCases)
+  func draws(name: SamplerName, inputs: SamplerInputs) throws {
+    let fixture = try Fixture(inputs)
     let sampler = try fixture.sampler(name).sampler
     let model = fixture.model
     // x' = the increments at a fixed point, so a rollout of two steps draws twice there.
-    let point = model.processes[0].x.row(70).map { 0.95 * $0 }
+    let point = model.inputs.row(70).map { 0.95 * $0 }
     let builder = ProgramBuilder()
     var slots = StepSlots()
     let drawn = sampler.increments(
@@ -147,8 +166,8 @@ struct SamplerTests {
         parameters: [], initialStates: Array(repeating: 0, count: 2 * count), goals: [],
         particles: count, horizon: 2, draws: key,
         functionDraws: sampler.functionDraws(count, key: key)))
-    for (m, process) in model.processes.enumerated() {
-      let exact = process.predict(Matrix([point]))
+    for (m, (output, process)) in zip(model.form.outputs, model.processes).enumerated() {
+      let exact = process.predict(Matrix([point]).selecting(columns: output.inputs))
       let values = (0..<count).map { paths.carry(step: 1, particle: $0).dropFirst(m).first ?? .nan }
       let mean = values.reduce(0, +) / Double(count)
       let variance = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(count - 1)
@@ -161,7 +180,7 @@ struct SamplerTests {
         abs(variance - exact.variance[0]) < (4 * (2 / n).squareRoot() + features)
           * exact.variance[0])
       let second = (0..<count).map { paths.carry(step: 2, particle: $0).dropFirst(m).first ?? .nan }
-      #expect((values == second) == (sampler.draw == .function))
+      #expect((values == second) == (sampler.functionLength > 0))
     }
   }
 
@@ -225,7 +244,7 @@ struct SamplerTests {
     task.model.restPseudoData = 10
     let model = try task.fit().model
     #expect(model.processes.count == 1)
-    let rollout = try task.makeRollout(model, try ExactSampler(model, noise: .observed))
+    let rollout = try task.makeRollout(model, try ExactSampler(model.groups[0], noise: .observed))
     let carry = rollout.slots.carryLength
     #expect(carry == 2 * 2 + 1)
     let state = rollout.slots.first(state: [0.2, -0.1])

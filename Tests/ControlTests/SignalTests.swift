@@ -51,7 +51,7 @@ private func rollout(
   _ model: DynamicsModel, _ policy: Policy, noise: [Double] = []
 ) throws -> Rollout {
   Rollout(
-    model: model, sampler: try ExactSampler(model), policy: policy,
+    model: model, sampler: try ExactSampler(model.groups[0]), policy: policy,
     reward: try Reward.formula(
       Formula("-x^2 - 0.1 * (u - previous.u)^2", names: ["x", "u", "previous.u"]),
       states: ["x", "v"], actions: ["u"]),

@@ -94,10 +94,10 @@ extension Report {
         + ":</p><table><tr><th>sampler</th><th>output</th><th>mean, RMS of signal</th><th>max</th>"
         + "<th>deviation, RMS of predictive</th><th>max</th></tr>")
     for certificate in certificates {
-      for (m, error) in certificate.errors.enumerated() {
+      for (output, error) in zip(certificate.outputs, certificate.errors) {
         lines.append(
           "<tr><td>\(certificate.sampler.rawValue), \(escapedForHTML(certificate.summary))</td>"
-            + "<td>\(m + 1)</td><td>\(number(error.meanRMS))</td><td>\(number(error.meanMax))</td>"
+            + "<td>\(output + 1)</td><td>\(number(error.meanRMS))</td><td>\(number(error.meanMax))</td>"
             + "<td>\(number(error.deviationRMS))</td><td>\(number(error.deviationMax))</td></tr>")
       }
     }
@@ -105,7 +105,7 @@ extension Report {
   }
 
   func fitSummary(_ fit: FittedModel) -> [String] {
-    var lines = ["<h2>Model</h2><p>\(fit.model.processes[0].x.rows) transitions.</p><ul>"]
+    var lines = ["<h2>Model</h2><p>\(fit.model.inputs.rows) transitions.</p><ul>"]
     lines += fit.model.summaryLines.map { "<li>\(escapedForHTML($0))</li>" } + ["</ul>"]
     if !fit.heldOut.isEmpty {
       lines.append(

@@ -40,8 +40,11 @@ struct FitBenchmark: ParsableCommand {
     task.model.fit.device = device.option
     let episodes = try task.trainingEpisodes(seed: common.seed)
     var form = try task.modelForm()
-    if outputs == 1 { form.updates[1] = .increment(output: 0) }
-    if outputs == 1 { form.updates[0] = .backwardIntegral(rate: 1, smoothing: 1) }
+    if outputs == 1 {
+      form = ModelForm(
+        features: form.features,
+        updates: [.backwardIntegral(rate: 1, smoothing: 1), .increment(output: 0)])
+    }
     let start = ContinuousClock.now
     let bar = ProgressBar("learning")
     let (model, results) = try DynamicsModel.fit(
@@ -67,7 +70,7 @@ struct FitBenchmark: ParsableCommand {
   }
 
   private func writeData(_ model: DynamicsModel, to path: String) throws {
-    let x = model.processes[0].x
+    let x = model.inputs
     let header =
       (0..<x.columns).map { "x\($0)" } + model.processes.indices.map { "y\($0)" }
     let rows = (0..<x.rows).map { i in

@@ -23,7 +23,9 @@ public struct DynamicsModel: Sendable {
   public var stateBounds: [ClosedRange<Double>]
   /// States of the training data, evenly spread over it [n <= 1,000][S], physical units.
   public var loggedStates: [[Double]]
-  /// One an output, on standardised features and increments.
+  /// Standardised features of the training data [n, D].
+  public var inputs: Matrix
+  /// One an output, on its own columns of `inputs` and standardised increments.
   public var processes: [GaussianProcess]
   /// Learnt from the log's reward channel, if there is one.
   public var rewardModel: RewardModel?
@@ -63,10 +65,10 @@ public struct DynamicsModel: Sendable {
           + form.updates.compactMap(\.rate))
       data.addRest(count: restCount, rates: rates, form: form)
     }
-    let x = Matrix(data.features.map(featureStandardiser.standardise))
+    let inputs = Matrix(data.features.map(featureStandardiser.standardise))
     let targets = data.increments.map(incrementStandardiser.standardise)
     let outputs = try fitProcesses(
-      x, targets, episodeOf: data.episodeOf,
+      form.inputMatrices(inputs), targets, episodeOf: data.episodeOf,
       names: form.outputStates.map { layout.states[$0].name }, options: options,
       starts: start?.processes.map(\.hyperparameters), progress)
     let (processes, results) = (outputs.map(\.process), outputs.map(\.result))
@@ -80,19 +82,19 @@ public struct DynamicsModel: Sendable {
       featureStandardiser: featureStandardiser, incrementStandardiser: incrementStandardiser,
       featureBounds: featureBounds, stateBounds: bounds(of: states),
       loggedStates: evenlySpreadRows(count: states.count, wanted: 1_000).map { states[$0] },
-      processes: processes, rewardModel: rewardModel)
+      inputs: inputs, processes: processes, rewardModel: rewardModel)
     return (model, results)
   }
 
   /// One Gaussian process an output, side by side.
   private static func fitProcesses(
-    _ x: Matrix, _ targets: [[Double]], episodeOf: [Int], names: [String], options: FitOptions,
+    _ x: [Matrix], _ targets: [[Double]], episodeOf: [Int], names: [String], options: FitOptions,
     starts: [Hyperparameters]?, _ progress: @escaping (Double) -> Void
   ) throws -> [(process: GaussianProcess, result: FitResult)] {
     let shares = ProgressShares(names.count, progress)
     return try inParallel(names.count) { output in
       let what = "output '\(names[output])'"
-      let y = targets.map { $0[output] }
+      let (x, y) = (x[output], targets.map { $0[output] })
       var result = try fitHyperparameters(
         x: x, y: y, options: options, episodeOf: episodeOf, start: starts?[output], what: what
       ) { shares.report($0, from: output) }
@@ -129,14 +131,14 @@ public struct DynamicsModel: Sendable {
   public func predictIncrements(_ features: [[Double]]) -> (
     mean: [[Double]], latent: [[Double]], observed: [[Double]]
   ) {
-    let x = Matrix(features.map(featureStandardiser.standardise))
+    let x = form.inputMatrices(Matrix(features.map(featureStandardiser.standardise)))
     var mean = features.map { _ in [Double]() }
     var latent = mean
     var observed = mean
     for (output, process) in processes.enumerated() {
       let scale = incrementStandardiser.scale[output]
-      let prediction = process.predict(x)
-      let noisy = process.observedVariance(x, latent: prediction.variance)
+      let prediction = process.predict(x[output])
+      let noisy = process.observedVariance(x[output], latent: prediction.variance)
       for i in features.indices {
         mean[i].append(prediction.mean[i] * scale + incrementStandardiser.mean[output])
         latent[i].append(prediction.variance[i].squareRoot() * scale)
@@ -169,15 +171,5 @@ private func bounds(of rows: [[Double]]) -> [ClosedRange<Double>] {
   rows[0].indices.map { c in
     let column = rows.map { $0[c] }
     return (column.min() ?? 0)...(column.max() ?? 0)
-  }
-}
-
-extension StateUpdate {
-  /// The rate that is integrated, if any.
-  public var rate: Int? {
-    switch self {
-    case .increment: nil
-    case .backwardIntegral(let rate, _), .trapezoidalIntegral(let rate): rate
-    }
   }
 }

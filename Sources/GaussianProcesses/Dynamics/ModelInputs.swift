@@ -2,6 +2,8 @@
 // What the Gaussian processes see of states and actions, and what they predict of the next state.
 // In: a window of rows of an episode. Out: features [D] (before standardising) and increments [M].
 
+import LinearAlgebra
+
 /// One input of the Gaussian processes.
 public enum InputFeature: Hashable, Sendable, Codable {
   /// State i, `lag` rows before the present one.
@@ -29,17 +31,42 @@ public enum StateUpdate: Hashable, Sendable, Codable {
   case backwardIntegral(rate: Int, smoothing: Double)
   /// x' = x + T v + T/2 (v' - v): for a measured rate (MC-PILCO, Amadio 2022).
   case trapezoidalIntegral(rate: Int)
+
+  /// The rate that is integrated, if any.
+  public var rate: Int? {
+    switch self {
+    case .increment: nil
+    case .backwardIntegral(let rate, _), .trapezoidalIntegral(let rate): rate
+    }
+  }
+}
+
+/// What one Gaussian process predicts, and from what.
+public struct OutputForm: Hashable, Sendable {
+  /// The state whose increment it is.
+  public let state: Int
+  /// Indices of the features that it reads, ascending.
+  public let inputs: [Int]
 }
 
 /// The form of a dynamics model: its inputs, and the update of each state.
 public struct ModelForm: Hashable, Sendable, Codable {
-  public var features: [InputFeature]
+  public let features: [InputFeature]
   /// One for each state.
-  public var updates: [StateUpdate]
+  public let updates: [StateUpdate]
+  /// Of each output; nil where all read all features.
+  private(set) var inputs: [[Int]]?
 
-  public init(features: [InputFeature], updates: [StateUpdate]) {
+  /// - Parameters:
+  ///   - features: of the model, D.
+  ///   - updates: one for each state.
+  ///   - inputs: indices of the features that each output reads, ascending; nil for all.
+  public init(features: [InputFeature], updates: [StateUpdate], inputs: [[Int]]? = nil) {
     self.features = features
     self.updates = updates
+    let readsAll = inputs?.allSatisfy { $0 == Array(features.indices) } ?? true
+    self.inputs = readsAll ? nil : inputs
+    precondition(inputs.map { $0.count == outputCount } ?? true, "inputs are given by output")
   }
 
   /// The usual form: every state and action as an input (angles as sine and cosine), actions of the
@@ -68,25 +95,35 @@ public struct ModelForm: Hashable, Sendable, Codable {
     for lag in actionDelay...actionDelay + actionHistory {
       features += (0..<actions).map { .action($0, lag: lag) }
     }
-    self.features = features
     var output = 0
-    updates = (0..<states).map { i in
+    let updates = (0..<states).map { i in
       if let integral = integrals[i] { return integral }
       defer { output += 1 }
-      return .increment(output: output)
+      return StateUpdate.increment(output: output)
     }
+    self.init(features: features, updates: updates)
   }
 
   /// M, the number of Gaussian processes.
   public var outputCount: Int { outputStates.count }
 
   /// The state whose increment each output predicts.
-  public var outputStates: [Int] {
-    updates.enumerated().compactMap { index, update in
-      switch update {
-      case .increment: index
-      case .backwardIntegral, .trapezoidalIntegral: nil
-      }
+  public var outputStates: [Int] { updates.indices.filter { updates[$0].rate == nil } }
+
+  /// One for each Gaussian process.
+  public var outputs: [OutputForm] {
+    outputStates.enumerated().map { m, state in
+      OutputForm(state: state, inputs: inputs?[m] ?? Array(features.indices))
+    }
+  }
+
+  /// The columns of x [n, D] that each output reads; outputs that read the same share a matrix.
+  func inputMatrices(_ x: Matrix) -> [Matrix] {
+    var made = [Array(features.indices): x]
+    return outputs.map { output in
+      let matrix = made[output.inputs] ?? x.selecting(columns: output.inputs)
+      made[output.inputs] = matrix
+      return matrix
     }
   }
 

@@ -87,6 +87,13 @@ extension ModelForm {
       return
         "it has updates of \(updates.count) states and \(outputCount) outputs for \(states) states"
     }
+    let areSound = inputs?.allSatisfy { list in
+      !list.isEmpty && list.allSatisfy(features.indices.contains)
+        && zip(list, list.dropFirst()).allSatisfy { $0 < $1 }
+    }
+    guard inputs.map({ $0.count == outputCount }) ?? true, areSound ?? true else {
+      return "its outputs read inputs that are not among the \(features.count) there are"
+    }
     let outputs = Set(outputStates)
     var next = 0
     for (state, update) in updates.enumerated() {

@@ -48,7 +48,7 @@ struct StoredModel {
     featureLower = model.featureBounds.map(\.lowerBound)
     featureUpper = model.featureBounds.map(\.upperBound)
     loggedStates = model.loggedStates.flatMap { $0 }
-    inputs = model.processes.first?.x.values ?? []
+    inputs = model.inputs.values
     processes = model.processes.map { StoredProcess($0) }
     reward = model.rewardModel.map { StoredReward($0) }
   }
@@ -72,7 +72,8 @@ struct StoredModel {
     try table.row("inputs", &inputs, [.free("points"), features], .standardised)
     for m in processes.indices {
       try processes[m].rows(
-        &table, suffix: "_\(m)", points: .free("points"), inputs: structure.form.features.count)
+        &table, suffix: "_\(m)", points: .free("points"),
+        inputs: structure.form.outputs[m].inputs.count)
     }
     try reward?.rows(&table)
   }
@@ -86,13 +87,14 @@ struct StoredModel {
         path: path, "is damaged: its inputs that are states have another scale than the states")
     }
     let columns = structure.form.features.count
-    let x = Matrix(rows: inputs.count / columns, columns: columns, values: inputs)
-    try checkMemory(points: x.rows, path: path)
+    let all = Matrix(rows: inputs.count / columns, columns: columns, values: inputs)
+    let x = structure.form.inputMatrices(all)
+    try checkMemory(points: all.rows, path: path)
     // Side by side as they were fitted, so that the bits are the same.
     let (made, reward): ([GaussianProcess], RewardModel?)
     do {
       made = try inParallel(processes.count) { m in
-        try processes[m].process(x, what: "output \(m)")
+        try processes[m].process(x[m], what: "output \(m)")
       }
       reward = try self.reward?.model(states: states)
     } catch {
@@ -107,7 +109,7 @@ struct StoredModel {
       featureBounds: zip(featureLower, featureUpper).map { $0...$1 },
       stateBounds: zip(stateLower, stateUpper).map { $0...$1 },
       loggedStates: (0..<logged.rows).map(logged.row),
-      processes: made, rewardModel: reward)
+      inputs: all, processes: made, rewardModel: reward)
   }
 
   /// Factorisations have n^2 numbers an output: a small file could ask for more memory than there is.
