@@ -10,8 +10,10 @@ import PackageDescription
 /// What `import Bagel` brings along. Targets that do so name it all: a change of one of them is not seen through
 /// Bagel's own module, and a target that is not compiled again crashes.
 let belowBagel: [Target.Dependency] = [
-  "Draws", "Execution", "GaussianProcesses", "LinearAlgebra", "MachineLogs", "Plants", "Policies",
-  "PolicyExport", "PolicySearch", "Programs", "Rollouts", "SafeText", "Samplers", "Tasks",
+  "Draws", "Execution", "GaussianProcesses", "LinearAlgebra", "MachineLogs", "ModelChoice",
+  "Plants",
+  "Policies", "PolicyExport", "PolicySearch", "Programs", "Rollouts", "SafeText", "Samplers",
+  "Tasks",
   "TensorBoard", "TensorFiles",
 ]
 
@@ -68,6 +70,12 @@ let package = Package(
       dependencies: [
         "Draws", "GaussianProcesses", "LinearAlgebra", "MachineLogs", "Policies", "Programs",
         "SafeText", "Samplers",
+      ]),
+    .target(
+      name: "ModelChoice",
+      dependencies: [
+        "Draws", "Execution", "GaussianProcesses", "LinearAlgebra", "MachineLogs", "Programs",
+        "Samplers",
       ]),
     // Beside the way: long-term predictions in closed form, a baseline of the paper.
     .target(

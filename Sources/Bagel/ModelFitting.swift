@@ -16,7 +16,8 @@ public struct FittedModel: Sendable {
   /// Seconds of learning, without reading the logs.
   public var seconds: Double
   public var training: [Episode]
-  /// One a state; empty without held-out episodes.
+  /// Episodes that judge it, and one row of figures a state; empty without them.
+  public var heldOutEpisodes: [Episode]
   public var heldOut: [HeldOutFigures]
   /// What was left out of the logs when they were read, and what is odd in them, in words for people.
   public var notes: [String]
@@ -26,7 +27,8 @@ public struct FittedModel: Sendable {
 
   public init(
     model: DynamicsModel, results: [FitResult], seconds: Double, training: [Episode],
-    heldOut: [HeldOutFigures], notes: [String] = [], findings: [String] = [],
+    heldOutEpisodes: [Episode], heldOut: [HeldOutFigures], notes: [String] = [],
+    findings: [String] = [],
     advice: [String] = []
   ) {
     (self.notes, self.findings, self.advice) = (notes, findings, advice)
@@ -34,6 +36,7 @@ public struct FittedModel: Sendable {
     self.results = results
     self.seconds = seconds
     self.training = training
+    self.heldOutEpisodes = heldOutEpisodes
     self.heldOut = heldOut
   }
 }
@@ -165,6 +168,7 @@ extension ControlTask {
     return FittedModel(
       model: model, results: results, seconds: start.duration(to: .now).seconds,
       training: training,
+      heldOutEpisodes: held,
       heldOut: held.isEmpty ? [] : try model.heldOutFigures(held, training: training),
       notes: notes,
       findings: layout.differences(between: training)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // One program at many points: y_i = f(x_i), as a compiled kernel in single precision. In: points
-// [m, D]. Out: values [m, outputs]. It is a rollout of one step without a reward, so everything that holds
+// [m, D]. Out: values [m, outputs]; a function that draws has draws of its own at each point. It is a rollout of one step without a reward, so everything that holds
 // for rollout kernels (threads, cache, errors) holds here.
 
 import Draws
@@ -61,8 +61,11 @@ public final class PointwiseEvaluator {
 
   /// Row-major values [m, outputs] at row-major points [m, D]; all NaN if one is not finite.
   ///
-  /// Throws: `ExecutionError.outOfMemory`.
-  public func values(at points: [Double]) throws -> [Double] {
+  /// - Parameters:
+  ///   - points: of which the i-th has the draws of particle i.
+  ///   - draws: of a function that draws.
+  /// - Throws: `ExecutionError.outOfMemory`.
+  public func values(at points: [Double], draws: DrawKey = DrawKey(seed: 0)) throws -> [Double] {
     let count = points.count / inputs
     let length = program.carryLength
     var states = [Double](repeating: 0, count: count * length)
@@ -71,7 +74,7 @@ public final class PointwiseEvaluator {
     }
     let batch = RolloutBatch(
       parameters: [], initialStates: states, goals: [], particles: count, horizon: 1,
-      draws: DrawKey(seed: 0))
+      draws: draws)
     let result = try executor.trajectories(batch)
     var values = [Double](repeating: .nan, count: count * outputs)
     if result.returns.diverged > 0 { return values }

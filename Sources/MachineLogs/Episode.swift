@@ -15,6 +15,8 @@ public struct Episode: Hashable, Sendable {
   public var states: [[Double]]
   /// [T][A]; the last one may have had no effect yet.
   public var actions: [[Double]]
+  /// Stamps of the log [T], s; empty where there is none.
+  public var times: [Double] = []
   /// [T], NaN where it is not known, or empty where the log has no reward channel.
   public var rewards: [Double]
   /// What is odd about its log, in words for people.
@@ -57,6 +59,7 @@ public struct Episode: Hashable, Sendable {
     var rest = self
     rest.states.removeFirst(min(rows, rest.states.count))
     rest.actions.removeFirst(min(rows, rest.actions.count))
+    rest.times.removeFirst(min(rows, rest.times.count))
     rest.rewards.removeFirst(min(rows, rest.rewards.count))
     return rest
   }

@@ -141,8 +141,9 @@ extension LogLayout {
     let rewards = rewardColumn.map { grid.interpolate(values($0)) } ?? []
     var episode = Episode(
       name: name, timeStep: timeStep, states: stateRows,
-      actions: (0..<grid.count).map { k in actionColumns.map { $0[k] } }, rewards: rewards
-    ).dropFirst(unknownRows)
+      actions: (0..<grid.count).map { k in actionColumns.map { $0[k] } }, rewards: rewards)
+    episode.times = (0..<grid.count).map(grid.time)
+    episode = episode.dropFirst(unknownRows)
     episode.reading = Episode.Reading(
       file: file.path, rows: range.count, isResampled: !grid.isRegular, filled: grid.filled)
     return episode

@@ -41,6 +41,9 @@ struct SampleGrid {
       && abs(excess.reduce(0, +)) / count <= meanTolerance
   }
 
+  /// The stamp of row k of the grid, s.
+  func time(_ k: Int) -> Double { isRegular ? times[k] : times[0] + Double(k) * timeStep }
+
   /// Seconds from the row before to row k of the grid; nil for the first.
   func elapsed(_ k: Int) -> Double? {
     guard k > 0 else { return nil }
@@ -60,7 +63,7 @@ struct SampleGrid {
     if isRegular { return values }
     var index = 0
     return (0..<count).map { k in
-      let time = times[0] + Double(k) * timeStep
+      let time = time(k)
       while index + 2 < times.count && times[index + 1] <= time { index += 1 }
       let fraction = (time - times[index]) / (times[index + 1] - times[index])
       return values[index] + fraction * (values[index + 1] - values[index])

@@ -35,6 +35,14 @@ public func cIdentifier(_ text: String, prefix: String) -> String {
     }
 }
 
+/// A CSV field: in quotes, which are doubled inside, where it holds a separator, a quote or a line's end.
+public func escapedForCSV(_ text: String) -> String {
+  guard text.unicodeScalars.contains(where: { ",\";\r\n\t".unicodeScalars.contains($0) }) else {
+    return text
+  }
+  return "\"" + text.replacing("\"", with: "\"\"") + "\""
+}
+
 /// For HTML, as text or inside a quoted attribute.
 public func escapedForHTML(_ text: String) -> String {
   printable(text, keeping: "\n\t").unicodeScalars.reduce(into: "") { result, scalar in

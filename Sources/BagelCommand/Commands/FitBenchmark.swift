@@ -53,7 +53,8 @@ struct FitBenchmark: ParsableCommand {
     bar.finish()
     let seconds = start.duration(to: .now).seconds
     let fit = FittedModel(
-      model: model, results: results, seconds: seconds, training: episodes, heldOut: [])
+      model: model, results: results, seconds: seconds, training: episodes, heldOutEpisodes: [],
+      heldOut: [])
     fit.describe(console)
     console.say(
       "full evaluations: \(results.map(\.fullEvaluations)) (\(results[0].method.rawValue))")

@@ -49,11 +49,30 @@ struct FitCommand: ParsableCommand {
   )
   var angles: String?
 
+  @Option(
+    help: """
+      Write what the model predicts of the held-out logs, 1 to 100 steps ahead from every row, as a CSV file \
+      (file,start,steps,state,mean,q0.025...).
+      """)
+  var predictions: String?
+
+  @Option(
+    help:
+      "Write the model's run over each whole held-out episode as a CSV file (file,time,state,mean,q0.025,q0.975)."
+  )
+  var simulation: String?
+
+  @Option(help: "Rows of an episode that --simulation begins with.")
+  var knownRows = 10
+
   @OptionGroup var deviceOptions: DeviceOptions
   @OptionGroup var tensorBoard: TensorBoardOptions
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
+    guard (1...1_000_000).contains(knownRows) else {
+      throw ValidationError("--known-rows must be at least 1")
+    }
     if task == nil {
       if log.isEmpty { throw ValidationError("name a task, or logs with --log") }
       guard states != nil, actions != nil, timeStep != nil else {
@@ -129,6 +148,7 @@ struct FitCommand: ParsableCommand {
         to: $0, provenance: (task.logs.isEmpty ? [task.name] : task.logs).joined(separator: ", "))
     }
     console.say("model: \(path)")
+    try writePredictions(fit, task, console)
     let policy = try? PolicyController.read(path: folder + "/policy.safetensors")
     if let words = policy?.description.otherModel(in: folder) { console.say(words) }
     try common.report(
@@ -139,6 +159,29 @@ struct FitCommand: ParsableCommand {
     let exploration: [String: Any] =
       task.logs.isEmpty ? ["timing": words.timing.json, "earlyEnds": words.earlyEnds] : [:]
     try console.finish(merge(fit.json, exploration))
+  }
+
+  /// What --predictions and --simulation ask for.
+  private func writePredictions(
+    _ fit: FittedModel, _ task: ControlTask, _ console: Console
+  ) throws {
+    guard predictions != nil || simulation != nil else { return }
+    guard !fit.heldOutEpisodes.isEmpty else {
+      throw ValidationError(
+        "--predictions and --simulation are of held-out logs: name some with --held-out")
+    }
+    let files = try PredictionFiles(fit.model, of: fit.heldOutEpisodes)
+    for (path, option, text) in [
+      (predictions, "--predictions", { try files.horizons() }),
+      (simulation, "--simulation", { try files.simulations(knownRows: knownRows) }),
+    ] {
+      guard let path else { continue }
+      let file = try WrittenFile(path, option: option)
+      try file.check(isNoneOf: task.logs + task.heldOutLogs)
+      try OutputFolders.make(for: path, option: option)
+      try file.write(Data(try text().utf8))
+      console.say("\(option.dropFirst(2)): \(path)")
+    }
   }
 
   /// A task for a fit only, without reward or goal, and the episodes of its logs, which are read once: one may be a pipe.

@@ -4,6 +4,7 @@
 // the disk took in part only is cut off again: a number cut in the middle would be another number.
 
 import Foundation
+import SafeText
 
 /// A log that cannot be written: the disk, not the input, is at fault.
 public struct LogWritingError: Error, CustomStringConvertible, Hashable, Sendable {
@@ -43,7 +44,7 @@ public final class LogWriter {
           ? "it has no name"
           : errno == EEXIST ? "there is a file already" : String(cString: strerror(errno)))
     }
-    try write(header.map(quoted).joined(separator: ","))
+    try write(header.map(escapedForCSV).joined(separator: ","))
   }
 
   deinit { close() }
@@ -110,10 +111,4 @@ public final class LogWriter {
       throw LogWritingError(path: path, reason: String(cString: strerror(failure)))
     }
   }
-}
-
-/// A CSV field.
-private func quoted(_ name: String) -> String {
-  guard name.contains(where: { ",\";\r\n\t".contains($0) }) else { return name }
-  return "\"" + name.replacingOccurrences(of: "\"", with: "\"\"") + "\""
 }
