@@ -8,7 +8,7 @@ import Foundation
 extension FittedModel {
   var json: [String: Any] {
     var result: [String: Any] = [
-      "fitSeconds": seconds, "transitions": model.inputs.rows,
+      "fitSeconds": seconds, "transitions": model.features.rows,
       "outputs": model.outputNames, "modelFingerprint": model.fingerprint,
       "logMarginalLikelihood": model.processes.map(\.logMarginalLikelihood),
       "noiseDeviation": zip(model.processes, model.incrementStandardiser.scale).map {
@@ -54,7 +54,7 @@ extension FittedModel {
   func describe(_ console: Console) {
     console.say(
       "learnt \(model.outputNames.count) output\(model.outputNames.count == 1 ? "" : "s") from "
-        + "\(model.inputs.rows) transitions in \(number(seconds)) s")
+        + "\(model.features.rows) transitions in \(number(seconds)) s")
     for line in model.summaryLines { console.say("  " + line) }
     console.say("  " + logSummary(training))
     for note in notes + findings { console.say("  warning: \(note)") }
@@ -192,7 +192,8 @@ extension MeasuredSampler {
   func describe(_ console: Console) {
     for certificate in rejected {
       console.say(
-        "  \(certificate.sampler.rawValue) (\(certificate.summary)) is beyond the tolerance: "
+        "  \(certificate.sampler.rawValue) (\(certificate.summary)), output "
+          + "\(certificate.outputs.map { "\($0 + 1)" }.joined(separator: " and ")), is beyond the tolerance: "
           + certificate.sentence)
     }
     console.say("  sampler: \(description)")

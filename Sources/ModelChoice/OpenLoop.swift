@@ -53,7 +53,9 @@ public struct OpenLoop {
       }
       let features = expressions.features(state: state, action: action)
       return expressions.next(
-        state(0), increments: sampler.increments(at: features, draws: draws))
+        state(0),
+        increments: sampler.increments(
+          at: features, draws: x.builder.normal(draws), functionOffset: 0))
     }
   }
 

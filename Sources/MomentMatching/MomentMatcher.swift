@@ -61,13 +61,12 @@ public struct MomentMatcher: Sendable {
             "moment matching takes n^2 exponentials a step: \(process.x.rows) points are too many (at most "
             + "\(GaussianProcess.largestExact))")
       }
-      let beta = process.meanCoefficients
+      let line = process.priorMeanLine
       return Output(
         inverseSquares: covariance.lengthscales.map { 1 / ($0 * $0) },
         signalVariance: covariance.signalVariance, weights: exact.alpha,
-        inverse: exact.cholesky.inverseLowerTriangle(), constant: beta.first ?? 0,
-        slopes: beta.count > 1
-          ? Array(beta.dropFirst()) : Array(repeating: 0, count: process.x.columns))
+        inverse: exact.cholesky.inverseLowerTriangle(), constant: line.constant,
+        slopes: line.slopes)
     }
   }
 

@@ -18,8 +18,8 @@ public struct MomentRollout: Sendable {
   /// Throws: `CannotMatchMoments`.
   public init(model: DynamicsModel, policy: Policy, reward: ExpectedReward) throws {
     parameterCount = policy.parameterCount
-    matcher = try MomentMatcher(model.processes)
     step = try MomentStep(model, policy, reward)
+    matcher = try MomentMatcher(model.processes)
     beforeAdjoint = step.before.adjoint(
       withRespectTo: ["mean", "covariance"], sharedArrays: [RolloutProgram.parameters])
     afterAdjoint = step.after.adjoint(

@@ -11,15 +11,9 @@ struct ScalarMatrix {
   /// Row-major.
   var elements: [Value]
 
-  init(rows: Int, columns: Int, elements: [Value]) {
-    precondition(elements.count == rows * columns, "\(elements.count) elements")
-    (self.rows, self.columns, self.elements) = (rows, columns, elements)
-  }
-
   init(rows: Int, columns: Int, _ element: (Int, Int) -> Value) {
-    self.init(
-      rows: rows, columns: columns,
-      elements: (0..<rows).flatMap { i in (0..<columns).map { element(i, $0) } })
+    (self.rows, self.columns) = (rows, columns)
+    elements = (0..<rows).flatMap { i in (0..<columns).map { element(i, $0) } }
   }
 
   /// From a value of rows * columns scalars.

@@ -28,14 +28,6 @@ public struct DrawSlot: Hashable, Sendable {
   public let name: String
   public let length: Int
   let first: Int
-
-  /// A part of it.
-  public subscript(range: Range<Int>) -> DrawSlot {
-    precondition(
-      range.lowerBound >= 0 && range.upperBound <= length,
-      "no draws \(range) in \(length) of '\(name)'")
-    return DrawSlot(name: name, length: range.count, first: first + range.lowerBound)
-  }
 }
 
 /// The slots of a step, in the order of their declaration.

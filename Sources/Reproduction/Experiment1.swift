@@ -85,7 +85,7 @@ struct Experiment1 {
       task.plant == nil
       ? escapedForHTML(task.logs.joined(separator: ", ")) : "the simulated boom driven by hand"
     return """
-      Experiment 1 of the paper (section IV-A): \(model.inputs.rows) transitions of \(source), Gaussian processes \
+      Experiment 1 of the paper (section IV-A): \(model.features.rows) transitions of \(source), Gaussian processes \
       learnt in \(number(fitSeconds)) s, to go from \(angle(task.start)) to \(angle(task.goal))\(unit.name.isEmpty ? "" : " ")\(unit.name) in \
       \(task.search.horizon) steps of \(number(task.layout.timeStep)) s. BAGEL searches, and all policies are judged by 100 rollouts with the \
       same draws, through \(samplerWords), built and measured in \(number(samplerSeconds)) s (error of its mean \

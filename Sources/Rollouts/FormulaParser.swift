@@ -83,29 +83,22 @@ struct FormulaParser {
   }
 
   private mutating func sum() throws -> Formula.Node {
-    var node = try product()
-    while true {
-      if take("+") {
-        node = try binary(.add, node, product())
-      } else if take("-") {
-        node = try binary(.subtract, node, product())
-      } else {
-        return node
-      }
-    }
+    try chain([("+", .add), ("-", .subtract)]) { try $0.product() }
   }
 
   private mutating func product() throws -> Formula.Node {
-    var node = try factor()
-    while true {
-      if take("*") {
-        node = try binary(.multiply, node, factor())
-      } else if take("/") {
-        node = try binary(.divide, node, factor())
-      } else {
-        return node
-      }
+    try chain([("*", .multiply), ("/", .divide)]) { try $0.factor() }
+  }
+
+  /// part (operator part)*, from the left.
+  private mutating func chain(
+    _ operators: [(Character, BinaryFunction)], _ part: (inout Self) throws -> Formula.Node
+  ) throws -> Formula.Node {
+    var node = try part(&self)
+    while let next = operators.first(where: { take($0.0) }) {
+      node = try binary(next.1, node, part(&self))
     }
+    return node
   }
 
   private mutating func factor() throws -> Formula.Node {

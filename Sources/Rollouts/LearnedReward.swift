@@ -21,15 +21,13 @@ extension Reward {
     }
     let covariance = process.hyperparameters.covariance
     // Constant and slopes of the prior mean, in the channel's units.
-    let beta = process.meanCoefficients
-    let constant = model.mean + model.scale * (beta.first ?? 0)
-    let slopes =
-      beta.count > 1 ? Array(beta.dropFirst()) : Array(repeating: 0, count: process.x.columns)
+    let line = process.priorMeanLine
     return Reward(
       data: [
         "reward_rows": rows.values, "reward_weights": weights.map { model.scale * $0 },
         "reward_covariance": covariance.expressionData,
-        "reward_mean": slopes.map { model.scale * $0 } + [constant],
+        "reward_mean": line.slopes.map { model.scale * $0 }
+          + [model.mean + model.scale * line.constant],
       ]
     ) { inputs in
       let x = inputs.state.builder.concatenate(

@@ -78,7 +78,11 @@ struct StepBuilder {
       .named("action")
     let features = expressions.features(
       state: { carry[states[$0]] }, action: { $0 == 0 ? action : past[$0 - 1] })
-    let increments = sampler.increments(at: features, draws: draws)
+    let increments = sampler.increments(
+      at: features, draws: builder.normal(draws), functionOffset: 0)
+    precondition(
+      increments.length == draws.length,
+      "the sampler has \(increments.length) outputs, the model \(draws.length)")
     let nextState = expressions.next(state, increments: increments).named("next_state")
     for (slot, value) in zip(states, [nextState] + states.map { carry[$0] }) { next[slot] = value }
     for (slot, value) in zip(pastActions, [action] + past) { next[slot] = value }

@@ -24,12 +24,7 @@ struct GridChoice {
 
   /// Points along each axis, within the budget.
   func pointsPerAxis() -> [Int] {
-    withinBudget(
-      wantedPointsPerAxis(), budget: budget, least: Self.candidates[0], support: 2)
-  }
-
-  private func wantedPointsPerAxis() -> [Int] {
-    box.indices.map { axis in
+    let wanted = box.indices.map { axis in
       // Error falls with the count: bisect the candidates.
       var (low, high) = (0, Self.candidates.count - 1)
       while low < high {
@@ -42,6 +37,7 @@ struct GridChoice {
       }
       return Self.candidates[low]
     }
+    return withinBudget(wanted, budget: budget, least: Self.candidates[0])
   }
 
   private func isGood(axis: Int, count: Int) -> Bool {

@@ -18,23 +18,26 @@ public struct GroupedSampler: PosteriorSampler {
   }
 
   public var summary: String {
-    parts.map { "\($0.sampler.name.rawValue) of \($0.sampler.summary)" }.joined(separator: "; ")
+    parts.map { group, sampler in
+      "\(sampler.name.rawValue) (\(sampler.summary)) for output \(list(group.outputs.map { $0 + 1 }))"
+    }.joined(separator: ", ")
   }
 
   public var data: [String: [Double]] { SharedArrays.joined(parts.map(\.sampler.data)) }
 
-  public func increments(at x: Value, draws: DrawSlot, functionOffset: Int) -> Value {
-    var (draw, offset) = (0, functionOffset)
-    var increments: [Int: Value] = [:]
+  public func increments(at x: Value, draws: Value, functionOffset: Int) -> Value {
+    func selected(_ all: Value, _ indices: [Int]) -> Value {
+      indices.count == all.length ? all : x.builder.concatenate(indices.map { all[$0] })
+    }
+    var (increments, offset) = ((0..<draws.length).map { draws[$0] }, functionOffset)
     for (group, sampler) in parts {
       let values = sampler.increments(
-        at: x.builder.concatenate(group.inputs.map { x[$0] }),
-        draws: draws[draw..<draw + group.outputs.count], functionOffset: offset)
+        at: selected(x, group.inputs), draws: selected(draws, group.outputs),
+        functionOffset: offset)
       for (k, output) in group.outputs.enumerated() { increments[output] = values[k] }
-      draw += group.outputs.count
       offset += sampler.functionLength
     }
-    return x.builder.concatenate(increments.sorted { $0.key < $1.key }.map(\.value))
+    return x.builder.concatenate(increments)
   }
 
   public var functionLength: Int { parts.reduce(0) { $0 + $1.sampler.functionLength } }
@@ -46,13 +49,5 @@ public struct GroupedSampler: PosteriorSampler {
         values: sampler.functionDraws(particles, key: key))
     }
     return (0..<particles).flatMap { b in draws.flatMap { $0.row(b) } }
-  }
-
-  public func certificate(at sets: [Matrix], noise: DrawnNoise) throws -> SamplerCertificate {
-    SamplerCertificate(
-      joining: try parts.map { group, sampler in
-        try sampler.certificate(
-          at: sets.map { $0.selecting(columns: group.inputs) }, noise: noise)
-      }, of: self)
   }
 }

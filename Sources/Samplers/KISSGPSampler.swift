@@ -93,3 +93,31 @@ public struct KISSGPSampler: MarginalSampler {
       mean: group.priorMean(at: x) + mean, deviation: builder.concatenate(deviations))
   }
 }
+
+extension ProcessGroup {
+  /// Most points of KISS-GP's grid: with a root of rank 100 they fill 13 MB an output.
+  private static let largestGrid = 1 << 15
+
+  /// A box that also holds all training inputs (commands beyond the task's limits).
+  fileprivate func boxWithData(_ box: [ClosedRange<Double>]) -> [ClosedRange<Double>] {
+    box.enumerated().map { axis, range in
+      let column = x.column(axis)
+      return min(range.lowerBound, column.min() ?? 0)...max(range.upperBound, column.max() ?? 0)
+    }
+  }
+
+  /// Grid points along each axis for KISS-GP: a quarter of the shortest lengthscale apart, within a budget.
+  ///
+  /// Throws: `GridError`.
+  fileprivate func gridPoints(_ box: [ClosedRange<Double>]) throws -> [Int] {
+    let lengthscales = try processes.map {
+      try $0.hyperparameters.covariance.gridStationary(inputs: box.count).lengthscales
+    }
+    let wanted = box.enumerated().map { axis, range in
+      let shortest = lengthscales.map { $0[axis] }.min() ?? 1
+      let count = (range.upperBound - range.lowerBound) / (0.25 * shortest)
+      return min(max(Int(count.rounded(.up)) + 1, 8), 100)
+    }
+    return withinBudget(wanted, budget: Self.largestGrid, least: 6)
+  }
+}

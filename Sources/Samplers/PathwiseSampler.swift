@@ -16,10 +16,10 @@ import LinearAlgebra
 import Programs
 
 /// One consistent function draw a particle.
-public struct PathwiseSampler: PosteriorSampler {
+public struct PathwiseSampler: GroupSampler {
   public let name = SamplerName.pathwise
   public let data: [String: [Double]]
-  private let group: ProcessGroup
+  public let group: ProcessGroup
   private let noise: ObservationNoise
   private let outputs: [Output]
 
@@ -89,7 +89,7 @@ public struct PathwiseSampler: PosteriorSampler {
     outputs.reduce(0) { $0 + $1.features.columns + $1.features.rows }
   }
 
-  public func increments(at x: Value, draws: DrawSlot, functionOffset: Int) -> Value {
+  public func increments(at x: Value, draws: Value, functionOffset: Int) -> Value {
     let builder = x.builder
     var offset = functionOffset
     let functions = outputs.enumerated().map { k, output -> Value in
@@ -99,7 +99,7 @@ public struct PathwiseSampler: PosteriorSampler {
         return SharedMatrix(
           array: RolloutProgram.functionDraw, offset: offset, rows: count, columns: 1)
       }
-      let d = x.length
+      let d = group.dimensions
       let prior = WeightedSum(
         dimensions: d,
         rows: SharedMatrix(array: group.array("frequencies", k), rows: features, columns: d + 1),
@@ -115,7 +115,7 @@ public struct PathwiseSampler: PosteriorSampler {
     let latent = group.priorMean(at: x) + builder.concatenate(functions)
     if noise.noise == .latent { return latent }
     let added = outputs.indices.map { noise.addedDeviation(output: $0, at: x) }
-    return latent + builder.concatenate(added) * builder.normal(draws)
+    return latent + builder.concatenate(added) * draws
   }
 
   public func functionDraws(_ particles: Int, key: DrawKey) -> [Double] {
@@ -173,7 +173,7 @@ public struct PathwiseSampler: PosteriorSampler {
   /// differs from it by what F features miss of the prior. With observed noise, what the calibration adds to the latent
   /// variance is left out.
   public func certificate(at sets: [Matrix], noise: DrawnNoise) throws -> SamplerCertificate {
-    try SamplerCertificate(self, group, sets: sets, noise: noise) { set in
+    try SamplerCertificate(self, sets: sets, noise: noise) { set in
       var (mean, deviation) = (
         Matrix(rows: set.rows, columns: outputs.count),
         Matrix(rows: set.rows, columns: outputs.count)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Samplers: a learnt model's posterior -> a differentiable program of its draws, with shared data.
 // In: standardised features x [D]. Out: a draw of the standardised increments [M] as program values. Each
-// sampler is one file here: what it precomputes, and its program. It serves one group of outputs, which read the same inputs;
-// GroupedSampler ties those of a model together. How far it is from the exact posterior is measured on the compiled program
+// sampler is one file here: what it precomputes, and its program. It serves one group of outputs, which read the same inputs
+// (D and M are those of the group); GroupedSampler ties those of a model together. How far it is from the exact posterior is measured on the compiled program
 // itself (SamplerCertificate.swift).
 
 import Draws
@@ -29,21 +29,25 @@ public protocol PosteriorSampler: Sendable {
   ///
   /// - Parameters:
   ///   - x: [D].
-  ///   - draws: of the step, one an output.
+  ///   - draws: standard normal, of the step [M].
   ///   - functionOffset: index of the sampler's first scalar in `RolloutProgram.functionDraw`.
-  func increments(at x: Value, draws: DrawSlot, functionOffset: Int) -> Value
-  /// Scalars of `RolloutProgram.functionDraw` that it reads, F; 0 where draws are marginal, an independent one each step
-  /// from N(mean, sd^2) (paper, equation 9), not one function a particle.
+  func increments(at x: Value, draws: Value, functionOffset: Int) -> Value
+  /// F, how many scalars of `RolloutProgram.functionDraw` it reads. 0 where each step has an independent draw from N(mean, sd^2)
+  /// (paper, equation 9).
   var functionLength: Int { get }
   /// What every particle brings along for a whole rollout [B, F]. Depends on (seed, iteration, particle) only.
   func functionDraws(_ particles: Int, key: DrawKey) -> [Double]
-  /// What can be said of its errors, or nil.
+}
+
+/// A sampler of one group of outputs, whose errors can be measured.
+public protocol GroupSampler: PosteriorSampler {
+  var group: ProcessGroup { get }
+  /// Its errors at sets of points [.][points, D]. Throws: `ExecutionError`.
   func certificate(at points: [Matrix], noise: DrawnNoise) throws -> SamplerCertificate
 }
 
 /// A sampler of per-step marginals, known by its moments.
-public protocol MarginalSampler: PosteriorSampler {
-  var group: ProcessGroup { get }
+public protocol MarginalSampler: GroupSampler {
   /// Adds the program of the moments at standardised features x [D].
   func moments(at x: Value) -> PosteriorMoments
 }
@@ -60,22 +64,15 @@ extension MarginalSampler {
   public var functionLength: Int { 0 }
 
   /// mean + deviation * normal draw (paper, equation 9).
-  public func increments(at x: Value, draws: DrawSlot, functionOffset: Int) -> Value {
+  public func increments(at x: Value, draws: Value, functionOffset: Int) -> Value {
     let moments = moments(at: x)
-    return moments.mean + moments.deviation * x.builder.normal(draws)
+    return moments.mean + moments.deviation * draws
   }
 
   public func functionDraws(_ particles: Int, key: DrawKey) -> [Double] { [] }
 }
 
-extension PosteriorSampler {
-  /// The program of one draw by a sampler that has `RolloutProgram.functionDraw` for itself.
-  public func increments(at x: Value, draws: DrawSlot) -> Value {
-    increments(at: x, draws: draws, functionOffset: 0)
-  }
-}
-
-/// Why a sampler cannot serve a model.
+/// Why a sampler cannot serve a group of outputs.
 public struct UnsuitableSampler: Error, CustomStringConvertible {
   public let description: String
 }
@@ -92,17 +89,8 @@ extension ProcessGroup {
 
   /// Weights [M, D] and constants [M] of `priorMean`, as shared array.
   var priorMeanData: [String: [Double]] {
-    let d = dimensions
-    let coefficients = processes.map { process -> [Double] in
-      switch process.hyperparameters.mean {
-      case .zero: Array(repeating: 0, count: d + 1)
-      case .constant: process.meanCoefficients + Array(repeating: 0, count: d)
-      case .linear: process.meanCoefficients
-      }
-    }
-    return [
-      array("prior_mean"): coefficients.flatMap { $0.dropFirst() } + coefficients.map { $0[0] }
-    ]
+    let lines = processes.map(\.priorMeanLine)
+    return [array("prior_mean"): lines.flatMap(\.slopes) + lines.map(\.constant)]
   }
 }
 

@@ -10,7 +10,7 @@ import Programs
 
 /// Errors of one output's mean (in signal standard deviations) and standard deviation (in predictive
 /// standard deviations of an observation: what is far below the noise does not matter).
-public struct SamplerError: Hashable, Sendable, Codable {
+public struct SamplerError: Hashable, Sendable {
   public var meanRMS = 0.0
   public var meanMax = 0.0
   public var deviationRMS = 0.0
@@ -28,7 +28,7 @@ public struct SamplerTolerance: Hashable, Sendable, Codable {
 }
 
 /// What was measured of a sampler.
-public struct SamplerCertificate: Hashable, Sendable, Codable {
+public struct SamplerCertificate: Hashable, Sendable {
   public var sampler: SamplerName
   public var summary: String
   /// Random points of the box, and as many of the data, evenly spread.
@@ -53,9 +53,10 @@ public struct SamplerCertificate: Hashable, Sendable, Codable {
   ///
   /// - Parameter moments: means and deviations [points][M] of draws at a set.
   init(
-    _ sampler: some PosteriorSampler, _ group: ProcessGroup, sets: [Matrix], noise: DrawnNoise,
+    _ sampler: some GroupSampler, sets: [Matrix], noise: DrawnNoise,
     moments: (Matrix) throws -> (mean: Matrix, deviation: Matrix)
   ) throws {
+    let group = sampler.group
     (self.sampler, summary, points) = (sampler.name, sampler.summary, sets.first?.rows ?? 0)
     outputs = group.outputs
     let lowRank = group.processes.compactMap(\.lowRank)
@@ -68,8 +69,7 @@ public struct SamplerCertificate: Hashable, Sendable, Codable {
       let found = try moments(set)
       for (m, process) in group.processes.enumerated() {
         let exact = process.predict(set)
-        let observation = process.observedVariance(
-          set, latent: Array(repeating: 0, count: set.rows))
+        let observation = process.addedVariance(set)
         let variance =
           noise == .observed
           ? process.observedVariance(set, latent: exact.variance) : exact.variance
@@ -108,7 +108,7 @@ extension MarginalSampler {
       let moments = moments(at: x)
       return x.builder.concatenate([moments.mean, moments.deviation])
     }
-    return try SamplerCertificate(self, group, sets: sets, noise: noise) { set in
+    return try SamplerCertificate(self, sets: sets, noise: noise) { set in
       let both = Matrix(rows: set.rows, columns: 2 * m, values: try program.values(at: set.values))
       return (both.selecting(columns: 0..<m), both.selecting(columns: m..<2 * m))
     }

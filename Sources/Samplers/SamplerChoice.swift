@@ -52,7 +52,9 @@ public struct MeasuredSampler: Sendable {
   public var isWithinTolerance: Bool { certificate.isWithin(tolerance) }
 
   /// "tabulated, 12 x 30 x 30 points"
-  public var description: String { "\(sampler.name.rawValue), \(sampler.summary)" }
+  public var description: String {
+    sampler is GroupedSampler ? sampler.summary : "\(sampler.name.rawValue), \(sampler.summary)"
+  }
 }
 
 extension DynamicsModel {
@@ -70,7 +72,7 @@ extension DynamicsModel {
     let parts = try groups.map { group in
       try group.sampler(options, box: group.inputs.map { box[$0] })
     }
-    return groups[0].inputs.count == box.count && parts.count == 1
+    return groups.count == 1 && groups[0].dimensions == box.count
       ? parts[0] : MeasuredSampler(joining: parts, of: groups)
   }
 }
@@ -82,7 +84,7 @@ extension MeasuredSampler {
     sampler = grouped
     certificate = SamplerCertificate(joining: parts.map(\.certificate), of: grouped)
     tolerance = parts[0].tolerance
-    wasChosen = parts.contains(where: \.wasChosen)
+    wasChosen = parts[0].wasChosen
     rejected = parts.flatMap(\.rejected)
     unsuitable = Set(parts.flatMap(\.unsuitable)).sorted()
   }
@@ -143,7 +145,7 @@ extension ProcessGroup {
 
   private func make(
     _ name: SamplerName, _ options: SamplerOptions, _ box: [ClosedRange<Double>]
-  ) throws -> any PosteriorSampler {
+  ) throws -> any GroupSampler {
     switch name {
     case .tabulated:
       try TabulatedSampler(

@@ -52,8 +52,8 @@ struct WeightedSumPosterior: Sendable {
       let array = group.array("covariance", k)
       let (n, rank, isUpperTriangular) = shapes[k]
       let sum = WeightedSum(
-        dimensions: x.length,
-        rows: SharedMatrix(array: group.array("inputs", k), rows: n, columns: x.length),
+        dimensions: group.dimensions,
+        rows: SharedMatrix(array: group.array("inputs", k), rows: n, columns: group.dimensions),
         weights: SharedMatrix(array: group.array("weights", k), rows: n, columns: 1),
         squared: SharedMatrix(array: group.array("root", k), rows: n, columns: rank),
         squaredIsUpperTriangular: isUpperTriangular,

@@ -26,7 +26,7 @@ struct FileTableTests {
     let model = try fit([[0, 1], [1, 2]])
     #expect(
       model.processes.map(\.x) == [
-        model.inputs.selecting(columns: 0...1), model.inputs.selecting(columns: 1...2),
+        model.features.selecting(columns: 0...1), model.features.selecting(columns: 1...2),
       ])
     #expect(model.groups.map(\.outputs) == [[0], [1]])
     // What an output does not read does not matter to it.
@@ -38,7 +38,18 @@ struct FileTableTests {
     try model.write(to: path, provenance: "test")
     let back = try DynamicsModel(path: path)
     #expect(back.form == model.form && back.predictIncrements(features).mean == means)
-    // All inputs for all, in words, is the usual form.
+    // A file whose lists do not fit is refused, not followed.
+    let text = try Data(contentsOf: URL(fileURLWithPath: path))
+    let written = Data("[[0,1],[1,2]]".utf8)
+    for wrong in ["[[0,1],[2,1]]", "[[0,9],[1,2]]", "[[0,1,2,1,2]]", "[[],[0,1,2]]"] {
+      var bytes = text
+      let place = try #require(bytes.range(of: written))
+      bytes.replaceSubrange(
+        place, with: Data(wrong.padding(toLength: written.count, withPad: " ", startingAt: 0).utf8))
+      try bytes.write(to: URL(fileURLWithPath: path))
+      #expect(throws: TensorFileError.self) { try DynamicsModel(path: path) }
+    }
+    // All inputs named for every output give the usual form.
     let (usual, said) = (try fit(nil), try fit([[0, 1, 2], [0, 1, 2]]))
     #expect(usual.form == said.form && usual.fingerprint == said.fingerprint)
     #expect(usual.groups.map(\.outputs) == [[0, 1]])

@@ -146,12 +146,12 @@ struct SamplerTests {
     let sampler = try fixture.sampler(name).sampler
     let model = fixture.model
     // x' = the increments at a fixed point, so a rollout of two steps draws twice there.
-    let point = model.inputs.row(70).map { 0.95 * $0 }
+    let point = model.features.row(70).map { 0.95 * $0 }
     let builder = ProgramBuilder()
     var slots = StepSlots()
     let drawn = sampler.increments(
       at: builder.constant(point) + 0 * builder.input(.carry, length: 2).sum,
-      draws: slots.draws("model", length: 2))
+      draws: builder.normal(slots.draws("model", length: 2)), functionOffset: 0)
     builder.output(.next, drawn)
     builder.output(.reward, builder.constant([0]))
     builder.output(.action, builder.constant([0]))
@@ -181,6 +181,70 @@ struct SamplerTests {
           * exact.variance[0])
       let second = (0..<count).map { paths.carry(step: 2, particle: $0).dropFirst(m).first ?? .nan }
       #expect((values == second) == (sampler.functionLength > 0))
+    }
+  }
+
+  /// Three outputs of which the first and the third read the same.
+  private func interleaved() throws -> DynamicsModel {
+    var layout = LogLayout(
+      states: ["a", "b", "c"].map { Channel(name: $0) }, actions: [Channel(name: "u")], timeStep: 1)
+    layout.states[0].units = "m"
+    let noise = DrawKey(seed: 3).normals(particle: 0, step: 0, count: 4 * 60)
+    var states = [[0.1, -0.2, 0.3]]
+    let actions = (0..<60).map { [sin(0.7 * Double($0)) + 0.3 * noise[$0]] }
+    for k in 1..<60 {
+      let (x, u) = (states[k - 1], actions[k - 1][0])
+      states.append([
+        0.8 * x[0] + 0.3 * u + 0.05 * noise[60 + k], 0.7 * x[1] + sin(u) + 0.05 * noise[120 + k],
+        0.5 * x[2] + 0.4 * x[0] * u + 0.05 * noise[180 + k],
+      ])
+    }
+    let all = ModelForm(states: 3, actions: 1)
+    return try DynamicsModel.fit(
+      [Episode(name: "", timeStep: 1, states: states, actions: actions)], layout: layout,
+      form: ModelForm(
+        features: all.features, updates: all.updates, inputs: [[0, 2, 3], [1, 3], [0, 2, 3]]),
+      options: FitOptions()
+    ).model
+  }
+
+  @Test(
+    "each output has its own posterior and its own draw, however the groups lie",
+    arguments: [SamplerName.exact, .pathwise])
+  func interleavedGroups(name: SamplerName) throws {
+    let model = try interleaved()
+    #expect(model.groups.map(\.outputs) == [[0, 2], [1]])
+    var options = SamplerOptions()
+    options.name = name
+    options.features = 1_000
+    let sampler = try model.sampler(options, actionLimits: [-1...1]).sampler
+    let builder = ProgramBuilder()
+    let point = model.features.row(30).map { 1.05 * $0 }
+    builder.output(
+      "increments",
+      sampler.increments(
+        at: builder.constant(point), draws: builder.input("draws", length: 3), functionOffset: 0))
+    let program = builder.finish()
+    let count = 400
+    let functions = sampler.functionDraws(count, key: DrawKey(seed: 9))
+    func drawn(_ draws: [Double], particle: Int) -> [Double] {
+      let f = sampler.functionLength
+      let own = Array(functions[particle * f..<(particle + 1) * f])
+      return Interpreter(shared: sampler.data.merging([RolloutProgram.functionDraw: own]) { $1 })
+        .run(program, inputs: ["draws": draws])["increments"]
+    }
+    let samples = (0..<count).map { drawn([0, 0, 0], particle: $0) }
+    for (m, (output, process)) in zip(model.form.outputs, model.processes).enumerated() {
+      let exact = process.predict(Matrix([point]).selecting(columns: output.inputs))
+      let mean = samples.reduce(0) { $0 + $1[m] } / Double(count)
+      let error = (exact.variance[0] / Double(count)).squareRoot()
+      #expect(abs(mean - exact.mean[0]) < (name == .exact ? 1e-9 : 4 * error))
+      guard name == .exact else { continue }
+      let moved = drawn((0..<3).map { $0 == m ? 1 : 0 }, particle: 0)
+      for other in 0..<3 {
+        let change = moved[other] - samples[0][other]
+        #expect(abs(change - (other == m ? exact.variance[0].squareRoot() : 0)) < 1e-6)
+      }
     }
   }
 

@@ -51,7 +51,8 @@ private struct Tour {
     builder.output(
       "increments",
       sampler.increments(
-        at: builder.input("z", length: 3), draws: slots.draws("model", length: 2)))
+        at: builder.input("z", length: 3), draws: builder.normal(slots.draws("model", length: 2)),
+        functionOffset: 0))
     let program = builder.finish()
     func increment(perturbation: Double) -> Double {
       let drawn = Interpreter(shared: sampler.data).run(program, inputs: ["z": z]) { _, count in

@@ -263,10 +263,14 @@ extension DynamicsModel {
         if case .lengthscale = kind { number(exp(value)) } else { nil }
       }.joined(separator: ", ")
       let shapes = parameters.filter { $0.0 == .shape }.map { ", shape \(number(exp($0.1)))" }
+      let inputs = form.outputs[m].inputs
+      let which =
+        inputs.count < form.features.count
+        ? " of inputs \(inputs.map { "\($0 + 1)" }.joined(separator: ", "))" : ""
       let noise = h.noiseVariance.squareRoot() * incrementStandardiser.scale[m]
       let jitter = process.jitter > 0 ? "; jitter \(number(process.jitter)) was needed" : ""
       return
-        "\(name): lengthscales \(lengthscales) standard deviations\(shapes.joined()), noise \(number(noise)), log "
+        "\(name): lengthscales\(which) \(lengthscales) standard deviations\(shapes.joined()), noise \(number(noise)), log "
         + "marginal likelihood \(number(process.logMarginalLikelihood)) "
         + "(\(number(process.logMarginalLikelihood / Double(process.y.count))) a point)\(jitter)"
     }

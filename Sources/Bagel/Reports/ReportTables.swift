@@ -105,7 +105,7 @@ extension Report {
   }
 
   func fitSummary(_ fit: FittedModel) -> [String] {
-    var lines = ["<h2>Model</h2><p>\(fit.model.inputs.rows) transitions.</p><ul>"]
+    var lines = ["<h2>Model</h2><p>\(fit.model.features.rows) transitions.</p><ul>"]
     lines += fit.model.summaryLines.map { "<li>\(escapedForHTML($0))</li>" } + ["</ul>"]
     if !fit.heldOut.isEmpty {
       lines.append(

@@ -71,7 +71,7 @@ struct FitBenchmark: ParsableCommand {
   }
 
   private func writeData(_ model: DynamicsModel, to path: String) throws {
-    let x = model.inputs
+    let x = model.features
     let header =
       (0..<x.columns).map { "x\($0)" } + model.processes.indices.map { "y\($0)" }
     let rows = (0..<x.rows).map { i in

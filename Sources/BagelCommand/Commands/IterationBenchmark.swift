@@ -73,7 +73,7 @@ struct IterationBenchmark: ParsableCommand {
     let rollout = try task.makeRollout(dynamics, measured.sampler)
     let executor = try makeExecutor(rollout, console)
     let times = try iterationSeconds(task, dynamics, rollout, executor)
-    let (perIteration, points) = (median(times), dynamics.inputs.rows)
+    let (perIteration, points) = (median(times), dynamics.features.rows)
     console.say(
       "B = \(particles), H = \(horizon), [\(layers)], n = \(points), \(executor.device)")
     measured.describe(console)

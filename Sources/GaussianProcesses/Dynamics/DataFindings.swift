@@ -243,7 +243,7 @@ extension DynamicsModel {
     let most = 5
     return zip(form.features.indices, form.features).compactMap { d, feature in
       guard case .action(let action, lag: form.actionDelay) = feature else { return nil }
-      let x = inputs
+      let x = features
       var levels: [Double: Double] = [:]
       // Averages over a time step differ by rounding.
       for row in 0..<x.rows where levels.count <= most {

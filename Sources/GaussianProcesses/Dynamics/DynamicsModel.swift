@@ -23,14 +23,14 @@ public struct DynamicsModel: Sendable {
   public var stateBounds: [ClosedRange<Double>]
   /// States of the training data, evenly spread over it [n <= 1,000][S], physical units.
   public var loggedStates: [[Double]]
-  /// Standardised features of the training data [n, D].
-  public var inputs: Matrix
-  /// One an output, on its own columns of `inputs` and standardised increments.
+  /// Of the training data, standardised [n, D].
+  public let features: Matrix
+  /// One an output, on its own columns of `features` and standardised increments.
   public var processes: [GaussianProcess]
   /// Learnt from the log's reward channel, if there is one.
   public var rewardModel: RewardModel?
 
-  public var outputNames: [String] { form.outputStates.map { layout.states[$0].name } }
+  public var outputNames: [String] { form.outputs.map { layout.states[$0.state].name } }
 
   /// Learns from episodes.
   ///
@@ -40,7 +40,7 @@ public struct DynamicsModel: Sendable {
   ///   - form: inputs and outputs of the Gaussian processes.
   ///   - options: covariance, criterion, iterations.
   ///   - restCount: rest transitions to add (`TransitionSet.addRest`).
-  ///   - start: an earlier model whose hyperparameters are one more start.
+  ///   - start: an earlier model of the same form whose hyperparameters are one more start.
   ///   - progress: called after every evaluation with an estimate of the fraction done.
   /// - Throws: `LogError` for too little data, `FactorizationError`.
   public static func fit(
@@ -48,10 +48,12 @@ public struct DynamicsModel: Sendable {
     restCount: Int = 0, start: DynamicsModel? = nil, progress: @escaping (Double) -> Void = { _ in }
   ) throws -> (model: DynamicsModel, results: [FitResult]) {
     var data = TransitionSet(episodes, form: form)
-    guard data.count >= form.features.count + 2 else {
+    precondition(start.map { $0.form == form } ?? true, "the start is a model of another form")
+    let most = form.outputs.map(\.inputs.count).max() ?? 0
+    guard data.count >= most + 2 else {
       throw LogError(
         file: episodes.map(\.name).joined(separator: ", "),
-        "\(data.count) transitions are too few for \(form.features.count) model inputs")
+        "\(data.count) transitions are too few for \(most) model inputs")
     }
     let states = episodes.flatMap(\.states)
     let stateStandardiser = Standardiser(fitting: states)
@@ -65,11 +67,11 @@ public struct DynamicsModel: Sendable {
           + form.updates.compactMap(\.rate))
       data.addRest(count: restCount, rates: rates, form: form)
     }
-    let inputs = Matrix(data.features.map(featureStandardiser.standardise))
+    let features = Matrix(data.features.map(featureStandardiser.standardise))
     let targets = data.increments.map(incrementStandardiser.standardise)
     let outputs = try fitProcesses(
-      form.inputMatrices(inputs), targets, episodeOf: data.episodeOf,
-      names: form.outputStates.map { layout.states[$0].name }, options: options,
+      form.inputMatrices(features), targets, episodeOf: data.episodeOf,
+      names: form.outputs.map { layout.states[$0.state].name }, options: options,
       starts: start?.processes.map(\.hyperparameters), progress)
     let (processes, results) = (outputs.map(\.process), outputs.map(\.result))
     let rewardModel = try layout.rewardColumn.map {
@@ -82,7 +84,7 @@ public struct DynamicsModel: Sendable {
       featureStandardiser: featureStandardiser, incrementStandardiser: incrementStandardiser,
       featureBounds: featureBounds, stateBounds: bounds(of: states),
       loggedStates: evenlySpreadRows(count: states.count, wanted: 1_000).map { states[$0] },
-      inputs: inputs, processes: processes, rewardModel: rewardModel)
+      features: features, processes: processes, rewardModel: rewardModel)
     return (model, results)
   }
 

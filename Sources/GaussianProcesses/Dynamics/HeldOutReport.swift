@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // How a model does on episodes it has not seen, beside two baselines, state by state and in physical
-// units: persistence ("the last change again") and linear least squares on the same features.
+// units: persistence ("the last change again") and linear least squares on all of the model's features.
 
 import Foundation
 import LinearAlgebra

@@ -2,8 +2,6 @@
 // What the Gaussian processes see of states and actions, and what they predict of the next state.
 // In: a window of rows of an episode. Out: features [D] (before standardising) and increments [M].
 
-import LinearAlgebra
-
 /// One input of the Gaussian processes.
 public enum InputFeature: Hashable, Sendable, Codable {
   /// State i, `lag` rows before the present one.
@@ -62,11 +60,20 @@ public struct ModelForm: Hashable, Sendable, Codable {
   ///   - updates: one for each state.
   ///   - inputs: indices of the features that each output reads, ascending; nil for all.
   public init(features: [InputFeature], updates: [StateUpdate], inputs: [[Int]]? = nil) {
-    self.features = features
-    self.updates = updates
-    let readsAll = inputs?.allSatisfy { $0 == Array(features.indices) } ?? true
-    self.inputs = readsAll ? nil : inputs
-    precondition(inputs.map { $0.count == outputCount } ?? true, "inputs are given by output")
+    (self.features, self.updates, self.inputs) = (features, updates, inputs)
+    precondition(
+      hasSoundInputs,
+      "inputs \(inputs ?? []) of \(outputCount) outputs, among \(features.count) features")
+    if outputs.allSatisfy({ $0.inputs.count == features.count }) { self.inputs = nil }
+  }
+
+  /// Whether each output reads some of the features, ascending, and each feature is read.
+  var hasSoundInputs: Bool {
+    guard let inputs else { return true }
+    return inputs.count == outputCount && Set(inputs.joined()) == Set(features.indices)
+      && inputs.allSatisfy { list in
+        !list.isEmpty && zip(list, list.dropFirst()).allSatisfy { $0 < $1 }
+      }
   }
 
   /// The usual form: every state and action as an input (angles as sine and cosine), actions of the
@@ -112,18 +119,9 @@ public struct ModelForm: Hashable, Sendable, Codable {
 
   /// One for each Gaussian process.
   public var outputs: [OutputForm] {
-    outputStates.enumerated().map { m, state in
-      OutputForm(state: state, inputs: inputs?[m] ?? Array(features.indices))
-    }
-  }
-
-  /// The columns of x [n, D] that each output reads; outputs that read the same share a matrix.
-  func inputMatrices(_ x: Matrix) -> [Matrix] {
-    var made = [Array(features.indices): x]
-    return outputs.map { output in
-      let matrix = made[output.inputs] ?? x.selecting(columns: output.inputs)
-      made[output.inputs] = matrix
-      return matrix
+    let all = Array(features.indices)
+    return outputStates.enumerated().map { m, state in
+      OutputForm(state: state, inputs: inputs?[m] ?? all)
     }
   }
 
@@ -132,39 +130,20 @@ public struct ModelForm: Hashable, Sendable, Codable {
 
   /// Full turns of the states that are seen as sine and cosine.
   var turns: [Int: Double] {
-    features.reduce(into: [:]) { turns, feature in
-      switch feature {
-      case .sine(let i, let radians): turns[i] = 2 * .pi / radians
-      case .state, .action, .cosine: break
-      }
-    }
+    var turns: [Int: Double] = [:]
+    for case .sine(let i, let radians) in features { turns[i] = 2 * .pi / radians }
+    return turns
   }
 
   public var stateLag: Int {
-    features.map { feature in
-      switch feature {
-      case .state(_, let lag): lag
-      case .action, .sine, .cosine: 0
-      }
-    }.max() ?? 0
+    features.map { if case .state(_, let lag) = $0 { lag } else { 0 } }.max() ?? 0
   }
 
   /// Rows before the newest action that the features read.
-  public var actionDelay: Int {
-    features.compactMap { feature in
-      switch feature {
-      case .action(_, let lag): lag
-      case .state, .sine, .cosine: nil
-      }
-    }.min() ?? 0
-  }
+  public var actionDelay: Int { actionLags.min() ?? 0 }
+  public var actionLag: Int { actionLags.max() ?? 0 }
 
-  public var actionLag: Int {
-    features.map { feature in
-      switch feature {
-      case .action(_, let lag): lag
-      case .state, .sine, .cosine: 0
-      }
-    }.max() ?? 0
+  private var actionLags: [Int] {
+    features.compactMap { if case .action(_, let lag) = $0 { lag } else { nil } }
   }
 }

@@ -70,14 +70,14 @@ struct RewardStructure: Codable {
 }
 
 extension ModelForm {
-  /// Most inputs of a process, and rows before the present one that they may read.
+  /// Most features of a model, and rows before the present one that they may read.
   private static let mostFeatures = 10_000
   private static let lags = 0...1_000
 
   /// What is wrong with it for so many states and actions, in words, or nil.
   func problem(states: Int, actions: Int) -> String? {
     guard (1...Self.mostFeatures).contains(features.count) else {
-      return "its processes have \(features.count) inputs; 1 to \(Self.mostFeatures) are possible"
+      return "it has \(features.count) features; 1 to \(Self.mostFeatures) are possible"
     }
     let odd = features.first {
       !$0.isSound(states: states, actions: actions, lags: Self.lags)
@@ -87,12 +87,9 @@ extension ModelForm {
       return
         "it has updates of \(updates.count) states and \(outputCount) outputs for \(states) states"
     }
-    let areSound = inputs?.allSatisfy { list in
-      !list.isEmpty && list.allSatisfy(features.indices.contains)
-        && zip(list, list.dropFirst()).allSatisfy { $0 < $1 }
-    }
-    guard inputs.map({ $0.count == outputCount }) ?? true, areSound ?? true else {
-      return "its outputs read inputs that are not among the \(features.count) there are"
+    guard hasSoundInputs else {
+      return
+        "its inputs are not \(outputCount) ascending lists that hold all of \(features.count) features"
     }
     let outputs = Set(outputStates)
     var next = 0

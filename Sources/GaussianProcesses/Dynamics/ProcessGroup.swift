@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Outputs that read the same inputs: what samplers and moment matching work on. A model in which every output reads all
-// features is one group.
+// Outputs that read the same inputs: what a sampler serves. A model in which every output reads all features is one group.
 
 import LinearAlgebra
 
@@ -18,24 +17,29 @@ public struct ProcessGroup: Sendable {
   /// D
   public var dimensions: Int { inputs.count }
 
-  /// The name of a shared array of output k of the group; no other output of the model has it.
-  public func array(_ name: String, _ k: Int) -> String { "\(name)_\(outputs[k])" }
-
-  /// The name of a shared array of the group; no other group of the model has it.
-  public func array(_ name: String) -> String { outputs[0] == 0 ? name : array(name, 0) }
+  /// The name of a shared array of output k of the group, or of the whole group; nothing else of the model has it.
+  public func array(_ name: String, _ k: Int = 0) -> String { "\(name)_\(outputs[k])" }
 }
 
 extension DynamicsModel {
   /// In the order of each group's first output.
   public var groups: [ProcessGroup] {
     let outputs = form.outputs
-    let first = outputs.indices.filter { m in
-      !outputs[..<m].contains { $0.inputs == outputs[m].inputs }
+    let members = Dictionary(grouping: outputs.indices) { outputs[$0].inputs }.values
+    return members.sorted { $0[0] < $1[0] }.map { m in
+      ProcessGroup(outputs: m, inputs: outputs[m[0]].inputs, processes: m.map { processes[$0] })
     }
-    return first.map { m in
-      let members = outputs.indices.filter { outputs[$0].inputs == outputs[m].inputs }
-      return ProcessGroup(
-        outputs: members, inputs: outputs[m].inputs, processes: members.map { processes[$0] })
+  }
+}
+
+extension ModelForm {
+  /// The columns of x [n, D] that each output reads; outputs that read the same share a matrix.
+  func inputMatrices(_ x: Matrix) -> [Matrix] {
+    var made = [Array(features.indices): x]
+    return outputs.map { output in
+      let matrix = made[output.inputs] ?? x.selecting(columns: output.inputs)
+      made[output.inputs] = matrix
+      return matrix
     }
   }
 }

@@ -48,7 +48,7 @@ struct StoredModel {
     featureLower = model.featureBounds.map(\.lowerBound)
     featureUpper = model.featureBounds.map(\.upperBound)
     loggedStates = model.loggedStates.flatMap { $0 }
-    inputs = model.inputs.values
+    inputs = model.features.values
     processes = model.processes.map { StoredProcess($0) }
     reward = model.rewardModel.map { StoredReward($0) }
   }
@@ -70,10 +70,9 @@ struct StoredModel {
     try table.row("increment_scale", &incrementScale, [outputs], .positive)
     try table.row("logged_states", &loggedStates, [.free("logged states"), states], .physical)
     try table.row("inputs", &inputs, [.free("points"), features], .standardised)
-    for m in processes.indices {
+    for (m, output) in structure.form.outputs.enumerated() {
       try processes[m].rows(
-        &table, suffix: "_\(m)", points: .free("points"),
-        inputs: structure.form.outputs[m].inputs.count)
+        &table, suffix: "_\(m)", points: .free("points"), inputs: output.inputs.count)
     }
     try reward?.rows(&table)
   }
@@ -109,7 +108,7 @@ struct StoredModel {
       featureBounds: zip(featureLower, featureUpper).map { $0...$1 },
       stateBounds: zip(stateLower, stateUpper).map { $0...$1 },
       loggedStates: (0..<logged.rows).map(logged.row),
-      inputs: all, processes: made, rewardModel: reward)
+      features: all, processes: made, rewardModel: reward)
   }
 
   /// Factorisations have n^2 numbers an output: a small file could ask for more memory than there is.

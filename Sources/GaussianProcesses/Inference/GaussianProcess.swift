@@ -89,6 +89,12 @@ public struct GaussianProcess: Sendable {
     hyperparameters.mean.values(points, meanCoefficients)
   }
 
+  /// The prior mean as b + a^T x, whatever its basis: b, and a [D].
+  public var priorMeanLine: (constant: Double, slopes: [Double]) {
+    let all = meanCoefficients + Array(repeating: 0, count: 1 + x.columns - meanCoefficients.count)
+    return (all[0], Array(all.dropFirst()))
+  }
+
   /// y - H beta [n].
   public var residuals: [Double] { zip(y, priorMean(x)).map { $0 - $1 } }
 

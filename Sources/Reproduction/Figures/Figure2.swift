@@ -130,7 +130,7 @@ public struct Figure2: ReproducedFigure {
   public var json: [String: Any] {
     let target = 0.9 * bestReturn
     return [
-      "points": experiment.model.inputs.rows, "trials": options.trials,
+      "points": experiment.model.features.rows, "trials": options.trials,
       "fitSeconds": experiment.fitSeconds, "samplerSeconds": experiment.samplerSeconds,
       "bestReturn": bestReturn,
       "methods": outcomes.map { outcome -> [String: Any] in

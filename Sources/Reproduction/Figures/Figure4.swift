@@ -38,7 +38,7 @@ public struct Figure4: ReproducedFigure {
     guard let measured else { return [:] }
     let steps = measured.evaluated?.steps ?? []
     return [
-      "transitions": measured.fit.model.inputs.rows, "fitSeconds": measured.fit.seconds,
+      "transitions": measured.fit.model.features.rows, "fitSeconds": measured.fit.seconds,
       "optimizeSeconds": measured.policy.seconds, "steps": steps.count,
       "stepSuccesses": steps.count { $0.isSuccess },
       "steadyStateErrors": steps.map { $0.tracked[0].steadyStateError },
