@@ -73,10 +73,7 @@ let package = Package(
       ]),
     .target(
       name: "ModelChoice",
-      dependencies: [
-        "Draws", "Execution", "GaussianProcesses", "LinearAlgebra", "MachineLogs", "Programs",
-        "Samplers",
-      ]),
+      dependencies: ["GaussianProcesses", "LinearAlgebra", "MachineLogs"]),
     // Beside the way: long-term predictions in closed form, a baseline of the paper.
     .target(
       name: "MomentMatching",

@@ -9,6 +9,7 @@
 @_exported import GaussianProcesses
 @_exported import LinearAlgebra
 @_exported import MachineLogs
+@_exported import ModelChoice
 @_exported import Plants
 @_exported import Policies
 @_exported import PolicyExport

@@ -5,6 +5,7 @@ import Draws
 import Foundation
 import GaussianProcesses
 import MachineLogs
+import ModelChoice
 import Plants
 import Tasks
 
@@ -16,6 +17,8 @@ public struct FittedModel: Sendable {
   /// Seconds of learning, without reading the logs.
   public var seconds: Double
   public var training: [Episode]
+  /// How the model was chosen; nil where the task says which.
+  public var choice: ChosenModel?
   /// Episodes that judge it, and one row of figures a state; empty without them.
   public var heldOutEpisodes: [Episode]
   public var heldOut: [HeldOutFigures]
@@ -27,7 +30,8 @@ public struct FittedModel: Sendable {
 
   public init(
     model: DynamicsModel, results: [FitResult], seconds: Double, training: [Episode],
-    heldOutEpisodes: [Episode], heldOut: [HeldOutFigures], notes: [String] = [],
+    choice: ChosenModel? = nil, heldOutEpisodes: [Episode], heldOut: [HeldOutFigures],
+    notes: [String] = [],
     findings: [String] = [],
     advice: [String] = []
   ) {
@@ -36,6 +40,7 @@ public struct FittedModel: Sendable {
     self.results = results
     self.seconds = seconds
     self.training = training
+    self.choice = choice
     self.heldOutEpisodes = heldOutEpisodes
     self.heldOut = heldOut
   }
@@ -159,15 +164,21 @@ extension ControlTask {
     }
     let held = try layout.episodes(from: heldOutLogs, needsExcitation: false)
     let start = ContinuousClock.now
-    let (model, results) = try DynamicsModel.fit(
-      training, layout: layout, form: try modelForm(), options: model.fit,
-      restCount: self.model.restPseudoData, start: earlier, progress: progress)
+    let choice =
+      model.isChosen
+      ? try ModelChooser(training, layout: layout, options: model.fit).choose(progress: progress)
+      : nil
+    let (model, results) =
+      try choice.map { ($0.model, $0.results) }
+      ?? DynamicsModel.fit(
+        training, layout: layout, form: try modelForm(), options: model.fit,
+        restCount: self.model.restPseudoData, start: earlier, progress: progress)
     let notes = (training + held).flatMap(\.notes)
     // What a log with faults in it advises is the faults' advice.
     let data = DataFindings(training, layout: layout, form: model.form)
     return FittedModel(
       model: model, results: results, seconds: start.duration(to: .now).seconds,
-      training: training,
+      training: training, choice: choice,
       heldOutEpisodes: held,
       heldOut: held.isEmpty ? [] : try model.heldOutFigures(held, training: training),
       notes: notes,

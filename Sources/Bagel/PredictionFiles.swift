@@ -7,28 +7,23 @@ import GaussianProcesses
 import MachineLogs
 import ModelChoice
 import SafeText
-import Samplers
 
 /// Writes a model's predictions of episodes.
 public struct PredictionFiles {
   private let model: DynamicsModel
+  private let forecasts: HorizonForecasts
   private let episodes: [Episode]
-  private let sampler: any PosteriorSampler
 
-  /// Throws: `UnsuitableSampler`, `FactorizationError`, `ExecutionError`; `LogError` for episodes from no log.
-  public init(_ model: DynamicsModel, of episodes: [Episode]) throws {
-    (self.model, self.episodes) = (model, episodes)
-    sampler = try model.predictionSampler()
+  public init(_ model: DynamicsModel, _ forecasts: HorizonForecasts, of episodes: [Episode]) {
+    (self.model, self.forecasts, self.episodes) = (model, forecasts, episodes)
   }
 
   /// file,start,steps,state,mean,q0.025 ... q0.975: from every row with enough rows before it, `Horizons.steps` ahead. `start` is
-  /// the stamp of the last row that is known, s.
-  ///
-  /// Throws: `ExecutionError`.
+  /// the stamp of the last row that is known, s. Throws: `FactorizationError`.
   public func horizons() throws -> String {
     let names = Horizons.levels.map { "q" + number($0) }
     var lines = [(["file", "start", "steps", "state", "mean"] + names).joined(separator: ",")]
-    for prediction in try model.horizonPredictions(episodes, sampler) {
+    for prediction in try forecasts.horizons(model, episodes) {
       let episode = episodes[prediction.start.episode]
       let values = [prediction.mean] + prediction.quantiles
       lines.append(
@@ -40,12 +35,10 @@ public struct PredictionFiles {
     return lines.joined(separator: "\n") + "\n"
   }
 
-  /// file,time,state,mean,q0.025,q0.975: each episode's rows after the first `knownRows`, from these and the logged actions alone.
-  ///
-  /// Throws: `ExecutionError`.
+  /// file,time,state,mean,q0.025,q0.975: each episode's rows after the first `knownRows`, from these and the logged actions alone. Throws: `FactorizationError`.
   public func simulations(knownRows: Int) throws -> String {
     var lines = ["file,time,state,mean,q0.025,q0.975"]
-    for prediction in try model.simulations(episodes, sampler, knownRows: knownRows) {
+    for prediction in try forecasts.simulations(model, episodes, knownRows: knownRows) {
       let episode = episodes[prediction.start.episode]
       let quantiles = [prediction.quantiles.first ?? .nan, prediction.quantiles.last ?? .nan]
       lines.append(

@@ -57,6 +57,16 @@ extension FittedModel {
         + "\(model.features.rows) transitions in \(number(seconds)) s")
     for line in model.summaryLines { console.say("  " + line) }
     console.say("  " + logSummary(training))
+    if let choice {
+      for (index, candidate) in choice.candidates.enumerated() {
+        let verdict =
+          candidate.score.map { "CRPS \(number($0)) of the references'" }
+          ?? candidate.failure ?? ""
+        console.say(
+          "  \(index == choice.chosen ? "chosen:" : "tried:") \(candidate.name): \(verdict), \(number(candidate.seconds)) s"
+        )
+      }
+    }
     for note in notes + findings { console.say("  warning: \(note)") }
     for line in advice { console.say("  note: \(line)") }
     if let reward = model.rewardModel {

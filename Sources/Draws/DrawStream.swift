@@ -30,8 +30,6 @@ public enum DrawStream: UInt32, Hashable, Sendable, CaseIterable {
   case samplerPoints = 0x626f_7865
   /// Frequencies of a pathwise sampler's Fourier features (its seed is the output's number).
   case fourierFeatures = 0x7061_7468
-  /// Particles of predictions over logged actions.
-  case predictions = 0x686f_7269
   /// Populations of CMA-ES.
   case evolution = 0x63_6d61
 }

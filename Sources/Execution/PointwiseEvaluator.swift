@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // One program at many points: y_i = f(x_i), as a compiled kernel in single precision. In: points
-// [m, D]. Out: values [m, outputs]; a function that draws has draws of its own at each point. It is a rollout of one step without a reward, so everything that holds
+// [m, D]. Out: values [m, outputs]. It is a rollout of one step without a reward, so everything that holds
 // for rollout kernels (threads, cache, errors) holds here.
 
 import Draws
@@ -61,11 +61,8 @@ public final class PointwiseEvaluator {
 
   /// Row-major values [m, outputs] at row-major points [m, D]; all NaN if one is not finite.
   ///
-  /// - Parameters:
-  ///   - points: of which the i-th has the draws of particle i.
-  ///   - draws: of a function that draws.
-  /// - Throws: `ExecutionError.outOfMemory`.
-  public func values(at points: [Double], draws: DrawKey = DrawKey(seed: 0)) throws -> [Double] {
+  /// Throws: `ExecutionError.outOfMemory`.
+  public func values(at points: [Double]) throws -> [Double] {
     let count = points.count / inputs
     let length = program.carryLength
     var states = [Double](repeating: 0, count: count * length)
@@ -74,7 +71,7 @@ public final class PointwiseEvaluator {
     }
     let batch = RolloutBatch(
       parameters: [], initialStates: states, goals: [], particles: count, horizon: 1,
-      draws: draws)
+      draws: DrawKey(seed: 0))
     let result = try executor.trajectories(batch)
     var values = [Double](repeating: .nan, count: count * outputs)
     if result.returns.diverged > 0 { return values }

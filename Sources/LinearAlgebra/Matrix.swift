@@ -56,6 +56,13 @@ public struct Matrix: Hashable, Sendable {
     return result
   }
 
+  public static func - (a: Matrix, b: Matrix) -> Matrix {
+    precondition(
+      a.rows == b.rows && a.columns == b.columns,
+      "\(a.rows) x \(a.columns) less \(b.rows) x \(b.columns)")
+    return Matrix(rows: a.rows, columns: a.columns, values: zip(a.values, b.values).map { $0 - $1 })
+  }
+
   /// diag(factors) A
   public func scalingRows(by factors: [Double]) -> Matrix {
     precondition(factors.count == rows, "\(factors.count) factors for \(rows) rows")

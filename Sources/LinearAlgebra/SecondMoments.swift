@@ -33,7 +33,10 @@ public struct SecondMoments: Sendable {
   /// - Parameters:
   ///   - targets: columns.
   ///   - inputs: other columns.
-  public func regression(of targets: [Int], on inputs: [Int]) -> [[Double]] {
+  ///   - ridge: added to the sums of squares of the inputs.
+  public func regression(
+    of targets: [Int], on inputs: [Int], ridge: Double = 0
+  ) -> [[Double]] {
     let indices = [0] + inputs.map { $0 + 1 }
     let normal = Matrix(indices.map { i in indices.map { sums[i, $0] } })
     let (values, vectors) = normal.symmetricEigenvalues
@@ -44,7 +47,7 @@ public struct SecondMoments: Sendable {
         let along = indices.indices.reduce(0) {
           $0 + vectors[$1, k] * sums[indices[$1], target + 1]
         }
-        for i in indices.indices { coefficients[i] += vectors[i, k] * along / value }
+        for i in indices.indices { coefficients[i] += vectors[i, k] * along / (value + ridge) }
       }
       return coefficients
     }

@@ -55,13 +55,16 @@ public struct Episode: Hashable, Sendable {
   public var count: Int { states.count }
 
   /// Without its first rows.
-  public func dropFirst(_ rows: Int) -> Episode {
-    var rest = self
-    rest.states.removeFirst(min(rows, rest.states.count))
-    rest.actions.removeFirst(min(rows, rest.actions.count))
-    rest.times.removeFirst(min(rows, rest.times.count))
-    rest.rewards.removeFirst(min(rows, rest.rewards.count))
-    return rest
+  public func dropFirst(_ rows: Int) -> Episode { rowsOnly(min(rows, count)..<count) }
+
+  /// These rows of it.
+  public func rowsOnly(_ rows: Range<Int>) -> Episode {
+    var part = self
+    part.states = Array(states[rows])
+    part.actions = Array(actions[rows])
+    part.times = times.isEmpty ? [] : Array(times[rows])
+    part.rewards = rewards.isEmpty ? [] : Array(rewards[rows])
+    return part
   }
 }
 

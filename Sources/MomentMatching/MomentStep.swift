@@ -29,10 +29,14 @@ struct MomentStep {
 
   /// Throws: `CannotMatchMoments` for what remembers earlier steps, and for outputs with inputs of their own.
   init(_ model: DynamicsModel, _ policy: Policy, _ reward: ExpectedReward) throws {
-    guard model.form.longestLag == 0, policy.actionMemory == 0 else {
+    guard model.form.longestLag == 0, model.form.filters.isEmpty, policy.actionMemory == 0 else {
       throw CannotMatchMoments(
         description:
           "moment matching carries the present state only: no histories, delays, rate limits")
+    }
+    guard model.linear == nil, !model.form.hasFeedthrough else {
+      throw CannotMatchMoments(
+        description: "moment matching is derived for processes that learn all of the increments")
     }
     guard model.form.outputs.allSatisfy({ $0.inputs.count == model.form.features.count }) else {
       throw CannotMatchMoments(

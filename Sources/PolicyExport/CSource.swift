@@ -119,7 +119,7 @@ extension ExportedController {
       \(restLines(memory))}
 
       static double smaller(double a, double b) { return a < b ? a : b; }
-      static double larger(double a, double b) { return a > b ? a : b; }\(angleFunction)
+      static double larger(double a, double b) { return a > b ? a : b; }\(definitions)
 
       \(try cPolicy())\(try cCausalRate())
       /* Returns 0, or 1 where a measurement, the goal or what comes of them is not finite: the action is then the resting
@@ -187,13 +187,14 @@ extension ExportedController {
       """
   }
 
-  /// Zeros without a sign, as programs have them.
-  private var angleFunction: String {
-    let isUsed = program.instructions.contains {
-      if case .binary(.atan2, _, _) = $0.operation { true } else { false }
+  /// Functions that the program calls and <math.h> does not have.
+  private var definitions: String {
+    let called = program.instructions.compactMap { instruction -> BinaryFunction? in
+      if case .binary(let function, _, _) = instruction.operation { function } else { nil }
     }
-    return isUsed
-      ? "\nstatic double angle(double y, double x) { return atan2(y + 0.0, x + 0.0); }" : ""
+    return BinaryFunction.allCases.filter(called.contains).compactMap(\.row.cDefinition).map {
+      "\n" + $0
+    }.joined()
   }
 
   private var hasRates: Bool { layout.states.contains { $0.source != .column } }

@@ -130,6 +130,8 @@ extension BinaryFunction {
     public let onnx: String?
     /// Whether computing y again costs about as little as loading it.
     var isCheap = false
+    /// A function of C99 that defines the word; nil where <math.h> has it, or every exported file.
+    public var cDefinition: String?
   }
 
   public var row: Row {
@@ -174,7 +176,9 @@ extension BinaryFunction {
         partials: (
           { seed, a, b, _ in polar(seed, b, a) }, { seed, a, b, _ in -polar(seed, a, b) }
         ),
-        noun: "angle", word: .call(kernel: "v_atan2", c: "angle"), onnx: nil)
+        noun: "angle", word: .call(kernel: "v_atan2", c: "angle"), onnx: nil,
+        // Zeros without a sign, as programs have them.
+        cDefinition: "static double angle(double y, double x) { return atan2(y + 0.0, x + 0.0); }")
     case .hypot:  // (a, b) / y; (0, 0) at the origin
       Row(
         value: Foundation.hypot,

@@ -95,6 +95,11 @@ extension Value {
   public subscript(_ slot: CarrySlot) -> Value { self[slot.offset..<slot.offset + slot.length] }
 }
 
+extension ArraySlice<Double> {
+  /// The first number of a part of this carry.
+  public subscript(_ slot: CarrySlot) -> Double { self[startIndex + slot.offset] }
+}
+
 extension ProgramBuilder {
   /// The standard normal draws of a slot.
   public func normal(_ slot: DrawSlot) -> Value { normal(first: slot.first, length: slot.length) }

@@ -25,6 +25,8 @@ struct StepBuilder {
   private let states: [CarrySlot]
   /// Physical; 1, 2, ... rows ago.
   private let pastActions: [CarrySlot]
+  /// The commands that the model reads through filters, physical, of the row before.
+  private let filters: [CarrySlot]
   /// Of the model.
   private let draws: DrawSlot
 
@@ -34,6 +36,8 @@ struct StepBuilder {
   ) {
     (self.sampler, self.policy, self.reward) = (sampler, policy, reward)
     self.dropoutProbability = dropoutProbability
+    precondition(
+      !model.form.hasFeedthrough, "the next command is not known before the next state is")
     expressions = StepExpressions(model)
     let (states, actions) = (model.layout.states.count, model.layout.actions.count)
     (stateLength, actionLength) = (states, actions)
@@ -45,6 +49,11 @@ struct StepBuilder {
       model.form.actionLag, policy.actionMemory, reward.usesPreviousAction ? 1 : 0)
     pastActions = (0..<actionRows).map {
       slots.carry("action \($0 + 1) rows ago", length: actions, start: .fixed(policy.rest))
+    }
+    filters = model.form.filters.map { j, steps in
+      slots.carry(
+        "action \(j) through a filter of \(steps) steps", length: 1, start: .fixed([policy.rest[j]])
+      )
     }
     draws = slots.draws("model", length: model.form.outputCount)
     sensors = Sensors(noise, layout: model.layout, &slots)
@@ -76,14 +85,23 @@ struct StepBuilder {
     }
     let action = policy.action(state: seen, goal: goal, past: past, dropout: dropout)
       .named("action")
+    let filtered = zip(filters, expressions.form.filters).map { slot, filter in
+      let before = carry[slot]
+      return before
+        + InputFeature.filterGain(steps: filter.steps) * (action[filter.action] - before)
+    }
+    for (slot, value) in zip(filters, filtered) { next[slot] = value }
     let features = expressions.features(
-      state: { carry[states[$0]] }, action: { $0 == 0 ? action : past[$0 - 1] })
+      state: { carry[states[$0]] }, action: { $0 == 0 ? action : past[$0 - 1] },
+      filtered: filtered)
     let increments = sampler.increments(
-      at: features, draws: builder.normal(draws), functionOffset: 0)
+      at: expressions.saturated(features), draws: builder.normal(draws), functionOffset: 0)
     precondition(
       increments.length == draws.length,
       "the sampler has \(increments.length) outputs, the model \(draws.length)")
-    let nextState = expressions.next(state, increments: increments).named("next_state")
+    let nextState = expressions.next(
+      state, increments: expressions.increments(increments, features: features)
+    ).named("next_state")
     for (slot, value) in zip(states, [nextState] + states.map { carry[$0] }) { next[slot] = value }
     for (slot, value) in zip(pastActions, [action] + past) { next[slot] = value }
     builder.output(.next, slots.next(next, builder))

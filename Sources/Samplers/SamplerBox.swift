@@ -17,7 +17,7 @@ extension DynamicsModel {
         (lower - mean) / scale...(upper - mean) / scale
       }
       switch feature {
-      case .action(let j, _):
+      case .action(let j, _), .filteredAction(let j, _):
         return standardised(actionLimits[j].lowerBound, actionLimits[j].upperBound)
       case .sine, .cosine: return standardised(-1, 1)
       case .state:

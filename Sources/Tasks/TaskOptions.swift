@@ -58,6 +58,8 @@ extension ControlTask {
     public var stateHistory = 0
     /// Rows before an action has any effect (transport delay).
     public var actionDelay = 0
+    /// Whether structure and covariance are chosen by what they predict over the horizon.
+    public var isChosen = false
     /// Names of states on which the motion does not depend.
     public var ignored: [String] = []
     /// Position -> measured rate whose integral it is.

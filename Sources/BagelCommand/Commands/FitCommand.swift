@@ -170,7 +170,10 @@ struct FitCommand: ParsableCommand {
       throw ValidationError(
         "--predictions and --simulation are of held-out logs: name some with --held-out")
     }
-    let files = try PredictionFiles(fit.model, of: fit.heldOutEpisodes)
+    let forecasts =
+      try fit.choice?.forecasts
+      ?? HorizonForecasts(of: fit.model, learntFrom: fit.training, task.model.fit)
+    let files = PredictionFiles(fit.model, forecasts, of: fit.heldOutEpisodes)
     for (path, option, text) in [
       (predictions, "--predictions", { try files.horizons() }),
       (simulation, "--simulation", { try files.simulations(knownRows: knownRows) }),
@@ -188,6 +191,7 @@ struct FitCommand: ParsableCommand {
   private func taskFromOptions(_ console: Console) throws -> (ControlTask, [Episode]) {
     var task = ControlTask()
     task.name = "log"
+    task.model.isChosen = true
     task.logs = log
     task.heldOutLogs = heldOut
     let turns = try angleTurns()

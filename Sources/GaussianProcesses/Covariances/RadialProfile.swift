@@ -31,7 +31,8 @@ protocol RadialProfile: SendableMetatype {
   static func expression(squaredDistance r2: Value, shape: Value) -> Value
 
   /// A draw of t where f is the mean of exp(-t^2 r2 / 2): frequencies of Fourier features are t times normal ones over the
-  /// lengthscales (Rahimi & Recht 2008). Of `key`, steps 0 and 2 are taken.
+  /// lengthscales (Rahimi & Recht 2008). Of `key`, steps 0 and 2 are taken: 1, and 3 on, are free. `key.uniforms` lie between 0 and
+  /// 1, ends excluded.
   static func frequencyScale(shape: Double, key: DrawKey, particle: Int) -> Double
 }
 

@@ -93,7 +93,7 @@ public struct DataFindings {
   /// Errors one step ahead of linear models, each command one to `latest` rows later, and with two rows of history more; by
   /// five blocks, each left out in turn.
   private var lateCommands: [String] {
-    guard form.actionDelay == 0, form.longestLag == 0 else { return [] }
+    guard form.actionDelay == 0, form.longestLag == 0, form.filters.isEmpty else { return [] }
     let (states, actions, outputs) = (
       form.features.count - layout.actions.count, layout.actions.count, form.outputCount
     )
@@ -101,11 +101,12 @@ public struct DataFindings {
     let latest = min(Self.latest, longest, Self.mostTrials / layout.actions.count)
     guard latest >= 2 else { return [] }
     let rows = spreadRows(lag: latest, ahead: 1)
+    let features = episodes.map { EpisodeFeatures(form, $0) }
     // Present states' features; commands of 0 ... latest rows ago; states 1 and 2 rows ago; increments.
     let table = standardised(
       rows.map { e, k -> [Double] in
         let episode = episodes[e]
-        var row = Array(form.features(of: episode, at: k).prefix(states))
+        var row = Array(features[e][k].prefix(states))
         for lag in 0...latest { row += episode.actions[k - lag] }
         for lag in 1...2 { row += episode.states[k - lag] }
         for state in form.outputStates {

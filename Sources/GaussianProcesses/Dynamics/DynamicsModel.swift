@@ -25,6 +25,8 @@ public struct DynamicsModel: Sendable {
   public var loggedStates: [[Double]]
   /// Of the training data, standardised [n, D].
   public let features: Matrix
+  /// What the increments have beside the processes; nil where these learn all.
+  public let linear: LinearPart?
   /// One an output, on its own columns of `features` and standardised increments.
   public var processes: [GaussianProcess]
   /// Learnt from the log's reward channel, if there is one.
@@ -40,26 +42,28 @@ public struct DynamicsModel: Sendable {
   ///   - form: inputs and outputs of the Gaussian processes.
   ///   - options: covariance, criterion, iterations.
   ///   - restCount: rest transitions to add (`TransitionSet.addRest`).
+  ///   - most: transitions that the processes learn from, evenly spread; a linear part learns from all.
   ///   - start: an earlier model of the same form whose hyperparameters are one more start.
   ///   - progress: called after every evaluation with an estimate of the fraction done.
   /// - Throws: `LogError` for too little data, `FactorizationError`.
   public static func fit(
     _ episodes: [Episode], layout: LogLayout, form: ModelForm, options: FitOptions,
-    restCount: Int = 0, start: DynamicsModel? = nil, progress: @escaping (Double) -> Void = { _ in }
+    restCount: Int = 0, most: Int = .max, start: DynamicsModel? = nil,
+    progress: @escaping (Double) -> Void = { _ in }
   ) throws -> (model: DynamicsModel, results: [FitResult]) {
     var data = TransitionSet(episodes, form: form)
     precondition(start.map { $0.form == form } ?? true, "the start is a model of another form")
-    let most = form.outputs.map(\.inputs.count).max() ?? 0
-    guard data.count >= most + 2 else {
+    let inputs = form.outputs.map(\.inputs.count).max() ?? 0
+    guard data.count >= inputs + 2 else {
       throw LogError(
         file: episodes.map(\.name).joined(separator: ", "),
-        "\(data.count) transitions are too few for \(most) model inputs")
+        "\(data.count) transitions are too few for \(inputs) model inputs")
     }
     let states = episodes.flatMap(\.states)
     let stateStandardiser = Standardiser(fitting: states)
     var featureStandardiser = Standardiser(fitting: data.features)
     featureStandardiser = form.features.aligned(featureStandardiser, states: stateStandardiser)
-    let incrementStandardiser = Standardiser(fitting: data.increments)
+    var incrementStandardiser = Standardiser(fitting: data.increments)
     let featureBounds = bounds(of: data.features)
     if restCount > 0 {
       let rates = Set(
@@ -67,10 +71,27 @@ public struct DynamicsModel: Sendable {
           + form.updates.compactMap(\.rate))
       data.addRest(count: restCount, rates: rates, form: form)
     }
-    let features = Matrix(data.features.map(featureStandardiser.standardise))
-    let targets = data.increments.map(incrementStandardiser.standardise)
+    var features = Matrix(data.features.map(featureStandardiser.standardise))
+    var targets = Matrix(data.increments.map(incrementStandardiser.standardise))
+    var linear: LinearPart?
+    if options.linear != .joint {
+      // What is left has a scale of its own, in which the processes learn it.
+      let part = LinearPart(fitting: features, targets, ridge: options.ridge * Double(data.count))
+      targets = targets - part.values(features)
+      let left = Standardiser(fitting: (0..<targets.rows).map(targets.row)).scale
+      linear = part.dividing(by: left)
+      incrementStandardiser = Standardiser(
+        mean: incrementStandardiser.mean,
+        scale: zip(incrementStandardiser.scale, left).map { $0 * $1 })
+      targets = targets.transposed.scalingRows(by: left.map { 1 / $0 }).transposed
+    }
+    let rows = evenlySpreadRows(count: data.count, wanted: most)
+    if rows.count < data.count {
+      features = features.selecting(rows: rows)
+      targets = targets.selecting(rows: rows)
+    }
     let outputs = try fitProcesses(
-      form.inputMatrices(features), targets, episodeOf: data.episodeOf,
+      form.inputMatrices(features), targets, episodeOf: rows.map { data.episodeOf[$0] },
       names: form.outputs.map { layout.states[$0.state].name }, options: options,
       starts: start?.processes.map(\.hyperparameters), progress)
     let (processes, results) = (outputs.map(\.process), outputs.map(\.result))
@@ -84,19 +105,27 @@ public struct DynamicsModel: Sendable {
       featureStandardiser: featureStandardiser, incrementStandardiser: incrementStandardiser,
       featureBounds: featureBounds, stateBounds: bounds(of: states),
       loggedStates: evenlySpreadRows(count: states.count, wanted: 1_000).map { states[$0] },
-      features: features, processes: processes, rewardModel: rewardModel)
+      features: features, linear: linear, processes: processes, rewardModel: rewardModel)
     return (model, results)
   }
 
   /// One Gaussian process an output, side by side.
   private static func fitProcesses(
-    _ x: [Matrix], _ targets: [[Double]], episodeOf: [Int], names: [String], options: FitOptions,
+    _ x: [Matrix], _ targets: Matrix, episodeOf: [Int], names: [String], options: FitOptions,
     starts: [Hyperparameters]?, _ progress: @escaping (Double) -> Void
   ) throws -> [(process: GaussianProcess, result: FitResult)] {
     let shares = ProgressShares(names.count, progress)
+    var options = options
+    if options.linear != .joint { options.mean = .zero }
     return try inParallel(names.count) { output in
       let what = "output '\(names[output])'"
-      let (x, y) = (x[output], targets.map { $0[output] })
+      let (x, y) = (x[output], targets.column(output))
+      if options.linear == .alone {
+        let nothing = Hyperparameters.noise(inputs: x.columns)
+        return (
+          process: try GaussianProcess(nothing, x: x, y: y, what: what), result: FitResult(nothing)
+        )
+      }
       var result = try fitHyperparameters(
         x: x, y: y, options: options, episodeOf: episodeOf, start: starts?[output], what: what
       ) { shares.report($0, from: output) }
@@ -110,6 +139,28 @@ public struct DynamicsModel: Sendable {
       return (process: process, result: result)
     }
   }
+
+  /// What the processes read of standardised features [m, D]: beside a linear part, which goes on outside the data, they stay with
+  /// what they know there.
+  func saturated(_ z: Matrix) -> Matrix {
+    guard linear != nil else { return z }
+    var x = z
+    for (d, range) in saturation.enumerated() {
+      for i in 0..<x.rows { x[i, d] = min(max(x[i, d], range.lowerBound), range.upperBound) }
+    }
+    return x
+  }
+
+  /// The box of the training features and a margin, standardised [D].
+  var saturation: [ClosedRange<Double>] {
+    featureBounds.enumerated().map { d, range in
+      let margin = Self.saturationMargin * (range.upperBound - range.lowerBound)
+      let (mean, scale) = (featureStandardiser.mean[d], featureStandardiser.scale[d])
+      return (range.lowerBound - margin - mean) / scale...(range.upperBound + margin - mean) / scale
+    }
+  }
+
+  private static let saturationMargin = 0.05
 
   /// Newest actions whose limits reach beyond the logged commands by more than a tenth of the limits' range:
   /// (action, logged range). The model guesses there.
@@ -133,7 +184,9 @@ public struct DynamicsModel: Sendable {
   public func predictIncrements(_ features: [[Double]]) -> (
     mean: [[Double]], latent: [[Double]], observed: [[Double]]
   ) {
-    let x = form.inputMatrices(Matrix(features.map(featureStandardiser.standardise)))
+    let z = Matrix(features.map(featureStandardiser.standardise))
+    let x = form.inputMatrices(saturated(z))
+    let linear = self.linear?.values(z)
     var mean = features.map { _ in [Double]() }
     var latent = mean
     var observed = mean
@@ -142,7 +195,8 @@ public struct DynamicsModel: Sendable {
       let prediction = process.predict(x[output])
       let noisy = process.observedVariance(x[output], latent: prediction.variance)
       for i in features.indices {
-        mean[i].append(prediction.mean[i] * scale + incrementStandardiser.mean[output])
+        let standardised = prediction.mean[i] + (linear?[i, output] ?? 0)
+        mean[i].append(standardised * scale + incrementStandardiser.mean[output])
         latent[i].append(prediction.variance[i].squareRoot() * scale)
         observed[i].append(noisy[i].squareRoot() * scale)
       }

@@ -2,15 +2,34 @@
 // What the Gaussian processes see of states and actions, and what they predict of the next state.
 // In: a window of rows of an episode. Out: features [D] (before standardising) and increments [M].
 
+import Foundation
+
 /// One input of the Gaussian processes.
 public enum InputFeature: Hashable, Sendable, Codable {
   /// State i, `lag` rows before the present one.
   case state(Int, lag: Int)
-  /// Action i, `lag` rows before the present one.
+  /// Action i, `lag` rows before the present one; -1 for the row that is predicted: of outputs that follow a command at once
+  /// (feedthrough), where the next command is known.
   case action(Int, lag: Int)
+  /// Action i through a first-order low-pass filter, f' = f + (1 - e^(-1/steps)) (u - f), its time constant in time steps: a
+  /// hidden state of the machine that the commands alone tell.
+  case filteredAction(Int, steps: Double)
   /// sin and cos of an angle, so that turns do not matter; its unit is so many radians.
   case sine(Int, radians: Double)
   case cosine(Int, radians: Double)
+
+  /// 1 - e^(-1/steps), of a filter with this time constant.
+  public static func filterGain(steps: Double) -> Double { 1 - exp(-1 / steps) }
+
+  var isFiltered: Bool { if case .filteredAction = self { true } else { false } }
+
+  /// Whether it is of commands, not of states.
+  public var isOfAction: Bool {
+    switch self {
+    case .action, .filteredAction: true
+    case .state, .sine, .cosine: false
+    }
+  }
 
   /// A present state: itself, or sine and cosine of an angle with this full turn.
   static func present(_ state: Int, turn: Double?) -> [InputFeature] {
@@ -29,11 +48,13 @@ public enum StateUpdate: Hashable, Sendable, Codable {
   case backwardIntegral(rate: Int, smoothing: Double)
   /// x' = x + T v + T/2 (v' - v): for a measured rate (MC-PILCO, Amadio 2022).
   case trapezoidalIntegral(rate: Int)
+  /// v' = v + a ((x' - x) / T - v): a rate as the machine derives it from its position x (`Channel.Source.smoothing`).
+  case difference(of: Int, smoothing: Double)
 
   /// The rate that is integrated, if any.
   public var rate: Int? {
     switch self {
-    case .increment: nil
+    case .increment, .difference: nil
     case .backwardIntegral(let rate, _), .trapezoidalIntegral(let rate): rate
     }
   }
@@ -67,12 +88,13 @@ public struct ModelForm: Hashable, Sendable, Codable {
     if outputs.allSatisfy({ $0.inputs.count == features.count }) { self.inputs = nil }
   }
 
-  /// Whether each output reads some of the features, ascending, and each feature is read.
+  /// Whether each output reads some of the features, ascending.
   var hasSoundInputs: Bool {
     guard let inputs else { return true }
-    return inputs.count == outputCount && Set(inputs.joined()) == Set(features.indices)
+    return inputs.count == outputCount
       && inputs.allSatisfy { list in
-        !list.isEmpty && zip(list, list.dropFirst()).allSatisfy { $0 < $1 }
+        !list.isEmpty && list.allSatisfy(features.indices.contains)
+          && zip(list, list.dropFirst()).allSatisfy { $0 < $1 }
       }
   }
 
@@ -115,7 +137,9 @@ public struct ModelForm: Hashable, Sendable, Codable {
   public var outputCount: Int { outputStates.count }
 
   /// The state whose increment each output predicts.
-  public var outputStates: [Int] { updates.indices.filter { updates[$0].rate == nil } }
+  public var outputStates: [Int] {
+    updates.indices.filter { if case .increment = updates[$0] { true } else { false } }
+  }
 
   /// One for each Gaussian process.
   public var outputs: [OutputForm] {
@@ -124,6 +148,16 @@ public struct ModelForm: Hashable, Sendable, Codable {
       OutputForm(state: state, inputs: inputs?[m] ?? all)
     }
   }
+
+  /// Filters of commands that the features read, each once: (action, time constant in steps).
+  public var filters: [(action: Int, steps: Double)] {
+    features.compactMap { feature in
+      if case .filteredAction(let j, let steps) = feature { (j, steps) } else { nil }
+    }
+  }
+
+  /// Whether features read the command of the row that is predicted.
+  public var hasFeedthrough: Bool { actionDelay < 0 }
 
   /// Rows before the present one that the features read.
   public var longestLag: Int { max(stateLag, actionLag) }

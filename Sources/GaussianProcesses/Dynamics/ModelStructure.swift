@@ -10,6 +10,8 @@ import TensorFiles
 struct ModelStructure: FileStructure {
   var layout: LogLayout
   var form: ModelForm
+  /// Whether there is a part of the increments that least squares found; left out where there is none.
+  var linear: Bool?
   /// One an output.
   var processes: [ProcessStructure]
   var reward: RewardStructure?
@@ -62,7 +64,7 @@ struct RewardStructure: Codable {
 
   func featureProblem(states: Int) -> String? {
     let areStates = features.allSatisfy {
-      if case .action = $0 { false } else { $0.isSound(states: states, actions: 0, lags: 0...0) }
+      !$0.isOfAction && $0.isSound(states: states, actions: 0, stateLags: 0...0, actionLags: 0...0)
     }
     return (1...2 * states).contains(features.count) && areStates
       ? nil : "its learnt reward reads what is no state"
@@ -72,7 +74,8 @@ struct RewardStructure: Codable {
 extension ModelForm {
   /// Most features of a model, and rows before the present one that they may read.
   private static let mostFeatures = 10_000
-  private static let lags = 0...1_000
+  private static let stateLags = 0...1_000
+  private static let actionLags = -1...1_000
 
   /// What is wrong with it for so many states and actions, in words, or nil.
   func problem(states: Int, actions: Int) -> String? {
@@ -80,7 +83,8 @@ extension ModelForm {
       return "it has \(features.count) features; 1 to \(Self.mostFeatures) are possible"
     }
     let odd = features.first {
-      !$0.isSound(states: states, actions: actions, lags: Self.lags)
+      !$0.isSound(
+        states: states, actions: actions, stateLags: Self.stateLags, actionLags: Self.actionLags)
     }
     if let odd { return "\(odd) is no input of \(states) states and \(actions) actions" }
     guard updates.count == states, (1...states).contains(outputCount) else {
@@ -89,7 +93,7 @@ extension ModelForm {
     }
     guard hasSoundInputs else {
       return
-        "its inputs are not \(outputCount) ascending lists that hold all of \(features.count) features"
+        "its inputs are not \(outputCount) ascending lists of numbers below \(features.count)"
     }
     let outputs = Set(outputStates)
     var next = 0
@@ -102,6 +106,8 @@ extension ModelForm {
       case .backwardIntegral(let rate, let smoothing):
         isSound = outputs.contains(rate) && smoothing > 0 && smoothing <= 1
       case .trapezoidalIntegral(let rate): isSound = outputs.contains(rate)
+      case .difference(let position, let smoothing):
+        isSound = outputs.contains(position) && smoothing > 0 && smoothing <= 1
       }
       if !isSound { return "\(update) cannot be the update of state \(state)" }
     }
@@ -110,10 +116,14 @@ extension ModelForm {
 }
 
 extension InputFeature {
-  func isSound(states: Int, actions: Int, lags: ClosedRange<Int>) -> Bool {
+  func isSound(
+    states: Int, actions: Int, stateLags: ClosedRange<Int>, actionLags: ClosedRange<Int>
+  ) -> Bool {
     switch self {
-    case .state(let i, let lag): (0..<states).contains(i) && lags.contains(lag)
-    case .action(let i, let lag): (0..<actions).contains(i) && lags.contains(lag)
+    case .state(let i, let lag): (0..<states).contains(i) && stateLags.contains(lag)
+    case .action(let i, let lag): (0..<actions).contains(i) && actionLags.contains(lag)
+    case .filteredAction(let i, let steps):
+      (0..<actions).contains(i) && (1e-3...1e6).contains(steps)
     case .sine(let i, let radians), .cosine(let i, let radians):
       (0..<states).contains(i) && (1e-9...1e9).contains(radians)
     }

@@ -25,6 +25,9 @@ public struct StepExpressions: Sendable {
   private static let featureInverseScale = "feature_inverse_scale"
   private static let incrementGain = "increment_gain"
   private static let incrementOffset = "increment_offset"
+  private static let linearPart = "linear_part"
+  private static let saturation = "saturation"
+  private let hasLinearPart: Bool
 
   public init(_ model: DynamicsModel) {
     form = model.form
@@ -32,15 +35,22 @@ public struct StepExpressions: Sendable {
     let states = model.stateStandardiser
     let features = model.featureStandardiser
     let increments = model.incrementStandardiser
+    hasLinearPart = model.linear != nil
     // Increment of standardised state i = gain * standardised increment + offset.
     let outputs = form.outputStates
-    data = [
+    var data = [
       RolloutProgram.stateMean: states.mean, RolloutProgram.stateScale: states.scale,
       Self.featureMean: features.mean,
       Self.featureInverseScale: features.scale.map { 1 / $0 },
       Self.incrementGain: outputs.enumerated().map { increments.scale[$0] / states.scale[$1] },
       Self.incrementOffset: outputs.enumerated().map { increments.mean[$0] / states.scale[$1] },
     ]
+    if let linear = model.linear {
+      data[Self.linearPart] = linear.weights.values + linear.constants
+      let box = model.saturation
+      data[Self.saturation] = box.map(\.lowerBound) + box.map(\.upperBound)
+    }
+    self.data = data
   }
 
   /// Scales of the states [S]: what turns physical differences into standardised ones.
@@ -60,17 +70,43 @@ public struct StepExpressions: Sendable {
   /// - Parameters:
   ///   - state: standardised, so many rows ago.
   ///   - action: physical, so many rows ago.
-  public func features(state: (_ lag: Int) -> Value, action: (_ lag: Int) -> Value) -> Value {
+  ///   - filtered: the command of each of `ModelForm.filters` through its filter, physical [1].
+  public func features(
+    state: (_ lag: Int) -> Value, action: (_ lag: Int) -> Value, filtered: [Value] = []
+  ) -> Value {
     let present = state(0)
     let (builder, angles) = (present.builder, physical(present))
     let parts = form.features.enumerated().map { d, feature -> Value in
-      if case .action(let j, let lag) = feature {
-        return (action(lag)[j] - builder.shared(Self.featureMean, offset: d, length: 1))
-          * builder.shared(Self.featureInverseScale, offset: d, length: 1)
+      let command: Value
+      switch feature {
+      case .action(let j, let lag): command = action(lag)[j]
+      case .filteredAction:
+        command = filtered[form.features[..<d].count { $0.isFiltered }]
+      case .state, .sine, .cosine: return feature.ofState(state, physical: angles)
       }
-      return feature.ofState(state, physical: angles)
+      return (command - builder.shared(Self.featureMean, offset: d, length: 1))
+        * builder.shared(Self.featureInverseScale, offset: d, length: 1)
     }
     return builder.concatenate(parts).named("features")
+  }
+
+  /// What the Gaussian processes read of standardised features [D] (`DynamicsModel.saturated`).
+  public func saturated(_ features: Value) -> Value {
+    guard hasLinearPart else { return features }
+    let d = features.length
+    return maximum(
+      features.builder.shared(Self.saturation, length: d),
+      minimum(features.builder.shared(Self.saturation, offset: d, length: d), features))
+  }
+
+  /// Standardised increments [M]: a draw of the Gaussian processes, and what is linear in the features.
+  public func increments(_ draw: Value, features: Value) -> Value {
+    guard hasLinearPart else { return draw }
+    let (m, d) = (draw.length, features.length)
+    return draw
+      + draw.builder.affine(
+        SharedMatrix(array: Self.linearPart, rows: m, columns: d),
+        bias: SharedSlice(array: Self.linearPart, offset: m * d), features)
   }
 
   /// Standardised next state [S] from standardised increments [M].
@@ -86,21 +122,30 @@ public struct StepExpressions: Sendable {
       guard case .increment(let output) = update else { return nil }
       return state[i] + changes[output]
     }
-    func rate(_ values: Value?, _ i: Int) -> Value {
-      guard let values else { preconditionFailure("state \(i) integrates a rate without a model") }
-      return values * scale[i] + mean[i]
+    func physical(_ value: Value?, _ i: Int) -> Value {
+      guard let value else { preconditionFailure("state \(i) follows from one without a model") }
+      return value * scale[i] + mean[i]
     }
     for (i, update) in form.updates.enumerated() {
       switch update {
-      case .increment: break
+      case .increment, .difference: break
       case .backwardIntegral(let r, let smoothing):
-        let (before, after) = (rate(state[r], r), rate(next[r], r))
+        let (before, after) = (physical(state[r], r), physical(next[r], r))
         let difference = smoothing == 1 ? after : before + (1 / smoothing) * (after - before)
         next[i] = state[i] + timeStep * difference / scale[i]
       case .trapezoidalIntegral(let r):
         next[i] =
-          state[i] + 0.5 * timeStep * (rate(state[r], r) + rate(next[r], r)) / scale[i]
+          state[i] + 0.5 * timeStep * (physical(state[r], r) + physical(next[r], r)) / scale[i]
       }
+    }
+    for (i, update) in form.updates.enumerated() {
+      guard case .difference(let position, let smoothing) = update else { continue }
+      let change = physical(next[position], position) - physical(state[position], position)
+      let derived = causalRate(
+        change: change, inverseSeconds: builder.constant([1 / timeStep]),
+        rate: physical(state[i], i),
+        gain: smoothing == 1 ? nil : builder.constant([smoothing]))
+      next[i] = (derived - mean[i]) / scale[i]
     }
     return builder.concatenate(next.compactMap { $0 })
   }
@@ -117,7 +162,7 @@ extension InputFeature {
     case .state(let i, let lag): return state(lag)[i]
     case .sine(let i, let radians): return sin(physical[i].scaled(by: radians))
     case .cosine(let i, let radians): return cos(physical[i].scaled(by: radians))
-    case .action: preconditionFailure("an action is no feature of a state")
+    case .action, .filteredAction: preconditionFailure("an action is no feature of a state")
     }
   }
 }
@@ -173,14 +218,14 @@ public struct AffineNextState: Sendable {
   }
 
   /// The next state [S], in physical units like the state [S] and the increments [M].
-  func next(_ state: [Double], increments: [Double]) -> [Double] {
+  public func next(_ state: [Double], increments: [Double]) -> [Double] {
     let (x, f) = (states.standardise(state), self.increments.standardise(increments))
     return states.restore(
       offset.indices.map { offset[$0] + dot(ofState.row($0), x) + dot(ofIncrements.row($0), f) })
   }
 
   /// Standard deviations of the next state [S] from those of independent increments [M], physical units.
-  func deviation(_ increments: [Double]) -> [Double] {
+  public func deviation(_ increments: [Double]) -> [Double] {
     let f = zip(increments, self.increments.scale).map { $0 / $1 }
     return offset.indices.map { i in
       let parts = zip(ofIncrements.row(i), f).map { $0 * $1 }

@@ -24,6 +24,9 @@ struct StoredModel {
   private var loggedStates: [Double] = []
   /// [n, D]
   private var inputs: [Double] = []
+  /// [M, D] and [M]; empty without a linear part.
+  private var linearWeights: [Double] = []
+  private var linearConstants: [Double] = []
   private var processes: [StoredProcess]
   private var reward: StoredReward?
 
@@ -37,7 +40,8 @@ struct StoredModel {
   init(_ model: DynamicsModel) {
     self.init(
       ModelStructure(
-        layout: model.layout, form: model.form, processes: model.processes.map(\.structure),
+        layout: model.layout, form: model.form, linear: model.linear.map { _ in true },
+        processes: model.processes.map(\.structure),
         reward: model.rewardModel.map { RewardStructure($0) }))
     (stateMean, stateScale) = (model.stateStandardiser.mean, model.stateStandardiser.scale)
     (featureMean, featureScale) = (model.featureStandardiser.mean, model.featureStandardiser.scale)
@@ -49,6 +53,8 @@ struct StoredModel {
     featureUpper = model.featureBounds.map(\.upperBound)
     loggedStates = model.loggedStates.flatMap { $0 }
     inputs = model.features.values
+    linearWeights = model.linear?.weights.values ?? []
+    linearConstants = model.linear?.constants ?? []
     processes = model.processes.map { StoredProcess($0) }
     reward = model.rewardModel.map { StoredReward($0) }
   }
@@ -70,6 +76,10 @@ struct StoredModel {
     try table.row("increment_scale", &incrementScale, [outputs], .positive)
     try table.row("logged_states", &loggedStates, [.free("logged states"), states], .physical)
     try table.row("inputs", &inputs, [.free("points"), features], .standardised)
+    if structure.linear == true {
+      try table.row("linear_weights", &linearWeights, [outputs, features], .standardised)
+      try table.row("linear_constants", &linearConstants, [outputs], .standardised)
+    }
     for (m, output) in structure.form.outputs.enumerated() {
       try processes[m].rows(
         &table, suffix: "_\(m)", points: .free("points"), inputs: output.inputs.count)
@@ -108,7 +118,12 @@ struct StoredModel {
       featureBounds: zip(featureLower, featureUpper).map { $0...$1 },
       stateBounds: zip(stateLower, stateUpper).map { $0...$1 },
       loggedStates: (0..<logged.rows).map(logged.row),
-      features: all, processes: made, rewardModel: reward)
+      features: all,
+      linear: structure.linear == true
+        ? LinearPart(
+          weights: Matrix(
+            rows: linearConstants.count, columns: columns, values: linearWeights),
+          constants: linearConstants) : nil, processes: made, rewardModel: reward)
   }
 
   /// Factorisations have n^2 numbers an output: a small file could ask for more memory than there is.

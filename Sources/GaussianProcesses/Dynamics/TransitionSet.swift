@@ -23,8 +23,9 @@ public struct TransitionSet: Sendable {
     increments = []
     episodeOf = []
     for (number, episode) in episodes.enumerated() {
+      let rows = EpisodeFeatures(form, episode)
       for k in form.longestLag..<max(episode.count - 1, form.longestLag) {
-        features.append(form.features(of: episode, at: k))
+        features.append(rows[k])
         episodeOf.append(number)
         increments.append(
           form.outputStates.map { episode.states[k + 1][$0] - episode.states[k][$0] })
@@ -40,7 +41,7 @@ public struct TransitionSet: Sendable {
       features.append(
         zip(form.features, features[index]).map { feature, value in
           switch feature {
-          case .action: 0
+          case .action, .filteredAction: 0
           case .state(let i, _): rates.contains(i) ? 0 : value
           case .sine, .cosine: value
           }
@@ -51,13 +52,38 @@ public struct TransitionSet: Sendable {
   }
 }
 
-extension ModelForm {
-  /// Features of row k of an episode [D], physical units.
-  func features(of episode: Episode, at k: Int) -> [Double] {
-    features.map { feature in
-      if case .action(let i, let lag) = feature { return episode.actions[k - lag][i] }
-      return feature.ofState { episode.states[k - $0] }
+/// The features of an episode's rows, in physical units.
+public struct EpisodeFeatures {
+  private let form: ModelForm
+  private let episode: Episode
+  /// The filtered commands [T] of the features that are so, by feature.
+  private var filtered: [Int: [Double]] = [:]
+
+  public init(_ form: ModelForm, _ episode: Episode) {
+    (self.form, self.episode) = (form, episode)
+    for (d, feature) in form.features.enumerated() {
+      guard case .filteredAction(let j, let steps) = feature else { continue }
+      let gain = InputFeature.filterGain(steps: steps)
+      var value = episode.actions.first?[j] ?? 0
+      filtered[d] = episode.actions.map { action in
+        value += gain * (action[j] - value)
+        return value
+      }
     }
+  }
+
+  /// [D] of row k.
+  public subscript(k: Int) -> [Double] {
+    form.features.indices.map { d in
+      command(d, at: k) ?? form.features[d].ofState { episode.states[k - $0] }
+    }
+  }
+
+  /// Feature d of row k if it is of commands, else nil.
+  public func command(_ d: Int, at k: Int) -> Double? {
+    if let filtered = filtered[d] { return filtered[k] }
+    guard case .action(let j, let lag) = form.features[d] else { return nil }
+    return episode.actions[k - lag][j]
   }
 }
 
@@ -70,7 +96,7 @@ extension InputFeature {
     case .state(let i, let lag): return state(lag)[i]
     case .sine(let i, let radians): return sin(radians * state(0)[i])
     case .cosine(let i, let radians): return cos(radians * state(0)[i])
-    case .action: preconditionFailure("an action is no feature of a state")
+    case .action, .filteredAction: preconditionFailure("an action is no feature of a state")
     }
   }
 }
@@ -84,7 +110,7 @@ extension [InputFeature] {
       switch feature {
       case .state(let i, _): (mean[d], scale[d]) = (states.mean[i], states.scale[i])
       case .sine, .cosine: (mean[d], scale[d]) = (0, 1)
-      case .action: break
+      case .action, .filteredAction: break
       }
     }
     return Standardiser(mean: mean, scale: scale)

@@ -14,18 +14,32 @@ public enum FitCriterion: String, Hashable, Sendable, Codable, CaseIterable {
   case marginalLikelihood = "marginal-likelihood"
 }
 
+/// How the part of the increments that is linear in the features is found.
+public enum LinearFit: String, Hashable, Sendable, Codable, CaseIterable {
+  /// Together with the Gaussian processes, as their mean (`FitOptions.mean`).
+  case joint
+  /// By least squares before them; they learn what is left.
+  case first
+  /// By least squares alone: what is left is noise.
+  case alone
+}
+
 /// What to learn and how long to look.
 public struct FitOptions: Hashable, Sendable, Codable {
   public var criterion = FitCriterion.heteroscedastic
   public var profile: RadialProfileName = .squaredExponential
   public var mean: MeanFunction = .linear
+  public var linear = LinearFit.joint
+  /// Added, per transition, to the sums of squares of the standardised features where the linear part is fitted by least
+  /// squares.
+  public var ridge = 0.0
   /// nil for none.
   public var prior: HyperparameterPrior? = HyperparameterPrior()
   /// Smallest noise variance in units of the target's variance.
   public var noiseFloor = 1e-6
   /// Points of the subset on which the block-out error is minimised, or starts of the likelihood compete.
   public var subset = 600
-  /// Iterations of the marginal likelihood on all points after that.
+  /// Iterations of the marginal likelihood on all points after that; 0 for none.
   public var fullIterations = 1
   /// Stop when an iteration gains less than this, relative.
   public var tolerance = 2e-4
@@ -51,4 +65,13 @@ public struct FitResult: Sendable {
   public var unconvergedSolves: Int
   /// The inverse at these hyperparameters and noise, if the search ended with it; for the calibration.
   var inverse: MarginalInverse?
+}
+
+extension FitResult {
+  /// Of hyperparameters that were not searched.
+  init(_ hyperparameters: Hyperparameters) {
+    self.init(
+      hyperparameters: hyperparameters, noiseProfile: nil, fullEvaluations: 0, subsetEvaluations: 0,
+      hasConverged: true, method: .cholesky, unconvergedSolves: 0)
+  }
 }

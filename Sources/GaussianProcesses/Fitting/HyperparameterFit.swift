@@ -138,6 +138,12 @@ private struct HyperparameterSearch {
   private func refined(
     _ best: Climb, noise: LocalNoise?, iterations: Int, _ progress: @escaping (Double) -> Void
   ) throws -> FitResult {
+    if iterations == 0 {
+      return FitResult(
+        hyperparameters: best.hyperparameters, noiseProfile: noise, fullEvaluations: 0,
+        subsetEvaluations: best.evaluations, hasConverged: best.hasConverged, method: .cholesky,
+        unconvergedSolves: 0)
+    }
     let method =
       options.likelihood
       ?? .suitable(for: x, covariance: best.hyperparameters.covariance)

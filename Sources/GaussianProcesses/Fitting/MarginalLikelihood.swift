@@ -29,6 +29,16 @@ public struct Hyperparameters: Hashable, Sendable, Codable {
     self.noiseFloor = noiseFloor
   }
 
+  /// Of a standardised target in which nothing but noise is looked for.
+  static func noise(inputs: Int) -> Hyperparameters {
+    Hyperparameters(
+      covariance: .stationary(
+        StationaryCovariance(
+          .squaredExponential, lengthscales: Array(repeating: 1, count: inputs),
+          signalVariance: 1e-8)),
+      mean: .zero, noiseVariance: 1)
+  }
+
   /// sn2 = floor + exp(logNoiseVariance)
   public var noiseVariance: Double { noiseFloor + exp(logNoiseVariance) }
 

@@ -3,6 +3,7 @@
 // units: persistence ("the last change again") and linear least squares on all of the model's features.
 
 import Foundation
+import GaussianProcesses
 import LinearAlgebra
 import MachineLogs
 
@@ -38,17 +39,28 @@ extension DynamicsModel {
   public func heldOutFigures(
     _ episodes: [Episode], training: [Episode], freeRunSeconds: Double = 5
   ) throws -> [HeldOutFigures] {
-    let linear = LinearBaseline(training, form: form)
-    let map = AffineNextState(self)
+    var options = FitOptions()
+    options.linear = .alone
+    let linear = try DynamicsModel.fit(
+      training, layout: layout, form: form, options: options, most: 1)
     var sums = layout.states.map { _ in Sums() }
     let longest = episodes.map(\.count).max() ?? 0
+    let lag = max(form.longestLag, 1)
     let steps = max(
-      1, min(Int((freeRunSeconds / layout.timeStep).rounded()), (longest - form.longestLag) / 2))
-    for episode in episodes {
-      let rows = Array(max(form.longestLag, 1)..<max(episode.count - 1, form.longestLag, 1))
-      if rows.isEmpty { continue }
-      oneStep(episode, rows, map, linear, &sums)
-      freeRun(episode, steps, map, linear, &sums)
+      1, min(Int((freeRunSeconds / layout.timeStep).rounded()), (longest - lag) / 2))
+    for episode in episodes where episode.count > lag + 1 {
+      oneStep(episode, lag..<episode.count - 1, linear.model, &sums)
+      // At every half of its length.
+      let starts = stride(from: lag, to: episode.count - steps, by: max(steps / 2, 1)).map {
+        PredictionStart(episode: 0, row: $0)
+      }
+      try freeRun(DynamicsMean(self), episode, starts, steps) { i, square in
+        sums[i].runs += 1
+        sums[i].free += square
+      }
+      try freeRun(DynamicsMean(linear.model), episode, starts, steps) { i, square in
+        sums[i].linearFree += square
+      }
     }
     guard sums[0].count > 0 else {
       throw LogError(
@@ -80,15 +92,18 @@ extension DynamicsModel {
   }
 
   private func oneStep(
-    _ episode: Episode, _ rows: [Int], _ map: AffineNextState, _ linear: LinearBaseline,
-    _ sums: inout [Sums]
+    _ episode: Episode, _ rows: Range<Int>, _ linear: DynamicsModel, _ sums: inout [Sums]
   ) {
-    let features = rows.map { form.features(of: episode, at: $0) }
+    let table = EpisodeFeatures(form, episode)
+    let features = rows.map { table[$0] }
+    let map = AffineNextState(self)
+    let linearMap = AffineNextState(linear)
     let prediction = predictIncrements(features)
+    let linearPrediction = linear.predictIncrements(features).mean
     for (index, k) in rows.enumerated() {
       let (state, actual) = (episode.states[k], episode.states[k + 1])
       let next = map.next(state, increments: prediction.mean[index])
-      let linearNext = map.next(state, increments: linear.increments(features[index]))
+      let linearNext = linearMap.next(state, increments: linearPrediction[index])
       let deviation = map.deviation(prediction.observed[index]).map { max($0, 1e-300) }
       for i in state.indices {
         let error = actual[i] - next[i]
@@ -105,45 +120,16 @@ extension DynamicsModel {
     }
   }
 
-  /// Free runs start at every half of their length.
+  /// Squared errors of each state after so many steps of a run's own predictions.
   private func freeRun(
-    _ episode: Episode, _ steps: Int, _ map: AffineNextState, _ linear: LinearBaseline,
-    _ sums: inout [Sums]
-  ) {
-    let starts = Array(
-      stride(
-        from: max(form.longestLag, 1), to: episode.count - steps, by: max(steps / 2, 1)))
-    if starts.isEmpty { return }
-    // All starts move together, so that each step is one batch prediction.
-    func run(_ predict: ([[Double]]) -> [[Double]]) -> [[Double]] {
-      var windows = starts.map { start in
-        Episode(
-          name: "", timeStep: layout.timeStep,
-          states: Array(episode.states[(start - form.longestLag)...start]),
-          actions: Array(episode.actions[(start - form.longestLag)...start]))
-      }
-      for step in 0..<steps {
-        let increments = predict(windows.map { form.features(of: $0, at: form.longestLag) })
-        for index in windows.indices {
-          let next = map.next(
-            windows[index].states[form.longestLag], increments: increments[index])
-          windows[index].states.removeFirst()
-          windows[index].states.append(next)
-          windows[index].actions.removeFirst()
-          windows[index].actions.append(episode.actions[starts[index] + step + 1])
-        }
-      }
-      return windows.map { $0.states[form.longestLag] }
-    }
-    let ends = run { predictIncrements($0).mean }
-    let linearEnds = run { $0.map(linear.increments) }
-    for (index, start) in starts.enumerated() {
-      let actual = episode.states[start + steps]
-      for i in actual.indices {
-        sums[i].runs += 1
-        sums[i].free += (ends[index][i] - actual[i]) * (ends[index][i] - actual[i])
-        sums[i].linearFree +=
-          (linearEnds[index][i] - actual[i]) * (linearEnds[index][i] - actual[i])
+    _ mean: DynamicsMean, _ episode: Episode, _ starts: [PredictionStart], _ steps: Int,
+    add: (_ state: Int, _ square: Double) -> Void
+  ) throws {
+    MeanRun(mean).run(from: starts, in: [episode], steps: steps) { step, starts, states in
+      guard step == steps else { return }
+      for (b, start) in starts.enumerated() {
+        let actual = episode.states[start.row + steps]
+        for i in actual.indices { add(i, (states[b, i] - actual[i]) * (states[b, i] - actual[i])) }
       }
     }
   }

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// The mean of a dynamics model without its variance: a matrix product and a sum over points, all that a run along logged actions
+// needs. In: standardised features [m, D]. Out: standardised increments [m, M].
+
+import LinearAlgebra
+import MachineLogs
+
+/// Means of a model's increments.
+public struct DynamicsMean: Sendable {
+  public let model: DynamicsModel
+  private let linear: LinearPart?
+  private let processes: [ProcessMean]
+
+  /// h(x)^T beta + k(x, Z) c of one output.
+  private struct ProcessMean: Sendable {
+    let hyperparameters: Hyperparameters
+    let coefficients: [Double]
+    let rows: Matrix
+    let weights: [Double]
+
+    init(exact process: GaussianProcess, _ exact: ExactConditioning) {
+      (hyperparameters, coefficients) = (process.hyperparameters, process.meanCoefficients)
+      (rows, weights) = (process.x, exact.alpha)
+    }
+
+    init(_ posterior: LowRankPosterior) {
+      (hyperparameters, coefficients) = (posterior.hyperparameters, posterior.meanCoefficients)
+      (rows, weights) = (posterior.pivots, posterior.meanWeights)
+    }
+
+    func values(_ x: Matrix) -> [Double] {
+      let sums = hyperparameters.covariance.matrix(x, rows).times(weights)
+      return zip(hyperparameters.mean.values(x, coefficients), sums).map(+)
+    }
+  }
+
+  /// Of the model as it is. Throws: `FactorizationError`.
+  public init(_ model: DynamicsModel) throws {
+    self.model = model
+    linear = model.linear
+    processes = try model.processes.map { process in
+      guard let exact = process.exact else {
+        return ProcessMean(try process.lowRank ?? LowRankPosterior(process))
+      }
+      return ProcessMean(exact: process, exact)
+    }
+  }
+
+  /// Of the model's standardisers and hyperparameters, conditioned on other episodes, through inducing points.
+  ///
+  /// - Parameters:
+  ///   - model: with the hyperparameters.
+  ///   - episodes: to learn from.
+  ///   - options: how the model's linear part is found.
+  ///   - rank: most inducing points.
+  /// - Throws: `FactorizationError`, `LogError` where there are no transitions.
+  public init(
+    _ model: DynamicsModel, conditionedOn episodes: [Episode], options: FitOptions, rank: Int
+  ) throws {
+    self.model = model
+    let data = TransitionSet(episodes, form: model.form)
+    guard data.count > 1 else {
+      throw LogError(
+        file: episodes.first?.name ?? "", "too few rows beside a block that is left out")
+    }
+    let z = Matrix(data.features.map(model.featureStandardiser.standardise))
+    var targets = Matrix(data.increments.map(model.incrementStandardiser.standardise))
+    linear =
+      options.linear == .joint
+      ? nil : LinearPart(fitting: z, targets, ridge: options.ridge * Double(data.count))
+    if let linear { targets = targets - linear.values(z) }
+    let x = model.form.inputMatrices(z)
+    processes =
+      options.linear == .alone
+      ? []
+      : try inParallel(model.processes.count) { m in
+        ProcessMean(
+          try LowRankPosterior(
+            model.processes[m].hyperparameters, x: x[m], y: targets.column(m), tolerance: 1e-3,
+            largestRank: rank))
+      }
+  }
+
+  /// Means of the standardised increments [m, M] at standardised features [m, D].
+  public func increments(_ z: Matrix) -> Matrix {
+    var means = linear?.values(z) ?? Matrix(rows: z.rows, columns: model.form.outputCount)
+    let x = model.form.inputMatrices(model.saturated(z))
+    for (m, process) in processes.enumerated() {
+      for (i, value) in process.values(x[m]).enumerated() { means[i, m] += value }
+    }
+    return means
+  }
+}

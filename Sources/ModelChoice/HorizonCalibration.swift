@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+// From a model's run to a distribution of the measured value, learnt from left-out blocks, for each state and horizon:
+//
+//   mean       y0 + b (p - y0) + c (m - y0)     p the run, y0 the last known value, m the training data's mean: a run that knows
+//                                               nothing any more goes back to what is usual
+//   quantiles  mean + those of the errors on the left-out blocks, taken with both signs (few errors make lopsided tails by chance)
+//
+// and its score, the continuous ranked probability score (CRPS; Gneiting and Raftery 2007) of 21 quantiles: twice the mean of
+// their pinball losses. Scores are cross-fitted: each block is scored by what the others teach.
+
+import Foundation
+
+/// A distribution's map for one state and horizon.
+public struct HorizonCalibration: Hashable, Sendable {
+  /// b and c.
+  let ofRun: Double
+  let ofMean: Double
+  /// Quantiles of the absolute error at 2 p - 1 for the levels p above a half, ascending.
+  private let errors: [Double]
+
+  /// Candidates of b and c with b + c at most 1, the run itself first.
+  private static let shares: [(b: Double, c: Double)] = {
+    let parts = [1, 0.75, 0.5, 0.25, 0]
+    return parts.flatMap { b in parts.reversed().filter { b + $0 <= 1 }.map { (b, $0) } }
+  }()
+
+  /// - Parameters:
+  ///   - records: at least one.
+  ///   - mean: m.
+  init(_ records: [HorizonRecord], mean: Double) {
+    func errors(_ share: (b: Double, c: Double)) -> [Double] {
+      records.map { r in
+        abs(r.truth - r.last - share.b * (r.predicted - r.last) - share.c * (mean - r.last))
+      }
+    }
+    // Absolute errors, which CRPS is made of: squared ones would listen to the wildest rows alone.
+    var best = Self.shares[0]
+    var found = errors(best)
+    var least = found.reduce(0, +)
+    for share in Self.shares.dropFirst() {
+      let tried = errors(share)
+      let sum = tried.reduce(0, +)
+      if sum < least { (best, found, least) = (share, tried, sum) }
+    }
+    (ofRun, ofMean) = (best.b, best.c)
+    let sorted = found.sorted()
+    self.errors = Horizons.levels.filter { $0 > 0.5 }.map { level in
+      let place = (2 * level - 1) * Double(sorted.count - 1)
+      let below = Int(place)
+      let above = min(below + 1, sorted.count - 1)
+      return sorted[below] + (place - Double(below)) * (sorted[above] - sorted[below])
+    }
+  }
+
+  /// Between two horizons' maps.
+  init(_ a: HorizonCalibration, _ b: HorizonCalibration, fraction: Double) {
+    func between(_ x: Double, _ y: Double) -> Double { x + fraction * (y - x) }
+    ofRun = between(a.ofRun, b.ofRun)
+    ofMean = between(a.ofMean, b.ofMean)
+    errors = zip(a.errors, b.errors).map(between)
+  }
+
+  /// The predicted mean.
+  func mean(last: Double, predicted: Double, usual: Double) -> Double {
+    last + ofRun * (predicted - last) + ofMean * (usual - last)
+  }
+
+  /// At `Horizons.levels`, about a mean.
+  func quantiles(about mean: Double) -> [Double] {
+    errors.reversed().map { mean - $0 } + [mean] + errors.map { mean + $0 }
+  }
+}
+
+extension HorizonRuns {
+  /// Sums of CRPS of a state at a horizon, cross-fitted: one a block, 0 where a block has no start.
+  ///
+  /// - Parameter usual: the training data's mean of the state.
+  func scores(steps: Int, state: Int, usual: Double, blocks: Int) -> [Double] {
+    let records = self[steps, state]
+    return (0..<blocks).map { block in
+      let own = records.filter { $0.block == block }
+      let others = records.filter { $0.block != block }
+      if own.isEmpty { return 0 }
+      let map = HorizonCalibration(others.isEmpty ? records : others, mean: usual)
+      return own.reduce(0) { sum, r in
+        let mean = map.mean(last: r.last, predicted: r.predicted, usual: usual)
+        return sum + crps(map.quantiles(about: mean), r.truth)
+      }
+    }
+  }
+}
+
+/// CRPS of quantiles at `Horizons.levels` where the truth is y.
+public func crps(_ quantiles: [Double], _ y: Double) -> Double {
+  let losses = zip(Horizons.levels, quantiles).map { p, q in (p - (y < q ? 1 : 0)) * (y - q) }
+  return 2 * losses.reduce(0, +) / Double(losses.count)
+}

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a model says of measured values some steps ahead, as distributions: its runs along the logged actions, through the
+// calibrations that left-out blocks taught.
+
+import Foundation
+import GaussianProcesses
+import MachineLogs
+
+/// A predicted distribution of one measured value.
+public struct HorizonForecast: Hashable, Sendable {
+  public let start: PredictionStart
+  /// Time steps ahead.
+  public let steps: Int
+  /// Index among the model's states.
+  public let state: Int
+  /// In the state's units.
+  public let mean: Double
+  /// At `Horizons.levels`, in the state's units.
+  public let quantiles: [Double]
+}
+
+/// Turns a model's runs into distributions.
+public struct HorizonForecasts: Sendable {
+  /// Numbers of the measured states, and their means on the training data.
+  private let measured: [Int]
+  private let usual: [Double]
+  /// [(steps, one a measured state)], ascending.
+  private let maps: [(steps: Int, states: [HorizonCalibration])]
+
+  init(_ runs: HorizonRuns, measured: [Int], usual: [Double]) {
+    (self.measured, self.usual) = (measured, usual)
+    maps = runs.judged.map { steps in
+      (
+        steps,
+        measured.indices.map { HorizonCalibration(runs[steps, $0], mean: usual[$0]) }
+      )
+    }
+  }
+
+  /// Of a model that was learnt from episodes: calibrated on blocks of them. Throws: `FactorizationError`.
+  public init(of model: DynamicsModel, learntFrom episodes: [Episode], _ options: FitOptions) throws
+  {
+    self.init(
+      try LeftOutBlock.blocks(of: episodes).runs(of: model, options),
+      measured: model.layout.measured, usual: usualValues(episodes, model.layout.measured))
+  }
+
+  /// Distributions `Horizons.steps` ahead, from every row with enough rows before it. Throws: `FactorizationError`.
+  public func horizons(_ model: DynamicsModel, _ episodes: [Episode]) throws -> [HorizonForecast] {
+    let starts = PredictionStart.all(
+      episodes, rowsBefore: max(Horizons.rowsBefore, model.form.longestLag))
+    let horizons = Set(Horizons.steps)
+    return try forecasts(
+      model, episodes, from: starts, steps: Horizons.steps.max() ?? 0,
+      isWanted: horizons.contains)
+  }
+
+  /// Distributions of every row after the first `knownRows` of each episode, in the order of time.
+  ///
+  /// Throws: `FactorizationError`.
+  public func simulations(
+    _ model: DynamicsModel, _ episodes: [Episode], knownRows: Int
+  ) throws -> [HorizonForecast] {
+    let first = max(knownRows - 1, model.form.longestLag)
+    let starts = episodes.indices.filter { episodes[$0].count > first + 1 }.map {
+      PredictionStart(episode: $0, row: first)
+    }
+    return try forecasts(model, episodes, from: starts, steps: .max) { _ in true }.sorted {
+      ($0.start.episode, $0.steps, $0.state) < ($1.start.episode, $1.steps, $1.state)
+    }
+  }
+
+  private func forecasts(
+    _ model: DynamicsModel, _ episodes: [Episode], from starts: [PredictionStart], steps: Int,
+    isWanted: (Int) -> Bool
+  ) throws -> [HorizonForecast] {
+    var forecasts: [HorizonForecast] = []
+    MeanRun(try DynamicsMean(model)).run(from: starts, in: episodes, steps: steps) {
+      step, starts, states in
+      guard isWanted(step) else { return }
+      let maps = maps(step)
+      for (b, start) in starts.enumerated() {
+        for (s, state) in measured.enumerated() {
+          let mean = maps[s].mean(
+            last: episodes[start.episode].states[start.row][state], predicted: states[b, state],
+            usual: usual[s])
+          forecasts.append(
+            HorizonForecast(
+              start: start, steps: step, state: state, mean: mean,
+              quantiles: maps[s].quantiles(about: mean)))
+        }
+      }
+    }
+    return forecasts
+  }
+
+  /// The calibrations so many steps ahead: between those that were learnt by the logarithm of the steps, beyond the last as
+  /// there.
+  private func maps(_ steps: Int) -> [HorizonCalibration] {
+    guard let above = maps.firstIndex(where: { $0.steps >= steps }) else {
+      return maps.last?.states ?? []
+    }
+    guard above > 0, maps[above].steps > steps else { return maps[above].states }
+    let (a, b) = (maps[above - 1], maps[above])
+    let fraction = log(Double(steps) / Double(a.steps)) / log(Double(b.steps) / Double(a.steps))
+    return zip(a.states, b.states).map { HorizonCalibration($0, $1, fraction: fraction) }
+  }
+}
+
+/// Means of states over episodes.
+func usualValues(_ episodes: [Episode], _ measured: [Int]) -> [Double] {
+  let states = episodes.flatMap(\.states)
+  return measured.map { i in states.reduce(0) { $0 + $1[i] } / Double(states.count) }
+}

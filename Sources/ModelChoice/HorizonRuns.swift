@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a model predicted some steps ahead of rows that it had not seen, beside what came: the records from which models are
+// judged and their distributions are made.
+
+import Foundation
+import GaussianProcesses
+import MachineLogs
+
+/// The horizons and quantiles at which models are judged.
+public enum Horizons {
+  /// Time steps.
+  public static let steps = [1, 2, 5, 10, 20, 50, 100]
+  /// Rows before a start, so that models that look back as far as this are judged from the same starts.
+  public static let rowsBefore = 8
+  /// 0.025, 0.05, 0.1 ... 0.95, 0.975
+  public static let levels = [0.025] + (1...19).map { Double($0) / 20 } + [0.975]
+  /// Starts that a horizon must have to be judged.
+  public static let fewest = 30
+}
+
+/// One prediction of one measured value, physical units.
+struct HorizonRecord: Sendable {
+  /// The last value that was known.
+  var last: Double
+  var predicted: Double
+  var truth: Double
+  /// Number of the left-out block that it is from.
+  var block: Int
+}
+
+/// Records by horizon and measured state.
+struct HorizonRuns: Sendable {
+  /// [steps: [state][start]]; what is compared is from the same starts, in the same order.
+  private(set) var records: [Int: [[HorizonRecord]]] = [:]
+
+  /// Horizons with enough starts.
+  var judged: [Int] {
+    Horizons.steps.filter { (records[$0]?.first?.count ?? 0) >= Horizons.fewest }
+  }
+
+  subscript(steps: Int, state: Int) -> [HorizonRecord] { records[steps]?[state] ?? [] }
+
+  mutating func add(_ values: [HorizonRecord], steps: Int) {
+    for (state, value) in values.enumerated() {
+      records[steps, default: values.map { _ in [] }][state].append(value)
+    }
+  }
+
+  mutating func add(_ other: HorizonRuns) {
+    for (steps, states) in other.records {
+      for (state, values) in states.enumerated() {
+        records[steps, default: states.map { _ in [] }][state] += values
+      }
+    }
+  }
+}
+
+extension DynamicsMean {
+  /// Runs from starts of a block, at `Horizons.steps`.
+  func horizonRuns(
+    from starts: [PredictionStart], in episodes: [Episode], block: Int, measured: [Int]
+  ) -> HorizonRuns {
+    var runs = HorizonRuns()
+    let horizons = Set(Horizons.steps)
+    MeanRun(self).run(from: starts, in: episodes, steps: Horizons.steps.max() ?? 0) {
+      step, starts, states in
+      guard horizons.contains(step) else { return }
+      for (b, start) in starts.enumerated() {
+        let episode = episodes[start.episode]
+        runs.add(
+          measured.map {
+            HorizonRecord(
+              last: episode.states[start.row][$0], predicted: states[b, $0],
+              truth: episode.states[start.row + step][$0], block: block)
+          }, steps: step)
+      }
+    }
+    return runs
+  }
+}
+
+/// Staying where one is, as a prediction.
+func persistenceRuns(
+  from starts: [PredictionStart], in episodes: [Episode], block: Int, measured: [Int]
+) -> HorizonRuns {
+  var runs = HorizonRuns()
+  for steps in Horizons.steps {
+    for start in starts where start.row + steps < episodes[start.episode].count {
+      let states = episodes[start.episode].states
+      runs.add(
+        measured.map {
+          HorizonRecord(
+            last: states[start.row][$0], predicted: states[start.row][$0],
+            truth: states[start.row + steps][$0], block: block)
+        }, steps: steps)
+    }
+  }
+  return runs
+}

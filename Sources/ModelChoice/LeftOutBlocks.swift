@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// Parts of the training data that judge what is learnt from the rest: whole episodes where there are enough, else contiguous
+// quarters of each (rows side by side know each other).
+
+import GaussianProcesses
+import MachineLogs
+
+/// A part that is left out, and the rest.
+struct LeftOutBlock: Sendable {
+  let rest: [Episode]
+  let judge: [Episode]
+
+  static let count = 4
+  /// Inducing points through which processes are conditioned on the rest.
+  fileprivate static let rank = 200
+  /// Starts of a block, evenly spread.
+  private static let starts = 150
+
+  /// Starts in `judge` for a model that looks back at most `Horizons.rowsBefore` rows.
+  var starts: [PredictionStart] {
+    let all = PredictionStart.all(judge, rowsBefore: Horizons.rowsBefore)
+    return evenlySpreadRows(count: all.count, wanted: Self.starts).map { all[$0] }
+  }
+
+  /// The blocks of episodes.
+  static func blocks(of episodes: [Episode]) -> [LeftOutBlock] {
+    let least = Horizons.rowsBefore + 3
+    return (0..<count).map { block in
+      if episodes.count >= count {
+        return LeftOutBlock(
+          rest: episodes.enumerated().filter { $0.offset % count != block }.map(\.element),
+          judge: episodes.enumerated().filter { $0.offset % count == block }.map(\.element))
+      }
+      var (rest, judge): ([Episode], [Episode]) = ([], [])
+      for episode in episodes {
+        let from = block * episode.count / count
+        let until = (block + 1) * episode.count / count
+        judge.append(episode.rowsOnly(from..<until))
+        rest += [episode.rowsOnly(0..<from), episode.rowsOnly(until..<episode.count)]
+      }
+      return LeftOutBlock(
+        rest: rest.filter { $0.count >= least }, judge: judge.filter { $0.count >= least })
+    }
+  }
+}
+
+extension [LeftOutBlock] {
+  /// Runs of a model over the blocks, each time conditioned anew without the block. Throws: `FactorizationError`.
+  func runs(of model: DynamicsModel, _ options: FitOptions) throws -> HorizonRuns {
+    var runs = HorizonRuns()
+    for (number, block) in enumerated() {
+      let part = try DynamicsMean(
+        model, conditionedOn: block.rest, options: options, rank: LeftOutBlock.rank)
+      runs.add(
+        part.horizonRuns(
+          from: block.starts, in: block.judge, block: number, measured: model.layout.measured))
+    }
+    return runs
+  }
+}
+
+extension LogLayout {
+  /// Numbers of the measured states.
+  var measured: [Int] { states.indices.filter { states[$0].source == .column } }
+}

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+// A model's mean driven by logged actions: from many rows of episodes at once, step by step. In: starts (an episode's row, with
+// the rows before it that the model reads). Out: states [starts, S] after each step, physical units.
+
+import Foundation
+import GaussianProcesses
+import LinearAlgebra
+import MachineLogs
+
+/// A row of an episode from which predictions begin.
+public struct PredictionStart: Hashable, Sendable {
+  /// Index of the episode.
+  public let episode: Int
+  /// The last row that is known.
+  public let row: Int
+
+  /// All rows of episodes with so many rows before them, and at least one after.
+  static func all(_ episodes: [Episode], rowsBefore: Int) -> [PredictionStart] {
+    episodes.indices.flatMap { e in
+      stride(from: rowsBefore, to: episodes[e].count - 1, by: 1).map {
+        PredictionStart(episode: e, row: $0)
+      }
+    }
+  }
+}
+
+/// Runs the mean of a model.
+struct MeanRun {
+  private let mean: DynamicsMean
+  private var model: DynamicsModel { mean.model }
+  private let map: AffineNextState
+  /// Of the training data, standardised [S].
+  private let bounds: [ClosedRange<Double>]
+
+  /// A run that leaves the training data, or its start, by so much of their range stays there: nothing is known so far out.
+  private static let farthest = 0.5
+
+  init(_ mean: DynamicsMean) {
+    self.mean = mean
+    let model = mean.model
+    map = AffineNextState(model)
+    let states = model.stateStandardiser
+    bounds = model.stateBounds.enumerated().map { i, range in
+      let (mean, scale) = (states.mean[i], states.scale[i])
+      return (range.lowerBound - mean) / scale...(range.upperBound - mean) / scale
+    }
+  }
+
+  /// Moves from starts as long as the log goes, at most so many steps.
+  ///
+  /// - Parameters:
+  ///   - starts: with `form.longestLag` rows before them.
+  ///   - episodes: that they are rows of.
+  ///   - steps: most steps.
+  ///   - visit: hears, after each step, which starts go on and their states [starts, S], physical units.
+  func run(
+    from starts: [PredictionStart], in episodes: [Episode], steps: Int,
+    visit: (_ step: Int, _ starts: ArraySlice<PredictionStart>, _ states: Matrix) -> Void
+  ) {
+    // The longest first, so that those that end leave the end.
+    func left(_ start: PredictionStart) -> Int {
+      min(steps, episodes[start.episode].count - 1 - start.row)
+    }
+    let order = starts.enumerated().sorted { (left($0.1), $1.0) > (left($1.1), $0.0) }.map(\.1)
+    let standardiser = model.stateStandardiser
+    let rows = episodes.map { EpisodeFeatures(model.form, $0) }
+    // Standardised states, newest first.
+    var past = (0...model.form.stateLag).map { lag in
+      Matrix(order.map { standardiser.standardise(episodes[$0.episode].states[$0.row - lag]) })
+    }
+    let margin = bounds.map { Self.farthest * ($0.upperBound - $0.lowerBound) }
+    let first = past[0]
+    var alive = order.count
+    for step in 0..<(order.first.map(left) ?? 0) {
+      while alive > 0 && left(order[alive - 1]) <= step { alive -= 1 }
+      if alive < past[0].rows {
+        let rows = Array(0..<alive)
+        past = past.map { $0.selecting(rows: rows) }
+      }
+      let now = order[..<alive]
+      let z = features(past, now, rows, step)
+      var next = past[0].times(map.ofState, transposingSecond: true)
+      let moved = mean.increments(z).times(map.ofIncrements, transposingSecond: true)
+      for b in 0..<alive {
+        for i in 0..<next.columns {
+          let value = next[b, i] + moved[b, i] + map.offset[i]
+          let low = min(bounds[i].lowerBound, first[b, i]) - margin[i]
+          let high = max(bounds[i].upperBound, first[b, i]) + margin[i]
+          next[b, i] = min(max(value, low), high)
+        }
+      }
+      past.insert(next, at: 0)
+      past.removeLast()
+      visit(step + 1, now, Matrix((0..<alive).map { standardiser.restore(next.row($0)) }))
+    }
+  }
+
+  /// Standardised features [starts, D].
+  private func features(
+    _ past: [Matrix], _ starts: ArraySlice<PredictionStart>, _ rows: [EpisodeFeatures], _ step: Int
+  ) -> Matrix {
+    let (standardiser, states) = (model.featureStandardiser, model.stateStandardiser)
+    var z = Matrix(rows: starts.count, columns: model.form.features.count)
+    for (d, feature) in model.form.features.enumerated() {
+      for (b, start) in starts.enumerated() {
+        func angle(_ i: Int) -> Double { past[0][b, i] * states.scale[i] + states.mean[i] }
+        switch feature {
+        case .state(let i, let lag): z[b, d] = past[lag][b, i]
+        case .sine(let i, let radians): z[b, d] = sin(radians * angle(i))
+        case .cosine(let i, let radians): z[b, d] = cos(radians * angle(i))
+        case .action, .filteredAction:
+          let command = rows[start.episode].command(d, at: start.row + step) ?? .nan
+          z[b, d] = (command - standardiser.mean[d]) / standardiser.scale[d]
+        }
+      }
+    }
+    return z
+  }
+}

@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which model of a log: candidates are fitted to all of it, conditioned anew without each of four blocks in turn, run from there
+// along the logged actions, and judged by the CRPS of what they predict 1 to 100 steps ahead, over that of references (the better,
+// by state and horizon, of staying where one is and of least squares on up to eight rows). Greedy: each stage varies what the
+// stages before it found best.
+
+import Foundation
+import GaussianProcesses
+import LinearAlgebra
+import MachineLogs
+
+/// What was found of a candidate.
+public struct JudgedCandidate: Sendable {
+  public var name: String
+  /// Geometric mean over states and horizons of its CRPS over the references'; nil where it failed.
+  public var score: Double?
+  /// Why it failed, in words.
+  public var failure: String?
+  public var seconds: Double
+}
+
+/// A chosen model, with what it is worth.
+public struct ChosenModel: Sendable {
+  public let model: DynamicsModel
+  public let results: [FitResult]
+  /// In the order in which they were tried; the chosen one's index.
+  public let candidates: [JudgedCandidate]
+  public let chosen: Int
+  public let forecasts: HorizonForecasts
+}
+
+/// Chooses a model of episodes.
+public struct ModelChooser {
+  private let episodes: [Episode]
+  private let forms: CandidateForms
+  private let base: FitOptions
+  private let blocks: [LeftOutBlock]
+  private let usual: [Double]
+  /// s
+  private let budget: Double
+
+  /// Transitions that candidates' processes learn from.
+  private static let fitted = 1_500
+  /// Rows of history that straight candidates try.
+  private static let histories = [1, 2, 3, 5, 8]
+  /// Time constants of filtered commands, in steps.
+  private static let filters = [5.0, 10, 30]
+  /// Per transition: a little, which calms weights of features that go together ...
+  private static let lightRidge = 0.01
+  /// ... and so much that hardly any linear part is left: the processes learn the change.
+  private static let heavyRidge = 10.0
+
+  /// - Parameters:
+  ///   - episodes: to learn from.
+  ///   - layout: of their channels.
+  ///   - options: priors, device.
+  public init(_ episodes: [Episode], layout: LogLayout, options: FitOptions) {
+    self.episodes = episodes
+    forms = CandidateForms(layout: layout, rates: layout.measuredRates(in: episodes))
+    base = options
+    blocks = LeftOutBlock.blocks(of: episodes)
+    usual = usualValues(episodes, layout.measured)
+    budget = min(max(0.01 * Double(episodes.reduce(0) { $0 + $1.count }), 3), 10)
+  }
+
+  /// Throws: `LogError`, `FactorizationError` where no candidate can be fitted.
+  public func choose(progress: @escaping (Double) -> Void = { _ in }) throws -> ChosenModel {
+    var contest = Contest(budget: budget, progress: progress)
+    try considerStraight(&contest)
+    try considerCurved(&contest)
+    guard let (best, index) = contest.winner else {
+      throw LogError(
+        file: episodes.map(\.name).joined(separator: ", "), "no model can be fitted to so few rows")
+    }
+    let (model, results) = try DynamicsModel.fit(
+      episodes, layout: forms.layout, form: best.model.form, options: best.options,
+      start: best.model)
+    progress(1)
+    return ChosenModel(
+      model: model, results: results, candidates: contest.judged, chosen: index,
+      forecasts: HorizonForecasts(best.runs, measured: forms.layout.measured, usual: usual))
+  }
+
+  /// Linear models: how many rows, then ridge, kinematics, feedthrough, filters.
+  private func considerStraight(_ contest: inout Contest) throws {
+    let linear = Self.histories.compactMap { rows -> Tried? in
+      try? tried(CandidateShape(rows: rows))
+    }
+    contest.references = references(linear.map(\.runs))
+    for known in linear { try contest.consider(known.shape) { scored(known, $0) } }
+    func vary(_ change: (inout CandidateShape) -> Void) throws {
+      guard var shape = contest.straight?.tried.shape else { return }
+      change(&shape)
+      try consider(shape, &contest)
+    }
+    try vary { $0.ridge = Self.lightRidge }
+    for kinematics in CandidateShape.Kinematics.allCases where !forms.rates.isEmpty {
+      try vary { $0.kinematics = kinematics }
+    }
+    try vary { $0.hasFeedthrough = true }
+    try vary { $0.filters = Self.filters }
+  }
+
+  /// Gaussian processes beside what the straight ones found, then what is varied of the best.
+  private func considerCurved(_ contest: inout Contest) throws {
+    let straight = contest.straight?.tried.shape ?? CandidateShape()
+    func curved(_ fit: LinearFit, rows: Int, processRows: Int? = nil, ridge: Double? = nil) throws {
+      var shape = straight
+      (shape.linear, shape.rows, shape.processRows) = (fit, rows, processRows)
+      if let ridge { shape.ridge = ridge }
+      if fit == .joint { (shape.ridge, shape.filters) = (0, []) }
+      try consider(shape, &contest)
+    }
+    try curved(.first, rows: straight.rows, processRows: 2)
+    try curved(.first, rows: straight.rows, processRows: 1)
+    try curved(.joint, rows: 2)
+    try curved(.first, rows: 2, processRows: 2, ridge: Self.heavyRidge)
+    try curved(.joint, rows: 5)
+    func vary(_ change: (inout CandidateShape) -> Void) throws {
+      guard var shape = contest.curved?.tried.shape else { return }
+      change(&shape)
+      try consider(shape, &contest)
+    }
+    try vary { $0.hasFeedthrough.toggle() }
+    try vary { $0.filters = $0.filters.isEmpty ? Self.filters : [] }
+    try vary { $0.profile = .rationalQuadratic }
+  }
+
+  private func consider(_ shape: CandidateShape, _ contest: inout Contest) throws {
+    try contest.consider(shape) { references in scored(try tried(shape), references) }
+  }
+
+  private func scored(_ tried: Tried, _ references: [Int: [[Double]]]) -> Tried {
+    var tried = tried
+    tried.logScores = logScores(tried.runs, over: references)
+    return tried
+  }
+
+  /// Fits a candidate and runs it over the blocks.
+  private func tried(_ shape: CandidateShape) throws -> Tried {
+    let options = forms.options(shape, base: base)
+    let model = try DynamicsModel.fit(
+      episodes, layout: forms.layout, form: forms.form(shape), options: options, most: Self.fitted
+    ).model
+    return Tried(
+      shape: shape, model: model, options: options, runs: try blocks.runs(of: model, options))
+  }
+
+  /// CRPS of the references by steps, state and block: of the one that is best over all blocks.
+  private func references(_ linear: [HorizonRuns]) -> [Int: [[Double]]] {
+    var staying = HorizonRuns()
+    for (number, block) in blocks.enumerated() {
+      staying.add(
+        persistenceRuns(
+          from: block.starts, in: block.judge, block: number, measured: forms.layout.measured))
+    }
+    var scores: [Int: [[Double]]] = [:]
+    for steps in staying.judged {
+      scores[steps] = forms.layout.measured.indices.map { state in
+        let all = ([staying] + linear).map {
+          $0.scores(steps: steps, state: state, usual: usual[state], blocks: blocks.count)
+        }
+        return all.min { $0.reduce(0, +) < $1.reduce(0, +) } ?? []
+      }
+    }
+    return scores
+  }
+
+  /// Mean logarithm of CRPS over the references', one a block.
+  private func logScores(
+    _ runs: HorizonRuns, over references: [Int: [[Double]]]
+  ) -> [Double] {
+    var logs = blocks.map { _ in [Double]() }
+    for (steps, states) in references {
+      for (state, reference) in states.enumerated() {
+        let scores = runs.scores(
+          steps: steps, state: state, usual: usual[state], blocks: blocks.count)
+        for block in blocks.indices where reference[block] > 0 {
+          logs[block].append(log(max(scores[block], 1e-12) / reference[block]))
+        }
+      }
+    }
+    return logs.filter { !$0.isEmpty }.map { $0.reduce(0, +) / Double($0.count) }
+  }
+}
+
+/// A candidate with its runs over the left-out blocks.
+private struct Tried {
+  let shape: CandidateShape
+  let model: DynamicsModel
+  let options: FitOptions
+  let runs: HorizonRuns
+  /// Mean logarithm of CRPS over the references', one a block.
+  var logScores: [Double] = []
+
+  var score: Double { exp(logScores.reduce(0, +) / Double(max(logScores.count, 1))) }
+
+  /// Whether it is better than another by more than a standard error of their difference over the blocks.
+  func isSurelyBetter(than other: Tried) -> Bool {
+    let gains = zip(other.logScores, logScores).map { $0 - $1 }
+    let n = Double(max(gains.count, 1))
+    let mean = gains.reduce(0, +) / n
+    let variance = gains.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / max(n - 1, 1)
+    return mean > (variance / n).squareRoot()
+  }
+}
+
+/// What has been tried in a choice.
+private struct Contest {
+  let budget: Double
+  let progress: (Double) -> Void
+  var references: [Int: [[Double]]] = [:]
+  private(set) var judged: [JudgedCandidate] = []
+  /// The best linear model, and the best with Gaussian processes, with their places among `judged`.
+  private(set) var straight: (tried: Tried, index: Int)?
+  private(set) var curved: (tried: Tried, index: Int)?
+  private var shapes: Set<CandidateShape> = []
+  private let begin = ContinuousClock.now
+
+  init(budget: Double, progress: @escaping (Double) -> Void) {
+    (self.budget, self.progress) = (budget, progress)
+  }
+
+  /// Gaussian processes if they are surely better: what is less may be chance, and a straight line does no harm outside the data.
+  var winner: (tried: Tried, index: Int)? {
+    guard let straight, let curved else { return straight ?? curved }
+    return curved.tried.isSurelyBetter(than: straight.tried) ? curved : straight
+  }
+
+  private var seconds: Double { begin.duration(to: .now) / .seconds(1) }
+
+  /// Tries a candidate where it is new and the time suffices for one more like the last.
+  mutating func consider(
+    _ shape: CandidateShape, _ attempt: ([Int: [[Double]]]) throws -> Tried
+  ) throws {
+    let from = seconds
+    let isFirst = straight == nil || shape.linear != .alone && curved == nil
+    guard isFirst || from + (judged.last?.seconds ?? 0) < budget, shapes.insert(shape).inserted
+    else { return }
+    var candidate = JudgedCandidate(name: shape.name, seconds: 0)
+    do {
+      let tried = try attempt(references)
+      candidate.score = tried.score
+      if shape.linear == .alone {
+        if straight.map({ tried.score < $0.tried.score }) ?? true {
+          straight = (tried, judged.count)
+        }
+      } else if curved.map({ tried.score < $0.tried.score }) ?? true {
+        curved = (tried, judged.count)
+      }
+    } catch let error as FactorizationError {
+      candidate.failure = "\(error)"
+    } catch let error as LogError {
+      candidate.failure = "\(error)"
+    }
+    candidate.seconds = seconds - from
+    judged.append(candidate)
+    progress(min(0.9 * seconds / budget, 0.9))
+  }
+}
