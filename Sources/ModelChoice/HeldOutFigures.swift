@@ -43,6 +43,7 @@ extension DynamicsModel {
     options.linear = .alone
     let linear = try DynamicsModel.fit(
       training, layout: layout, form: form, options: options, most: 1)
+    let (own, straight) = (try DynamicsMean(self), try DynamicsMean(linear.model))
     var sums = layout.states.map { _ in Sums() }
     let longest = episodes.map(\.count).max() ?? 0
     let lag = max(form.longestLag, 1)
@@ -54,11 +55,11 @@ extension DynamicsModel {
       let starts = stride(from: lag, to: episode.count - steps, by: max(steps / 2, 1)).map {
         PredictionStart(episode: 0, row: $0)
       }
-      try freeRun(DynamicsMean(self), episode, starts, steps) { i, square in
+      freeRun(own, episode, starts, steps) { i, square in
         sums[i].runs += 1
         sums[i].free += square
       }
-      try freeRun(DynamicsMean(linear.model), episode, starts, steps) { i, square in
+      freeRun(straight, episode, starts, steps) { i, square in
         sums[i].linearFree += square
       }
     }
@@ -124,7 +125,7 @@ extension DynamicsModel {
   private func freeRun(
     _ mean: DynamicsMean, _ episode: Episode, _ starts: [PredictionStart], _ steps: Int,
     add: (_ state: Int, _ square: Double) -> Void
-  ) throws {
+  ) {
     MeanRun(mean).run(from: starts, in: [episode], steps: steps) { step, starts, states in
       guard step == steps else { return }
       for (b, start) in starts.enumerated() {
