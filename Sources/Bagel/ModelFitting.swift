@@ -22,6 +22,10 @@ public struct FittedModel: Sendable {
   /// Episodes that judge it, and one row of figures a state; empty without them.
   public var heldOutEpisodes: [Episode]
   public var heldOut: [HeldOutFigures]
+  /// What it predicts of measured values over the horizon, as distributions; nil where nothing asked for it.
+  public var forecasts: HorizonForecasts?
+  /// How well, on the held-out episodes, beside references.
+  public var horizons: HorizonFigures?
   /// What was left out of the logs when they were read, and what is odd in them, in words for people.
   public var notes: [String]
   /// What a model of these data cannot know, and what may help it.
@@ -176,8 +180,10 @@ extension ControlTask {
     let notes = (training + held).flatMap(\.notes)
     // What a log with faults in it advises is the faults' advice.
     let data = DataFindings(training, layout: layout, form: model.form)
-    return FittedModel(
-      model: model, results: results, seconds: start.duration(to: .now).seconds,
+    let seconds = start.duration(to: .now).seconds
+    let (forecasts, horizons) = try judge(model, choice, training: training, held)
+    var fitted = FittedModel(
+      model: model, results: results, seconds: seconds,
       training: training, choice: choice,
       heldOutEpisodes: held,
       heldOut: held.isEmpty ? [] : try model.heldOutFigures(held, training: training),
@@ -185,6 +191,21 @@ extension ControlTask {
       findings: layout.differences(between: training)
         + layout.differences(of: held, from: training)
         + data.warnings + levelSentences(of: model), advice: notes.isEmpty ? data.advice : [])
+    (fitted.forecasts, fitted.horizons) = (forecasts, horizons)
+    return fitted
+  }
+
+  /// Forecasts over the horizon and their figures, where there are held-out episodes.
+  private func judge(
+    _ model: DynamicsModel, _ choice: ChosenModel?, training: [Episode], _ held: [Episode]
+  ) throws -> (HorizonForecasts?, HorizonFigures?) {
+    guard !held.isEmpty else { return (choice?.forecasts, nil) }
+    let forecasts =
+      try choice?.forecasts
+      ?? HorizonForecasts(of: model, learntFrom: training, self.model.fit)
+    let reference =
+      try choice?.reference ?? HorizonReference(of: training, layout: layout)
+    return (forecasts, try HorizonFigures(held, model, forecasts, reference))
   }
 
   /// Commands that the data have at few levels only.

@@ -29,7 +29,47 @@ extension FittedModel {
         "freeRunSteps": heldOut.map(\.freeRunSteps),
       ]
     }
+    if let horizons { result["heldOut"] = merged(result["heldOut"], ["horizons": horizons.json]) }
+    if let choice {
+      result["model"] = [
+        "chosen": choice.candidates[choice.chosen].name,
+        "candidates": choice.candidates.map { candidate in
+          [
+            "name": candidate.name, "score": candidate.score ?? NSNull(),
+            "failure": candidate.failure ?? NSNull(), "seconds": candidate.seconds,
+          ] as [String: Any]
+        },
+      ]
+    }
     return result
+  }
+
+  private func merged(_ a: Any?, _ b: [String: Any]) -> [String: Any] {
+    (a as? [String: Any] ?? [:]).merging(b) { $1 }
+  }
+
+  /// How the model was chosen.
+  private func describeChoice(_ console: Console) {
+    guard let choice else { return }
+    let names = choice.candidates
+    console.say(
+      "  chosen of \(names.count): \(names[choice.chosen].name)"
+        + (names[choice.chosen].score.map {
+          " (\(number($0)) times the references' error over the horizon, on left-out blocks)"
+        } ?? ""))
+    let others = names.indices.filter { $0 != choice.chosen && names[$0].score != nil }
+      .sorted { (names[$0].score ?? 0) < (names[$1].score ?? 0) }.prefix(3)
+    if !others.isEmpty {
+      console.say(
+        "  next: "
+          + others.map { "\(names[$0].name) \(number(names[$0].score ?? .nan))" }.joined(
+            separator: "; ") + " (all in --json and the report)")
+    }
+    for candidate in names {
+      if let failure = candidate.failure {
+        console.say("  not possible: \(candidate.name): \(failure)")
+      }
+    }
   }
 
   /// What was read: files, episodes, rows, and what was done to them.
@@ -57,16 +97,7 @@ extension FittedModel {
         + "\(model.features.rows) transitions in \(number(seconds)) s")
     for line in model.summaryLines { console.say("  " + line) }
     console.say("  " + logSummary(training))
-    if let choice {
-      for (index, candidate) in choice.candidates.enumerated() {
-        let verdict =
-          candidate.score.map { "CRPS \(number($0)) of the references'" }
-          ?? candidate.failure ?? ""
-        console.say(
-          "  \(index == choice.chosen ? "chosen:" : "tried:") \(candidate.name): \(verdict), \(number(candidate.seconds)) s"
-        )
-      }
-    }
+    describeChoice(console)
     for note in notes + findings { console.say("  warning: \(note)") }
     for line in advice { console.say("  note: \(line)") }
     if let reward = model.rewardModel {
@@ -86,6 +117,7 @@ extension FittedModel {
       console.say("not judged: no log was held out (--held-out FILE, or heldOut: in a task)")
       return
     }
+    horizons?.describe(console)
     console.say("held out, one step ahead:")
     for figures in heldOut {
       let steps = Double(figures.freeRunSteps) * model.layout.timeStep
@@ -110,6 +142,36 @@ extension FittedModel {
         console.say(
           "    on its own predictions the model drifts more than the linear one")
       }
+    }
+  }
+}
+
+extension HorizonFigures {
+  var json: [String: Any] {
+    [
+      "states": states.map(\.name), "steps": rows.map(\.steps), "starts": rows.map(\.starts),
+      "rmse": rows.map(\.rmse), "crps": rows.map(\.crps), "coverage95": rows.map(\.coverage95),
+      "referenceRMSE": rows.map(\.referenceRMSE), "referenceCRPS": rows.map(\.referenceCRPS),
+      "verdict": verdict,
+    ]
+  }
+
+  /// The verdict, then a table: error, its ratio to the references', coverage, by horizon.
+  func describe(_ console: Console) {
+    console.say("may a controller be searched on this model? \(verdict)")
+    guard !rows.isEmpty else { return }
+    func row(_ head: String, _ cells: [String]) -> String {
+      "  " + head.padding(toLength: 30, withPad: " ", startingAt: 0)
+        + cells.map { String(repeating: " ", count: max(0, 9 - $0.count)) + $0 }.joined()
+    }
+    console.say(row("held out, steps ahead", rows.map { "\($0.steps)" }))
+    for (s, channel) in states.enumerated() {
+      let units = channel.units.isEmpty ? "" : ", \(channel.units)"
+      console.say(row("\(channel.name): RMSE\(units)", rows.map { number($0.rmse[s]) }))
+      console.say(
+        row("  CRPS over the references'", rows.map { number($0.crps[s] / $0.referenceCRPS[s]) }))
+      console.say(
+        row("  in the 95 % band", rows.map { "\(Int((100 * $0.coverage95[s]).rounded())) %" }))
     }
   }
 }

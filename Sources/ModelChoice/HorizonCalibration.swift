@@ -60,6 +60,26 @@ public struct HorizonCalibration: Hashable, Sendable {
     errors = zip(a.errors, b.errors).map(between)
   }
 
+  /// Further ahead than was judged: the errors go on growing as they did over the last two horizons, at most as those of a random
+  /// walk (the root of the time).
+  ///
+  /// - Parameters:
+  ///   - before: the last horizon's map but one.
+  ///   - ratio: of the last horizon to the one before.
+  ///   - further: of the time ahead to the last horizon.
+  func growing(since before: HorizonCalibration, ratio: Double, further: Double)
+    -> HorizonCalibration
+  {
+    let (a, b) = (before.errors.last ?? 0, errors.last ?? 0)
+    let growth = a > 0 && b > 0 ? min(max(log(b / a) / log(ratio), 0), 0.5) : 0
+    return HorizonCalibration(
+      ofRun: ofRun, ofMean: ofMean, errors: errors.map { $0 * pow(further, growth) })
+  }
+
+  private init(ofRun: Double, ofMean: Double, errors: [Double]) {
+    (self.ofRun, self.ofMean, self.errors) = (ofRun, ofMean, errors)
+  }
+
   /// The predicted mean.
   func mean(last: Double, predicted: Double, usual: Double) -> Double {
     last + ofRun * (predicted - last) + ofMean * (usual - last)

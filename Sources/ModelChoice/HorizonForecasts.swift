@@ -46,13 +46,38 @@ public struct HorizonForecasts: Sendable {
   }
 
   /// Distributions `Horizons.steps` ahead, from every row with enough rows before it. Throws: `FactorizationError`.
-  public func horizons(_ model: DynamicsModel, _ episodes: [Episode]) throws -> [HorizonForecast] {
+  public func horizons(
+    _ model: DynamicsModel, _ episodes: [Episode]
+  ) throws -> [HorizonForecast] {
     let starts = PredictionStart.all(
       episodes, rowsBefore: max(Horizons.rowsBefore, model.form.longestLag))
-    let horizons = Set(Horizons.steps)
-    return try forecasts(
-      model, episodes, from: starts, steps: Horizons.steps.max() ?? 0,
-      isWanted: horizons.contains)
+    return horizons(try DynamicsMean(model), episodes, from: starts)
+  }
+
+  /// Distributions `Horizons.steps` ahead of starts; by a mean, or of staying where one is.
+  func horizons(
+    _ mean: DynamicsMean?, _ episodes: [Episode], from starts: [PredictionStart]
+  ) -> [HorizonForecast] {
+    guard let mean else {
+      return Horizons.steps.flatMap { steps in
+        starts.filter { $0.row + steps < episodes[$0.episode].count }.flatMap { start in
+          let state = episodes[start.episode].states[start.row]
+          return forecasts(start, steps, maps(steps), last: state) { state[$0] }
+        }
+      }
+    }
+    var all: [HorizonForecast] = []
+    MeanRun(mean).run(from: starts, in: episodes, steps: Horizons.steps.max() ?? 0) {
+      step, starts, states in
+      guard Horizons.steps.contains(step) else { return }
+      let maps = maps(step)
+      for (b, start) in starts.enumerated() {
+        all += forecasts(start, step, maps, last: episodes[start.episode].states[start.row]) {
+          states[b, $0]
+        }
+      }
+    }
+    return all
   }
 
   /// Distributions of every row after the first `knownRows` of each episode, in the order of time.
@@ -65,40 +90,45 @@ public struct HorizonForecasts: Sendable {
     let starts = episodes.indices.filter { episodes[$0].count > first + 1 }.map {
       PredictionStart(episode: $0, row: first)
     }
-    return try forecasts(model, episodes, from: starts, steps: .max) { _ in true }.sorted {
+    var all: [HorizonForecast] = []
+    MeanRun(try DynamicsMean(model)).run(from: starts, in: episodes, steps: .max) {
+      step, starts, states in
+      let maps = maps(step)
+      for (b, start) in starts.enumerated() {
+        all += forecasts(start, step, maps, last: episodes[start.episode].states[start.row]) {
+          states[b, $0]
+        }
+      }
+    }
+    return all.sorted {
       ($0.start.episode, $0.steps, $0.state) < ($1.start.episode, $1.steps, $1.state)
     }
   }
 
+  /// Of the measured states from one start.
   private func forecasts(
-    _ model: DynamicsModel, _ episodes: [Episode], from starts: [PredictionStart], steps: Int,
-    isWanted: (Int) -> Bool
-  ) throws -> [HorizonForecast] {
-    var forecasts: [HorizonForecast] = []
-    MeanRun(try DynamicsMean(model)).run(from: starts, in: episodes, steps: steps) {
-      step, starts, states in
-      guard isWanted(step) else { return }
-      let maps = maps(step)
-      for (b, start) in starts.enumerated() {
-        for (s, state) in measured.enumerated() {
-          let mean = maps[s].mean(
-            last: episodes[start.episode].states[start.row][state], predicted: states[b, state],
-            usual: usual[s])
-          forecasts.append(
-            HorizonForecast(
-              start: start, steps: step, state: state, mean: mean,
-              quantiles: maps[s].quantiles(about: mean)))
-        }
-      }
+    _ start: PredictionStart, _ steps: Int, _ maps: [HorizonCalibration], last: [Double],
+    predicted: (_ state: Int) -> Double
+  ) -> [HorizonForecast] {
+    zip(measured, maps).enumerated().map { s, pair in
+      let (state, map) = pair
+      let mean = map.mean(last: last[state], predicted: predicted(state), usual: usual[s])
+      return HorizonForecast(
+        start: start, steps: steps, state: state, mean: mean, quantiles: map.quantiles(about: mean))
     }
-    return forecasts
   }
 
   /// The calibrations so many steps ahead: between those that were learnt by the logarithm of the steps, beyond the last as
-  /// there.
+  /// errors grew before it.
   private func maps(_ steps: Int) -> [HorizonCalibration] {
     guard let above = maps.firstIndex(where: { $0.steps >= steps }) else {
-      return maps.last?.states ?? []
+      guard let last = maps.last, maps.count > 1 else { return maps.last?.states ?? [] }
+      let before = maps[maps.count - 2]
+      return zip(before.states, last.states).map {
+        $1.growing(
+          since: $0, ratio: Double(last.steps) / Double(before.steps),
+          further: Double(steps) / Double(last.steps))
+      }
     }
     guard above > 0, maps[above].steps > steps else { return maps[above].states }
     let (a, b) = (maps[above - 1], maps[above])

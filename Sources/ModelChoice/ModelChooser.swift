@@ -27,6 +27,7 @@ public struct ChosenModel: Sendable {
   public let candidates: [JudgedCandidate]
   public let chosen: Int
   public let forecasts: HorizonForecasts
+  public let reference: HorizonReference
 }
 
 /// Chooses a model of episodes.
@@ -41,8 +42,6 @@ public struct ModelChooser {
 
   /// Transitions that candidates' processes learn from.
   private static let fitted = 1_500
-  /// Rows of history that straight candidates try.
-  private static let histories = [1, 2, 3, 5, 8]
   /// Time constants of filtered commands, in steps.
   private static let filters = [5.0, 10, 30]
   /// Per transition: a little, which calms weights of features that go together ...
@@ -68,7 +67,7 @@ public struct ModelChooser {
     var contest = Contest(budget: budget, progress: progress)
     try considerStraight(&contest)
     try considerCurved(&contest)
-    guard let (best, index) = contest.winner else {
+    guard let (best, index) = contest.winner, let reference = contest.reference else {
       throw LogError(
         file: episodes.map(\.name).joined(separator: ", "), "no model can be fitted to so few rows")
     }
@@ -78,15 +77,18 @@ public struct ModelChooser {
     progress(1)
     return ChosenModel(
       model: model, results: results, candidates: contest.judged, chosen: index,
-      forecasts: HorizonForecasts(best.runs, measured: forms.layout.measured, usual: usual))
+      forecasts: HorizonForecasts(best.runs, measured: forms.layout.measured, usual: usual),
+      reference: reference)
   }
 
   /// Linear models: how many rows, then ridge, kinematics, feedthrough, filters.
   private func considerStraight(_ contest: inout Contest) throws {
-    let linear = Self.histories.compactMap { rows -> Tried? in
+    let linear = HorizonReference.histories.compactMap { rows -> Tried? in
       try? tried(CandidateShape(rows: rows))
     }
-    contest.references = references(linear.map(\.runs))
+    let reference = try HorizonReference(
+      blocks, linear: linear.map { ($0.model, $0.runs) }, layout: forms.layout, usual: usual)
+    contest.reference = reference
     for known in linear { try contest.consider(known.shape) { scored(known, $0) } }
     func vary(_ change: (inout CandidateShape) -> Void) throws {
       guard var shape = contest.straight?.tried.shape else { return }
@@ -127,12 +129,12 @@ public struct ModelChooser {
   }
 
   private func consider(_ shape: CandidateShape, _ contest: inout Contest) throws {
-    try contest.consider(shape) { references in scored(try tried(shape), references) }
+    try contest.consider(shape) { reference in scored(try tried(shape), reference) }
   }
 
-  private func scored(_ tried: Tried, _ references: [Int: [[Double]]]) -> Tried {
+  private func scored(_ tried: Tried, _ reference: HorizonReference?) -> Tried {
     var tried = tried
-    tried.logScores = logScores(tried.runs, over: references)
+    tried.logScores = logScores(tried.runs, over: reference?.scores ?? [:])
     return tried
   }
 
@@ -144,26 +146,6 @@ public struct ModelChooser {
     ).model
     return Tried(
       shape: shape, model: model, options: options, runs: try blocks.runs(of: model, options))
-  }
-
-  /// CRPS of the references by steps, state and block: of the one that is best over all blocks.
-  private func references(_ linear: [HorizonRuns]) -> [Int: [[Double]]] {
-    var staying = HorizonRuns()
-    for (number, block) in blocks.enumerated() {
-      staying.add(
-        persistenceRuns(
-          from: block.starts, in: block.judge, block: number, measured: forms.layout.measured))
-    }
-    var scores: [Int: [[Double]]] = [:]
-    for steps in staying.judged {
-      scores[steps] = forms.layout.measured.indices.map { state in
-        let all = ([staying] + linear).map {
-          $0.scores(steps: steps, state: state, usual: usual[state], blocks: blocks.count)
-        }
-        return all.min { $0.reduce(0, +) < $1.reduce(0, +) } ?? []
-      }
-    }
-    return scores
   }
 
   /// Mean logarithm of CRPS over the references', one a block.
@@ -209,7 +191,7 @@ private struct Tried {
 private struct Contest {
   let budget: Double
   let progress: (Double) -> Void
-  var references: [Int: [[Double]]] = [:]
+  var reference: HorizonReference?
   private(set) var judged: [JudgedCandidate] = []
   /// The best linear model, and the best with Gaussian processes, with their places among `judged`.
   private(set) var straight: (tried: Tried, index: Int)?
@@ -231,7 +213,7 @@ private struct Contest {
 
   /// Tries a candidate where it is new and the time suffices for one more like the last.
   mutating func consider(
-    _ shape: CandidateShape, _ attempt: ([Int: [[Double]]]) throws -> Tried
+    _ shape: CandidateShape, _ attempt: (HorizonReference?) throws -> Tried
   ) throws {
     let from = seconds
     let isFirst = straight == nil || shape.linear != .alone && curved == nil
@@ -239,7 +221,7 @@ private struct Contest {
     else { return }
     var candidate = JudgedCandidate(name: shape.name, seconds: 0)
     do {
-      let tried = try attempt(references)
+      let tried = try attempt(reference)
       candidate.score = tried.score
       if shape.linear == .alone {
         if straight.map({ tried.score < $0.tried.score }) ?? true {

@@ -96,8 +96,10 @@ extension Value {
 }
 
 extension ArraySlice<Double> {
-  /// The first number of a part of this carry.
-  public subscript(_ slot: CarrySlot) -> Double { self[startIndex + slot.offset] }
+  /// A part of this carry.
+  public subscript(_ slot: CarrySlot) -> ArraySlice<Double> {
+    self[startIndex + slot.offset..<startIndex + slot.offset + slot.length]
+  }
 }
 
 extension ProgramBuilder {

@@ -311,7 +311,6 @@ struct SamplerTests {
     let model = try task.fit().model
     #expect(model.processes.count == 1)
     let rollout = try task.makeRollout(model, try ExactSampler(model.groups[0], noise: .observed))
-    let carry = rollout.slots.carryLength
     #expect(rollout.slots.carry.count { $0.name.hasPrefix("state ") } == 2)
     let state = rollout.slots.first(state: [0.2, -0.1])
     let policy = task.makePolicy()

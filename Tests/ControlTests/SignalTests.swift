@@ -122,11 +122,11 @@ struct SignalTests {
         .trajectories(batch(rollout, [0], particles: n, horizon: horizon))
     }
     #expect(try actions(quiet).states.count < actions(noisy).states.count)
-    // With parameters 0 the state does not depend on what is read, so the reading is taken from the memory: the carry's part e,
-    // the filtered noise (physical units).
+    // With parameters 0 the state does not depend on what is read, so the reading is taken from the memory: the last number of
+    // its part of the carry is e, the filtered noise (physical units).
     let paths = try actions(noisy)
     let slot = try #require(noisy.slots.carry.last { $0.name.hasPrefix("sensor noise") })
-    let errors = (0..<n).map { paths.carry(step: horizon, particle: $0)[slot] }
+    let errors = (0..<n).map { paths.carry(step: horizon, particle: $0)[slot].last ?? .nan }
     let gain = 1 - exp(-0.5)
     // e_k - (1 - a) e_(k-1) = a (n_k - n_(k-1)) / T: variance 2 a^2 s^2 / T^2 / ((1 + (1 - a)) ...) by its spectrum:
     // sum of squares of the impulse response a / T (1, -a, -a (1 - a), -a (1 - a)^2, ...).

@@ -17,10 +17,11 @@ struct StepExpressionTests {
   private func form(_ generator: inout SeededGenerator) -> ModelForm {
     let integrals: [StateUpdate?] = [
       nil, .trapezoidalIntegral(rate: 1), .backwardIntegral(rate: 1, smoothing: 1),
-      .backwardIntegral(rate: 1, smoothing: 0.3),
+      .backwardIntegral(rate: 1, smoothing: 0.3), .difference(of: 1, smoothing: 1),
+      .difference(of: 1, smoothing: 0.4),
     ]
-    let integral = integrals[Int.random(in: 0..<4, using: &generator)]
-    return ModelForm(
+    let integral = integrals[Int.random(in: 0..<6, using: &generator)]
+    let form = ModelForm(
       states: 3, actions: 2,
       turns: Bool.random(using: &generator) ? [2: 2 * .pi] : [2: 360],
       ignored: Bool.random(using: &generator) ? [0] : [],
@@ -28,6 +29,12 @@ struct StepExpressionTests {
       actionDelay: Int.random(in: 0...2, using: &generator),
       actionHistory: Int.random(in: 0...2, using: &generator),
       integrals: integral.map { [2: $0] } ?? [:])
+    let more: [[InputFeature]] = [
+      [], [.filteredAction(1, steps: 4)], [.filteredAction(0, steps: 2), .action(1, lag: -1)],
+    ]
+    return ModelForm(
+      features: form.features + more[Int.random(in: 0..<3, using: &generator)],
+      updates: form.updates)
   }
 
   @Test("features and next states are those of the transitions", arguments: UInt64(0)..<24)
@@ -41,15 +48,23 @@ struct StepExpressionTests {
     let layout = LogLayout(
       states: channels, actions: ["u", "v"].map { Channel(name: $0, units: "") }, timeStep: 0.05)
     let episode = Episode(name: "random", timeStep: 0.05, states: rows(3), actions: rows(2))
-    let options = FitOptions()
+    var options = FitOptions()
+    options.linear = Bool.random(using: &generator) ? .first : .joint
     let model = try DynamicsModel.fit([episode], layout: layout, form: form, options: options).model
     let expressions = StepExpressions(model)
     let builder = ProgramBuilder()
     let states = (0...form.stateLag).map { builder.input("state_\($0)", length: 3) }
-    let actions = (0...form.actionLag).map { builder.input("action_\($0)", length: 2) }
+    let lags = min(form.actionDelay, 0)...form.actionLag
+    let actions = Dictionary(
+      uniqueKeysWithValues: lags.map { ($0, builder.input("action_\($0)", length: 2)) })
+    let filtered = form.filters.indices.map { builder.input("filtered_\($0)", length: 1) }
     let increments = builder.input("increments", length: form.outputCount)
+    let z = expressions.features(
+      state: { states[$0] }, action: { actions[$0] ?? builder.zeros(2) }, filtered: filtered)
+    builder.output("features", z)
+    builder.output("saturated", expressions.saturated(z))
     builder.output(
-      "features", expressions.features(state: { states[$0] }, action: { actions[$0] }))
+      "linear", expressions.increments(builder.zeros(form.outputCount), features: z))
     builder.output("next", expressions.next(states[0], increments: increments))
     let program = builder.finish()
     let interpreter = Interpreter(shared: expressions.data)
@@ -60,10 +75,26 @@ struct StepExpressionTests {
       for lag in 0...form.stateLag {
         inputs["state_\(lag)"] = standardiser.standardise(episode.states[k - lag])
       }
-      for lag in 0...form.actionLag { inputs["action_\(lag)"] = episode.actions[k - lag] }
+      for lag in lags { inputs["action_\(lag)"] = episode.actions[k - lag] }
+      for (f, filter) in form.filters.enumerated() {
+        // By its definition, from the first row on.
+        let gain = 1 - exp(-1 / filter.steps)
+        inputs["filtered_\(f)"] = [
+          episode.actions[...k].dropFirst().reduce(episode.actions[0][filter.action]) {
+            $0 + gain * ($1[filter.action] - $0)
+          }
+        ]
+      }
       let found = interpreter.run(program, inputs: inputs)
       let features = model.featureStandardiser.standardise(set.features[index])
       #expect(zip(found["features"], features).allSatisfy { abs($0 - $1) < 1e-12 })
+      let linear = (0..<form.outputCount).map { m in
+        guard let part = model.linear else { return 0.0 }
+        return part.constants[m] + zip(part.weights.row(m), features).reduce(0) { $0 + $1.0 * $1.1 }
+      }
+      #expect(zip(found["linear"], linear).allSatisfy { abs($0 - $1) < 1e-9 })
+      // Inside the data nothing is saturated; the margin is theirs too.
+      #expect(zip(found["saturated"], features).allSatisfy { abs($0 - $1) < 1e-12 })
       let (now, next) = (episode.states[k], standardiser.restore(found["next"]))
       for (i, update) in form.updates.enumerated() {
         let expected: Double
@@ -72,6 +103,8 @@ struct StepExpressionTests {
         case .trapezoidalIntegral: expected = now[i] + 0.025 * (now[1] + episode.states[k + 1][1])
         case .backwardIntegral(_, let a):
           expected = now[i] + 0.05 * (now[1] + (episode.states[k + 1][1] - now[1]) / a)
+        case .difference(_, let a):
+          expected = now[i] + a * ((episode.states[k + 1][1] - now[1]) / 0.05 - now[i])
         }
         #expect(abs(next[i] - expected) < 1e-12 * 100, "\(update)")
       }

@@ -71,6 +71,7 @@ public struct Report {
       plots += task.layout.actions.indices.map(actionPlot)
     }
     if let policy { plots.append(returnPlot(policy.state)) }
+    if let fit { plots += ModelPictures(fit, task.layout).plots }
     return plots
   }
 
@@ -258,6 +259,10 @@ extension DynamicsModel {
     zip(outputNames, processes).enumerated().map { m, pair in
       let (name, process) = pair
       let h = process.hyperparameters
+      if process.isNoise {
+        let noise = h.noiseVariance.squareRoot() * incrementStandardiser.scale[m]
+        return "\(name): linear in \(form.features.count) features, noise \(number(noise))"
+      }
       let parameters = zip(h.covariance.parameterKinds, h.covariance.parameters)
       let lengthscales = parameters.compactMap { kind, value -> String? in
         if case .lengthscale = kind { number(exp(value)) } else { nil }

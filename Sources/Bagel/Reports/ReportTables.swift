@@ -107,6 +107,7 @@ extension Report {
   func fitSummary(_ fit: FittedModel) -> [String] {
     var lines = ["<h2>Model</h2><p>\(fit.model.features.rows) transitions.</p><ul>"]
     lines += fit.model.summaryLines.map { "<li>\(escapedForHTML($0))</li>" } + ["</ul>"]
+    lines += choiceSummary(fit)
     if !fit.heldOut.isEmpty {
       lines.append(
         "<table><tr><th>held out</th><th>RMSE</th><th>persistence</th><th>linear</th><th>95 % coverage</th>"

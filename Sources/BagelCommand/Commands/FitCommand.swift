@@ -170,9 +170,7 @@ struct FitCommand: ParsableCommand {
       throw ValidationError(
         "--predictions and --simulation are of held-out logs: name some with --held-out")
     }
-    let forecasts =
-      try fit.choice?.forecasts
-      ?? HorizonForecasts(of: fit.model, learntFrom: fit.training, task.model.fit)
+    guard let forecasts = fit.forecasts else { return }
     let files = PredictionFiles(fit.model, forecasts, of: fit.heldOutEpisodes)
     for (path, option, text) in [
       (predictions, "--predictions", { try files.horizons() }),

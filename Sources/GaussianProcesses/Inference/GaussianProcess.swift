@@ -80,6 +80,9 @@ public struct GaussianProcess: Sendable {
     return (variances.reduce(0, +) / Double(variances.count)).squareRoot()
   }
 
+  /// Whether nothing but noise was looked for (`LinearFit.alone`).
+  public var isNoise: Bool { hyperparameters == .noise(inputs: x.columns) }
+
   /// What errors of the mean are measured by: the signal's deviation, but at least a tenth of the output's own (which is
   /// 1), below which the prior mean tells nearly all.
   public var signalScale: Double { max(signalDeviation, 0.1) }

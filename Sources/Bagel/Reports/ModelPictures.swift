@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a model predicts over the horizon, in pictures: its score against the references' and its band's coverage by steps ahead,
+// and the first held-out episode with the band of a run over the whole of it.
+
+import Foundation
+import GaussianProcesses
+import MachineLogs
+import ModelChoice
+import SafeText
+
+/// Pictures of a fitted model.
+struct ModelPictures {
+  private let fit: FittedModel
+  private let layout: LogLayout
+  /// Rows that the run over a whole episode begins with.
+  private static let knownRows = 10
+  /// States that are drawn: more lines cannot be told apart.
+  private static let most = 6
+  private static let colors = ["#1d4e86", "#d1661f", "#176b2c", "#8a2f8f", "#a3201d", "#5f5f5f"]
+
+  init(_ fit: FittedModel, _ layout: LogLayout) { (self.fit, self.layout) = (fit, layout) }
+
+  var plots: [Plot] {
+    var plots: [Plot] = []
+    if let horizons = fit.horizons, horizons.rows.count > 1 {
+      plots += [scorePlot(horizons), coveragePlot(horizons)]
+    }
+    if let forecasts = fit.forecasts, let episode = fit.heldOutEpisodes.first {
+      plots += simulationPlots(forecasts, episode)
+    }
+    return plots
+  }
+
+  private func scorePlot(_ horizons: HorizonFigures) -> Plot {
+    var plot = overHorizon(
+      horizons, title: "held out: error of the predicted distribution (CRPS)",
+      yLabel: "over the references'", line: 1, "the references"
+    ) { row, s in row.crps[s] / row.referenceCRPS[s] }
+    plot.hasLogarithmicY = true
+    return plot
+  }
+
+  private func coveragePlot(_ horizons: HorizonFigures) -> Plot {
+    var plot = overHorizon(
+      horizons, title: "held out: measurements within the 95 % band", yLabel: "%", line: 95, "95 %"
+    ) { row, s in 100 * row.coverage95[s] }
+    plot.yRange = 0...102
+    return plot
+  }
+
+  /// A line a state over the horizons, and one that stays.
+  private func overHorizon(
+    _ horizons: HorizonFigures, title: String, yLabel: String, line: Double, _ lineName: String,
+    _ value: (HorizonFigures.Row, Int) -> Double
+  ) -> Plot {
+    var plot = Plot(
+      title: title, xLabel: "time ahead (s)", yLabel: yLabel)
+    plot.hasLogarithmicX = true
+    let times = horizons.rows.map { Double($0.steps) * horizons.timeStep }
+    for (s, channel) in horizons.states.enumerated().prefix(Self.most) {
+      plot.curves.append(
+        .init(
+          title: channel.name, style: .lines(color: Self.colors[s], width: 2), x: times,
+          y: horizons.rows.map { value($0, s) }))
+    }
+    plot.curves.append(
+      .init(
+        title: lineName, style: .dashes(color: "#222222", width: 1), x: times,
+        y: times.map { _ in line }))
+    return plot
+  }
+
+  private func simulationPlots(_ forecasts: HorizonForecasts, _ episode: Episode) -> [Plot] {
+    guard
+      let run = try? forecasts.simulations(fit.model, [episode], knownRows: Self.knownRows)
+    else { return [] }
+    let times = (0..<episode.count).map { Double($0) * episode.timeStep }
+    return Set(run.map(\.state)).sorted().prefix(Self.most).map { state in
+      let channel = layout.states[state]
+      let unit = Unit(channel.units)
+      let own = run.filter { $0.state == state }
+      let x = own.map { times[$0.start.row + $0.steps] }
+      var plot = Plot(
+        title:
+          "\(channel.name), held out: the run from the first \(Self.knownRows) rows and the commands alone",
+        xLabel: "time (s)", yLabel: unit.axisTitle(channel.name))
+      plot.curves = [
+        .init(
+          title: "predicted, 95 %", style: .band(color: "#2f6fb0"), x: x,
+          y: unit.convert(own.map { $0.quantiles.first ?? .nan }),
+          upper: unit.convert(own.map { $0.quantiles.last ?? .nan })),
+        .init(
+          title: "measured", style: .lines(color: "#d1661f", width: 1.2), x: times,
+          y: unit.convert(episode.states.map { $0[state] })),
+        .init(
+          title: "predicted", style: .lines(color: "#1d4e86", width: 1.6), x: x,
+          y: unit.convert(own.map(\.mean))),
+      ]
+      return plot
+    }
+  }
+}
+
+extension Report {
+  /// How a model was chosen, and what may be done with it.
+  func choiceSummary(_ fit: FittedModel) -> [String] {
+    var lines: [String] = []
+    if let horizons = fit.horizons {
+      lines.append(
+        "<p><b>May a controller be searched on this model?</b> \(escapedForHTML(horizons.verdict)).</p>"
+      )
+    }
+    guard let choice = fit.choice else { return lines }
+    let rows = choice.candidates.enumerated().map { index, candidate in
+      let name = escapedForHTML(candidate.name)
+      return "<tr><td>\(index == choice.chosen ? "<b>\(name)</b>" : name)</td>"
+        + "<td>\(candidate.score.map(number) ?? escapedForHTML(candidate.failure ?? ""))</td>"
+        + "<td>\(number(candidate.seconds))</td></tr>"
+    }
+    return lines + [
+      "<p>Candidates, fitted to the logs and judged on blocks of them that were left out, by what they predict 1 to 100 steps "
+        + "ahead (CRPS over that of the references: the better of staying and of a straight line):</p>",
+      "<table><tr><th>candidate</th><th>score</th><th>seconds</th></tr>",
+    ] + rows + ["</table>"]
+  }
+}

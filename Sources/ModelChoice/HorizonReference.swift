@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a model must beat: for each state and horizon the better, on left-out blocks, of staying where one is and of least squares
+// on 1, 2, 3, 5 or 8 rows of states and commands, each with the distribution that its own errors there make.
+
+import Foundation
+import GaussianProcesses
+import MachineLogs
+
+/// The references of a log.
+public struct HorizonReference: Sendable {
+  /// CRPS sums on the left-out blocks by steps, measured state and block.
+  let scores: [Int: [[Double]]]
+  /// By steps and measured state: index among `candidates`.
+  private let best: [Int: [Int]]
+  private let candidates: [Candidate]
+  private let measured: [Int]
+
+  private struct Candidate: Sendable {
+    /// nil for staying.
+    let mean: DynamicsMean?
+    let forecasts: HorizonForecasts
+  }
+
+  /// - Parameters:
+  ///   - blocks: of the training data.
+  ///   - linear: models by least squares with their runs over the blocks.
+  ///   - layout: of the channels.
+  ///   - usual: means of the measured states.
+  init(
+    _ blocks: [LeftOutBlock], linear: [(model: DynamicsModel, runs: HorizonRuns)],
+    layout: LogLayout, usual: [Double]
+  ) throws {
+    measured = layout.measured
+    var staying = HorizonRuns()
+    for (number, block) in blocks.enumerated() {
+      staying.add(
+        persistenceRuns(
+          from: block.starts, in: block.judge, block: number, measured: layout.measured))
+    }
+    let runs = [staying] + linear.map(\.runs)
+    candidates = try zip([nil] + linear.map { Optional($0.model) }, runs).map { model, runs in
+      Candidate(
+        mean: try model.map { try DynamicsMean($0) },
+        forecasts: HorizonForecasts(runs, measured: layout.measured, usual: usual))
+    }
+    var (scores, best): ([Int: [[Double]]], [Int: [Int]]) = ([:], [:])
+    for steps in staying.judged {
+      for state in layout.measured.indices {
+        let all = runs.map {
+          $0.scores(steps: steps, state: state, usual: usual[state], blocks: blocks.count)
+        }
+        let index =
+          all.indices.min { all[$0].reduce(0, +) < all[$1].reduce(0, +) } ?? 0
+        scores[steps, default: []].append(all[index])
+        best[steps, default: []].append(index)
+      }
+    }
+    (self.scores, self.best) = (scores, best)
+  }
+
+  /// Forecasts of episodes by the best reference of each state and horizon.
+  func horizons(_ episodes: [Episode], from starts: [PredictionStart]) -> [HorizonForecast] {
+    candidates.enumerated().flatMap { index, candidate -> [HorizonForecast] in
+      let isUsed = best.values.contains { $0.contains(index) }
+      guard isUsed else { return [] }
+      return candidate.forecasts.horizons(candidate.mean, episodes, from: starts).filter {
+        guard let place = measured.firstIndex(of: $0.state) else { return false }
+        return best[$0.steps]?[place] == index
+      }
+    }
+  }
+
+  /// Of training data alone. Throws: `LogError`, `FactorizationError`.
+  public init(of episodes: [Episode], layout: LogLayout) throws {
+    let blocks = LeftOutBlock.blocks(of: episodes)
+    let forms = CandidateForms(layout: layout, rates: [:])
+    let linear = try Self.histories.compactMap { rows -> (DynamicsModel, HorizonRuns)? in
+      let shape = CandidateShape(rows: rows)
+      let options = forms.options(shape, base: FitOptions())
+      guard
+        let model = try? DynamicsModel.fit(
+          episodes, layout: layout, form: forms.form(shape), options: options, most: 1
+        ).model
+      else { return nil }
+      return (model, try blocks.runs(of: model, options))
+    }
+    try self.init(
+      blocks, linear: linear, layout: layout, usual: usualValues(episodes, layout.measured))
+  }
+
+  /// Rows of states and commands that least squares reads.
+  static let histories = [1, 2, 3, 5, 8]
+}

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+// A model chosen over the horizon: machines whose structure is known, runs against one step after another by hand, honest bands,
+// scores against their closed form, the files that others judge.
+
+import Bagel
+import Draws
+import Foundation
+import TestSupport
+import Testing
+
+@Suite("a model chosen over the horizon")
+struct ModelChoiceTests {
+  private let layout = LogLayout(
+    states: [Channel(name: "x")], actions: [Channel(name: "u")], timeStep: 0.1)
+
+  /// A machine with noise, driven by steps of random height.
+  private func episode(
+    _ seed: UInt64, rows: Int = 400, next: (_ x: [Double], _ u: [Double]) -> Double
+  ) -> Episode {
+    let draws = DrawKey(seed: seed).normals(particle: 0, step: 0, count: 2 * rows)
+    var (x, u): ([Double], [Double]) = ([0, 0, 0], [0, 0, 0])
+    for k in 3..<rows {
+      u.append(k % 7 == 0 ? draws[k] : u[k - 1])
+      x.append(next(x, u) + 0.005 * draws[rows + k])
+    }
+    return Episode(
+      name: "machine \(seed)", timeStep: 0.1, states: x.map { [$0] }, actions: u.map { [$0] })
+  }
+
+  /// x'' with a resonance: two rows tell all.
+  private func oscillator(_ seed: UInt64) -> Episode {
+    episode(seed) { x, u in
+      let k = x.count
+      return 1.7 * x[k - 1] - 0.85 * x[k - 2] + 0.1 * u[k - 1]
+    }
+  }
+
+  /// A valve with a dead band before an integrator that leaks.
+  private func valve(_ seed: UInt64) -> Episode {
+    episode(seed) { x, u in
+      let v = u[x.count - 1]
+      return 0.95 * x[x.count - 1] + 0.2 * (abs(v) < 0.5 ? 0 : v - (v < 0 ? -0.5 : 0.5))
+    }
+  }
+
+  private func choose(_ episodes: [Episode]) throws -> ChosenModel {
+    try ModelChooser(episodes, layout: layout, options: FitOptions()).choose()
+  }
+
+  @Test("a linear machine with memory gets a linear model that has it")
+  func memory() throws {
+    let choice = try choose((0..<4).map { oscillator($0) })
+    #expect(choice.candidates[choice.chosen].name.hasPrefix("linear in"))
+    #expect(choice.model.form.stateLag >= 1, "\(choice.candidates[choice.chosen].name)")
+    #expect(choice.candidates.contains { $0.score ?? 0 > 2 }, "a single row must lose")
+    let figures = try HorizonFigures(
+      [oscillator(9)], choice.model, choice.forecasts, choice.reference)
+    #expect(figures.rows.map(\.steps) == [1, 2, 5, 10, 20, 50, 100])
+    for row in figures.rows {
+      #expect(row.crps[0] < 1.1 * row.referenceCRPS[0], "\(row.steps) steps")
+      #expect((0.8...1).contains(row.coverage95[0]), "\(row.coverage95) \(row.steps) steps")
+    }
+    #expect(figures.verdict.hasPrefix("yes"), "\(figures.verdict)")
+  }
+
+  @Test("a machine with a dead band gets a Gaussian process, and predicts better than a line")
+  func deadBand() throws {
+    let choice = try choose((0..<4).map { valve($0) })
+    #expect(choice.candidates[choice.chosen].name.contains("Gaussian process"))
+    let figures = try HorizonFigures(
+      [valve(9)], choice.model, choice.forecasts, choice.reference)
+    for row in figures.rows.prefix(5) {
+      #expect(row.crps[0] < 0.8 * row.referenceCRPS[0], "\(row.steps) steps")
+    }
+  }
+
+  @Test("noise alone: staying or a line, and the words say that nothing beats them")
+  func noise() throws {
+    let choice = try choose((0..<4).map { seed in episode(seed) { _, _ in 0 } })
+    #expect(choice.candidates[choice.chosen].score ?? 0 > 0.9)
+  }
+
+  @Test("too few rows are refused with a reason, not a crash")
+  func few() throws {
+    let rows = oscillator(0)
+    #expect(throws: LogError.self) { try choose([rows.rowsOnly(0..<4)]) }
+    // Enough for a line but not for a horizon: a model, no figures, and the words for it.
+    let choice = try choose([rows.rowsOnly(0..<40)])
+    let figures = try HorizonFigures(
+      [rows.rowsOnly(50..<70)], choice.model, choice.forecasts, choice.reference)
+    #expect(figures.rows.isEmpty && figures.verdict.contains("too short"))
+  }
+
+  @Test("a run along the commands is one step after another")
+  func runs() throws {
+    let training = (0..<2).map { valve($0) }
+    let all = ModelForm(states: 1, actions: 1, stateHistory: 2, actionHistory: 1)
+    let form = ModelForm(
+      features: all.features + [.filteredAction(0, steps: 3), .action(0, lag: -1)],
+      updates: all.updates)
+    var options = FitOptions()
+    options.linear = .first
+    let model = try DynamicsModel.fit(training, layout: layout, form: form, options: options).model
+    let held = valve(5).rowsOnly(0..<60)
+    let steps = 25
+    let figures = try model.heldOutFigures(
+      [held], training: training, freeRunSeconds: 0.1 * Double(steps))
+    #expect(figures[0].freeRunSteps == steps)
+    // The same starts by hand: at every half of the run's length.
+    var squares: [Double] = []
+    for start in stride(from: 2, to: held.count - steps, by: steps / 2) {
+      var episode = held
+      for k in start..<start + steps {
+        let features = EpisodeFeatures(form, episode)[k]
+        let increment = model.predictIncrements([features]).mean[0][0]
+        episode.states[k + 1] = [episode.states[k][0] + increment]
+      }
+      let error = episode.states[start + steps][0] - held.states[start + steps][0]
+      squares.append(error * error)
+    }
+    let expected = (squares.reduce(0, +) / Double(squares.count)).squareRoot()
+    #expect(abs(figures[0].freeRunRMSE - expected) < 1e-6 * expected)
+  }
+
+  @Test("a model with a linear part and filtered commands comes back from its file, and rolls out")
+  func filesAndRollouts() throws {
+    var task = try ControlTask("boom")
+    task.exploration.seconds = 15
+    let all = try task.modelForm()
+    let form = ModelForm(
+      features: all.features + [.state(0, lag: 1), .filteredAction(0, steps: 4)],
+      updates: [.increment(output: 0), .difference(of: 0, smoothing: 1)])
+    var options = task.model.fit
+    options.linear = .first
+    let model = try DynamicsModel.fit(
+      try task.trainingEpisodes(seed: 0), layout: task.layout, form: form, options: options
+    ).model
+    let path = Scratch.path("linear.safetensors")
+    try model.write(to: path, provenance: "test")
+    let back = try DynamicsModel(path: path)
+    #expect(back.form == model.form && back.linear == model.linear)
+    #expect(back.fingerprint == model.fingerprint)
+    let rollout = try task.makeRollout(model, try ExactSampler(model.groups[0], noise: .observed))
+    let policy = task.makePolicy()
+    let batch = RolloutBatch(
+      parameters: policy.initialParameters(5),
+      initialStates: rollout.slots.first(state: [0.2, -0.1]), goals: [0, 0], particles: 1,
+      horizon: 6, draws: DrawKey(seed: 2))
+    let expected = InterpreterExecutor(rollout.program, data: rollout.data).gradient(batch)
+    let found = try HostExecutor(rollout.program, data: rollout.data).gradient(batch)
+    let largest = expected.gradient.map(abs).max() ?? 0
+    #expect(largest > 0)
+    #expect(zip(found.gradient, expected.gradient).allSatisfy { abs($0 - $1) < 5e-3 * largest })
+  }
+
+  @Test("the score of quantiles is that of their distribution", arguments: [-1.5, 0, 0.7, 3])
+  func score(y: Double) {
+    // Of a standard normal: y (2 Phi(y) - 1) + 2 phi(y) - 1 / sqrt(pi) (Gneiting and Raftery 2007).
+    let density = exp(-0.5 * y * y) / (2 * .pi).squareRoot()
+    let exact = y * (1 - erfc(y / 2.0.squareRoot())) + 2 * density - 1 / Double.pi.squareRoot()
+    let quantiles = Horizons.levels.map { level -> Double in
+      var (low, high) = (-10.0, 10.0)
+      for _ in 0..<60 {
+        let middle = (low + high) / 2
+        if 0.5 * erfc(-middle / 2.0.squareRoot()) < level { low = middle } else { high = middle }
+      }
+      return low
+    }
+    #expect(abs(crps(quantiles, y) - exact) < 0.06 * exact)
+  }
+
+  @Test("predictions and simulations of held-out logs are files for others to judge")
+  func files() throws {
+    let folder = try Scratch.folder()
+    for (name, seed) in [("a", UInt64(1)), ("b", 2)] {
+      let episode = valve(seed).rowsOnly(0..<200)
+      let rows = zip(episode.states, episode.actions).enumerated().map {
+        "\(5 + 0.1 * Double($0)),\($1.0[0]),\($1.1[0])"
+      }
+      try ("t,x,u\n" + rows.joined(separator: "\n") + "\n").write(
+        toFile: folder + "/\(name).csv", atomically: true, encoding: .utf8)
+    }
+    let usual = [
+      "fit", "--log", "a.csv", "--states", "x", "--actions", "u", "--time-step", "0.1", "--rates",
+      "none", "--output", "m",
+    ]
+    let fit = try bagel(
+      usual + [
+        "--held-out", "b.csv", "--predictions", "p.csv", "--simulation", "s.csv", "--json",
+      ], in: folder)
+    #expect(fit.status == 0, "\(fit.errors)")
+    let horizons = (fit.json["heldOut"] as? [String: Any])?["horizons"] as? [String: Any]
+    #expect((horizons?["crps"] as? [[Double]])?.count == (horizons?["steps"] as? [Int])?.count)
+    let model = fit.json["model"] as? [String: Any]
+    #expect((model?["candidates"] as? [Any])?.count ?? 0 > 5 && model?["chosen"] is String)
+    let lines = try String(contentsOfFile: folder + "/p.csv", encoding: .utf8)
+      .split(separator: "\n").map { $0.split(separator: ",").map(String.init) }
+    #expect(lines[0].prefix(6) == ["file", "start", "steps", "state", "mean", "q0.025"])
+    #expect(lines[0].count == 26 && lines.dropFirst().allSatisfy { $0.count == 26 })
+    // From row 8 to the last but one, as far as the log goes; x alone, not its derived rate.
+    for steps in [1, 2, 5, 10, 20, 50, 100] {
+      #expect(lines.count { $0[2] == "\(steps)" } == 200 - 8 - steps)
+    }
+    #expect(Set(lines.dropFirst().map { $0[3] }) == ["x"])
+    #expect(
+      lines.contains { $0[0] == "b.csv" && Double($0[1]).map { abs($0 - 5.8) < 1e-9 } == true })
+    for line in lines.dropFirst() {
+      let quantiles = line.dropFirst(5).compactMap(Double.init)
+      #expect(
+        quantiles.count == 21 && zip(quantiles, quantiles.dropFirst()).allSatisfy { $0 <= $1 })
+    }
+    let simulated = try String(contentsOfFile: folder + "/s.csv", encoding: .utf8)
+      .split(separator: "\n")
+    #expect(simulated[0] == "file,time,state,mean,q0.025,q0.975")
+    #expect(simulated.count - 1 >= 185)
+    let without = try bagel(usual + ["--predictions", "p.csv"], in: folder)
+    #expect(without.status == 64 && without.errors.contains("--held-out"))
+    let log = try bagel(usual + ["--held-out", "b.csv", "--predictions", "b.csv"], in: folder)
+    #expect(log.status == 1 && log.errors.contains("reads it"), "\(log.errors)")
+  }
+}
