@@ -26,6 +26,8 @@ public struct FittedModel: Sendable {
   public var forecasts: HorizonForecasts?
   /// How well, on the held-out episodes, beside references.
   public var horizons: HorizonFigures?
+  /// What its errors on them still hold.
+  public var residuals: [ResidualFigures] = []
   /// What was left out of the logs when they were read, and what is odd in them, in words for people.
   public var notes: [String]
   /// What a model of these data cannot know, and what may help it.
@@ -192,6 +194,9 @@ extension ControlTask {
         + layout.differences(of: held, from: training)
         + data.warnings + levelSentences(of: model), advice: notes.isEmpty ? data.advice : [])
     (fitted.forecasts, fitted.horizons) = (forecasts, horizons)
+    if let forecasts, !held.isEmpty {
+      fitted.residuals = try model.residualFigures(held, forecasts)
+    }
     return fitted
   }
 

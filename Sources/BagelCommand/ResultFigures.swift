@@ -29,7 +29,10 @@ extension FittedModel {
         "freeRunSteps": heldOut.map(\.freeRunSteps),
       ]
     }
-    if let horizons { result["heldOut"] = merged(result["heldOut"], ["horizons": horizons.json]) }
+    if let horizons {
+      result["heldOut"] = merged(
+        result["heldOut"], ["horizons": horizons.json, "residuals": residuals.map(\.json)])
+    }
     if let choice {
       result["model"] = [
         "chosen": choice.candidates[choice.chosen].name,
@@ -118,6 +121,7 @@ extension FittedModel {
       return
     }
     horizons?.describe(console)
+    for figures in residuals { console.say("  " + figures.sentence) }
     console.say("held out, one step ahead:")
     for figures in heldOut {
       let steps = Double(figures.freeRunSteps) * model.layout.timeStep
@@ -143,6 +147,40 @@ extension FittedModel {
           "    on its own predictions the model drifts more than the linear one")
       }
     }
+  }
+}
+
+extension ResidualFigures {
+  var json: [String: Any] {
+    [
+      "state": state, "fit": fit.isFinite ? fit : NSNull(), "autocorrelation": own.value,
+      "autocorrelationRows": own.rows, "commandCorrelation": command.value,
+      "commandCorrelationRows": command.rows, "command": command.command, "bound": bound,
+      "delayRows": delay,
+    ]
+  }
+
+  /// "force: the run over the whole log explains 88 %; errors one step ahead go with those 3 rows before (0.21), ..."
+  var sentence: String {
+    var words: [String] = []
+    if fit.isFinite {
+      words.append("the run over whole held-out episodes fits to \(number(fit)) %")
+    }
+    if abs(own.value) > bound {
+      words.append(
+        "errors one step ahead go with those \(counted(own.rows, "row")) before (\(number(own.value)))"
+      )
+    }
+    if abs(command.value) > bound {
+      words.append(
+        "and with '\(command.command)' \(counted(command.rows, "row")) before (\(number(command.value)))"
+      )
+    }
+    if abs(own.value) <= bound && abs(command.value) <= bound {
+      words.append("errors one step ahead are white and go with no command")
+    }
+    words.append("commands act after about \(counted(delay, "row"))")
+    return "\(state): " + words.joined(separator: "; ")
   }
 }
 

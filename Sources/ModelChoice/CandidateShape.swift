@@ -17,6 +17,8 @@ struct CandidateShape: Hashable, Sendable {
   /// Time constants, in steps, of filters through which all commands are features too.
   var filters: [Double] = []
   var profile = RadialProfileName.squaredExponential
+  /// Of runs that a linear model is fitted to (`FitOptions.linearSteps`).
+  var linearSteps = 1
   /// Per transition (`FitOptions.ridge`).
   var ridge = 0.0
   /// How positions are integrated from measured rates, if they are.
@@ -41,7 +43,10 @@ struct CandidateShape: Hashable, Sendable {
     let process = "Gaussian process (\(profile.rawValue))"
     var words: String
     switch linear {
-    case .alone: words = "linear in \(rows(self.rows))"
+    case .alone:
+      words =
+        "linear in \(rows(self.rows))"
+        + (linearSteps > 1 ? ", fitted to runs of \(linearSteps) steps" : "")
     case .first:
       words =
         "linear in \(rows(self.rows)), then a \(process) on \(rows(processRows ?? self.rows))"
@@ -73,6 +78,7 @@ struct CandidateForms: Sendable {
     options.mean = shape.linear == .joint ? .linear : .zero
     options.profile = shape.profile
     options.ridge = shape.ridge
+    options.linearSteps = shape.linearSteps
     options.subset = 400
     options.fullIterations = 0
     return options

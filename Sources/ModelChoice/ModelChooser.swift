@@ -37,13 +37,14 @@ public struct ModelChooser {
   private let base: FitOptions
   private let blocks: [LeftOutBlock]
   private let usual: [Double]
-  /// s
-  private let budget: Double
+  private let effort: Effort
 
   /// Transitions that candidates' processes learn from.
   private static let fitted = 1_500
   /// Time constants of filtered commands, in steps.
   private static let filters = [5.0, 10, 30]
+  /// Steps of the runs that linear models are fitted to.
+  private static let linearSteps = 40
   /// Per transition: a little, which calms weights of features that go together ...
   private static let lightRidge = 0.01
   /// ... and so much that hardly any linear part is left: the processes learn the change.
@@ -59,12 +60,12 @@ public struct ModelChooser {
     base = options
     blocks = LeftOutBlock.blocks(of: episodes)
     usual = usualValues(episodes, layout.measured)
-    budget = min(max(0.01 * Double(episodes.reduce(0) { $0 + $1.count }), 3), 10)
+    effort = Effort(rows: episodes.reduce(0) { $0 + $1.count })
   }
 
   /// Throws: `LogError`, `FactorizationError` where no candidate can be fitted.
   public func choose(progress: @escaping (Double) -> Void = { _ in }) throws -> ChosenModel {
-    var contest = Contest(budget: budget, progress: progress)
+    var contest = Contest(effort: effort, progress: progress)
     try considerStraight(&contest)
     try considerCurved(&contest)
     guard let (best, index) = contest.winner, let reference = contest.reference else {
@@ -89,7 +90,9 @@ public struct ModelChooser {
     let reference = try HorizonReference(
       blocks, linear: linear.map { ($0.model, $0.runs) }, layout: forms.layout, usual: usual)
     contest.reference = reference
-    for known in linear { try contest.consider(known.shape) { scored(known, $0) } }
+    for known in linear {
+      try contest.consider(known.shape, cost: 0) { scored(known, $0) }
+    }
     func vary(_ change: (inout CandidateShape) -> Void) throws {
       guard var shape = contest.straight?.tried.shape else { return }
       change(&shape)
@@ -101,6 +104,11 @@ public struct ModelChooser {
     }
     try vary { $0.hasFeedthrough = true }
     try vary { $0.filters = Self.filters }
+    for rows in HorizonReference.histories {
+      guard var shape = contest.straight?.tried.shape else { continue }
+      (shape.rows, shape.linearSteps) = (rows, Self.linearSteps)
+      if forms.form(shape).canBeFittedToRuns { try consider(shape, &contest) }
+    }
   }
 
   /// Gaussian processes beside what the straight ones found, then what is varied of the best.
@@ -109,6 +117,7 @@ public struct ModelChooser {
     func curved(_ fit: LinearFit, rows: Int, processRows: Int? = nil, ridge: Double? = nil) throws {
       var shape = straight
       (shape.linear, shape.rows, shape.processRows) = (fit, rows, processRows)
+      shape.linearSteps = 1
       if let ridge { shape.ridge = ridge }
       if fit == .joint { (shape.ridge, shape.filters) = (0, []) }
       try consider(shape, &contest)
@@ -129,7 +138,10 @@ public struct ModelChooser {
   }
 
   private func consider(_ shape: CandidateShape, _ contest: inout Contest) throws {
-    try contest.consider(shape) { reference in scored(try tried(shape), reference) }
+    let outputs = forms.form(shape).outputCount
+    try contest.consider(shape, cost: effort.cost(shape, outputs: outputs)) { reference in
+      scored(try tried(shape), reference)
+    }
   }
 
   private func scored(_ tried: Tried, _ reference: HorizonReference?) -> Tried {
@@ -187,9 +199,28 @@ private struct Tried {
   }
 }
 
+/// What a choice may cost, in seconds of a machine of two cores. They are estimated, not measured: the same log has the same choice
+/// however busy the machine is.
+private struct Effort {
+  let budget: Double
+  private let rows: Int
+
+  /// 10 ms a row, 3 to 10 s.
+  init(rows: Int) {
+    self.rows = rows
+    budget = min(max(0.01 * Double(rows), 3), 10)
+  }
+
+  func cost(_ shape: CandidateShape, outputs: Int) -> Double {
+    let size = Double(outputs) * min(Double(rows) / 1_500, 1)
+    if shape.linear == .alone { return (shape.linearSteps > 1 ? 0.15 : 0.02) * size }
+    return 0.55 * size
+  }
+}
+
 /// What has been tried in a choice.
 private struct Contest {
-  let budget: Double
+  let effort: Effort
   let progress: (Double) -> Void
   var reference: HorizonReference?
   private(set) var judged: [JudgedCandidate] = []
@@ -197,10 +228,11 @@ private struct Contest {
   private(set) var straight: (tried: Tried, index: Int)?
   private(set) var curved: (tried: Tried, index: Int)?
   private var shapes: Set<CandidateShape> = []
+  private var spent = 0.0
   private let begin = ContinuousClock.now
 
-  init(budget: Double, progress: @escaping (Double) -> Void) {
-    (self.budget, self.progress) = (budget, progress)
+  init(effort: Effort, progress: @escaping (Double) -> Void) {
+    (self.effort, self.progress) = (effort, progress)
   }
 
   /// Gaussian processes if they are surely better: what is less may be chance, and a straight line does no harm outside the data.
@@ -211,14 +243,14 @@ private struct Contest {
 
   private var seconds: Double { begin.duration(to: .now) / .seconds(1) }
 
-  /// Tries a candidate where it is new and the time suffices for one more like the last.
+  /// Tries a candidate where it is new and what is left suffices for it.
   mutating func consider(
-    _ shape: CandidateShape, _ attempt: (HorizonReference?) throws -> Tried
+    _ shape: CandidateShape, cost: Double, _ attempt: (HorizonReference?) throws -> Tried
   ) throws {
     let from = seconds
     let isFirst = straight == nil || shape.linear != .alone && curved == nil
-    guard isFirst || from + (judged.last?.seconds ?? 0) < budget, shapes.insert(shape).inserted
-    else { return }
+    guard isFirst || spent + cost <= effort.budget, shapes.insert(shape).inserted else { return }
+    spent += cost
     var candidate = JudgedCandidate(name: shape.name, seconds: 0)
     do {
       let tried = try attempt(reference)
@@ -237,6 +269,6 @@ private struct Contest {
     }
     candidate.seconds = seconds - from
     judged.append(candidate)
-    progress(min(0.9 * seconds / budget, 0.9))
+    progress(min(0.9 * spent / effort.budget, 0.9))
   }
 }

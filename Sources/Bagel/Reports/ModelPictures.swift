@@ -110,6 +110,19 @@ extension Report {
         "<p><b>May a controller be searched on this model?</b> \(escapedForHTML(horizons.verdict)).</p>"
       )
     }
+    if !fit.residuals.isEmpty {
+      let rows = fit.residuals.map { figures in
+        "<tr><td>\(escapedForHTML(figures.state))</td><td>\(number(figures.fit)) %</td>"
+          + "<td>\(number(figures.own.value)) (\(figures.own.rows))</td>"
+          + "<td>\(number(figures.command.value)) (\(escapedForHTML(figures.command.command)), \(figures.command.rows))</td>"
+          + "<td>\(number(figures.bound))</td><td>\(figures.delay)</td></tr>"
+      }
+      lines +=
+        [
+          "<table><tr><th>held out</th><th>fit of the whole run</th><th>error with itself (rows)</th>"
+            + "<th>error with a command (rows)</th><th>99 % of white noise</th><th>delay (rows)</th></tr>"
+        ] + rows + ["</table>"]
+    }
     guard let choice = fit.choice else { return lines }
     let rows = choice.candidates.enumerated().map { index, candidate in
       let name = escapedForHTML(candidate.name)

@@ -72,10 +72,11 @@ public struct DynamicsMean: Sendable {
     }
     let z = Matrix(data.features.map(model.featureStandardiser.standardise))
     var targets = Matrix(data.increments.map(model.incrementStandardiser.standardise))
-    linear =
+    let part =
       options.linear == .joint
       ? nil : LinearPart(fitting: z, targets, ridge: options.ridge * Double(data.count))
-    if let linear { targets = targets - linear.values(z) }
+    if let part { targets = targets - part.values(z) }
+    linear = try part.map { try $0.fitted(toRunsOf: episodes, options, model) }
     let x = model.form.inputMatrices(z)
     processes =
       options.linear == .alone

@@ -26,7 +26,7 @@ public struct DynamicsModel: Sendable {
   /// Of the training data, standardised [n, D].
   public let features: Matrix
   /// What the increments have beside the processes; nil where these learn all.
-  public let linear: LinearPart?
+  public internal(set) var linear: LinearPart?
   /// One an output, on its own columns of `features` and standardised increments.
   public var processes: [GaussianProcess]
   /// Learnt from the log's reward channel, if there is one.
@@ -106,7 +106,17 @@ public struct DynamicsModel: Sendable {
       featureBounds: featureBounds, stateBounds: bounds(of: states),
       loggedStates: evenlySpreadRows(count: states.count, wanted: 1_000).map { states[$0] },
       features: features, linear: linear, processes: processes, rewardModel: rewardModel)
-    return (model, results)
+    return (try model.fittingLinearPart(toRunsOf: episodes, options), results)
+  }
+
+  /// With the linear part that runs are best with, where the options ask for it and it can be had; the noise stays that of one
+  /// step.
+  private func fittingLinearPart(
+    toRunsOf episodes: [Episode], _ options: FitOptions
+  ) throws -> DynamicsModel {
+    var model = self
+    model.linear = try linear?.fitted(toRunsOf: episodes, options, self)
+    return model
   }
 
   /// One Gaussian process an output, side by side.

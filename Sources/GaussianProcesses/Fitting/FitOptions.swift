@@ -30,6 +30,8 @@ public struct FitOptions: Hashable, Sendable, Codable {
   public var profile: RadialProfileName = .squaredExponential
   public var mean: MeanFunction = .linear
   public var linear = LinearFit.joint
+  /// Steps of the runs whose errors the linear part is fitted to, where it is `alone`; 1 for least squares one step ahead.
+  public var linearSteps = 1
   /// Added, per transition, to the sums of squares of the standardised features where the linear part is fitted by least
   /// squares.
   public var ridge = 0.0
