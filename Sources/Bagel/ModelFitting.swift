@@ -195,7 +195,7 @@ extension ControlTask {
         + data.warnings + levelSentences(of: model), advice: notes.isEmpty ? data.advice : [])
     (fitted.forecasts, fitted.horizons) = (forecasts, horizons)
     if let forecasts, !held.isEmpty {
-      fitted.residuals = try model.residualFigures(held, forecasts)
+      fitted.residuals = forecasts.residualFigures(held)
     }
     return fitted
   }
@@ -210,7 +210,7 @@ extension ControlTask {
       ?? HorizonForecasts(of: model, learntFrom: training, self.model.fit)
     let reference =
       try choice?.reference ?? HorizonReference(of: training, layout: layout)
-    return (forecasts, try HorizonFigures(held, model, forecasts, reference))
+    return (forecasts, HorizonFigures(held, layout: layout, forecasts, reference))
   }
 
   /// Commands that the data have at few levels only.

@@ -33,18 +33,17 @@ public struct HorizonFigures: Sendable {
 
   /// - Parameters:
   ///   - episodes: that were not learnt from.
-  ///   - model: that is judged, with its forecasts and references.
-  /// - Throws: `FactorizationError`.
+  ///   - layout: of their channels.
+  ///   - forecasts: of the model that is judged.
+  ///   - reference: what it must beat.
   public init(
-    _ episodes: [Episode], _ model: DynamicsModel, _ forecasts: HorizonForecasts,
+    _ episodes: [Episode], layout: LogLayout, _ forecasts: HorizonForecasts,
     _ reference: HorizonReference
-  ) throws {
-    let layout = model.layout
+  ) {
     (states, timeStep) = (layout.measured.map { layout.states[$0] }, layout.timeStep)
-    let all = PredictionStart.all(
-      episodes, rowsBefore: max(Horizons.rowsBefore, model.form.longestLag))
+    let all = forecasts.starts(episodes)
     let starts = evenlySpreadRows(count: all.count, wanted: Self.mostStarts).map { all[$0] }
-    let own = Sums(forecasts.horizons(try DynamicsMean(model), episodes, from: starts), episodes)
+    let own = Sums(forecasts.horizons(episodes, from: starts), episodes)
     let other = Sums(reference.horizons(episodes, from: starts), episodes)
     rows = Horizons.steps.compactMap { steps in
       let figures = layout.measured.compactMap { own.figures(steps, $0) }

@@ -21,14 +21,21 @@ public struct HorizonForecast: Hashable, Sendable {
 
 /// Turns a model's runs into distributions.
 public struct HorizonForecasts: Sendable {
+  /// What runs; nil for staying where one is.
+  let mean: DynamicsMean?
   /// Numbers of the measured states, and their means on the training data.
   private let measured: [Int]
   private let usual: [Double]
   /// [(steps, one a measured state)], ascending.
   private let maps: [(steps: Int, states: [HorizonCalibration])]
 
-  init(_ runs: HorizonRuns, measured: [Int], usual: [Double]) {
-    (self.measured, self.usual) = (measured, usual)
+  /// - Parameters:
+  ///   - mean: what runs; nil for staying where one is.
+  ///   - runs: of it over left-out blocks.
+  ///   - measured: numbers of the measured states.
+  ///   - usual: their means on the training data.
+  init(_ mean: DynamicsMean?, _ runs: HorizonRuns, measured: [Int], usual: [Double]) {
+    (self.mean, self.measured, self.usual) = (mean, measured, usual)
     maps = runs.judged.map { steps in
       (
         steps,
@@ -37,28 +44,30 @@ public struct HorizonForecasts: Sendable {
     }
   }
 
-  /// Of a model that was learnt from episodes: calibrated on blocks of them. Throws: `FactorizationError`.
+  /// Of a model that was learnt from episodes: calibrated on blocks of them. Throws: `FactorizationError`, `LogError`.
   public init(of model: DynamicsModel, learntFrom episodes: [Episode], _ options: FitOptions) throws
   {
     self.init(
-      try LeftOutBlock.blocks(of: episodes).runs(of: model, options),
+      try DynamicsMean(model), try LeftOutBlock.blocks(of: episodes).runs(of: model, options),
       measured: model.layout.measured, usual: usualValues(episodes, model.layout.measured))
   }
 
-  /// Distributions `Horizons.steps` ahead, from every row with enough rows before it. Throws: `FactorizationError`.
-  public func horizons(
-    _ model: DynamicsModel, _ episodes: [Episode]
-  ) throws -> [HorizonForecast] {
-    let starts = PredictionStart.all(
-      episodes, rowsBefore: max(Horizons.rowsBefore, model.form.longestLag))
-    return horizons(try DynamicsMean(model), episodes, from: starts)
+  /// Rows that a run looks back.
+  private var longestLag: Int { mean?.model.form.longestLag ?? 0 }
+
+  /// Starts with enough rows before them.
+  func starts(_ episodes: [Episode]) -> [PredictionStart] {
+    PredictionStart.all(episodes, rowsBefore: max(Horizons.rowsBefore, longestLag))
   }
 
-  /// Distributions `Horizons.steps` ahead of starts; by a mean, or of staying where one is.
-  func horizons(
-    _ mean: DynamicsMean?, _ episodes: [Episode], from starts: [PredictionStart]
-  ) -> [HorizonForecast] {
-    guard let mean else {
+  /// Distributions `Horizons.steps` ahead, from every row with enough rows before it.
+  public func horizons(_ episodes: [Episode]) -> [HorizonForecast] {
+    horizons(episodes, from: starts(episodes))
+  }
+
+  /// Distributions `Horizons.steps` ahead of starts.
+  func horizons(_ episodes: [Episode], from starts: [PredictionStart]) -> [HorizonForecast] {
+    guard mean != nil else {
       return Horizons.steps.flatMap { steps in
         starts.filter { $0.row + steps < episodes[$0.episode].count }.flatMap { start in
           let state = episodes[start.episode].states[start.row]
@@ -66,10 +75,30 @@ public struct HorizonForecasts: Sendable {
         }
       }
     }
+    return run(episodes, from: starts, steps: Horizons.steps.max() ?? 0) {
+      Horizons.steps.contains($0)
+    }
+  }
+
+  /// Distributions of every row after the first `knownRows` of each episode, in the order of time.
+  public func simulations(_ episodes: [Episode], knownRows: Int) -> [HorizonForecast] {
+    let first = max(knownRows - 1, longestLag)
+    let starts = episodes.indices.filter { episodes[$0].count > first + 1 }.map {
+      PredictionStart(episode: $0, row: first)
+    }
+    return run(episodes, from: starts, steps: .max) { _ in true }.sorted {
+      ($0.start.episode, $0.steps, $0.state) < ($1.start.episode, $1.steps, $1.state)
+    }
+  }
+
+  /// Runs from starts, and the distributions at wanted steps.
+  private func run(
+    _ episodes: [Episode], from starts: [PredictionStart], steps: Int, isWanted: (Int) -> Bool
+  ) -> [HorizonForecast] {
+    guard let mean else { return [] }
     var all: [HorizonForecast] = []
-    MeanRun(mean).run(from: starts, in: episodes, steps: Horizons.steps.max() ?? 0) {
-      step, starts, states in
-      guard Horizons.steps.contains(step) else { return }
+    MeanRun(mean).run(from: starts, in: episodes, steps: steps) { step, starts, states in
+      guard isWanted(step) else { return }
       let maps = maps(step)
       for (b, start) in starts.enumerated() {
         all += forecasts(start, step, maps, last: episodes[start.episode].states[start.row]) {
@@ -78,31 +107,6 @@ public struct HorizonForecasts: Sendable {
       }
     }
     return all
-  }
-
-  /// Distributions of every row after the first `knownRows` of each episode, in the order of time.
-  ///
-  /// Throws: `FactorizationError`.
-  public func simulations(
-    _ model: DynamicsModel, _ episodes: [Episode], knownRows: Int
-  ) throws -> [HorizonForecast] {
-    let first = max(knownRows - 1, model.form.longestLag)
-    let starts = episodes.indices.filter { episodes[$0].count > first + 1 }.map {
-      PredictionStart(episode: $0, row: first)
-    }
-    var all: [HorizonForecast] = []
-    MeanRun(try DynamicsMean(model)).run(from: starts, in: episodes, steps: .max) {
-      step, starts, states in
-      let maps = maps(step)
-      for (b, start) in starts.enumerated() {
-        all += forecasts(start, step, maps, last: episodes[start.episode].states[start.row]) {
-          states[b, $0]
-        }
-      }
-    }
-    return all.sorted {
-      ($0.start.episode, $0.steps, $0.state) < ($1.start.episode, $1.steps, $1.state)
-    }
   }
 
   /// Of the measured states from one start.

@@ -12,14 +12,8 @@ public struct HorizonReference: Sendable {
   let scores: [Int: [[Double]]]
   /// By steps and measured state: index among `candidates`.
   private let best: [Int: [Int]]
-  private let candidates: [Candidate]
+  private let candidates: [HorizonForecasts]
   private let measured: [Int]
-
-  private struct Candidate: Sendable {
-    /// nil for staying.
-    let mean: DynamicsMean?
-    let forecasts: HorizonForecasts
-  }
 
   /// - Parameters:
   ///   - blocks: of the training data.
@@ -39,9 +33,8 @@ public struct HorizonReference: Sendable {
     }
     let runs = [staying] + linear.map(\.runs)
     candidates = try zip([nil] + linear.map { Optional($0.model) }, runs).map { model, runs in
-      Candidate(
-        mean: try model.map { try DynamicsMean($0) },
-        forecasts: HorizonForecasts(runs, measured: layout.measured, usual: usual))
+      HorizonForecasts(
+        try model.map { try DynamicsMean($0) }, runs, measured: layout.measured, usual: usual)
     }
     var (scores, best): ([Int: [[Double]]], [Int: [Int]]) = ([:], [:])
     for steps in staying.judged {
@@ -63,7 +56,7 @@ public struct HorizonReference: Sendable {
     candidates.enumerated().flatMap { index, candidate -> [HorizonForecast] in
       let isUsed = best.values.contains { $0.contains(index) }
       guard isUsed else { return [] }
-      return candidate.forecasts.horizons(candidate.mean, episodes, from: starts).filter {
+      return candidate.horizons(episodes, from: starts).filter {
         guard let place = measured.firstIndex(of: $0.state) else { return false }
         return best[$0.steps]?[place] == index
       }

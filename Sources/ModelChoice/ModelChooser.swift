@@ -78,7 +78,8 @@ public struct ModelChooser {
     progress(1)
     return ChosenModel(
       model: model, results: results, candidates: contest.judged, chosen: index,
-      forecasts: HorizonForecasts(best.runs, measured: forms.layout.measured, usual: usual),
+      forecasts: HorizonForecasts(
+        try DynamicsMean(model), best.runs, measured: forms.layout.measured, usual: usual),
       reference: reference)
   }
 

@@ -40,91 +40,81 @@ public struct ResidualFigures: Sendable {
   fileprivate static let longest = 20
 }
 
-extension DynamicsModel {
-  /// Figures of the measured states.
+extension HorizonForecasts {
+  /// Figures of the measured states on episodes that were not learnt from.
   ///
-  /// - Parameters:
-  ///   - episodes: that were not learnt from.
-  ///   - forecasts: of this model.
-  ///   - knownRows: that the run over a whole episode begins with.
-  /// - Throws: `FactorizationError`.
-  public func residualFigures(
-    _ episodes: [Episode], _ forecasts: HorizonForecasts, knownRows: Int = 10
-  ) throws -> [ResidualFigures] {
-    let run = try forecasts.simulations(self, episodes, knownRows: knownRows)
-    let starts = PredictionStart.all(episodes, rowsBefore: form.longestLag)
-    // Errors one step ahead [episode][state][row], row after row.
-    var errors = episodes.map { _ in layout.states.map { _ in [Int: Double]() } }
-    MeanRun(try DynamicsMean(self)).run(from: starts, in: episodes, steps: 1) { _, starts, states in
+  /// - Parameter knownRows: that the run over a whole episode begins with.
+  public func residualFigures(_ episodes: [Episode], knownRows: Int = 10) -> [ResidualFigures] {
+    guard let mean else { return [] }
+    let layout = mean.model.layout
+    let run = simulations(episodes, knownRows: knownRows)
+    let starts = PredictionStart.all(episodes, rowsBefore: mean.model.form.longestLag)
+    // Errors one step ahead [state][episode][row]; not a number where there is none.
+    var errors = layout.states.map { _ in
+      episodes.map { Array(repeating: Double.nan, count: $0.count) }
+    }
+    MeanRun(mean).run(from: starts, in: episodes, steps: 1) { _, starts, states in
       for (b, start) in starts.enumerated() {
         let truth = episodes[start.episode].states[start.row + 1]
-        for i in truth.indices { errors[start.episode][i][start.row] = truth[i] - states[b, i] }
+        for i in truth.indices { errors[i][start.episode][start.row] = truth[i] - states[b, i] }
       }
     }
+    let commands = layout.actions.indices.map { j in episodes.map { $0.actions.map { $0[j] } } }
     return layout.measured.map { state in
-      let own = run.filter { $0.state == state }
-      let truths = own.map { episodes[$0.start.episode].states[$0.start.row + $0.steps][state] }
-      let mean = truths.reduce(0, +) / Double(max(truths.count, 1))
-      let left = zip(own, truths).reduce(0) { $0 + ($1.0.mean - $1.1) * ($1.0.mean - $1.1) }
-      let spread = truths.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
-      let residuals = episodes.indices.map { errors[$0][state] }
-      var (white, commands) = (ResidualFigures.Correlation(), ResidualFigures.Correlation())
+      let residuals = errors[state]
+      var (white, command) = (ResidualFigures.Correlation(), ResidualFigures.Correlation())
       for lag in 0...ResidualFigures.longest {
-        if lag > 0 {
-          white.consider(correlation(residuals) { e, k in residuals[e][k - lag] }, rows: lag)
-        }
-        for (j, channel) in layout.actions.enumerated() {
-          let value = correlation(residuals) { e, k in
-            k >= lag ? episodes[e].actions[k - lag][j] : nil
-          }
-          commands.consider(value, rows: lag, command: channel.name)
+        if lag > 0 { white.consider(correlation(residuals, residuals, lag: lag), rows: lag) }
+        for (channel, values) in zip(layout.actions, commands) {
+          command.consider(
+            correlation(residuals, values, lag: lag), rows: lag, command: channel.name)
         }
       }
-      let count = residuals.reduce(0) { $0 + $1.count }
+      let count = residuals.joined().count { $0.isFinite }
       return ResidualFigures(
         state: layout.states[state].name,
-        fit: spread > 0 ? 100 * (1 - (left / spread).squareRoot()) : .nan, own: white,
-        command: commands, bound: 2.58 / Double(max(count, 1)).squareRoot(),
-        delay: delay(of: state, episodes))
+        fit: fit(run.filter { $0.state == state }, episodes), own: white, command: command,
+        bound: 2.58 / Double(max(count, 1)).squareRoot(),
+        delay: delay(episodes.map { $0.states.map { $0[state] } }, commands))
     }
   }
 
-  /// Rows from a command's change to the state's that it goes with most: changes, for commands that stay go with everything.
-  private func delay(of state: Int, _ episodes: [Episode]) -> Int {
-    let changes = episodes.map { episode -> [Int: Double] in
-      Dictionary(
-        uniqueKeysWithValues: stride(from: 2, to: episode.count, by: 1).map { k in
-          let x = [0, 1, 2].map { episode.states[k - $0][state] }
-          return (k, x[0] - 2 * x[1] + x[2])
-        })
+  /// 100 (1 - |y - run| / |y - mean of y|), %.
+  private func fit(_ run: [HorizonForecast], _ episodes: [Episode]) -> Double {
+    let truths = run.map { episodes[$0.start.episode].states[$0.start.row + $0.steps][$0.state] }
+    let mean = truths.reduce(0, +) / Double(max(truths.count, 1))
+    let left = zip(run, truths).reduce(0) { $0 + ($1.0.mean - $1.1) * ($1.0.mean - $1.1) }
+    let spread = truths.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
+    return spread > 0 ? 100 * (1 - (left / spread).squareRoot()) : .nan
+  }
+
+  /// Rows from a command's change to the change of the state's slope that it goes with most: commands that stay go with everything.
+  private func delay(_ state: [[Double]], _ commands: [[[Double]]]) -> Int {
+    let bends = state.map { x in
+      x.indices.map { k in k < 2 ? .nan : x[k] - 2 * x[k - 1] + x[k - 2] }
     }
     var best = ResidualFigures.Correlation(value: 0, rows: 1)
-    for lag in 1...ResidualFigures.longest {
-      for j in layout.actions.indices {
-        let value = correlation(changes) { e, k in
-          k > lag ? episodes[e].actions[k - lag][j] - episodes[e].actions[k - lag - 1][j] : nil
-        }
-        best.consider(value, rows: lag)
+    for values in commands {
+      let changes = values.map { u in u.indices.map { k in k < 1 ? .nan : u[k] - u[k - 1] } }
+      for lag in 1...ResidualFigures.longest {
+        best.consider(correlation(bends, changes, lag: lag), rows: lag)
       }
     }
     return best.rows
   }
 }
 
-/// The correlation of values [episode][row] with others where both are known.
-private func correlation(
-  _ values: [[Int: Double]], _ other: (_ episode: Int, _ row: Int) -> Double?
-) -> Double {
+/// The correlation of values [episode][row] with others so many rows before, where both are numbers.
+private func correlation(_ values: [[Double]], _ others: [[Double]], lag: Int) -> Double {
   var (n, x, y, xx, xy, yy) = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
-  for (e, rows) in values.enumerated() {
-    for (k, a) in rows {
-      guard let b = other(e, k) else { continue }
+  for (a, b) in zip(values, others) {
+    for k in stride(from: lag, to: a.count, by: 1) where a[k].isFinite && b[k - lag].isFinite {
       n += 1
-      x += a
-      y += b
-      xx += a * a
-      xy += a * b
-      yy += b * b
+      x += a[k]
+      y += b[k - lag]
+      xx += a[k] * a[k]
+      xy += a[k] * b[k - lag]
+      yy += b[k - lag] * b[k - lag]
     }
   }
   guard n > 2 else { return 0 }

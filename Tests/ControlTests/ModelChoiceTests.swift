@@ -53,8 +53,8 @@ struct ModelChoiceTests {
     #expect(choice.candidates[choice.chosen].name.hasPrefix("linear in"))
     #expect(choice.model.form.stateLag >= 1, "\(choice.candidates[choice.chosen].name)")
     #expect(choice.candidates.contains { $0.score ?? 0 > 2 }, "a single row must lose")
-    let figures = try HorizonFigures(
-      [oscillator(9)], choice.model, choice.forecasts, choice.reference)
+    let figures = HorizonFigures(
+      [oscillator(9)], layout: layout, choice.forecasts, choice.reference)
     #expect(figures.rows.map(\.steps) == [1, 2, 5, 10, 20, 50, 100])
     for row in figures.rows {
       #expect(row.crps[0] < 1.1 * row.referenceCRPS[0], "\(row.steps) steps")
@@ -67,8 +67,8 @@ struct ModelChoiceTests {
   func deadBand() throws {
     let choice = try choose((0..<4).map { valve($0) })
     #expect(choice.candidates[choice.chosen].name.contains("Gaussian process"))
-    let figures = try HorizonFigures(
-      [valve(9)], choice.model, choice.forecasts, choice.reference)
+    let figures = HorizonFigures(
+      [valve(9)], layout: layout, choice.forecasts, choice.reference)
     for row in figures.rows.prefix(5) {
       #expect(row.crps[0] < 0.8 * row.referenceCRPS[0], "\(row.steps) steps")
     }
@@ -86,8 +86,8 @@ struct ModelChoiceTests {
     #expect(throws: LogError.self) { try choose([rows.rowsOnly(0..<4)]) }
     // Enough for a line but not for a horizon: a model, no figures, and the words for it.
     let choice = try choose([rows.rowsOnly(0..<40)])
-    let figures = try HorizonFigures(
-      [rows.rowsOnly(50..<70)], choice.model, choice.forecasts, choice.reference)
+    let figures = HorizonFigures(
+      [rows.rowsOnly(50..<70)], layout: layout, choice.forecasts, choice.reference)
     #expect(figures.rows.isEmpty && figures.verdict.contains("too short"))
   }
 

@@ -71,9 +71,7 @@ struct ModelPictures {
   }
 
   private func simulationPlots(_ forecasts: HorizonForecasts, _ episode: Episode) -> [Plot] {
-    guard
-      let run = try? forecasts.simulations(fit.model, [episode], knownRows: Self.knownRows)
-    else { return [] }
+    let run = forecasts.simulations([episode], knownRows: Self.knownRows)
     let times = (0..<episode.count).map { Double($0) * episode.timeStep }
     return Set(run.map(\.state)).sorted().prefix(Self.most).map { state in
       let channel = layout.states[state]

@@ -171,16 +171,16 @@ struct FitCommand: ParsableCommand {
         "--predictions and --simulation are of held-out logs: name some with --held-out")
     }
     guard let forecasts = fit.forecasts else { return }
-    let files = PredictionFiles(fit.model, forecasts, of: fit.heldOutEpisodes)
+    let files = PredictionFiles(forecasts, fit.model.layout, of: fit.heldOutEpisodes)
     for (path, option, text) in [
-      (predictions, "--predictions", { try files.horizons() }),
-      (simulation, "--simulation", { try files.simulations(knownRows: knownRows) }),
+      (predictions, "--predictions", { files.horizons() }),
+      (simulation, "--simulation", { files.simulations(knownRows: knownRows) }),
     ] {
       guard let path else { continue }
       let file = try WrittenFile(path, option: option)
       try file.check(isNoneOf: task.logs + task.heldOutLogs)
       try OutputFolders.make(for: path, option: option)
-      try file.write(Data(try text().utf8))
+      try file.write(Data(text().utf8))
       console.say("\(option.dropFirst(2)): \(path)")
     }
   }

@@ -43,14 +43,18 @@ public struct DynamicsMean: Sendable {
   public init(_ model: DynamicsModel) throws {
     self.model = model
     linear = model.linear
-    processes = try model.processes.map { process in
-      if let exact = process.exact, process.x.rows <= Self.largestExact {
-        return ProcessMean(exact: process, exact)
+    // Where all is noise there is no mean.
+    processes =
+      try model.processes.allSatisfy(\.isNoise)
+      ? []
+      : model.processes.map { process in
+        if let exact = process.exact, process.x.rows <= Self.largestExact {
+          return ProcessMean(exact: process, exact)
+        }
+        return ProcessMean(
+          try process.lowRank
+            ?? LowRankPosterior(process, tolerance: 1e-3, largestRank: Self.inducing))
       }
-      return ProcessMean(
-        try process.lowRank
-          ?? LowRankPosterior(process, tolerance: 1e-3, largestRank: Self.inducing))
-    }
   }
 
   /// Of the model's standardisers and hyperparameters, conditioned on other episodes, through inducing points.
