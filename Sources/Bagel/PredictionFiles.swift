@@ -57,6 +57,6 @@ public struct PredictionFiles {
     episode.times.isEmpty ? Double(row) * episode.timeStep : episode.times[row]
   }
 
-  /// Ten significant digits: more than any prediction knows.
-  private func number(_ value: Double) -> String { String(format: "%.10g", value) }
+  /// The shortest that tells it from its neighbours: a small deviation may stand beside a large offset.
+  private func number(_ value: Double) -> String { "\(value)" }
 }

@@ -120,7 +120,7 @@ extension FittedModel {
       console.say("not judged: no log was held out (--held-out FILE, or heldOut: in a task)")
       return
     }
-    horizons?.describe(console)
+    horizons?.describe(console, hasWarnings: !(notes + findings).isEmpty)
     for figures in residuals { console.say("  " + figures.sentence) }
     console.say("held out, one step ahead:")
     for figures in heldOut {
@@ -133,7 +133,7 @@ extension FittedModel {
       console.say(
         "    after \(number(steps)) s on its own predictions: RMSE \(number(figures.freeRunRMSE)) "
           + "\(figures.units) (linear \(number(figures.linearFreeRunRMSE)))")
-      if !figures.beatsBaselines {
+      if !figures.beatsBaselines && choice == nil {
         console.say(
           "    the Gaussian process does NOT beat the better baseline here: log more, and more varied, "
             + "driving, or try actionHistory: 1 in a task file")
@@ -166,20 +166,17 @@ extension ResidualFigures {
     if fit.isFinite {
       words.append("the run over whole held-out episodes fits to \(number(fit)) %")
     }
-    if abs(own.value) > bound {
-      words.append(
-        "errors one step ahead go with those \(counted(own.rows, "row")) before (\(number(own.value)))"
-      )
-    }
-    if abs(command.value) > bound {
-      words.append(
-        "and with '\(command.command)' \(counted(command.rows, "row")) before (\(number(command.value)))"
-      )
-    }
-    if abs(own.value) <= bound && abs(command.value) <= bound {
-      words.append("errors one step ahead are white and go with no command")
-    }
-    words.append("commands act after about \(counted(delay, "row"))")
+    let found = [
+      abs(own.value) > bound
+        ? "with those \(counted(own.rows, "row")) before (\(number(own.value)))" : nil,
+      abs(command.value) > bound
+        ? "with '\(command.command)' \(counted(command.rows, "row")) before (\(number(command.value)))"
+        : nil,
+    ].compactMap { $0 }
+    words.append(
+      found.isEmpty
+        ? "errors one step ahead are white and go with no command"
+        : "errors one step ahead go " + found.joined(separator: " and "))
     return "\(state): " + words.joined(separator: "; ")
   }
 }
@@ -195,8 +192,10 @@ extension HorizonFigures {
   }
 
   /// The verdict, then a table: error, its ratio to the references', coverage, by horizon.
-  func describe(_ console: Console) {
-    console.say("may a controller be searched on this model? \(verdict)")
+  func describe(_ console: Console, hasWarnings: Bool) {
+    console.say(
+      "may a controller be searched on this model? \(verdict)"
+        + (hasWarnings ? " (mind the warnings above)" : ""))
     guard !rows.isEmpty else { return }
     func row(_ head: String, _ cells: [String]) -> String {
       "  " + head.padding(toLength: 30, withPad: " ", startingAt: 0)

@@ -26,7 +26,14 @@ public struct HorizonFigures: Sendable {
     public let referenceRMSE: [Double]
     /// Fraction of measurements within the 95 % band.
     public let coverage95: [Double]
+    /// RMSE over the least of staying's and of the held-out mean's: what is known of the state at all.
+    let left: [Double]
+    /// RMSE where each episode's commands are replaced by their mean, over RMSE.
+    let withoutCommands: [Double]
   }
+
+  /// Whether the training logs were long enough for distributions.
+  private let isKnown: Bool
 
   /// Most starts that are looked at, evenly spread.
   private static let mostStarts = 1_000
@@ -43,7 +50,10 @@ public struct HorizonFigures: Sendable {
     (states, timeStep) = (layout.measured.map { layout.states[$0] }, layout.timeStep)
     let all = forecasts.starts(episodes)
     let starts = evenlySpreadRows(count: all.count, wanted: Self.mostStarts).map { all[$0] }
+    isKnown = forecasts.isKnown
     let own = Sums(forecasts.horizons(episodes, from: starts), episodes)
+    let muted = Sums(
+      forecasts.horizons(episodes.map(\.withMeanCommands), from: starts), episodes)
     let other = Sums(reference.horizons(episodes, from: starts), episodes)
     rows = Horizons.steps.compactMap { steps in
       let figures = layout.measured.compactMap { own.figures(steps, $0) }
@@ -54,7 +64,22 @@ public struct HorizonFigures: Sendable {
       return Row(
         steps: steps, starts: count, rmse: figures.map(\.rmse), crps: figures.map(\.crps),
         referenceCRPS: references.map(\.crps), referenceRMSE: references.map(\.rmse),
-        coverage95: figures.map(\.coverage))
+        coverage95: figures.map(\.coverage),
+        left: zip(figures, layout.measured).map { figures, state in
+          let pairs = starts.compactMap { start -> (last: Double, truth: Double)? in
+            let states = episodes[start.episode].states
+            guard start.row + steps < states.count else { return nil }
+            return (states[start.row][state], states[start.row + steps][state])
+          }
+          let n = Double(pairs.count)
+          let mean = pairs.reduce(0) { $0 + $1.truth } / n
+          let spread = pairs.reduce(0) { $0 + ($1.truth - mean) * ($1.truth - mean) } / n
+          let moved = pairs.reduce(0) { $0 + ($1.truth - $1.last) * ($1.truth - $1.last) } / n
+          return figures.rmse / max(min(spread, moved).squareRoot(), 1e-300)
+        },
+        withoutCommands: zip(figures, layout.measured).map { figures, state in
+          (muted.figures(steps, state)?.rmse ?? .nan) / max(figures.rmse, 1e-300)
+        })
     }
   }
 
@@ -90,40 +115,84 @@ public struct HorizonFigures: Sendable {
   }
 }
 
+extension Episode {
+  /// With every command at its mean.
+  fileprivate var withMeanCommands: Episode {
+    var muted = self
+    let mean = actions[0].indices.map { j in
+      actions.reduce(0) { $0 + $1[j] } / Double(actions.count)
+    }
+    muted.actions = actions.map { _ in mean }
+    return muted
+  }
+}
+
 extension HorizonFigures {
   /// CRPS over the references' from which a model is called worse than they are.
   private static let worse = 1.05
-  /// Least coverage of the 95 % band that passes.
+  /// Part of what staying or the mean leaves that must not be left.
+  private static let knows = 0.9
+  /// RMSE without the commands over that with them, which tells that they matter.
+  private static let matters = 1.02
+  /// Least coverage of the 95 % band that passes, and that passes with care.
   private static let honest = 0.85
+  private static let barely = 0.2
 
   /// May a controller be searched on this model? One sentence.
   public var verdict: String {
+    guard isKnown else {
+      return "not known: the training logs are too short to learn how errors grow over a horizon"
+    }
     guard let last = rows.last else {
-      return "not known: the held-out logs are too short to judge predictions over a horizon"
+      return "not known: the logs are too short to judge predictions over a horizon"
     }
-    var doubts: [String] = []
-    var lost = 0
-    for (s, channel) in states.enumerated() {
-      let ratios = rows.map { $0.crps[s] / max($0.referenceCRPS[s], 1e-300) }
-      if ratios.allSatisfy({ $0 > Self.worse }) { lost += 1 }
-      if let first = rows.indices.first(where: { row in
-        rows.indices[row...].allSatisfy { ratios[$0] > Self.worse }
-      }) {
-        doubts.append(
-          "'\(channel.name)' is predicted worse than by a line from \(words(rows[first])) on")
-      } else if let narrow = rows.first(where: { $0.coverage95[s] < Self.honest }) {
-        doubts.append(
-          "the band of '\(channel.name)' holds only \(Int((100 * narrow.coverage95[s]).rounded())) % \(words(narrow)) ahead"
-        )
-      }
+    if rows.allSatisfy({ $0.withoutCommands.allSatisfy { $0 < Self.matters } }) {
+      return "no: the commands tell the model nothing, so a controller has nothing to act by"
     }
-    if lost == states.count {
-      return "no: staying where one is, or a straight line, predicts everything better"
+    let doubts = states.indices.compactMap { s in doubt(s).map { (state: s, $0.words, $0.isLost) } }
+    if doubts.count(where: \.2) == states.count {
+      return "no: " + doubts.prefix(3).map(\.1).joined(separator: "; ")
     }
     if doubts.isEmpty { return "yes, as far as \(words(last)) ahead" }
-    let more = doubts.count > 3 ? ", and \(doubts.count - 3) more" : ""
-    return "with care: " + doubts.prefix(3).joined(separator: "; ") + more
+    let more = doubts.count > 3 ? "; and \(doubts.count - 3) more" : ""
+    return "with care: " + doubts.prefix(3).map(\.1).joined(separator: "; ") + more
   }
+
+  /// What is doubtful of a state, and whether it is lost from the first step on.
+  private func doubt(_ s: Int) -> (words: String, isLost: Bool)? {
+    let name = "'\(states[s].name)'"
+    /// The first horizon from which something holds to the end.
+    func from(_ isSo: (Row) -> Bool) -> Int? {
+      rows.indices.first { rows[$0...].allSatisfy(isSo) }
+    }
+    if let narrow = rows.first(where: { $0.coverage95[s] < Self.barely }) {
+      return (
+        "\(name) leaves the 95 % band \(words(narrow)) ahead (\(percent(narrow.coverage95[s])) within): the held-out log does what the training logs do not",
+        true
+      )
+    }
+    if let index = from({ $0.left[s] > Self.knows }) {
+      return (
+        "\(name) is predicted no better than by staying or by its mean from \(words(rows[index])) on",
+        index == 0
+      )
+    }
+    if let index = from({ $0.crps[s] > Self.worse * $0.referenceCRPS[s] }) {
+      return (
+        "\(name) is predicted worse than by a linear model from \(words(rows[index])) on",
+        index == 0
+      )
+    }
+    if let narrow = rows.first(where: { $0.coverage95[s] < Self.honest }) {
+      return (
+        "the 95 % band of \(name) holds only \(percent(narrow.coverage95[s])) \(words(narrow)) ahead",
+        false
+      )
+    }
+    return nil
+  }
+
+  private func percent(_ fraction: Double) -> String { "\(Int((100 * fraction).rounded())) %" }
 
   /// "20 steps (0.5 s)"
   private func words(_ row: Row) -> String {

@@ -36,7 +36,7 @@ public struct HorizonForecasts: Sendable {
   ///   - usual: their means on the training data.
   init(_ mean: DynamicsMean?, _ runs: HorizonRuns, measured: [Int], usual: [Double]) {
     (self.mean, self.measured, self.usual) = (mean, measured, usual)
-    maps = runs.judged.map { steps in
+    maps = runs.horizons(with: Horizons.fewestKnown).map { steps in
       (
         steps,
         measured.indices.map { HorizonCalibration(runs[steps, $0], mean: usual[$0]) }
@@ -51,6 +51,9 @@ public struct HorizonForecasts: Sendable {
       try DynamicsMean(model), try LeftOutBlock.blocks(of: episodes).runs(of: model, options),
       measured: model.layout.measured, usual: usualValues(episodes, model.layout.measured))
   }
+
+  /// Whether left-out blocks taught any distribution.
+  var isKnown: Bool { !maps.isEmpty }
 
   /// Rows that a run looks back.
   private var longestLag: Int { mean?.model.form.longestLag ?? 0 }

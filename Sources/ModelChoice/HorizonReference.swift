@@ -37,7 +37,7 @@ public struct HorizonReference: Sendable {
         try model.map { try DynamicsMean($0) }, runs, measured: layout.measured, usual: usual)
     }
     var (scores, best): ([Int: [[Double]]], [Int: [Int]]) = ([:], [:])
-    for steps in staying.judged {
+    for steps in staying.horizons(with: Horizons.fewest) {
       for state in layout.measured.indices {
         let all = runs.map {
           $0.scores(steps: steps, state: state, usual: usual[state], blocks: blocks.count)

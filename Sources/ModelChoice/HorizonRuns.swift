@@ -14,8 +14,9 @@ public enum Horizons {
   public static let rowsBefore = 8
   /// 0.025, 0.05, 0.1 ... 0.95, 0.975
   public static let levels = [0.025] + (1...19).map { Double($0) / 20 } + [0.975]
-  /// Starts that a horizon must have to be judged.
+  /// Starts that a horizon must have to be judged, and to have a distribution at all.
   public static let fewest = 30
+  static let fewestKnown = 10
 }
 
 /// One prediction of one measured value, physical units.
@@ -33,9 +34,9 @@ struct HorizonRuns: Sendable {
   /// [steps: [state][start]]; what is compared is from the same starts, in the same order.
   private(set) var records: [Int: [[HorizonRecord]]] = [:]
 
-  /// Horizons with enough starts.
-  var judged: [Int] {
-    Horizons.steps.filter { (records[$0]?.first?.count ?? 0) >= Horizons.fewest }
+  /// Horizons with at least so many starts.
+  func horizons(with starts: Int) -> [Int] {
+    Horizons.steps.filter { (records[$0]?.first?.count ?? 0) >= starts }
   }
 
   subscript(steps: Int, state: Int) -> [HorizonRecord] { records[steps]?[state] ?? [] }

@@ -6,7 +6,6 @@
 
 import Foundation
 import GaussianProcesses
-import LinearAlgebra
 import MachineLogs
 
 /// What was found of a candidate.
@@ -85,7 +84,7 @@ public struct ModelChooser {
 
   /// Linear models: how many rows, then ridge, kinematics, feedthrough, filters.
   private func considerStraight(_ contest: inout Contest) throws {
-    let linear = HorizonReference.histories.compactMap { rows -> Tried? in
+    let linear = HorizonReference.histories.compactMap { rows -> TriedCandidate? in
       try? tried(CandidateShape(rows: rows))
     }
     let reference = try HorizonReference(
@@ -145,19 +144,19 @@ public struct ModelChooser {
     }
   }
 
-  private func scored(_ tried: Tried, _ reference: HorizonReference?) -> Tried {
+  private func scored(_ tried: TriedCandidate, _ reference: HorizonReference?) -> TriedCandidate {
     var tried = tried
     tried.logScores = logScores(tried.runs, over: reference?.scores ?? [:])
     return tried
   }
 
   /// Fits a candidate and runs it over the blocks.
-  private func tried(_ shape: CandidateShape) throws -> Tried {
+  private func tried(_ shape: CandidateShape) throws -> TriedCandidate {
     let options = forms.options(shape, base: base)
     let model = try DynamicsModel.fit(
       episodes, layout: forms.layout, form: forms.form(shape), options: options, most: Self.fitted
     ).model
-    return Tried(
+    return TriedCandidate(
       shape: shape, model: model, options: options, runs: try blocks.runs(of: model, options))
   }
 
@@ -176,100 +175,5 @@ public struct ModelChooser {
       }
     }
     return logs.filter { !$0.isEmpty }.map { $0.reduce(0, +) / Double($0.count) }
-  }
-}
-
-/// A candidate with its runs over the left-out blocks.
-private struct Tried {
-  let shape: CandidateShape
-  let model: DynamicsModel
-  let options: FitOptions
-  let runs: HorizonRuns
-  /// Mean logarithm of CRPS over the references', one a block.
-  var logScores: [Double] = []
-
-  var score: Double { exp(logScores.reduce(0, +) / Double(max(logScores.count, 1))) }
-
-  /// Whether it is better than another by more than a standard error of their difference over the blocks.
-  func isSurelyBetter(than other: Tried) -> Bool {
-    let gains = zip(other.logScores, logScores).map { $0 - $1 }
-    let n = Double(max(gains.count, 1))
-    let mean = gains.reduce(0, +) / n
-    let variance = gains.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / max(n - 1, 1)
-    return mean > (variance / n).squareRoot()
-  }
-}
-
-/// What a choice may cost, in seconds of a machine of two cores. They are estimated, not measured: the same log has the same choice
-/// however busy the machine is.
-private struct Effort {
-  let budget: Double
-  private let rows: Int
-
-  /// 10 ms a row, 3 to 10 s.
-  init(rows: Int) {
-    self.rows = rows
-    budget = min(max(0.01 * Double(rows), 3), 10)
-  }
-
-  func cost(_ shape: CandidateShape, outputs: Int) -> Double {
-    let size = Double(outputs) * min(Double(rows) / 1_500, 1)
-    if shape.linear == .alone { return (shape.linearSteps > 1 ? 0.15 : 0.02) * size }
-    return 0.55 * size
-  }
-}
-
-/// What has been tried in a choice.
-private struct Contest {
-  let effort: Effort
-  let progress: (Double) -> Void
-  var reference: HorizonReference?
-  private(set) var judged: [JudgedCandidate] = []
-  /// The best linear model, and the best with Gaussian processes, with their places among `judged`.
-  private(set) var straight: (tried: Tried, index: Int)?
-  private(set) var curved: (tried: Tried, index: Int)?
-  private var shapes: Set<CandidateShape> = []
-  private var spent = 0.0
-  private let begin = ContinuousClock.now
-
-  init(effort: Effort, progress: @escaping (Double) -> Void) {
-    (self.effort, self.progress) = (effort, progress)
-  }
-
-  /// Gaussian processes if they are surely better: what is less may be chance, and a straight line does no harm outside the data.
-  var winner: (tried: Tried, index: Int)? {
-    guard let straight, let curved else { return straight ?? curved }
-    return curved.tried.isSurelyBetter(than: straight.tried) ? curved : straight
-  }
-
-  private var seconds: Double { begin.duration(to: .now) / .seconds(1) }
-
-  /// Tries a candidate where it is new and what is left suffices for it.
-  mutating func consider(
-    _ shape: CandidateShape, cost: Double, _ attempt: (HorizonReference?) throws -> Tried
-  ) throws {
-    let from = seconds
-    let isFirst = straight == nil || shape.linear != .alone && curved == nil
-    guard isFirst || spent + cost <= effort.budget, shapes.insert(shape).inserted else { return }
-    spent += cost
-    var candidate = JudgedCandidate(name: shape.name, seconds: 0)
-    do {
-      let tried = try attempt(reference)
-      candidate.score = tried.score
-      if shape.linear == .alone {
-        if straight.map({ tried.score < $0.tried.score }) ?? true {
-          straight = (tried, judged.count)
-        }
-      } else if curved.map({ tried.score < $0.tried.score }) ?? true {
-        curved = (tried, judged.count)
-      }
-    } catch let error as FactorizationError {
-      candidate.failure = "\(error)"
-    } catch let error as LogError {
-      candidate.failure = "\(error)"
-    }
-    candidate.seconds = seconds - from
-    judged.append(candidate)
-    progress(min(0.9 * spent / effort.budget, 0.9))
   }
 }

@@ -85,7 +85,10 @@ extension HorizonForecasts {
     let mean = truths.reduce(0, +) / Double(max(truths.count, 1))
     let left = zip(run, truths).reduce(0) { $0 + ($1.0.mean - $1.1) * ($1.0.mean - $1.1) }
     let spread = truths.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
-    return spread > 0 ? 100 * (1 - (left / spread).squareRoot()) : .nan
+    let size = truths.map(abs).max() ?? 0
+    // A state that does not move has nothing to explain.
+    return spread > 1e-18 * size * size * Double(truths.count)
+      ? 100 * (1 - (left / spread).squareRoot()) : .nan
   }
 
   /// Rows from a command's change to the change of the state's slope that it goes with most: commands that stay go with everything.

@@ -74,10 +74,27 @@ struct ModelChoiceTests {
     }
   }
 
-  @Test("noise alone: staying or a line, and the words say that nothing beats them")
-  func noise() throws {
-    let choice = try choose((0..<4).map { seed in episode(seed) { _, _ in 0 } })
-    #expect(choice.candidates[choice.chosen].score ?? 0 > 0.9)
+  @Test("noise, a wave of its own, another machine: nothing to search on, and the words say why")
+  func nothing() throws {
+    func verdict(_ training: [Episode], _ held: Episode) throws -> String {
+      let choice = try choose(training)
+      return HorizonFigures([held], layout: layout, choice.forecasts, choice.reference).verdict
+    }
+    let noise = try choose((0..<4).map { seed in episode(seed) { _, _ in 0 } })
+    #expect(noise.candidates[noise.chosen].score ?? 0 > 0.9)
+    func wave(_ seed: UInt64) -> Episode {
+      episode(seed) { x, _ in sin(0.2 * Double(x.count) + Double(seed)) }
+    }
+    let own = try verdict((0..<4).map(wave), wave(9))
+    #expect(own.hasPrefix("no: the commands tell the model nothing"), "\(own)")
+    let still = try verdict(
+      (0..<4).map { seed in episode(seed) { _, _ in 0 } }, episode(9) { _, _ in 0 })
+    #expect(still.hasPrefix("no"), "\(still)")
+    // A machine that answers thirty times as strongly, the other way.
+    let other = try verdict(
+      (0..<4).map { oscillator($0) },
+      episode(9) { x, u in 0.9 * x[x.count - 1] - 3 * u[x.count - 1] })
+    #expect(other.hasPrefix("no"), "\(other)")
   }
 
   @Test("too few rows are refused with a reason, not a crash")
@@ -191,8 +208,8 @@ struct ModelChoiceTests {
     #expect(fit.status == 0, "\(fit.errors)")
     let horizons = (fit.json["heldOut"] as? [String: Any])?["horizons"] as? [String: Any]
     #expect((horizons?["crps"] as? [[Double]])?.count == (horizons?["steps"] as? [Int])?.count)
-    let model = fit.json["model"] as? [String: Any]
-    #expect((model?["candidates"] as? [Any])?.count ?? 0 > 5 && model?["chosen"] is String)
+    let chosen = fit.json["model"] as? [String: Any]
+    #expect((chosen?["candidates"] as? [Any])?.count ?? 0 > 5 && chosen?["chosen"] is String)
     let lines = try String(contentsOfFile: folder + "/p.csv", encoding: .utf8)
       .split(separator: "\n").map { $0.split(separator: ",").map(String.init) }
     #expect(lines[0].prefix(6) == ["file", "start", "steps", "state", "mean", "q0.025"])
@@ -213,9 +230,20 @@ struct ModelChoiceTests {
       .split(separator: "\n")
     #expect(simulated[0] == "file,time,state,mean,q0.025,q0.975")
     #expect(simulated.count - 1 >= 185)
+    for rates in ["zz", "x,x", "AUTO"] {
+      let wrong = try bagel(usual.map { $0 == "none" ? rates : $0 }, in: folder)
+      #expect(wrong.status == 64 && wrong.errors.contains("--rates"), "\(rates): \(wrong.errors)")
+    }
+    let twice = try bagel(
+      usual + ["--held-out", "b.csv", "--predictions", "q.csv", "--simulation", "q.csv"], in: folder
+    )
+    #expect(twice.status == 64 && twice.errors.contains("the same file"))
     let without = try bagel(usual + ["--predictions", "p.csv"], in: folder)
     #expect(without.status == 64 && without.errors.contains("--held-out"))
     let log = try bagel(usual + ["--held-out", "b.csv", "--predictions", "b.csv"], in: folder)
     #expect(log.status == 1 && log.errors.contains("reads it"), "\(log.errors)")
+    let model = try bagel(
+      usual + ["--held-out", "b.csv", "--predictions", "m/model.safetensors"], in: folder)
+    #expect(model.status == 1 && model.errors.contains("cannot write"), "\(model.errors)")
   }
 }

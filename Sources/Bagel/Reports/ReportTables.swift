@@ -119,7 +119,7 @@ extension Report {
           + "<td>\(number($0.linearFreeRunRMSE))</td></tr>"
       }
       lines.append("</table>")
-      if !fit.heldOut.allSatisfy(\.beatsBaselines) {
+      if fit.choice == nil && !fit.heldOut.allSatisfy(\.beatsBaselines) {
         lines.append(
           "<p class=\"bad\">The Gaussian process does not beat the better baseline everywhere.</p>")
       }

@@ -71,7 +71,10 @@ struct FitCommand: ParsableCommand {
 
   func validate() throws {
     guard (1...1_000_000).contains(knownRows) else {
-      throw ValidationError("--known-rows must be at least 1")
+      throw ValidationError("--known-rows is a number from 1 to 1,000,000")
+    }
+    if let predictions, predictions == simulation {
+      throw ValidationError("--predictions and --simulation name the same file")
     }
     if task == nil {
       if log.isEmpty { throw ValidationError("name a task, or logs with --log") }
@@ -90,6 +93,8 @@ struct FitCommand: ParsableCommand {
       if Set(listed).count < listed.count {
         throw ValidationError("a name stands twice in --states and --actions")
       }
+      try validateRates()
+      if heldOut.isEmpty { try needsHeldOut() }
       guard let timeStep, timeStep > 0, timeStep.isFinite else {
         throw ValidationError("--time-step must be a positive number of seconds")
       }
@@ -99,6 +104,30 @@ struct FitCommand: ParsableCommand {
       throw ValidationError(
         "give either a task or --log, --states, --actions, --time-step, --time-column, --rates, --angles"
       )
+    }
+  }
+
+  /// Predictions are of held-out logs.
+  private func needsHeldOut() throws {
+    if predictions != nil || simulation != nil {
+      throw ValidationError(
+        "--predictions and --simulation are of held-out logs: name some with --held-out")
+    }
+  }
+
+  /// Rates are those of states, each once, and have names of their own.
+  private func validateRates() throws {
+    guard rates != "auto", rates != "none" else { return }
+    let (names, known) = (columnNames(rates), columnNames(states ?? ""))
+    for name in names where !known.contains(name) {
+      throw ValidationError(
+        "--rates names '\(shortened(name))', which is not among --states (auto, none, or names of states)"
+      )
+    }
+    if Set(names).count < names.count { throw ValidationError("a name stands twice in --rates") }
+    if let name = names.first(where: { known.contains($0 + "_rate") }) {
+      throw ValidationError(
+        "--rates would derive '\(shortened(name))_rate', which is a state already")
     }
   }
 
@@ -114,6 +143,7 @@ struct FitCommand: ParsableCommand {
       (task, logged) = try taskFromOptions(console)
     }
     task.model.fit.device = deviceOptions.device
+    if task.heldOutLogs.isEmpty { try needsHeldOut() }
     let folder = try common.folder(for: task)
     InterruptSignal.watch(isDriving: true)
     if task.logs.isEmpty, let plant = task.plant {
@@ -148,7 +178,7 @@ struct FitCommand: ParsableCommand {
         to: $0, provenance: (task.logs.isEmpty ? [task.name] : task.logs).joined(separator: ", "))
     }
     console.say("model: \(path)")
-    try writePredictions(fit, task, console)
+    try writePredictions(fit, task, folder: folder, console)
     let policy = try? PolicyController.read(path: folder + "/policy.safetensors")
     if let words = policy?.description.otherModel(in: folder) { console.say(words) }
     try common.report(
@@ -163,14 +193,11 @@ struct FitCommand: ParsableCommand {
 
   /// What --predictions and --simulation ask for.
   private func writePredictions(
-    _ fit: FittedModel, _ task: ControlTask, _ console: Console
+    _ fit: FittedModel, _ task: ControlTask, folder: String, _ console: Console
   ) throws {
     guard predictions != nil || simulation != nil else { return }
-    guard !fit.heldOutEpisodes.isEmpty else {
-      throw ValidationError(
-        "--predictions and --simulation are of held-out logs: name some with --held-out")
-    }
     guard let forecasts = fit.forecasts else { return }
+    let own = ["model.safetensors", "report-fit.html"].map { folder + "/" + $0 }
     let files = PredictionFiles(forecasts, fit.model.layout, of: fit.heldOutEpisodes)
     for (path, option, text) in [
       (predictions, "--predictions", { files.horizons() }),
@@ -178,10 +205,16 @@ struct FitCommand: ParsableCommand {
     ] {
       guard let path else { continue }
       let file = try WrittenFile(path, option: option)
-      try file.check(isNoneOf: task.logs + task.heldOutLogs)
+      try file.check(isNoneOf: task.logs + task.heldOutLogs + own)
       try OutputFolders.make(for: path, option: option)
-      try file.write(Data(text().utf8))
-      console.say("\(option.dropFirst(2)): \(path)")
+      let rows = text()
+      try file.write(Data(rows.utf8))
+      let isEmpty = !rows.dropLast().contains("\n")
+      console.say(
+        "\(option.dropFirst(2)): \(path)"
+          + (isEmpty
+            ? " (no row: no held-out episode is long enough, or the training logs are too short)"
+            : ""))
     }
   }
 
@@ -242,7 +275,9 @@ struct FitCommand: ParsableCommand {
       let known = states.filter { measured[$0] != nil }.map {
         "'\(measured[$0] ?? "")' is the rate of '\($0)'"
       }
-      let derived = states.filter { measured[$0] == nil && !measured.values.contains($0) }
+      let derived = states.filter {
+        measured[$0] == nil && !measured.values.contains($0) && !states.contains($0 + "_rate")
+      }
       let words =
         derived.isEmpty
         ? "no rates are derived"
