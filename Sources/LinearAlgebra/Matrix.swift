@@ -56,6 +56,11 @@ public struct Matrix: Hashable, Sendable {
     return result
   }
 
+  /// Means of the columns; zeros without rows.
+  public var columnMeans: [Double] {
+    (0..<columns).map { column($0).reduce(0, +) / Double(max(rows, 1)) }
+  }
+
   public static func - (a: Matrix, b: Matrix) -> Matrix {
     precondition(
       a.rows == b.rows && a.columns == b.columns,

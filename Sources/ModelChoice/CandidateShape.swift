@@ -103,7 +103,7 @@ struct CandidateForms: Sendable {
         case (nil, .column): add(.state(i, lag: lag), lag: lag)
         case (nil, .rate(let base, _)):
           let position = layout.states.first { $0.name == base }
-          if position?.turn != nil { add(.state(i, lag: lag), lag: lag) }
+          if position == nil || position?.turn != nil { add(.state(i, lag: lag), lag: lag) }
         }
       }
     }
@@ -142,11 +142,19 @@ extension LogLayout {
   /// Measured states that hold the rates of others, in the same units: over twenty rows the change of one is the trapezoidal
   /// integral of the other.
   func measuredRates(in episodes: [Episode]) -> [Int: Int] {
-    let measured = states.indices.filter { states[$0].source == .column && states[$0].turn == nil }
+    let bases = states.compactMap { if case .rate(let base, _) = $0.source { base } else { nil } }
+    // A position whose rate is derived is what that rate follows from.
+    let measured = states.indices.filter {
+      states[$0].source == .column && states[$0].turn == nil && !bases.contains(states[$0].name)
+    }
     var rates: [Int: Int] = [:]
     let window = 20
     for position in measured {
-      for rate in measured where rate != position && rates[rate] != position {
+      // No chains: a rate that is integrated itself would not be known in time.
+      for rate in measured
+      where rate != position && rates[position] == nil && rates[rate] == nil
+        && !rates.values.contains(position)
+      {
         var (xx, xy, yy) = (0.0, 0.0, 0.0)
         for episode in episodes {
           for k in stride(from: window, to: episode.count, by: window) {

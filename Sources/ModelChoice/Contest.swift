@@ -3,8 +3,6 @@
 
 import Foundation
 import GaussianProcesses
-import LinearAlgebra
-import MachineLogs
 
 /// A candidate with its runs over the left-out blocks.
 struct TriedCandidate {
@@ -14,13 +12,24 @@ struct TriedCandidate {
   let runs: HorizonRuns
   /// Mean logarithm of CRPS over the references', one a block.
   var logScores: [Double] = []
+  var seconds = 0.0
 
-  var score: Double { exp(logScores.reduce(0, +) / Double(max(logScores.count, 1))) }
+  /// nil where no horizon has enough starts to be judged.
+  var score: Double? {
+    logScores.isEmpty ? nil : exp(logScores.reduce(0, +) / Double(logScores.count))
+  }
+
+  /// By its score; what is not judged is no better than what came before.
+  func isBetter(than other: TriedCandidate) -> Bool {
+    guard let score, let old = other.score else { return false }
+    return score < old
+  }
 
   /// Whether it is better than another by more than a standard error of their difference over the blocks.
   func isSurelyBetter(than other: TriedCandidate) -> Bool {
     let gains = zip(other.logScores, logScores).map { $0 - $1 }
-    let n = Double(max(gains.count, 1))
+    guard gains.count > 1 else { return false }
+    let n = Double(gains.count)
     let mean = gains.reduce(0, +) / n
     let variance = gains.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / max(n - 1, 1)
     return mean > (variance / n).squareRoot()
@@ -71,32 +80,47 @@ struct Contest {
 
   private var seconds: Double { begin.duration(to: .now) / .seconds(1) }
 
-  /// Tries a candidate where it is new and what is left suffices for it.
-  mutating func consider(
-    _ shape: CandidateShape, cost: Double, _ attempt: (HorizonReference?) throws -> TriedCandidate
-  ) throws {
-    let from = seconds
-    let isFirst = straight == nil || shape.linear != .alone && curved == nil
-    guard isFirst || spent + cost <= effort.budget, shapes.insert(shape).inserted else { return }
-    spent += cost
-    var candidate = JudgedCandidate(name: shape.name, seconds: 0)
-    do {
-      let tried = try attempt(reference)
-      candidate.score = tried.score
-      if shape.linear == .alone {
-        if straight.map({ tried.score < $0.tried.score }) ?? true {
-          straight = (tried, judged.count)
-        }
-      } else if curved.map({ tried.score < $0.tried.score }) ?? true {
-        curved = (tried, judged.count)
-      }
-    } catch let error as FactorizationError {
-      candidate.failure = "\(error)"
-    } catch let error as LogError {
-      candidate.failure = "\(error)"
+  /// Whether a candidate is new and what is left suffices for it; then it is paid for.
+  mutating func hasRoom(for shape: CandidateShape, cost: Double) -> Bool {
+    let isFirst = shape.linear != .alone && curved == nil
+    guard isFirst || spent + cost <= effort.budget, shapes.insert(shape).inserted else {
+      return false
     }
-    candidate.seconds = seconds - from
-    judged.append(candidate)
-    progress(min(0.9 * spent / effort.budget, 0.9))
+    spent += cost
+    return true
+  }
+
+  /// The candidate with its runs, or nil where it cannot be had, which is noted.
+  mutating func attempt(
+    _ shape: CandidateShape, _ attempt: () throws -> TriedCandidate
+  ) -> TriedCandidate? {
+    let from = seconds
+    var candidate = JudgedCandidate(name: shape.name, seconds: 0)
+    defer { progress(min(0.9 * spent / effort.budget, 0.9)) }
+    do {
+      var tried = try attempt()
+      tried.seconds = seconds - from
+      return tried
+    } catch {
+      // Whatever it was: the others may serve.
+      candidate.failure = "\(error)"
+      candidate.seconds = seconds - from
+      judged.append(candidate)
+      return nil
+    }
+  }
+
+  /// Takes in a candidate that has its score.
+  mutating func add(_ tried: TriedCandidate) {
+    shapes.insert(tried.shape)
+    if tried.shape.linear == .alone {
+      if straight.map({ tried.isBetter(than: $0.tried) }) ?? true {
+        straight = (tried, judged.count)
+      }
+    } else if curved.map({ tried.isBetter(than: $0.tried) }) ?? true {
+      curved = (tried, judged.count)
+    }
+    judged.append(
+      JudgedCandidate(name: tried.shape.name, score: tried.score, seconds: tried.seconds))
   }
 }

@@ -19,7 +19,8 @@ public struct HeldOutFigures: Hashable, Sendable, Codable {
   public var coverage95: Double
   public var persistenceRMSE: Double
   public var linearRMSE: Double
-  /// NaN where the episodes are too short for a free run. Error after `freeRunSteps` steps on the model's own predictions with the logged actions.
+  /// After `freeRunSteps` steps on the model's own predictions with the logged actions, kept within half a range of the training
+  /// data; not a number where the episodes are too short.
   public var freeRunRMSE: Double
   public var linearFreeRunRMSE: Double
   public var freeRunSteps: Int
@@ -41,6 +42,8 @@ extension DynamicsModel {
   ) throws -> [HeldOutFigures] {
     var options = FitOptions()
     options.linear = .alone
+    var layout = layout
+    layout.rewardColumn = nil
     let linear = try DynamicsModel.fit(
       training, layout: layout, form: form, options: options, most: 1)
     let (own, straight) = (try DynamicsMean(self), try DynamicsMean(linear.model))

@@ -45,7 +45,9 @@ public struct HorizonCalibration: Hashable, Sendable {
     (ofRun, ofMean) = (best.b, best.c)
     let sorted = found.sorted()
     self.errors = Horizons.levels.filter { $0 > 0.5 }.map { level in
-      let place = (2 * level - 1) * Double(sorted.count - 1)
+      // Of new errors, not of these: with few of them the outer quantiles are the largest there is.
+      let place = min(
+        max((2 * level - 1) * Double(sorted.count + 1) - 1, 0), Double(sorted.count - 1))
       let below = Int(place)
       let above = min(below + 1, sorted.count - 1)
       return sorted[below] + (place - Double(below)) * (sorted[above] - sorted[below])

@@ -119,7 +119,8 @@ extension Episode {
   /// With every command at its mean.
   fileprivate var withMeanCommands: Episode {
     var muted = self
-    let mean = actions[0].indices.map { j in
+    guard let first = actions.first else { return self }
+    let mean = first.indices.map { j in
       actions.reduce(0) { $0 + $1[j] } / Double(actions.count)
     }
     muted.actions = actions.map { _ in mean }

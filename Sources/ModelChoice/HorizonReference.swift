@@ -29,7 +29,8 @@ public struct HorizonReference: Sendable {
     for (number, block) in blocks.enumerated() {
       staying.add(
         persistenceRuns(
-          from: block.starts, in: block.judge, block: number, measured: layout.measured))
+          from: block.starts(lookingBack: 0), in: block.judge, block: number,
+          measured: layout.measured))
     }
     let runs = [staying] + linear.map(\.runs)
     candidates = try zip([nil] + linear.map { Optional($0.model) }, runs).map { model, runs in
@@ -66,6 +67,8 @@ public struct HorizonReference: Sendable {
   /// Of training data alone. Throws: `LogError`, `FactorizationError`.
   public init(of episodes: [Episode], layout: LogLayout) throws {
     let blocks = LeftOutBlock.blocks(of: episodes)
+    var layout = layout
+    layout.rewardColumn = nil
     let forms = CandidateForms(layout: layout, rates: [:])
     let linear = try Self.histories.compactMap { rows -> (DynamicsModel, HorizonRuns)? in
       let shape = CandidateShape(rows: rows)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Parts of the training data that judge what is learnt from the rest: whole episodes where there are enough, else contiguous
-// quarters of each (rows side by side know each other).
+// quarters of each (rows side by side know each other). Hyperparameters and standardisers are those of all rows: what is judged
+// is a structure and its data.
 
 import GaussianProcesses
 import MachineLogs
@@ -16,9 +17,9 @@ struct LeftOutBlock: Sendable {
   /// Starts of a block, evenly spread.
   private static let starts = 150
 
-  /// Starts in `judge` for a model that looks back at most `Horizons.rowsBefore` rows.
-  var starts: [PredictionStart] {
-    let all = PredictionStart.all(judge, rowsBefore: Horizons.rowsBefore)
+  /// Starts in `judge` for a model that looks back so many rows: the same for all up to `Horizons.rowsBefore`.
+  func starts(lookingBack rows: Int) -> [PredictionStart] {
+    let all = PredictionStart.all(judge, rowsBefore: max(Horizons.rowsBefore, rows))
     return evenlySpreadRows(count: all.count, wanted: Self.starts).map { all[$0] }
   }
 
@@ -49,11 +50,14 @@ extension [LeftOutBlock] {
   func runs(of model: DynamicsModel, _ options: FitOptions) throws -> HorizonRuns {
     var runs = HorizonRuns()
     for (number, block) in enumerated() {
+      // A block beside which nothing is left teaches nothing.
+      guard TransitionSet(block.rest, form: model.form).count > 1 else { continue }
       let part = try DynamicsMean(
         model, conditionedOn: block.rest, options: options, rank: LeftOutBlock.rank)
       runs.add(
         part.horizonRuns(
-          from: block.starts, in: block.judge, block: number, measured: model.layout.measured))
+          from: block.starts(lookingBack: model.form.longestLag), in: block.judge, block: number,
+          measured: model.layout.measured))
     }
     return runs
   }

@@ -62,6 +62,8 @@ struct MeanRun {
       min(steps, episodes[start.episode].count - 1 - start.row)
     }
     let order = starts.enumerated().sorted { (left($0.1), $1.0) > (left($1.1), $0.0) }.map(\.1)
+    let lag = model.form.longestLag
+    precondition(starts.allSatisfy { $0.row >= lag }, "starts before row \(lag)")
     let standardiser = model.stateStandardiser
     let rows = episodes.map { EpisodeFeatures(model.form, $0) }
     // Standardised states, newest first.

@@ -32,6 +32,7 @@ public struct ChosenModel: Sendable {
 /// Chooses a model of episodes.
 public struct ModelChooser {
   private let episodes: [Episode]
+  private let layout: LogLayout
   private let forms: CandidateForms
   private let base: FitOptions
   private let blocks: [LeftOutBlock]
@@ -55,6 +56,9 @@ public struct ModelChooser {
   ///   - options: priors, device.
   public init(_ episodes: [Episode], layout: LogLayout, options: FitOptions) {
     self.episodes = episodes
+    self.layout = layout
+    var layout = layout
+    layout.rewardColumn = nil
     forms = CandidateForms(layout: layout, rates: layout.measuredRates(in: episodes))
     base = options
     blocks = LeftOutBlock.blocks(of: episodes)
@@ -68,11 +72,12 @@ public struct ModelChooser {
     try considerStraight(&contest)
     try considerCurved(&contest)
     guard let (best, index) = contest.winner, let reference = contest.reference else {
+      let reason = contest.judged.compactMap(\.failure).first ?? "there are too few rows"
       throw LogError(
-        file: episodes.map(\.name).joined(separator: ", "), "no model can be fitted to so few rows")
+        file: episodes.map(\.name).joined(separator: ", "), "no model can be fitted: \(reason)")
     }
     let (model, results) = try DynamicsModel.fit(
-      episodes, layout: forms.layout, form: best.model.form, options: best.options,
+      episodes, layout: layout, form: best.model.form, options: best.options,
       start: best.model)
     progress(1)
     return ChosenModel(
@@ -84,15 +89,15 @@ public struct ModelChooser {
 
   /// Linear models: how many rows, then ridge, kinematics, feedthrough, filters.
   private func considerStraight(_ contest: inout Contest) throws {
-    let linear = HorizonReference.histories.compactMap { rows -> TriedCandidate? in
-      try? tried(CandidateShape(rows: rows))
+    var linear: [TriedCandidate] = []
+    for rows in HorizonReference.histories {
+      let shape = CandidateShape(rows: rows)
+      if let tried = contest.attempt(shape, { try tried(shape) }) { linear.append(tried) }
     }
     let reference = try HorizonReference(
       blocks, linear: linear.map { ($0.model, $0.runs) }, layout: forms.layout, usual: usual)
     contest.reference = reference
-    for known in linear {
-      try contest.consider(known.shape, cost: 0) { scored(known, $0) }
-    }
+    for known in linear { contest.add(scored(known, reference)) }
     func vary(_ change: (inout CandidateShape) -> Void) throws {
       guard var shape = contest.straight?.tried.shape else { return }
       change(&shape)
@@ -116,7 +121,8 @@ public struct ModelChooser {
     let straight = contest.straight?.tried.shape ?? CandidateShape()
     func curved(_ fit: LinearFit, rows: Int, processRows: Int? = nil, ridge: Double? = nil) throws {
       var shape = straight
-      (shape.linear, shape.rows, shape.processRows) = (fit, rows, processRows)
+      (shape.linear, shape.rows) = (fit, rows)
+      shape.processRows = processRows.flatMap { $0 < rows ? $0 : nil }
       shape.linearSteps = 1
       if let ridge { shape.ridge = ridge }
       if fit == .joint { (shape.ridge, shape.filters) = (0, []) }
@@ -139,8 +145,9 @@ public struct ModelChooser {
 
   private func consider(_ shape: CandidateShape, _ contest: inout Contest) throws {
     let outputs = forms.form(shape).outputCount
-    try contest.consider(shape, cost: effort.cost(shape, outputs: outputs)) { reference in
-      scored(try tried(shape), reference)
+    guard contest.hasRoom(for: shape, cost: effort.cost(shape, outputs: outputs)) else { return }
+    if let tried = contest.attempt(shape, { try tried(shape) }) {
+      contest.add(scored(tried, contest.reference))
     }
   }
 
@@ -165,11 +172,11 @@ public struct ModelChooser {
     _ runs: HorizonRuns, over references: [Int: [[Double]]]
   ) -> [Double] {
     var logs = blocks.map { _ in [Double]() }
-    for (steps, states) in references {
-      for (state, reference) in states.enumerated() {
+    for steps in references.keys.sorted() {
+      for (state, reference) in (references[steps] ?? []).enumerated() {
         let scores = runs.scores(
           steps: steps, state: state, usual: usual[state], blocks: blocks.count)
-        for block in blocks.indices where reference[block] > 0 {
+        for block in blocks.indices where reference[block] > 0 && scores[block] > 0 {
           logs[block].append(log(max(scores[block], 1e-12) / reference[block]))
         }
       }

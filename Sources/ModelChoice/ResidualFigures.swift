@@ -12,9 +12,9 @@ public struct ResidualFigures: Sendable {
   public let state: String
   /// 100 (1 - |y - run| / |y - mean of y|), %, of the run over whole episodes.
   public let fit: Double
-  /// The largest correlation of the one-step error with itself, and how many rows later.
+  /// The largest correlation of the one-step error with itself so many rows before.
   public let own: Correlation
-  /// The largest correlation of the one-step error with a command so many rows before.
+  /// The largest correlation of the one-step error with a command so many rows before the predicted one.
   public let command: Correlation
   /// Below this, 99 % of correlations of white noise.
   public let bound: Double
@@ -67,7 +67,7 @@ extension HorizonForecasts {
         if lag > 0 { white.consider(correlation(residuals, residuals, lag: lag), rows: lag) }
         for (channel, values) in zip(layout.actions, commands) {
           command.consider(
-            correlation(residuals, values, lag: lag), rows: lag, command: channel.name)
+            correlation(residuals, values, lag: lag), rows: lag + 1, command: channel.name)
         }
       }
       let count = residuals.joined().count { $0.isFinite }

@@ -108,6 +108,71 @@ struct ModelChoiceTests {
     #expect(figures.rows.isEmpty && figures.verdict.contains("too short"))
   }
 
+  @Test("position, velocity and acceleration in a log, in any order, with a derived rate or not")
+  func chains() throws {
+    func moving(_ seed: UInt64, _ order: [Int], derived: Bool) -> Episode {
+      let draws = DrawKey(seed: seed).normals(particle: 0, step: 0, count: 300)
+      var (x, v) = (0.0, 0.0)
+      var (states, actions): ([[Double]], [[Double]]) = ([], [])
+      var last = 0.0
+      for k in 0..<300 {
+        let u = sin(0.1 * Double(k)) + 0.3 * draws[k]
+        let a = u - 0.5 * v - x
+        let row = [x, v, a]
+        states.append(order.map { row[$0] } + (derived ? [(x - last) / 0.1] : []))
+        actions.append([u])
+        last = x
+        (x, v) = (x + 0.1 * v + 0.005 * a, v + 0.1 * a)
+      }
+      return Episode(name: "moving", timeStep: 0.1, states: states, actions: actions)
+    }
+    for (order, derived) in [([0, 1, 2], false), ([2, 1, 0], false), ([0, 1, 2], true)] {
+      var layout = LogLayout(
+        states: order.map { Channel(name: ["x", "v", "a"][$0]) }, actions: [Channel(name: "u")],
+        timeStep: 0.1)
+      if derived {
+        layout.states.append(
+          Channel(name: "x_rate", source: .rate(of: "x", filterTime: 0)))
+      }
+      let choice = try ModelChooser(
+        [moving(1, order, derived: derived), moving(2, order, derived: derived)], layout: layout,
+        options: FitOptions()
+      ).choose()
+      let path = Scratch.path("chain.safetensors")
+      try choice.model.write(to: path, provenance: "test")
+      #expect(try DynamicsModel(path: path).form == choice.model.form)
+    }
+  }
+
+  @Test("a task with a long history, or a short log, is judged on held-out logs too")
+  func longHistories() throws {
+    let folder = try Scratch.folder()
+    func write(_ name: String, _ episode: Episode) throws {
+      let rows = zip(episode.states, episode.actions).enumerated().map {
+        "\(0.1 * Double($0)),\($1.0[0]),\($1.1[0])"
+      }
+      try ("t,x,u\n" + rows.joined(separator: "\n") + "\n").write(
+        toFile: folder + "/" + name, atomically: true, encoding: .utf8)
+    }
+    try write("long.csv", valve(1).rowsOnly(0..<200))
+    try write("short.csv", oscillator(2).rowsOnly(60..<80))
+    try write("held.csv", valve(3).rowsOnly(0..<100))
+    for (log, model) in [("long.csv", "{stateHistory: 12, actionDelay: 10}"), ("short.csv", "{}")] {
+      try """
+      name: judged
+      timeStep: 0.1
+      states: [{name: x}]
+      actions: [{name: u, limits: [-3, 3]}]
+      logs: [\(log)]
+      heldOut: [held.csv]
+      model: \(model)
+      """.write(toFile: folder + "/judged.yaml", atomically: true, encoding: .utf8)
+      let fit = try bagel(["fit", "judged.yaml", "--json", "--predictions", "p.csv"], in: folder)
+      #expect(fit.status == 0, "\(log): \(fit.errors)")
+      #expect((fit.json["heldOut"] as? [String: Any])?["horizons"] != nil)
+    }
+  }
+
   @Test("a run along the commands is one step after another")
   func runs() throws {
     let training = (0..<2).map { valve($0) }

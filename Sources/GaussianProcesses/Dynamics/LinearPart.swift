@@ -21,11 +21,17 @@ public struct LinearPart: Hashable, Sendable {
   /// A ridge is added to their sums of squares.
   init(fitting z: Matrix, _ y: Matrix, ridge: Double = 0) {
     let d = z.columns
-    let table = Matrix((0..<z.rows).map { z.row($0) + y.row($0) })
+    // About the means, so that a ridge leaves the constants alone.
+    let (zMeans, yMeans) = (z.columnMeans, y.columnMeans)
+    let means = zMeans + yMeans
+    let table = Matrix(
+      (0..<z.rows).map { i in zip(z.row(i) + y.row(i), means).map { $0 - $1 } })
     let coefficients = SecondMoments(table).regression(
       of: (0..<y.columns).map { d + $0 }, on: Array(0..<d), ridge: ridge)
     weights = Matrix(coefficients.map { Array($0.dropFirst()) })
-    constants = coefficients.map { $0[0] }
+    constants = coefficients.enumerated().map { m, row in
+      yMeans[m] + row[0] - dot(Array(row.dropFirst()), zMeans)
+    }
   }
 
   /// W z + c at features [m, D]: [m, M].

@@ -68,11 +68,17 @@ struct RunFittedLinearPart {
     var sums = sums(part, scales: nil)
     scales = sums.squares.map { $0 > 0 ? 1 / (Double(steps) * $0) : 0 }
     sums = anchored(self.sums(part, scales: scales), part, first)
+    // The first weights' runs diverge: there is nothing to go by.
+    guard sums.loss.isFinite else { return first }
     var damping = 1e-3
     for _ in 0..<Self.iterations {
       var normal = sums.normal
       for p in 0..<normal.rows { normal[p, p] += damping * normal[p, p] + 1e-9 }
-      let change = try Cholesky(normal, what: "weights of runs").solve(sums.gradient)
+      guard let factor = try? Cholesky(normal, what: "weights of runs") else {
+        damping *= 10
+        continue
+      }
+      let change = factor.solve(sums.gradient)
       let tried = moved(part, by: change)
       let next = anchored(self.sums(tried, scales: scales), tried, first)
       // Not a number where a run diverged.
