@@ -46,6 +46,7 @@ extension DynamicsModel {
     layout.rewardColumn = nil
     let linear = try DynamicsModel.fit(
       training, layout: layout, form: form, options: options, most: 1)
+    let (map, linearMap) = (AffineNextState(self), AffineNextState(linear.model))
     let (own, straight) = (try DynamicsMean(self), try DynamicsMean(linear.model))
     var sums = layout.states.map { _ in Sums() }
     let longest = episodes.map(\.count).max() ?? 0
@@ -53,7 +54,7 @@ extension DynamicsModel {
     let steps = max(
       1, min(Int((freeRunSeconds / layout.timeStep).rounded()), (longest - lag) / 2))
     for episode in episodes where episode.count > lag + 1 {
-      oneStep(episode, lag..<episode.count - 1, linear.model, &sums)
+      oneStep(episode, lag..<episode.count - 1, map, linear.model, linearMap, &sums)
       // At every half of its length.
       let starts = stride(from: lag, to: episode.count - steps, by: max(steps / 2, 1)).map {
         PredictionStart(episode: 0, row: $0)
@@ -96,12 +97,11 @@ extension DynamicsModel {
   }
 
   private func oneStep(
-    _ episode: Episode, _ rows: Range<Int>, _ linear: DynamicsModel, _ sums: inout [Sums]
+    _ episode: Episode, _ rows: Range<Int>, _ map: AffineNextState, _ linear: DynamicsModel,
+    _ linearMap: AffineNextState, _ sums: inout [Sums]
   ) {
     let table = EpisodeFeatures(form, episode)
     let features = rows.map { table[$0] }
-    let map = AffineNextState(self)
-    let linearMap = AffineNextState(linear)
     let prediction = predictIncrements(features)
     let linearPrediction = linear.predictIncrements(features).mean
     for (index, k) in rows.enumerated() {

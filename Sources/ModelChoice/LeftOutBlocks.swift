@@ -51,7 +51,8 @@ extension [LeftOutBlock] {
     var runs = HorizonRuns()
     for (number, block) in enumerated() {
       // A block beside which nothing is left teaches nothing.
-      guard TransitionSet(block.rest, form: model.form).count > 1 else { continue }
+      let lag = model.form.longestLag
+      guard block.rest.reduce(0, { $0 + Swift.max(0, $1.count - 1 - lag) }) > 1 else { continue }
       let part = try DynamicsMean(
         model, conditionedOn: block.rest, options: options, rank: LeftOutBlock.rank)
       runs.add(

@@ -160,8 +160,10 @@ public struct ModelChooser {
   /// Fits a candidate and runs it over the blocks.
   private func tried(_ shape: CandidateShape) throws -> TriedCandidate {
     let options = forms.options(shape, base: base)
+    // A line has no processes to learn.
     let model = try DynamicsModel.fit(
-      episodes, layout: forms.layout, form: forms.form(shape), options: options, most: Self.fitted
+      episodes, layout: forms.layout, form: forms.form(shape), options: options,
+      most: shape.linear == .alone ? 1 : Self.fitted
     ).model
     return TriedCandidate(
       shape: shape, model: model, options: options, runs: try blocks.runs(of: model, options))

@@ -100,23 +100,15 @@ public struct DynamicsModel: Sendable {
         fitting: episodes, column: $0, states: stateStandardiser, turns: form.turns,
         options: options)
     }
-    let model = DynamicsModel(
+    var model = DynamicsModel(
       layout: layout, form: form, stateStandardiser: stateStandardiser,
       featureStandardiser: featureStandardiser, incrementStandardiser: incrementStandardiser,
       featureBounds: featureBounds, stateBounds: bounds(of: states),
       loggedStates: evenlySpreadRows(count: states.count, wanted: 1_000).map { states[$0] },
       features: features, linear: linear, processes: processes, rewardModel: rewardModel)
-    return (try model.fittingLinearPart(toRunsOf: episodes, options), results)
-  }
-
-  /// With the linear part that runs are best with, where the options ask for it and it can be had; the noise stays that of one
-  /// step.
-  private func fittingLinearPart(
-    toRunsOf episodes: [Episode], _ options: FitOptions
-  ) throws -> DynamicsModel {
-    var model = self
-    model.linear = try linear?.fitted(toRunsOf: episodes, options, self)
-    return model
+    // The noise stays that of one step.
+    model.linear = try linear?.fitted(toRunsOf: episodes, options, model)
+    return (model, results)
   }
 
   /// One Gaussian process an output, side by side.
