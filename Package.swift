@@ -90,8 +90,8 @@ let package = Package(
     .target(
       name: "Tasks",
       dependencies: [
-        "GaussianProcesses", "MachineLogs", "Plants", "Policies", "PolicySearch", "Rollouts",
-        "SafeText", "Samplers", .product(name: "Yams", package: "Yams"),
+        "GaussianProcesses", "MachineLogs", "ModelChoice", "Plants", "Policies", "PolicySearch",
+        "Rollouts", "SafeText", "Samplers", .product(name: "Yams", package: "Yams"),
       ]),
     .target(
       name: "TensorBoard",

@@ -170,18 +170,22 @@ extension ControlTask {
     }
     let held = try layout.episodes(from: heldOutLogs, needsExcitation: false)
     let start = ContinuousClock.now
+    let plain = PlainModel(form: try modelForm(), options: model.fit)
     let choice =
-      model.isChosen
-      ? try ModelChooser(training, layout: layout, options: model.fit).choose(progress: progress)
-      : nil
+      model.choice.isOpen
+      ? try ModelChooser(training, layout: layout, plain: plain, choice: model.choice)
+        .choose(progress: progress) : nil
     let (model, results) =
       try choice.map { ($0.model, $0.results) }
       ?? DynamicsModel.fit(
-        training, layout: layout, form: try modelForm(), options: model.fit,
-        restCount: self.model.restPseudoData, start: earlier, progress: progress)
+        training, layout: layout, form: plain.form, options: plain.options,
+        restCount: self.model.restPseudoData,
+        start: earlier?.form == plain.form ? earlier : nil, progress: progress)
     let notes = (training + held).flatMap(\.notes)
     // What a log with faults in it advises is the faults' advice.
-    let data = DataFindings(training, layout: layout, form: model.form)
+    let data = DataFindings(
+      training, layout: layout, form: plain.form,
+      hasChosenHistories: choice != nil && !self.model.choice.fixed.contains(.histories))
     let seconds = start.duration(to: .now).seconds
     let (forecasts, horizons) = try judge(model, choice, training: training, held)
     var fitted = FittedModel(
@@ -192,13 +196,18 @@ extension ControlTask {
       notes: notes,
       findings: layout.differences(between: training)
         + layout.differences(of: held, from: training)
-        + data.warnings + levelSentences(of: model), advice: notes.isEmpty ? data.advice : [])
+        + data.warnings + levelSentences(of: model)
+        + (self.model.choice.isOpen && choice == nil ? [Self.tooFewRows] : []),
+      advice: notes.isEmpty ? data.advice : [])
     (fitted.forecasts, fitted.horizons) = (forecasts, horizons)
     if let forecasts, !held.isEmpty {
       fitted.residuals = forecasts.residualFigures(held)
     }
     return fitted
   }
+
+  private static let tooFewRows =
+    "the data are too few to choose a model by what it predicts over the horizon: this is the plain one"
 
   /// Forecasts over the horizon and their figures, where there are held-out episodes.
   private func judge(

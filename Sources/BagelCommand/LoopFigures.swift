@@ -48,9 +48,12 @@ final class LoopFigures {
     case .fitting:
       rest.begin()
       bar = ProgressBar("learning")
-    case .fitted(_, let fit):
+    case .fitted(let trial, let fit):
       self.fit = fit
       finish()
+      if let choice = fit.choice {
+        console.say("trial \(trial): model: \(choice.candidates[choice.chosen].name)")
+      }
       let findings = fit.notes + fit.findings + task.goalsOutside(fit.model)
       for line in findings where said.insert(line).inserted { console.say("warning: \(line)") }
       for line in fit.advice where said.insert(line).inserted { console.say("note: \(line)") }

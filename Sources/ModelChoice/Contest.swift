@@ -6,6 +6,8 @@ import GaussianProcesses
 
 /// A candidate with its runs over the left-out blocks.
 struct TriedCandidate {
+  let name: String
+  /// Of the plain model what it is nearest to.
   let shape: CandidateShape
   let model: DynamicsModel
   let options: FitOptions
@@ -18,6 +20,11 @@ struct TriedCandidate {
   var score: Double? {
     logScores.isEmpty ? nil : exp(logScores.reduce(0, +) / Double(logScores.count))
   }
+
+  /// Whether tables serve it: each process reads few features.
+  var isLight: Bool { model.form.outputs.allSatisfy { $0.inputs.count <= Self.lightInputs } }
+
+  private static let lightInputs = 4
 
   /// By its score; what is not judged is no better than what came before.
   func isBetter(than other: TriedCandidate) -> Bool {
@@ -57,25 +64,50 @@ struct Effort {
 
 /// What has been tried in a choice.
 struct Contest {
+  /// A candidate with its place among `judged`.
+  typealias Place = (tried: TriedCandidate, index: Int)
+
   let effort: Effort
+  let purpose: ModelPurpose
   let progress: (Double) -> Void
   var reference: HorizonReference?
   private(set) var judged: [JudgedCandidate] = []
-  /// The best linear model, and the best with Gaussian processes, with their places among `judged`.
-  private(set) var straight: (tried: TriedCandidate, index: Int)?
-  private(set) var curved: (tried: TriedCandidate, index: Int)?
+  /// The best linear model, the best with Gaussian processes, the best of those that are light, and the plain one.
+  private var straight: Place?
+  private var curved: Place?
+  private var light: Place?
+  private var plain: Place?
   private var shapes: Set<CandidateShape> = []
   private var spent = 0.0
   private let begin = ContinuousClock.now
 
-  init(effort: Effort, progress: @escaping (Double) -> Void) {
-    (self.effort, self.progress) = (effort, progress)
+  /// A light model is worth so much of the score: a search on it is a hundred times faster.
+  private static let lightness = 1.02
+
+  init(effort: Effort, purpose: ModelPurpose, progress: @escaping (Double) -> Void) {
+    (self.effort, self.purpose, self.progress) = (effort, purpose, progress)
   }
 
-  /// Gaussian processes if they are surely better: what is less may be chance, and a straight line does no harm outside the data.
-  var winner: (tried: TriedCandidate, index: Int)? {
-    guard let straight, let curved else { return straight ?? curved }
-    return curved.tried.isSurelyBetter(than: straight.tried) ? curved : straight
+  /// The more complicated if it is surely better: what is less may be chance. Of forecasts the simpler is the line, which does no
+  /// harm outside the data; of a search the plain model.
+  var winner: Place? {
+    let simple = purpose == .forecasts ? straight : plain
+    guard let simple, let curved = purpose == .forecasts ? curved : worthwhile else {
+      return simple ?? curved
+    }
+    return curved.tried.isSurelyBetter(than: simple.tried) ? curved : simple
+  }
+
+  /// What to vary.
+  var straightShape: CandidateShape? { straight?.tried.shape }
+  var curvedShape: CandidateShape? { curved?.tried.shape }
+
+  /// The best with processes, or a light one that is hardly worse.
+  private var worthwhile: Place? {
+    guard let light, let score = light.tried.score, let best = curved?.tried.score,
+      score <= Self.lightness * best
+    else { return curved }
+    return light
   }
 
   private var seconds: Double { begin.duration(to: .now) / .seconds(1) }
@@ -92,10 +124,10 @@ struct Contest {
 
   /// The candidate with its runs, or nil where it cannot be had, which is noted.
   mutating func attempt(
-    _ shape: CandidateShape, _ attempt: () throws -> TriedCandidate
+    _ name: String, _ attempt: () throws -> TriedCandidate
   ) -> TriedCandidate? {
     let from = seconds
-    var candidate = JudgedCandidate(name: shape.name, seconds: 0)
+    var candidate = JudgedCandidate(name: name, seconds: 0)
     defer { progress(min(0.9 * spent / effort.budget, 0.9)) }
     do {
       var tried = try attempt()
@@ -111,16 +143,17 @@ struct Contest {
   }
 
   /// Takes in a candidate that has its score.
-  mutating func add(_ tried: TriedCandidate) {
-    shapes.insert(tried.shape)
-    if tried.shape.linear == .alone {
-      if straight.map({ tried.isBetter(than: $0.tried) }) ?? true {
-        straight = (tried, judged.count)
-      }
-    } else if curved.map({ tried.isBetter(than: $0.tried) }) ?? true {
-      curved = (tried, judged.count)
+  mutating func add(_ tried: TriedCandidate, isPlain: Bool = false) {
+    func keep(_ place: inout Place?) {
+      if place.map({ tried.isBetter(than: $0.tried) }) ?? true { place = (tried, judged.count) }
     }
-    judged.append(
-      JudgedCandidate(name: tried.shape.name, score: tried.score, seconds: tried.seconds))
+    if isPlain { plain = (tried, judged.count) }
+    if tried.shape.linear == .alone {
+      keep(&straight)
+    } else {
+      keep(&curved)
+      if tried.isLight { keep(&light) }
+    }
+    judged.append(JudgedCandidate(name: tried.name, score: tried.score, seconds: tried.seconds))
   }
 }

@@ -83,9 +83,12 @@ public struct HorizonForecasts: Sendable {
     }
   }
 
+  /// Rows that a run over an episode begins with where so many are wanted: as many as the model looks back, at least.
+  public func rowsBegunWith(_ wanted: Int) -> Int { max(wanted, longestLag + 1) }
+
   /// Distributions of every row after the first `knownRows` of each episode, in the order of time.
   public func simulations(_ episodes: [Episode], knownRows: Int) -> [HorizonForecast] {
-    let first = max(knownRows - 1, longestLag)
+    let first = rowsBegunWith(knownRows) - 1
     let starts = episodes.indices.filter { episodes[$0].count > first + 1 }.map {
       PredictionStart(episode: $0, row: first)
     }

@@ -69,10 +69,12 @@ public struct HorizonReference: Sendable {
     let blocks = LeftOutBlock.blocks(of: episodes)
     var layout = layout
     layout.rewardColumn = nil
-    let forms = CandidateForms(layout: layout, rates: [:])
+    let all = ModelForm(states: layout.states.count, actions: layout.actions.count)
+    let forms = CandidateForms(
+      layout: layout, rates: [:], plain: PlainModel(form: all, options: FitOptions()), fixed: [])
     let linear = try Self.histories.compactMap { rows -> (DynamicsModel, HorizonRuns)? in
       let shape = CandidateShape(rows: rows)
-      let options = forms.options(shape, base: FitOptions())
+      let options = forms.options(shape)
       guard
         let model = try? DynamicsModel.fit(
           episodes, layout: layout, form: forms.form(shape), options: options, most: 1

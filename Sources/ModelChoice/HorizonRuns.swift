@@ -10,7 +10,7 @@ import MachineLogs
 public enum Horizons {
   /// Time steps.
   public static let steps = [1, 2, 5, 10, 20, 50, 100]
-  /// Rows before a start, so that models that look back as far as this are judged from the same starts.
+  /// Rows before a start at least.
   public static let rowsBefore = 8
   /// 0.025, 0.05, 0.1 ... 0.95, 0.975
   public static let levels = [0.025] + (1...19).map { Double($0) / 20 } + [0.975]

@@ -10,6 +10,8 @@ import MachineLogs
 struct LeftOutBlock: Sendable {
   let rest: [Episode]
   let judge: [Episode]
+  /// Rows of `judge` before the first start.
+  let rowsBefore: Int
 
   static let count = 4
   /// Inducing points through which processes are conditioned on the rest.
@@ -17,20 +19,25 @@ struct LeftOutBlock: Sendable {
   /// Starts of a block, evenly spread.
   private static let starts = 150
 
-  /// Starts in `judge` for a model that looks back so many rows: the same for all up to `Horizons.rowsBefore`.
+  /// Starts in `judge` for a model that looks back so many rows: the same for all up to `rowsBefore`.
   func starts(lookingBack rows: Int) -> [PredictionStart] {
-    let all = PredictionStart.all(judge, rowsBefore: max(Horizons.rowsBefore, rows))
+    let all = PredictionStart.all(judge, rowsBefore: max(rowsBefore, rows))
     return evenlySpreadRows(count: all.count, wanted: Self.starts).map { all[$0] }
   }
 
   /// The blocks of episodes.
-  static func blocks(of episodes: [Episode]) -> [LeftOutBlock] {
+  ///
+  /// - Parameter rowsBefore: so that models that look back as far as this are judged from the same starts.
+  static func blocks(
+    of episodes: [Episode], rowsBefore: Int = Horizons.rowsBefore
+  ) -> [LeftOutBlock] {
     let least = Horizons.rowsBefore + 3
     return (0..<count).map { block in
       if episodes.count >= count {
         return LeftOutBlock(
           rest: episodes.enumerated().filter { $0.offset % count != block }.map(\.element),
-          judge: episodes.enumerated().filter { $0.offset % count == block }.map(\.element))
+          judge: episodes.enumerated().filter { $0.offset % count == block }.map(\.element),
+          rowsBefore: rowsBefore)
       }
       var (rest, judge): ([Episode], [Episode]) = ([], [])
       for episode in episodes {
@@ -40,7 +47,8 @@ struct LeftOutBlock: Sendable {
         rest += [episode.rowsOnly(0..<from), episode.rowsOnly(until..<episode.count)]
       }
       return LeftOutBlock(
-        rest: rest.filter { $0.count >= least }, judge: judge.filter { $0.count >= least })
+        rest: rest.filter { $0.count >= least }, judge: judge.filter { $0.count >= least },
+        rowsBefore: rowsBefore)
     }
   }
 }

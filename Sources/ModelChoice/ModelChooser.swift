@@ -22,6 +22,8 @@ public struct JudgedCandidate: Sendable {
 public struct ChosenModel: Sendable {
   public let model: DynamicsModel
   public let results: [FitResult]
+  /// How the model was fitted.
+  public let options: FitOptions
   /// In the order in which they were tried; the chosen one's index.
   public let candidates: [JudgedCandidate]
   public let chosen: Int
@@ -33,16 +35,22 @@ public struct ChosenModel: Sendable {
 public struct ModelChooser {
   private let episodes: [Episode]
   private let layout: LogLayout
+  /// Of lines, which only tell what to try where a search wants processes; and of what may be chosen.
+  private let free: CandidateForms
   private let forms: CandidateForms
-  private let base: FitOptions
+  private let plain: PlainModel
+  private let purpose: ModelPurpose
+  private let mostInputs: Int
   private let blocks: [LeftOutBlock]
   private let usual: [Double]
   private let effort: Effort
+  /// One a command; empty where none is late.
+  private let deadTimes: [Int]
 
   /// Transitions that candidates' processes learn from.
   private static let fitted = 1_500
-  /// Time constants of filtered commands, in steps.
-  private static let filters = [5.0, 10, 30]
+  /// Time constants of filtered commands, in steps: of quick, slower and slow machines.
+  private static let filters = [[2.0, 5, 10], [5, 10, 30], [5, 20, 80]]
   /// Steps of the runs that linear models are fitted to.
   private static let linearSteps = 40
   /// Per transition: a little, which calms weights of features that go together ...
@@ -53,100 +61,159 @@ public struct ModelChooser {
   /// - Parameters:
   ///   - episodes: to learn from.
   ///   - layout: of their channels.
-  ///   - options: priors, device.
-  public init(_ episodes: [Episode], layout: LogLayout, options: FitOptions) {
+  ///   - plain: the model if nothing better is found; its priors and device hold for all candidates.
+  ///   - choice: what may be chosen, and for what.
+  public init(
+    _ episodes: [Episode], layout: LogLayout, plain: PlainModel, choice: ChoiceOptions
+  ) {
     self.episodes = episodes
     self.layout = layout
+    self.plain = plain
+    purpose = choice.purpose
+    mostInputs = choice.mostInputs ?? .max
     var layout = layout
     layout.rewardColumn = nil
-    forms = CandidateForms(layout: layout, rates: layout.measuredRates(in: episodes))
-    base = options
-    blocks = LeftOutBlock.blocks(of: episodes)
+    let rates = layout.measuredRates(in: episodes)
+    forms = CandidateForms(layout: layout, rates: rates, plain: plain, fixed: choice.fixed)
+    free = CandidateForms(layout: layout, rates: rates, plain: plain, fixed: [])
+    deadTimes = choice.fixed.contains(.histories) ? [] : layout.deadTimes(in: episodes)
+    let history = HorizonReference.histories.max() ?? 1
+    blocks = LeftOutBlock.blocks(
+      of: episodes,
+      rowsBefore: max(
+        Horizons.rowsBefore, plain.form.longestLag, (deadTimes.max() ?? 0) + history - 1))
     usual = usualValues(episodes, layout.measured)
     effort = Effort(rows: episodes.reduce(0) { $0 + $1.count })
   }
 
+  /// nil where the data are too few to judge any candidate by: the plain model is as good a guess as another.
+  ///
   /// Throws: `LogError`, `FactorizationError` where no candidate can be fitted.
-  public func choose(progress: @escaping (Double) -> Void = { _ in }) throws -> ChosenModel {
-    var contest = Contest(effort: effort, progress: progress)
+  public func choose(progress: @escaping (Double) -> Void = { _ in }) throws -> ChosenModel? {
+    var contest = Contest(effort: effort, purpose: purpose, progress: progress)
     try considerStraight(&contest)
+    guard contest.reference?.scores.isEmpty == false else { return nil }
+    if purpose == .search { try considerPlain(&contest) }
     try considerCurved(&contest)
-    guard let (best, index) = contest.winner, let reference = contest.reference else {
+    guard let place = contest.winner, let reference = contest.reference else {
       let reason = contest.judged.compactMap(\.failure).first ?? "there are too few rows"
       throw LogError(
         file: episodes.map(\.name).joined(separator: ", "), "no model can be fitted: \(reason)")
     }
+    let best = place.tried
     let (model, results) = try DynamicsModel.fit(
       episodes, layout: layout, form: best.model.form, options: best.options,
       start: best.model)
     progress(1)
     return ChosenModel(
-      model: model, results: results, candidates: contest.judged, chosen: index,
+      model: model, results: results, options: best.options, candidates: contest.judged,
+      chosen: place.index,
       forecasts: HorizonForecasts(
         try DynamicsMean(model), best.runs, measured: forms.layout.measured, usual: usual),
       reference: reference)
   }
 
-  /// Linear models: how many rows, then ridge, kinematics, feedthrough, filters.
+  /// Linear models: how many rows, then ridge, kinematics, feedthrough, dead times, filters.
   private func considerStraight(_ contest: inout Contest) throws {
     var linear: [TriedCandidate] = []
     for rows in HorizonReference.histories {
       let shape = CandidateShape(rows: rows)
-      if let tried = contest.attempt(shape, { try tried(shape) }) { linear.append(tried) }
+      if let tried = contest.attempt(shape.name, { try tried(shape, free) }) {
+        linear.append(tried)
+      }
     }
     let reference = try HorizonReference(
       blocks, linear: linear.map { ($0.model, $0.runs) }, layout: forms.layout, usual: usual)
     contest.reference = reference
     for known in linear { contest.add(scored(known, reference)) }
     func vary(_ change: (inout CandidateShape) -> Void) throws {
-      guard var shape = contest.straight?.tried.shape else { return }
+      guard var shape = contest.straightShape else { return }
       change(&shape)
-      try consider(shape, &contest)
+      try consider(shape, free, &contest)
     }
     try vary { $0.ridge = Self.lightRidge }
     for kinematics in CandidateShape.Kinematics.allCases where !forms.rates.isEmpty {
       try vary { $0.kinematics = kinematics }
     }
-    try vary { $0.hasFeedthrough = true }
-    try vary { $0.filters = Self.filters }
-    for rows in HorizonReference.histories {
-      guard var shape = contest.straight?.tried.shape else { continue }
-      (shape.rows, shape.linearSteps) = (rows, Self.linearSteps)
-      if forms.form(shape).canBeFittedToRuns { try consider(shape, &contest) }
+    if purpose == .forecasts { try vary { $0.hasFeedthrough = true } }
+    if !deadTimes.isEmpty {
+      for rows in [2, contest.straightShape?.rows ?? 1] {
+        try vary { ($0.rows, $0.deadTimes) = (rows, deadTimes) }
+      }
     }
+    for filters in Self.filters { try vary { $0.filters = filters } }
+    for rows in HorizonReference.histories {
+      guard var shape = contest.straightShape else { continue }
+      (shape.rows, shape.linearSteps) = (rows, Self.linearSteps)
+      if free.form(shape).canBeFittedToRuns { try consider(shape, free, &contest) }
+    }
+  }
+
+  /// The model as the task has it.
+  private func considerPlain(_ contest: inout Contest) throws {
+    let name = "the plain model: \(plain.words)"
+    guard
+      let tried = contest.attempt(
+        name, { try tried(name, plain.form, plain.options, shape: CandidateShape(linear: .joint)) })
+    else { return }
+    contest.add(scored(tried, contest.reference), isPlain: true)
   }
 
   /// Gaussian processes beside what the straight ones found, then what is varied of the best.
   private func considerCurved(_ contest: inout Contest) throws {
-    let straight = contest.straight?.tried.shape ?? CandidateShape()
-    func curved(_ fit: LinearFit, rows: Int, processRows: Int? = nil, ridge: Double? = nil) throws {
+    let straight = contest.straightShape ?? CandidateShape()
+    func curved(
+      _ fit: LinearFit, rows: Int, processRows: Int? = nil, ridge: Double? = nil,
+      filtersInLine: Bool = false
+    ) throws {
       var shape = straight
+      shape.processesReadFilters = !filtersInLine
       (shape.linear, shape.rows) = (fit, rows)
       shape.processRows = processRows.flatMap { $0 < rows ? $0 : nil }
       shape.linearSteps = 1
       if let ridge { shape.ridge = ridge }
       if fit == .joint { (shape.ridge, shape.filters) = (0, []) }
-      try consider(shape, &contest)
+      try consider(shape, forms, &contest)
     }
     try curved(.first, rows: straight.rows, processRows: 2)
     try curved(.first, rows: straight.rows, processRows: 1)
+    if !straight.filters.isEmpty {
+      try curved(.first, rows: straight.rows, processRows: 1, filtersInLine: true)
+    }
     try curved(.joint, rows: 2)
     try curved(.first, rows: 2, processRows: 2, ridge: Self.heavyRidge)
     try curved(.joint, rows: 5)
     func vary(_ change: (inout CandidateShape) -> Void) throws {
-      guard var shape = contest.curved?.tried.shape else { return }
+      guard var shape = contest.curvedShape else { return }
       change(&shape)
-      try consider(shape, &contest)
+      try consider(shape, forms, &contest)
     }
-    try vary { $0.hasFeedthrough.toggle() }
-    try vary { $0.filters = $0.filters.isEmpty ? Self.filters : [] }
+    if purpose == .forecasts { try vary { $0.hasFeedthrough.toggle() } }
+    for filters in [Self.filters[0], []] {
+      try vary {
+        $0.filters = filters
+        $0.processesReadFilters = purpose == .forecasts || $0.linear == .joint
+      }
+    }
     try vary { $0.profile = .rationalQuadratic }
+    for rows in HorizonReference.histories {
+      try vary {
+        $0.rows = rows
+        $0.processRows = $0.processRows.flatMap { $0 < rows ? $0 : nil }
+      }
+    }
   }
 
-  private func consider(_ shape: CandidateShape, _ contest: inout Contest) throws {
-    let outputs = forms.form(shape).outputCount
-    guard contest.hasRoom(for: shape, cost: effort.cost(shape, outputs: outputs)) else { return }
-    if let tried = contest.attempt(shape, { try tried(shape) }) {
+  private func consider(
+    _ shape: CandidateShape, _ forms: CandidateForms, _ contest: inout Contest
+  ) throws {
+    let shape = forms.fixing(shape)
+    let form = forms.form(shape)
+    let isTaken =
+      shape.linear == .alone || form.outputs.allSatisfy { $0.inputs.count <= mostInputs }
+    let cost = effort.cost(shape, outputs: form.outputCount)
+    guard isTaken, contest.hasRoom(for: shape, cost: cost) else { return }
+    if let tried = contest.attempt(shape.name, { try tried(shape, forms) }) {
       contest.add(scored(tried, contest.reference))
     }
   }
@@ -157,16 +224,22 @@ public struct ModelChooser {
     return tried
   }
 
+  private func tried(_ shape: CandidateShape, _ forms: CandidateForms) throws -> TriedCandidate {
+    try tried(shape.name, forms.form(shape), forms.options(shape), shape: shape)
+  }
+
   /// Fits a candidate and runs it over the blocks.
-  private func tried(_ shape: CandidateShape) throws -> TriedCandidate {
-    let options = forms.options(shape, base: base)
+  private func tried(
+    _ name: String, _ form: ModelForm, _ options: FitOptions, shape: CandidateShape
+  ) throws -> TriedCandidate {
     // A line has no processes to learn.
     let model = try DynamicsModel.fit(
-      episodes, layout: forms.layout, form: forms.form(shape), options: options,
+      episodes, layout: forms.layout, form: form, options: options,
       most: shape.linear == .alone ? 1 : Self.fitted
     ).model
     return TriedCandidate(
-      shape: shape, model: model, options: options, runs: try blocks.runs(of: model, options))
+      name: name, shape: shape, model: model, options: options,
+      runs: try blocks.runs(of: model, options))
   }
 
   /// Mean logarithm of CRPS over the references', one a block.

@@ -35,9 +35,6 @@ public struct ResidualFigures: Sendable {
       }
     }
   }
-
-  /// Rows that are looked back.
-  fileprivate static let longest = 20
 }
 
 extension HorizonForecasts {
@@ -63,11 +60,11 @@ extension HorizonForecasts {
     return layout.measured.map { state in
       let residuals = errors[state]
       var (white, command) = (ResidualFigures.Correlation(), ResidualFigures.Correlation())
-      for lag in 0...ResidualFigures.longest {
-        if lag > 0 { white.consider(correlation(residuals, residuals, lag: lag), rows: lag) }
+      for lag in 0...CommandDelay.longest {
+        if lag > 0 { white.consider(laggedCorrelation(residuals, residuals, lag: lag), rows: lag) }
         for (channel, values) in zip(layout.actions, commands) {
           command.consider(
-            correlation(residuals, values, lag: lag), rows: lag + 1, command: channel.name)
+            laggedCorrelation(residuals, values, lag: lag), rows: lag + 1, command: channel.name)
         }
       }
       let count = residuals.joined().count { $0.isFinite }
@@ -75,7 +72,9 @@ extension HorizonForecasts {
         state: layout.states[state].name,
         fit: fit(run.filter { $0.state == state }, episodes), own: white, command: command,
         bound: 2.58 / Double(max(count, 1)).squareRoot(),
-        delay: delay(episodes.map { $0.states.map { $0[state] } }, commands))
+        delay: CommandDelay(
+          of: [episodes.map { $0.states.map { $0[state] } }], after: commands
+        ).rows)
     }
   }
 
@@ -90,37 +89,4 @@ extension HorizonForecasts {
     return spread > 1e-18 * size * size * Double(truths.count)
       ? 100 * (1 - (left / spread).squareRoot()) : .nan
   }
-
-  /// Rows from a command's change to the change of the state's slope that it goes with most: commands that stay go with everything.
-  private func delay(_ state: [[Double]], _ commands: [[[Double]]]) -> Int {
-    let bends = state.map { x in
-      x.indices.map { k in k < 2 ? .nan : x[k] - 2 * x[k - 1] + x[k - 2] }
-    }
-    var best = ResidualFigures.Correlation(value: 0, rows: 1)
-    for values in commands {
-      let changes = values.map { u in u.indices.map { k in k < 1 ? .nan : u[k] - u[k - 1] } }
-      for lag in 1...ResidualFigures.longest {
-        best.consider(correlation(bends, changes, lag: lag), rows: lag)
-      }
-    }
-    return best.rows
-  }
-}
-
-/// The correlation of values [episode][row] with others so many rows before, where both are numbers.
-private func correlation(_ values: [[Double]], _ others: [[Double]], lag: Int) -> Double {
-  var (n, x, y, xx, xy, yy) = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
-  for (a, b) in zip(values, others) {
-    for k in stride(from: lag, to: a.count, by: 1) where a[k].isFinite && b[k - lag].isFinite {
-      n += 1
-      x += a[k]
-      y += b[k - lag]
-      xx += a[k] * a[k]
-      xy += a[k] * b[k - lag]
-      yy += b[k - lag] * b[k - lag]
-    }
-  }
-  guard n > 2 else { return 0 }
-  let scale = ((xx - x * x / n) * (yy - y * y / n)).squareRoot()
-  return scale > 1e-12 * (xx * yy).squareRoot() ? (xy - x * y / n) / scale : 0
 }

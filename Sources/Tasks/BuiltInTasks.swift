@@ -56,7 +56,7 @@ public enum BuiltInTasks {
       - {name: valve, limits: [-1, 1]}
     plant: boom
     explore: {kind: manual, seconds: 110, turningPoints: [-0.6457718, 0.8726646]}
-    model: {sampler: tabulated}
+    model: {covariance: squared-exponential, mean: linear, stateHistory: 0, sampler: tabulated}
     reward:
       - saturating: {weights: [10, 0.1]}
       # Equation 8 alone leaves the policy free to chatter within its flat top, where the plant's hidden
@@ -100,7 +100,7 @@ public enum BuiltInTasks {
       - {name: valve, limits: [-1, 1]}
     plant: boom
     explore: {kind: manual, seconds: 110, turningPoints: [-0.6457718, 0.8726646]}
-    model: {sampler: tabulated}
+    model: {covariance: squared-exponential, mean: linear, stateHistory: 0, sampler: tabulated}
     policy: {layers: [8, 8], goal: error}
     \(boomGoal)
     """
@@ -117,7 +117,12 @@ public enum BuiltInTasks {
     plant: {name: boom, parameters: {transportDelay: 0.15}}
     explore: {kind: manual, seconds: 110, turningPoints: [-0.6457718, 0.8726646]}
     # Three steps of delay; the action before those tells where the spool is.
-    model: {sampler: tabulated, actionDelay: 3, actionHistory: 1}
+    model:
+      covariance: squared-exponential
+      mean: linear
+      actionDelay: 3
+      actionHistory: 1
+      sampler: tabulated
     policy: {layers: [8, 8], goal: error, actionHistory: 4}
     \(boomGoal)
     """
@@ -148,6 +153,9 @@ public enum BuiltInTasks {
     plant: cart-pole
     explore: {kind: random, episodes: 1, seconds: 3}
     model:
+      covariance: squared-exponential
+      mean: linear
+      stateHistory: 0
       angles: [angle]
       integrate: {position: velocity, angle: rate}
       sampler: pathwise   # one function of the posterior a particle, as consistent as the machine
@@ -174,7 +182,13 @@ public enum BuiltInTasks {
     plant: cart-pole-pilco
     explore: {kind: random, episodes: 1, seconds: 4}
     # All four states are predicted: over 0.1 s integrating the rates is wrong by twice the sensors' noise.
-    model: {angles: [angle], ignore: [position], sampler: pathwise}
+    model:
+      covariance: squared-exponential
+      mean: linear
+      stateHistory: 0
+      angles: [angle]
+      ignore: [position]
+      sampler: pathwise
     policy: {radialBasis: 100}
     reward:
       # 1 - cost, with the squared distance of the pole's tip (length 0.5 m) from its goal ...
@@ -212,6 +226,9 @@ public enum BuiltInTasks {
     plant: pendulum
     explore: {kind: smooth, episodes: 1, seconds: 4}
     model:
+      covariance: squared-exponential
+      mean: linear
+      stateHistory: 0
       angles: [angle]
       sampler: automatic
     policy: {layers: [16, 16]}

@@ -126,15 +126,22 @@ public struct ControlTask: Sendable {
     guard columns(found) == columns(layout) else {
       return "was fitted to the columns \(columns(found)); the task has \(columns(layout))"
     }
-    guard model.form == (try modelForm()) else {
+    let choice = self.model.choice
+    let form = try modelForm()
+    guard choice.isOpen || model.form == form else {
       return "was fitted with other model options (histories, angles, integrals) than the task has"
+    }
+    guard !model.form.hasFeedthrough else {
+      return "reads the command of the row that it predicts, which no controller knows yet"
     }
     let isAsAsked = model.processes.allSatisfy { process in
       guard case .stationary(let covariance) = process.hyperparameters.covariance else {
         return false
       }
-      return covariance.profile == self.model.fit.profile
-        && process.hyperparameters.mean == self.model.fit.mean
+      return
+        (!choice.fixed.contains(.covariance) || covariance.profile == self.model.fit.profile)
+        && (!choice.fixed.contains(.mean)
+          || process.hyperparameters.mean == self.model.fit.mean)
     }
     return isAsAsked ? nil : "was fitted with another covariance or mean than the task has"
   }

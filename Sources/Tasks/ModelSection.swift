@@ -3,12 +3,18 @@
 
 import GaussianProcesses
 import MachineLogs
+import ModelChoice
 import SafeText
 import Samplers
 
 extension ControlTask {
+  /// What the section does not say is chosen.
   mutating func readModel(_ yaml: YAMLMapping) throws {
+    model.choice.fixed = []
     guard let entry = try yaml.mapping("model") else { return }
+    for (part, keys) in Self.fixingKeys where keys.contains(where: entry.has) {
+      model.choice.fixed.formUnion(part)
+    }
     if let profile = try entry.choice("covariance", RadialProfileName.self) {
       model.fit.profile = profile
     }
@@ -49,7 +55,23 @@ extension ControlTask {
     if let likelihood = try entry.choiceOrAutomatic("likelihood", LikelihoodMethod.self) {
       model.fit.likelihood = likelihood
     }
+    switch model.sampler.name {
+    case .tabulated: model.choice.mostInputs = 4
+    case .kissGP:
+      model.choice.mostInputs = 4
+      model.choice.fixed.insert(.covariance)
+    case nil, .exact, .love, .pathwise, .sparse: break
+    }
   }
+
+  /// The keys that fix a part of the model; the last ones are of how a model of given parts is fitted.
+  private static let fixingKeys: [(parts: [ModelPart], keys: [String])] = [
+    ([.covariance], ["covariance"]),
+    ([.mean], ["mean"]),
+    ([.histories], ["stateHistory", "actionHistory", "actionDelay"]),
+    ([.integrals], ["integrate"]),
+    (ModelPart.allCases, ["criterion", "likelihood", "restPseudoData"]),
+  ]
 
   /// A state that turns round, by the units of its angle.
   private mutating func readAngle(_ name: String, _ entry: YAMLMapping) throws {

@@ -3,6 +3,7 @@
 
 import GaussianProcesses
 import MachineLogs
+import ModelChoice
 import Plants
 import PolicySearch
 import Policies
@@ -58,8 +59,8 @@ extension ControlTask {
     public var stateHistory = 0
     /// Rows before an action has any effect (transport delay).
     public var actionDelay = 0
-    /// Whether structure and covariance are chosen by what they predict over the horizon.
-    public var isChosen = false
+    /// Which parts of it are as they are here, and which are chosen by what they predict over the horizon.
+    public var choice = ChoiceOptions()
     /// Names of states on which the motion does not depend.
     public var ignored: [String] = []
     /// Position -> measured rate whose integral it is.

@@ -46,16 +46,18 @@ extension BuiltInTasks {
     # explore: {kind: random, seconds: 10, holdSeconds: 0.5}          # a new action every so often
     # explore: {kind: manual, seconds: 110, turningPoints: [-0.5, 0.5]}   # to and fro between values of the first state
 
+    # What is not said of covariance, mean, histories and integrals is chosen by what predicts best 1 to 100 steps ahead
+    # on parts of the logs that were left out.
     model:
-      covariance: squared-exponential   # or matern-3/2, matern-5/2, rational-quadratic
-      mean: linear                      # or constant, zero
+      # covariance: squared-exponential   # or matern-3/2, matern-5/2, rational-quadratic
+      # mean: linear                      # or constant, zero
       # actionDelay: 2         # steps before an action has any effect
       # actionHistory: 1       # the model also sees the action one step before that
       # stateHistory: 1
       # angles: [boom_angle]   # the model sees sine and cosine: for joints that turn round
       # ignore: [position]     # states on which the motion does not depend
       # integrate: {position: rate}   # positions that follow from a measured rate
-      # restPseudoData: 50     # tells the model that at zero rate and action nothing moves
+      # restPseudoData: 50     # tells the model that at zero rate and action nothing moves; with it nothing is chosen
       # shortestLengthscale: 0.5   # in standard deviations of an input
       # noiseFloor: 1e-6       # least noise variance, in variances of an output
       sampler: automatic       # the cheapest within tolerance of: tabulated, kiss-gp, sparse, love, exact; or pathwise
@@ -64,9 +66,9 @@ extension BuiltInTasks {
       # gridPoints: 30         # of kiss-gp, along every input
       # inducingPoints: 300    # of sparse, at most
       # features: 256          # of pathwise
-      # criterion: heteroscedastic   # the default; or block-out, marginal-likelihood: what is learnt for
+      # criterion: heteroscedastic   # or block-out, marginal-likelihood: what is learnt for; with it nothing is chosen
       # noise: latent          # or observed: whether rollouts draw the measurement noise too (fit is the same)
-      # likelihood: automatic  # or cholesky, row-blocks, kiss-gp: how hyperparameters are learnt
+      # likelihood: automatic  # or cholesky, row-blocks, kiss-gp: how hyperparameters are learnt; with it nothing is chosen
 
     policy:
       layers: [8, 8]           # widths of the tanh layers; [] is a linear policy

@@ -113,6 +113,9 @@ final class YAMLMapping {
     return try number(value, key, range)
   }
 
+  /// Whether the key is there, whatever its value.
+  func has(_ key: String) -> Bool { node[key] != nil }
+
   /// Whether the key's value is a list.
   func isList(_ key: String) -> Bool { value(key)?.sequence != nil }
 

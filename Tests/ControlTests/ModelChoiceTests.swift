@@ -15,7 +15,7 @@ struct ModelChoiceTests {
 
   /// A machine with noise, driven by steps of random height.
   private func episode(
-    _ seed: UInt64, rows: Int = 400, next: (_ x: [Double], _ u: [Double]) -> Double
+    _ seed: UInt64, rows: Int = 250, next: (_ x: [Double], _ u: [Double]) -> Double
   ) -> Episode {
     let draws = DrawKey(seed: seed).normals(particle: 0, step: 0, count: 2 * rows)
     var (x, u): ([Double], [Double]) = ([0, 0, 0], [0, 0, 0])
@@ -43,8 +43,27 @@ struct ModelChoiceTests {
     }
   }
 
+  /// A command takes twelve rows to the machine.
+  private func late(_ seed: UInt64) -> Episode {
+    episode(seed) { x, u in
+      let k = x.count
+      return 0.9 * x[k - 1] + 0.3 * (k > 13 ? u[k - 13] : 0)
+    }
+  }
+
   private func choose(_ episodes: [Episode]) throws -> ChosenModel {
-    try ModelChooser(episodes, layout: layout, options: FitOptions()).choose()
+    try #require(try chooser(episodes, layout).choose())
+  }
+
+  private func chooser(
+    _ episodes: [Episode], _ layout: LogLayout, _ purpose: ModelPurpose = .forecasts
+  ) -> ModelChooser {
+    let form = ModelForm(states: layout.states.count, actions: layout.actions.count)
+    var choice = ChoiceOptions()
+    (choice.fixed, choice.purpose) = ([], purpose)
+    return ModelChooser(
+      episodes, layout: layout, plain: PlainModel(form: form, options: FitOptions()),
+      choice: choice)
   }
 
   @Test("a linear machine with memory gets a linear model that has it")
@@ -74,6 +93,79 @@ struct ModelChoiceTests {
     }
   }
 
+  @Test("a command that acts later than any history looks back is found by its dead time")
+  func deadTime() throws {
+    let choice = try choose((0..<4).map { late($0) })
+    let name = choice.candidates[choice.chosen].name
+    #expect(name.contains("12 rows late"), "\(name)")
+    #expect(choice.model.form.actionDelay == 12)
+    #expect(choice.candidates[choice.chosen].score ?? 1 < 0.7)
+    let figures = HorizonFigures([late(9)], layout: layout, choice.forecasts, choice.reference)
+    for row in figures.rows.dropFirst(2) {
+      #expect(row.crps[0] < 0.7 * row.referenceCRPS[0], "\(row.steps) steps")
+    }
+  }
+
+  @Test("a model to search on has processes of few inputs and reads no command of the next row")
+  func searched() throws {
+    let machines: [(UInt64) -> Episode] = [oscillator, valve, late]
+    for machine in machines {
+      let choice = try #require(
+        try chooser((0..<4).map(machine), layout, .search).choose())
+      let names = choice.candidates.map(\.name)
+      #expect(names.contains { $0.hasPrefix("the plain model") })
+      #expect(!names.contains { $0.contains("with the next command") })
+      #expect(!choice.model.form.hasFeedthrough)
+      #expect(choice.model.processes.allSatisfy { !$0.isNoise }, "\(names[choice.chosen])")
+      #expect(choice.model.form.outputs.allSatisfy { $0.inputs.count <= 4 })
+      let scores = choice.candidates.compactMap(\.score)
+      #expect(choice.candidates[choice.chosen].score ?? 9 < 1.1 * (scores.min() ?? 0))
+    }
+  }
+
+  @Test("what a task says of its model stays; what it does not say is chosen")
+  func fixedParts() throws {
+    let episodes = (0..<4).map { oscillator($0) }
+    func fit(_ model: String) throws -> (task: ControlTask, fit: FittedModel) {
+      let task = try ControlTask(
+        yaml: """
+          name: parts
+          timeStep: 0.1
+          states: [{name: x}]
+          actions: [{name: u, limits: [-3, 3]}]
+          \(model)
+          """, file: "parts.yaml", folder: ".")
+      return (task, try task.fit(episodes))
+    }
+    func processes(_ fit: FittedModel) -> [String] {
+      (fit.choice?.candidates ?? []).map(\.name).filter { $0.contains("Gaussian") }
+    }
+    let (free, chosen) = try fit("")
+    #expect(chosen.choice?.candidates[chosen.choice?.chosen ?? 0].name.contains("rows") == true)
+    #expect(try free.mismatch(with: chosen.model) == nil)
+    let (matern, smooth) = try fit("model: {covariance: matern-5/2}")
+    #expect(processes(smooth).count > 3)
+    #expect(processes(smooth).allSatisfy { $0.contains("(matern-5/2)") })
+    #expect(try matern.mismatch(with: smooth.model) == nil)
+    #expect(try matern.mismatch(with: chosen.model)?.contains("another covariance") == true)
+    let (_, zero) = try fit("model: {mean: zero}")
+    #expect(processes(zero).allSatisfy { $0.contains("with a zero mean") })
+    #expect(zero.model.linear == nil)
+    let (_, rows) = try fit("model: {stateHistory: 2, actionHistory: 1}")
+    #expect(rows.model.form.features.count == 5 && processes(rows).count > 2)
+    for fixed in [
+      "covariance: matern-3/2, mean: constant, stateHistory: 1", "criterion: marginal-likelihood",
+      "restPseudoData: 3",
+    ] {
+      let (_, plain) = try fit("model: {\(fixed)}")
+      #expect(plain.choice == nil)
+    }
+    for name in BuiltInTasks.names { #expect(try !ControlTask(name).model.choice.isOpen) }
+    // What draws only from few inputs gets no more.
+    let (_, tables) = try fit("model: {sampler: tabulated}")
+    #expect(tables.model.form.outputs.allSatisfy { $0.inputs.count <= 4 })
+  }
+
   @Test("noise, a wave of its own, another machine: nothing to search on, and the words say why")
   func nothing() throws {
     func verdict(_ training: [Episode], _ held: Episode) throws -> String {
@@ -99,13 +191,10 @@ struct ModelChoiceTests {
 
   @Test("too few rows are refused with a reason, not a crash")
   func few() throws {
-    let rows = oscillator(0)
-    #expect(throws: LogError.self) { try choose([rows.rowsOnly(0..<4)]) }
-    // Enough for a line but not for a horizon: a model, no figures, and the words for it.
-    let choice = try choose([rows.rowsOnly(0..<40)])
-    let figures = HorizonFigures(
-      [rows.rowsOnly(50..<70)], layout: layout, choice.forecasts, choice.reference)
-    #expect(figures.rows.isEmpty && figures.verdict.contains("too short"))
+    // Enough for a line, but not to judge anything by.
+    for count in [4, 12, 40] {
+      #expect(try chooser([oscillator(0).rowsOnly(0..<count)], layout).choose() == nil)
+    }
   }
 
   @Test("position, velocity and acceleration in a log, in any order, with a derived rate or not")
@@ -134,10 +223,8 @@ struct ModelChoiceTests {
         layout.states.append(
           Channel(name: "x_rate", source: .rate(of: "x", filterTime: 0)))
       }
-      let choice = try ModelChooser(
-        [moving(1, order, derived: derived), moving(2, order, derived: derived)], layout: layout,
-        options: FitOptions()
-      ).choose()
+      let choice = try #require(
+        try chooser([1, 2].map { moving($0, order, derived: derived) }, layout).choose())
       let path = Scratch.path("chain.safetensors")
       try choice.model.write(to: path, provenance: "test")
       #expect(try DynamicsModel(path: path).form == choice.model.form)

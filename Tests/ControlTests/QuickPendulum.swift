@@ -14,7 +14,13 @@ enum QuickPendulum {
     actions: [{name: torque, units: N m, limits: [-2.5, 2.5]}]
     plant: pendulum
     explore: {kind: smooth, seconds: 3}
-    model: {angles: [angle], sampler: tabulated, tablePoints: 4000}
+    model:
+      covariance: squared-exponential
+      mean: linear
+      stateHistory: 0
+      angles: [angle]
+      sampler: tabulated
+      tablePoints: 4000
     policy: {layers: [4]}
     reward: {formula: exp(-(1 + cos(angle)))}
     start: [0, 0]

@@ -22,7 +22,7 @@ enum SmallFiles {
     timeStep: 0.1
     states: [{name: angle, units: deg}, {name: rate, rateOf: angle, filterTime: 0.2}]
     actions: [{name: torque, units: N m, limits: [-2, 3], rateLimit: 5}, {name: brake, limits: [0, 1]}]
-    model: {angles: [angle], actionHistory: 1}
+    model: {covariance: squared-exponential, mean: linear, angles: [angle], actionHistory: 1}
     policy: {layers: [3], goal: error, actionHistory: 2}
     reward: {learned: {column: score}}
     logs: [a.csv]

@@ -29,6 +29,7 @@ package struct Plot {
     /// Filled between `y` and `upper`.
     case band(color: String)
     case boxes(color: String, width: Double)
+    case dots(color: String)
   }
 
   package struct Curve {
@@ -108,6 +109,8 @@ package struct Plot {
         "$data\(index) using 1:2 with lines dt \(Self.dashes[kind % Self.dashes.count]) lc rgb '\(color)' lw \(width) \(title)"
     case .boxes(let color, let width):
       return "$data\(index) using 1:2:(\(width)) with boxes fill solid 1 lc rgb '\(color)' \(title)"
+    case .dots(let color):
+      return "$data\(index) using 1:2 with points pt 7 ps 0.3 lc rgb '\(color)' \(title)"
     case .band(let color):
       return "$data\(index) using 1:2:3 with filledcurves lc rgb '\(color)' \(title)"
     }

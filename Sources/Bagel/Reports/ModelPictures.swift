@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a model predicts over the horizon, in pictures: its score against the references' and its band's coverage by steps ahead,
-// and the first held-out episode with the band of a run over the whole of it.
+// the first held-out episode with the band of a run over the whole of it, and where the data are.
 
 import Foundation
 import GaussianProcesses
@@ -16,6 +16,8 @@ struct ModelPictures {
   private static let knownRows = 10
   /// States that are drawn: more lines cannot be told apart.
   private static let most = 6
+  /// Rows that a map shows: more only grow the file.
+  private static let dots = 1_500
   private static let colors = ["#1d4e86", "#d1661f", "#176b2c", "#8a2f8f", "#a3201d", "#5f5f5f"]
 
   init(_ fit: FittedModel, _ layout: LogLayout) { (self.fit, self.layout) = (fit, layout) }
@@ -28,7 +30,32 @@ struct ModelPictures {
     if let forecasts = fit.forecasts, let episode = fit.heldOutEpisodes.first {
       plots += simulationPlots(forecasts, episode)
     }
-    return plots
+    return plots + maps
+  }
+
+  /// Where the machine has been: each state over the command that moves it most.
+  private var maps: [Plot] {
+    guard !layout.actions.isEmpty else { return [] }
+    let measured = layout.states.indices.filter { layout.states[$0].source == .column }
+    let commands = layout.strongestCommands(in: fit.training)
+    return zip(measured, commands).prefix(Self.most).map { state, command in
+      let (channel, action) = (layout.states[state], layout.actions[command])
+      let (unit, actionUnit) = (Unit(channel.units), Unit(action.units))
+      var plot = Plot(
+        title: "where the data are: \(channel.name) and \(action.name)",
+        xLabel: unit.axisTitle(channel.name), yLabel: actionUnit.axisTitle(action.name))
+      for (title, episodes, color) in [
+        ("learnt from", fit.training, "#2f6fb0"), ("held out", fit.heldOutEpisodes, "#d1661f"),
+      ] where !episodes.isEmpty {
+        let rows = episodes.flatMap { zip($0.states, $0.actions) }
+        let shown = evenlySpreadRows(count: rows.count, wanted: Self.dots).map { rows[$0] }
+        plot.curves.append(
+          .init(
+            title: title, style: .dots(color: color), x: unit.convert(shown.map { $0.0[state] }),
+            y: actionUnit.convert(shown.map { $0.1[command] })))
+      }
+      return plot
+    }
   }
 
   private func scorePlot(_ horizons: HorizonFigures) -> Plot {
@@ -80,7 +107,7 @@ struct ModelPictures {
       let x = own.map { times[$0.start.row + $0.steps] }
       var plot = Plot(
         title:
-          "\(channel.name), held out: the run from the first \(Self.knownRows) rows and the commands alone",
+          "\(channel.name), held out: the run from the first \(forecasts.rowsBegunWith(Self.knownRows)) rows and the commands alone",
         xLabel: "time (s)", yLabel: unit.axisTitle(channel.name))
       plot.curves = [
         .init(

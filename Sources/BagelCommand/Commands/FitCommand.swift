@@ -198,6 +198,11 @@ struct FitCommand: ParsableCommand {
     guard predictions != nil || simulation != nil else { return }
     guard let forecasts = fit.forecasts else { return }
     let own = ["model.safetensors", "report-fit.html"].map { folder + "/" + $0 }
+    let begun = forecasts.rowsBegunWith(knownRows)
+    if simulation != nil, begun > knownRows {
+      console.say(
+        "the simulation begins after \(begun) rows, not \(knownRows): the model looks back so far")
+    }
     let files = PredictionFiles(forecasts, fit.model.layout, of: fit.heldOutEpisodes)
     for (path, option, text) in [
       (predictions, "--predictions", { files.horizons() }),
@@ -222,7 +227,7 @@ struct FitCommand: ParsableCommand {
   private func taskFromOptions(_ console: Console) throws -> (ControlTask, [Episode]) {
     var task = ControlTask()
     task.name = "log"
-    task.model.isChosen = true
+    (task.model.choice.fixed, task.model.choice.purpose) = ([], .forecasts)
     task.logs = log
     task.heldOutLogs = heldOut
     let turns = try angleTurns()

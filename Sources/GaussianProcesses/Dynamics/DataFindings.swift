@@ -12,6 +12,7 @@ public struct DataFindings {
   private let episodes: [Episode]
   private let layout: LogLayout
   private let form: ModelForm
+  private let hasChosenHistories: Bool
   /// Numbers of the states that are measured.
   private let measured: [Int]
 
@@ -32,8 +33,16 @@ public struct DataFindings {
   private static let noisyRate = 0.2
   private static let quietRate = 0.05
 
-  public init(_ episodes: [Episode], layout: LogLayout, form: ModelForm) {
+  /// - Parameters:
+  ///   - episodes: to learn from.
+  ///   - layout: of their channels.
+  ///   - form: of a model without a choice.
+  ///   - hasChosenHistories: whether the model's rows have been chosen by what predicts best: then nothing is advised about them.
+  public init(
+    _ episodes: [Episode], layout: LogLayout, form: ModelForm, hasChosenHistories: Bool = false
+  ) {
     (self.episodes, self.layout, self.form) = (episodes, layout, form)
+    self.hasChosenHistories = hasChosenHistories
     measured = layout.states.indices.filter { layout.states[$0].source == .column }
   }
 
@@ -160,9 +169,12 @@ public struct DataFindings {
       ].compactMap { $0 }
       sentences.append(
         "commands act late: \(names.joined(separator: ", ")) (linear error one step ahead \(format(best / now)) times that with "
-          + "the present commands): in a task model: {\(model.joined(separator: ", "))}, and policy: {actionHistory: \(most)}"
+          + "the present commands): in a task "
+          + (hasChosenHistories ? "" : "model: {\(model.joined(separator: ", "))}, and ")
+          + "policy: {actionHistory: \(most)}"
       )
     }
+    if hasChosenHistories { return sentences }
     let window = (0..<actions).flatMap { action in
       (late[action]...min(late[action] + 2, latest)).map { column(action, $0) }
     }

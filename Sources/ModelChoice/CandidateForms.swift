@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+// The form and options that a candidate's parts become. Derived rates follow from their positions; positions may follow from
+// measured rates; what is left has an output of its own. What a task fixes is as its plain model has it.
+
+import GaussianProcesses
+import MachineLogs
+
+/// What candidates of a log have in common.
+struct CandidateForms: Sendable {
+  let layout: LogLayout
+  /// Position -> its measured rate.
+  let rates: [Int: Int]
+  let plain: PlainModel
+  let fixed: Set<ModelPart>
+
+  /// Searches of hyperparameters are short: what is compared are structures.
+  func options(_ shape: CandidateShape) -> FitOptions {
+    var options = plain.options
+    options.criterion = .marginalLikelihood
+    options.linear = shape.linear
+    options.mean = shape.linear == .joint ? shape.mean : .zero
+    options.profile = shape.profile
+    options.ridge = shape.ridge
+    options.linearSteps = shape.linearSteps
+    options.subset = 400
+    options.fullIterations = 0
+    return options
+  }
+
+  /// The shape with the fixed parts in place of its own, so that two that differ in these alone are one.
+  func fixing(_ shape: CandidateShape) -> CandidateShape {
+    var shape = shape
+    if fixed.contains(.covariance) { shape.profile = plain.options.profile }
+    if fixed.contains(.mean) {
+      (shape.linear, shape.mean, shape.ridge) = (.joint, plain.options.mean, 0)
+      shape.linearSteps = 1
+    }
+    if fixed.contains(.histories) {
+      (shape.rows, shape.processRows, shape.hasGivenRows) = (1, nil, true)
+      (shape.filters, shape.deadTimes, shape.hasFeedthrough) = ([], [], false)
+    }
+    if fixed.contains(.integrals) { shape.kinematics = nil }
+    if shape.filters.isEmpty { shape.processesReadFilters = true }
+    return shape
+  }
+
+  func form(_ shape: CandidateShape) -> ModelForm {
+    let updates = updates(shape)
+    if shape.hasGivenRows { return ModelForm(features: plain.form.features, updates: updates) }
+    var features: [InputFeature] = []
+    // Rows before the newest that tells anything.
+    var ages: [Int] = []
+    func add(_ feature: InputFeature, age: Int) {
+      features.append(feature)
+      ages.append(age)
+    }
+    for lag in 0..<shape.rows {
+      for (i, channel) in layout.states.enumerated() where isRead(i) {
+        switch (channel.turn, channel.source) {
+        case (let turn?, _):
+          // An angle that turns has no history as a number; its derived rate stands for it.
+          if lag == 0 {
+            add(.sine(i, radians: 2 * .pi / turn), age: 0)
+            add(.cosine(i, radians: 2 * .pi / turn), age: 0)
+          }
+        case (nil, .column): add(.state(i, lag: lag), age: lag)
+        case (nil, .rate(let base, _)):
+          let position = layout.states.firstIndex { $0.name == base }
+          let isTold = position.map { layout.states[$0].turn == nil && isRead($0) } ?? false
+          if !isTold { add(.state(i, lag: lag), age: lag) }
+        }
+      }
+    }
+    for age in (shape.hasFeedthrough ? -1 : 0)..<shape.rows {
+      for j in layout.actions.indices {
+        let deadTime = shape.deadTimes.indices.contains(j) ? shape.deadTimes[j] : 0
+        // A command that acts late has not acted on the predicted row.
+        if age >= 0 || deadTime == 0 { add(.action(j, lag: deadTime + age), age: age) }
+      }
+    }
+    for steps in shape.filters {
+      for j in layout.actions.indices {
+        add(.filteredAction(j, steps: steps), age: shape.processesReadFilters ? 0 : .max)
+      }
+    }
+    let outputs = updates.count { if case .increment = $0 { true } else { false } }
+    let read = features.indices.filter { ages[$0] < (shape.processRows ?? shape.rows) }
+    return ModelForm(
+      features: features, updates: updates, inputs: (0..<outputs).map { _ in read })
+  }
+
+  /// Whether the motion may depend on a state: the plain model reads it.
+  private func isRead(_ state: Int) -> Bool {
+    plain.form.features.contains { feature in
+      switch feature {
+      case .state(state, _), .sine(state, _), .cosine(state, _): true
+      case .state, .sine, .cosine, .action, .filteredAction: false
+      }
+    }
+  }
+
+  private func updates(_ shape: CandidateShape) -> [StateUpdate] {
+    var output = 0
+    return layout.states.enumerated().map { i, channel in
+      if case .rate(let base, _) = channel.source,
+        let position = layout.states.firstIndex(where: { $0.name == base })
+      {
+        return .difference(
+          of: position, smoothing: channel.source.smoothing(timeStep: layout.timeStep))
+      }
+      if fixed.contains(.integrals), case .trapezoidalIntegral(let rate) = plain.form.updates[i],
+        layout.states[rate].source == .column
+      {
+        return plain.form.updates[i]
+      }
+      if let kinematics = shape.kinematics, let rate = rates[i] {
+        return kinematics.update(rate: rate)
+      }
+      defer { output += 1 }
+      return .increment(output: output)
+    }
+  }
+}

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a choice of a model is for, and what it must leave as it is.
+
+import GaussianProcesses
+
+/// Parts of a model that can be chosen by what it predicts over the horizon.
+public enum ModelPart: Hashable, Sendable, CaseIterable {
+  /// The covariance function of the Gaussian processes.
+  case covariance
+  /// What they have beside it: their mean, or a linear part before them.
+  case mean
+  /// Which rows of states and commands are read, filtered commands, dead times.
+  case histories
+  /// Which positions follow from measured rates.
+  case integrals
+}
+
+/// What a model is wanted for.
+public enum ModelPurpose: Hashable, Sendable {
+  /// To look at a machine: whatever predicts best.
+  case forecasts
+  /// To search a controller on: Gaussian processes, whose doubt keeps a search where data are, of few inputs where that costs
+  /// little, without the command of the predicted row, which a controller does not know yet.
+  case search
+}
+
+/// What a choice may do.
+public struct ChoiceOptions: Hashable, Sendable {
+  /// Parts that are as the plain model has them.
+  public var fixed = Set(ModelPart.allCases)
+  public var purpose = ModelPurpose.search
+  /// Most inputs of a Gaussian process that what draws from it takes; nil for any number.
+  public var mostInputs: Int?
+
+  public init() {}
+
+  /// Whether something is left to choose.
+  public var isOpen: Bool { !fixed.isSuperset(of: [.covariance, .mean, .histories]) }
+}
+
+/// The model as a task describes it, which a choice begins with.
+public struct PlainModel: Sendable {
+  public let form: ModelForm
+  public let options: FitOptions
+
+  public init(form: ModelForm, options: FitOptions) {
+    (self.form, self.options) = (form, options)
+  }
+
+  /// "Gaussian process (squared-exponential) with a linear mean on 2 rows"
+  var words: String {
+    var shape = CandidateShape(linear: .joint, rows: max(form.stateLag, form.actionLag) + 1)
+    (shape.profile, shape.mean) = (options.profile, options.mean)
+    return shape.name
+  }
+}
