@@ -39,6 +39,7 @@ extension FittedModel {
         "candidates": choice.candidates.map { candidate in
           [
             "name": candidate.name, "score": candidate.score ?? NSNull(),
+            "scoreAtWorst": candidate.scoreAtWorst ?? NSNull(),
             "failure": candidate.failure ?? NSNull(), "seconds": candidate.seconds,
           ] as [String: Any]
         },

@@ -18,6 +18,7 @@ struct CandidateForms: Sendable {
     var options = plain.options
     options.criterion = .marginalLikelihood
     options.linear = shape.linear
+    options.straightOutputs = shape.straightOutputs
     options.mean = shape.linear == .joint ? shape.mean : .zero
     options.profile = shape.profile
     options.ridge = shape.ridge

@@ -10,6 +10,9 @@ struct CandidateShape: Hashable, Sendable {
   var rows = 1
   /// Rows of them that the Gaussian processes read; nil for all.
   var processRows: Int?
+  /// Outputs without a process, and what the others predict, by name.
+  var straightOutputs: Set<Int> = []
+  var curvedStates: [String] = []
   /// The command of the predicted row is a feature.
   var hasFeedthrough = false
   /// Time constants, in steps, of filters through which all commands are features too.
@@ -58,6 +61,7 @@ struct CandidateShape: Hashable, Sendable {
     case .first:
       words =
         "linear in \(rows(self.rows)), then a \(process) on \(rows(processRows ?? self.rows))"
+        + (curvedStates.isEmpty ? "" : " for \(curvedStates.joined(separator: ", ")) alone")
     case .joint: words = "\(process) with a \(mean.rawValue) mean on \(rows(self.rows))"
     }
     if hasFeedthrough { words += ", with the next command" }

@@ -12,8 +12,14 @@ struct TriedCandidate {
   let model: DynamicsModel
   let options: FitOptions
   let runs: HorizonRuns
-  /// Mean logarithm of CRPS over the references', one a block.
-  var logScores: [Double] = []
+  /// Mean logarithms of CRPS over the references' [measured state][block].
+  var stateScores: [[Double]] = []
+  /// Their means over the states, one a block.
+  var logScores: [Double] {
+    (stateScores.first?.indices ?? 0..<0).map { block in
+      stateScores.reduce(0) { $0 + $1[block] } / Double(stateScores.count)
+    }
+  }
   var seconds = 0.0
 
   /// nil where no horizon has enough starts to be judged.
@@ -26,20 +32,20 @@ struct TriedCandidate {
 
   private static let lightInputs = 4
 
-  /// By its score; what is not judged is no better than what came before.
-  func isBetter(than other: TriedCandidate) -> Bool {
-    guard let score, let old = other.score else { return false }
-    return score < old
+  /// Measured states that it predicts better than another even if its blocks were lucky.
+  func statesSurelyBetter(than other: TriedCandidate) -> [Int] {
+    stateScores.indices.filter { s in
+      let differences = zip(stateScores[s], other.stateScores[s]).map { $0 - $1 }
+      let mean = differences.reduce(0, +) / Double(differences.count)
+      return mean + 2 * standardError(differences) < 0
+    }
   }
 
-  /// Whether it is better than another by more than a standard error of their difference over the blocks.
-  func isSurelyBetter(than other: TriedCandidate) -> Bool {
-    let gains = zip(other.logScores, logScores).map { $0 - $1 }
-    guard gains.count > 1 else { return false }
-    let n = Double(gains.count)
-    let mean = gains.reduce(0, +) / n
-    let variance = gains.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / max(n - 1, 1)
-    return mean > (variance / n).squareRoot()
+  /// Its score and two standard errors of its difference from another's over the blocks: what it is worth if its blocks were lucky.
+  func scoreAtWorst(besides other: TriedCandidate) -> Double? {
+    guard let score, logScores.count == other.logScores.count else { return nil }
+    let differences = zip(logScores, other.logScores).map { $0 - $1 }
+    return score * exp(2 * standardError(differences))
   }
 }
 
@@ -64,50 +70,41 @@ struct Effort {
 
 /// What has been tried in a choice.
 struct Contest {
-  /// A candidate with its place among `judged`.
-  typealias Place = (tried: TriedCandidate, index: Int)
+  /// A candidate with its score at worst and its place among `judged`.
+  typealias Place = (tried: TriedCandidate, atWorst: Double?, index: Int)
 
   let effort: Effort
   let purpose: ModelPurpose
   let progress: (Double) -> Void
   var reference: HorizonReference?
   private(set) var judged: [JudgedCandidate] = []
-  /// The best linear model, the best with Gaussian processes, the best of those that are light, and the plain one.
-  private var straight: Place?
-  private var curved: Place?
-  private var light: Place?
-  private var plain: Place?
+  /// What all are compared with: least squares on the rows that do best.
+  private var baseline: TriedCandidate?
+  /// The best linear model and the best with Gaussian processes, by their scores: what to vary.
+  private(set) var straight: TriedCandidate?
+  private(set) var curved: TriedCandidate?
+  /// The one that may be chosen with the best score at worst, and the best so of those that are simple: lines, or for a search
+  /// those that tables serve.
+  private var surest: Place?
+  private var simple: Place?
   private var shapes: Set<CandidateShape> = []
   private var spent = 0.0
   private let begin = ContinuousClock.now
 
-  /// A light model is worth so much of the score: a search on it is a hundred times faster.
-  private static let lightness = 1.02
+  /// A simpler model is worth so much of the score: a line does no harm outside the data, and a search on few inputs is a hundred
+  /// times faster.
+  private static let simplicity = 1.02
 
   init(effort: Effort, purpose: ModelPurpose, progress: @escaping (Double) -> Void) {
     (self.effort, self.purpose, self.progress) = (effort, purpose, progress)
   }
 
-  /// The more complicated if it is surely better: what is less may be chance. Of forecasts the simpler is the line, which does no
-  /// harm outside the data; of a search the plain model.
+  /// By the score at worst: of many candidates the best score is chance in part. A simple one if it is hardly worse.
   var winner: Place? {
-    let simple = purpose == .forecasts ? straight : plain
-    guard let simple, let curved = purpose == .forecasts ? curved : worthwhile else {
-      return simple ?? curved
-    }
-    return curved.tried.isSurelyBetter(than: simple.tried) ? curved : simple
-  }
-
-  /// What to vary.
-  var straightShape: CandidateShape? { straight?.tried.shape }
-  var curvedShape: CandidateShape? { curved?.tried.shape }
-
-  /// The best with processes, or a light one that is hardly worse.
-  private var worthwhile: Place? {
-    guard let light, let score = light.tried.score, let best = curved?.tried.score,
-      score <= Self.lightness * best
-    else { return curved }
-    return light
+    guard let simple, let score = simple.atWorst, let best = surest?.atWorst,
+      score <= Self.simplicity * best
+    else { return surest }
+    return simple
   }
 
   private var seconds: Double { begin.duration(to: .now) / .seconds(1) }
@@ -142,18 +139,38 @@ struct Contest {
     }
   }
 
-  /// Takes in a candidate that has its score.
-  mutating func add(_ tried: TriedCandidate, isPlain: Bool = false) {
-    func keep(_ place: inout Place?) {
-      if place.map({ tried.isBetter(than: $0.tried) }) ?? true { place = (tried, judged.count) }
+  /// Takes in least squares on some rows each, and compares all that follows with the best of them.
+  mutating func add(baselines: [TriedCandidate]) {
+    baseline = baselines.filter { $0.score != nil }.min { ($0.score ?? 0) < ($1.score ?? 0) }
+    for tried in baselines { add(tried) }
+  }
+
+  /// Takes in a candidate that has its score; what is not judged is no better than what came before.
+  mutating func add(_ tried: TriedCandidate) {
+    let place: Place = (
+      tried, baseline.flatMap { tried.scoreAtWorst(besides: $0) }, judged.count
+    )
+    func keep(_ best: inout TriedCandidate?) {
+      if Self.isLess(tried.score, than: best.map(\.score)) { best = tried }
     }
-    if isPlain { plain = (tried, judged.count) }
-    if tried.shape.linear == .alone {
-      keep(&straight)
-    } else {
-      keep(&curved)
-      if tried.isLight { keep(&light) }
+    func keep(_ best: inout Place?) {
+      if Self.isLess(place.atWorst, than: best.map(\.atWorst)) { best = place }
     }
-    judged.append(JudgedCandidate(name: tried.name, score: tried.score, seconds: tried.seconds))
+    let isStraight = tried.shape.linear == .alone
+    if isStraight { keep(&straight) } else { keep(&curved) }
+    if purpose == .forecasts || !isStraight {
+      keep(&surest)
+      if isStraight || purpose == .search && tried.isLight { keep(&simple) }
+    }
+    judged.append(
+      JudgedCandidate(
+        name: tried.name, score: tried.score, scoreAtWorst: place.atWorst, seconds: tried.seconds))
+  }
+
+  /// Whether a score is better than that of another, or the first.
+  private static func isLess(_ score: Double?, than best: Double??) -> Bool {
+    guard let best else { return true }
+    guard let score, let best else { return false }
+    return score < best
   }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Parts of the training data that judge what is learnt from the rest: whole episodes where there are enough, else contiguous
+// Parts of the training data that judge what is learnt from the rest: whole episodes where there are enough, those that follow one
+// another together (a machine and its driver change in time, and a model is used later than it was learnt); else contiguous
 // quarters of each (rows side by side know each other). Hyperparameters and standardisers are those of all rows: what is judged
 // is a structure and its data.
 
@@ -32,11 +33,12 @@ struct LeftOutBlock: Sendable {
     of episodes: [Episode], rowsBefore: Int = Horizons.rowsBefore
   ) -> [LeftOutBlock] {
     let least = Horizons.rowsBefore + 3
+    func from(_ block: Int) -> Int { block * episodes.count / count }
     return (0..<count).map { block in
       if episodes.count >= count {
         return LeftOutBlock(
-          rest: episodes.enumerated().filter { $0.offset % count != block }.map(\.element),
-          judge: episodes.enumerated().filter { $0.offset % count == block }.map(\.element),
+          rest: Array(episodes[..<from(block)] + episodes[from(block + 1)...]),
+          judge: Array(episodes[from(block)..<from(block + 1)]),
           rowsBefore: rowsBefore)
       }
       var (rest, judge): ([Episode], [Episode]) = ([], [])

@@ -13,6 +13,8 @@ public struct JudgedCandidate: Sendable {
   public var name: String
   /// Geometric mean over states and horizons of its CRPS over the references'; nil where it failed.
   public var score: Double?
+  /// The same if its blocks were lucky: two standard errors of its difference from the best of least squares more. The least wins.
+  public var scoreAtWorst: Double?
   /// Why it failed, in words.
   public var failure: String?
   public var seconds: Double
@@ -125,9 +127,9 @@ public struct ModelChooser {
     let reference = try HorizonReference(
       blocks, linear: linear.map { ($0.model, $0.runs) }, layout: forms.layout, usual: usual)
     contest.reference = reference
-    for known in linear { contest.add(scored(known, reference)) }
+    contest.add(baselines: linear.map { scored($0, reference) })
     func vary(_ change: (inout CandidateShape) -> Void) throws {
-      guard var shape = contest.straightShape else { return }
+      guard var shape = contest.straight?.shape else { return }
       change(&shape)
       try consider(shape, free, &contest)
     }
@@ -137,13 +139,13 @@ public struct ModelChooser {
     }
     if purpose == .forecasts { try vary { $0.hasFeedthrough = true } }
     if !deadTimes.isEmpty {
-      for rows in [2, contest.straightShape?.rows ?? 1] {
+      for rows in [2, contest.straight?.shape.rows ?? 1] {
         try vary { ($0.rows, $0.deadTimes) = (rows, deadTimes) }
       }
     }
     for filters in Self.filters { try vary { $0.filters = filters } }
     for rows in HorizonReference.histories {
-      guard var shape = contest.straightShape else { continue }
+      guard var shape = contest.straight?.shape else { continue }
       (shape.rows, shape.linearSteps) = (rows, Self.linearSteps)
       if free.form(shape).canBeFittedToRuns { try consider(shape, free, &contest) }
     }
@@ -156,12 +158,12 @@ public struct ModelChooser {
       let tried = contest.attempt(
         name, { try tried(name, plain.form, plain.options, shape: CandidateShape(linear: .joint)) })
     else { return }
-    contest.add(scored(tried, contest.reference), isPlain: true)
+    contest.add(scored(tried, contest.reference))
   }
 
   /// Gaussian processes beside what the straight ones found, then what is varied of the best.
   private func considerCurved(_ contest: inout Contest) throws {
-    let straight = contest.straightShape ?? CandidateShape()
+    let straight = contest.straight?.shape ?? CandidateShape()
     func curved(
       _ fit: LinearFit, rows: Int, processRows: Int? = nil, ridge: Double? = nil,
       filtersInLine: Bool = false
@@ -184,7 +186,7 @@ public struct ModelChooser {
     try curved(.first, rows: 2, processRows: 2, ridge: Self.heavyRidge)
     try curved(.joint, rows: 5)
     func vary(_ change: (inout CandidateShape) -> Void) throws {
-      guard var shape = contest.curvedShape else { return }
+      guard var shape = contest.curved?.shape else { return }
       change(&shape)
       try consider(shape, forms, &contest)
     }
@@ -195,6 +197,7 @@ public struct ModelChooser {
         $0.processesReadFilters = purpose == .forecasts || $0.linear == .joint
       }
     }
+    try considerFewerProcesses(&contest)
     try vary { $0.profile = .rationalQuadratic }
     for rows in HorizonReference.histories {
       try vary {
@@ -204,6 +207,20 @@ public struct ModelChooser {
     }
   }
 
+  /// Processes for those outputs alone that they surely make better.
+  private func considerFewerProcesses(_ contest: inout Contest) throws {
+    guard purpose == .forecasts, let line = contest.straight, let curved = contest.curved,
+      curved.shape.linear == .first
+    else { return }
+    let better = Set(curved.statesSurelyBetter(than: line).map { forms.layout.measured[$0] })
+    let outputs = curved.model.form.outputStates
+    var shape = curved.shape
+    shape.straightOutputs = Set(outputs.indices.filter { !better.contains(outputs[$0]) })
+    shape.curvedStates = outputs.filter(better.contains).map { forms.layout.states[$0].name }
+    guard !shape.straightOutputs.isEmpty, !shape.curvedStates.isEmpty else { return }
+    try consider(shape, forms, &contest)
+  }
+
   private func consider(
     _ shape: CandidateShape, _ forms: CandidateForms, _ contest: inout Contest
   ) throws {
@@ -211,7 +228,7 @@ public struct ModelChooser {
     let form = forms.form(shape)
     let isTaken =
       shape.linear == .alone || form.outputs.allSatisfy { $0.inputs.count <= mostInputs }
-    let cost = effort.cost(shape, outputs: form.outputCount)
+    let cost = effort.cost(shape, outputs: form.outputCount - shape.straightOutputs.count)
     guard isTaken, contest.hasRoom(for: shape, cost: cost) else { return }
     if let tried = contest.attempt(shape.name, { try tried(shape, forms) }) {
       contest.add(scored(tried, contest.reference))
@@ -220,7 +237,7 @@ public struct ModelChooser {
 
   private func scored(_ tried: TriedCandidate, _ reference: HorizonReference?) -> TriedCandidate {
     var tried = tried
-    tried.logScores = logScores(tried.runs, over: reference?.scores ?? [:])
+    tried.stateScores = stateScores(tried.runs, over: reference?.scores ?? [:])
     return tried
   }
 
@@ -242,20 +259,24 @@ public struct ModelChooser {
       runs: try blocks.runs(of: model, options))
   }
 
-  /// Mean logarithm of CRPS over the references', one a block.
-  private func logScores(
+  /// Mean logarithms of CRPS over the references' [measured state][block], of the blocks that can be judged.
+  private func stateScores(
     _ runs: HorizonRuns, over references: [Int: [[Double]]]
-  ) -> [Double] {
-    var logs = blocks.map { _ in [Double]() }
-    for steps in references.keys.sorted() {
-      for (state, reference) in (references[steps] ?? []).enumerated() {
+  ) -> [[Double]] {
+    let judged = blocks.indices.filter { block in
+      references.values.joined().contains { $0[block] > 0 }
+    }
+    return usual.indices.map { state in
+      var logs = blocks.map { _ in [Double]() }
+      for steps in references.keys.sorted() {
+        guard let reference = references[steps]?[state] else { continue }
         let scores = runs.scores(
           steps: steps, state: state, usual: usual[state], blocks: blocks.count)
-        for block in blocks.indices where reference[block] > 0 && scores[block] > 0 {
+        for block in judged where reference[block] > 0 && scores[block] > 0 {
           logs[block].append(log(max(scores[block], 1e-12) / reference[block]))
         }
       }
+      return judged.map { logs[$0].isEmpty ? 0 : logs[$0].reduce(0, +) / Double(logs[$0].count) }
     }
-    return logs.filter { !$0.isEmpty }.map { $0.reduce(0, +) / Double($0.count) }
   }
 }

@@ -197,7 +197,7 @@ struct CommandLineTests {
     // A policy of another task.
     let other = try bagel(
       ["evaluate", "boom", "--policy", "quick-out/policy.safetensors"], in: folder)
-    #expect(other.status == 2, "same machine, another name: no success, no error: \(other.errors)")
+    #expect([0, 2].contains(other.status), "same machine, another name, no error: \(other.errors)")
     let yaml = try String(contentsOfFile: folder + "/quick.yaml", encoding: .utf8)
     try yaml.replacingOccurrences(of: "[-1, 1]", with: "[-2, 1]").write(
       toFile: folder + "/other.yaml", atomically: true, encoding: .utf8)

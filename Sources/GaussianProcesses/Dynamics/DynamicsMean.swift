@@ -9,7 +9,8 @@ import MachineLogs
 public struct DynamicsMean: Sendable {
   public let model: DynamicsModel
   private let linear: LinearPart?
-  private let processes: [ProcessMean]
+  /// nil where all is noise: there is no mean.
+  private let processes: [ProcessMean?]
 
   /// h(x)^T beta + k(x, Z) c of one output.
   private struct ProcessMean: Sendable {
@@ -43,18 +44,15 @@ public struct DynamicsMean: Sendable {
   public init(_ model: DynamicsModel) throws {
     self.model = model
     linear = model.linear
-    // Where all is noise there is no mean.
-    processes =
-      try model.processes.allSatisfy(\.isNoise)
-      ? []
-      : model.processes.map { process in
-        if let exact = process.exact, process.x.rows <= Self.largestExact {
-          return ProcessMean(exact: process, exact)
-        }
-        return ProcessMean(
-          try process.lowRank
-            ?? LowRankPosterior(process, tolerance: 1e-3, largestRank: Self.inducing))
+    processes = try model.processes.map { process in
+      if process.isNoise { return nil }
+      if let exact = process.exact, process.x.rows <= Self.largestExact {
+        return ProcessMean(exact: process, exact)
       }
+      return ProcessMean(
+        try process.lowRank
+          ?? LowRankPosterior(process, tolerance: 1e-3, largestRank: Self.inducing))
+    }
   }
 
   /// Of the model's standardisers and hyperparameters, conditioned on other episodes, through inducing points.
@@ -82,15 +80,14 @@ public struct DynamicsMean: Sendable {
     if let part { targets = targets - part.values(z) }
     linear = try part.map { try $0.fitted(toRunsOf: episodes, options, model) }
     let x = model.form.inputMatrices(z)
-    processes =
-      options.linear == .alone
-      ? []
-      : try inParallel(model.processes.count) { m in
-        ProcessMean(
+    processes = try inParallel(model.processes.count) { m in
+      model.processes[m].isNoise
+        ? nil
+        : ProcessMean(
           try LowRankPosterior(
             model.processes[m].hyperparameters, x: x[m], y: targets.column(m), tolerance: 1e-3,
             largestRank: rank))
-      }
+    }
   }
 
   /// Means of the standardised increments [m, M] at standardised features [m, D].
@@ -98,6 +95,7 @@ public struct DynamicsMean: Sendable {
     var means = linear?.values(z) ?? Matrix(rows: z.rows, columns: model.form.outputCount)
     let x = model.form.inputMatrices(model.saturated(z))
     for (m, process) in processes.enumerated() {
+      guard let process else { continue }
       for (i, value) in process.values(x[m]).enumerated() { means[i, m] += value }
     }
     return means

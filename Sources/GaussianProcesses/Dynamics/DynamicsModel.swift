@@ -122,7 +122,7 @@ public struct DynamicsModel: Sendable {
     return try inParallel(names.count) { output in
       let what = "output '\(names[output])'"
       let (x, y) = (x[output], targets.column(output))
-      if options.linear == .alone {
+      if !options.hasProcess(output) {
         let nothing = Hyperparameters.noise(inputs: x.columns)
         return (
           process: try GaussianProcess(nothing, x: x, y: y, what: what), result: FitResult(nothing)

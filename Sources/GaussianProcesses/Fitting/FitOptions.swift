@@ -30,6 +30,8 @@ public struct FitOptions: Hashable, Sendable, Codable {
   public var profile: RadialProfileName = .squaredExponential
   public var mean: MeanFunction = .linear
   public var linear = LinearFit.joint
+  /// Outputs that have no process beside a linear part fitted `first`.
+  public var straightOutputs: Set<Int> = []
   /// Steps of the runs whose errors the linear part is fitted to, where it is `alone`; 1 for least squares one step ahead.
   public var linearSteps = 1
   /// Added, per transition, to the sums of squares of the standardised features where the linear part is fitted by least
@@ -51,6 +53,15 @@ public struct FitOptions: Hashable, Sendable, Codable {
   public var device: ExecutionDevice?
 
   public init() {}
+
+  /// Whether an output has a process.
+  func hasProcess(_ output: Int) -> Bool {
+    switch linear {
+    case .joint: true
+    case .first: !straightOutputs.contains(output)
+    case .alone: false
+    }
+  }
 }
 
 /// The outcome of a fit of one output.
