@@ -17,7 +17,7 @@ public struct FittedModel: Sendable {
   /// Seconds of learning, without reading the logs.
   public var seconds: Double
   public var training: [Episode]
-  /// How the model was chosen; nil where the task says which.
+  /// How the model was chosen; nil where the task says which, or the data are too few to choose by.
   public var choice: ChosenModel?
   /// Episodes that judge it, and one row of figures a state; empty without them.
   public var heldOutEpisodes: [Episode]
@@ -151,7 +151,7 @@ extension ControlTask {
   ///
   /// - Parameters:
   ///   - training: episodes to learn from.
-  ///   - earlier: an earlier model whose hyperparameters are one more start.
+  ///   - earlier: an earlier model whose hyperparameters are one more start, where nothing is chosen.
   ///   - progress: hears the fraction done, from any thread.
   /// - Throws: `LogError`, `FactorizationError`.
   public func fit(

@@ -59,15 +59,17 @@ extension FittedModel {
     console.say(
       "  chosen of \(names.count): \(names[choice.chosen].name)"
         + (names[choice.chosen].score.map {
-          " (\(number($0)) times the references' error over the horizon, on left-out blocks)"
+          " (\(number($0)) times the references' error over the horizon, on left-out blocks"
+            + (names[choice.chosen].scoreAtWorst.map { "; \(number($0)) at worst" } ?? "") + ")"
         } ?? ""))
-    let others = names.indices.filter { $0 != choice.chosen && names[$0].score != nil }
-      .sorted { (names[$0].score ?? 0) < (names[$1].score ?? 0) }.prefix(3)
+    let others = names.indices.filter { $0 != choice.chosen && names[$0].scoreAtWorst != nil }
+      .sorted { (names[$0].scoreAtWorst ?? 0) < (names[$1].scoreAtWorst ?? 0) }.prefix(3)
     if !others.isEmpty {
       console.say(
-        "  next: "
-          + others.map { "\(names[$0].name) \(number(names[$0].score ?? .nan))" }.joined(
-            separator: "; ") + " (all in --json and the report)")
+        "  next, at worst: "
+          + others.map { "\(names[$0].name) \(number(names[$0].scoreAtWorst ?? .nan))" }.joined(
+            separator: "; ")
+          + " (simpler ones are preferred within 2 %; all in --json and the report)")
     }
     for candidate in names {
       if let failure = candidate.failure {

@@ -117,6 +117,9 @@ public struct LogLayout: Hashable, Sendable, Codable {
   /// nil for the first of `LogLayout.usualTimeColumns` that exists.
   public var timeColumn: String?
 
+  /// Numbers of the states that are measured; the others are derived.
+  public var measured: [Int] { states.indices.filter { states[$0].source == .column } }
+
   /// Columns that states are read from, each once, in the order of the states [C].
   public var measuredColumns: [String] {
     var seen: Set<String> = []

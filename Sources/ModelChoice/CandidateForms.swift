@@ -23,8 +23,19 @@ struct CandidateForms: Sendable {
     options.profile = shape.profile
     options.ridge = shape.ridge
     options.linearSteps = shape.linearSteps
+    options.likelihood = nil
     options.subset = 400
     options.fullIterations = 0
+    return options
+  }
+
+  /// A candidate's options with the search of hyperparameters that the task wants.
+  func thorough(_ options: FitOptions) -> FitOptions {
+    var options = options
+    options.criterion = plain.options.criterion
+    options.likelihood = plain.options.likelihood
+    options.subset = plain.options.subset
+    options.fullIterations = plain.options.fullIterations
     return options
   }
 
@@ -35,12 +46,18 @@ struct CandidateForms: Sendable {
     if fixed.contains(.mean) {
       (shape.linear, shape.mean, shape.ridge) = (.joint, plain.options.mean, 0)
       shape.linearSteps = 1
+      // Beside no linear part, what processes do not read is read by nothing.
+      (shape.rows, shape.processRows) = (min(shape.processRows ?? shape.rows, shape.rows), nil)
+      if !shape.processesReadFilters { shape.filters = [] }
+      (shape.straightOutputs, shape.curvedStates) = ([], [])
     }
     if fixed.contains(.histories) {
       (shape.rows, shape.processRows, shape.hasGivenRows) = (1, nil, true)
       (shape.filters, shape.deadTimes, shape.hasFeedthrough) = ([], [], false)
     }
     if fixed.contains(.integrals) { shape.kinematics = nil }
+    let newest = shape.deadTimes.min() ?? 0
+    if newest > 0 { shape.hasFeedthrough = false }
     if shape.filters.isEmpty { shape.processesReadFilters = true }
     return shape
   }
@@ -91,29 +108,28 @@ struct CandidateForms: Sendable {
   }
 
   /// Whether the motion may depend on a state: the plain model reads it.
-  private func isRead(_ state: Int) -> Bool {
-    plain.form.features.contains { feature in
-      switch feature {
-      case .state(state, _), .sine(state, _), .cosine(state, _): true
-      case .state, .sine, .cosine, .action, .filteredAction: false
-      }
-    }
+  private func isRead(_ state: Int) -> Bool { plain.form.statesRead.contains(state) }
+
+  /// How a task says that a position follows from a measured rate.
+  private func givenIntegral(_ state: Int) -> StateUpdate? {
+    guard fixed.contains(.integrals),
+      case .trapezoidalIntegral(let rate) = plain.form.updates[state],
+      layout.states[rate].source == .column
+    else { return nil }
+    return plain.form.updates[state]
   }
 
   private func updates(_ shape: CandidateShape) -> [StateUpdate] {
     var output = 0
     return layout.states.enumerated().map { i, channel in
       if case .rate(let base, _) = channel.source,
-        let position = layout.states.firstIndex(where: { $0.name == base })
+        let position = layout.states.firstIndex(where: { $0.name == base }),
+        givenIntegral(position) == nil
       {
         return .difference(
           of: position, smoothing: channel.source.smoothing(timeStep: layout.timeStep))
       }
-      if fixed.contains(.integrals), case .trapezoidalIntegral(let rate) = plain.form.updates[i],
-        layout.states[rate].source == .column
-      {
-        return plain.form.updates[i]
-      }
+      if let integral = givenIntegral(i) { return integral }
       if let kinematics = shape.kinematics, let rate = rates[i] {
         return kinematics.update(rate: rate)
       }

@@ -68,7 +68,7 @@ struct CandidateShape: Hashable, Sendable {
     if deadTimes.contains(where: { $0 > 0 }) {
       words +=
         ", commands \(deadTimes.map(String.init).joined(separator: ", ")) "
-        + (deadTimes == [1] ? "row late" : "rows late")
+        + "rows late"
     }
     if !filters.isEmpty {
       words +=

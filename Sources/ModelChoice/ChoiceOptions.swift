@@ -29,12 +29,15 @@ public struct ChoiceOptions: Hashable, Sendable {
   /// Parts that are as the plain model has them.
   public var fixed = Set(ModelPart.allCases)
   public var purpose = ModelPurpose.search
-  /// Most inputs of a Gaussian process that what draws from it takes; nil for any number.
+  /// Most inputs of a Gaussian process that what draws from it takes; nil for any number. The plain model is left out where it has
+  /// more.
   public var mostInputs: Int?
+  /// Inputs up to which tables can draw from it: preferred for a search where that costs little; nil for no preference.
+  public var lightInputs: Int?
 
   public init() {}
 
-  /// Whether something is left to choose.
+  /// Whether something is left to choose; kinematics alone are not worth it.
   public var isOpen: Bool { !fixed.isSuperset(of: [.covariance, .mean, .histories]) }
 }
 
@@ -49,7 +52,8 @@ public struct PlainModel: Sendable {
 
   /// "Gaussian process (squared-exponential) with a linear mean on 2 rows"
   var words: String {
-    var shape = CandidateShape(linear: .joint, rows: max(form.stateLag, form.actionLag) + 1)
+    let rows = max(form.stateLag, form.actionLag - max(form.actionDelay, 0)) + 1
+    var shape = CandidateShape(linear: .joint, rows: rows)
     (shape.profile, shape.mean) = (options.profile, options.mean)
     return shape.name
   }

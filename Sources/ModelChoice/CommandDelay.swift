@@ -49,17 +49,22 @@ extension LogLayout {
     }
   }
 
-  /// Rows before each command has any effect on a measured state; empty where no command is 2 rows late, or where episodes are
-  /// too short to look back so far.
+  /// Rows before each command acts on the measured state that it moves first; empty where no command is 2 rows late, or where
+  /// episodes are too short to look back so far.
   func deadTimes(in episodes: [Episode]) -> [Int] {
-    let states = measured.map { i in episodes.map { $0.states.map { $0[i] } } }
+    // A tenth of an episode may go before its first start.
+    let long = episodes.filter { $0.count >= 10 * CommandDelay.longest }
+    let rows = episodes.reduce(0) { $0 + $1.count }
+    guard 2 * long.reduce(0, { $0 + $1.count }) > rows else { return [] }
     let times = actions.indices.map { j -> Int in
-      let delay = CommandDelay(of: states, after: [episodes.map { $0.actions.map { $0[j] } }])
-      return abs(delay.correlation) > 2 * delay.bound ? delay.rows - 1 : 0
+      let commands = [long.map { $0.actions.map { $0[j] } }]
+      let delays = measured.map { i in
+        CommandDelay(of: [long.map { $0.states.map { $0[i] } }], after: commands)
+      }
+      // The largest of twenty correlations of white noise is often above the bound.
+      return delays.filter { abs($0.correlation) > 2 * $0.bound }.map { $0.rows - 1 }.min() ?? 0
     }
-    let shortest = episodes.map(\.count).min() ?? 0
-    let isLate = times.contains { $0 >= 2 }
-    return isLate && 10 * CommandDelay.longest <= shortest ? times : []
+    return times.contains { $0 >= 2 } ? times : []
   }
 }
 

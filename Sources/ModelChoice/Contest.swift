@@ -7,7 +7,7 @@ import GaussianProcesses
 /// A candidate with its runs over the left-out blocks.
 struct TriedCandidate {
   let name: String
-  /// Of the plain model what it is nearest to.
+  /// Of the plain model that of a joint fit on one row.
   let shape: CandidateShape
   let model: DynamicsModel
   let options: FitOptions
@@ -27,14 +27,10 @@ struct TriedCandidate {
     logScores.isEmpty ? nil : exp(logScores.reduce(0, +) / Double(logScores.count))
   }
 
-  /// Whether tables serve it: each process reads few features.
-  var isLight: Bool { model.form.outputs.allSatisfy { $0.inputs.count <= Self.lightInputs } }
-
-  private static let lightInputs = 4
-
   /// Measured states that it predicts better than another even if its blocks were lucky.
   func statesSurelyBetter(than other: TriedCandidate) -> [Int] {
-    stateScores.indices.filter { s in
+    guard logScores.count > 1 else { return [] }
+    return stateScores.indices.filter { s in
       let differences = zip(stateScores[s], other.stateScores[s]).map { $0 - $1 }
       let mean = differences.reduce(0, +) / Double(differences.count)
       return mean + 2 * standardError(differences) < 0
@@ -43,7 +39,10 @@ struct TriedCandidate {
 
   /// Its score and two standard errors of its difference from another's over the blocks: what it is worth if its blocks were lucky.
   func scoreAtWorst(besides other: TriedCandidate) -> Double? {
-    guard let score, logScores.count == other.logScores.count else { return nil }
+    // Of one block nothing is known of another.
+    guard let score, logScores.count > 1, logScores.count == other.logScores.count else {
+      return nil
+    }
     let differences = zip(logScores, other.logScores).map { $0 - $1 }
     return score * exp(2 * standardError(differences))
   }
@@ -75,10 +74,11 @@ struct Contest {
 
   let effort: Effort
   let purpose: ModelPurpose
+  private let lightInputs: Int?
   let progress: (Double) -> Void
   var reference: HorizonReference?
   private(set) var judged: [JudgedCandidate] = []
-  /// What all are compared with: least squares on the rows that do best.
+  /// What all are compared with: least squares on the rows that do best, or the plain model where a search is to come.
   private var baseline: TriedCandidate?
   /// The best linear model and the best with Gaussian processes, by their scores: what to vary.
   private(set) var straight: TriedCandidate?
@@ -95,8 +95,20 @@ struct Contest {
   /// times faster.
   private static let simplicity = 1.02
 
-  init(effort: Effort, purpose: ModelPurpose, progress: @escaping (Double) -> Void) {
+  /// Of the progress, the part that is the candidates'.
+  static let shareOfCandidates = 0.9
+
+  /// - Parameters:
+  ///   - effort: what may be spent.
+  ///   - purpose: of the model.
+  ///   - lightInputs: most features that a process reads of which tables can be made, where that is wanted.
+  ///   - progress: hears the fraction done.
+  init(
+    effort: Effort, purpose: ModelPurpose, lightInputs: Int?,
+    progress: @escaping (Double) -> Void
+  ) {
     (self.effort, self.purpose, self.progress) = (effort, purpose, progress)
+    self.lightInputs = lightInputs
   }
 
   /// By the score at worst: of many candidates the best score is chance in part. A simple one if it is hardly worse.
@@ -119,13 +131,16 @@ struct Contest {
     return true
   }
 
+  /// For a candidate that is tried in any case.
+  mutating func pay(_ cost: Double) { spent += cost }
+
   /// The candidate with its runs, or nil where it cannot be had, which is noted.
   mutating func attempt(
     _ name: String, _ attempt: () throws -> TriedCandidate
   ) -> TriedCandidate? {
     let from = seconds
     var candidate = JudgedCandidate(name: name, seconds: 0)
-    defer { progress(min(0.9 * spent / effort.budget, 0.9)) }
+    defer { progress(Self.shareOfCandidates * min(spent / effort.budget, 1)) }
     do {
       var tried = try attempt()
       tried.seconds = seconds - from
@@ -145,6 +160,12 @@ struct Contest {
     for tried in baselines { add(tried) }
   }
 
+  /// Takes in the plain model, and compares with it all that follows.
+  mutating func add(plain: TriedCandidate) {
+    if plain.score != nil { baseline = plain }
+    add(plain)
+  }
+
   /// Takes in a candidate that has its score; what is not judged is no better than what came before.
   mutating func add(_ tried: TriedCandidate) {
     let place: Place = (
@@ -160,11 +181,17 @@ struct Contest {
     if isStraight { keep(&straight) } else { keep(&curved) }
     if purpose == .forecasts || !isStraight {
       keep(&surest)
-      if isStraight || purpose == .search && tried.isLight { keep(&simple) }
+      if isStraight || isLight(tried) { keep(&simple) }
     }
     judged.append(
       JudgedCandidate(
         name: tried.name, score: tried.score, scoreAtWorst: place.atWorst, seconds: tried.seconds))
+  }
+
+  /// Whether a search wants tables, and they serve it.
+  private func isLight(_ tried: TriedCandidate) -> Bool {
+    guard purpose == .search, let lightInputs else { return false }
+    return tried.model.form.outputs.allSatisfy { $0.inputs.count <= lightInputs }
   }
 
   /// Whether a score is better than that of another, or the first.

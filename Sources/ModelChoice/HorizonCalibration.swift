@@ -18,6 +18,7 @@ public struct HorizonCalibration: Hashable, Sendable {
   /// Quantiles of the absolute error at 2 p - 1 for the levels p above a half, ascending.
   private let errors: [Double]
 
+  /// Standard errors of a gain that are taken off it.
   private static let doubt = 0.25
   /// Candidates of b and c with b + c at most 1, the run itself first.
   private static let shares: [(b: Double, c: Double)] = {

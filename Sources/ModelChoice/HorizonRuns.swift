@@ -39,6 +39,11 @@ struct HorizonRuns: Sendable {
     Horizons.steps.filter { (records[$0]?.first?.count ?? 0) >= starts }
   }
 
+  /// Whether there is a record of a block.
+  func isKnown(block: Int) -> Bool {
+    records.values.contains { $0.first?.contains { $0.block == block } ?? false }
+  }
+
   subscript(steps: Int, state: Int) -> [HorizonRecord] { records[steps]?[state] ?? [] }
 
   mutating func add(_ values: [HorizonRecord], steps: Int) {

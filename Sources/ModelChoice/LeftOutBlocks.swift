@@ -32,14 +32,15 @@ struct LeftOutBlock: Sendable {
   static func blocks(
     of episodes: [Episode], rowsBefore: Int = Horizons.rowsBefore
   ) -> [LeftOutBlock] {
-    let least = Horizons.rowsBefore + 3
-    func from(_ block: Int) -> Int { block * episodes.count / count }
+    let least = rowsBefore + 3
+    let blockOf = blockNumbers(of: episodes.map(\.count))
     return (0..<count).map { block in
-      if episodes.count >= count {
+      if let blockOf {
+        func part(_ isWanted: (Int) -> Bool) -> [Episode] {
+          zip(episodes, blockOf).filter { isWanted($0.1) }.map(\.0)
+        }
         return LeftOutBlock(
-          rest: Array(episodes[..<from(block)] + episodes[from(block + 1)...]),
-          judge: Array(episodes[from(block)..<from(block + 1)]),
-          rowsBefore: rowsBefore)
+          rest: part { $0 != block }, judge: part { $0 == block }, rowsBefore: rowsBefore)
       }
       var (rest, judge): ([Episode], [Episode]) = ([], [])
       for episode in episodes {
@@ -52,6 +53,20 @@ struct LeftOutBlock: Sendable {
         rest: rest.filter { $0.count >= least }, judge: judge.filter { $0.count >= least },
         rowsBefore: rowsBefore)
     }
+  }
+
+  /// The block of each episode, so that blocks have about as many rows; nil where an episode is too long for that.
+  private static func blockNumbers(of lengths: [Int]) -> [Int]? {
+    let all = lengths.reduce(0, +)
+    guard lengths.count >= count, let longest = lengths.max(), 2 * longest <= all else {
+      return nil
+    }
+    var before = 0
+    let numbers = lengths.map { length in
+      defer { before += length }
+      return min((2 * before + length) * count / (2 * all), count - 1)
+    }
+    return Set(numbers).count == count ? numbers : nil
   }
 }
 
@@ -72,9 +87,4 @@ extension [LeftOutBlock] {
     }
     return runs
   }
-}
-
-extension LogLayout {
-  /// Numbers of the measured states.
-  var measured: [Int] { states.indices.filter { states[$0].source == .column } }
 }

@@ -24,8 +24,6 @@ public struct JudgedCandidate: Sendable {
 public struct ChosenModel: Sendable {
   public let model: DynamicsModel
   public let results: [FitResult]
-  /// How the model was fitted.
-  public let options: FitOptions
   /// In the order in which they were tried; the chosen one's index.
   public let candidates: [JudgedCandidate]
   public let chosen: Int
@@ -37,12 +35,14 @@ public struct ChosenModel: Sendable {
 public struct ModelChooser {
   private let episodes: [Episode]
   private let layout: LogLayout
-  /// Of lines, which only tell what to try where a search wants processes; and of what may be chosen.
+  /// Of lines, which leave out what a task fixes: for a search they only tell what to try.
   private let free: CandidateForms
+  /// Of models with processes.
   private let forms: CandidateForms
   private let plain: PlainModel
   private let purpose: ModelPurpose
   private let mostInputs: Int
+  private let lightInputs: Int?
   private let blocks: [LeftOutBlock]
   private let usual: [Double]
   private let effort: Effort
@@ -73,6 +73,7 @@ public struct ModelChooser {
     self.plain = plain
     purpose = choice.purpose
     mostInputs = choice.mostInputs ?? .max
+    lightInputs = choice.lightInputs
     var layout = layout
     layout.rewardColumn = nil
     let rates = layout.measuredRates(in: episodes)
@@ -92,24 +93,27 @@ public struct ModelChooser {
   ///
   /// Throws: `LogError`, `FactorizationError` where no candidate can be fitted.
   public func choose(progress: @escaping (Double) -> Void = { _ in }) throws -> ChosenModel? {
-    var contest = Contest(effort: effort, purpose: purpose, progress: progress)
+    var contest = Contest(
+      effort: effort, purpose: purpose, lightInputs: lightInputs, progress: progress)
     try considerStraight(&contest)
     guard contest.reference?.scores.isEmpty == false else { return nil }
     if purpose == .search { try considerPlain(&contest) }
     try considerCurved(&contest)
     guard let place = contest.winner, let reference = contest.reference else {
-      let reason = contest.judged.compactMap(\.failure).first ?? "there are too few rows"
+      // The last: candidates before the plain one may want more rows than there are.
+      let reason = contest.judged.compactMap(\.failure).last ?? "there are too few rows"
       throw LogError(
         file: episodes.map(\.name).joined(separator: ", "), "no model can be fitted: \(reason)")
     }
     let best = place.tried
     let (model, results) = try DynamicsModel.fit(
-      episodes, layout: layout, form: best.model.form, options: best.options,
-      start: best.model)
+      episodes, layout: layout, form: best.model.form,
+      options: purpose == .search ? forms.thorough(best.options) : best.options,
+      start: best.model, rewardOptions: plain.options
+    ) { progress(Contest.shareOfCandidates + (1 - Contest.shareOfCandidates) * $0) }
     progress(1)
     return ChosenModel(
-      model: model, results: results, options: best.options, candidates: contest.judged,
-      chosen: place.index,
+      model: model, results: results, candidates: contest.judged, chosen: place.index,
       forecasts: HorizonForecasts(
         try DynamicsMean(model), best.runs, measured: forms.layout.measured, usual: usual),
       reference: reference)
@@ -153,12 +157,16 @@ public struct ModelChooser {
 
   /// The model as the task has it.
   private func considerPlain(_ contest: inout Contest) throws {
+    guard plain.form.outputs.allSatisfy({ $0.inputs.count <= mostInputs }) else { return }
+    var shape = CandidateShape(linear: .joint)
+    (shape.profile, shape.mean) = (plain.options.profile, plain.options.mean)
     let name = "the plain model: \(plain.words)"
+    contest.pay(effort.cost(shape, outputs: plain.form.outputCount))
     guard
       let tried = contest.attempt(
-        name, { try tried(name, plain.form, plain.options, shape: CandidateShape(linear: .joint)) })
+        name, { try tried(name, plain.form, forms.options(shape), shape: shape) })
     else { return }
-    contest.add(scored(tried, contest.reference))
+    contest.add(plain: scored(tried, contest.reference))
   }
 
   /// Gaussian processes beside what the straight ones found, then what is varied of the best.
@@ -259,24 +267,30 @@ public struct ModelChooser {
       runs: try blocks.runs(of: model, options))
   }
 
-  /// Mean logarithms of CRPS over the references' [measured state][block], of the blocks that can be judged.
+  /// Mean logarithms of CRPS over the references' [measured state][block], of the blocks that can be judged; empty where the
+  /// candidate did not run in one of them.
   private func stateScores(
     _ runs: HorizonRuns, over references: [Int: [[Double]]]
   ) -> [[Double]] {
     let judged = blocks.indices.filter { block in
       references.values.joined().contains { $0[block] > 0 }
     }
-    return usual.indices.map { state in
+    var scores: [[Double]] = []
+    for state in usual.indices {
       var logs = blocks.map { _ in [Double]() }
       for steps in references.keys.sorted() {
         guard let reference = references[steps]?[state] else { continue }
-        let scores = runs.scores(
+        let found = runs.scores(
           steps: steps, state: state, usual: usual[state], blocks: blocks.count)
-        for block in judged where reference[block] > 0 && scores[block] > 0 {
-          logs[block].append(log(max(scores[block], 1e-12) / reference[block]))
+        for block in judged where reference[block] > 0 && found[block] > 0 {
+          logs[block].append(log(found[block] / reference[block]))
         }
       }
-      return judged.map { logs[$0].isEmpty ? 0 : logs[$0].reduce(0, +) / Double(logs[$0].count) }
+      scores.append(
+        judged.map { logs[$0].isEmpty ? 0 : logs[$0].reduce(0, +) / Double(logs[$0].count) })
     }
+    // A candidate that could not run where others could is not judged.
+    let ran = judged.allSatisfy { runs.isKnown(block: $0) }
+    return ran ? scores : []
   }
 }

@@ -18,6 +18,8 @@ public struct CarrySlot: Hashable, Sendable {
   public enum Start: Hashable, Sendable {
     /// The particle's first state, which is as long.
     case state
+    /// weights [length][S] times that state, plus offsets [length].
+    case affine(weights: [[Double]], offsets: [Double])
     /// The same for all particles [length].
     case fixed([Double])
   }
@@ -46,6 +48,11 @@ public struct StepSlots: Hashable, Sendable {
     if case .fixed(let values) = start {
       precondition(values.count == length, "\(values.count) first values of \(length) in '\(name)'")
     }
+    if case .affine(let weights, let offsets) = start {
+      precondition(
+        weights.count == length && offsets.count == length,
+        "\(weights.count) first values of \(length) in '\(name)'")
+    }
     precondition(
       !carry.isEmpty || start == .state, "the first carry slot is '\(name)', not the state")
     let slot = CarrySlot(name: name, length: length, start: start, offset: carryLength)
@@ -71,6 +78,11 @@ public struct StepSlots: Hashable, Sendable {
         precondition(
           state.count == slot.length, "a state of \(state.count) numbers for \(slot.length)")
         return state
+      case .affine(let weights, let offsets):
+        return zip(weights, offsets).map { row, offset in
+          precondition(state.count == row.count, "a state of \(state.count) for \(row.count)")
+          return zip(row, state).reduce(offset) { $0 + $1.0 * $1.1 }
+        }
       }
     }
   }

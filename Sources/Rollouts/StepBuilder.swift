@@ -43,7 +43,7 @@ struct StepBuilder {
     (stateLength, actionLength) = (states, actions)
     var slots = StepSlots()
     self.states = (0...model.form.stateLag).map {
-      slots.carry("state \($0) rows ago", length: states, start: .state)
+      slots.carry("state \($0) rows ago", length: states, start: model.start(rowsAgo: $0))
     }
     let actionRows = max(
       model.form.actionLag, policy.actionMemory, reward.usesPreviousAction ? 1 : 0)
@@ -123,5 +123,22 @@ struct StepBuilder {
         state: state, goal: goal, physicalState: expressions.physical(state),
         physicalGoal: expressions.physical(goal), action: action, previousAction: previousAction)
     ).named("reward")
+  }
+}
+
+extension DynamicsModel {
+  /// Where a particle was so many rows before its first state: its positions as their rates have moved them, all else as it is now.
+  fileprivate func start(rowsAgo rows: Int) -> CarrySlot.Start {
+    let rates = form.ratesOfPositions
+    guard rows > 0, !rates.isEmpty else { return .state }
+    let (means, scales) = (stateStandardiser.mean, stateStandardiser.scale)
+    let time = Double(rows) * layout.timeStep
+    var weights = scales.indices.map { i in scales.indices.map { $0 == i ? 1.0 : 0 } }
+    var offsets = scales.map { _ in 0.0 }
+    for (position, rate) in rates {
+      weights[position][rate] -= time * scales[rate] / scales[position]
+      offsets[position] -= time * means[rate] / scales[position]
+    }
+    return .affine(weights: weights, offsets: offsets)
   }
 }

@@ -12,6 +12,14 @@ public enum SamplerName: String, Hashable, Sendable, Codable, CaseIterable {
   case love
   case exact
   case pathwise
+
+  /// Most inputs of a Gaussian process that it takes; nil for any number.
+  public var mostInputs: Int? {
+    switch self {
+    case .tabulated, .kissGP: 4
+    case .sparse, .love, .exact, .pathwise: nil
+    }
+  }
 }
 
 /// What to build.

@@ -128,11 +128,22 @@ public struct ControlTask: Sendable {
     }
     let choice = self.model.choice
     let form = try modelForm()
-    guard choice.isOpen || model.form == form else {
+    let ignored = Set(try self.model.ignored.map(stateIndex))
+    let isOfForm =
+      choice.isOpen
+      ? found.states.map(\.turn) == layout.states.map(\.turn)
+        && model.form.statesRead.isDisjoint(with: ignored)
+        && (!choice.fixed.contains(.histories) || model.form.features == form.features)
+        && (!choice.fixed.contains(.integrals) || model.form.integrates(as: form))
+      : model.form == form
+    guard isOfForm else {
       return "was fitted with other model options (histories, angles, integrals) than the task has"
     }
     guard !model.form.hasFeedthrough else {
       return "reads the command of the row that it predicts, which no controller knows yet"
+    }
+    guard model.processes.allSatisfy({ !$0.isNoise }) else {
+      return "has outputs without a Gaussian process, whose doubt a search needs"
     }
     let isAsAsked = model.processes.allSatisfy { process in
       guard case .stationary(let covariance) = process.hyperparameters.covariance else {
@@ -141,7 +152,7 @@ public struct ControlTask: Sendable {
       return
         (!choice.fixed.contains(.covariance) || covariance.profile == self.model.fit.profile)
         && (!choice.fixed.contains(.mean)
-          || process.hyperparameters.mean == self.model.fit.mean)
+          || process.hyperparameters.mean == self.model.fit.mean && model.linear == nil)
     }
     return isAsAsked ? nil : "was fitted with another covariance or mean than the task has"
   }

@@ -11,6 +11,7 @@ extension ControlTask {
   /// What the section does not say is chosen.
   mutating func readModel(_ yaml: YAMLMapping) throws {
     model.choice.fixed = []
+    model.choice.lightInputs = SamplerName.tabulated.mostInputs
     guard let entry = try yaml.mapping("model") else { return }
     for (part, keys) in Self.fixingKeys where keys.contains(where: entry.has) {
       model.choice.fixed.formUnion(part)
@@ -55,22 +56,19 @@ extension ControlTask {
     if let likelihood = try entry.choiceOrAutomatic("likelihood", LikelihoodMethod.self) {
       model.fit.likelihood = likelihood
     }
-    switch model.sampler.name {
-    case .tabulated: model.choice.mostInputs = 4
-    case .kissGP:
-      model.choice.mostInputs = 4
-      model.choice.fixed.insert(.covariance)
-    case nil, .exact, .love, .pathwise, .sparse: break
-    }
+    model.choice.mostInputs = model.sampler.name?.mostInputs
+    model.choice.lightInputs = (model.sampler.name ?? .tabulated).mostInputs
+    // It takes no other than the squared exponential, which is the plain model's.
+    if model.sampler.name == .kissGP { model.choice.fixed.insert(.covariance) }
   }
 
-  /// The keys that fix a part of the model; the last ones are of how a model of given parts is fitted.
+  /// The keys that fix a part of the model; rest transitions are added to the plain one only.
   private static let fixingKeys: [(parts: [ModelPart], keys: [String])] = [
     ([.covariance], ["covariance"]),
     ([.mean], ["mean"]),
     ([.histories], ["stateHistory", "actionHistory", "actionDelay"]),
     ([.integrals], ["integrate"]),
-    (ModelPart.allCases, ["criterion", "likelihood", "restPseudoData"]),
+    (ModelPart.allCases, ["restPseudoData"]),
   ]
 
   /// A state that turns round, by the units of its angle.

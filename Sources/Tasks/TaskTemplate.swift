@@ -66,9 +66,9 @@ extension BuiltInTasks {
       # gridPoints: 30         # of kiss-gp, along every input
       # inducingPoints: 300    # of sparse, at most
       # features: 256          # of pathwise
-      # criterion: heteroscedastic   # or block-out, marginal-likelihood: what is learnt for; with it nothing is chosen
+      # criterion: heteroscedastic   # or block-out, marginal-likelihood: what is learnt for
       # noise: latent          # or observed: whether rollouts draw the measurement noise too (fit is the same)
-      # likelihood: automatic  # or cholesky, row-blocks, kiss-gp: how hyperparameters are learnt; with it nothing is chosen
+      # likelihood: automatic  # or cholesky, row-blocks, kiss-gp: how hyperparameters are learnt
 
     policy:
       layers: [8, 8]           # widths of the tanh layers; [] is a linear policy

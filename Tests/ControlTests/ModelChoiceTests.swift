@@ -151,11 +151,12 @@ struct ModelChoiceTests {
     let (_, zero) = try fit("model: {mean: zero}")
     #expect(processes(zero).allSatisfy { $0.contains("with a zero mean") })
     #expect(zero.model.linear == nil)
+    let read = Set(zero.model.form.outputs.flatMap(\.inputs))
+    #expect(read.count == zero.model.form.features.count, "a feature that nothing reads")
     let (_, rows) = try fit("model: {stateHistory: 2, actionHistory: 1}")
     #expect(rows.model.form.features.count == 5 && processes(rows).count > 2)
     for fixed in [
-      "covariance: matern-3/2, mean: constant, stateHistory: 1", "criterion: marginal-likelihood",
-      "restPseudoData: 3",
+      "covariance: matern-3/2, mean: constant, stateHistory: 1", "restPseudoData: 3",
     ] {
       let (_, plain) = try fit("model: {\(fixed)}")
       #expect(plain.choice == nil)

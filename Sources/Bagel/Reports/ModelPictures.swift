@@ -33,12 +33,11 @@ struct ModelPictures {
     return plots + maps
   }
 
-  /// Where the machine has been: each state over the command that moves it most.
+  /// Where the machine has been: each state and the command that moves it most.
   private var maps: [Plot] {
     guard !layout.actions.isEmpty else { return [] }
-    let measured = layout.states.indices.filter { layout.states[$0].source == .column }
     let commands = layout.strongestCommands(in: fit.training)
-    return zip(measured, commands).prefix(Self.most).map { state, command in
+    return zip(layout.measured, commands).prefix(Self.most).map { state, command in
       let (channel, action) = (layout.states[state], layout.actions[command])
       let (unit, actionUnit) = (Unit(channel.units), Unit(action.units))
       var plot = Plot(
@@ -153,12 +152,14 @@ extension Report {
       let name = escapedForHTML(candidate.name)
       return "<tr><td>\(index == choice.chosen ? "<b>\(name)</b>" : name)</td>"
         + "<td>\(candidate.score.map(number) ?? escapedForHTML(candidate.failure ?? ""))</td>"
+        + "<td>\(candidate.scoreAtWorst.map(number) ?? "")</td>"
         + "<td>\(number(candidate.seconds))</td></tr>"
     }
     return lines + [
       "<p>Candidates, fitted to the logs and judged on blocks of them that were left out, by what they predict 1 to 100 steps "
-        + "ahead (CRPS over that of the references: the better of staying and of a straight line):</p>",
-      "<table><tr><th>candidate</th><th>score</th><th>seconds</th></tr>",
+        + "ahead (CRPS over that of the references: the better of staying and of a straight line). At worst: two standard errors "
+        + "over the blocks more. The least at worst is chosen, or a simpler one within 2 % of it:</p>",
+      "<table><tr><th>candidate</th><th>score</th><th>at worst</th><th>seconds</th></tr>",
     ] + rows + ["</table>"]
   }
 }

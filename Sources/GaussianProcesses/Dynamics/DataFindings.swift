@@ -43,7 +43,7 @@ public struct DataFindings {
   ) {
     (self.episodes, self.layout, self.form) = (episodes, layout, form)
     self.hasChosenHistories = hasChosenHistories
-    measured = layout.states.indices.filter { layout.states[$0].source == .column }
+    measured = layout.measured
   }
 
   /// What a model of the data cannot know, one sentence each.
@@ -254,8 +254,7 @@ extension DynamicsModel {
   /// Commands that the data have at few levels only: (action, levels), and what that means for a policy is up to the caller.
   public var commandLevels: [(action: Int, levels: [Double])] {
     let most = 5
-    return zip(form.features.indices, form.features).compactMap { d, feature in
-      guard case .action(let action, lag: form.actionDelay) = feature else { return nil }
+    return form.newestActions.compactMap { d, action in
       let x = features
       var levels: [Double: Double] = [:]
       // Averages over a time step differ by rounding.

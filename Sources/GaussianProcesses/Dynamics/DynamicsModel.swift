@@ -44,12 +44,13 @@ public struct DynamicsModel: Sendable {
   ///   - restCount: rest transitions to add (`TransitionSet.addRest`).
   ///   - most: transitions that the processes learn from, evenly spread; a linear part learns from all.
   ///   - start: an earlier model of the same form whose hyperparameters are one more start.
+  ///   - rewardOptions: of a learnt reward, if they are others.
   ///   - progress: called after every evaluation with an estimate of the fraction done.
   /// - Throws: `LogError` for too little data, `FactorizationError`.
   public static func fit(
     _ episodes: [Episode], layout: LogLayout, form: ModelForm, options: FitOptions,
     restCount: Int = 0, most: Int = .max, start: DynamicsModel? = nil,
-    progress: @escaping (Double) -> Void = { _ in }
+    rewardOptions: FitOptions? = nil, progress: @escaping (Double) -> Void = { _ in }
   ) throws -> (model: DynamicsModel, results: [FitResult]) {
     var data = TransitionSet(episodes, form: form)
     precondition(start.map { $0.form == form } ?? true, "the start is a model of another form")
@@ -98,7 +99,7 @@ public struct DynamicsModel: Sendable {
     let rewardModel = try layout.rewardColumn.map {
       try RewardModel(
         fitting: episodes, column: $0, states: stateStandardiser, turns: form.turns,
-        options: options)
+        options: rewardOptions ?? options)
     }
     var model = DynamicsModel(
       layout: layout, form: form, stateStandardiser: stateStandardiser,
@@ -169,8 +170,8 @@ public struct DynamicsModel: Sendable {
   public func unloggedActions(
     limits: [ClosedRange<Double>]
   ) -> [(action: Int, logged: ClosedRange<Double>)] {
-    zip(form.features, featureBounds).compactMap { feature, logged in
-      guard case .action(let action, lag: form.actionDelay) = feature else { return nil }
+    form.newestActions.compactMap { d, action in
+      let logged = featureBounds[d]
       let (limit, margin) = (
         limits[action], 0.1 * (limits[action].upperBound - limits[action].lowerBound)
       )

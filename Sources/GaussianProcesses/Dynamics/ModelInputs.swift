@@ -162,6 +162,50 @@ public struct ModelForm: Hashable, Sendable, Codable {
   /// Rows before the present one that the features read.
   public var longestLag: Int { max(stateLag, actionLag) }
 
+  /// Position -> the state that is its rate, by the updates.
+  public var ratesOfPositions: [Int: Int] {
+    var rates: [Int: Int] = [:]
+    for (state, update) in updates.enumerated() {
+      switch update {
+      case .increment: break
+      case .backwardIntegral(let rate, _), .trapezoidalIntegral(let rate): rates[state] = rate
+      case .difference(let position, _): rates[position] = state
+      }
+    }
+    return rates
+  }
+
+  /// States that the features read, whatever the row.
+  public var statesRead: Set<Int> {
+    Set(
+      features.compactMap { feature in
+        switch feature {
+        case .state(let i, _), .sine(let i, _), .cosine(let i, _): i
+        case .action, .filteredAction: nil
+        }
+      })
+  }
+
+  /// Whether the positions that follow from measured rates are those of another form.
+  public func integrates(as other: ModelForm) -> Bool {
+    func integrals(_ form: ModelForm) -> [StateUpdate?] {
+      form.updates.map { if case .trapezoidalIntegral = $0 { $0 } else { nil } }
+    }
+    return integrals(self) == integrals(other)
+  }
+
+  /// The newest action of each command that the features read: (index of the feature, action).
+  var newestActions: [(feature: Int, action: Int)] {
+    var newest: [Int: (lag: Int, feature: Int)] = [:]
+    for (d, feature) in features.enumerated() {
+      guard case .action(let action, let lag) = feature, lag < newest[action]?.lag ?? .max else {
+        continue
+      }
+      newest[action] = (lag, d)
+    }
+    return newest.map { ($0.value.feature, $0.key) }.sorted { $0.0 < $1.0 }
+  }
+
   /// Full turns of the states that are seen as sine and cosine.
   var turns: [Int: Double] {
     var turns: [Int: Double] = [:]

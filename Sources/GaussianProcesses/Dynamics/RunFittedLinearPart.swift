@@ -46,7 +46,7 @@ struct RunFittedLinearPart {
     starts = evenlySpreadRows(count: all.count, wanted: Self.mostStarts).map { all[$0] }
     map = AffineNextState(model)
     rows = episodes.map { EpisodeFeatures(model.form, $0) }
-    measured = model.layout.states.indices.filter { model.layout.states[$0].source == .column }
+    measured = model.layout.measured
     let data = TransitionSet(episodes, form: model.form)
     let z = Matrix(data.features.map(model.featureStandardiser.standardise))
     let targets = Matrix(data.increments.map(model.incrementStandardiser.standardise))
