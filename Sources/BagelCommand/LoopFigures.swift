@@ -51,8 +51,9 @@ final class LoopFigures {
     case .fitted(let trial, let fit):
       self.fit = fit
       finish()
-      if let choice = fit.choice {
-        console.say("trial \(trial): model: \(choice.candidates[choice.chosen].name)")
+      if task.model.choice.isOpen {
+        let name = fit.choice.map { $0.candidates[$0.chosen].name } ?? "the plain model"
+        console.say("trial \(trial): model: \(name)")
       }
       let findings = fit.notes + fit.findings + task.goalsOutside(fit.model)
       for line in findings where said.insert(line).inserted { console.say("warning: \(line)") }

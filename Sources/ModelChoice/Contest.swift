@@ -91,9 +91,10 @@ struct Contest {
   private var spent = 0.0
   private let begin = ContinuousClock.now
 
-  /// A simpler model is worth so much of the score: a line does no harm outside the data, and a search on few inputs is a hundred
-  /// times faster.
-  private static let simplicity = 1.02
+  /// What a simpler model may cost of the score: a line does no harm outside the data ...
+  private static let costOfLine = 1.02
+  /// ... and a search on tables is hundreds of times faster.
+  private static let costOfTables = 1.5
 
   /// Of the progress, the part that is the candidates'.
   static let shareOfCandidates = 0.9
@@ -111,10 +112,10 @@ struct Contest {
     self.lightInputs = lightInputs
   }
 
-  /// By the score at worst: of many candidates the best score is chance in part. A simple one if it is hardly worse.
+  /// By the score at worst: of many candidates the best score is chance in part. A simple one if it costs little.
   var winner: Place? {
-    guard let simple, let score = simple.atWorst, let best = surest?.atWorst,
-      score <= Self.simplicity * best
+    let cost = purpose == .forecasts ? Self.costOfLine : Self.costOfTables
+    guard let simple, let score = simple.atWorst, let best = surest?.atWorst, score <= cost * best
     else { return surest }
     return simple
   }
@@ -179,19 +180,21 @@ struct Contest {
     }
     let isStraight = tried.shape.linear == .alone
     if isStraight { keep(&straight) } else { keep(&curved) }
-    if purpose == .forecasts || !isStraight {
+    let mayWin = purpose == .forecasts || !isStraight
+    if mayWin {
       keep(&surest)
       if isStraight || isLight(tried) { keep(&simple) }
     }
     judged.append(
       JudgedCandidate(
-        name: tried.name, score: tried.score, scoreAtWorst: place.atWorst, seconds: tried.seconds))
+        name: tried.name, score: tried.score, scoreAtWorst: place.atWorst, seconds: tried.seconds,
+        mayWin: mayWin, inputs: isStraight ? 0 : tried.model.form.mostInputs))
   }
 
   /// Whether a search wants tables, and they serve it.
   private func isLight(_ tried: TriedCandidate) -> Bool {
     guard purpose == .search, let lightInputs else { return false }
-    return tried.model.form.outputs.allSatisfy { $0.inputs.count <= lightInputs }
+    return tried.model.form.mostInputs <= lightInputs
   }
 
   /// Whether a score is better than that of another, or the first.

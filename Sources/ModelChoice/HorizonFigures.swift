@@ -172,17 +172,21 @@ extension HorizonFigures {
         true
       )
     }
+    let worse = rows.filter { $0.crps[s] > Self.worse * $0.referenceCRPS[s] }
+    if worse.count == rows.count {
+      return ("\(name) is predicted worse than by a linear model, however far ahead", true)
+    }
     if let index = from({ $0.left[s] > Self.knows }) {
       return (
         "\(name) is predicted no better than by staying or by its mean from \(words(rows[index])) on",
         index == 0
       )
     }
-    if let index = from({ $0.crps[s] > Self.worse * $0.referenceCRPS[s] }) {
-      return (
-        "\(name) is predicted worse than by a linear model from \(words(rows[index])) on",
-        index == 0
-      )
+    if let first = worse.first, let last = worse.last {
+      let range =
+        first.steps == last.steps
+        ? words(first) : "\(counted(first.steps, "step")) to \(words(last))"
+      return ("\(name) is predicted worse than by a linear model \(range) ahead", false)
     }
     if let narrow = rows.first(where: { $0.coverage95[s] < Self.honest }) {
       return (

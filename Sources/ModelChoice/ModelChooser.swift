@@ -18,6 +18,10 @@ public struct JudgedCandidate: Sendable {
   /// Why it failed, in words.
   public var failure: String?
   public var seconds: Double
+  /// Whether it may be chosen: for a search no line is.
+  public var mayWin = false
+  /// Most inputs of its processes; 0 where there are none.
+  public var inputs = 0
 }
 
 /// A chosen model, with what it is worth.
@@ -93,6 +97,7 @@ public struct ModelChooser {
   ///
   /// Throws: `LogError`, `FactorizationError` where no candidate can be fitted.
   public func choose(progress: @escaping (Double) -> Void = { _ in }) throws -> ChosenModel? {
+    try checkInputs()
     var contest = Contest(
       effort: effort, purpose: purpose, lightInputs: lightInputs, progress: progress)
     try considerStraight(&contest)
@@ -117,6 +122,17 @@ public struct ModelChooser {
       forecasts: HorizonForecasts(
         try DynamicsMean(model), best.runs, measured: forms.layout.measured, usual: usual),
       reference: reference)
+  }
+
+  /// Throws `LogError` where no process can read as few inputs as what draws from it takes.
+  private func checkInputs() throws {
+    let least = [forms.form(forms.fixing(CandidateShape(linear: .joint))), plain.form]
+      .map(\.mostInputs).min()
+    guard let least, least > mostInputs else { return }
+    throw LogError(
+      file: episodes.map(\.name).joined(separator: ", "),
+      "a model reads \(least) inputs at least, and the task's sampler takes \(mostInputs); take sampler: sparse, love or "
+        + "automatic")
   }
 
   /// Linear models: how many rows, then ridge, kinematics, feedthrough, dead times, filters.
@@ -157,7 +173,7 @@ public struct ModelChooser {
 
   /// The model as the task has it.
   private func considerPlain(_ contest: inout Contest) throws {
-    guard plain.form.outputs.allSatisfy({ $0.inputs.count <= mostInputs }) else { return }
+    guard plain.form.mostInputs <= mostInputs else { return }
     var shape = CandidateShape(linear: .joint)
     (shape.profile, shape.mean) = (plain.options.profile, plain.options.mean)
     let name = "the plain model: \(plain.words)"
@@ -190,6 +206,13 @@ public struct ModelChooser {
     if !straight.filters.isEmpty {
       try curved(.first, rows: straight.rows, processRows: 1, filtersInLine: true)
     }
+    if !deadTimes.isEmpty && straight.deadTimes.isEmpty {
+      var late = straight
+      (late.linear, late.rows, late.deadTimes, late.linearSteps) = (.joint, 1, deadTimes, 1)
+      (late.ridge, late.filters) = (0, [])
+      try consider(late, forms, &contest)
+    }
+    if purpose == .search { try curved(.joint, rows: 1) }
     try curved(.joint, rows: 2)
     try curved(.first, rows: 2, processRows: 2, ridge: Self.heavyRidge)
     try curved(.joint, rows: 5)
@@ -234,13 +257,19 @@ public struct ModelChooser {
   ) throws {
     let shape = forms.fixing(shape)
     let form = forms.form(shape)
-    let isTaken =
-      shape.linear == .alone || form.outputs.allSatisfy { $0.inputs.count <= mostInputs }
+    let isTaken = shape.linear == .alone || form.mostInputs <= mostInputs
+    if purpose == .search, isPlain(shape, form) { return }
     let cost = effort.cost(shape, outputs: form.outputCount - shape.straightOutputs.count)
     guard isTaken, contest.hasRoom(for: shape, cost: cost) else { return }
     if let tried = contest.attempt(shape.name, { try tried(shape, forms) }) {
       contest.add(scored(tried, contest.reference))
     }
+  }
+
+  /// Whether it is the plain model, which a search has tried.
+  private func isPlain(_ shape: CandidateShape, _ form: ModelForm) -> Bool {
+    form == plain.form && shape.linear == .joint && shape.mean == plain.options.mean
+      && shape.profile == plain.options.profile
   }
 
   private func scored(_ tried: TriedCandidate, _ reference: HorizonReference?) -> TriedCandidate {

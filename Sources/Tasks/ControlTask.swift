@@ -154,7 +154,8 @@ public struct ControlTask: Sendable {
         && (!choice.fixed.contains(.mean)
           || process.hyperparameters.mean == self.model.fit.mean && model.linear == nil)
     }
-    return isAsAsked ? nil : "was fitted with another covariance or mean than the task has"
+    return isAsAsked
+      ? nil : "was fitted with another covariance or mean than the task or its sampler has"
   }
 
   /// What a policy file must say to be a policy for this task.

@@ -114,11 +114,11 @@ struct ModelPictures {
           y: unit.convert(own.map { $0.quantiles.first ?? .nan }),
           upper: unit.convert(own.map { $0.quantiles.last ?? .nan })),
         .init(
-          title: "measured", style: .lines(color: "#d1661f", width: 1.2), x: times,
-          y: unit.convert(episode.states.map { $0[state] })),
-        .init(
-          title: "predicted", style: .lines(color: "#1d4e86", width: 1.6), x: x,
+          title: "predicted", style: .lines(color: "#1d4e86", width: 1.8), x: x,
           y: unit.convert(own.map(\.mean))),
+        .init(
+          title: "measured", style: .lines(color: "#d1661f", width: 1), x: times,
+          y: unit.convert(episode.states.map { $0[state] })),
       ]
       return plot
     }
@@ -158,7 +158,7 @@ extension Report {
     return lines + [
       "<p>Candidates, fitted to the logs and judged on blocks of them that were left out, by what they predict 1 to 100 steps "
         + "ahead (CRPS over that of the references: the better of staying and of a straight line). At worst: two standard errors "
-        + "over the blocks more. The least at worst is chosen, or a simpler one within 2 % of it:</p>",
+        + "over the blocks more. The least at worst is chosen, or a simpler one that costs little:</p>",
       "<table><tr><th>candidate</th><th>score</th><th>at worst</th><th>seconds</th></tr>",
     ] + rows + ["</table>"]
   }

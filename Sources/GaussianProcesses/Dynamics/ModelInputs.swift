@@ -162,6 +162,9 @@ public struct ModelForm: Hashable, Sendable, Codable {
   /// Rows before the present one that the features read.
   public var longestLag: Int { max(stateLag, actionLag) }
 
+  /// Features that the output which reads most reads.
+  public var mostInputs: Int { outputs.map(\.inputs.count).max() ?? 0 }
+
   /// Position -> the state that is its rate, by the updates.
   public var ratesOfPositions: [Int: Int] {
     var rates: [Int: Int] = [:]
