@@ -162,9 +162,13 @@ struct ModelChoiceTests {
       #expect(plain.choice == nil)
     }
     for name in BuiltInTasks.names { #expect(try !ControlTask(name).model.choice.isOpen) }
-    // What draws only from few inputs gets no more.
+    // What draws only from few inputs gets no more, and is refused where there are no fewer.
     let (_, tables) = try fit("model: {sampler: tabulated}")
-    #expect(tables.model.form.outputs.allSatisfy { $0.inputs.count <= 4 })
+    #expect(tables.model.form.mostInputs <= 4)
+    let refused = #expect(throws: LogError.self) {
+      try fit("model: {sampler: tabulated, stateHistory: 2, actionHistory: 2}")
+    }
+    #expect(refused?.problem.contains("reads 6 inputs at least") == true, "\(refused as Any)")
   }
 
   @Test("noise, a wave of its own, another machine: nothing to search on, and the words say why")
@@ -229,7 +233,29 @@ struct ModelChoiceTests {
       let path = Scratch.path("chain.safetensors")
       try choice.model.write(to: path, provenance: "test")
       #expect(try DynamicsModel(path: path).form == choice.model.form)
+      guard derived else { continue }
+      // A task that says which rate the position follows from, though another is derived from it.
+      var given = ChoiceOptions()
+      given.fixed = [.integrals]
+      let form = ModelForm(states: 4, actions: 1, integrals: [0: .trapezoidalIntegral(rate: 1)])
+      let searched = try #require(
+        try ModelChooser(
+          [1, 2].map { moving($0, order, derived: true) }, layout: layout,
+          plain: PlainModel(form: form, options: FitOptions()), choice: given
+        ).choose())
+      #expect(searched.model.form.updates[0] == .trapezoidalIntegral(rate: 1))
+      try searched.model.write(to: path, provenance: "test")
     }
+  }
+
+  @Test("whole episodes make blocks of about as many rows, or each is cut")
+  func blocks() throws {
+    // A long exploration and three short trials: no episode is a block of its own.
+    let uneven = [oscillator(0), oscillator(1).rowsOnly(0..<40), oscillator(2).rowsOnly(0..<40)]
+    let choice = try choose(uneven + [oscillator(3).rowsOnly(0..<40)])
+    #expect(choice.candidates.contains { ($0.scoreAtWorst ?? 0) > ($0.score ?? 9) })
+    let name = choice.candidates[choice.chosen].name
+    #expect(!name.hasPrefix("linear in 1 row"), "\(name)")
   }
 
   @Test("a task with a long history, or a short log, is judged on held-out logs too")
@@ -311,6 +337,11 @@ struct ModelChoiceTests {
     #expect(back.form == model.form && back.linear == model.linear)
     #expect(back.fingerprint == model.fingerprint)
     let rollout = try task.makeRollout(model, try ExactSampler(model.groups[0], noise: .observed))
+    // A row ago the angle was where its rate had it.
+    let (first, scale) = (rollout.slots.first(state: [0.2, -0.1]), model.stateStandardiser)
+    let rate = scale.mean[1] - 0.1 * scale.scale[1]
+    #expect(abs(first[2] - (0.2 - task.layout.timeStep * rate / scale.scale[0])) < 1e-12)
+    #expect(first[3] == -0.1)
     let policy = task.makePolicy()
     let batch = RolloutBatch(
       parameters: policy.initialParameters(5),

@@ -14,6 +14,10 @@ struct StepSlotTests {
     let draws = [slots.draws("model", length: 2), slots.draws("sensors", length: 1)]
     #expect(slots.carryLength == 5)
     #expect(slots.first(state: [1, 2]) == [1, 2, 7, 8, 9])
+    var moved = slots
+    _ = moved.carry(
+      "before", length: 2, start: .affine(weights: [[1, -0.5], [0, 1]], offsets: [3, 0]))
+    #expect(moved.first(state: [1, 2]) == [1, 2, 7, 8, 9, 3, 2])
     let builder = ProgramBuilder()
     let carry = builder.input("state", length: slots.carryLength)
     let next = [memory: carry[memory] + builder.normal(draws[1]), state: 2 * carry[state]]
