@@ -5,6 +5,7 @@
 import Foundation
 import LinearAlgebra
 import MachineLogs
+import SafeText
 import Synchronization
 
 /// Gaussian-process dynamics of a machine.
@@ -54,7 +55,13 @@ public struct DynamicsModel: Sendable {
   ) throws -> (model: DynamicsModel, results: [FitResult]) {
     var data = TransitionSet(episodes, form: form)
     precondition(start.map { $0.form == form } ?? true, "the start is a model of another form")
-    let inputs = form.outputs.map(\.inputs.count).max() ?? 0
+    let inputs = form.mostInputs
+    if data.count == 0, let longest = episodes.map(\.count).max() {
+      throw LogError(
+        file: shortened(episodes.map(\.name).joined(separator: ", ")),
+        "the longest episode has \(counted(longest, "row")), and the model looks back \(form.longestLag) and ahead one"
+      )
+    }
     guard data.count >= inputs + 2 else {
       throw LogError(
         file: episodes.map(\.name).joined(separator: ", "),
