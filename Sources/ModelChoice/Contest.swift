@@ -22,6 +22,9 @@ struct TriedCandidate {
   }
   var seconds = 0.0
 
+  /// Standard errors that a score may be lucky by.
+  private static let doubt = 2.0
+
   /// nil where no horizon has enough starts to be judged.
   var score: Double? {
     logScores.isEmpty ? nil : exp(logScores.reduce(0, +) / Double(logScores.count))
@@ -33,7 +36,7 @@ struct TriedCandidate {
     return stateScores.indices.filter { s in
       let differences = zip(stateScores[s], other.stateScores[s]).map { $0 - $1 }
       let mean = differences.reduce(0, +) / Double(differences.count)
-      return mean + 2 * standardError(differences) < 0
+      return mean + Self.doubt * standardError(differences) < 0
     }
   }
 
@@ -44,7 +47,7 @@ struct TriedCandidate {
       return nil
     }
     let differences = zip(logScores, other.logScores).map { $0 - $1 }
-    return score * exp(2 * standardError(differences))
+    return score * exp(Self.doubt * standardError(differences))
   }
 }
 
