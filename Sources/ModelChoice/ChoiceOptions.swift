@@ -37,6 +37,9 @@ public struct ChoiceOptions: Hashable, Sendable {
 
   public init() {}
 
+  /// Whether what draws from a model takes one of this form.
+  func takes(_ form: ModelForm) -> Bool { mostInputs.map { form.mostInputs <= $0 } ?? true }
+
   /// Whether something is left to choose; kinematics alone are not worth it.
   public var isOpen: Bool { !fixed.isSuperset(of: [.covariance, .mean, .histories]) }
 }

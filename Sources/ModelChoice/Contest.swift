@@ -76,8 +76,7 @@ struct Contest {
   typealias Place = (tried: TriedCandidate, atWorst: Double?, index: Int)
 
   let effort: Effort
-  let purpose: ModelPurpose
-  private let lightInputs: Int?
+  private let choice: ChoiceOptions
   let progress: (Double) -> Void
   var reference: HorizonReference?
   private(set) var judged: [JudgedCandidate] = []
@@ -104,20 +103,15 @@ struct Contest {
 
   /// - Parameters:
   ///   - effort: what may be spent.
-  ///   - purpose: of the model.
-  ///   - lightInputs: most features that a process reads of which tables can be made, where that is wanted.
+  ///   - choice: what the model is for.
   ///   - progress: hears the fraction done.
-  init(
-    effort: Effort, purpose: ModelPurpose, lightInputs: Int?,
-    progress: @escaping (Double) -> Void
-  ) {
-    (self.effort, self.purpose, self.progress) = (effort, purpose, progress)
-    self.lightInputs = lightInputs
+  init(effort: Effort, choice: ChoiceOptions, progress: @escaping (Double) -> Void) {
+    (self.effort, self.choice, self.progress) = (effort, choice, progress)
   }
 
   /// By the score at worst: of many candidates the best score is chance in part. A simple one if it costs little.
   var winner: Place? {
-    let cost = purpose == .forecasts ? Self.costOfLine : Self.costOfTables
+    let cost = choice.purpose == .forecasts ? Self.costOfLine : Self.costOfTables
     guard let simple, let score = simple.atWorst, let best = surest?.atWorst, score <= cost * best
     else { return surest }
     return simple
@@ -183,7 +177,7 @@ struct Contest {
     }
     let isStraight = tried.shape.linear == .alone
     if isStraight { keep(&straight) } else { keep(&curved) }
-    let mayWin = purpose == .forecasts || !isStraight
+    let mayWin = choice.purpose == .forecasts || !isStraight
     if mayWin {
       keep(&surest)
       if isStraight || isLight(tried) { keep(&simple) }
@@ -196,7 +190,7 @@ struct Contest {
 
   /// Whether a search wants tables, and they serve it.
   private func isLight(_ tried: TriedCandidate) -> Bool {
-    guard purpose == .search, let lightInputs else { return false }
+    guard choice.purpose == .search, let lightInputs = choice.lightInputs else { return false }
     return tried.model.form.mostInputs <= lightInputs
   }
 

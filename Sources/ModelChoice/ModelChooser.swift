@@ -17,9 +17,7 @@ public struct ModelChooser {
   /// Of models with processes.
   private let forms: CandidateForms
   private let plain: PlainModel
-  private let purpose: ModelPurpose
-  private let mostInputs: Int
-  private let lightInputs: Int?
+  private let choice: ChoiceOptions
   private let blocks: [LeftOutBlock]
   private let usual: [Double]
   private let effort: Effort
@@ -48,9 +46,7 @@ public struct ModelChooser {
     self.episodes = episodes
     self.layout = layout
     self.plain = plain
-    purpose = choice.purpose
-    mostInputs = choice.mostInputs ?? .max
-    lightInputs = choice.lightInputs
+    self.choice = choice
     var layout = layout
     layout.rewardColumn = nil
     let rates = layout.measuredRates(in: episodes)
@@ -71,11 +67,10 @@ public struct ModelChooser {
   /// Throws: `LogError`, `FactorizationError` where no candidate can be fitted.
   public func choose(progress: @escaping (Double) -> Void = { _ in }) throws -> ChosenModel? {
     try checkInputs()
-    var contest = Contest(
-      effort: effort, purpose: purpose, lightInputs: lightInputs, progress: progress)
+    var contest = Contest(effort: effort, choice: choice, progress: progress)
     try considerStraight(&contest)
     guard contest.reference?.scores.isEmpty == false else { return nil }
-    if purpose == .search { try considerPlain(&contest) }
+    if choice.purpose == .search { try considerPlain(&contest) }
     try considerCurved(&contest)
     guard let place = contest.winner, let reference = contest.reference else {
       // The last: candidates before the plain one may want more rows than there are.
@@ -86,7 +81,7 @@ public struct ModelChooser {
     let best = place.tried
     let (model, results) = try DynamicsModel.fit(
       episodes, layout: layout, form: best.model.form,
-      options: purpose == .search ? forms.thorough(best.options) : best.options,
+      options: choice.purpose == .search ? forms.thorough(best.options) : best.options,
       start: best.model, rewardOptions: plain.options
     ) { progress(Contest.shareOfCandidates + (1 - Contest.shareOfCandidates) * $0) }
     progress(1)
@@ -101,10 +96,10 @@ public struct ModelChooser {
   private func checkInputs() throws {
     let least = [forms.form(forms.fixing(CandidateShape(linear: .joint))), plain.form]
       .map(\.mostInputs).min()
-    guard let least, least > mostInputs else { return }
+    guard let least, let most = choice.mostInputs, least > most else { return }
     throw LogError(
       file: episodes.map(\.name).joined(separator: ", "),
-      "a model reads \(least) inputs at least, and the task's sampler takes \(mostInputs); take sampler: sparse, love or "
+      "a model reads \(least) inputs at least, and the task's sampler takes \(most); take sampler: sparse, love or "
         + "automatic")
   }
 
@@ -130,7 +125,7 @@ public struct ModelChooser {
     for kinematics in CandidateShape.Kinematics.allCases where !forms.rates.isEmpty {
       try vary { $0.kinematics = kinematics }
     }
-    if purpose == .forecasts { try vary { $0.hasFeedthrough = true } }
+    if choice.purpose == .forecasts { try vary { $0.hasFeedthrough = true } }
     if !deadTimes.isEmpty {
       for rows in [2, contest.straight?.shape.rows ?? 1] {
         try vary { ($0.rows, $0.deadTimes) = (rows, deadTimes) }
@@ -146,7 +141,7 @@ public struct ModelChooser {
 
   /// The model as the task has it.
   private func considerPlain(_ contest: inout Contest) throws {
-    guard plain.form.mostInputs <= mostInputs else { return }
+    guard choice.takes(plain.form) else { return }
     var shape = CandidateShape(linear: .joint)
     (shape.profile, shape.mean) = (plain.options.profile, plain.options.mean)
     let name = "the plain model: \(plain.words)"
@@ -163,9 +158,10 @@ public struct ModelChooser {
     let straight = contest.straight?.shape ?? CandidateShape()
     func curved(
       _ fit: LinearFit, rows: Int, processRows: Int? = nil, ridge: Double? = nil,
-      filtersInLine: Bool = false
+      filtersInLine: Bool = false, deadTimes: [Int]? = nil
     ) throws {
       var shape = straight
+      if let deadTimes { shape.deadTimes = deadTimes }
       shape.processesReadFilters = !filtersInLine
       (shape.linear, shape.rows) = (fit, rows)
       shape.processRows = processRows.flatMap { $0 < rows ? $0 : nil }
@@ -180,12 +176,9 @@ public struct ModelChooser {
       try curved(.first, rows: straight.rows, processRows: 1, filtersInLine: true)
     }
     if !deadTimes.isEmpty && straight.deadTimes.isEmpty {
-      var late = straight
-      (late.linear, late.rows, late.deadTimes, late.linearSteps) = (.joint, 1, deadTimes, 1)
-      (late.ridge, late.filters) = (0, [])
-      try consider(late, forms, &contest)
+      try curved(.joint, rows: 1, deadTimes: deadTimes)
     }
-    if purpose == .search { try curved(.joint, rows: 1) }
+    if choice.purpose == .search { try curved(.joint, rows: 1) }
     try curved(.joint, rows: 2)
     try curved(.first, rows: 2, processRows: 2, ridge: Self.heavyRidge)
     try curved(.joint, rows: 5)
@@ -194,11 +187,11 @@ public struct ModelChooser {
       change(&shape)
       try consider(shape, forms, &contest)
     }
-    if purpose == .forecasts { try vary { $0.hasFeedthrough.toggle() } }
+    if choice.purpose == .forecasts { try vary { $0.hasFeedthrough.toggle() } }
     for filters in [Self.filters[0], []] {
       try vary {
         $0.filters = filters
-        $0.processesReadFilters = purpose == .forecasts || $0.linear == .joint
+        $0.processesReadFilters = choice.purpose == .forecasts || $0.linear == .joint
       }
     }
     try considerFewerProcesses(&contest)
@@ -213,7 +206,7 @@ public struct ModelChooser {
 
   /// Processes for those outputs alone that they surely make better.
   private func considerFewerProcesses(_ contest: inout Contest) throws {
-    guard purpose == .forecasts, let line = contest.straight, let curved = contest.curved,
+    guard choice.purpose == .forecasts, let line = contest.straight, let curved = contest.curved,
       curved.shape.linear == .first
     else { return }
     let better = Set(curved.statesSurelyBetter(than: line).map { forms.layout.measured[$0] })
@@ -230,8 +223,8 @@ public struct ModelChooser {
   ) throws {
     let shape = forms.fixing(shape)
     let form = forms.form(shape)
-    let isTaken = shape.linear == .alone || form.mostInputs <= mostInputs
-    if purpose == .search, isPlain(shape, form) { return }
+    let isTaken = shape.linear == .alone || choice.takes(form)
+    if choice.purpose == .search, isPlain(shape, form) { return }
     let cost = effort.cost(shape, outputs: form.outputCount - shape.straightOutputs.count)
     guard isTaken, contest.hasRoom(for: shape, cost: cost) else { return }
     if let tried = contest.attempt(shape.name, { try tried(shape, forms) }) {

@@ -32,7 +32,7 @@ public struct TabulatedSampler: MarginalSampler {
     noise: DrawnNoise = .latent, tolerance: SamplerTolerance = SamplerTolerance()
   ) throws {
     let d = box.count
-    guard d <= 4 else {
+    guard d <= SamplerName.tabulated.mostInputs ?? .max else {
       throw UnsuitableSampler(
         description:
           "\(d) model inputs are too many to tabulate (at most 4); use --sampler love, sparse or "

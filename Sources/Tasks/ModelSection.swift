@@ -11,7 +11,10 @@ extension ControlTask {
   /// What the section does not say is chosen.
   mutating func readModel(_ yaml: YAMLMapping) throws {
     model.choice.fixed = []
-    model.choice.lightInputs = SamplerName.tabulated.mostInputs
+    defer {
+      model.choice.mostInputs = model.sampler.name?.mostInputs
+      model.choice.lightInputs = (model.sampler.name ?? .tabulated).mostInputs
+    }
     guard let entry = try yaml.mapping("model") else { return }
     for (part, keys) in Self.fixingKeys where keys.contains(where: entry.has) {
       model.choice.fixed.formUnion(part)
@@ -56,8 +59,6 @@ extension ControlTask {
     if let likelihood = try entry.choiceOrAutomatic("likelihood", LikelihoodMethod.self) {
       model.fit.likelihood = likelihood
     }
-    model.choice.mostInputs = model.sampler.name?.mostInputs
-    model.choice.lightInputs = (model.sampler.name ?? .tabulated).mostInputs
     // It takes no other than the squared exponential, which is the plain model's.
     if model.sampler.name == .kissGP { model.choice.fixed.insert(.covariance) }
   }
