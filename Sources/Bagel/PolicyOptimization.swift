@@ -45,13 +45,6 @@ public enum SearchBeginning: Hashable, Sendable {
 }
 
 extension ControlTask {
-  /// The task's sampler of a model, measured.
-  ///
-  /// Throws: `UnsuitableSampler`, `GridError`, `FactorizationError`, `ExecutionError`.
-  public func makeSampler(_ model: DynamicsModel) throws -> MeasuredSampler {
-    try model.sampler(self.model.sampler, actionLimits: actionLimits)
-  }
-
   /// The closed loop of a model and this task's policy, as executors run it.
   ///
   /// Throws: `LogError` where a learnt reward is missing.
@@ -96,7 +89,7 @@ extension ControlTask {
     progress: (SearchState) -> Bool = { _ in true }
   ) throws -> OptimizedPolicy {
     let start = ContinuousClock.now
-    let sampler = try makeSampler(model)
+    var sampler = try makeSampler(model)
     let reward = try makeReward(model)
     func makeRollout(_ reward: Reward, dropout: Double) throws -> Rollout {
       try self.makeRollout(model, sampler.sampler, dropout: dropout, reward: reward)
@@ -146,6 +139,10 @@ extension ControlTask {
     let state = optimizer.state
     let predicted = try optimizer.trajectories(state.bestParameters)
     if isFinished { try placed { try state.checkOutcome(predicted, options: options) } }
+    if isFinished, sampler.certificate.outcome != nil {
+      sampler.certificate.outcome = try outcome(
+        of: state.bestParameters, through: sampler.sampler, model)
+    }
     return OptimizedPolicy(
       best: controller(state.bestParameters), last: controller(state.parameters), state: state,
       predicted: predicted, outsideFraction: model.fractionOutside(predicted), sampler: sampler,

@@ -15,3 +15,15 @@ extension SamplerCertificate {
         : ", deviation \(number(100 * worst.deviation)) % of the predictive (RMS)")
   }
 }
+
+extension SamplerOutcome {
+  /// What a policy comes to through it.
+  public var sentence: String {
+    (secondsPerIteration.isNaN
+      ? "this policy:" : "after a short search, \(number(1e3 * secondsPerIteration)) ms an iteration:")
+      + " return \(number(returnThroughSampler)), through \(reference) \(number(returnThroughReference)) (standard error "
+      + "\(number(standardError))); predicted distributions "
+      + (relativeCRPS > 1.0005 ? "\(number(100 * (relativeCRPS - 1))) % worse (CRPS)" : "the same")
+      + (isGood ? "" : ": NOT as good")
+  }
+}

@@ -254,7 +254,7 @@ extension MeasuredSampler {
     [
       "sampler": sampler.name.rawValue, "samplerSummary": sampler.summary,
       "samplerError": ["mean": certificate.worst.mean, "sd": certificate.worst.deviation],
-      "withinTolerance": isWithinTolerance,
+      "withinTolerance": isWithinTolerance, "outcome": certificate.outcome?.json ?? NSNull(),
     ]
   }
 
@@ -264,18 +264,33 @@ extension MeasuredSampler {
         "  \(certificate.sampler.rawValue) (\(certificate.summary)), output "
           + "\(certificate.outputs.map { "\($0 + 1)" }.joined(separator: " and ")), is beyond the tolerance: "
           + certificate.sentence)
+      if let outcome = certificate.outcome { console.say("    \(outcome.sentence)") }
     }
     console.say("  sampler: \(description)")
     console.say("    error against \(certificate.reference): " + certificate.sentence)
     for reason in unsuitable { console.say("    not possible: " + reason) }
-    if !isWithinTolerance {
+    if let outcome = certificate.outcome { console.say("    \(outcome.sentence)") }
+    if let outcome = certificate.outcome, !outcome.isGood {
+      console.say(
+        "    warning: the exact posterior does not bear this policy out; search again with --sampler love or exact")
+    } else if !isWithinTolerance, certificate.outcome == nil {
       let accepted = "\(number(tolerance.mean)), \(number(100 * tolerance.deviation)) %"
       console.say(
         wasChosen
           ? "    above the tolerance (\(accepted)), and so is every sampler that can serve this model"
-          : "    above the tolerance (\(accepted)); --sampler automatic takes the cheapest within it"
-      )
+          : "    above the tolerance (\(accepted)); --sampler automatic takes the cheapest that serves as well as the exact "
+            + "posterior")
     }
+  }
+}
+
+extension SamplerOutcome {
+  var json: [String: Any] {
+    [
+      "returnThroughSampler": returnThroughSampler, "returnThroughExact": returnThroughReference,
+      "standardError": standardError, "relativeCRPS": relativeCRPS,
+      "isGood": isGood,
+    ]
   }
 }
 

@@ -3,6 +3,7 @@
 
 import Foundation
 import GaussianProcesses
+import LinearAlgebra
 
 /// A candidate with its runs over the left-out blocks.
 struct TriedCandidate {

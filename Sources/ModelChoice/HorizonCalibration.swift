@@ -9,6 +9,7 @@
 // their pinball losses. Scores are cross-fitted: each block is scored by what the others teach.
 
 import Foundation
+import LinearAlgebra
 
 /// A distribution's map for one state and horizon.
 public struct HorizonCalibration: Hashable, Sendable {
@@ -126,15 +127,6 @@ extension HorizonRuns {
       }
     }
   }
-}
-
-/// Of the mean of values; 0 of a single one.
-func standardError(_ values: [Double]) -> Double {
-  guard values.count > 1 else { return 0 }
-  let n = Double(values.count)
-  let mean = values.reduce(0, +) / n
-  let variance = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / (n - 1)
-  return (variance / n).squareRoot()
 }
 
 /// CRPS of quantiles at `Horizons.levels` where the truth is y.

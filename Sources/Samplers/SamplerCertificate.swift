@@ -39,6 +39,8 @@ public struct SamplerCertificate: Hashable, Sendable {
   public var outputs: [Int]
   /// One an output: the worse of box and data in each figure.
   public var errors: [SamplerError]
+  /// What searches through it come to, where that was asked.
+  public var outcome: SamplerOutcome?
 
   public func isWithin(_ tolerance: SamplerTolerance) -> Bool {
     errors.allSatisfy { $0.meanRMS <= tolerance.mean && $0.deviationRMS <= tolerance.deviation }
@@ -97,6 +99,7 @@ extension SamplerCertificate {
     reference = Set(parts.map(\.reference)).sorted().joined(separator: ", ")
     let all = parts.flatMap { zip($0.outputs, $0.errors) }.sorted { $0.0 < $1.0 }
     (outputs, errors) = (all.map(\.0), all.map(\.1))
+    outcome = parts.compactMap(\.outcome).first
   }
 }
 

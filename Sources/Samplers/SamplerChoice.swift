@@ -50,13 +50,14 @@ public struct SamplerOptions: Hashable, Sendable, Codable {
 /// A sampler and what was measured of it.
 public struct MeasuredSampler: Sendable {
   public let sampler: any PosteriorSampler
-  public let certificate: SamplerCertificate
+  public package(set) var certificate: SamplerCertificate
   public let tolerance: SamplerTolerance
   /// Whether it was chosen by its errors, what was tried besides beyond the tolerance, and why others could not serve.
   public var wasChosen = false
   public var rejected: [SamplerCertificate] = []
   public var unsuitable: [String] = []
 
+  /// Whether its moments are as good as is asked for.
   public var isWithinTolerance: Bool { certificate.isWithin(tolerance) }
 
   /// "tabulated, 12 x 30 x 30 points"
@@ -66,7 +67,8 @@ public struct MeasuredSampler: Sendable {
 }
 
 extension DynamicsModel {
-  /// Builds and measures a sampler of this model.
+  /// Builds and measures a sampler of this model: the named one, or the cheapest whose moments are within the tolerance; the best
+  /// there is where none is.
   ///
   /// - Parameters:
   ///   - options: which, and its tolerance or size.
@@ -75,19 +77,17 @@ extension DynamicsModel {
   public func sampler(
     _ options: SamplerOptions, actionLimits: [ClosedRange<Double>]
   ) throws -> MeasuredSampler {
-    let box = samplerBox(actionLimits: actionLimits)
-    let groups = groups
-    let parts = try groups.map { group in
-      try group.sampler(options, box: group.inputs.map { box[$0] })
+    var candidates = SamplerCandidates(of: self, options, actionLimits: actionLimits)
+    while let candidate = try candidates.next() {
+      if options.name != nil || candidate.isWithinTolerance { return candidate }
     }
-    return groups.count == 1 && groups[0].dimensions == box.count
-      ? parts[0] : MeasuredSampler(joining: parts, of: groups)
+    return candidates.best
   }
 }
 
 extension MeasuredSampler {
   /// The samplers of a model's groups as one.
-  fileprivate init(joining parts: [MeasuredSampler], of groups: [ProcessGroup]) {
+  init(joining parts: [MeasuredSampler], of groups: [ProcessGroup]) {
     let grouped = GroupedSampler(parts: zip(groups, parts).map { ($0, $1.sampler) })
     sampler = grouped
     certificate = SamplerCertificate(joining: parts.map(\.certificate), of: grouped)
@@ -95,80 +95,5 @@ extension MeasuredSampler {
     wasChosen = parts[0].wasChosen
     rejected = parts.flatMap(\.rejected)
     unsuitable = Set(parts.flatMap(\.unsuitable)).sorted()
-  }
-}
-
-extension ProcessGroup {
-  /// Points of the box, and as many of the data, at which samplers are measured.
-  private static let certificatePoints = 1_000
-
-  /// Builds and measures a sampler of these outputs over a box of standardised inputs [D].
-  fileprivate func sampler(
-    _ options: SamplerOptions, box: [ClosedRange<Double>]
-  ) throws -> MeasuredSampler {
-    let count = min(Self.certificatePoints, max(x.rows, 1))
-    let sets = [Matrix(randomPoints(box, count: count)), Matrix(spreadInputs(count))]
-    func measured(_ name: SamplerName, _ options: SamplerOptions) throws -> MeasuredSampler {
-      let sampler = try make(name, options, box)
-      return MeasuredSampler(
-        sampler: sampler, certificate: try sampler.certificate(at: sets, noise: options.noise),
-        tolerance: options.tolerance)
-    }
-    if let name = options.name { return try measured(name, options) }
-    var larger = options
-    larger.tablePoints *= 4
-    let candidates: [(SamplerName, SamplerOptions)] =
-      [(.tabulated, options), (.tabulated, larger)]
-      + [.kissGP, .sparse, .love, .exact].map { ($0, options) }
-    var tried: [MeasuredSampler] = []
-    var unsuitable: [String] = []
-    for (name, options) in candidates where tried.last?.isWithinTolerance != true {
-      do {
-        tried.append(try measured(name, options))
-      } catch let error as UnsuitableSampler {
-        unsuitable.append("\(error)")
-      } catch let error as GridError {
-        unsuitable.append("\(error)")
-      } catch let error as FactorizationError {
-        unsuitable.append("\(name.rawValue): \(error)")
-      }
-    }
-    // The last one if it is within tolerance, else the best there is.
-    func excess(_ index: Int) -> Double {
-      let worst = tried[index].certificate.worst
-      return max(
-        worst.mean / options.tolerance.mean, worst.deviation / options.tolerance.deviation)
-    }
-    guard let best = tried.indices.min(by: { excess($0) < excess($1) }) else {
-      throw UnsuitableSampler(
-        description: "no sampler can serve this model: " + unsuitable.joined(separator: "; "))
-    }
-    let index = tried[tried.count - 1].isWithinTolerance ? tried.count - 1 : best
-    var chosen = tried[index]
-    chosen.wasChosen = true
-    chosen.rejected = tried.indices.filter { $0 != index }.map { tried[$0].certificate }
-    chosen.unsuitable = Array(Set(unsuitable)).sorted()
-    return chosen
-  }
-
-  private func make(
-    _ name: SamplerName, _ options: SamplerOptions, _ box: [ClosedRange<Double>]
-  ) throws -> any GroupSampler {
-    switch name {
-    case .tabulated:
-      try TabulatedSampler(
-        self, box: box, largestTable: options.tablePoints, noise: options.noise,
-        tolerance: options.tolerance)
-    case .kissGP:
-      try KISSGPSampler(
-        self, box: box, pointsPerAxis: options.gridPoints, rank: options.rankChoice,
-        noise: options.noise)
-    case .sparse:
-      try SparseSampler(self, inducingPoints: options.inducingPoints, noise: options.noise)
-    case .love: try LoveSampler(self, box: box, rank: options.rankChoice, noise: options.noise)
-    case .exact: try ExactSampler(self, noise: options.noise)
-    case .pathwise:
-      try PathwiseSampler(self, features: options.features, noise: options.noise)
-    }
   }
 }

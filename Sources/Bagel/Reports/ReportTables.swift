@@ -101,7 +101,8 @@ extension Report {
             + "<td>\(number(error.deviationRMS))</td><td>\(number(error.deviationMax))</td></tr>")
       }
     }
-    return lines + ["</table>"]
+    let outcome = policy.sampler.certificate.outcome.map { "<p>\(escapedForHTML($0.sentence)).</p>" }
+    return lines + ["</table>"] + (outcome.map { [$0] } ?? [])
   }
 
   func fitSummary(_ fit: FittedModel) -> [String] {

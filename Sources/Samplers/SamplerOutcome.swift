@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a sampler does to the outcome: its errors of moments at random points are a means, the policy and the trajectories that come
+// of them are the end. A table of a small log is 10 % wrong in the deviation beside isolated data, where nobody ever drives.
+
+/// Trajectories of one policy through a sampler and through its reference, from the same starts with the same draws.
+public struct SamplerOutcome: Hashable, Sendable {
+  /// What it is held against, in words.
+  public var reference: String
+  /// Mean returns of the policy.
+  public var returnThroughSampler: Double
+  public var returnThroughReference: Double
+  /// Of a mean return, by the reference's particles.
+  public var standardError: Double
+  /// CRPS of the sampler's predicted distributions where the truth is a draw of the reference, over the reference's own CRPS: their
+  /// geometric mean over states and horizons. 1 for equal distributions.
+  public var relativeCRPS: Double
+  /// Median of the short search that found the policy; NaN where the policy was given.
+  public var secondsPerIteration: Double
+
+  /// Most of `relativeCRPS`.
+  public static let mostCRPS = 1.02
+
+  public init(
+    reference: String, returnThroughSampler: Double, returnThroughReference: Double,
+    standardError: Double, relativeCRPS: Double, secondsPerIteration: Double
+  ) {
+    self.reference = reference
+    self.returnThroughSampler = returnThroughSampler
+    self.returnThroughReference = returnThroughReference
+    self.standardError = standardError
+    self.relativeCRPS = relativeCRPS
+    self.secondsPerIteration = secondsPerIteration
+  }
+
+  /// Whether the sampler may stand for the reference: distributions within 2 %, returns within two standard errors.
+  public var isGood: Bool {
+    relativeCRPS <= Self.mostCRPS
+      && abs(returnThroughSampler - returnThroughReference) <= 2 * standardError
+  }
+}
