@@ -20,7 +20,8 @@ extension SamplerOutcome {
   /// What a policy comes to through it.
   public var sentence: String {
     (secondsPerIteration.isNaN
-      ? "this policy:" : "after a short search, \(number(1e3 * secondsPerIteration)) ms an iteration:")
+      ? "this policy:"
+      : "after a short search, \(number(1e3 * secondsPerIteration)) ms an iteration:")
       + " return \(number(returnThroughSampler)), through \(reference) \(number(returnThroughReference)) (standard error "
       + "\(number(standardError))); predicted distributions "
       + (relativeCRPS > 1.0005 ? "\(number(100 * (relativeCRPS - 1))) % worse (CRPS)" : "the same")

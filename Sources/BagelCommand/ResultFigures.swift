@@ -43,6 +43,7 @@ extension FittedModel {
             "failure": candidate.failure ?? NSNull(), "seconds": candidate.seconds,
           ] as [String: Any]
         },
+        "processNoise": choice.noise?.json ?? NSNull(),
       ]
     }
     return result
@@ -84,6 +85,7 @@ extension FittedModel {
             + "(sampler: sparse takes the other)"
           : "  the simpler one is taken within 2 %")
     }
+    choice.noise?.describe(model, console)
     for candidate in names {
       if let failure = candidate.failure {
         console.say("  not possible: \(candidate.name): \(failure)")
@@ -170,6 +172,43 @@ extension FittedModel {
           "    on its own predictions the model drifts more than the linear one")
       }
     }
+  }
+}
+
+extension ProcessNoiseFigures {
+  var json: [String: Any] {
+    [
+      "shares": noise.map(\.share), "correlations": noise.map(\.correlation),
+      "isTaken": isSure, "relativeCRPS": relativeCRPS, "standardError": standardError,
+      "steps": bandFactors.map(\.steps),
+      "bandFactors": bandFactors.map(\.factors),
+    ]
+  }
+
+  /// Band factors between which draws are right.
+  private static let right = 0.8...1.25
+
+  func describe(_ model: DynamicsModel, _ console: Console) {
+    guard isSure else {
+      console.say(
+        "  rollouts draw the function alone, anew at each step: no noise surely does better on left-out blocks (the best "
+          + "\(number(relativeCRPS)) times its CRPS)")
+      return
+    }
+    for (name, own) in zip(model.outputNames, noise) {
+      console.say(
+        "  rollouts draw \(name) with \(number(100 * own.share)) % of the residual's deviation"
+          + (own.correlation > 0
+            ? ", \(number(own.correlation)) of a draw kept to the next step"
+            : ", anew at each step"))
+    }
+    let factors = bandFactors.flatMap(\.factors).filter(\.isFinite)
+    guard let least = factors.min(), let most = factors.max() else { return }
+    console.say(
+      "    on left-out blocks: \(number(relativeCRPS)) times the CRPS of the function's draws alone; 95 % bands hold 95 % if they "
+        + "are \(number(least)) to \(number(most)) times as wide"
+        + (Self.right.contains(least) && Self.right.contains(most)
+          ? "" : ": the draws are not right at every horizon"))
   }
 }
 
@@ -272,7 +311,8 @@ extension MeasuredSampler {
     if let outcome = certificate.outcome { console.say("    \(outcome.sentence)") }
     if let outcome = certificate.outcome, !outcome.isGood {
       console.say(
-        "    warning: the exact posterior does not bear this policy out; search again with --sampler love or exact")
+        "    warning: the exact posterior does not bear this policy out; search again with --sampler love or exact"
+      )
     } else if !isWithinTolerance, certificate.outcome == nil {
       let accepted = "\(number(tolerance.mean)), \(number(100 * tolerance.deviation)) %"
       console.say(

@@ -13,6 +13,8 @@ public enum ModelPart: Hashable, Sendable, CaseIterable {
   case histories
   /// Which positions follow from measured rates.
   case integrals
+  /// How much noise moves the particles of rollouts, and how long it lasts.
+  case noise
 }
 
 /// What a model is wanted for.

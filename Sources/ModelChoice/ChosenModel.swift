@@ -28,4 +28,6 @@ public struct ChosenModel: Sendable {
   public let chosen: Int
   public let forecasts: HorizonForecasts
   public let reference: HorizonReference
+  /// What rollouts may draw beside the function, taken where it surely gains; nil where that is not chosen.
+  public let noise: ProcessNoiseFigures?
 }

@@ -97,7 +97,7 @@ struct Contest {
   /// What a simpler model may cost of the score: a line does no harm outside the data ...
   private static let costOfLine = 1.02
   /// ... and a search on tables is hundreds of times faster.
-  private static let costOfTables = 1.5
+  private static let costOfTables = 2.0
 
   /// Of the progress, the part that is the candidates'.
   static let shareOfCandidates = 0.9

@@ -3,7 +3,9 @@
 //
 //   mean       y0 + b (p - y0) + c (m - y0)     p the run, y0 the last known value, m the training data's mean: a run that knows
 //                                               nothing any more goes back to what is usual
-//   quantiles  mean + those of the errors on the left-out blocks, taken with both signs (few errors make lopsided tails by chance)
+//   quantiles  mean + w e, e the quantiles of the errors over w on the left-out blocks, taken with both signs (few errors make
+//              lopsided tails by chance), w = sqrt(1 + d) for a run whose features have been d from the data (`DataSpread`): so
+//              grows the error of least squares with the leverage of what it is asked
 //
 // and its score, the continuous ranked probability score (CRPS; Gneiting and Raftery 2007) of 21 quantiles: twice the mean of
 // their pinball losses. Scores are cross-fitted: each block is scored by what the others teach.
@@ -16,11 +18,13 @@ public struct HorizonCalibration: Hashable, Sendable {
   /// b and c.
   let ofRun: Double
   let ofMean: Double
-  /// Quantiles of the absolute error at 2 p - 1 for the levels p above a half, ascending.
+  /// Quantiles of the absolute error over `width` at 2 p - 1 for the levels p above a half, ascending.
   private let errors: [Double]
 
   /// Standard errors of a gain that are taken off it.
   private static let doubt = 0.25
+  /// Ten deviations from the data nothing is known any more, and nothing less further out.
+  private static let farthest = 100.0
   /// Candidates of b and c with b + c at most 1, the run itself first.
   private static let shares: [(b: Double, c: Double)] = {
     let parts = [1, 0.75, 0.5, 0.25, 0]
@@ -60,7 +64,7 @@ public struct HorizonCalibration: Hashable, Sendable {
       if gain > most { (best, found, most) = (share, tried, gain) }
     }
     (ofRun, ofMean) = (best.b, best.c)
-    let sorted = found.sorted()
+    let sorted = zip(found, records).map { $0 / Self.width($1.novelty) }.sorted()
     self.errors = Horizons.levels.filter { $0 > 0.5 }.map { level in
       // Of new errors, not of these: with few of them the outer quantiles are the largest there is.
       let place = min(
@@ -104,9 +108,14 @@ public struct HorizonCalibration: Hashable, Sendable {
     last + ofRun * (predicted - last) + ofMean * (usual - last)
   }
 
-  /// At `Horizons.levels`, about a mean.
-  func quantiles(about mean: Double) -> [Double] {
-    errors.reversed().map { mean - $0 } + [mean] + errors.map { mean + $0 }
+  /// At `Horizons.levels`, about the mean of a run that has been so far from the data.
+  func quantiles(about mean: Double, novelty: Double) -> [Double] {
+    let width = Self.width(novelty)
+    return errors.reversed().map { mean - width * $0 } + [mean] + errors.map { mean + width * $0 }
+  }
+
+  private static func width(_ novelty: Double) -> Double {
+    (1 + min(novelty, farthest)).squareRoot()
   }
 }
 
@@ -123,7 +132,7 @@ extension HorizonRuns {
       let map = HorizonCalibration(others.isEmpty ? records : others, mean: usual)
       return own.reduce(0) { sum, r in
         let mean = map.mean(last: r.last, predicted: r.predicted, usual: usual)
-        return sum + crps(map.quantiles(about: mean), r.truth)
+        return sum + crps(map.quantiles(about: mean, novelty: r.novelty), r.truth)
       }
     }
   }

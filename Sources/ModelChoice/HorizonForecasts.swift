@@ -74,7 +74,7 @@ public struct HorizonForecasts: Sendable {
       return Horizons.steps.flatMap { steps in
         starts.filter { $0.row + steps < episodes[$0.episode].count }.flatMap { start in
           let state = episodes[start.episode].states[start.row]
-          return forecasts(start, steps, maps(steps), last: state) { state[$0] }
+          return forecasts(start, steps, maps(steps), last: state, novelty: 0) { state[$0] }
         }
       }
     }
@@ -103,13 +103,12 @@ public struct HorizonForecasts: Sendable {
   ) -> [HorizonForecast] {
     guard let mean else { return [] }
     var all: [HorizonForecast] = []
-    MeanRun(mean).run(from: starts, in: episodes, steps: steps) { step, starts, states in
+    MeanRun(mean).run(from: starts, in: episodes, steps: steps) { step, starts, states, novelty in
       guard isWanted(step) else { return }
       let maps = maps(step)
       for (b, start) in starts.enumerated() {
-        all += forecasts(start, step, maps, last: episodes[start.episode].states[start.row]) {
-          states[b, $0]
-        }
+        let last = episodes[start.episode].states[start.row]
+        all += forecasts(start, step, maps, last: last, novelty: novelty[b]) { states[b, $0] }
       }
     }
     return all
@@ -118,13 +117,14 @@ public struct HorizonForecasts: Sendable {
   /// Of the measured states from one start.
   private func forecasts(
     _ start: PredictionStart, _ steps: Int, _ maps: [HorizonCalibration], last: [Double],
-    predicted: (_ state: Int) -> Double
+    novelty: Double, predicted: (_ state: Int) -> Double
   ) -> [HorizonForecast] {
     zip(measured, maps).enumerated().map { s, pair in
       let (state, map) = pair
       let mean = map.mean(last: last[state], predicted: predicted(state), usual: usual[s])
       return HorizonForecast(
-        start: start, steps: steps, state: state, mean: mean, quantiles: map.quantiles(about: mean))
+        start: start, steps: steps, state: state, mean: mean,
+        quantiles: map.quantiles(about: mean, novelty: novelty))
     }
   }
 

@@ -25,6 +25,8 @@ struct HorizonRecord: Sendable {
   var last: Double
   var predicted: Double
   var truth: Double
+  /// How far from the data the run has been so far (`MeanRun`).
+  var novelty: Double
   /// Number of the left-out block that it is from.
   var block: Int
 }
@@ -69,7 +71,7 @@ extension DynamicsMean {
     var runs = HorizonRuns()
     let horizons = Set(Horizons.steps)
     MeanRun(self).run(from: starts, in: episodes, steps: Horizons.steps.max() ?? 0) {
-      step, starts, states in
+      step, starts, states, novelty in
       guard horizons.contains(step) else { return }
       for (b, start) in starts.enumerated() {
         let episode = episodes[start.episode]
@@ -77,7 +79,7 @@ extension DynamicsMean {
           measured.map {
             HorizonRecord(
               last: episode.states[start.row][$0], predicted: states[b, $0],
-              truth: episode.states[start.row + step][$0], block: block)
+              truth: episode.states[start.row + step][$0], novelty: novelty[b], block: block)
           }, steps: step)
       }
     }
@@ -97,7 +99,7 @@ func persistenceRuns(
         measured.map {
           HorizonRecord(
             last: states[start.row][$0], predicted: states[start.row][$0],
-            truth: states[start.row + steps][$0], block: block)
+            truth: states[start.row + steps][$0], novelty: 0, block: block)
         }, steps: steps)
     }
   }

@@ -16,7 +16,7 @@ struct LeftOutBlock: Sendable {
 
   static let count = 4
   /// Inducing points through which processes are conditioned on the rest.
-  fileprivate static let rank = 200
+  static let rank = 200
   /// Starts of a block, evenly spread.
   private static let starts = 150
 

@@ -52,10 +52,15 @@ struct MeanRun {
   ///   - starts: with `form.longestLag` rows before them.
   ///   - episodes: that they are rows of.
   ///   - steps: most steps.
-  ///   - visit: hears, after each step, which starts go on and their states [starts, S], physical units.
+  ///   - draw: adds to the standardised increments [starts, M] at standardised features what a particle draws.
+  ///   - visit: hears, after each step, which starts go on, their states [starts, S], physical units, and how far from the
+  ///     data they have been: the mean of `DataSpread.distances` over the steps so far [starts].
   func run(
     from starts: [PredictionStart], in episodes: [Episode], steps: Int,
-    visit: (_ step: Int, _ starts: ArraySlice<PredictionStart>, _ states: Matrix) -> Void
+    draw: (_ step: Int, _ features: Matrix, _ increments: inout Matrix) -> Void = { _, _, _ in },
+    visit: (
+      _ step: Int, _ starts: ArraySlice<PredictionStart>, _ states: Matrix, _ novelty: [Double]
+    ) -> Void
   ) {
     // The longest first, so that those that end leave the end.
     func left(_ start: PredictionStart) -> Int {
@@ -73,6 +78,7 @@ struct MeanRun {
     let margin = bounds.map { Self.farthest * ($0.upperBound - $0.lowerBound) }
     let first = past[0]
     var alive = order.count
+    var distances = [Double](repeating: 0, count: alive)
     for step in 0..<(order.first.map(left) ?? 0) {
       while alive > 0 && left(order[alive - 1]) <= step { alive -= 1 }
       if alive < past[0].rows {
@@ -81,8 +87,11 @@ struct MeanRun {
       }
       let now = order[..<alive]
       let z = features(past, now, rows, step)
+      for (b, distance) in mean.spread.distances(z).enumerated() { distances[b] += distance }
       var next = past[0].times(map.ofState, transposingSecond: true)
-      let moved = mean.increments(z).times(map.ofIncrements, transposingSecond: true)
+      var increments = mean.increments(z)
+      draw(step, z, &increments)
+      let moved = increments.times(map.ofIncrements, transposingSecond: true)
       for b in 0..<alive {
         for i in 0..<next.columns {
           let value = next[b, i] + moved[b, i] + map.offset[i]
@@ -93,7 +102,9 @@ struct MeanRun {
       }
       past.insert(next, at: 0)
       past.removeLast()
-      visit(step + 1, now, Matrix((0..<alive).map { standardiser.restore(next.row($0)) }))
+      visit(
+        step + 1, now, Matrix((0..<alive).map { standardiser.restore(next.row($0)) }),
+        (0..<alive).map { distances[$0] / Double(step + 1) })
     }
   }
 

@@ -79,17 +79,22 @@ public struct ModelChooser {
         file: episodes.map(\.name).joined(separator: ", "), "no model can be fitted: \(reason)")
     }
     let best = place.tried
-    let (model, results) = try DynamicsModel.fit(
+    var (model, results) = try DynamicsModel.fit(
       episodes, layout: layout, form: best.model.form,
       options: choice.purpose == .search ? forms.thorough(best.options) : best.options,
       start: best.model, rewardOptions: plain.options
     ) { progress(Contest.shareOfCandidates + (1 - Contest.shareOfCandidates) * $0) }
+    var noise: ProcessNoiseFigures?
+    if choice.purpose == .search, !choice.fixed.contains(.noise) {
+      noise = try ProcessNoiseChoice(model, learntFrom: episodes, best.options).choose()
+      model.processNoise = noise.flatMap { $0.isSure ? $0.noise : nil }
+    }
     progress(1)
     return ChosenModel(
       model: model, results: results, candidates: contest.judged, chosen: place.index,
       forecasts: HorizonForecasts(
         try DynamicsMean(model), best.runs, measured: forms.layout.measured, usual: usual),
-      reference: reference)
+      reference: reference, noise: noise)
   }
 
   /// Throws `LogError` where no process can read as few inputs as what draws from it takes.

@@ -29,6 +29,8 @@ struct StepBuilder {
   private let filters: [CarrySlot]
   /// Of the model.
   private let draws: DrawSlot
+  /// Where draws follow those of the step before: these [M], and how much of them is kept [M], 0 at the first step.
+  private let memory: (draws: CarrySlot, kept: CarrySlot, correlations: [Double])?
 
   init(
     model: DynamicsModel, sampler: any PosteriorSampler, policy: Policy, reward: Reward,
@@ -55,7 +57,17 @@ struct StepBuilder {
         "action \(j) through a filter of \(steps) steps", length: 1, start: .fixed([policy.rest[j]])
       )
     }
-    draws = slots.draws("model", length: model.form.outputCount)
+    let outputs = model.form.outputCount
+    draws = slots.draws("model", length: outputs)
+    let correlations = model.processNoise?.map(\.correlation) ?? []
+    let zeros = CarrySlot.Start.fixed(Array(repeating: 0, count: outputs))
+    memory =
+      correlations.allSatisfy { $0 == 0 }
+      ? nil
+      : (
+        slots.carry("draws of the step before", length: outputs, start: zeros),
+        slots.carry("what is kept of them", length: outputs, start: zeros), correlations
+      )
     sensors = Sensors(noise, layout: model.layout, &slots)
     self.slots = slots
   }
@@ -95,7 +107,8 @@ struct StepBuilder {
       state: { carry[states[$0]] }, action: { $0 == 0 ? action : past[$0 - 1] },
       filtered: filtered)
     let increments = sampler.increments(
-      at: expressions.saturated(features), draws: builder.normal(draws), functionOffset: 0)
+      at: expressions.saturated(features), draws: modelDraws(carry, &next, builder),
+      functionOffset: 0)
     precondition(
       increments.length == draws.length,
       "the sampler has \(increments.length) outputs, the model \(draws.length)")
@@ -109,6 +122,19 @@ struct StepBuilder {
       .reward, reward(nextState, goal, action: action, previousAction: past.first ?? action))
     builder.output(.action, action)
     return builder.finish()
+  }
+
+  /// z' = rho z + sqrt(1 - rho^2) e (ProcessNoise.swift); z is e at the first step.
+  private func modelDraws(
+    _ carry: Value, _ next: inout [CarrySlot: Value], _ builder: ProgramBuilder
+  ) -> Value {
+    let fresh = builder.normal(draws)
+    guard let memory else { return fresh }
+    let kept = carry[memory.kept]
+    let all = kept * carry[memory.draws] + sqrt(1 - kept * kept) * fresh
+    next[memory.draws] = all
+    next[memory.kept] = builder.constant(memory.correlations)
+    return all
   }
 
   private func goal(_ builder: ProgramBuilder) -> Value {

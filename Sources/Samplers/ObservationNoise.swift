@@ -20,7 +20,8 @@ struct ObservationNoise: Sendable {
     for (k, process) in group.processes.enumerated() {
       data[group.array("variance_floor", k)] = [process.varianceFloor]
       guard noise == .observed else { continue }
-      data[group.array("noise", k)] = [process.hyperparameters.noiseVariance]
+      let share = group.noiseShares[k]
+      data[group.array("noise", k)] = [share * share * process.hyperparameters.noiseVariance]
       profiles.append(NoiseFactor(process.noiseProfile, name: group.array("noise_profile", k)))
       calibrations.append(NoiseFactor(process.calibration, name: group.array("calibration", k)))
     }

@@ -188,7 +188,9 @@ public struct PathwiseSampler: GroupSampler {
         let weighted = a.scalingRows(by: output.noiseDeviations)
         let (features, data) = (columnDots(left, left), columnDots(weighted, weighted))
         let latent = zip(features, data).map(+)
-        let added = noise == .observed ? process.addedVariance(set) : latent.map { _ in 0 }
+        let added =
+          noise == .observed
+          ? process.addedVariance(set, share: group.noiseShares[m]) : latent.map { _ in 0 }
         for i in 0..<set.rows {
           mean[i, m] = exact[i]
           deviation[i, m] = (latent[i] + added[i]).squareRoot()

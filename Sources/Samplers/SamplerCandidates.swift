@@ -20,6 +20,9 @@ public struct SamplerCandidates {
   public init(
     of model: DynamicsModel, _ options: SamplerOptions, actionLimits: [ClosedRange<Double>]
   ) {
+    var options = options
+    // What moves the machine was learnt: draws have it, whatever the task says of noise.
+    if model.processNoise != nil { options.noise = .observed }
     let box = model.samplerBox(actionLimits: actionLimits)
     groups = model.groups
     isWhole = groups.count == 1 && groups[0].dimensions == box.count
@@ -115,7 +118,7 @@ private struct SamplerLadder {
       do {
         tried.append(try measured(name, options))
         return true
-      } catch where isNamed {
+      } catch  where isNamed {
         throw error
       } catch let error as UnsuitableSampler {
         unsuitable.append("\(error)")

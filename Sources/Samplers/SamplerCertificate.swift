@@ -74,7 +74,8 @@ public struct SamplerCertificate: Hashable, Sendable {
         let observation = process.addedVariance(set)
         let variance =
           noise == .observed
-          ? process.observedVariance(set, latent: exact.variance) : exact.variance
+          ? process.observedVariance(
+            set, latent: exact.variance, share: group.noiseShares[m]) : exact.variance
         let meanErrors = (0..<set.rows).map {
           abs(found.mean[$0, m] - exact.mean[$0]) / process.signalScale
         }

@@ -40,7 +40,7 @@ public struct TabulatedSampler: MarginalSampler {
     }
     self.group = group
     let posteriors = try inParallel(group.processes.count) {
-      try TabulatedPosterior(group.processes[$0])
+      try TabulatedPosterior(group.processes[$0], noiseShare: group.noiseShares[$0])
     }
     pointsPerAxis = GridChoice(
       posteriors: posteriors, data: group.x, box: box, noise: noise,
@@ -89,10 +89,11 @@ public struct TabulatedSampler: MarginalSampler {
 /// What a table holds of one output.
 struct TabulatedPosterior {
   let process: GaussianProcess
+  let noiseShare: Double
   private let lowRank: LowRankPosterior
 
-  init(_ process: GaussianProcess) throws {
-    self.process = process
+  init(_ process: GaussianProcess, noiseShare: Double) throws {
+    (self.process, self.noiseShare) = (process, noiseShare)
     lowRank = try LowRankPosterior(process)
   }
 
@@ -104,7 +105,8 @@ struct TabulatedPosterior {
     let prior = process.priorMean(points)
     let variance =
       noise == .observed
-      ? process.observedVariance(points, latent: prediction.variance) : prediction.variance
+      ? process.observedVariance(points, latent: prediction.variance, share: noiseShare)
+      : prediction.variance
     return (
       zip(prediction.mean, prior).map { $0 - $1 },
       variance.map { $0.squareRoot() }

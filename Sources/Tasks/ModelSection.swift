@@ -69,6 +69,7 @@ extension ControlTask {
     ([.mean], ["mean"]),
     ([.histories], ["stateHistory", "actionHistory", "actionDelay"]),
     ([.integrals], ["integrate"]),
+    ([.noise], ["noise"]),
     (ModelPart.allCases, ["restPseudoData"]),
   ]
 

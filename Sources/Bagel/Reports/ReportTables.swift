@@ -101,7 +101,9 @@ extension Report {
             + "<td>\(number(error.deviationRMS))</td><td>\(number(error.deviationMax))</td></tr>")
       }
     }
-    let outcome = policy.sampler.certificate.outcome.map { "<p>\(escapedForHTML($0.sentence)).</p>" }
+    let outcome = policy.sampler.certificate.outcome.map {
+      "<p>\(escapedForHTML($0.sentence)).</p>"
+    }
     return lines + ["</table>"] + (outcome.map { [$0] } ?? [])
   }
 

@@ -8,6 +8,8 @@ import MachineLogs
 /// Means of a model's increments.
 public struct DynamicsMean: Sendable {
   public let model: DynamicsModel
+  /// Of the features that it was conditioned on.
+  public let spread: DataSpread
   private let linear: LinearPart?
   /// nil where all is noise: there is no mean.
   private let processes: [ProcessMean?]
@@ -18,15 +20,19 @@ public struct DynamicsMean: Sendable {
     let coefficients: [Double]
     let rows: Matrix
     let weights: [Double]
+    /// [m] at x [m, D].
+    let variances: @Sendable (_ x: Matrix) -> [Double]
 
     init(exact process: GaussianProcess, _ exact: ExactConditioning) {
       (hyperparameters, coefficients) = (process.hyperparameters, process.meanCoefficients)
       (rows, weights) = (process.x, exact.alpha)
+      variances = { process.predict($0).variance }
     }
 
     init(_ posterior: LowRankPosterior) {
       (hyperparameters, coefficients) = (posterior.hyperparameters, posterior.meanCoefficients)
       (rows, weights) = (posterior.pivots, posterior.meanWeights)
+      variances = { posterior.predict($0).variance }
     }
 
     func values(_ x: Matrix) -> [Double] {
@@ -44,6 +50,7 @@ public struct DynamicsMean: Sendable {
   public init(_ model: DynamicsModel) throws {
     self.model = model
     linear = model.linear
+    spread = try DataSpread(model.features)
     processes = try model.processes.map { process in
       if process.isNoise { return nil }
       if let exact = process.exact, process.x.rows <= Self.largestExact {
@@ -73,6 +80,7 @@ public struct DynamicsMean: Sendable {
         file: episodes.first?.name ?? "", "too few rows beside a block that is left out")
     }
     let z = Matrix(data.features.map(model.featureStandardiser.standardise))
+    spread = try DataSpread(z)
     var targets = Matrix(data.increments.map(model.incrementStandardiser.standardise))
     let part =
       options.linear == .joint
@@ -99,5 +107,21 @@ public struct DynamicsMean: Sendable {
       for (i, value) in process.values(x[m]).enumerated() { means[i, m] += value }
     }
     return means
+  }
+
+  /// Variances of the standardised increments [m, M] at standardised features [m, D]: the functions' and the calibrated noises'.
+  public func variances(_ z: Matrix) -> (latent: Matrix, noise: Matrix) {
+    let x = model.form.inputMatrices(model.saturated(z))
+    var latent = Matrix(rows: z.rows, columns: model.form.outputCount)
+    var noise = latent
+    for (m, process) in model.processes.enumerated() {
+      let function = processes[m]?.variances(x[m]) ?? Array(repeating: 0, count: z.rows)
+      let calibrated = process.observedVariance(x[m], latent: function, share: 0)
+      for i in 0..<z.rows { latent[i, m] = max(calibrated[i], 0) }
+      for (i, variance) in process.addedVariance(x[m]).enumerated() {
+        noise[i, m] = max(variance, 0)
+      }
+    }
+    return (latent, noise)
   }
 }

@@ -30,6 +30,8 @@ public struct DynamicsModel: Sendable {
   public internal(set) var linear: LinearPart?
   /// One an output, on its own columns of `features` and standardised increments.
   public var processes: [GaussianProcess]
+  /// One an output: how rollouts draw it; nil for independent draws with the noise that the sampler says.
+  public var processNoise: [ProcessNoise]?
   /// Learnt from the log's reward channel, if there is one.
   public var rewardModel: RewardModel?
 

@@ -15,6 +15,8 @@ struct ModelStructure: FileStructure {
   /// One an output.
   var processes: [ProcessStructure]
   var reward: RewardStructure?
+  /// One an output; left out where draws are independent.
+  var processNoise: [ProcessNoise]?
 
   var problem: String? {
     if let problem = layout.problem { return problem }
@@ -22,6 +24,11 @@ struct ModelStructure: FileStructure {
     if let problem = form.problem(states: states, actions: actions) { return problem }
     guard processes.count == form.outputCount else {
       return "it has \(processes.count) processes for \(form.outputCount) outputs"
+    }
+    if let processNoise {
+      guard processNoise.count == form.outputCount, processNoise.allSatisfy(\.isSound) else {
+        return "its process noise is not \(form.outputCount) pairs of numbers from 0 to 1"
+      }
     }
     guard (reward?.column == layout.rewardColumn) else {
       return "its learnt reward has another column than its log's layout"

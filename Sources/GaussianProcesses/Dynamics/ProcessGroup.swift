@@ -11,6 +11,8 @@ public struct ProcessGroup: Sendable {
   public let inputs: [Int]
   /// One an output.
   public let processes: [GaussianProcess]
+  /// Of the residual's deviation, what draws with noise contain, one an output: 1 but where `ProcessNoise` was learnt.
+  public let noiseShares: [Double]
 
   /// Standardised training inputs [n, D].
   public var x: Matrix { processes[0].x }
@@ -27,7 +29,9 @@ extension DynamicsModel {
     let outputs = form.outputs
     let members = Dictionary(grouping: outputs.indices) { outputs[$0].inputs }.values
     return members.sorted { $0[0] < $1[0] }.map { m in
-      ProcessGroup(outputs: m, inputs: outputs[m[0]].inputs, processes: m.map { processes[$0] })
+      ProcessGroup(
+        outputs: m, inputs: outputs[m[0]].inputs, processes: m.map { processes[$0] },
+        noiseShares: m.map { processNoise?[$0].share ?? 1 })
     }
   }
 }

@@ -42,7 +42,7 @@ struct StoredModel {
       ModelStructure(
         layout: model.layout, form: model.form, linear: model.linear.map { _ in true },
         processes: model.processes.map(\.structure),
-        reward: model.rewardModel.map { RewardStructure($0) }))
+        reward: model.rewardModel.map { RewardStructure($0) }, processNoise: model.processNoise))
     (stateMean, stateScale) = (model.stateStandardiser.mean, model.stateStandardiser.scale)
     (featureMean, featureScale) = (model.featureStandardiser.mean, model.featureStandardiser.scale)
     incrementMean = model.incrementStandardiser.mean
@@ -123,7 +123,8 @@ struct StoredModel {
         ? LinearPart(
           weights: Matrix(
             rows: linearConstants.count, columns: columns, values: linearWeights),
-          constants: linearConstants) : nil, processes: made, rewardModel: reward)
+          constants: linearConstants) : nil, processes: made,
+      processNoise: structure.processNoise, rewardModel: reward)
   }
 
   /// Factorisations have n^2 numbers an output: a small file could ask for more memory than there is.

@@ -124,13 +124,20 @@ extension GaussianProcess {
   }
 
   /// What observations add to a known latent value: the calibrated noise variances at points.
-  public func addedVariance(_ points: Matrix) -> [Double] {
-    observedVariance(points, latent: Array(repeating: 0, count: points.rows))
+  public func addedVariance(_ points: Matrix, share: Double = 1) -> [Double] {
+    observedVariance(points, latent: Array(repeating: 0, count: points.rows), share: share)
   }
 
   /// Variances of observations at points where the latent variances are known.
-  public func observedVariance(_ points: Matrix, latent: [Double]) -> [Double] {
-    let variances = zip(latent, noiseVariance(points)).map(+)
+  ///
+  /// - Parameters:
+  ///   - points: [m, D].
+  ///   - latent: [m].
+  ///   - share: of the noise's deviation that counts (`ProcessNoise`).
+  public func observedVariance(
+    _ points: Matrix, latent: [Double], share: Double = 1
+  ) -> [Double] {
+    let variances = zip(latent, noiseVariance(points)).map { $0 + share * share * $1 }
     guard let calibration else { return variances }
     return zip(calibration.factors(points), variances).map { $0 * $1 }
   }
