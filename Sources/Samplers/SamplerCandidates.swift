@@ -111,13 +111,14 @@ private struct SamplerLadder {
     tried[last].certificate.outcome = outcome
   }
 
-  /// Builds and measures the next that can be had; false where there is none.
+  /// Builds and measures the next that can be had, of tables the larger where the smaller's moments are beyond the tolerance; false
+  /// where there is none.
   mutating func climb() throws -> Bool {
     while !above.isEmpty {
       let (name, options) = above.removeFirst()
       do {
         tried.append(try measured(name, options))
-        return true
+        if above.first?.name != name || tried.last?.isWithinTolerance == true { return true }
       } catch  where isNamed {
         throw error
       } catch let error as UnsuitableSampler {
