@@ -54,7 +54,7 @@ extension ControlTask {
     try makeRollout(model, sampler, dropout: policy.dropout, reward: makeReward(model))
   }
 
-  private func makeRollout(
+  func makeRollout(
     _ model: DynamicsModel, _ sampler: any PosteriorSampler, dropout: Double, reward: Reward
   ) throws -> Rollout {
     Rollout(
@@ -89,7 +89,7 @@ extension ControlTask {
     progress: (SearchState) -> Bool = { _ in true }
   ) throws -> OptimizedPolicy {
     let start = ContinuousClock.now
-    var sampler = try makeSampler(model)
+    var sampler = try makeSampler(model, device: device)
     let reward = try makeReward(model)
     func makeRollout(_ reward: Reward, dropout: Double) throws -> Rollout {
       try self.makeRollout(model, sampler.sampler, dropout: dropout, reward: reward)
@@ -141,7 +141,7 @@ extension ControlTask {
     if isFinished { try placed { try state.checkOutcome(predicted, options: options) } }
     if isFinished, sampler.certificate.outcome != nil {
       sampler.certificate.outcome = try outcome(
-        of: state.bestParameters, through: sampler.sampler, model)
+        of: state.bestParameters, through: sampler.sampler, model, device)
     }
     return OptimizedPolicy(
       best: controller(state.bestParameters), last: controller(state.parameters), state: state,

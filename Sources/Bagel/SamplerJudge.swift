@@ -16,27 +16,29 @@ extension ControlTask {
   /// The task's sampler of a model, measured: the named one, or the cheapest whose moments are within the tolerance or whose
   /// outcome is that of the exact posterior. Where neither is, the one with the smallest errors.
   ///
-  /// Throws: `UnsuitableSampler`, `GridError`, `FactorizationError`, `ExecutionError`, `LogError`.
-  public func makeSampler(_ model: DynamicsModel) throws -> MeasuredSampler {
+  /// - Parameters:
+  ///   - model: whose posterior is drawn from.
+  ///   - device: where rollouts run; nil for where their work asks for.
+  /// - Throws: `UnsuitableSampler`, `GridError`, `FactorizationError`, `ExecutionError`, `LogError`.
+  public func makeSampler(
+    _ model: DynamicsModel, device: ExecutionDevice? = nil
+  ) throws -> MeasuredSampler {
     let options = self.model.sampler
     guard options.name == nil else { return try model.sampler(options, actionLimits: actionLimits) }
     var candidates = SamplerCandidates(of: model, options, actionLimits: actionLimits)
     var judge: SamplerJudge?
-    var isJudgeable = true
     while var candidate = try candidates.next() {
       if candidate.isWithinTolerance { return candidate }
-      guard isJudgeable else { continue }
-      do {
-        let known = try judge ?? SamplerJudge(self, model)
-        judge = known
-        let outcome = try known.outcome(of: candidate.sampler)
-        candidates.note(outcome)
-        candidate.certificate.outcome = outcome
-        if outcome.isGood { return candidate }
-      } catch is UnsuitableSampler {
-        // Too many data for the exact posterior: moments decide.
-        isJudgeable = false
+      if let reason = SamplerJudge.obstacle(self, model) {
+        candidates.note(reason)
+        continue
       }
+      let present = try judge ?? SamplerJudge(self, model, device)
+      judge = present
+      guard let outcome = try present.outcome(of: candidate.sampler) else { continue }
+      candidates.note(outcome)
+      candidate.certificate.outcome = outcome
+      if outcome.isGood { return candidate }
     }
     return candidates.best
   }
@@ -45,9 +47,10 @@ extension ControlTask {
   ///
   /// Throws: `ExecutionError`, `UnsuitableSampler`, `LogError`.
   func outcome(
-    of policy: [Double], through sampler: any PosteriorSampler, _ model: DynamicsModel
-  ) throws -> SamplerOutcome {
-    try SamplerJudge(self, model).outcome(of: sampler, policy: policy)
+    of policy: [Double], through sampler: any PosteriorSampler, _ model: DynamicsModel,
+    _ device: ExecutionDevice?
+  ) throws -> SamplerOutcome? {
+    try SamplerJudge(self, model, device).outcome(of: sampler, policy: policy)
   }
 }
 
@@ -55,13 +58,16 @@ extension ControlTask {
 private struct SamplerJudge {
   private let task: ControlTask
   private let model: DynamicsModel
-  private let reference: Closed
+  private let device: ExecutionDevice?
   private let options: SearchOptions
+  private let reference: ClosedLoop
 
   /// A rollout with what runs it.
-  private struct Closed {
+  private struct ClosedLoop {
     let executor: any RolloutExecutor
     let optimizer: PolicyOptimizer
+    /// Operations of an iteration.
+    let work: Double
   }
 
   /// Starts, and particles from each: distributions are compared start by start.
@@ -71,51 +77,71 @@ private struct SamplerJudge {
   private static let iterations = 100
   private static let fewestIterations = 10
   private static let operations = 2e11
-  /// Differences below this part of a state's deviation in the logs matter to nobody.
+  /// An outcome that takes more operations than this (about 20 s of two cores) is not asked: moments decide.
+  private static let mostOperations = 2e12
+  /// Differences below this part of a state's deviation in the logs do not count.
   private static let finest = 1e-3
 
-  /// Throws: `UnsuitableSampler` where there are too many data.
-  init(_ task: ControlTask, _ model: DynamicsModel) throws {
+  /// Why samplers of a model cannot be judged by their outcome, or nil.
+  static func obstacle(_ task: ControlTask, _ model: DynamicsModel) -> String? {
+    guard model.processes.allSatisfy({ $0.exact != nil }) else {
+      return
+        "judged by moments alone: \(model.features.rows) points are too many for the exact posterior"
+    }
+    let steps = Double(starts * draws * task.search.horizon)
+    let products = model.processes.reduce(0) { $0 + 2 * Double($1.x.rows * $1.x.rows) }
+    return steps * products <= mostOperations
+      ? nil : "judged by moments alone: rollouts through the exact posterior would take too long"
+  }
+
+  /// Throws: `UnsuitableSampler`, `ExecutionError`, `LogError`.
+  init(_ task: ControlTask, _ model: DynamicsModel, _ device: ExecutionDevice?) throws {
     var options = task.search
     options.particles = Self.starts * Self.draws
     options.starts = 1
     options.horizons = [options.horizon]
     options.evaluationInterval = .max
-    (self.task, self.model, self.options) = (task, model, options)
+    (self.task, self.model, self.device, self.options) = (task, model, device, options)
     var exact = task.model.sampler
     exact.name = .exact
     let sampler = try model.sampler(exact, actionLimits: task.actionLimits).sampler
-    reference = try Self.closed(task, model, sampler, options)
+    reference = try Self.closedLoop(task, model, sampler, device, options)
   }
 
-  private static func closed(
+  private static func closedLoop(
     _ task: ControlTask, _ model: DynamicsModel, _ sampler: any PosteriorSampler,
-    _ options: SearchOptions
-  ) throws -> Closed {
-    let rollout = try task.makeRollout(model, sampler)
-    let executor = try HostExecutor(
-      rollout.program, data: rollout.data, particles: options.particles)
+    _ device: ExecutionDevice?, _ options: SearchOptions
+  ) throws -> ClosedLoop {
+    // The whole policy, as the machine will see it.
+    let rollout = try task.makeRollout(
+      model, sampler, dropout: 0, reward: task.makeReward(model))
+    let executor = try ExecutionDevice.makeExecutor(
+      on: device, rollout.program, data: rollout.data, particles: options.particles,
+      horizon: options.horizon)
     let work =
       rollout.program.operationsPerStep.gradient * Double(options.particles * options.horizon)
     var options = options
     options.iterations = min(max(Int(operations / work), fewestIterations), iterations)
-    return Closed(
+    return ClosedLoop(
       executor: executor,
       optimizer: PolicyOptimizer(
         PolicyOptimizer.Executors(executor), rollout: rollout, model: model,
         initialStates: task.start.resolved(by: model), goals: task.goal.resolved(by: model),
-        options: options, initialParameters: task.makePolicy().initialParameters))
+        options: options, initialParameters: task.makePolicy().initialParameters),
+      work: work)
   }
 
   /// - Parameters:
   ///   - sampler: of the model.
   ///   - policy: theta [P]; nil for what a short search finds.
+  /// - Returns: nil where even a short search would take too long.
   /// - Throws: `ExecutionError`, `LogError`.
   func outcome(
     of sampler: any PosteriorSampler, policy: [Double]? = nil
-  ) throws -> SamplerOutcome {
-    let own = try Self.closed(task, model, sampler, options)
+  ) throws -> SamplerOutcome? {
+    let own = try Self.closedLoop(task, model, sampler, device, options)
     if policy == nil {
+      guard own.work * Double(Self.fewestIterations) <= Self.mostOperations else { return nil }
       do {
         while !own.optimizer.isFinished { try own.optimizer.step() }
       } catch is SearchError {
@@ -124,16 +150,17 @@ private struct SamplerJudge {
     }
     let parameters = policy ?? own.optimizer.state.parameters
     let (a, b) = (try trajectories(parameters, own), try trajectories(parameters, reference))
-    let returns = b.returns.returns
     return SamplerOutcome(
       reference: "the exact posterior", returnThroughSampler: a.returns.mean,
-      returnThroughReference: b.returns.mean, standardError: standardError(returns),
+      returnThroughReference: b.returns.mean,
+      standardError: standardErrorWithinStarts(b.returns.returns),
       relativeCRPS: relativeCRPS(a, b), secondsPerIteration: median(own.optimizer.iterationSeconds))
   }
 
   /// Several particles from each of a few starts and goals.
-  private func trajectories(_ parameters: [Double], _ closed: Closed) throws -> BatchTrajectories {
-    var batch = closed.optimizer.batch(parameters: parameters, iteration: .max)
+  private func trajectories(_ parameters: [Double], _ loop: ClosedLoop) throws -> BatchTrajectories
+  {
+    var batch = loop.optimizer.batch(parameters: parameters, iteration: .max)
     func repeated(_ values: [Double]) -> [Double] {
       let length = values.count / batch.particles
       return (0..<batch.particles).flatMap { b in
@@ -143,7 +170,17 @@ private struct SamplerJudge {
     }
     batch.initialStates = repeated(batch.initialStates)
     batch.goals = repeated(batch.goals)
-    return try closed.executor.trajectories(batch)
+    return try loop.executor.trajectories(batch)
+  }
+
+  /// Of the mean of returns, the starts being as they are.
+  private func standardErrorWithinStarts(_ returns: [Double]) -> Double {
+    let squares = (0..<Self.starts).map { start in
+      let own = (0..<Self.draws).map { returns[$0 * Self.starts + start] }
+      let error = standardError(own)
+      return error * error
+    }
+    return squares.reduce(0, +).squareRoot() / Double(Self.starts)
   }
 
   /// Geometric mean over states and horizons, in standard deviations of the states' logs.
@@ -169,14 +206,5 @@ private struct SamplerJudge {
       }
     }
     return exp(logarithms.reduce(0, +) / Double(logarithms.count))
-  }
-
-  /// Between draws of different particles: draws of one are the same in both.
-  private func meanDistance(_ x: [Double], _ y: [Double]) -> Double {
-    var sum = 0.0
-    for i in x.indices {
-      for j in y.indices where j != i { sum += abs(x[i] - y[j]) }
-    }
-    return sum / Double(x.count * (x.count - 1))
   }
 }

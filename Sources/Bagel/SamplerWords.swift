@@ -21,7 +21,7 @@ extension SamplerOutcome {
   public var sentence: String {
     (secondsPerIteration.isNaN
       ? "this policy:"
-      : "after a short search, \(number(1e3 * secondsPerIteration)) ms an iteration:")
+      : "after a short search, \(number(1e3 * secondsPerIteration)) ms per iteration:")
       + " return \(number(returnThroughSampler)), through \(reference) \(number(returnThroughReference)) (standard error "
       + "\(number(standardError))); predicted distributions "
       + (relativeCRPS > 1.0005 ? "\(number(100 * (relativeCRPS - 1))) % worse (CRPS)" : "the same")

@@ -85,7 +85,9 @@ extension FittedModel {
             + "(sampler: sparse takes the other)"
           : "  the simpler one is taken within 2 %")
     }
-    choice.noise?.describe(model, console)
+    for line in choice.noise?.sentences(outputs: model.outputNames) ?? [] {
+      console.say("  " + line)
+    }
     for candidate in names {
       if let failure = candidate.failure {
         console.say("  not possible: \(candidate.name): \(failure)")
@@ -181,34 +183,8 @@ extension ProcessNoiseFigures {
       "shares": noise.map(\.share), "correlations": noise.map(\.correlation),
       "isTaken": isSure, "relativeCRPS": relativeCRPS, "standardError": standardError,
       "steps": bandFactors.map(\.steps),
-      "bandFactors": bandFactors.map(\.factors),
+      "bandFactors": bandFactors.map { $0.factors.map { $0.isFinite ? $0 as Any : NSNull() } },
     ]
-  }
-
-  /// Band factors between which draws are right.
-  private static let right = 0.8...1.25
-
-  func describe(_ model: DynamicsModel, _ console: Console) {
-    guard isSure else {
-      console.say(
-        "  rollouts draw the function alone, anew at each step: no noise surely does better on left-out blocks (the best "
-          + "\(number(relativeCRPS)) times its CRPS)")
-      return
-    }
-    for (name, own) in zip(model.outputNames, noise) {
-      console.say(
-        "  rollouts draw \(name) with \(number(100 * own.share)) % of the residual's deviation"
-          + (own.correlation > 0
-            ? ", \(number(own.correlation)) of a draw kept to the next step"
-            : ", anew at each step"))
-    }
-    let factors = bandFactors.flatMap(\.factors).filter(\.isFinite)
-    guard let least = factors.min(), let most = factors.max() else { return }
-    console.say(
-      "    on left-out blocks: \(number(relativeCRPS)) times the CRPS of the function's draws alone; 95 % bands hold 95 % if they "
-        + "are \(number(least)) to \(number(most)) times as wide"
-        + (Self.right.contains(least) && Self.right.contains(most)
-          ? "" : ": the draws are not right at every horizon"))
   }
 }
 
@@ -311,7 +287,7 @@ extension MeasuredSampler {
     if let outcome = certificate.outcome { console.say("    \(outcome.sentence)") }
     if let outcome = certificate.outcome, !outcome.isGood {
       console.say(
-        "    warning: the exact posterior does not bear this policy out; search again with --sampler love or exact"
+        "    warning: through the exact posterior the policy does otherwise; --sampler exact shows what a search finds there"
       )
     } else if !isWithinTolerance, certificate.outcome == nil {
       let accepted = "\(number(tolerance.mean)), \(number(100 * tolerance.deviation)) %"
@@ -329,7 +305,7 @@ extension SamplerOutcome {
     [
       "returnThroughSampler": returnThroughSampler, "returnThroughExact": returnThroughReference,
       "standardError": standardError, "relativeCRPS": relativeCRPS,
-      "isGood": isGood,
+      "isGood": isGood, "policy": secondsPerIteration.isNaN ? "final" : "short search",
     ]
   }
 }

@@ -143,3 +143,14 @@ public func crps(_ quantiles: [Double], _ y: Double) -> Double {
   let losses = zip(Horizons.levels, quantiles).map { p, q in (p - (y < q ? 1 : 0)) * (y - q) }
   return 2 * losses.reduce(0, +) / Double(losses.count)
 }
+
+/// Mean distance between members of two ensembles of as many, members of the same index left out: in one ensemble each is at no distance
+/// from itself, and in two they have the same draws. The CRPS of an ensemble x is mean |x - y| - meanDistance(x, x) / 2, whatever
+/// its size (Ferro 2014).
+package func meanDistance(_ x: [Double], _ y: [Double]) -> Double {
+  var sum = 0.0
+  for i in x.indices {
+    for j in y.indices where j != i { sum += abs(x[i] - y[j]) }
+  }
+  return sum / Double(x.count * (x.count - 1))
+}

@@ -24,6 +24,8 @@ public struct ModelChooser {
   /// One a command; empty where none is late.
   private let deadTimes: [Int]
 
+  /// Of the progress, the part that is the last fit's; process noise has what is left.
+  private static let shareOfFit = 0.07
   /// Transitions that candidates' processes learn from.
   private static let fitted = 1_500
   /// Time constants of filtered commands, in steps: of quick, slower and slow machines.
@@ -83,10 +85,11 @@ public struct ModelChooser {
       episodes, layout: layout, form: best.model.form,
       options: choice.purpose == .search ? forms.thorough(best.options) : best.options,
       start: best.model, rewardOptions: plain.options
-    ) { progress(Contest.shareOfCandidates + (1 - Contest.shareOfCandidates) * $0) }
+    ) { progress(Contest.shareOfCandidates + Self.shareOfFit * $0) }
     var noise: ProcessNoiseFigures?
     if choice.purpose == .search, !choice.fixed.contains(.noise) {
-      noise = try ProcessNoiseChoice(model, learntFrom: episodes, best.options).choose()
+      // A block that cannot be conditioned on leaves the paper's draws: the model itself is good.
+      noise = try? ProcessNoiseChoice(model, learntFrom: episodes, best.options).choose()
       model.processNoise = noise.flatMap { $0.isSure ? $0.noise : nil }
     }
     progress(1)

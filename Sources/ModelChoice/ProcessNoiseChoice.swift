@@ -16,7 +16,8 @@ import MachineLogs
 public struct ProcessNoiseFigures: Sendable {
   /// One an output.
   public let noise: [ProcessNoise]
-  /// CRPS over that of independent draws of the function alone, the geometric mean over states and horizons.
+  /// CRPS over that of independent draws of the function, whose measurements have all of the residual as the sensors' noise: the
+  /// geometric mean over states and horizons.
   public let relativeCRPS: Double
   /// Of its logarithm, over the blocks.
   public let standardError: Double
@@ -25,14 +26,14 @@ public struct ProcessNoiseFigures: Sendable {
   public let bandFactors: [(steps: Int, factors: [Double])]
 
   /// Standard errors that are taken off a gain.
-  private static let doubt = 1.0
+  private static let doubt = 2.0
 
   /// Whether it surely gains.
   public var isSure: Bool { log(relativeCRPS) + Self.doubt * standardError < 0 }
 }
 
 /// Ensembles of a model's particles over left-out blocks.
-public struct ProcessNoiseChoice {
+package struct ProcessNoiseChoice {
   private let model: DynamicsModel
   private let measured: [Int]
   private let parts: [Part]
@@ -52,12 +53,14 @@ public struct ProcessNoiseChoice {
   private static let horizons = [1, 2, 5, 10, 20, 50]
   private static let shares = [0.0, 0.1, 0.2, 0.4, 0.7, 1]
   private static let correlations = [0.0, 0.5, 0.8, 0.95]
+  /// With which shares are compared first.
+  private static let usualCorrelation = 0.8
   /// - Parameters:
   ///   - model: whose hyperparameters are kept; its data are those of the episodes.
   ///   - episodes: that it was learnt from.
   ///   - options: how its linear part was found.
   /// - Throws: `FactorizationError`, `LogError`.
-  public init(_ model: DynamicsModel, learntFrom episodes: [Episode], _ options: FitOptions) throws
+  package init(_ model: DynamicsModel, learntFrom episodes: [Episode], _ options: FitOptions) throws
   {
     self.model = model
     measured = model.layout.measured
@@ -79,42 +82,43 @@ public struct ProcessNoiseChoice {
   }
 
   /// The best there is; nil where fewer than two blocks can judge.
-  public func choose() -> ProcessNoiseFigures? {
-    let outputs = model.form.outputCount
-    var best = (0..<outputs).map { _ in ProcessNoise(share: 0, correlation: 0) }
+  package func choose() -> ProcessNoiseFigures? {
+    let all = 0..<model.form.outputCount
+    var best = all.map { _ in ProcessNoise(share: 0, correlation: 0) }
     let plain = ensembles(best)
-    guard plain.blocks > 1 else { return nil }
-    var least = 0.0
     var found = plain
-    /// Takes the better of variations of one number of the outputs.
-    func vary(_ change: (inout ProcessNoise, Double) -> Void, _ values: [Double], of m: Range<Int>)
-    {
-      for value in values {
-        var tried = best
-        for k in m { change(&tried[k], value) }
-        if tried == best { continue }
-        let ensembles = ensembles(tried)
-        let score = ensembles.score(over: plain)
-        if score.mean < least { (best, found, least) = (tried, ensembles, score.mean) }
+    guard var least = plain.score(over: plain) else { return nil }
+    func consider(_ tried: [ProcessNoise]) {
+      guard tried != best else { return }
+      let ensembles = ensembles(tried)
+      guard let score = ensembles.score(over: plain), score.mean < least.mean else { return }
+      (best, found, least) = (tried, ensembles, score)
+    }
+    /// The best with one number of some outputs changed.
+    func vary(of some: Range<Int>, _ change: (inout ProcessNoise) -> Void) {
+      var tried = best
+      for m in some { change(&tried[m]) }
+      consider(tried)
+    }
+    for share in Self.shares {
+      consider(all.map { _ in ProcessNoise(share: share, correlation: Self.usualCorrelation) })
+    }
+    for correlation in Self.correlations { vary(of: all) { $0.correlation = correlation } }
+    for factor in [0.5, 2] {
+      for m in all where all.count > 1 {
+        vary(of: m..<m + 1) { $0.share = min(factor * $0.share, 1) }
       }
     }
-    let all = 0..<outputs
-    for m in all { best[m].correlation = 0.8 }
-    vary({ $0.share = $1 }, Self.shares, of: all)
-    vary({ $0.correlation = $1 }, Self.correlations, of: all)
-    for m in all where outputs > 1 {
-      vary({ $0.share = $1 }, [0.5, 2].map { min($0 * best[m].share, 1) }, of: m..<m + 1)
-    }
-    vary({ $0.share = $1 }, [0.7, 1.4].map { min($0 * best[0].share, 1) }, of: all)
-    let score = found.score(over: plain)
+    for factor in [0.7, 1.4] { vary(of: all) { $0.share = min(factor * $0.share, 1) } }
     return ProcessNoiseFigures(
-      noise: best, relativeCRPS: exp(score.mean), standardError: score.standardError,
+      noise: best, relativeCRPS: exp(least.mean), standardError: least.standardError,
       bandFactors: found.bandFactors)
   }
 
   /// Runs particles from all starts, with the same draws whatever the noise.
   private func ensembles(_ noise: [ProcessNoise]) -> Ensembles {
-    var result = Ensembles(states: measured.count, blocks: parts.count)
+    var result = Ensembles(
+      horizons: Self.horizons, states: measured.count, blocks: parts.count)
     let outputs = noise.count
     let (shares, correlations) = (noise.map(\.share), noise.map(\.correlation))
     for (block, part) in parts.enumerated() {
@@ -137,20 +141,23 @@ public struct ProcessNoiseChoice {
           }
         }
       ) { step, starts, states, _ in
-        guard Self.horizons.contains(step) else { return }
+        guard let horizon = Self.horizons.firstIndex(of: step) else { return }
+        let residuals = part.variances[step - 1].noise
         // Particles of a start stand together: they have the same row and the same steps left.
-        let sensors = measured.map { sensorDeviation($0, shares) }
         for first in stride(from: 0, to: states.rows, by: Self.particles) {
           let start = starts[starts.startIndex + first]
           let truth = part.judge[start.episode].states[start.row + step]
+          let deviations = measured.map {
+            sensorDeviation($0, shares, residuals: residuals.row(first / Self.particles))
+          }
           for (s, state) in measured.enumerated() {
             let values = (0..<Self.particles).map { b in
               // No other draw of a particle is in this dimension.
               let noise = DrawKey(seed: UInt64(block)).normals(
                 particle: first + b, step: step, first: outputs + s, count: 1)[0]
-              return states[first + b, state] + sensors[s] * noise
+              return states[first + b, state] + deviations[s] * noise
             }
-            result.add(values, truth: truth[state], steps: step, state: s, block: block)
+            result.add(values, truth: truth[state], horizon: horizon, state: s, block: block)
           }
         }
       }
@@ -158,68 +165,99 @@ public struct ProcessNoiseChoice {
     return result
   }
 
-  /// Of a measured value beside the particle that began at another: two sensor's errors, which is what one-step residuals have
-  /// beyond the process's share. Physical units.
-  private func sensorDeviation(_ state: Int, _ shares: [Double]) -> Double {
-    switch model.form.updates[state] {
-    case .increment(let m):
-      let variance = model.processes[m].hyperparameters.noiseVariance
-      return ((1 - shares[m] * shares[m]) * variance).squareRoot()
+  /// Of a measured value beside a particle that began at another measured value: two errors of the sensor, which is what a residual
+  /// has beyond the process's share. A derived rate's residual has six, over the time step (x'' of three rows); a position that follows
+  /// from a rate with a sensor of its own has a sensor that nothing tells of. Physical units.
+  ///
+  /// - Parameter residuals: variances of the standardised residuals [M].
+  private func sensorDeviation(
+    _ state: Int, _ shares: [Double], residuals: [Double]
+  ) -> Double {
+    func deviation(_ m: Int) -> Double {
+      ((1 - shares[m] * shares[m]) * residuals[m]).squareRoot()
         * model.incrementStandardiser.scale[m]
-    case .backwardIntegral(let rate, _), .trapezoidalIntegral(let rate):
-      return model.layout.timeStep * sensorDeviation(rate, shares)
-    case .difference(let position, _): return sensorDeviation(position, shares)
+    }
+    switch model.form.updates[state] {
+    case .increment(let m): return deviation(m)
+    case .backwardIntegral(let rate, _):
+      guard model.layout.states[rate].source != .column,
+        case .increment(let m) = model.form.updates[rate]
+      else { return 0 }
+      return model.layout.timeStep * deviation(m) / 3.0.squareRoot()
+    case .trapezoidalIntegral: return 0
+    case .difference: preconditionFailure("a derived rate is not measured")
     }
   }
 }
 
-/// Sums of ensembles' scores by horizon, state and block.
+/// Scores of ensembles by horizon, state and block.
 private struct Ensembles {
-  let states: Int
-  let blocks: Int
-  private var sums: [[Int]: (score: Double, count: Int)] = [:]
-  /// Errors over the ensemble's deviation, by horizon and state.
-  private var ratios: [[Int]: [Double]] = [:]
+  private let horizons: [Int]
+  private let states: Int
+  private let blocks: Int
+  /// [horizon][state][block]
+  private var cells: [[[Cell]]]
+  /// Errors over the ensemble's deviation [horizon][state].
+  private var ratios: [[[Double]]]
 
-  init(states: Int, blocks: Int) { (self.states, self.blocks) = (states, blocks) }
+  private struct Cell {
+    var score = 0.0
+    var count = 0
+  }
 
-  mutating func add(_ x: [Double], truth: Double, steps: Int, state: Int, block: Int) {
+  /// Starts that a cell must have to count.
+  private static let fewest = Horizons.fewestKnown
+  /// And starts at which a quantile of 95 % is told.
+  private static let fewestOfQuantile = 40
+
+  init(horizons: [Int], states: Int, blocks: Int) {
+    (self.horizons, self.states, self.blocks) = (horizons, states, blocks)
+    cells = horizons.map { _ in
+      (0..<states).map { _ in (0..<blocks).map { _ in Cell() } }
+    }
+    ratios = horizons.map { _ in (0..<states).map { _ in [] } }
+  }
+
+  mutating func add(_ x: [Double], truth: Double, horizon: Int, state: Int, block: Int) {
     let count = Double(x.count)
     let mean = x.reduce(0, +) / count
     let variance = x.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / (count - 1)
-    var between = 0.0
-    for i in x.indices { for j in x.indices where j < i { between += abs(x[i] - x[j]) } }
-    let score =
-      x.reduce(0) { $0 + abs($1 - truth) } / count - between / (count * (count - 1))
-    let known = sums[[steps, state, block]] ?? (0, 0)
-    sums[[steps, state, block]] = (known.score + score, known.count + 1)
-    ratios[[steps, state], default: []].append(
+    let distance = x.reduce(0) { $0 + abs($1 - truth) } / count
+    cells[horizon][state][block].score += distance - 0.5 * meanDistance(x, x)
+    cells[horizon][state][block].count += 1
+    ratios[horizon][state].append(
       abs(truth - mean) / max((variance * (1 + 1 / count)).squareRoot(), 1e-300))
   }
 
-  /// Mean logarithm of the CRPS over another's, over states and horizons, and its standard error over the blocks.
-  func score(over other: Ensembles) -> (mean: Double, standardError: Double) {
+  /// Mean logarithm of the CRPS over another's, over states and horizons, and its standard error over the blocks; nil where fewer
+  /// than two blocks can judge.
+  func score(over other: Ensembles) -> (mean: Double, standardError: Double)? {
     let all = (0..<blocks).compactMap { block -> Double? in
-      let logarithms = sums.filter { $0.key[2] == block }.compactMap { key, sum -> Double? in
-        guard let theirs = other.sums[key], theirs.score > 0 else { return nil }
-        return log(max(sum.score / theirs.score, 1e-3))
+      var logarithms: [Double] = []
+      for horizon in horizons.indices {
+        for state in 0..<states {
+          let (own, theirs) = (cells[horizon][state][block], other.cells[horizon][state][block])
+          guard own.count >= Self.fewest, theirs.score > 0, own.score > 0 else { continue }
+          logarithms.append(log(own.score / theirs.score))
+        }
       }
       return logarithms.isEmpty ? nil : logarithms.reduce(0, +) / Double(logarithms.count)
     }
-    guard !all.isEmpty else { return (0, 0) }
+    guard all.count > 1 else { return nil }
     return (all.reduce(0, +) / Double(all.count), standardError(all))
   }
 
-  /// The 95 % quantile of the errors over that of Student's t of an ensemble's deviation (7 degrees of freedom).
+  /// The 95 % quantile of the errors over that of Student's t of an ensemble's deviation (7 degrees of freedom); NaN where there are
+  /// few.
   var bandFactors: [(steps: Int, factors: [Double])] {
     let expected = 2.365
-    return Set(ratios.keys.map { $0[0] }).sorted().map { steps in
+    return horizons.indices.map { horizon in
       (
-        steps,
+        horizons[horizon],
         (0..<states).map { state in
-          let sorted = (ratios[[steps, state]] ?? []).sorted()
-          guard !sorted.isEmpty else { return .nan }
-          return sorted[min(sorted.count * 95 / 100, sorted.count - 1)] / expected
+          let sorted = ratios[horizon][state].sorted()
+          guard sorted.count >= Self.fewestOfQuantile else { return .nan }
+          return sorted[sorted.count * 95 / 100] / expected
         }
       )
     }

@@ -69,8 +69,9 @@ struct GridChoice {
       let process = posterior.process
       let moments = posterior.residualMoments(points, noise: noise)
       let meanError = typical(middleErrors(moments.mean)) / process.signalScale
-      let noiseVariance =
-        noise == .observed ? points.column(0).map { _ in 0 } : process.addedVariance(points)
+      // Of an observation, as in the certificate: what draws do not have of its noise.
+      let missing = noise == .observed ? 1 - posterior.noiseShare * posterior.noiseShare : 1
+      let noiseVariance = process.addedVariance(points).map { missing * $0 }
       let relative = zip(middleErrors(moments.deviation), bases.indices).map { error, i in
         let deviation = moments.deviation[5 * i + 4]
         return error / (deviation * deviation + noiseVariance[5 * i + 4]).squareRoot()

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // From the latent variance to that of a draw, as a program: nothing to add for latent draws; for observed ones
-// f(x) (latent + c(x) sn2), the noise profile c and the calibration f of the process (LocalNoise.swift).
+// f(x) (latent + s^2 c(x) sn2), the share s that `ProcessNoise` has (else 1), the noise profile c and the calibration f of the
+// process (LocalNoise.swift).
 
 import GaussianProcesses
 import LinearAlgebra

@@ -1,23 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-// The samplers that may serve a model, built and measured as they are asked for, the cheapest first. Each group of outputs climbs
-// a ladder of its own: it stays where moments are within the tolerance, else it goes on to the next.
+// The samplers that may serve a model, built and measured as they are asked for, the cheapest first. Each group of outputs has
+// candidates of its own: it stays with the one whose moments are within the tolerance, else it goes on to the next.
 
 import GaussianProcesses
 import LinearAlgebra
 
 /// Samplers of a model, one after another.
-public struct SamplerCandidates {
+package struct SamplerCandidates {
   private let groups: [ProcessGroup]
   /// Whether one group reads all inputs, so that its sampler is the model's.
   private let isWhole: Bool
-  private var ladders: [SamplerLadder]
-  private var hasBegun = false
+  private var candidates: [GroupCandidates]
 
   /// - Parameters:
   ///   - model: whose posterior is drawn from.
   ///   - options: one sampler by name, or all; their tolerance or size.
   ///   - actionLimits: samplers cover all commands, not only those in the data.
-  public init(
+  package init(
     of model: DynamicsModel, _ options: SamplerOptions, actionLimits: [ClosedRange<Double>]
   ) {
     var options = options
@@ -26,8 +25,8 @@ public struct SamplerCandidates {
     let box = model.samplerBox(actionLimits: actionLimits)
     groups = model.groups
     isWhole = groups.count == 1 && groups[0].dimensions == box.count
-    ladders = groups.map { group in
-      SamplerLadder(group, options, box: group.inputs.map { box[$0] })
+    candidates = groups.map { group in
+      GroupCandidates(group, options, box: group.inputs.map { box[$0] })
     }
   }
 
@@ -35,22 +34,32 @@ public struct SamplerCandidates {
   ///
   /// Throws: `UnsuitableSampler` where nothing can serve a group; with a name also `GridError`, `FactorizationError`;
   /// `ExecutionError`.
-  public mutating func next() throws -> MeasuredSampler? {
-    var hasClimbed = false
-    for index in ladders.indices where ladders[index].present?.isWithinTolerance != true {
-      if try ladders[index].climb() { hasClimbed = true }
+  package mutating func next() throws -> MeasuredSampler? {
+    var hasBuilt = false
+    for index in candidates.indices where candidates[index].present?.isWithinTolerance != true {
+      if try candidates[index].buildNext() { hasBuilt = true }
     }
-    guard hasClimbed else { return nil }
-    return joined(ladders.compactMap(\.present))
+    guard hasBuilt else { return nil }
+    return joined(candidates.compactMap(\.present))
   }
 
   /// Notes what searches through the present one come to.
-  public mutating func note(_ outcome: SamplerOutcome) {
-    for index in ladders.indices { ladders[index].note(outcome) }
+  package mutating func note(_ outcome: SamplerOutcome) {
+    for index in candidates.indices { candidates[index].note(outcome) }
+  }
+
+  /// Notes why outcomes are not asked.
+  package mutating func note(_ reason: String) {
+    for index in candidates.indices { candidates[index].note(reason) }
   }
 
   /// Of what was tried: of each group the one within the tolerance, else that with the smallest excess. Not before `next`.
-  public var best: MeasuredSampler { joined(ladders.map(\.best)) }
+  package var best: MeasuredSampler {
+    var best = joined(candidates.map(\.best))
+    // What was judged together need not be what is best apart.
+    if candidates.count > 1 { best.certificate.outcome = nil }
+    return best
+  }
 
   private func joined(_ parts: [MeasuredSampler]) -> MeasuredSampler {
     isWhole ? parts[0] : MeasuredSampler(joining: parts, of: groups)
@@ -58,12 +67,12 @@ public struct SamplerCandidates {
 }
 
 /// The samplers of one group of outputs.
-private struct SamplerLadder {
+private struct GroupCandidates {
   private let group: ProcessGroup
   /// Of the standardised inputs [D].
   private let box: [ClosedRange<Double>]
   private let isNamed: Bool
-  private var above: [(name: SamplerName, options: SamplerOptions)]
+  private var left: [(name: SamplerName, options: SamplerOptions)]
   private var tried: [MeasuredSampler] = []
   private var unsuitable: [String] = []
 
@@ -73,11 +82,11 @@ private struct SamplerLadder {
   init(_ group: ProcessGroup, _ options: SamplerOptions, box: [ClosedRange<Double>]) {
     (self.group, self.box, isNamed) = (group, box, options.name != nil)
     if let name = options.name {
-      above = [(name, options)]
+      left = [(name, options)]
     } else {
       var larger = options
       larger.tablePoints *= 4
-      above =
+      left =
         [(.tabulated, options), (.tabulated, larger)]
         + [.kissGP, .sparse, .love, .exact].map { ($0, options) }
     }
@@ -106,6 +115,8 @@ private struct SamplerLadder {
     return sampler
   }
 
+  mutating func note(_ reason: String) { unsuitable.append(reason) }
+
   mutating func note(_ outcome: SamplerOutcome) {
     guard let last = tried.indices.last, !tried[last].isWithinTolerance else { return }
     tried[last].certificate.outcome = outcome
@@ -113,12 +124,15 @@ private struct SamplerLadder {
 
   /// Builds and measures the next that can be had, of tables the larger where the smaller's moments are beyond the tolerance; false
   /// where there is none.
-  mutating func climb() throws -> Bool {
-    while !above.isEmpty {
-      let (name, options) = above.removeFirst()
+  mutating func buildNext() throws -> Bool {
+    let before = tried.count
+    while !left.isEmpty {
+      // A smaller table that stands alone is judged before another sampler is built.
+      if tried.count > before, left[0].name != tried.last?.sampler.name { return true }
+      let (name, options) = left.removeFirst()
       do {
         tried.append(try measured(name, options))
-        if above.first?.name != name || tried.last?.isWithinTolerance == true { return true }
+        if tried.last?.isWithinTolerance == true { return true }
       } catch  where isNamed {
         throw error
       } catch let error as UnsuitableSampler {
@@ -129,6 +143,7 @@ private struct SamplerLadder {
         unsuitable.append("\(name.rawValue): \(error)")
       }
     }
+    if tried.count > before { return true }
     guard !tried.isEmpty else {
       throw UnsuitableSampler(
         description: "no sampler can serve this model: " + unsuitable.joined(separator: "; "))

@@ -52,7 +52,7 @@ public struct MeasuredSampler: Sendable {
   public let sampler: any PosteriorSampler
   public package(set) var certificate: SamplerCertificate
   public let tolerance: SamplerTolerance
-  /// Whether it was chosen by its errors, what was tried besides beyond the tolerance, and why others could not serve.
+  /// Whether it was chosen, what was tried besides beyond the tolerance, and why others could not serve.
   public var wasChosen = false
   public var rejected: [SamplerCertificate] = []
   public var unsuitable: [String] = []

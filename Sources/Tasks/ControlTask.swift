@@ -139,6 +139,9 @@ public struct ControlTask: Sendable {
     guard isOfForm else {
       return "was fitted with other model options (histories, angles, integrals) than the task has"
     }
+    guard model.processNoise == nil || !choice.fixed.contains(.noise) else {
+      return "has draws that were learnt with it; the task says another noise"
+    }
     guard !model.form.hasFeedthrough else {
       return "reads the command of the row that it predicts, which no controller knows yet"
     }

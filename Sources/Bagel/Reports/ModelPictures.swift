@@ -148,6 +148,9 @@ extension Report {
         ] + rows + ["</table>"]
     }
     guard let choice = fit.choice else { return lines }
+    for sentence in choice.noise?.sentences(outputs: fit.model.outputNames) ?? [] {
+      lines.append("<p>\(escapedForHTML(sentence)).</p>")
+    }
     let rows = choice.candidates.enumerated().map { index, candidate in
       let name = escapedForHTML(candidate.name)
       return "<tr><td>\(index == choice.chosen ? "<b>\(name)</b>" : name)</td>"

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// How far features lie from the data that a model learnt from: the squared distance of Mahalanobis (1936) a dimension, which is 1 for
-// usual data.
+// How far features lie from the data that a model learnt from: the squared distance of Mahalanobis (1936) per dimension, which is 1
+// for usual data.
 
 import LinearAlgebra
 
 /// Mean and covariance of a model's standardised features.
-public struct DataSpread: Sendable {
+package struct DataSpread: Sendable {
   private let mean: [Double]
   /// L^-1 of the covariance plus a ridge.
   private let whitening: Matrix
@@ -15,7 +15,7 @@ public struct DataSpread: Sendable {
 
   /// - Parameter z: standardised features [n, D].
   /// - Throws: `FactorizationError`.
-  public init(_ z: Matrix) throws {
+  package init(_ z: Matrix) throws {
     let n = Double(z.rows)
     mean = (0..<z.columns).map { z.column($0).reduce(0, +) / n }
     var centred = z
@@ -26,8 +26,8 @@ public struct DataSpread: Sendable {
     whitening = try Cholesky(covariance, what: "covariance of features").inverseLower()
   }
 
-  /// Squared distances a dimension [m] of features [m, D].
-  public func distances(_ z: Matrix) -> [Double] {
+  /// Squared distances per dimension [m] of features [m, D].
+  package func distances(_ z: Matrix) -> [Double] {
     var centred = z
     for i in 0..<z.rows { for d in 0..<z.columns { centred[i, d] -= mean[d] } }
     let white = centred.times(whitening, transposingSecond: true)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The mean of a dynamics model without its variance: a matrix product and a sum over points, all that a run along logged actions
-// needs. In: standardised features [m, D]. Out: standardised increments [m, M].
+// The mean of a dynamics model: a matrix product and a sum over points, all that a run along logged actions needs; its variances on
+// demand. In: standardised features [m, D]. Out: standardised increments [m, M].
 
 import LinearAlgebra
 import MachineLogs
@@ -9,7 +9,7 @@ import MachineLogs
 public struct DynamicsMean: Sendable {
   public let model: DynamicsModel
   /// Of the features that it was conditioned on.
-  public let spread: DataSpread
+  package let spread: DataSpread
   private let linear: LinearPart?
   /// nil where all is noise: there is no mean.
   private let processes: [ProcessMean?]
@@ -110,7 +110,7 @@ public struct DynamicsMean: Sendable {
   }
 
   /// Variances of the standardised increments [m, M] at standardised features [m, D]: the functions' and the calibrated noises'.
-  public func variances(_ z: Matrix) -> (latent: Matrix, noise: Matrix) {
+  package func variances(_ z: Matrix) -> (latent: Matrix, noise: Matrix) {
     let x = model.form.inputMatrices(model.saturated(z))
     var latent = Matrix(rows: z.rows, columns: model.form.outputCount)
     var noise = latent

@@ -27,7 +27,8 @@ struct ModelStructure: FileStructure {
     }
     if let processNoise {
       guard processNoise.count == form.outputCount, processNoise.allSatisfy(\.isSound) else {
-        return "its process noise is not \(form.outputCount) pairs of numbers from 0 to 1"
+        return
+          "its process noise is not \(form.outputCount) shares from 0 to 1 and correlations from 0 to 0.999"
       }
     }
     guard (reward?.column == layout.rewardColumn) else {
