@@ -17,13 +17,13 @@ public struct HorizonReference: Sendable {
 
   /// - Parameters:
   ///   - blocks: of the training data.
-  ///   - linear: models by least squares with their runs over the blocks.
+  ///   - linear: models by least squares, conditioned on all episodes, with their runs over the blocks.
   ///   - layout: of the channels.
   ///   - usual: means of the measured states.
   init(
-    _ blocks: [LeftOutBlock], linear: [(model: DynamicsModel, runs: HorizonRuns)],
+    _ blocks: [LeftOutBlock], linear: [(mean: DynamicsMean, runs: HorizonRuns)],
     layout: LogLayout, usual: [Double]
-  ) throws {
+  ) {
     measured = layout.measured
     var staying = HorizonRuns()
     for (number, block) in blocks.enumerated() {
@@ -33,9 +33,8 @@ public struct HorizonReference: Sendable {
           measured: layout.measured))
     }
     let runs = [staying] + linear.map(\.runs)
-    candidates = try zip([nil] + linear.map { Optional($0.model) }, runs).map { model, runs in
-      HorizonForecasts(
-        try model.map { try DynamicsMean($0) }, runs, measured: layout.measured, usual: usual)
+    candidates = zip([nil] + linear.map { Optional($0.mean) }, runs).map { mean, runs in
+      HorizonForecasts(mean, runs, measured: layout.measured, usual: usual)
     }
     var (scores, best): ([Int: [[Double]]], [Int: [Int]]) = ([:], [:])
     for steps in staying.horizons(with: Horizons.fewest) {
@@ -72,7 +71,7 @@ public struct HorizonReference: Sendable {
     let all = ModelForm(states: layout.states.count, actions: layout.actions.count)
     let forms = CandidateForms(
       layout: layout, rates: [:], plain: PlainModel(form: all, options: FitOptions()), fixed: [])
-    let linear = try Self.histories.compactMap { rows -> (DynamicsModel, HorizonRuns)? in
+    let linear = try Self.histories.compactMap { rows -> (DynamicsMean, HorizonRuns)? in
       let shape = CandidateShape(rows: rows)
       let options = forms.options(shape)
       guard
@@ -80,9 +79,13 @@ public struct HorizonReference: Sendable {
           episodes, layout: layout, form: forms.form(shape), options: options, most: 1
         ).model
       else { return nil }
-      return (model, try blocks.runs(of: model, options))
+      return (
+        try DynamicsMean(
+          model, conditionedOn: episodes, options: options, rank: LeftOutBlock.rank),
+        try blocks.runs(of: model, options)
+      )
     }
-    try self.init(
+    self.init(
       blocks, linear: linear, layout: layout, usual: usualValues(episodes, layout.measured))
   }
 

@@ -120,8 +120,13 @@ public struct ModelChooser {
         linear.append(tried)
       }
     }
-    let reference = try HorizonReference(
-      blocks, linear: linear.map { ($0.model, $0.runs) }, layout: forms.layout, usual: usual)
+    // They were fitted to one transition: a line has no processes. How far a run goes from the data, all of them tell.
+    let means = try linear.map {
+      try DynamicsMean(
+        $0.model, conditionedOn: episodes, options: $0.options, rank: LeftOutBlock.rank)
+    }
+    let reference = HorizonReference(
+      blocks, linear: Array(zip(means, linear.map(\.runs))), layout: forms.layout, usual: usual)
     contest.reference = reference
     contest.add(baselines: linear.map { scored($0, reference) })
     func vary(_ change: (inout CandidateShape) -> Void) throws {
