@@ -89,7 +89,7 @@ extension ControlTask {
     progress: (SearchState) -> Bool = { _ in true }
   ) throws -> OptimizedPolicy {
     let start = ContinuousClock.now
-    var sampler = try makeSampler(model, device: device)
+    var (sampler, judge) = try judgedSampler(model, device)
     let reward = try makeReward(model)
     func makeRollout(_ reward: Reward, dropout: Double) throws -> Rollout {
       try self.makeRollout(model, sampler.sampler, dropout: dropout, reward: reward)
@@ -139,9 +139,9 @@ extension ControlTask {
     let state = optimizer.state
     let predicted = try optimizer.trajectories(state.bestParameters)
     if isFinished { try placed { try state.checkOutcome(predicted, options: options) } }
-    if isFinished, sampler.certificate.outcome != nil {
-      sampler.certificate.outcome = try outcome(
-        of: state.bestParameters, through: sampler.sampler, model, device)
+    if isFinished, sampler.certificate.outcome != nil, let judge {
+      sampler.certificate.outcome = try judge.outcome(
+        of: sampler.sampler, policy: state.bestParameters)
     }
     return OptimizedPolicy(
       best: controller(state.bestParameters), last: controller(state.parameters), state: state,

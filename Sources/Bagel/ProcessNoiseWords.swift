@@ -3,12 +3,23 @@
 
 import ModelChoice
 
+extension ProcessNoiseJudgement {
+  /// - Parameter outputs: names of the model's outputs.
+  public func sentences(outputs: [String]) -> [String] {
+    switch self {
+    case .judged(let figures): figures.sentences(outputs: outputs)
+    case .unknown(let reason):
+      ["rollouts draw the function alone, anew at each step: no noise could be judged (\(reason))"]
+    }
+  }
+}
+
 extension ProcessNoiseFigures {
   /// Band factors between which draws are right.
   private static let right = 0.8...1.25
 
   /// - Parameter outputs: names of the model's outputs.
-  public func sentences(outputs: [String]) -> [String] {
+  func sentences(outputs: [String]) -> [String] {
     var lines: [String]
     if isSure {
       lines = zip(outputs, noise).map { name, own in

@@ -23,12 +23,21 @@ extension ControlTask {
   public func makeSampler(
     _ model: DynamicsModel, device: ExecutionDevice? = nil
   ) throws -> MeasuredSampler {
+    try judgedSampler(model, device).sampler
+  }
+
+  /// The sampler, and who judged it if that was needed.
+  func judgedSampler(
+    _ model: DynamicsModel, _ device: ExecutionDevice?
+  ) throws -> (sampler: MeasuredSampler, judge: SamplerJudge?) {
     let options = self.model.sampler
-    guard options.name == nil else { return try model.sampler(options, actionLimits: actionLimits) }
+    guard options.name == nil else {
+      return (try model.sampler(options, actionLimits: actionLimits), nil)
+    }
     var candidates = SamplerCandidates(of: model, options, actionLimits: actionLimits)
     var judge: SamplerJudge?
     while var candidate = try candidates.next() {
-      if candidate.isWithinTolerance { return candidate }
+      if candidate.isWithinTolerance { return (candidate, nil) }
       if let reason = SamplerJudge.obstacle(self, model) {
         candidates.note(reason)
         continue
@@ -38,24 +47,14 @@ extension ControlTask {
       guard let outcome = try present.outcome(of: candidate.sampler) else { continue }
       candidates.note(outcome)
       candidate.certificate.outcome = outcome
-      if outcome.isGood { return candidate }
+      if outcome.isGood { return (candidate, judge) }
     }
-    return candidates.best
-  }
-
-  /// What a policy comes to through a sampler and through the exact posterior.
-  ///
-  /// Throws: `ExecutionError`, `UnsuitableSampler`, `LogError`.
-  func outcome(
-    of policy: [Double], through sampler: any PosteriorSampler, _ model: DynamicsModel,
-    _ device: ExecutionDevice?
-  ) throws -> SamplerOutcome? {
-    try SamplerJudge(self, model, device).outcome(of: sampler, policy: policy)
+    return (candidates.best, judge)
   }
 }
 
 /// Holds samplers of a model against the exact posterior.
-private struct SamplerJudge {
+struct SamplerJudge {
   private let task: ControlTask
   private let model: DynamicsModel
   private let device: ExecutionDevice?
@@ -151,10 +150,10 @@ private struct SamplerJudge {
     let parameters = policy ?? own.optimizer.state.parameters
     let (a, b) = (try trajectories(parameters, own), try trajectories(parameters, reference))
     return SamplerOutcome(
-      reference: "the exact posterior", returnThroughSampler: a.returns.mean,
-      returnThroughReference: b.returns.mean,
+      returnThroughSampler: a.returns.mean, returnThroughExact: b.returns.mean,
       standardError: standardErrorWithinStarts(b.returns.returns),
-      relativeCRPS: relativeCRPS(a, b), secondsPerIteration: median(own.optimizer.iterationSeconds))
+      relativeCRPS: relativeCRPS(a, b),
+      secondsPerIteration: policy == nil ? median(own.optimizer.iterationSeconds) : nil)
   }
 
   /// Several particles from each of a few starts and goals.

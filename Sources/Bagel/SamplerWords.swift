@@ -19,10 +19,10 @@ extension SamplerCertificate {
 extension SamplerOutcome {
   /// What a policy comes to through it.
   public var sentence: String {
-    (secondsPerIteration.isNaN
-      ? "this policy:"
-      : "after a short search, \(number(1e3 * secondsPerIteration)) ms per iteration:")
-      + " return \(number(returnThroughSampler)), through \(reference) \(number(returnThroughReference)) (standard error "
+    (secondsPerIteration.map {
+      "after a short search, \(number(1e3 * $0)) ms per iteration:"
+    } ?? "this policy:")
+      + " return \(number(returnThroughSampler)), through the exact posterior \(number(returnThroughExact)) (standard error "
       + "\(number(standardError))); predicted distributions "
       + (relativeCRPS > 1.0005 ? "\(number(100 * (relativeCRPS - 1))) % worse (CRPS)" : "the same")
       + (isGood ? "" : ": NOT as good")

@@ -68,3 +68,8 @@ func peakMemoryBytes() -> Int {
     return usage.ru_maxrss
   #endif
 }
+
+/// Keys of a result together, with the process's peak memory.
+func merge(_ parts: [String: Any]...) -> [String: Any] {
+  parts.reduce(["peakMemoryBytes": peakMemoryBytes()]) { $0.merging($1) { $1 } }
+}

@@ -30,6 +30,8 @@ public enum DrawStream: UInt32, Hashable, Sendable, CaseIterable {
   case samplerPoints = 0x626f_7865
   /// Frequencies of a pathwise sampler's Fourier features (its seed is the output's number).
   case fourierFeatures = 0x7061_7468
+  /// Rows from which runs begin that a mean is refined on.
+  case runStarts = 0x7275_6e73
   /// Populations of CMA-ES.
   case evolution = 0x63_6d61
 }

@@ -40,7 +40,7 @@ public struct Matrix: Hashable, Sendable {
 
   public func row(_ i: Int) -> [Double] { Array(values[i * columns..<(i + 1) * columns]) }
 
-  public func column(_ j: Int) -> [Double] { (0..<rows).map { self[$0, j] } }
+  public func column(_ j: Int) -> [Double] { (0..<rows).map { values[$0 * columns + j] } }
 
   /// The rows at the given indices, in that order.
   public func selecting(rows indices: [Int]) -> Matrix {
@@ -48,10 +48,16 @@ public struct Matrix: Hashable, Sendable {
   }
 
   /// These columns, in this order.
-  public func selecting(columns indices: some Collection<Int>) -> Matrix {
-    var result = Matrix(rows: rows, columns: indices.count)
-    for i in 0..<rows {
-      for (k, j) in indices.enumerated() { result[i, k] = self[i, j] }
+  public func selecting(columns: some Collection<Int>) -> Matrix {
+    let indices = Array(columns)
+    let (count, columns) = (indices.count, self.columns)
+    var result = Matrix(rows: rows, columns: count)
+    result.values.withUnsafeMutableBufferPointer { out in
+      values.withUnsafeBufferPointer { values in
+        for i in 0..<rows {
+          for k in 0..<count { out[i * count + k] = values[i * columns + indices[k]] }
+        }
+      }
     }
     return result
   }
@@ -101,7 +107,11 @@ public struct Matrix: Hashable, Sendable {
 
   public var transposed: Matrix {
     var result = Matrix(rows: columns, columns: rows)
-    for i in 0..<rows { for j in 0..<columns { result[j, i] = self[i, j] } }
+    result.values.withUnsafeMutableBufferPointer { out in
+      values.withUnsafeBufferPointer { values in
+        for i in 0..<rows { for j in 0..<columns { out[j * rows + i] = values[i * columns + j] } }
+      }
+    }
     return result
   }
 

@@ -22,7 +22,7 @@ struct CandidateForms: Sendable {
     options.mean = shape.linear == .joint ? shape.mean : .zero
     options.profile = shape.profile
     options.ridge = shape.ridge
-    options.linearSteps = shape.linearSteps
+    options.runSteps = shape.runSteps
     options.likelihood = nil
     options.subset = 400
     options.fullIterations = 0
@@ -45,7 +45,7 @@ struct CandidateForms: Sendable {
     if fixed.contains(.covariance) { shape.profile = plain.options.profile }
     if fixed.contains(.mean) {
       (shape.linear, shape.mean, shape.ridge) = (.joint, plain.options.mean, 0)
-      shape.linearSteps = 1
+      shape.runSteps = 1
       // Beside no linear part, what processes do not read is read by nothing.
       (shape.rows, shape.processRows) = (min(shape.processRows ?? shape.rows, shape.rows), nil)
       if !shape.processesReadFilters { shape.filters = [] }

@@ -26,12 +26,15 @@ struct CandidateShape: Hashable, Sendable {
   var mean = MeanFunction.linear
   /// The rows are those that a task gives.
   var hasGivenRows = false
-  /// Of runs that a linear model is fitted to (`FitOptions.linearSteps`).
-  var linearSteps = 1
+  /// Of runs that a linear model is fitted to, or one with processes refined on (`FitOptions.runSteps`).
+  var runSteps = 1
   /// Per transition (`FitOptions.ridge`).
   var ridge = 0.0
   /// How positions are integrated from measured rates, if they are.
   var kinematics: Kinematics?
+
+  /// Whether linear part and processes are refined on runs.
+  var isRefined: Bool { linear == .first && runSteps > 1 }
 
   enum Kinematics: Hashable, Sendable, CaseIterable {
     /// x' = x + T v'
@@ -57,7 +60,7 @@ struct CandidateShape: Hashable, Sendable {
     case .alone:
       words =
         "linear in \(rows(self.rows))"
-        + (linearSteps > 1 ? ", fitted to runs of \(linearSteps) steps" : "")
+        + (runSteps > 1 ? ", fitted to runs of \(runSteps) steps" : "")
     case .first:
       words =
         "linear in \(rows(self.rows)), then a \(process) on \(rows(processRows ?? self.rows))"
@@ -76,6 +79,7 @@ struct CandidateShape: Hashable, Sendable {
         + filters.map { "\(Int($0))" }.joined(separator: ", ") + " steps"
         + (processesReadFilters ? "" : " in the linear part")
     }
+    if isRefined { words += ", refined on runs of \(runSteps) steps" }
     if ridge > 0 { words += ", ridge \(ridge)" }
     switch kinematics {
     case nil: break

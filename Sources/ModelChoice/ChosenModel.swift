@@ -19,6 +19,13 @@ public struct JudgedCandidate: Sendable {
   public var inputs = 0
 }
 
+/// What left-out blocks say of process noise.
+public enum ProcessNoiseJudgement: Sendable {
+  case judged(ProcessNoiseFigures)
+  /// Why they say nothing, in words.
+  case unknown(reason: String)
+}
+
 /// A chosen model, with what it is worth.
 public struct ChosenModel: Sendable {
   public let model: DynamicsModel
@@ -29,5 +36,5 @@ public struct ChosenModel: Sendable {
   public let forecasts: HorizonForecasts
   public let reference: HorizonReference
   /// What rollouts may draw beside the function, taken where it surely gains; nil where that is not chosen.
-  public let noise: ProcessNoiseFigures?
+  public let noise: ProcessNoiseJudgement?
 }

@@ -23,9 +23,6 @@ struct TriedCandidate {
   }
   var seconds = 0.0
 
-  /// Standard errors that a score may be lucky by.
-  private static let doubt = 2.0
-
   /// nil where no horizon has enough starts to be judged.
   var score: Double? {
     logScores.isEmpty ? nil : exp(logScores.reduce(0, +) / Double(logScores.count))
@@ -37,7 +34,7 @@ struct TriedCandidate {
     return stateScores.indices.filter { s in
       let differences = zip(stateScores[s], other.stateScores[s]).map { $0 - $1 }
       let mean = differences.reduce(0, +) / Double(differences.count)
-      return mean + Self.doubt * standardError(differences) < 0
+      return mean + doubtfulStandardErrors * standardError(differences) < 0
     }
   }
 
@@ -48,7 +45,7 @@ struct TriedCandidate {
       return nil
     }
     let differences = zip(logScores, other.logScores).map { $0 - $1 }
-    return score * exp(Self.doubt * standardError(differences))
+    return score * exp(doubtfulStandardErrors * standardError(differences))
   }
 }
 
@@ -56,6 +53,8 @@ struct TriedCandidate {
 /// however busy the machine is.
 struct Effort {
   let budget: Double
+  /// More, for the last candidate: a refinement takes about as long whatever the log's length.
+  static let refining = 10.0
   private let rows: Int
 
   /// 10 ms a row, 3 to 10 s.
@@ -66,7 +65,8 @@ struct Effort {
 
   func cost(_ shape: CandidateShape, outputs: Int) -> Double {
     let size = Double(outputs) * min(Double(rows) / 1_500, 1)
-    if shape.linear == .alone { return (shape.linearSteps > 1 ? 0.15 : 0.02) * size }
+    if shape.isRefined { return 2 * Double(outputs) }
+    if shape.linear == .alone { return (shape.runSteps > 1 ? 0.15 : 0.02) * size }
     return 0.55 * size
   }
 }
@@ -123,7 +123,8 @@ struct Contest {
   /// Whether a candidate is new and what is left suffices for it; then it is paid for.
   mutating func hasRoom(for shape: CandidateShape, cost: Double) -> Bool {
     let isFirst = shape.linear != .alone && curved == nil
-    guard isFirst || spent + cost <= effort.budget, shapes.insert(shape).inserted else {
+    let budget = effort.budget + (shape.isRefined ? Effort.refining : 0)
+    guard isFirst || spent + cost <= budget, shapes.insert(shape).inserted else {
       return false
     }
     spent += cost

@@ -5,6 +5,7 @@
 // is a structure and its data.
 
 import GaussianProcesses
+import LinearAlgebra
 import MachineLogs
 
 /// A part that is left out, and the rest.
@@ -70,21 +71,28 @@ struct LeftOutBlock: Sendable {
   }
 }
 
+extension LeftOutBlock {
+  /// A model conditioned anew without the block; nil where nothing is left beside it that teaches.
+  ///
+  /// Throws: `FactorizationError`.
+  func mean(of model: DynamicsModel, _ options: FitOptions) throws -> DynamicsMean? {
+    let lag = model.form.longestLag
+    guard rest.reduce(0, { $0 + max(0, $1.count - 1 - lag) }) > 1 else { return nil }
+    return try DynamicsMean(model, conditionedOn: rest, options: options, rank: Self.rank)
+  }
+}
+
 extension [LeftOutBlock] {
   /// Runs of a model over the blocks, each time conditioned anew without the block. Throws: `FactorizationError`.
   func runs(of model: DynamicsModel, _ options: FitOptions) throws -> HorizonRuns {
-    var runs = HorizonRuns()
-    for (number, block) in enumerated() {
-      // A block beside which nothing is left teaches nothing.
-      let lag = model.form.longestLag
-      guard block.rest.reduce(0, { $0 + Swift.max(0, $1.count - 1 - lag) }) > 1 else { continue }
-      let part = try DynamicsMean(
-        model, conditionedOn: block.rest, options: options, rank: LeftOutBlock.rank)
-      runs.add(
-        part.horizonRuns(
-          from: block.starts(lookingBack: model.form.longestLag), in: block.judge, block: number,
-          measured: model.layout.measured))
+    let lag = model.form.longestLag
+    let parts = try inParallel(count) { number in
+      try self[number].mean(of: model, options)?.horizonRuns(
+        from: self[number].starts(lookingBack: lag), in: self[number].judge, block: number,
+        measured: model.layout.measured)
     }
+    var runs = HorizonRuns()
+    for part in parts { if let part { runs.add(part) } }
     return runs
   }
 }

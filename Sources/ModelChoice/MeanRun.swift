@@ -7,23 +7,6 @@ import GaussianProcesses
 import LinearAlgebra
 import MachineLogs
 
-/// A row of an episode from which predictions begin.
-public struct PredictionStart: Hashable, Sendable {
-  /// Index of the episode.
-  public let episode: Int
-  /// The last row that is known.
-  public let row: Int
-
-  /// All rows of episodes with so many rows before them, and at least one after.
-  static func all(_ episodes: [Episode], rowsBefore: Int) -> [PredictionStart] {
-    episodes.indices.flatMap { e in
-      stride(from: rowsBefore, to: episodes[e].count - 1, by: 1).map {
-        PredictionStart(episode: e, row: $0)
-      }
-    }
-  }
-}
-
 /// Runs the mean of a model.
 struct MeanRun {
   private let mean: DynamicsMean
@@ -70,7 +53,7 @@ struct MeanRun {
     let lag = model.form.longestLag
     precondition(starts.allSatisfy { $0.row >= lag }, "starts before row \(lag)")
     let standardiser = model.stateStandardiser
-    let rows = episodes.map { EpisodeFeatures(model.form, $0) }
+    let features = LoggedFeatures(model, episodes)
     // Standardised states, newest first.
     var past = (0...model.form.stateLag).map { lag in
       Matrix(order.map { standardiser.standardise(episodes[$0.episode].states[$0.row - lag]) })
@@ -86,7 +69,7 @@ struct MeanRun {
         past = past.map { $0.selecting(rows: rows) }
       }
       let now = order[..<alive]
-      let z = features(past, now, rows, step)
+      let z = features.values(past, now, step)
       for (b, distance) in mean.spread.distances(z).enumerated() { distances[b] += distance }
       var next = past[0].times(map.ofState, transposingSecond: true)
       var increments = mean.increments(z)
@@ -106,27 +89,5 @@ struct MeanRun {
         step + 1, now, Matrix((0..<alive).map { standardiser.restore(next.row($0)) }),
         (0..<alive).map { distances[$0] / Double(step + 1) })
     }
-  }
-
-  /// Standardised features [starts, D].
-  private func features(
-    _ past: [Matrix], _ starts: ArraySlice<PredictionStart>, _ rows: [EpisodeFeatures], _ step: Int
-  ) -> Matrix {
-    let (standardiser, states) = (model.featureStandardiser, model.stateStandardiser)
-    var z = Matrix(rows: starts.count, columns: model.form.features.count)
-    for (d, feature) in model.form.features.enumerated() {
-      for (b, start) in starts.enumerated() {
-        func angle(_ i: Int) -> Double { past[0][b, i] * states.scale[i] + states.mean[i] }
-        switch feature {
-        case .state(let i, let lag): z[b, d] = past[lag][b, i]
-        case .sine(let i, let radians): z[b, d] = sin(radians * angle(i))
-        case .cosine(let i, let radians): z[b, d] = cos(radians * angle(i))
-        case .action, .filteredAction:
-          let command = rows[start.episode].command(d, at: start.row + step) ?? .nan
-          z[b, d] = (command - standardiser.mean[d]) / standardiser.scale[d]
-        }
-      }
-    }
-    return z
   }
 }

@@ -32,6 +32,9 @@ public struct ModelChooser {
   private static let filters = [[2.0, 5, 10], [5, 10, 30], [5, 20, 80]]
   /// Steps of the runs that linear models are fitted to.
   private static let linearSteps = 40
+  /// And of those that processes are refined on, beside a linear part.
+  private static let refinedSteps = 50
+  private static let mostRefinedRows = 5
   /// Per transition: a little, which calms weights of features that go together ...
   private static let lightRidge = 0.01
   /// ... and so much that hardly any linear part is left: the processes learn the change.
@@ -86,18 +89,28 @@ public struct ModelChooser {
       options: choice.purpose == .search ? forms.thorough(best.options) : best.options,
       start: best.model, rewardOptions: plain.options
     ) { progress(Contest.shareOfCandidates + Self.shareOfFit * $0) }
-    var noise: ProcessNoiseFigures?
-    if choice.purpose == .search, !choice.fixed.contains(.noise) {
-      // A block that cannot be conditioned on leaves the paper's draws: the model itself is good.
-      noise = try? ProcessNoiseChoice(model, learntFrom: episodes, best.options).choose()
-      model.processNoise = noise.flatMap { $0.isSure ? $0.noise : nil }
-    }
+    let noise =
+      choice.purpose == .search && !choice.fixed.contains(.noise)
+      ? processNoise(of: model, best.options) : nil
+    if case .judged(let figures) = noise, figures.isSure { model.processNoise = figures.noise }
     progress(1)
     return ChosenModel(
       model: model, results: results, candidates: contest.judged, chosen: place.index,
       forecasts: HorizonForecasts(
         try DynamicsMean(model), best.runs, measured: forms.layout.measured, usual: usual),
       reference: reference, noise: noise)
+  }
+
+  /// What rollouts should draw beside the function. Where blocks cannot tell, the paper's draws stay: the model itself is good.
+  private func processNoise(
+    of model: DynamicsModel, _ options: FitOptions
+  ) -> ProcessNoiseJudgement {
+    do {
+      let figures = try ProcessNoiseChoice(model, learntFrom: episodes, options).choose()
+      return figures.map { .judged($0) } ?? .unknown(reason: "fewer than two left-out blocks can judge")
+    } catch {
+      return .unknown(reason: "\(error)")
+    }
   }
 
   /// Throws `LogError` where no process can read as few inputs as what draws from it takes.
@@ -147,7 +160,7 @@ public struct ModelChooser {
     for filters in Self.filters { try vary { $0.filters = filters } }
     for rows in HorizonReference.histories {
       guard var shape = contest.straight?.shape else { continue }
-      (shape.rows, shape.linearSteps) = (rows, Self.linearSteps)
+      (shape.rows, shape.runSteps) = (rows, Self.linearSteps)
       if free.form(shape).canBeFittedToRuns { try consider(shape, free, &contest) }
     }
   }
@@ -178,7 +191,7 @@ public struct ModelChooser {
       shape.processesReadFilters = !filtersInLine
       (shape.linear, shape.rows) = (fit, rows)
       shape.processRows = processRows.flatMap { $0 < rows ? $0 : nil }
-      shape.linearSteps = 1
+      shape.runSteps = 1
       if let ridge { shape.ridge = ridge }
       if fit == .joint { (shape.ridge, shape.filters) = (0, []) }
       try consider(shape, forms, &contest)
@@ -215,20 +228,44 @@ public struct ModelChooser {
         $0.processRows = $0.processRows.flatMap { $0 < rows ? $0 : nil }
       }
     }
+    try considerRefined(&contest)
   }
 
   /// Processes for those outputs alone that they surely make better.
   private func considerFewerProcesses(_ contest: inout Contest) throws {
-    guard choice.purpose == .forecasts, let line = contest.straight, let curved = contest.curved,
-      curved.shape.linear == .first
+    guard choice.purpose == .forecasts, let curved = contest.curved, curved.shape.linear == .first
     else { return }
+    let shape = withSureProcesses(curved, contest)
+    guard !shape.straightOutputs.isEmpty, !shape.curvedStates.isEmpty else { return }
+    try consider(shape, forms, &contest)
+  }
+
+  /// The best with processes, refined on runs; of forecasts in those outputs alone that processes surely make better.
+  private func considerRefined(_ contest: inout Contest) throws {
+    guard let curved = contest.curved else { return }
+    var shape = curved.shape
+    if choice.purpose == .forecasts {
+      shape = withSureProcesses(curved, contest)
+      if shape.curvedStates.isEmpty { return }
+      if shape.straightOutputs.isEmpty { shape.curvedStates = [] }
+    }
+    (shape.linear, shape.runSteps) = (.first, Self.refinedSteps)
+    // Of more inputs the pivots of a refinement tell too little.
+    shape.rows = min(shape.rows, Self.mostRefinedRows)
+    try consider(shape, forms, &contest)
+  }
+
+  /// The shape of a candidate with processes for those outputs alone that it predicts surely better than the best line.
+  private func withSureProcesses(
+    _ curved: TriedCandidate, _ contest: Contest
+  ) -> CandidateShape {
+    guard let line = contest.straight else { return curved.shape }
     let better = Set(curved.statesSurelyBetter(than: line).map { forms.layout.measured[$0] })
     let outputs = curved.model.form.outputStates
     var shape = curved.shape
     shape.straightOutputs = Set(outputs.indices.filter { !better.contains(outputs[$0]) })
     shape.curvedStates = outputs.filter(better.contains).map { forms.layout.states[$0].name }
-    guard !shape.straightOutputs.isEmpty, !shape.curvedStates.isEmpty else { return }
-    try consider(shape, forms, &contest)
+    return shape
   }
 
   private func consider(

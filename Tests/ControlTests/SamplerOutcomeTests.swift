@@ -31,8 +31,8 @@ struct SamplerOutcomeTests {
     #expect(outcome.isGood && abs(outcome.relativeCRPS - 1) < 0.005)
     #expect(outcome.standardError > 0)
     #expect(
-      abs(outcome.returnThroughSampler - outcome.returnThroughReference)
-        < 2e-3 * outcome.returnThroughReference)
+      abs(outcome.returnThroughSampler - outcome.returnThroughExact)
+        < 2e-3 * outcome.returnThroughExact)
   }
 
   @Test("a table that is too coarse is refused, and its outcome is shown")
@@ -54,7 +54,7 @@ struct SamplerOutcomeTests {
     task.search.iterations = 30
     let policy = try task.optimize(model)
     let outcome = try #require(policy.sampler.certificate.outcome)
-    #expect(outcome.secondsPerIteration.isNaN, "the outcome is that of the short search")
+    #expect(outcome.secondsPerIteration == nil, "the outcome is that of the short search")
     #expect(outcome.sentence.hasPrefix("this policy:"))
     #expect(outcome.isGood)
   }
@@ -71,8 +71,8 @@ struct SamplerOutcomeTests {
   func rule() {
     func outcome(_ through: Double, _ crps: Double) -> SamplerOutcome {
       SamplerOutcome(
-        reference: "the exact posterior", returnThroughSampler: through,
-        returnThroughReference: 100, standardError: 1, relativeCRPS: crps, secondsPerIteration: 1)
+        returnThroughSampler: through, returnThroughExact: 100, standardError: 1,
+        relativeCRPS: crps)
     }
     #expect(outcome(102, 1.019).isGood && outcome(98, 0.9).isGood)
     #expect(!outcome(102.2, 1).isGood && !outcome(97.8, 1).isGood && !outcome(100, 1.021).isGood)

@@ -123,6 +123,19 @@ extension CovarianceFunction {
     }
   }
 
+  /// sum_j W_bj dk(X_b, Z_j)/dX_b [m, D] for X [m, D], Z [r, D], W [m, r]: what carries adjoints to the inputs.
+  package func inputSlopes(_ w: Matrix, _ x: Matrix, _ z: Matrix) -> Matrix {
+    switch self {
+    case .stationary(let k): k.inputSlopes(w, x, z)
+    case .linear(let k): k.inputSlopes(w, z)
+    case .sum(let a, let b): combine(a.inputSlopes(w, x, z), b.inputSlopes(w, x, z), +)
+    case .product(let a, let b):
+      combine(
+        a.inputSlopes(combine(w, b.matrix(x, z), *), x, z),
+        b.inputSlopes(combine(w, a.matrix(x, z), *), x, z), +)
+    }
+  }
+
   private func combine(
     _ a: Matrix, _ b: Matrix, _ operation: (Double, Double) -> Double
   ) -> Matrix {

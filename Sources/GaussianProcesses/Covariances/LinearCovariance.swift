@@ -30,6 +30,11 @@ public struct LinearCovariance: Hashable, Sendable, Codable {
     return weighted.times(z.transposed)
   }
 
+  /// sum_j W_bj dk(x_b, Z_j)/dx_b [m, D] for W [m, r].
+  func inputSlopes(_ w: Matrix, _ z: Matrix) -> Matrix {
+    w.times(z).scalingColumns(by: variances)
+  }
+
   func diagonal(_ x: Matrix) -> [Double] {
     let v = variances
     return (0..<x.rows).map { i in v.indices.reduce(0) { $0 + v[$1] * x[i, $1] * x[i, $1] } }

@@ -81,13 +81,50 @@ public struct StationaryCovariance: Hashable, Sendable, Codable {
           for i in rows {
             let count = lowerTriangleOnly ? i + 1 : columns
             row.evaluate(profile, shape: shape, from: a, row: i, to: b, count: count)
+            let own = UnsafeMutableBufferPointer(rebasing: out[i * columns..<(i + 1) * columns])
             for j in 0..<count {
-              out[i * columns + j] =
+              own[j] =
                 variance
                 * P.valueAndSlope(
                   exponent: row.exponents[j], decay: row.decays[j], shape: shape
                 ).value
             }
+          }
+        }
+      }
+      return result
+    }
+  }
+
+  /// sum_j W_bj dk(X_b, Z_j)/dX_b [m, D] for W [m, r].
+  func inputSlopes(_ w: Matrix, _ x: Matrix, _ z: Matrix) -> Matrix {
+    let (a, b) = (scaled(x), scaled(z))
+    // W_bj dk/dr2, and r2's slope is 2 (a - b) / l.
+    let slopes = profile.run(
+      WeighedSlopes(a: a, b: b.transposed, w: w, variance: signalVariance, shape: shape))
+    let (sums, centres) = (slopes.times(Array(repeating: 1, count: z.rows)), slopes.times(b))
+    let inverse = lengthscales.map { 1 / $0 }
+    return (a.scalingRows(by: sums) - centres).scalingColumns(by: inverse.map { 2 * $0 })
+  }
+
+  private struct WeighedSlopes: ProfileWork {
+    let (a, b, w): (Matrix, Matrix, Matrix)
+    let (variance, shape): (Double, Double)
+
+    func callAsFunction<P: RadialProfile>(_ profile: P.Type) -> Matrix {
+      var result = w
+      let count = b.columns
+      var row = ProfileRow(length: count)
+      result.values.withUnsafeMutableBufferPointer { out in
+        for i in 0..<a.rows {
+          row.evaluate(profile, shape: shape, from: a, row: i, to: b, count: count)
+          let own = UnsafeMutableBufferPointer(rebasing: out[i * count..<(i + 1) * count])
+          for j in 0..<count {
+            own[j] *=
+              variance
+              * P.valueAndSlope(
+                exponent: row.exponents[j], decay: row.decays[j], shape: shape
+              ).slope
           }
         }
       }
@@ -200,9 +237,7 @@ public struct StationaryCovariance: Hashable, Sendable, Codable {
       x.columns == logLengthscales.count,
       "\(x.columns) inputs for \(logLengthscales.count) lengthscales")
     let inverse = lengthscales.map { 1 / $0 }
-    var result = x
-    for index in result.values.indices { result.values[index] *= inverse[index % x.columns] }
-    return result
+    return x.scalingColumns(by: inverse)
   }
 }
 
@@ -244,15 +279,10 @@ private struct ProfileRow: ~Copyable {
     _ profile: P.Type, shape: Double, from x: Matrix, row: Int, to z: Matrix, count: Int
   ) {
     let (d, m) = (x.columns, z.columns)
-    z.values.withUnsafeBufferPointer { z in
-      for j in 0..<count { exponents[j] = 0 }
-      for c in 0..<d {
-        let own = x.values[row * d + c]
-        for j in 0..<count {
-          let difference = own - z[c * m + j]
-          exponents[j] += difference * difference
-        }
-      }
+    x.values.withUnsafeBufferPointer { x in
+      vector_squared_distances(
+        UnsafeBufferPointer(rebasing: x[row * d..<(row + 1) * d]).baseAddress, z.values, d, m,
+        exponents.baseAddress, count)
     }
     for j in 0..<count { exponents[j] = P.exponent(exponents[j], shape: shape) }
     vector_exponential(exponents.baseAddress, decays.baseAddress, count)

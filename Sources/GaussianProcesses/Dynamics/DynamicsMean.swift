@@ -29,9 +29,10 @@ public struct DynamicsMean: Sendable {
       variances = { process.predict($0).variance }
     }
 
-    init(_ posterior: LowRankPosterior) {
+    /// With weights of its own, or those of the posterior.
+    init(_ posterior: LowRankPosterior, weights: [Double]? = nil) {
       (hyperparameters, coefficients) = (posterior.hyperparameters, posterior.meanCoefficients)
-      (rows, weights) = (posterior.pivots, posterior.meanWeights)
+      (rows, self.weights) = (posterior.pivots, weights ?? posterior.meanWeights)
       variances = { posterior.predict($0).variance }
     }
 
@@ -86,15 +87,21 @@ public struct DynamicsMean: Sendable {
       options.linear == .joint
       ? nil : LinearPart(fitting: z, targets, ridge: options.ridge * Double(data.count))
     if let part { targets = targets - part.values(z) }
-    linear = try part.map { try $0.fitted(toRunsOf: episodes, options, model) }
     let x = model.form.inputMatrices(z)
-    processes = try inParallel(model.processes.count) { m in
+    let posteriors = try inParallel(model.processes.count) { m in
       model.processes[m].isNoise
         ? nil
-        : ProcessMean(
-          try LowRankPosterior(
-            model.processes[m].hyperparameters, x: x[m], y: targets.column(m), tolerance: 1e-3,
-            largestRank: rank))
+        : try LowRankPosterior(
+          model.processes[m].hyperparameters, x: x[m], y: targets.column(m), tolerance: 1e-3,
+          largestRank: options.isRefined ? RunRefinement.rank : rank)
+    }
+    let refined =
+      try options.isRefined
+      ? part.flatMap { try RunRefinement(model, $0, posteriors, z, of: episodes, options)?.refined() }
+      : nil
+    linear = try refined?.linear ?? part.map { try $0.fitted(toRunsOf: episodes, options, model) }
+    processes = posteriors.enumerated().map { m, posterior in
+      posterior.map { ProcessMean($0, weights: refined?.processes[m]) }
     }
   }
 

@@ -118,7 +118,27 @@ public struct DynamicsModel: Sendable {
       features: features, linear: linear, processes: processes, rewardModel: rewardModel)
     // The noise stays that of one step.
     model.linear = try linear?.fitted(toRunsOf: episodes, options, model)
+    if options.isRefined { try model.refine(on: episodes, options) }
     return (model, results)
+  }
+
+  /// Moves linear part and processes to what is best for runs.
+  private mutating func refine(on episodes: [Episode], _ options: FitOptions) throws {
+    let posteriors = try processes.map {
+      try $0.isNoise
+        ? nil : LowRankPosterior($0, tolerance: 1e-3, largestRank: RunRefinement.rank)
+    }
+    let z = Matrix(
+      TransitionSet(episodes, form: form).features.map(featureStandardiser.standardise))
+    guard let linear,
+      let refined = try RunRefinement(self, linear, posteriors, z, of: episodes, options)?.refined()
+    else { return }
+    self.linear = refined.linear
+    for (m, posterior) in posteriors.enumerated() {
+      guard let posterior else { continue }
+      processes[m] = try processes[m].replacingMean(
+        rows: posterior.pivotRows, weights: refined.processes[m])
+    }
   }
 
   /// One Gaussian process an output, side by side.

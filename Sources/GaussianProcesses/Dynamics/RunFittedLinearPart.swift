@@ -220,15 +220,15 @@ extension LinearPart {
   func fitted(
     toRunsOf episodes: [Episode], _ options: FitOptions, _ model: DynamicsModel
   ) throws -> LinearPart {
-    guard options.linear == .alone, options.linearSteps > 1,
-      let runs = RunFittedLinearPart(model, self, episodes, steps: options.linearSteps)
+    guard options.linear == .alone, options.runSteps > 1,
+      let runs = RunFittedLinearPart(model, self, episodes, steps: options.runSteps)
     else { return self }
     return try runs.fitted(from: self)
   }
 }
 
 extension ModelForm {
-  /// Whether its linear part can be fitted to the errors of runs (`FitOptions.linearSteps`): all features are linear, and with 30
+  /// Whether its linear part can be fitted to the errors of runs (`FitOptions.runSteps`): all features are linear, and with 30
   /// weights the derivatives take half a second.
   public var canBeFittedToRuns: Bool {
     let isLinear = features.allSatisfy {

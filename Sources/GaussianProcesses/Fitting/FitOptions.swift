@@ -32,8 +32,9 @@ public struct FitOptions: Hashable, Sendable, Codable {
   public var linear = LinearFit.joint
   /// Outputs that have no process beside a linear part fitted `first`.
   public var straightOutputs: Set<Int> = []
-  /// Steps of the runs whose errors the linear part is fitted to, where it is `alone`; 1 for least squares one step ahead.
-  public var linearSteps = 1
+  /// Steps of the runs whose errors the mean is fitted to beside a linear part of its own: that part where it is `alone`, both where
+  /// it is `first` (RunRefinement.swift); 1 for one step ahead.
+  public var runSteps = 1
   /// Added, per transition, to the sums of squares of the standardised features where the linear part is fitted by least
   /// squares.
   public var ridge = 0.0
@@ -53,6 +54,9 @@ public struct FitOptions: Hashable, Sendable, Codable {
   public var device: ExecutionDevice?
 
   public init() {}
+
+  /// Whether processes are refined on the errors of runs.
+  public var isRefined: Bool { linear == .first && runSteps > 1 }
 
   /// Whether an output has a process.
   func hasProcess(_ output: Int) -> Bool {

@@ -59,6 +59,22 @@ public struct GaussianProcess: Sendable {
     }
   }
 
+  /// The same process with a mean that is k(x, x_rows) weights, without a mean function: conditioned on the targets that have this
+  /// mean, K weights + N weights, with the variances as they were. Whatever draws from the posterior draws about it.
+  ///
+  /// Throws: `FactorizationError`.
+  func replacingMean(rows: [Int], weights: [Double]) throws -> GaussianProcess {
+    precondition(hyperparameters.mean == .zero, "a mean function has targets of its own")
+    var targets = hyperparameters.covariance.matrix(x, x.selecting(rows: rows)).times(weights)
+    for (row, weight) in zip(rows, weights) {
+      targets[row] += hyperparameters.noiseVariance * noiseFactors[row] * weight
+    }
+    var process = try GaussianProcess(
+      hyperparameters, x: x, y: targets, noiseProfile: noiseProfile)
+    process.calibration = calibration
+    return process
+  }
+
   /// The exact posterior's factors; nil beyond `largestExact` points.
   public var exact: ExactConditioning? {
     if case .exact(let exact) = conditioning { return exact }

@@ -16,8 +16,10 @@ import LinearAlgebra
 /// A Gaussian process conditioned on its data through inducing points.
 public struct LowRankPosterior: Sendable {
   public let hyperparameters: Hyperparameters
-  /// Inducing inputs [r, D].
+  /// Inducing inputs [r, D] ...
   public let pivots: Matrix
+  /// ... and which rows of the data they are [r].
+  let pivotRows: [Int]
   /// beta [q]
   public let meanCoefficients: [Double]
   /// log p(y) of the approximation, nats.
@@ -55,7 +57,8 @@ public struct LowRankPosterior: Sendable {
     self.hyperparameters = hyperparameters
     let covariance = hyperparameters.covariance
     let noise = hyperparameters.noiseVariance
-    let candidates = x.selecting(rows: evenlySpreadRows(count: x.rows, wanted: Self.candidates))
+    let rows = evenlySpreadRows(count: x.rows, wanted: Self.candidates)
+    let candidates = x.selecting(rows: rows)
     let prior = covariance.diagonal(candidates)
     // Below the noise for the variance, and a hundredth of that below the signal for the mean, which data
     // that are mostly noise determine better than the noise.
@@ -66,6 +69,7 @@ public struct LowRankPosterior: Sendable {
     residual = chosen.residual
     let pivots = candidates.selecting(rows: chosen.pivots)
     self.pivots = pivots
+    pivotRows = chosen.pivots.map { rows[$0] }
     let pivotFactor = try Cholesky(covariance.lowerTriangle(pivots), what: "pivots")
     // Rows divided by sqrt(c_i) have the same noise.
     let scales = noiseFactors?.map { 1 / $0.squareRoot() } ?? y.map { _ in 1 }
@@ -132,6 +136,11 @@ public struct LowRankPosterior: Sendable {
   /// c [r] of the mean as a sum over the pivots: h^T beta + k(x, P) c.
   public var meanWeights: [Double] {
     pivotFactor.inverseLower().times(weights, transposed: true)
+  }
+
+  /// T [r, r]: the weights of a function drawn from the posterior are `meanWeights` + T e, e standard normal; T = L_P^-T L_A^-T.
+  var weightRoot: Matrix {
+    dataFactor.inverseLower().times(pivotFactor.inverseLower()).transposed
   }
 
   /// The same posterior as sums over the pivots: mean = h^T beta + k(x, P) c, variance = k(x, x) -

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Outcomes as sentences for a control engineer and as keys of the JSON contract, side by side so that
-// neither says what the other does not.
+// A fit as sentences for a control engineer and as keys of the JSON contract, side by side so that neither says what the other
+// does not.
 
 import Bagel
 import Foundation
@@ -177,6 +177,15 @@ extension FittedModel {
   }
 }
 
+extension ProcessNoiseJudgement {
+  var json: [String: Any] {
+    switch self {
+    case .judged(let figures): figures.json
+    case .unknown(let reason): ["isTaken": false, "unknown": reason]
+    }
+  }
+}
+
 extension ProcessNoiseFigures {
   var json: [String: Any] {
     [
@@ -186,130 +195,4 @@ extension ProcessNoiseFigures {
       "bandFactors": bandFactors.map { $0.factors.map { $0.isFinite ? $0 as Any : NSNull() } },
     ]
   }
-}
-
-extension OptimizedPolicy {
-  /// Says so if no gradient ever led anywhere.
-  func warnOfFlatness(_ console: Console) {
-    // Adam's epsilon: shorter gradients do not move the parameters.
-    guard state.gradientNorms.allSatisfy({ $0 < 1e-8 }) else { return }
-    console.say(
-      "  warning: the reward is flat wherever the particles went (gradients below 1e-8): nothing was learnt. Widen the "
-        + "reward, or begin nearer to the goal")
-  }
-
-  /// Says how much a flat reward was widened.
-  func sayWidening(_ console: Console) {
-    guard state.firstWidening > 1 else { return }
-    console.say(
-      "  the reward was flat where the search began: widened \(number(state.firstWidening)) times, "
-        + (state.widening == 1
-          ? "then as it is"
-          : "then \(number(state.widening)) times to the end: the policy does not come near enough to the goal; the return is "
-            + "that of the widened reward"))
-  }
-
-  /// 0 for a search from the start.
-  private var resumedIteration: Int {
-    if case .resumed(let iteration) = beginning { iteration } else { 0 }
-  }
-
-  var json: [String: Any] {
-    var result: [String: Any] = [
-      "optimizeSeconds": seconds, "secondsPerIteration": secondsPerIteration,
-      "iterations": state.iteration, "returns": state.returns, "bestReturn": state.bestReturn,
-      "bestIteration": state.bestIteration, "converged": state.hasConverged,
-      "diverged": state.diverged, "widening": [state.firstWidening, state.widening],
-      "resumed": resumedIteration, "truncated": state.truncated,
-      "outsideFraction": outsideFraction, "policyFingerprint": best.fingerprint,
-      "device": device, "deviceReason": deviceReason ?? NSNull(),
-    ]
-    result.merge(sampler.json) { $1 }
-    return result
-  }
-
-  func describe(_ console: Console) {
-    switch beginning {
-    case .fresh: break
-    case .resumed(let iteration): console.say("resumed the saved search at iteration \(iteration)")
-    case .setAside(let path):
-      console.say(
-        "a saved search of another model, task or sampler is now \(path); this one starts afresh")
-    }
-    console.say(
-      "found a policy in \(number(seconds)) s: \(state.iteration) iterations in \(state.startsDone) starts at "
-        + "\(number(1e3 * secondsPerIteration)) ms (\(device)), "
-        + (state.hasConverged ? "converged" : "stopped at the limit"))
-    if let deviceReason { console.say("  \(deviceReason)") }
-    // The first return of a widened reward is that of another reward.
-    let first = state.firstWidening > 1 ? "" : "\(number(state.returns.first ?? .nan)) -> "
-    console.say(
-      "  return \(first)\(number(state.bestReturn)) (best, iteration \(state.bestIteration))")
-    warnOfFlatness(console)
-    sayWidening(console)
-    sampler.describe(console)
-    describeDoubts(console)
-  }
-
-  /// What makes the predicted return doubtful, each line behind a prefix.
-  func describeDoubts(_ console: Console, prefix: String = "  ") {
-    if state.diverged > 0 {
-      console.say("\(prefix)\(state.diverged) particles diverged and were frozen")
-    }
-    if outsideFraction > 0.05 {
-      console.say(
-        "\(prefix)\(number(100 * outsideFraction)) % of the predicted steps lie outside the "
-          + "logged data: the model guesses there")
-    }
-  }
-}
-
-extension MeasuredSampler {
-  var json: [String: Any] {
-    [
-      "sampler": sampler.name.rawValue, "samplerSummary": sampler.summary,
-      "samplerError": ["mean": certificate.worst.mean, "sd": certificate.worst.deviation],
-      "withinTolerance": isWithinTolerance, "outcome": certificate.outcome?.json ?? NSNull(),
-    ]
-  }
-
-  func describe(_ console: Console) {
-    for certificate in rejected {
-      console.say(
-        "  \(certificate.sampler.rawValue) (\(certificate.summary)), output "
-          + "\(certificate.outputs.map { "\($0 + 1)" }.joined(separator: " and ")), is beyond the tolerance: "
-          + certificate.sentence)
-      if let outcome = certificate.outcome { console.say("    \(outcome.sentence)") }
-    }
-    console.say("  sampler: \(description)")
-    console.say("    error against \(certificate.reference): " + certificate.sentence)
-    for reason in unsuitable { console.say("    not possible: " + reason) }
-    if let outcome = certificate.outcome { console.say("    \(outcome.sentence)") }
-    if let outcome = certificate.outcome, !outcome.isGood {
-      console.say(
-        "    warning: through the exact posterior the policy does otherwise; --sampler exact shows what a search finds there"
-      )
-    } else if !isWithinTolerance, certificate.outcome == nil {
-      let accepted = "\(number(tolerance.mean)), \(number(100 * tolerance.deviation)) %"
-      console.say(
-        wasChosen
-          ? "    above the tolerance (\(accepted)), and so is every sampler that can serve this model"
-          : "    above the tolerance (\(accepted)); --sampler automatic takes the cheapest that serves as well as the exact "
-            + "posterior")
-    }
-  }
-}
-
-extension SamplerOutcome {
-  var json: [String: Any] {
-    [
-      "returnThroughSampler": returnThroughSampler, "returnThroughExact": returnThroughReference,
-      "standardError": standardError, "relativeCRPS": relativeCRPS,
-      "isGood": isGood, "policy": secondsPerIteration.isNaN ? "final" : "short search",
-    ]
-  }
-}
-
-func merge(_ parts: [String: Any]...) -> [String: Any] {
-  parts.reduce(["peakMemoryBytes": peakMemoryBytes()]) { $0.merging($1) { $1 } }
 }

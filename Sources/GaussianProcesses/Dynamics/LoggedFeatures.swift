@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a model reads while it runs from rows of episodes along their logged actions: the states are its own, the commands the log's.
+// In: standardised states [starts, S] of the last rows, newest first. Out: standardised features [starts, D]; and back, adjoints.
+
+import Foundation
+import LinearAlgebra
+import MachineLogs
+
+/// A row of an episode from which predictions begin.
+public struct PredictionStart: Hashable, Sendable {
+  /// Index of the episode.
+  public let episode: Int
+  /// The last row that is known.
+  public let row: Int
+
+  public init(episode: Int, row: Int) {
+    (self.episode, self.row) = (episode, row)
+  }
+
+  /// All rows of episodes with so many rows before them, and at least one after.
+  public static func all(_ episodes: [Episode], rowsBefore: Int) -> [PredictionStart] {
+    episodes.indices.flatMap { e in
+      stride(from: rowsBefore, to: episodes[e].count - 1, by: 1).map {
+        PredictionStart(episode: e, row: $0)
+      }
+    }
+  }
+}
+
+/// Standardised features of runs along the actions of episodes.
+package struct LoggedFeatures {
+  private let features: [InputFeature]
+  private let states: Standardiser
+  /// Indices of the features of commands ...
+  private let commandFeatures: [Int]
+  /// ... and these, standardised, by episode [rows, their count]; NaN in rows that lack the history.
+  private let commands: [Matrix]
+
+  package init(_ model: DynamicsModel, _ episodes: [Episode]) {
+    (features, states) = (model.form.features, model.stateStandardiser)
+    let standardiser = model.featureStandardiser
+    let newest = model.form.hasFeedthrough ? 1 : 0
+    let commandFeatures = model.form.features.indices.filter {
+      model.form.features[$0].isOfAction
+    }
+    self.commandFeatures = commandFeatures
+    commands = episodes.map { episode in
+      let rows = EpisodeFeatures(model.form, episode)
+      var values = Matrix(
+        rows: episode.count, columns: commandFeatures.count, repeating: .nan)
+      for (c, d) in commandFeatures.enumerated() {
+        for k in stride(from: model.form.longestLag, to: episode.count - newest, by: 1) {
+          let command = rows.command(d, at: k) ?? .nan
+          values[k, c] = (command - standardiser.mean[d]) / standardiser.scale[d]
+        }
+      }
+      return values
+    }
+  }
+
+  /// [starts, D]
+  ///
+  /// - Parameters:
+  ///   - past: standardised states [starts, S], so many rows ago.
+  ///   - starts: of the runs.
+  ///   - step: rows since then.
+  package func values(
+    _ past: [Matrix], _ starts: ArraySlice<PredictionStart>, _ step: Int
+  ) -> Matrix {
+    let (count, dimensions) = (starts.count, features.count)
+    var z = Matrix(rows: count, columns: dimensions)
+    z.values.withUnsafeMutableBufferPointer { z in
+      for (d, feature) in features.enumerated() {
+        switch feature {
+        case .state(let i, let lag):
+          let column = past[lag].column(i)
+          for b in 0..<count { z[b * dimensions + d] = column[b] }
+        case .sine(let i, let radians):
+          let column = past[0].column(i)
+          for b in 0..<count { z[b * dimensions + d] = sin(radians * physical(column[b], i)) }
+        case .cosine(let i, let radians):
+          let column = past[0].column(i)
+          for b in 0..<count { z[b * dimensions + d] = cos(radians * physical(column[b], i)) }
+        case .action, .filteredAction: break
+        }
+      }
+      if !commandFeatures.isEmpty {
+        for (b, start) in starts.enumerated() {
+          let first = (start.row + step) * commandFeatures.count
+          for (c, d) in commandFeatures.enumerated() {
+            z[b * dimensions + d] = commands[start.episode].values[first + c]
+          }
+        }
+      }
+    }
+    return z
+  }
+
+  /// Adds to the adjoints of states what those of the features come to.
+  ///
+  /// - Parameters:
+  ///   - adjoint: of the features [starts, D].
+  ///   - present: standardised states [starts, S].
+  ///   - states: adjoints of the states, a matrix [starts, S] a row, the oldest first ...
+  ///   - row: ... of which this is the present one's.
+  func pullBack(
+    _ adjoint: Matrix, at present: Matrix, to states: inout [Matrix], row: Int
+  ) {
+    for (d, feature) in features.enumerated() {
+      let w = adjoint.column(d)
+      switch feature {
+      case .state(let i, let lag): add(w, to: &states[row - lag], column: i)
+      case .sine(let i, let radians):
+        let slopes = present.column(i).map { cos(radians * physical($0, i)) }
+        let scale = radians * self.states.scale[i]
+        add(zip(w, slopes).map { scale * $0 * $1 }, to: &states[row], column: i)
+      case .cosine(let i, let radians):
+        let slopes = present.column(i).map { -sin(radians * physical($0, i)) }
+        let scale = radians * self.states.scale[i]
+        add(zip(w, slopes).map { scale * $0 * $1 }, to: &states[row], column: i)
+      case .action, .filteredAction: break
+      }
+    }
+  }
+
+  private func add(_ values: [Double], to matrix: inout Matrix, column: Int) {
+    let columns = matrix.columns
+    matrix.values.withUnsafeMutableBufferPointer { all in
+      for (b, value) in values.enumerated() { all[b * columns + column] += value }
+    }
+  }
+
+  private func physical(_ standardised: Double, _ i: Int) -> Double {
+    standardised * states.scale[i] + states.mean[i]
+  }
+}
