@@ -6,12 +6,16 @@ import Draws
 import Programs
 
 enum Matern32: RadialProfile {
-  static func exponent(_ r2: Double, shape: Double) -> Double { -(3 * r2).squareRoot() }
+  static func fill(
+    _ exponents: UnsafeMutableBufferPointer<Double>, roots: UnsafeMutableBufferPointer<Double>,
+    shape: Double
+  ) {
+    for j in exponents.indices { exponents[j] = -(3 * exponents[j]).squareRoot() }
+  }
 
-  static func valueAndSlope(
-    exponent a: Double, decay: Double, shape: Double
-  ) -> (value: Double, slope: Double) {
-    ((1 - a) * decay, -1.5 * decay)
+  static func valueAndSlope(_ point: ProfilePoint) -> (value: Double, slope: Double) {
+    let (a, decay) = (point.exponent, point.decay)
+    return ((1 - a) * decay, -1.5 * decay)
   }
 
   static func expression(squaredDistance r2: Value, shape: Value) -> Value {

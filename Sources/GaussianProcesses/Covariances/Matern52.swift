@@ -6,12 +6,16 @@ import Draws
 import Programs
 
 enum Matern52: RadialProfile {
-  static func exponent(_ r2: Double, shape: Double) -> Double { -(5 * r2).squareRoot() }
+  static func fill(
+    _ exponents: UnsafeMutableBufferPointer<Double>, roots: UnsafeMutableBufferPointer<Double>,
+    shape: Double
+  ) {
+    for j in exponents.indices { exponents[j] = -(5 * exponents[j]).squareRoot() }
+  }
 
-  static func valueAndSlope(
-    exponent a: Double, decay: Double, shape: Double
-  ) -> (value: Double, slope: Double) {
-    ((1 - a + a * a / 3) * decay, -5.0 / 6 * (1 - a) * decay)
+  static func valueAndSlope(_ point: ProfilePoint) -> (value: Double, slope: Double) {
+    let (a, decay) = (point.exponent, point.decay)
+    return ((1 - a + a * a / 3) * decay, -5.0 / 6 * (1 - a) * decay)
   }
 
   static func expression(squaredDistance r2: Value, shape: Value) -> Value {

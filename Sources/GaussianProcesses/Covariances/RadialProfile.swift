@@ -14,18 +14,16 @@ protocol RadialProfile: SendableMetatype {
   /// Whether f is a product over the inputs, as grids of several axes want it.
   static var isSeparable: Bool { get }
 
-  /// a <= 0
-  static func exponent(_ r2: Double, shape: Double) -> Double
+  /// a <= 0 of many points, in place of their r2; of a profile with a shape also their roots e^(a / shape).
+  static func fill(
+    _ exponents: UnsafeMutableBufferPointer<Double>, roots: UnsafeMutableBufferPointer<Double>,
+    shape: Double)
 
   /// f and df/dr2.
-  ///
-  /// - Parameter decay: e^a
-  static func valueAndSlope(
-    exponent a: Double, decay: Double, shape: Double
-  ) -> (value: Double, slope: Double)
+  static func valueAndSlope(_ point: ProfilePoint) -> (value: Double, slope: Double)
 
   /// df/dlog shape.
-  static func shapeSlope(exponent a: Double, decay: Double, shape: Double) -> Double
+  static func shapeSlope(_ point: ProfilePoint, shape: Double) -> Double
 
   /// f as a program value.
   static func expression(squaredDistance r2: Value, shape: Value) -> Value
@@ -39,7 +37,17 @@ protocol RadialProfile: SendableMetatype {
 extension RadialProfile {
   static var hasShape: Bool { false }
   static var isSeparable: Bool { false }
-  static func shapeSlope(exponent a: Double, decay: Double, shape: Double) -> Double { 0 }
+  static func shapeSlope(_ point: ProfilePoint, shape: Double) -> Double { 0 }
+}
+
+/// What values and slopes of a profile are made of at one distance.
+struct ProfilePoint {
+  /// a
+  let exponent: Double
+  /// e^a
+  let decay: Double
+  /// e^(a / shape); nothing of profiles without a shape.
+  let root: Double
 }
 
 /// The profiles by name, as they stand in files.

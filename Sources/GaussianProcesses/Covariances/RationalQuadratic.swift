@@ -5,6 +5,7 @@
 //   a = -alpha log(1 + r2 / (2 alpha)),  w = 1 / (1 + r2 / (2 alpha)) = e^(a / alpha)
 //   df/dr2 = -1/2 w e^a,   df/dlog alpha = (a + alpha (1 - w)) e^a
 
+import CVectorMath
 import Draws
 import Foundation
 import Programs
@@ -12,18 +13,25 @@ import Programs
 enum RationalQuadratic: RadialProfile {
   static var hasShape: Bool { true }
 
-  static func exponent(_ r2: Double, shape: Double) -> Double {
-    -shape * log1p(r2 / (2 * shape))
+  static func fill(
+    _ exponents: UnsafeMutableBufferPointer<Double>, roots: UnsafeMutableBufferPointer<Double>,
+    shape: Double
+  ) {
+    for j in exponents.indices {
+      let u = exponents[j] / (2 * shape)
+      exponents[j] = u
+      roots[j] = 1 / (1 + u)
+    }
+    vector_log1p(exponents.baseAddress, exponents.baseAddress, exponents.count)
+    for j in exponents.indices { exponents[j] *= -shape }
   }
 
-  static func valueAndSlope(
-    exponent a: Double, decay: Double, shape: Double
-  ) -> (value: Double, slope: Double) {
-    (decay, -0.5 * Foundation.exp(a / shape) * decay)
+  static func valueAndSlope(_ point: ProfilePoint) -> (value: Double, slope: Double) {
+    (point.decay, -0.5 * point.root * point.decay)
   }
 
-  static func shapeSlope(exponent a: Double, decay: Double, shape: Double) -> Double {
-    (a - shape * expm1(a / shape)) * decay
+  static func shapeSlope(_ point: ProfilePoint, shape: Double) -> Double {
+    (point.exponent + shape * (1 - point.root)) * point.decay
   }
 
   static func expression(squaredDistance r2: Value, shape: Value) -> Value {

@@ -7,12 +7,15 @@ import Programs
 enum SquaredExponential: RadialProfile {
   static var isSeparable: Bool { true }
 
-  static func exponent(_ r2: Double, shape: Double) -> Double { -0.5 * r2 }
+  static func fill(
+    _ exponents: UnsafeMutableBufferPointer<Double>, roots: UnsafeMutableBufferPointer<Double>,
+    shape: Double
+  ) {
+    for j in exponents.indices { exponents[j] = -0.5 * exponents[j] }
+  }
 
-  static func valueAndSlope(
-    exponent a: Double, decay: Double, shape: Double
-  ) -> (value: Double, slope: Double) {
-    (decay, -0.5 * decay)
+  static func valueAndSlope(_ point: ProfilePoint) -> (value: Double, slope: Double) {
+    (point.decay, -0.5 * point.decay)
   }
 
   static func expression(squaredDistance r2: Value, shape: Value) -> Value { exp(-0.5 * r2) }

@@ -85,9 +85,7 @@ public struct StationaryCovariance: Hashable, Sendable, Codable {
             for j in 0..<count {
               own[j] =
                 variance
-                * P.valueAndSlope(
-                  exponent: row.exponents[j], decay: row.decays[j], shape: shape
-                ).value
+                * P.valueAndSlope(row[j]).value
             }
           }
         }
@@ -122,9 +120,7 @@ public struct StationaryCovariance: Hashable, Sendable, Codable {
           for j in 0..<count {
             own[j] *=
               variance
-              * P.valueAndSlope(
-                exponent: row.exponents[j], decay: row.decays[j], shape: shape
-              ).slope
+              * P.valueAndSlope(row[j]).slope
           }
         }
       }
@@ -152,13 +148,11 @@ public struct StationaryCovariance: Hashable, Sendable, Codable {
       for i in 0..<n {
         row.evaluate(profile, shape: shape, from: a, row: i, to: b, count: n)
         for j in 0..<n {
-          let (exponent, decay) = (row.exponents[j], row.decays[j])
-          let point = P.valueAndSlope(exponent: exponent, decay: decay, shape: shape)
+          let point = P.valueAndSlope(row[j])
           let difference = a.values[i] - a.values[j]
           value[i, j] = variance * point.value
           slope[i, j] = -2 * variance * point.slope * difference * difference
-          shapeSlope[i, j] =
-            variance * P.shapeSlope(exponent: exponent, decay: decay, shape: shape)
+          shapeSlope[i, j] = variance * P.shapeSlope(row[j], shape: shape)
         }
       }
       return (value, [slope] + (P.hasShape ? [shapeSlope] : []))
@@ -218,12 +212,11 @@ public struct StationaryCovariance: Hashable, Sendable, Codable {
       let d = a.columns
       var (values, shapes) = (0.0, 0.0)
       for j in 0...i {
-        let (exponent, decay) = (row.exponents[j], row.decays[j])
-        let point = P.valueAndSlope(exponent: exponent, decay: decay, shape: shape)
+        let point = P.valueAndSlope(row[j])
         let weight = (i == j ? 1 : 2) * w[i * n + j]
         values += weight * point.value
         if P.hasShape {
-          shapes += weight * P.shapeSlope(exponent: exponent, decay: decay, shape: shape)
+          shapes += weight * P.shapeSlope(row[j], shape: shape)
         }
         row.exponents[j] = -2 * weight * point.slope
       }
@@ -256,20 +249,27 @@ extension StationaryCovariance {
   }
 }
 
-/// Exponents and exponentials of a profile between one point and many.
+/// What a profile is made of between one point and many.
 private struct ProfileRow: ~Copyable {
-  /// a(r2), and e^a.
   let exponents: UnsafeMutableBufferPointer<Double>
-  let decays: UnsafeMutableBufferPointer<Double>
+  private let decays: UnsafeMutableBufferPointer<Double>
+  private let roots: UnsafeMutableBufferPointer<Double>
 
   init(length: Int) {
     exponents = .allocate(capacity: length)
     decays = .allocate(capacity: length)
+    roots = .allocate(capacity: length)
+    roots.initialize(repeating: 0)
   }
 
   deinit {
     exponents.deallocate()
     decays.deallocate()
+    roots.deallocate()
+  }
+
+  subscript(j: Int) -> ProfilePoint {
+    ProfilePoint(exponent: exponents[j], decay: decays[j], root: roots[j])
   }
 
   /// - Parameters:
@@ -284,7 +284,9 @@ private struct ProfileRow: ~Copyable {
         UnsafeBufferPointer(rebasing: x[row * d..<(row + 1) * d]).baseAddress, z.values, d, m,
         exponents.baseAddress, count)
     }
-    for j in 0..<count { exponents[j] = P.exponent(exponents[j], shape: shape) }
+    P.fill(
+      UnsafeMutableBufferPointer(rebasing: exponents[..<count]),
+      roots: UnsafeMutableBufferPointer(rebasing: roots[..<count]), shape: shape)
     vector_exponential(exponents.baseAddress, decays.baseAddress, count)
   }
 }
