@@ -107,7 +107,8 @@ public struct ModelChooser {
   ) -> ProcessNoiseJudgement {
     do {
       let figures = try ProcessNoiseChoice(model, learntFrom: episodes, options).choose()
-      return figures.map { .judged($0) } ?? .unknown(reason: "fewer than two left-out blocks can judge")
+      return figures.map { .judged($0) }
+        ?? .unknown(reason: "fewer than two left-out blocks can judge")
     } catch {
       return .unknown(reason: "\(error)")
     }

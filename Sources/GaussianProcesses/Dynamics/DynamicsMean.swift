@@ -97,7 +97,9 @@ public struct DynamicsMean: Sendable {
     }
     let refined =
       try options.isRefined
-      ? part.flatMap { try RunRefinement(model, $0, posteriors, z, of: episodes, options)?.refined() }
+      ? part.flatMap {
+        try RunRefinement(model, $0, posteriors, z, of: episodes, options)?.refined()
+      }
       : nil
     linear = try refined?.linear ?? part.map { try $0.fitted(toRunsOf: episodes, options, model) }
     processes = posteriors.enumerated().map { m, posterior in

@@ -118,7 +118,9 @@ package struct RunRefinement {
       }
       // Two halves, whatever the number of threads: the same bits everywhere.
       let halves = inParallel(2) { half in
-        lossAndGradient(moves, Array(batch[half * batch.count / 2..<(half + 1) * batch.count / 2]), scales).gradient
+        lossAndGradient(
+          moves, Array(batch[half * batch.count / 2..<(half + 1) * batch.count / 2]), scales
+        ).gradient
       }
       var gradient = zip(halves[0], halves[1]).map { 0.5 * ($0 + $1) }
       let size = dot(gradient, gradient).squareRoot()
