@@ -18,8 +18,8 @@ struct RunFittedLinearPart {
   private let model: DynamicsModel
   private let map: AffineNextState
   private let episodes: [Episode]
-  private let rows: [EpisodeFeatures]
-  private let starts: [(episode: Int, row: Int)]
+  private let features: LoggedFeatures
+  private let starts: [PredictionStart]
   private let steps: Int
   /// S, M, D
   private let states: Int
@@ -40,12 +40,14 @@ struct RunFittedLinearPart {
     (states, outputs) = (model.layout.states.count, model.form.outputCount)
     dimensions = model.form.features.count
     let all = episodes.indices.flatMap { e in
-      stride(from: model.form.longestLag, to: episodes[e].count - steps, by: 1).map { (e, $0) }
+      stride(from: model.form.longestLag, to: episodes[e].count - steps, by: 1).map {
+        PredictionStart(episode: e, row: $0)
+      }
     }
     guard model.form.canBeFittedToRuns, all.count >= Self.mostStarts / 4 else { return nil }
     starts = evenlySpreadRows(count: all.count, wanted: Self.mostStarts).map { all[$0] }
     map = AffineNextState(model)
-    rows = episodes.map { EpisodeFeatures(model.form, $0) }
+    features = LoggedFeatures(model, episodes)
     measured = model.layout.measured
     let data = TransitionSet(episodes, form: model.form)
     let z = Matrix(data.features.map(model.featureStandardiser.standardise))
@@ -147,20 +149,20 @@ struct RunFittedLinearPart {
 
   /// One run with its derivatives.
   private func run(
-    _ part: LinearPart, scales: [Double]?, from start: (episode: Int, row: Int)
+    _ part: LinearPart, scales: [Double]?, from start: PredictionStart
   ) -> Sums {
     let count = outputs * (dimensions + 1)
     let (standardiser, episode) = (model.stateStandardiser, episodes[start.episode])
     var sums = Sums(
       normal: Matrix(rows: count, columns: count), gradient: Array(repeating: 0, count: count),
       squares: Array(repeating: 0, count: steps))
-    // Newest first: standardised states [S], and their derivatives [S, P].
+    // Newest first: standardised states [1, S], and their derivatives [S, P].
     var past = (0...model.form.stateLag).map {
-      standardiser.standardise(episode.states[start.row - $0])
+      Matrix([standardiser.standardise(episode.states[start.row - $0])])
     }
     var slopes = past.map { _ in Matrix(rows: states, columns: count) }
     for step in 0..<steps {
-      let z = features(past, start, step)
+      let z = features.values(past, [start], step).values
       var f = part.constants
       var df = Matrix(rows: outputs, columns: count)
       for m in 0..<outputs {
@@ -174,12 +176,12 @@ struct RunFittedLinearPart {
         }
       }
       let next = map.offset.indices.map { i in
-        map.offset[i] + dot(map.ofState.row(i), past[0]) + dot(map.ofIncrements.row(i), f)
+        map.offset[i] + dot(map.ofState.row(i), past[0].values) + dot(map.ofIncrements.row(i), f)
       }
       var slope = map.ofState.times(slopes[0])
       let more = map.ofIncrements.times(df)
       for i in slope.values.indices { slope.values[i] += more.values[i] }
-      past.insert(next, at: 0)
+      past.insert(Matrix([next]), at: 0)
       past.removeLast()
       slopes.insert(slope, at: 0)
       slopes.removeLast()
@@ -198,18 +200,6 @@ struct RunFittedLinearPart {
       }
     }
     return sums
-  }
-
-  /// Standardised features [D].
-  private func features(
-    _ past: [[Double]], _ start: (episode: Int, row: Int), _ step: Int
-  ) -> [Double] {
-    let standardiser = model.featureStandardiser
-    return model.form.features.enumerated().map { d, feature in
-      if case .state(let i, let lag) = feature { return past[lag][i] }
-      let command = rows[start.episode].command(d, at: start.row + step) ?? .nan
-      return (command - standardiser.mean[d]) / standardiser.scale[d]
-    }
   }
 }
 
