@@ -6,10 +6,13 @@ usage: real_logs.py BAGEL DATA RECORD [SETS]
 
 DATA is the folder that the files of SETS (by default real_logs.json beside this script) are in; the logs are not part of the project,
 Documentation/Numerics.md says where they come from. For each set: candidates with their scores on left-out blocks, the chosen one,
-seconds, RMSE, CRPS over the references' and coverage by horizon and state; and the RMSE of a run over the whole held-out log from its
-first `knownRows` rows, where a set has them and one state.
+seconds; of the predictions, scored here against the raw held-out logs, CRPS over that of references made apart from BAGEL (arx_references.py, which
+needs NumPy) and coverage of the 95 % band, by state and horizon; what `bagel fit` says of them itself; and the RMSE of a run over the whole held-out log
+from its first `knownRows` rows, where a set has them and one state.
 """
 import csv, glob, json, math, os, subprocess, sys, tempfile, time
+
+import arx_references
 
 
 def paths(data, patterns):
@@ -34,10 +37,15 @@ def whole_run(simulation, logs, state):
     return math.sqrt(sum(error * error for error in errors) / len(errors))
 
 
+def geometric_mean(values):
+    return math.exp(sum(map(math.log, values)) / len(values))
+
+
 def fit(bagel, data, log):
     folder = tempfile.mkdtemp()
-    held = paths(data, log["heldOut"])
-    command = [bagel, "fit", "--log", *paths(data, log["logs"]), "--held-out", *held, "--states", log["states"],
+    learn, held = paths(data, log["logs"]), paths(data, log["heldOut"])
+    predictions = os.path.join(folder, "predictions.csv")
+    command = [bagel, "fit", "--log", *learn, "--held-out", *held, "--predictions", predictions, "--states", log["states"],
                "--actions", log["actions"], "--time-step", str(log["timeStep"]), "--rates", log.get("rates", "auto"),
                "--json", "--output", folder]
     simulation = os.path.join(folder, "simulation.csv")
@@ -51,10 +59,14 @@ def fit(bagel, data, log):
     record = {"seconds": seconds, "model": result["model"], "horizons": horizons}
     if "knownRows" in log:
         record["wholeRunRMSE"] = whole_run(simulation, held, log["states"])
-    ratios = [own / reference for row, other in zip(horizons["crps"], horizons["referenceCRPS"])
-              for own, reference in zip(row, other)]
-    record["geometricMean"] = math.exp(sum(map(math.log, ratios)) / len(ratios))
-    record["worst"] = max(ratios)
+    references = arx_references.references(learn, held, log["states"].split(","), log["actions"].split(","), log["timeStep"])
+    found = arx_references.predicted(predictions, held, log["timeStep"])
+    ratios = {cell: found[cell][0] / reference for cell, reference in references.items()}
+    record["cells"] = [{"state": state, "steps": steps, "crpsOverReference": ratio, "coverage95": found[state, steps][1]}
+                       for (state, steps), ratio in ratios.items()]
+    record["geometricMean"], record["worst"] = geometric_mean(ratios.values()), max(ratios.values())
+    covered = [found[cell][1] for cell in ratios]
+    record["coverage95"] = [min(covered), max(covered)]
     return record
 
 
@@ -68,8 +80,9 @@ def main():
         records[log["name"]] = record = fit(bagel, data, log)
         whole = f", whole run {record['wholeRunRMSE']:.4g}" if "wholeRunRMSE" in record else ""
         print(f"{log['name']}: {record['model']['chosen']}: CRPS over the references' {record['geometricMean']:.2f}, worst "
-              f"{record['worst']:.2f}{whole}; {record['seconds']:.1f} s", flush=True)
-    total = math.exp(sum(math.log(record["geometricMean"]) for record in records.values()) / len(records))
+              f"{record['worst']:.2f}, 95 % bands hold {record['coverage95'][0]:.2f} to {record['coverage95'][1]:.2f}{whole}; "
+              f"{record['seconds']:.1f} s", flush=True)
+    total = geometric_mean([record["geometricMean"] for record in records.values()])
     print(f"geometric mean {total:.3f}")
     doctor = json.loads(subprocess.run([bagel, "doctor", "--json"], capture_output=True, text=True).stdout.splitlines()[-1])
     writer = subprocess.run([sys.executable, os.path.join(here, "write_record.py"), target], text=True,
