@@ -70,6 +70,6 @@ func peakMemoryBytes() -> Int {
 }
 
 /// Keys of a result together, with the process's peak memory.
-func merge(_ parts: [String: Any]...) -> [String: Any] {
+func resultJSON(_ parts: [String: Any]...) -> [String: Any] {
   parts.reduce(["peakMemoryBytes": peakMemoryBytes()]) { $0.merging($1) { $1 } }
 }

@@ -181,7 +181,7 @@ extension ProcessNoiseJudgement {
   var json: [String: Any] {
     switch self {
     case .judged(let figures): figures.json
-    case .unknown(let reason): ["isTaken": false, "unknown": reason]
+    case .unknown(let reason): ["isTaken": false, "reason": reason]
     }
   }
 }

@@ -84,14 +84,12 @@ extension MeasuredSampler {
   var json: [String: Any] {
     [
       "sampler": sampler.name.rawValue, "samplerSummary": sampler.summary,
-      "samplerError": ["mean": certificate.worst.mean, "sd": certificate.worst.deviation],
+      "samplerError": certificate.errorJSON,
       "withinTolerance": isWithinTolerance, "outcome": certificate.outcome?.json ?? NSNull(),
       "rejected": rejected.map { certificate in
         [
           "sampler": certificate.sampler.rawValue, "samplerSummary": certificate.summary,
-          "samplerError": [
-            "mean": certificate.worst.mean, "sd": certificate.worst.deviation,
-          ],
+          "samplerError": certificate.errorJSON,
           "outcome": certificate.outcome?.json ?? NSNull(),
         ] as [String: Any]
       },
@@ -123,6 +121,10 @@ extension MeasuredSampler {
             + "posterior")
     }
   }
+}
+
+extension SamplerCertificate {
+  fileprivate var errorJSON: [String: Any] { ["mean": worst.mean, "sd": worst.deviation] }
 }
 
 extension SamplerOutcome {

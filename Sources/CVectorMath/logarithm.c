@@ -16,10 +16,9 @@ WIDEST void vector_log1p(const double *arguments, double *results, size_t count)
     const double x = 1 + u;
     uint64_t bits;
     memcpy(&bits, &x, sizeof bits);
-    // The exponent of x / sqrt(1/2) rounded down, by the bits: of a double they grow as it does.
-    const uint64_t shifted = bits - 0x3fe6a09e667f3bcdull;
-    const int64_t k = (int64_t)shifted >> 52;
-    bits -= (uint64_t)k << 52;
+    // The exponent of x / sqrt(1/2) rounded down, by the bits: of a double they grow as it does. x is at least 1.
+    const uint64_t k = (bits - 0x3fe6a09e667f3bcdull) >> 52;
+    bits -= k << 52;
     double m;
     memcpy(&m, &bits, sizeof m);
     const double s = (m - 1) / (m + 1);
@@ -36,7 +35,7 @@ WIDEST void vector_log1p(const double *arguments, double *results, size_t count)
     p = p * q + 2.0 / 3;
     const double logarithm = (p * q) * s + 2 * s;
     const double lost = (u - (x - 1)) / x;
-    const double exponent = (double)(int32_t)k;
+    const double exponent = (double)(int32_t)(uint32_t)k;
     results[i] = exponent * 0x1.62e42fefa3800p-1
         + (logarithm + (lost + exponent * 0x1.ef35793c76730p-45));
   }

@@ -10,7 +10,7 @@ WIDEST void vector_squared_distances(
     const double *point, const double *others, size_t dimensions, size_t stride, double *results,
     size_t count)
 {
-  // The same bits whether or not the processor multiplies and adds at once.
+  // Distances are differences of near numbers: the same on every processor, whether or not it multiplies and adds at once.
 #pragma clang fp contract(off)
   for (size_t start = 0; start < count; start += BLOCK) {
     double sums[BLOCK] = {0};

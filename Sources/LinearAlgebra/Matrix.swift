@@ -51,6 +51,7 @@ public struct Matrix: Hashable, Sendable {
   public func selecting(columns: some Collection<Int>) -> Matrix {
     let indices = Array(columns)
     let (count, columns) = (indices.count, self.columns)
+    precondition(indices.allSatisfy((0..<columns).contains), "columns \(indices) of \(columns)")
     var result = Matrix(rows: rows, columns: count)
     result.values.withUnsafeMutableBufferPointer { out in
       values.withUnsafeBufferPointer { values in

@@ -12,7 +12,8 @@ extension Matrix {
 
   /// x y^T
   public static func outer(_ x: [Double], _ y: [Double]) -> Matrix {
-    Matrix(rows: x.count, columns: y.count, values: x.flatMap { a in y.map { a * $0 } })
+    Matrix(rows: x.count, columns: 1, values: x).times(
+      Matrix(rows: 1, columns: y.count, values: y))
   }
 
   public static func + (a: Matrix, b: Matrix) -> Matrix {
@@ -20,7 +21,12 @@ extension Matrix {
     return Matrix(rows: a.rows, columns: a.columns, values: zip(a.values, b.values).map { $0 + $1 })
   }
 
-  public static func += (a: inout Matrix, b: Matrix) { a = a + b }
+  public static func += (a: inout Matrix, b: Matrix) {
+    precondition(
+      a.rows == b.rows && a.columns == b.columns,
+      "\(a.rows) x \(a.columns) and \(b.rows) x \(b.columns)")
+    for i in a.values.indices { a.values[i] += b.values[i] }
+  }
 
   public static func * (factor: Double, a: Matrix) -> Matrix {
     Matrix(rows: a.rows, columns: a.columns, values: a.values.map { factor * $0 })

@@ -7,8 +7,8 @@ public func median(_ values: [Double]) -> Double {
   return values.count % 2 == 1 ? sorted[half] : 0.5 * (sorted[half - 1] + sorted[half])
 }
 
-/// Standard errors within which a difference may be chance: what a choice takes off a gain before it believes it.
-public let doubtfulStandardErrors = 2.0
+/// Standard errors within which a difference counts as chance.
+package let doubtfulStandardErrors = 2.0
 
 /// The standard error of the mean of values; 0 of a single one.
 public func standardError(_ values: [Double]) -> Double {

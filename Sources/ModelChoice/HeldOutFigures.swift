@@ -129,7 +129,7 @@ extension DynamicsModel {
     _ mean: DynamicsMean, _ episode: Episode, _ starts: [PredictionStart], _ steps: Int,
     add: (_ state: Int, _ square: Double) -> Void
   ) {
-    MeanRun(mean).run(from: starts, in: [episode], steps: steps) { step, starts, states, _ in
+    MeanRun(mean, along: [episode]).run(from: starts, steps: steps) { step, starts, states, _ in
       guard step == steps else { return }
       for (b, start) in starts.enumerated() {
         let actual = episode.states[start.row + steps]

@@ -70,7 +70,7 @@ extension DynamicsMean {
   ) -> HorizonRuns {
     var runs = HorizonRuns()
     let horizons = Set(Horizons.steps)
-    MeanRun(self).run(from: starts, in: episodes, steps: Horizons.steps.max() ?? 0) {
+    MeanRun(self, along: episodes).run(from: starts, steps: Horizons.steps.max() ?? 0) {
       step, starts, states, novelty in
       guard horizons.contains(step) else { return }
       for (b, start) in starts.enumerated() {

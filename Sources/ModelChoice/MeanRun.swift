@@ -12,34 +12,28 @@ struct MeanRun {
   private let mean: DynamicsMean
   private var model: DynamicsModel { mean.model }
   private let map: AffineNextState
-  /// Of the training data, standardised [S].
-  private let bounds: [ClosedRange<Double>]
+  private let episodes: [Episode]
+  private let features: LoggedFeatures
 
-  /// A run that leaves the training data, or its start, by so much of their range stays there: nothing is known so far out.
-  private static let farthest = 0.5
-
-  init(_ mean: DynamicsMean) {
-    self.mean = mean
-    let model = mean.model
-    map = AffineNextState(model)
-    let states = model.stateStandardiser
-    bounds = model.stateBounds.enumerated().map { i, range in
-      let (mean, scale) = (states.mean[i], states.scale[i])
-      return (range.lowerBound - mean) / scale...(range.upperBound - mean) / scale
-    }
+  /// - Parameters:
+  ///   - mean: of the model that is run.
+  ///   - episodes: with the actions that drive it.
+  init(_ mean: DynamicsMean, along episodes: [Episode]) {
+    (self.mean, self.episodes) = (mean, episodes)
+    map = AffineNextState(mean.model)
+    features = LoggedFeatures(mean.model, episodes)
   }
 
   /// Moves from starts as long as the log goes, at most so many steps.
   ///
   /// - Parameters:
-  ///   - starts: with `form.longestLag` rows before them.
-  ///   - episodes: that they are rows of.
+  ///   - starts: rows of the episodes, with `form.longestLag` rows before them.
   ///   - steps: most steps.
   ///   - draw: adds to the standardised increments [starts, M] at standardised features what a particle draws.
   ///   - visit: hears, after each step, which starts go on, their states [starts, S], physical units, and how far from the
   ///     data they have been: the mean of `DataSpread.distances` over the steps so far [starts].
   func run(
-    from starts: [PredictionStart], in episodes: [Episode], steps: Int,
+    from starts: [PredictionStart], steps: Int,
     draw: (_ step: Int, _ features: Matrix, _ increments: inout Matrix) -> Void = { _, _, _ in },
     visit: (
       _ step: Int, _ starts: ArraySlice<PredictionStart>, _ states: Matrix, _ novelty: [Double]
@@ -53,12 +47,11 @@ struct MeanRun {
     let lag = model.form.longestLag
     precondition(starts.allSatisfy { $0.row >= lag }, "starts before row \(lag)")
     let standardiser = model.stateStandardiser
-    let features = LoggedFeatures(model, episodes)
     // Standardised states, newest first.
     var past = (0...model.form.stateLag).map { lag in
       Matrix(order.map { standardiser.standardise(episodes[$0.episode].states[$0.row - lag]) })
     }
-    let margin = bounds.map { Self.farthest * ($0.upperBound - $0.lowerBound) }
+    let (bounds, margin) = (model.standardisedStateBounds, model.standardisedStateMargins)
     let first = past[0]
     var alive = order.count
     var distances = [Double](repeating: 0, count: alive)

@@ -303,9 +303,11 @@ public struct ModelChooser {
   private func tried(
     _ name: String, _ form: ModelForm, _ options: FitOptions, shape: CandidateShape
   ) throws -> TriedCandidate {
-    // A line has no processes to learn.
+    // The blocks fit to runs anew: here it would be in vain. A line has no processes to learn.
+    var oneStep = options
+    oneStep.runSteps = 1
     let model = try DynamicsModel.fit(
-      episodes, layout: forms.layout, form: form, options: options,
+      episodes, layout: forms.layout, form: form, options: oneStep,
       most: shape.linear == .alone ? 1 : Self.fitted
     ).model
     return TriedCandidate(

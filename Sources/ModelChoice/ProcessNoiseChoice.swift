@@ -37,7 +37,7 @@ package struct ProcessNoiseChoice {
 
   /// A left-out block.
   private struct Part {
-    let mean: DynamicsMean
+    let run: MeanRun
     let starts: [PredictionStart]
     let judge: [Episode]
     /// Latent and noise variances of the standardised increments along the mean's run, [step][start, M]: those of the particles, which
@@ -68,11 +68,12 @@ package struct ProcessNoiseChoice {
       let starts = evenlySpreadRows(count: all.count, wanted: Self.startsPerBlock).map { all[$0] }
       guard !starts.isEmpty, let mean = try block.mean(of: model, options) else { return nil }
       var variances: [(latent: Matrix, noise: Matrix)] = []
-      MeanRun(mean).run(
-        from: starts, in: block.judge, steps: Self.horizons.max() ?? 0,
+      let run = MeanRun(mean, along: block.judge)
+      run.run(
+        from: starts, steps: Self.horizons.max() ?? 0,
         draw: { _, features, _ in variances.append(mean.variances(features)) },
         visit: { _, _, _, _ in })
-      return Part(mean: mean, starts: starts, judge: block.judge, variances: variances)
+      return Part(run: run, starts: starts, judge: block.judge, variances: variances)
     }
   }
 
@@ -119,8 +120,8 @@ package struct ProcessNoiseChoice {
     for (block, part) in parts.enumerated() {
       let repeated = part.starts.flatMap { Array(repeating: $0, count: Self.particles) }
       var kept = Matrix(rows: repeated.count, columns: outputs)
-      MeanRun(part.mean).run(
-        from: repeated, in: part.judge, steps: Self.horizons.max() ?? 0,
+      part.run.run(
+        from: repeated, steps: Self.horizons.max() ?? 0,
         draw: { step, _, increments in
           let (latent, noise) = part.variances[step]
           for b in 0..<increments.rows {

@@ -50,7 +50,7 @@ extension HorizonForecasts {
     var errors = layout.states.map { _ in
       episodes.map { Array(repeating: Double.nan, count: $0.count) }
     }
-    MeanRun(mean).run(from: starts, in: episodes, steps: 1) { _, starts, states, _ in
+    MeanRun(mean, along: episodes).run(from: starts, steps: 1) { _, starts, states, _ in
       for (b, start) in starts.enumerated() {
         let truth = episodes[start.episode].states[start.row + 1]
         for i in truth.indices { errors[i][start.episode][start.row] = truth[i] - states[b, i] }

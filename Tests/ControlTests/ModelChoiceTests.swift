@@ -72,6 +72,8 @@ struct ModelChoiceTests {
     #expect(choice.candidates[choice.chosen].name.hasPrefix("linear in"))
     #expect(choice.model.form.stateLag >= 1, "\(choice.candidates[choice.chosen].name)")
     #expect(choice.candidates.contains { $0.score ?? 0 > 2 }, "a single row must lose")
+    // Where processes are no better than the line there is nothing to refine.
+    #expect(!choice.candidates.contains { $0.name.contains("refined") })
     let figures = HorizonFigures(
       [oscillator(9)], layout: layout, choice.forecasts, choice.reference)
     #expect(figures.rows.map(\.steps) == [1, 2, 5, 10, 20, 50, 100])
@@ -91,6 +93,8 @@ struct ModelChoiceTests {
     for row in figures.rows.prefix(5) {
       #expect(row.crps[0] < 0.8 * row.referenceCRPS[0], "\(row.steps) steps")
     }
+    let refined = try #require(choice.candidates.first { $0.name.contains("refined on runs") })
+    #expect(refined.score != nil && refined.failure == nil)
   }
 
   @Test("a command that acts later than any history looks back is found by its dead time")

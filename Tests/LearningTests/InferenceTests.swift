@@ -250,6 +250,13 @@ struct InferenceTests {
         #expect(abs(found - expected) <= 1e-13 * expected + 1e-307, "\(profile) at \(distance)")
       }
     }
+    // Points so far apart that their squared distance is no number have nothing in common.
+    for profile in [RadialProfileName.squaredExponential, .rationalQuadratic] {
+      let covariance = CovarianceFunction.stationary(
+        StationaryCovariance(profile, lengthscales: [1], signalVariance: 1))
+      let value = covariance.matrix(Matrix([[1e200]]), Matrix([[0]])).values[0]
+      #expect(value >= 0 && value < 1e-200, "\(profile)")
+    }
   }
 
   @Test(

@@ -37,7 +37,7 @@ struct DemoCommand: ParsableCommand {
         origin: ReportOrigin(
           seed: common.seed, model: fit.model.fingerprint, policy: policy.best.fingerprint)),
       in: folder, console: console)
-    try console.finish(merge(fit.json, policy.json, evaluation.json(task)))
+    try console.finish(resultJSON(fit.json, policy.json, evaluation.json(task)))
     if evaluation.successes == 0 { throw notSolved }
   }
 }

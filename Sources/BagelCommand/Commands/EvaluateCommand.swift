@@ -75,7 +75,7 @@ struct EvaluateCommand: ParsableCommand {
           seed: common.seed, model: description.model, policy: controller.fingerprint)),
       in: folder, name: "report-evaluate.html", console: console)
     try console.finish(
-      merge(
+      resultJSON(
         evaluation.json(task),
         [
           "timing": words.timing.json, "earlyEnds": words.earlyEnds,

@@ -62,7 +62,7 @@ struct FitBenchmark: ParsableCommand {
     if let data { try writeData(model, to: data) }
     let perPoint = model.processes.map { $0.logMarginalLikelihood / Double($0.y.count) }
     try console.finish(
-      merge(
+      resultJSON(
         fit.json,
         [
           "logMarginalLikelihoodPerPoint": perPoint, "peakMemoryBytes": peakMemoryBytes(),

@@ -188,7 +188,7 @@ struct FitCommand: ParsableCommand {
       in: folder, name: "report-fit.html", console: console)
     let exploration: [String: Any] =
       task.logs.isEmpty ? ["timing": words.timing.json, "earlyEnds": words.earlyEnds] : [:]
-    try console.finish(merge(fit.json, exploration))
+    try console.finish(resultJSON(fit.json, exploration))
   }
 
   /// What --predictions and --simulation ask for.

@@ -91,7 +91,7 @@ struct IterationBenchmark: ParsableCommand {
     if measured.sampler.name == .exact && device == .host {
       describeProducts(perIteration, outputs: dynamics.processes.count, console, &result)
     }
-    try console.finish(merge(result))
+    try console.finish(resultJSON(result))
   }
 
   /// Experiment 1 as the options want it.

@@ -52,7 +52,7 @@ struct LearnCommand: ParsableCommand {
     InterruptSignal.watch(isDriving: true)
     guard let runs else {
       let outcome = try learn(seed: common.seed, folder: nil, console)
-      try console.finish(merge(outcome.json))
+      try console.finish(resultJSON(outcome.json))
       if !outcome.record.isSolved { throw notSolved }
       return
     }
@@ -77,7 +77,7 @@ struct LearnCommand: ParsableCommand {
       "\(solved) of \(runs) seeds solved at the last trial"
         + (unsolved.isEmpty ? "" : "; not: \(unsolved.joined(separator: ", "))"))
     try console.finish(
-      merge([
+      resultJSON([
         "successes": solved, "episodes": runs, "solved": outcomes.map(\.record.isSolved),
         "steps": steps, "stepSuccesses": successes,
         "judgedEpisodes": outcomes.reduce(0) { $0 + $1.episodes.count },

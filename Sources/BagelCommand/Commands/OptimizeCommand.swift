@@ -79,7 +79,7 @@ struct OptimizeCommand: ParsableCommand {
         origin: ReportOrigin(
           seed: common.seed, model: description.model, policy: policy.best.fingerprint)),
       in: folder, name: "report-optimize.html", console: console)
-    try console.finish(merge(policy.json, ["modelFingerprint": description.model ?? NSNull()]))
+    try console.finish(resultJSON(policy.json, ["modelFingerprint": description.model ?? NSNull()]))
   }
 }
 

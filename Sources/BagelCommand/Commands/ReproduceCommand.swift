@@ -136,13 +136,13 @@ struct ReproduceCommand: ParsableCommand {
     let folder = try common.folder(at: "reproduce-out")
     InterruptSignal.watch()
     guard figure == .all else {
-      return try console.finish(merge(try reproduce(figure, folder, console)))
+      return try console.finish(resultJSON(try reproduce(figure, folder, console)))
     }
     var results: [String: Any] = [:]
     for figure in Figure.allCases where figure != .all {
       results[figure.rawValue] = try reproduce(figure, folder, console)
     }
-    try console.finish(merge(results))
+    try console.finish(resultJSON(results))
   }
 
   /// Runs a figure and writes its page; returns its numbers.

@@ -88,7 +88,7 @@ struct RunCommand: ParsableCommand {
     let isNotSafe = if case .failed = outcome.safeEnd.delivery { true } else { false }
     if isNotSafe { Console.error(outcome.safety) } else { console.say(outcome.safety) }
     try console.finish(
-      merge(
+      resultJSON(
         run.json(task),
         [
           "log": path, "earlyEnd": outcome.earlyEnd ?? NSNull(),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Exponentials and logarithms of arrays, squared distances, and the double sums of them that moment matching (MomentMatching/PairSums.swift) spends its time
+// Exponentials and logarithms of arrays, squared distances, and the double sums of exponentials that moment matching (MomentMatching/PairSums.swift) spends its time
 // on, in the widest vectors of the processor that runs them. Swift is compiled for the
 // oldest processor of its architecture, and libm's functions take one number at a time; covariance matrices are
 // millions of exponentials.

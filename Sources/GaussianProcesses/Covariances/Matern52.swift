@@ -7,7 +7,8 @@ import Programs
 
 enum Matern52: RadialProfile {
   static func fill(
-    _ exponents: UnsafeMutableBufferPointer<Double>, roots: UnsafeMutableBufferPointer<Double>,
+    inPlaceOfDistances exponents: UnsafeMutableBufferPointer<Double>,
+    roots: UnsafeMutableBufferPointer<Double>,
     shape: Double
   ) {
     for j in exponents.indices { exponents[j] = -(5 * exponents[j]).squareRoot() }

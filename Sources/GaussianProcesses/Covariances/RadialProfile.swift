@@ -14,10 +14,10 @@ protocol RadialProfile: SendableMetatype {
   /// Whether f is a product over the inputs, as grids of several axes want it.
   static var isSeparable: Bool { get }
 
-  /// a <= 0 of many points, in place of their r2; of a profile with a shape also their roots e^(a / shape).
+  /// a <= 0 of many points where their r2 stood; of a profile with a shape also their roots e^(a / shape).
   static func fill(
-    _ exponents: UnsafeMutableBufferPointer<Double>, roots: UnsafeMutableBufferPointer<Double>,
-    shape: Double)
+    inPlaceOfDistances exponents: UnsafeMutableBufferPointer<Double>,
+    roots: UnsafeMutableBufferPointer<Double>, shape: Double)
 
   /// f and df/dr2.
   static func valueAndSlope(_ point: ProfilePoint) -> (value: Double, slope: Double)

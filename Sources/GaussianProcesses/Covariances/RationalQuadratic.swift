@@ -14,11 +14,14 @@ enum RationalQuadratic: RadialProfile {
   static var hasShape: Bool { true }
 
   static func fill(
-    _ exponents: UnsafeMutableBufferPointer<Double>, roots: UnsafeMutableBufferPointer<Double>,
+    inPlaceOfDistances exponents: UnsafeMutableBufferPointer<Double>,
+    roots: UnsafeMutableBufferPointer<Double>,
     shape: Double
   ) {
     for j in exponents.indices {
-      let u = exponents[j] / (2 * shape)
+      // Where the distance is beyond all numbers the covariance is 0.
+      let far = exponents[j] / (2 * shape)
+      let u = far > 1e300 ? 1e300 : far
       exponents[j] = u
       roots[j] = 1 / (1 + u)
     }

@@ -8,7 +8,8 @@ enum SquaredExponential: RadialProfile {
   static var isSeparable: Bool { true }
 
   static func fill(
-    _ exponents: UnsafeMutableBufferPointer<Double>, roots: UnsafeMutableBufferPointer<Double>,
+    inPlaceOfDistances exponents: UnsafeMutableBufferPointer<Double>,
+    roots: UnsafeMutableBufferPointer<Double>,
     shape: Double
   ) {
     for j in exponents.indices { exponents[j] = -0.5 * exponents[j] }

@@ -285,7 +285,7 @@ private struct ProfileRow: ~Copyable {
         exponents.baseAddress, count)
     }
     P.fill(
-      UnsafeMutableBufferPointer(rebasing: exponents[..<count]),
+      inPlaceOfDistances: UnsafeMutableBufferPointer(rebasing: exponents[..<count]),
       roots: UnsafeMutableBufferPointer(rebasing: roots[..<count]), shape: shape)
     vector_exponential(exponents.baseAddress, decays.baseAddress, count)
   }

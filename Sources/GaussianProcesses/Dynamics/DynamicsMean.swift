@@ -29,10 +29,14 @@ public struct DynamicsMean: Sendable {
       variances = { process.predict($0).variance }
     }
 
-    /// With weights of its own, or those of the posterior.
-    init(_ posterior: LowRankPosterior, weights: [Double]? = nil) {
-      (hyperparameters, coefficients) = (posterior.hyperparameters, posterior.meanCoefficients)
-      (rows, self.weights) = (posterior.pivots, weights ?? posterior.meanWeights)
+    init(_ posterior: LowRankPosterior) {
+      self.init(posterior, weights: posterior.meanWeights, variances: posterior)
+    }
+
+    /// k(x, P) weights on the pivots of one posterior, with the variances of another.
+    init(_ pivots: LowRankPosterior, weights: [Double], variances posterior: LowRankPosterior) {
+      (hyperparameters, coefficients) = (pivots.hyperparameters, pivots.meanCoefficients)
+      (rows, self.weights) = (pivots.pivots, weights)
       variances = { posterior.predict($0).variance }
     }
 
@@ -88,22 +92,30 @@ public struct DynamicsMean: Sendable {
       ? nil : LinearPart(fitting: z, targets, ridge: options.ridge * Double(data.count))
     if let part { targets = targets - part.values(z) }
     let x = model.form.inputMatrices(z)
-    let posteriors = try inParallel(model.processes.count) { m in
-      model.processes[m].isNoise
-        ? nil
-        : try LowRankPosterior(
-          model.processes[m].hyperparameters, x: x[m], y: targets.column(m), tolerance: 1e-3,
-          largestRank: options.isRefined ? RunRefinement.rank : rank)
-    }
-    let refined =
-      try options.isRefined
-      ? part.flatMap {
-        try RunRefinement(model, $0, posteriors, z, of: episodes, options)?.refined()
+    func posteriors(_ rank: Int) throws -> [LowRankPosterior?] {
+      try inParallel(model.processes.count) { m in
+        model.processes[m].isNoise
+          ? nil
+          : try LowRankPosterior(
+            model.processes[m].hyperparameters, x: x[m], y: targets.column(m), tolerance: 1e-3,
+            largestRank: rank)
       }
-      : nil
-    linear = try refined?.linear ?? part.map { try $0.fitted(toRunsOf: episodes, options, model) }
-    processes = posteriors.enumerated().map { m, posterior in
-      posterior.map { ProcessMean($0, weights: refined?.processes[m]) }
+    }
+    let all = try posteriors(rank)
+    guard let part, options.isRefined else {
+      linear = try part?.fitted(toRunsOf: episodes, options, model)
+      processes = all.map { $0.map { ProcessMean($0) } }
+      return
+    }
+    // The first of the same pivots.
+    let some = try posteriors(RunRefinement.rank)
+    let refined = try RunRefinement(
+      model, linear: part, posteriors: some, on: episodes, options
+    ).refined()
+    linear = refined.linear
+    processes = zip(all, refined.processes).enumerated().map { m, process in
+      guard let pivots = some[m], let posterior = process.0 else { return nil }
+      return ProcessMean(pivots, weights: process.1, variances: posterior)
     }
   }
 

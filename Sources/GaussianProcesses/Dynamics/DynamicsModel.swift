@@ -122,22 +122,23 @@ public struct DynamicsModel: Sendable {
     return (model, results)
   }
 
-  /// Moves linear part and processes to what is best for runs.
+  /// Moves linear part and processes to what is best for runs. Throws: `LogError`, `FactorizationError`.
   private mutating func refine(on episodes: [Episode], _ options: FitOptions) throws {
-    let posteriors = try processes.map {
+    guard let linear else { preconditionFailure("what is refined has a linear part of its own") }
+    let before = processes
+    let posteriors = try before.map {
       try $0.isNoise
         ? nil : LowRankPosterior($0, tolerance: 1e-3, largestRank: RunRefinement.rank)
     }
-    let z = Matrix(
-      TransitionSet(episodes, form: form).features.map(featureStandardiser.standardise))
-    guard let linear,
-      let refined = try RunRefinement(self, linear, posteriors, z, of: episodes, options)?.refined()
-    else { return }
+    let refined = try RunRefinement(
+      self, linear: linear, posteriors: posteriors, on: episodes, options
+    ).refined()
     self.linear = refined.linear
-    for (m, posterior) in posteriors.enumerated() {
-      guard let posterior else { continue }
-      processes[m] = try processes[m].replacingMean(
-        rows: posterior.pivotRows, weights: refined.processes[m])
+    let names = outputNames
+    processes = try inParallel(before.count) { m in
+      guard let posterior = posteriors[m] else { return before[m] }
+      return try before[m].replacingMean(
+        rows: posterior.pivotRows, weights: refined.processes[m], what: "output '\(names[m])'")
     }
   }
 
@@ -174,11 +175,15 @@ public struct DynamicsModel: Sendable {
 
   /// What the processes read of standardised features [m, D]: beside a linear part, which goes on outside the data, they stay with
   /// what they know there.
-  func saturated(_ z: Matrix) -> Matrix {
-    guard linear != nil else { return z }
+  func saturated(_ z: Matrix) -> Matrix { linear == nil ? z : kept(z) }
+
+  /// Standardised features [m, D] kept in the box of `saturation`.
+  func kept(_ z: Matrix) -> Matrix {
+    let box = saturation
     var x = z
-    for (d, range) in saturation.enumerated() {
-      for i in 0..<x.rows { x[i, d] = min(max(x[i, d], range.lowerBound), range.upperBound) }
+    for k in x.values.indices {
+      let range = box[k % x.columns]
+      x.values[k] = min(max(x.values[k], range.lowerBound), range.upperBound)
     }
     return x
   }
@@ -190,6 +195,19 @@ public struct DynamicsModel: Sendable {
       let (mean, scale) = (featureStandardiser.mean[d], featureStandardiser.scale[d])
       return (range.lowerBound - margin - mean) / scale...(range.upperBound + margin - mean) / scale
     }
+  }
+
+  /// Bounds of the training states, standardised [S].
+  package var standardisedStateBounds: [ClosedRange<Double>] {
+    stateBounds.enumerated().map { i, range in
+      let (mean, scale) = (stateStandardiser.mean[i], stateStandardiser.scale[i])
+      return (range.lowerBound - mean) / scale...(range.upperBound - mean) / scale
+    }
+  }
+
+  /// How far beyond them a run along logged actions may go before it stays, standardised [S]: nothing is known so far out.
+  package var standardisedStateMargins: [Double] {
+    standardisedStateBounds.map { 0.5 * ($0.upperBound - $0.lowerBound) }
   }
 
   private static let saturationMargin = 0.05

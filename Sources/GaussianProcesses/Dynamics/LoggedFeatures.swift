@@ -6,34 +6,14 @@ import Foundation
 import LinearAlgebra
 import MachineLogs
 
-/// A row of an episode from which predictions begin.
-public struct PredictionStart: Hashable, Sendable {
-  /// Index of the episode.
-  public let episode: Int
-  /// The last row that is known.
-  public let row: Int
-
-  public init(episode: Int, row: Int) {
-    (self.episode, self.row) = (episode, row)
-  }
-
-  /// All rows of episodes with so many rows before them, and at least one after.
-  public static func all(_ episodes: [Episode], rowsBefore: Int) -> [PredictionStart] {
-    episodes.indices.flatMap { e in
-      stride(from: rowsBefore, to: episodes[e].count - 1, by: 1).map {
-        PredictionStart(episode: e, row: $0)
-      }
-    }
-  }
-}
-
 /// Standardised features of runs along the actions of episodes.
 package struct LoggedFeatures {
   private let features: [InputFeature]
   private let states: Standardiser
   /// Indices of the features of commands ...
   private let commandFeatures: [Int]
-  /// ... and these, standardised, by episode [rows, their count]; NaN in rows that lack the history.
+  /// ... and these, standardised, by episode [rows, their count]; NaN in rows that no run reads: those that lack the history, and
+  /// the last where the next command is a feature.
   private let commands: [Matrix]
 
   package init(_ model: DynamicsModel, _ episodes: [Episode]) {
@@ -50,7 +30,7 @@ package struct LoggedFeatures {
         rows: episode.count, columns: commandFeatures.count, repeating: .nan)
       for (c, d) in commandFeatures.enumerated() {
         for k in stride(from: model.form.longestLag, to: episode.count - newest, by: 1) {
-          let command = rows.command(d, at: k) ?? .nan
+          guard let command = rows.command(d, at: k) else { continue }
           values[k, c] = (command - standardiser.mean[d]) / standardiser.scale[d]
         }
       }
@@ -62,7 +42,7 @@ package struct LoggedFeatures {
   ///
   /// - Parameters:
   ///   - past: standardised states [starts, S], so many rows ago.
-  ///   - starts: of the runs.
+  ///   - starts: of the runs, with `form.longestLag` rows before them.
   ///   - step: rows since then.
   package func values(
     _ past: [Matrix], _ starts: ArraySlice<PredictionStart>, _ step: Int

@@ -45,6 +45,8 @@ struct ProcessStructure: Codable {
   var mean: MeanFunction
   var noiseProfile: NoiseForm
   var calibration: NoiseForm
+  /// log p of the data's targets, where the process is refined and has others; left out where it is not.
+  var oneStepLikelihood: Double?
 
   /// What there is of a local noise.
   enum NoiseForm: String, Codable {

@@ -63,6 +63,7 @@ struct StoredProcess {
     var process = try GaussianProcess(
       all, x: x, y: targets, noiseProfile: noiseProfile.noise(inputs: x.columns), what: what)
     process.calibration = calibration.noise(inputs: x.columns)
+    if let likelihood = structure.oneStepLikelihood { process.keepLikelihood(likelihood) }
     return process
   }
 }
@@ -71,7 +72,8 @@ extension GaussianProcess {
   var structure: ProcessStructure {
     ProcessStructure(
       covariance: CovarianceForm(hyperparameters.covariance), mean: hyperparameters.mean,
-      noiseProfile: StoredNoise(noiseProfile).form, calibration: StoredNoise(calibration).form)
+      noiseProfile: StoredNoise(noiseProfile).form, calibration: StoredNoise(calibration).form,
+      oneStepLikelihood: isRefined ? logMarginalLikelihood : nil)
   }
 }
 

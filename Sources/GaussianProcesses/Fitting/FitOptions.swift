@@ -32,8 +32,9 @@ public struct FitOptions: Hashable, Sendable, Codable {
   public var linear = LinearFit.joint
   /// Outputs that have no process beside a linear part fitted `first`.
   public var straightOutputs: Set<Int> = []
-  /// Steps of the runs whose errors the mean is fitted to beside a linear part of its own: that part where it is `alone`, both where
-  /// it is `first` (RunRefinement.swift); 1 for one step ahead.
+  /// Steps of the runs whose errors the mean is fitted to; 1 for one step ahead. A linear part that is `alone` is fitted to them
+  /// (RunFittedLinearPart.swift); one that is `first` is refined on them, and the processes with it (RunRefinement.swift). Of a `joint`
+  /// fit they say nothing.
   public var runSteps = 1
   /// Added, per transition, to the sums of squares of the standardised features where the linear part is fitted by least
   /// squares.
@@ -56,7 +57,7 @@ public struct FitOptions: Hashable, Sendable, Codable {
   public init() {}
 
   /// Whether processes are refined on the errors of runs.
-  public var isRefined: Bool { linear == .first && runSteps > 1 }
+  var isRefined: Bool { linear == .first && runSteps > 1 }
 
   /// Whether an output has a process.
   func hasProcess(_ output: Int) -> Bool {

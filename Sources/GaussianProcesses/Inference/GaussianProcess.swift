@@ -10,11 +10,14 @@ public struct GaussianProcess: Sendable {
   public let hyperparameters: Hyperparameters
   /// Training inputs [n, D], standardised.
   public let x: Matrix
-  /// Training targets [n], standardised.
+  /// Training targets [n], standardised; of a refined process those whose posterior has its mean.
   public let y: [Double]
   /// Coefficients of the mean's basis [q].
   public let meanCoefficients: [Double]
-  public let logMarginalLikelihood: Double
+  /// log p of the data's targets, nats: of a refined process that of one step.
+  public private(set) var logMarginalLikelihood: Double
+  /// Whether its targets are not the data's but those that a refined mean has.
+  private(set) var isRefined = false
   /// The noise variance at x is c(x) sn2; nil where it is the same everywhere.
   public let noiseProfile: LocalNoise?
   /// c at the training inputs [n].
@@ -60,19 +63,37 @@ public struct GaussianProcess: Sendable {
   }
 
   /// The same process with a mean that is k(x, x_rows) weights, without a mean function: conditioned on the targets that have this
-  /// mean, K weights + N weights, with the variances as they were. Whatever draws from the posterior draws about it.
+  /// mean, K weights + N weights. Whatever draws from the posterior draws about it. Its variances grow by the factor by which its
+  /// squared errors at the data do.
   ///
-  /// Throws: `FactorizationError`.
-  func replacingMean(rows: [Int], weights: [Double]) throws -> GaussianProcess {
+  /// - Parameters:
+  ///   - rows: of the training inputs.
+  ///   - weights: one a row.
+  ///   - what: named in errors.
+  /// - Throws: `FactorizationError`.
+  func replacingMean(rows: [Int], weights: [Double], what: String) throws -> GaussianProcess {
     precondition(hyperparameters.mean == .zero, "a mean function has targets of its own")
-    var targets = hyperparameters.covariance.matrix(x, x.selecting(rows: rows)).times(weights)
+    let mean = hyperparameters.covariance.matrix(x, x.selecting(rows: rows)).times(weights)
+    let before = predict(x)
+    let variances = observedVariance(x, latent: before.variance)
+    func squares(_ mean: [Double]) -> Double {
+      mean.indices.reduce(0) { $0 + (y[$1] - mean[$1]) * (y[$1] - mean[$1]) / variances[$1] }
+    }
+    let growth = max(squares(mean) / max(squares(before.mean), 1e-300), 1)
+    var targets = mean
     for (row, weight) in zip(rows, weights) {
-      targets[row] += hyperparameters.noiseVariance * noiseFactors[row] * weight
+      targets[row] += (hyperparameters.noiseVariance * noiseFactors[row] + jitter) * weight
     }
     var process = try GaussianProcess(
-      hyperparameters, x: x, y: targets, noiseProfile: noiseProfile)
+      hyperparameters.scaled(by: growth), x: x, y: targets, noiseProfile: noiseProfile, what: what)
     process.calibration = calibration
+    process.keepLikelihood(logMarginalLikelihood)
     return process
+  }
+
+  /// Marks a process as refined: its targets are not the data's, its likelihood is.
+  mutating func keepLikelihood(_ value: Double) {
+    (isRefined, logMarginalLikelihood) = (true, value)
   }
 
   /// The exact posterior's factors; nil beyond `largestExact` points.
