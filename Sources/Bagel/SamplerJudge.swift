@@ -26,7 +26,7 @@ extension ControlTask {
     try judgedSampler(model, device).sampler
   }
 
-  /// The sampler, and who judged it if that was needed.
+  /// The sampler, and who judged it if that was needed: it keeps the exact posterior's arrays, about as much as the model does.
   func judgedSampler(
     _ model: DynamicsModel, _ device: ExecutionDevice?
   ) throws -> (sampler: MeasuredSampler, judge: SamplerJudge?) {

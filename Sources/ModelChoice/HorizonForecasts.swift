@@ -103,7 +103,8 @@ public struct HorizonForecasts: Sendable {
   ) -> [HorizonForecast] {
     guard let mean else { return [] }
     var all: [HorizonForecast] = []
-    MeanRun(mean, along: episodes).run(from: starts, steps: steps) { step, starts, states, novelty in
+    MeanRun(mean, along: episodes).run(from: starts, steps: steps) {
+      step, starts, states, novelty in
       guard isWanted(step) else { return }
       let maps = maps(step)
       for (b, start) in starts.enumerated() {
