@@ -29,7 +29,7 @@ extension ProcessNoiseFigures {
       }
     } else {
       lines = [
-        "rollouts draw the function alone, anew at each step: no noise surely does better on left-out blocks (at best "
+        "rollouts draw the function alone, anew at each step: adding noise is not surely better on left-out blocks (at best "
           + "\(number(relativeCRPS)) times the CRPS)"
       ]
     }

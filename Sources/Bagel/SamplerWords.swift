@@ -11,7 +11,8 @@ extension SamplerCertificate {
       ? "mean exact by construction" : "mean \(number(worst.mean)) of the signal"
     return mean
       + (worst.deviation > 1
-        ? ", deviation wrong by \(number(worst.deviation)) times the predictive deviation: useless here"
+        ? ", deviation wrong by \(number(worst.deviation)) times the predictive deviation"
+          + (outcome?.isGood == true ? ", but not where the policy goes" : ": useless here")
         : ", deviation \(number(100 * worst.deviation)) % of the predictive (RMS)")
   }
 }

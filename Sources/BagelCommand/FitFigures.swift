@@ -145,8 +145,8 @@ extension FittedModel {
       !model.form.hasFeedthrough && model.processes.allSatisfy { !$0.isNoise }
     if horizons?.verdict.hasPrefix("no") == false, !isSearchable {
       console.say(
-        "  a search takes another one: put the log into a task (`bagel new`), whose fit chooses among Gaussian processes "
-          + "that do not read the next command")
+        "  a search takes another model: put the log into a task (`bagel new`), whose fit chooses among Gaussian processes"
+          + (model.form.hasFeedthrough ? " that do not read the next command" : ""))
     }
     for figures in residuals { console.say("  " + figures.sentence) }
     console.say("held out, one step ahead:")

@@ -49,7 +49,7 @@ public struct ChoiceOptions: Hashable, Sendable {
 /// The model as a task describes it, which a choice begins with.
 public struct PlainModel: Sendable {
   public let form: ModelForm
-  public let options: FitOptions
+  public internal(set) var options: FitOptions
 
   public init(form: ModelForm, options: FitOptions) {
     (self.form, self.options) = (form, options)

@@ -15,7 +15,10 @@ struct LeftOutBlock: Sendable {
   /// Rows of `judge` before the first start.
   let rowsBefore: Int
 
-  static let count = 4
+  /// Blocks at most; three whole episodes are three, which tell more than quarters of each: a quarter is where its episode alone
+  /// has been.
+  private static let most = 4
+  private static let fewestEpisodes = 3
   /// Inducing points through which processes are conditioned on the rest.
   static let rank = 200
   /// Starts of a block, evenly spread.
@@ -35,6 +38,7 @@ struct LeftOutBlock: Sendable {
   ) -> [LeftOutBlock] {
     let least = rowsBefore + 3
     let blockOf = blockNumbers(of: episodes.map(\.count))
+    let count = blockOf.map { Set($0).count } ?? most
     return (0..<count).map { block in
       if let blockOf {
         func part(_ isWanted: (Int) -> Bool) -> [Episode] {
@@ -59,7 +63,8 @@ struct LeftOutBlock: Sendable {
   /// The block of each episode, so that blocks have about as many rows; nil where an episode is too long for that.
   private static func blockNumbers(of lengths: [Int]) -> [Int]? {
     let all = lengths.reduce(0, +)
-    guard lengths.count >= count, let longest = lengths.max(), 2 * longest <= all else {
+    let count = min(lengths.count, most)
+    guard count >= fewestEpisodes, let longest = lengths.max(), 2 * longest <= all else {
       return nil
     }
     var before = 0

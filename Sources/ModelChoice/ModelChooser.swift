@@ -29,6 +29,9 @@ public struct ModelChooser {
   public init(
     _ episodes: [Episode], layout: LogLayout, plain: PlainModel, choice: ChoiceOptions
   ) {
+    var plain = plain
+    // Forecasts need no table of the posterior.
+    if choice.purpose == .forecasts { plain.options.prior?.smallestShape = 0 }
     self.layout = layout
     self.plain = plain
     self.choice = choice

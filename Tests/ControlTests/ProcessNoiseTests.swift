@@ -53,8 +53,10 @@ struct ProcessNoiseTests {
     #expect(noisy.noise[0].share <= 0.2, "\(noisy.noise)")
   }
 
-  @Test("draws have the share of the noise and follow those of the step before")
-  func rollouts() throws {
+  @Test(
+    "draws have the share of the noise and follow those of the step before",
+    arguments: [SamplerName.exact, .tabulated, .love])
+  func rollouts(name: SamplerName) throws {
     let (share, correlation) = (0.5, 0.8)
     var model = try model((0..<2).map { episode($0, disturbance: 0.1, sensor: 0.05) })
     var task = try ControlTask("boom")
@@ -62,7 +64,7 @@ struct ProcessNoiseTests {
     func increments() throws -> [[Double]] {
       let particles = 2_000
       var options = SamplerOptions()
-      options.name = .exact
+      options.name = name
       let sampler = try model.sampler(options, actionLimits: [-1...1]).sampler
       let rollout = Rollout(
         model: model, sampler: sampler, policy: task.makePolicy(),

@@ -161,7 +161,8 @@ extension Report {
     return lines + [
       "<p>Candidates, fitted to the logs and judged on blocks of them that were left out, by what they predict 1 to 100 steps "
         + "ahead (CRPS over that of the references: the better of staying and of a straight line). At worst: two standard errors "
-        + "over the blocks more. The least at worst is chosen, or a simpler one that costs little:</p>",
+        + "over the blocks more. Of those that may be chosen the least at worst is (bold), or a simpler one that costs little; a "
+        + "search takes no line, and no model that reads the next command:</p>",
       "<table><tr><th>candidate</th><th>score</th><th>at worst</th><th>seconds</th></tr>",
     ] + rows + ["</table>"]
   }

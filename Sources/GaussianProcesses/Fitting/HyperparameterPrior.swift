@@ -7,6 +7,8 @@
 //   penalty ((log sf - log sn) / log 1000)^30          signal-to-noise guard (PILCO's code)
 //   log shape ~ N(0, 2)                                beyond e^4 a rational quadratic is a squared exponential, and the
 //                                                      likelihood is flat
+//   penalty (0.1 / shape)^20                           a wall: below, a rational quadratic is a spike on a plateau, which
+//                                                      no table holds
 //
 // The wall is not swayed by much data, as a normal prior is: on a log of 2,200 points with hidden states
 // (spool, hoses) maximum likelihood takes lengthscales of 0.05-0.2, memorising single movements.
@@ -23,6 +25,8 @@ public struct HyperparameterPrior: Hashable, Sendable, Codable {
   public var logLengthscaleDeviation = 1.0
   /// Deviation of the log shape of profiles that have one; its mean is 0.
   public var logShapeDeviation = 2.0
+  /// Below this a shape is penalised steeply; 0 for no such wall.
+  public var smallestShape = 0.1
   /// Below this a lengthscale is penalised steeply, in standard deviations of the input.
   public var shortestLengthscale = 0.5
   /// Signal-to-noise ratio (of deviations) beyond which the penalty grows steeply.
@@ -55,8 +59,9 @@ public struct HyperparameterPrior: Hashable, Sendable, Codable {
         gradient[parameters.count] += slope
       case .shape:
         let z = parameters[index] / logShapeDeviation
-        value -= 0.5 * z * z
-        gradient[index] -= z / logShapeDeviation
+        let wall = pow(smallestShape / exp(parameters[index]), 20)
+        value -= 0.5 * z * z + wall
+        gradient[index] += 20 * wall - z / logShapeDeviation
       case .linearVariance: break
       }
     }
