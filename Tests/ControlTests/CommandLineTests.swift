@@ -205,6 +205,16 @@ struct CommandLineTests {
     let refused = try bagel(
       ["evaluate", "other.yaml", "--policy", "quick-out/policy.safetensors"], in: folder)
     #expect(refused.status == 65 && refused.errors.contains("lower limits"))
+    // What held-out logs said of a model is said again before a search on it.
+    let model = folder + "/quick-out/model.safetensors"
+    let fingerprint = try DynamicsModel.fingerprint(path: model)
+    try DynamicsModel(path: model).write(
+      to: model, provenance: "test",
+      verdict: "no: 'angle' is predicted worse than by a linear model")
+    #expect(try DynamicsModel.fingerprint(path: model) == fingerprint)
+    let warned = try bagel(
+      ["optimize", "quick.yaml", "--iterations", "1", "--restart"], in: folder)
+    #expect(warned.status == 0 && warned.output.contains("on this model? no: 'angle' is predicted"))
   }
 
   @Test(

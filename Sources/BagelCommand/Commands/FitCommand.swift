@@ -175,7 +175,8 @@ struct FitCommand: ParsableCommand {
     let path = folder + "/model.safetensors"
     try console.replaceModel(path) {
       try fit.model.write(
-        to: $0, provenance: (task.logs.isEmpty ? [task.name] : task.logs).joined(separator: ", "))
+        to: $0, provenance: (task.logs.isEmpty ? [task.name] : task.logs).joined(separator: ", "),
+        verdict: fit.horizons?.verdict)
     }
     console.say("model: \(path)")
     try writePredictions(fit, task, folder: folder, console)

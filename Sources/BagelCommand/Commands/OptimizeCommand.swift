@@ -45,6 +45,9 @@ struct OptimizeCommand: ParsableCommand {
       throw TensorFileError(path: model, "no such file")
     }
     let dynamics = try readModel(modelPath, for: task)
+    if let verdict = try DynamicsModel.verdict(path: modelPath), !verdict.hasPrefix("yes") {
+      console.say("warning: may a controller be searched on this model? \(verdict)")
+    }
     for (action, logged) in dynamics.unloggedActions(limits: task.actionLimits) {
       let limits = task.actionLimits[action]
       console.say(

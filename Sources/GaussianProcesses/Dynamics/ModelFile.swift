@@ -7,20 +7,33 @@ import TensorFiles
 
 extension DynamicsModel {
   static var fileFormat: String { "bagel-model-5" }
+  private static var verdictKey: String { "verdict" }
 
   /// Writes the model; nothing is written where a number of it is not finite or out of its range.
   ///
   /// - Parameters:
   ///   - path: of the safetensors file.
   ///   - provenance: what the model came from, for people.
+  ///   - verdict: what held-out logs say of it, for people; nil where none were held out.
   /// - Throws: `TensorFileError`, which names the number.
-  public func write(to path: String, provenance: String) throws(TensorFileError) {
+  public func write(
+    to path: String, provenance: String, verdict: String? = nil
+  ) throws(TensorFileError) {
     var stored = StoredModel(self)
     var metadata = try stored.structure.metadata(format: Self.fileFormat, path: path)
     metadata["provenance"] = provenance
+    metadata[Self.verdictKey] = verdict
     try TensorTable.write(to: path, metadata: metadata) { table throws(TensorFileError) in
       try stored.rows(&table)
     }
+  }
+
+  /// What held-out logs said of a file's model; nil where none were held out.
+  ///
+  /// - Parameter path: of the safetensors file.
+  /// - Throws: `TensorFileError`.
+  public static func verdict(path: String) throws(TensorFileError) -> String? {
+    try TensorFile(path: path).metadata[verdictKey]
   }
 
   /// Reads a model.
@@ -41,7 +54,7 @@ extension DynamicsModel {
     return stored
   }
 
-  /// 16 hexadecimal digits of the SHA-256 of all that a file of this model holds but its provenance: models with the same make
+  /// 16 hexadecimal digits of the SHA-256 of all that a file of this model holds but its provenance and verdict: models with the same make
   /// the same predictions. It survives writing and reading. O(n D).
   public var fingerprint: String { Self.fingerprint(StoredModel(self)) }
 
