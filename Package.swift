@@ -10,7 +10,7 @@ import PackageDescription
 /// What `import Bagel` brings along. Targets that do so name it all: a change of one of them is not seen through
 /// Bagel's own module, and a target that is not compiled again crashes.
 let belowBagel: [Target.Dependency] = [
-  "Draws", "Execution", "GaussianProcesses", "LinearAlgebra", "MachineLogs", "ModelChoice",
+  "Draws", "Execution", "Formulas", "GaussianProcesses", "LinearAlgebra", "MachineLogs", "ModelChoice",
   "Plants",
   "Policies", "PolicyExport", "PolicySearch", "Programs", "Rollouts", "SafeText", "Samplers",
   "Tasks",
@@ -46,19 +46,22 @@ let package = Package(
     .target(name: "SafeText"),
     .target(name: "TensorFiles", dependencies: ["SafeText"]),
     .target(name: "Programs"),
+    .target(name: "Formulas", dependencies: ["Programs", "SafeText"]),
     .target(
       name: "Execution", dependencies: ["CKernelFiles", "CProcessGuard", "Draws", "Programs"]),
     .target(name: "MachineLogs", dependencies: ["SafeText"]),
     .target(
       name: "GaussianProcesses",
       dependencies: [
-        "CLBFGS", "CVectorMath", "Draws", "Execution", "LinearAlgebra", "MachineLogs", "Programs",
-        "SafeText", "TensorFiles",
+        "CLBFGS", "CVectorMath", "Draws", "Execution", "Formulas", "LinearAlgebra", "MachineLogs",
+        "Programs", "SafeText", "TensorFiles",
       ]),
     .target(
       name: "Samplers",
       dependencies: ["Draws", "Execution", "GaussianProcesses", "LinearAlgebra", "Programs"]),
-    .target(name: "Policies", dependencies: ["Draws", "Programs", "SafeText", "TensorFiles"]),
+    .target(
+      name: "Policies",
+      dependencies: ["Draws", "Formulas", "Programs", "SafeText", "TensorFiles"]),
     .target(
       name: "PolicyExport",
       dependencies: [
@@ -68,8 +71,8 @@ let package = Package(
     .target(
       name: "Rollouts",
       dependencies: [
-        "Draws", "GaussianProcesses", "LinearAlgebra", "MachineLogs", "Policies", "Programs",
-        "SafeText", "Samplers",
+        "Draws", "Formulas", "GaussianProcesses", "LinearAlgebra", "MachineLogs", "Policies",
+        "Programs", "SafeText", "Samplers",
       ]),
     .target(
       name: "ModelChoice",
@@ -83,15 +86,17 @@ let package = Package(
     .target(
       name: "PolicySearch",
       dependencies: [
-        "Draws", "Execution", "GaussianProcesses", "MachineLogs", "Programs", "Rollouts",
+        "Draws", "Execution", "Formulas", "GaussianProcesses", "MachineLogs", "Programs", "Rollouts",
         "TensorFiles",
       ]),
-    .target(name: "Plants", dependencies: ["CProcessGuard", "Draws", "MachineLogs", "SafeText"]),
+    .target(
+      name: "Plants",
+      dependencies: ["CProcessGuard", "Draws", "Formulas", "MachineLogs", "SafeText"]),
     .target(
       name: "Tasks",
       dependencies: [
-        "GaussianProcesses", "MachineLogs", "ModelChoice", "Plants", "Policies", "PolicySearch",
-        "Rollouts", "SafeText", "Samplers", .product(name: "Yams", package: "Yams"),
+        "Formulas", "GaussianProcesses", "MachineLogs", "ModelChoice", "Plants", "Policies",
+        "PolicySearch", "Rollouts", "SafeText", "Samplers", .product(name: "Yams", package: "Yams"),
       ]),
     .target(
       name: "TensorBoard",

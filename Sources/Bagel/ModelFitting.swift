@@ -129,7 +129,7 @@ extension ControlTask {
     guard hasStart, exploration.kind != .manual, plant is any SimulatedPlant else { return nil }
     switch start {
     case .bounds, .logged: return nil
-    case .fixed, .uniform, .normal, .rows: break
+    case .fixed, .uniform, .normal, .rows, .reached, .cells: break
     }
     let key = DrawKey(seed: seed, stream: .explorationStart)
     return initialState(start.draw(particle: 0, key: key, for: .initialStates), of: plant)
@@ -233,7 +233,8 @@ extension ControlTask {
 
   /// States whose goals reach beyond a model's data, in words.
   public func goalsOutside(_ model: DynamicsModel) -> [String] {
-    guard let goals = goal.support else { return [] }
+    // Goals of quantities are where the data are, or refused.
+    guard goalQuantities == nil, let goals = goal.support else { return [] }
     return layout.states.indices.compactMap { i in
       let (data, channel) = (model.stateBounds[i], layout.states[i])
       let margin = 0.1 * (data.upperBound - data.lowerBound)

@@ -92,9 +92,17 @@ extension ControlTask {
   public func episodeRun(seconds: Double) -> EpisodeRun {
     var run = EpisodeRun(
       layout: layout, actionLimits: actionLimits, safeAction: safeAction,
-      steps: Int((seconds / layout.timeStep).rounded()), stateLimits: stateLimits)
+      steps: Int((seconds / layout.timeStep).rounded()), limits: episodeLimits)
+    run.doneMeans = doneMeans
     run.largestChange = actionRates.map { $0.map { $0 * layout.timeStep } }
     return run
+  }
+
+  /// Where states and quantities end episodes.
+  private var episodeLimits: [EpisodeRun.Limit] {
+    (layout.states.map(\.name) + quantities.map(\.name)).compactMap { name in
+      quantity(name).flatMap { quantity in limits(of: name).map { .init(quantity, $0) } }
+    }
   }
 
   /// A state of the task [S] as one of a simulated plant, which may have more; those begin at zero.

@@ -58,7 +58,8 @@ extension ControlTask {
     _ model: DynamicsModel, _ sampler: any PosteriorSampler, dropout: Double, reward: Reward
   ) throws -> Rollout {
     Rollout(
-      model: model, sampler: sampler, policy: makePolicy(), reward: reward,
+      model: model, sampler: sampler, policy: makePolicy(), goals: goalStandardiser(model),
+      reward: reward,
       measurementNoise: MeasurementNoise(deviations: sensorNoise), dropout: dropout,
       adjointLimit: search.adjointLimit)
   }
@@ -117,13 +118,13 @@ extension ControlTask {
         try resume($0, fingerprint, options, policy.parameterCount)
       } ?? (nil, .fresh)
     let warm = earlier.map { SearchState(parameters: $0, options: options, isWarm: true) }
-    let optimizer = PolicyOptimizer(
+    let optimizer = try PolicyOptimizer(
       made, rollout: rollout, model: model,
       initialStates: self.start.resolved(by: model),
-      goals: goal.resolved(by: model), options: options,
+      goals: goals(for: model), options: options,
       initialParameters: policy.initialParameters, state: saved ?? warm,
       widened: {
-        let widened = reward.widened(states: layout.states.count)
+        let widened = reward.widened(goals: goalForm.length)
         return try executors(makeRollout(widened, dropout: self.policy.dropout), widened)
       })
     let isFinished = try run(optimizer, every: checkpointInterval, progress) { state in
@@ -134,7 +135,7 @@ extension ControlTask {
     func controller(_ parameters: [Double]) -> PolicyController {
       PolicyController(
         policy: policy, parameters: parameters, stateMean: model.stateStandardiser.mean,
-        stateScale: model.stateStandardiser.scale)
+        stateScale: model.stateStandardiser.scale, goals: goalStandardiser(model))
     }
     let state = optimizer.state
     let predicted = try optimizer.trajectories(state.bestParameters)

@@ -24,13 +24,13 @@ public struct GoalVerdict: Hashable, Sendable {
   public var end: Double
   /// From when on it was met without a break until the end; nil if it was not met at the end.
   public var reached: Double?
-  /// Of every tracked state, in the order of `EvaluationOptions.tracked`.
+  /// In the order of `EvaluationOptions.tracked`.
   public var tracked: [Nearness]
 
-  /// How a tracked state came to its goal.
+  /// How one of what goals are of came to its goal.
   public struct Nearness: Hashable, Sendable {
     /// Its index.
-    public let state: Int
+    public let goal: Int
     /// Smallest and last |state - goal|, and the largest since all were reached.
     public var nearest = Double.infinity
     public var last = Double.infinity
@@ -39,18 +39,18 @@ public struct GoalVerdict: Hashable, Sendable {
 
   init(time: Double, goal: [Double], tracked: [Int]) {
     (self.time, self.goal, end) = (time, goal, time)
-    self.tracked = tracked.map { Nearness(state: $0) }
+    self.tracked = tracked.map { Nearness(goal: $0) }
   }
 
   /// - Parameters:
+  ///   - values: what goals are of [G].
   ///   - isMet: whether the state is as near as the task wants.
   ///   - time: seconds since the start.
-  mutating func add(states: [Double], isMet: Bool, time: Double) {
+  mutating func add(reached values: [Double], isMet: Bool, time: Double) {
     end = time
     reached = isMet ? reached ?? time : nil
     for index in tracked.indices {
-      let state = tracked[index].state
-      let error = abs(states[state] - goal[state])
+      let error = abs(values[tracked[index].goal] - goal[tracked[index].goal])
       tracked[index].last = error
       tracked[index].nearest = min(tracked[index].nearest, error)
       tracked[index].worstSinceReached =
@@ -64,8 +64,8 @@ extension ControlTask {
   ///
   /// - Parameters:
   ///   - controller: the policy with its numbers.
-  ///   - goal: [S], physical units; nil for the task's schedule, or its goal if it has one only.
-  ///   - bounds: of the data behind the policy; goals beyond them are refused.
+  ///   - goal: [G], physical units; nil for the task's schedule, or its goal if it has one only.
+  ///   - data: behind the policy; goals beyond it are refused.
   ///   - seconds: how long.
   ///   - seed: of a simulated plant's noise.
   ///   - log: path of the CSV that is written line by line.
@@ -73,13 +73,13 @@ extension ControlTask {
   ///   - goesOn: false ends the run with the safe action.
   /// - Throws: `LogError`, `LogWritingError`, `PlantFailure` before anything moves. A failure afterwards is in the outcome.
   public func runInRealTime(
-    _ controller: PolicyController, goal: [Double]?, within bounds: [ClosedRange<Double>]? = nil,
+    _ controller: PolicyController, goal: [Double]?, within data: SearchedData = SearchedData(),
     seconds: Double, seed: UInt64 = 0, log: String, clock: StepClock = .real,
     goesOn: @escaping () -> Bool
   ) throws -> RealTimeRun {
     var goals = try goalSchedule(goal)
     for scheduled in goals.goals {
-      try checkGoal(scheduled.goal, for: controller.policy.inputs.goal, within: bounds)
+      try checkGoal(scheduled.goal, for: controller.policy.inputs.goal, within: data)
     }
     var wanted = goals.goals[0].goal
     let extra = extraColumns
@@ -88,7 +88,7 @@ extension ControlTask {
     var run = episodeRun(seconds: seconds)
     run.log = writer
     run.extraColumns = { states in
-      extra.map { $0.isGoal ? wanted[$0.state] : states[$0.state] }
+      extra.map { $0.value(states, wanted) }
     }
     run.isInRealTime = true
     run.keepsRows = false
@@ -104,10 +104,10 @@ extension ControlTask {
       let time = now - start
       if verdicts.last?.goal != wanted {
         verdicts.append(
-          GoalVerdict(time: time, goal: wanted, tracked: evaluation.tracked))
+          GoalVerdict(time: time, goal: wanted, tracked: evaluation.tracked.map(\.goal)))
       }
       verdicts[verdicts.count - 1].add(
-        states: states, isMet: isMet(wanted, by: states), time: time)
+        reached: goalForm.reached(states), isMet: isMet(wanted, by: states), time: time)
     }
     return try withPlant { plant in
       let outcome = try run.run(&plant, seed: seed, name: log) { step, states in
@@ -121,28 +121,37 @@ extension ControlTask {
     }
   }
 
-  /// What the log of a run has beside what was measured: derived states as the controller saw them, and the goal of each
-  /// state; none whose name the log has already.
-  private var extraColumns: [(name: String, state: Int, isGoal: Bool)] {
+  /// A column that the log of a run has beside what was measured.
+  private struct ExtraColumn {
+    var name: String
+    /// From the states [S] and the goal [G] of a row.
+    var value: (_ states: [Double], _ goal: [Double]) -> Double
+  }
+
+  /// Derived states as the controller saw them, quantities, and goals; none whose name the log has already.
+  private var extraColumns: [ExtraColumn] {
     let derived = layout.states.enumerated().filter { $1.source != .column }
-      .map { (name: $1.name, state: $0, isGoal: false) }
-    let goals = layout.states.enumerated().map {
-      (name: "goal.\($1.name)", state: $0, isGoal: true)
+      .map { i, channel in ExtraColumn(name: channel.name) { states, _ in states[i] } }
+    let formulas = quantities.map { quantity in
+      ExtraColumn(name: quantity.name) { states, _ in quantity.value(states) }
+    }
+    let goals = goalChannels.enumerated().map { k, channel in
+      ExtraColumn(name: "goal.\(channel.name)") { _, goal in goal[k] }
     }
     let taken = layout.writtenColumns
-    return (derived + goals).filter { !taken.contains($0.name) }
+    return (derived + formulas + goals).filter { !taken.contains($0.name) }
   }
 
   /// Whether a state is as near to a goal as the task wants at a step's end.
   private func isMet(_ goal: [Double], by states: [Double]) -> Bool {
-    evaluation.measures.isEmpty
-      ? evaluation.tracked.allSatisfy { abs(states[$0] - goal[$0]) <= evaluation.tolerance }
-      : meetsMeasures([states], goal: goal)
+    guard evaluation.measures.isEmpty else { return meetsMeasures([states], goal: goal) }
+    let reached = goalForm.reached(states)
+    return evaluation.tracked.allSatisfy { abs(reached[$0.goal] - goal[$0.goal]) <= $0.tolerance }
   }
 
   private func goalSchedule(_ wanted: [Double]?) throws -> GoalSchedule {
-    if let wanted { return GoalSchedule(wanted, timeStep: layout.timeStep) }
-    return try GoalSchedule(evaluation, timeStep: layout.timeStep) {
+    if let wanted { return GoalSchedule(wanted, of: self) }
+    return try GoalSchedule(self) { _ in
       guard case .fixed(let goal) = goal else {
         throw LogError(file: place, "has no single goal; say where to go with --goal")
       }

@@ -121,11 +121,11 @@ struct SamplerJudge {
       rollout.program.operationsPerStep.gradient * Double(options.particles * options.horizon)
     var options = options
     options.iterations = min(max(Int(operations / work), fewestIterations), iterations)
-    return ClosedLoop(
+    return try ClosedLoop(
       executor: executor,
       optimizer: PolicyOptimizer(
         PolicyOptimizer.Executors(executor), rollout: rollout, model: model,
-        initialStates: task.start.resolved(by: model), goals: task.goal.resolved(by: model),
+        initialStates: task.start.resolved(by: model), goals: task.goals(for: model),
         options: options, initialParameters: task.makePolicy().initialParameters),
       work: work)
   }

@@ -119,19 +119,19 @@ extension StepTiming {
 extension RealTimeRun {
   /// The verdict of a run, for people.
   func describe(_ task: ControlTask, _ console: Console) {
-    if task.stateLimits.contains(where: { $0 != nil }), !outcome.hasLeftLimits, outcome.rows > 0 {
-      console.say("  every state stayed inside its limits")
+    if task.hasLimits, !outcome.hasLeftLimits, outcome.rows > 0 {
+      console.say("  everything stayed inside its limits")
     }
     let hasMeasures = !task.evaluation.measures.isEmpty
     for verdict in goals where task.hasGoal || hasMeasures {
       func tracked(_ value: (GoalVerdict.Nearness) -> Double) -> String {
         let values = verdict.tracked.map {
-          Unit(task.layout.states[$0.state].units).shown(value($0))
+          Unit(task.goalChannels[$0.goal].units).shown(value($0))
         }
         return values.joined(separator: ", ")
       }
-      let names = verdict.tracked.map { task.layout.states[$0.state].name }
-      let goal = tracked { verdict.goal[$0.state] }
+      let names = verdict.tracked.map { task.goalChannels[$0.goal].name }
+      let goal = tracked { verdict.goal[$0.goal] }
       let name = hasMeasures ? "success" : "goal \(names.joined(separator: ", ")) \(goal)"
       let (nearest, last) = (tracked(\.nearest), tracked(\.last))
       let met: String
@@ -153,7 +153,7 @@ extension RealTimeRun {
 
   func json(_ task: ControlTask) -> [String: Any] {
     let verdicts = goals.map { goal -> [String: Any] in
-      let names = goal.tracked.map { task.layout.states[$0.state].name }
+      let names = goal.tracked.map { task.goalChannels[$0.goal].name }
       let first = goal.tracked.first?.json ?? [:]
       return first.merging([
         "time": goal.time, "goal": goal.goal, "end": goal.end,

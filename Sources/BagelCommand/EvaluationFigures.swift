@@ -13,7 +13,7 @@ extension Evaluation {
       ["state": $0.channel.name, "meanEndError": $0.endError] as [String: Any]
     }
     let tracked = task.evaluation.tracked.indices.map { ResponseFigures(self, $0) }
-    let names = task.evaluation.tracked.map { task.layout.states[$0].name }
+    let names = task.evaluation.tracked.map { task.goalChannels[$0.goal].name }
     let first = tracked.first?.json ?? [:]
     return first.merging([
       "criterion": task.criterion, "measures": measures, "unjudged": unjudged,
@@ -54,6 +54,7 @@ extension Evaluation {
           "  not judged: \(state.channel.name), which ends "
             + "\(Unit(state.channel.units).shown(state.endError)) from its goal (mean)")
       }
+      describeFailures(task, console)
       return
     }
     let steps = counted(task.evaluation.lastSteps, "step")
@@ -64,9 +65,20 @@ extension Evaluation {
     }
   }
 
+  /// Why steps failed, the first few.
+  private func describeFailures(_ task: ControlTask, _ console: Console) {
+    let failures = failures(task)
+    for failure in failures.prefix(Self.mostFailures) { console.say("  failed: \(failure)") }
+    if failures.count > Self.mostFailures {
+      console.say("  ... and \(failures.count - Self.mostFailures) more")
+    }
+  }
+
+  private static let mostFailures = 4
+
   private func describeSteps(_ task: ControlTask, _ console: Console) {
-    for (index, state) in task.evaluation.tracked.enumerated() {
-      let (channel, figures) = (task.layout.states[state], ResponseFigures(self, index))
+    for (index, tracked) in task.evaluation.tracked.enumerated() {
+      let (channel, figures) = (task.goalChannels[tracked.goal], ResponseFigures(self, index))
       let unit = Unit(channel.units)
       let name = task.evaluation.tracked.count == 1 ? "" : "\(channel.name), "
       console.say(
@@ -80,7 +92,7 @@ extension Evaluation {
   }
 }
 
-/// What the responses of one tracked state come to over all steps, physical units.
+/// What the responses of one of the tracked come to over all steps, physical units.
 private struct ResponseFigures {
   /// Largest rise time; nil if a step never got there.
   let slowestRise: Double?
@@ -88,6 +100,8 @@ private struct ResponseFigures {
   /// Mean over the steps.
   let steadyStateError: Double
   let largestError: Double
+  /// Steps that stayed within the tolerance.
+  let successes: Int
 
   init(_ evaluation: Evaluation, _ tracked: Int) {
     let figures = evaluation.figures(ofTracked: tracked)
@@ -95,6 +109,7 @@ private struct ResponseFigures {
       figures.contains { $0.riseTime == nil } ? nil : figures.compactMap(\.riseTime).max()
     overshoot = figures.map(\.overshoot).max() ?? 0
     largestError = figures.map(\.largestError).max() ?? 0
+    successes = figures.count(where: \.isNear)
     steadyStateError =
       figures.reduce(0) { $0 + $1.steadyStateError } / Double(max(figures.count, 1))
   }
@@ -102,7 +117,7 @@ private struct ResponseFigures {
   var json: [String: Any] {
     [
       "steadyStateError": steadyStateError, "largestError": largestError,
-      "riseTime": slowestRise ?? .nan, "overshoot": overshoot,
+      "riseTime": slowestRise ?? .nan, "overshoot": overshoot, "successes": successes,
     ]
   }
 }

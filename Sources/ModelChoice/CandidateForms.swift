@@ -64,7 +64,10 @@ struct CandidateForms: Sendable {
 
   func form(_ shape: CandidateShape) -> ModelForm {
     let updates = updates(shape)
-    if shape.hasGivenRows { return ModelForm(features: plain.form.features, updates: updates) }
+    if shape.hasGivenRows {
+      return updates == plain.form.updates
+        ? plain.form : ModelForm(features: plain.form.features, updates: updates)
+    }
     var features: [InputFeature] = []
     // Rows before the newest that tells anything.
     var ages: [Int] = []

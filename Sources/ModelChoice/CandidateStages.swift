@@ -163,6 +163,7 @@ struct CandidateStages: Sendable {
     (shape.linear, shape.runSteps) = (.first, Self.refinedSteps)
     // Of more inputs the pivots of a refinement tell too little.
     shape.rows = min(shape.rows, Self.mostRefinedRows)
+    guard forms.form(forms.fixing(shape)).canBeRefined else { return }
     try consider(shape, forms, &contest)
   }
 

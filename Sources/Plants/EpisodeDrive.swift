@@ -198,11 +198,19 @@ struct EpisodeDrive {
   }
 
   private mutating func earlyEnd(_ measured: Measurement, _ states: [Double]) -> String? {
-    for (i, limit) in run.stateLimits.enumerated() {
-      guard let limit, !limit.contains(states[i]) else { continue }
+    for limit in run.limits {
+      let value = limit.quantity.value(states)
+      if limit.range.contains(value) { continue }
       outcome.hasLeftLimits = true
-      return "'\(run.layout.states[i].name)' left its limits at step \(step): \(states[i])"
+      return "'\(limit.quantity.name)' left its limits at step \(step): \(value)"
     }
-    return measured.isDone && step < run.steps ? "the plant was done at step \(step)" : nil
+    guard measured.isDone else { return nil }
+    let meaning = measured.isSuccess.map { $0 ? .success : .failure } ?? run.doneMeans
+    // At its last step an episode is over in any case.
+    let isEarly = step < run.steps
+    if isEarly || meaning == .success { outcome.doneAs = meaning }
+    guard isEarly else { return nil }
+    let ending = meaning == .success ? ", with success" : ""
+    return "the plant was done at step \(step)\(ending)"
   }
 }

@@ -5,7 +5,15 @@
 // A row is written before its action is sent, so that whatever happens next it is known what was sent; the row of the safe
 // action is written once the plant took it.
 
+import Formulas
 import MachineLogs
+
+/// What it means that a plant ends an episode: a pole fell, a car arrived, a time was up.
+public enum DoneMeaning: String, Hashable, Sendable, CaseIterable {
+  case success, failure
+  /// The criterion judges what there is.
+  case neither
+}
 
 /// What an episode on a plant needs besides controller and plant.
 public struct EpisodeRun {
@@ -18,8 +26,10 @@ public struct EpisodeRun {
   public var safeAction: [Double]
   /// Steps, at most.
   public var steps: Int
-  /// States outside these end the episode [S]; nil for none.
-  public var stateLimits: [ClosedRange<Double>?]
+  /// States and quantities outside these end the episode.
+  public var limits: [Limit]
+  /// What it means that the plant is done, where its answer does not say it.
+  public var doneMeans = DoneMeaning.failure
   /// Written line by line.
   public var log: LogWriter?
   /// Values of the log's extra columns for the states [S] of a row.
@@ -37,13 +47,23 @@ public struct EpisodeRun {
 
   public init(
     layout: LogLayout, actionLimits: [ClosedRange<Double>], safeAction: [Double], steps: Int,
-    stateLimits: [ClosedRange<Double>?] = []
+    limits: [Limit] = []
   ) {
     self.layout = layout
     self.actionLimits = actionLimits
     self.steps = steps
     self.safeAction = safeAction
-    self.stateLimits = stateLimits
+    self.limits = limits
+  }
+
+  /// Where a state or quantity ends an episode.
+  public struct Limit: Sendable {
+    public var quantity: Quantity
+    public var range: ClosedRange<Double>
+
+    public init(_ quantity: Quantity, _ range: ClosedRange<Double>) {
+      (self.quantity, self.range) = (quantity, range)
+    }
   }
 
   /// What a plant did.
@@ -54,7 +74,9 @@ public struct EpisodeRun {
     public var rows = 0
     /// Why it ended before its last step, in words.
     public var earlyEnd: String?
-    /// Whether a state outside its limits ended it.
+    /// What it means that the plant ended it before its last step; nil where it did not.
+    public var doneAs: DoneMeaning?
+    /// Whether a state or quantity outside its limits ended it.
     public var hasLeftLimits = false
     /// Whether `goesOn` ended it.
     public var isInterrupted = false

@@ -13,7 +13,7 @@ public enum ExplorationKind: String, Hashable, Sendable, Codable, CaseIterable {
   case smooth
   /// A sum of three sinusoids of random periods and phases; `holdSeconds` is the shortest half period.
   case sinusoids
-  /// A driver who raises and lowers state 1 by action 1 (`ManualDriving`).
+  /// A driver who moves state j to and fro by action j, each by itself (`ManualDriving`).
   case manual
 }
 
@@ -27,9 +27,8 @@ public struct ExplorationOptions: Hashable, Sendable {
   public var holdSeconds: Double?
   /// Part of the actions' range that is used.
   public var amplitude = 1.0
-  /// The state that a manual driver watches, and its values at which he turns round.
-  public var watchedState = 0
-  public var turningPoints: ClosedRange<Double>?
+  /// Values of state j between which a manual driver moves it by action j; later actions rest.
+  public var turningPoints: [ClosedRange<Double>] = []
 
   public init() {}
 }
@@ -42,7 +41,7 @@ public struct Explorer {
   private let timeStep: Double
   private let draws: DrawKey
   private var filtered: [Double]
-  private var driver: ManualDriving?
+  private var drivers: [ManualDriving] = []
 
   /// Sinusoids in a sum.
   private static let waves = 3
@@ -56,9 +55,10 @@ public struct Explorer {
     self.timeStep = timeStep
     draws = DrawKey(seed: seed, stream: .exploration)
     filtered = limits.map { _ in 0 }
-    if options.kind == .manual, let range = options.turningPoints {
-      driver = ManualDriving(
-        lower: range.lowerBound, upper: range.upperBound, timeStep: timeStep, seed: seed)
+    guard options.kind == .manual else { return }
+    drivers = options.turningPoints.enumerated().map { j, range in
+      ManualDriving(
+        lower: range.lowerBound, upper: range.upperBound, timeStep: timeStep, seed: seed, lever: j)
     }
   }
 
@@ -82,9 +82,9 @@ public struct Explorer {
       unit = filtered.map { min(max(scale * $0, -1), 1) }
     case .sinusoids: unit = limits.indices.map { sinusoids(action: $0, step: step) }
     case .manual:
-      unit =
-        [driver?.command(at: states[options.watchedState]) ?? 0]
-        + Array(repeating: 0, count: max(limits.count - 1, 0))
+      unit = limits.indices.map { j in
+        j < drivers.count ? drivers[j].command(at: states[j]) : 0
+      }
     }
     if options.kind == .manual {
       // A driver at rest leaves every lever where it does nothing.

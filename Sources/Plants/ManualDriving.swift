@@ -20,23 +20,25 @@ public struct ManualDriving {
   public var slowingRange: Double
   private let timeStep: Double
   private let draws: DrawKey
+  /// Which of several it moves; each has draws of its own.
+  private let lever: Int
   private var holds = 0
   private var left = 0
   private var target = 0.0
   private var command = 0.0
 
-  public init(lower: Double, upper: Double, timeStep: Double, seed: UInt64) {
+  public init(lower: Double, upper: Double, timeStep: Double, seed: UInt64, lever: Int = 0) {
     self.lower = lower
     self.upper = upper
     slowingRange = 0.15 * (upper - lower)
-    self.timeStep = timeStep
+    (self.timeStep, self.lever) = (timeStep, lever)
     draws = DrawKey(seed: seed, stream: .manualDriving)
   }
 
   /// The next command in [-1, 1] at a measured position.
   public mutating func command(at position: Double) -> Double {
     if left == 0 {
-      let u = draws.uniforms(particle: holds, step: 0, count: 4)
+      let u = draws.uniforms(particle: holds, step: lever, count: 4)
       holds += 1
       left = max(1, Int((shortestHold + (longestHold - shortestHold) * u[0]) / timeStep))
       // Small openings are used more often than large ones.

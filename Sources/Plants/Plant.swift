@@ -13,6 +13,8 @@ public struct Measurement: Hashable, Sendable {
   public var states: [Double]
   /// Whether the episode is over for the plant.
   public var isDone: Bool
+  /// Whether that is a success, if it says so.
+  public var isSuccess: Bool?
   /// A reward that the plant measures, if it does.
   public var reward: Double?
   /// When it was measured, by the plant's own clock (s), if it says so.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // One line of a plant -> its measurement, or what is wrong with the line in words.
 //
-//   {"state":[..]}, perhaps with "time" (s), "done" (true ends the episode), "reward"
+//   {"state":[..]}, perhaps with "time" (s), "done" (true ends the episode), "success" (of what it ends), "reward"
 //
 // A parser of its own: Foundation's takes the last of two equal keys in silence, cannot say which number is too large, and
 // allocates more than the step of a 500 Hz machine should.
@@ -19,6 +19,7 @@ struct PlantAnswer {
   var time: Double?
   var reward: Double?
   var isDone = false
+  var isSuccess: Bool?
 
   /// - Parameter line: without its end.
   /// - Throws: `Unreadable`.
@@ -50,11 +51,15 @@ struct PlantAnswer {
       }
     }
     (time, reward) = (try number("time"), try number("reward"))
-    switch found["done"] {
-    case nil, .null: break
-    case .bool(let value): isDone = value
-    default: throw Unreadable(reason: "whose \"done\" is not true or false")
+    func flag(_ key: String) throws -> Bool? {
+      switch found[key] {
+      case nil, .null: return nil
+      case .bool(let value): return value
+      default: throw Unreadable(reason: "whose \"\(key)\" is not true or false")
+      }
     }
+    isDone = try flag("done") ?? false
+    isSuccess = try flag("success")
   }
 
   /// What is larger is a broken sensor or program; it would spoil the model for good.
@@ -80,7 +85,9 @@ struct PlantAnswer {
     if let time, !(abs(time) <= Self.latest) {
       throw Unfit(reason: "\"time\" is no number of seconds in its answer")
     }
-    return Measurement(state, isDone: isDone, reward: reward, time: time)
+    var measurement = Measurement(state, isDone: isDone, reward: reward, time: time)
+    measurement.isSuccess = isSuccess
+    return measurement
   }
 
   /// A program's text as a message may show it: not long, and nothing in it that a terminal obeys.

@@ -99,7 +99,7 @@ public struct Policy: Sendable {
   ///
   /// - Parameters:
   ///   - state: standardised [S].
-  ///   - goal: standardised [S]; nil for policies that see none.
+  ///   - goal: standardised [G] (`GoalForm`); nil for policies that see none.
   ///   - past: physical actions, newest first, `actionMemory` rows [A] each.
   ///   - dropout: for rollouts of a search.
   public func action(

@@ -12,12 +12,18 @@ public struct PolicyController: Sendable {
   /// Standardiser of the states: (x - mean) / scale.
   public let stateMean: [Double]
   public let stateScale: [Double]
-  /// From "state" [S] and "goal" [S], if the policy takes one, in physical units and "past" [actionMemory * A] to
+  /// Standardiser of goals that are of quantities; nil where they are of the states.
+  public let goals: GoalStandardiser?
+  /// From "state" [S] and "goal" [G], if the policy takes one, in physical units and "past" [actionMemory * A] to
   /// "action" [A]; shared arrays as in `sharedArrays`.
   public let program: Program
   private let interpreter: Interpreter
 
-  public init(policy: Policy, parameters: [Double], stateMean: [Double], stateScale: [Double]) {
+  public init(
+    policy: Policy, parameters: [Double], stateMean: [Double], stateScale: [Double],
+    goals: GoalStandardiser? = nil
+  ) {
+    precondition((goals == nil) == (policy.inputs.goalQuantities == nil), "a standardiser of goals")
     precondition(
       parameters.count == policy.parameterCount && stateMean.count == policy.stateLength
         && stateScale.count == policy.stateLength,
@@ -27,23 +33,22 @@ public struct PolicyController: Sendable {
     self.parameters = parameters
     self.stateMean = stateMean
     self.stateScale = stateScale
+    self.goals = goals
     program = Self.program(policy)
-    interpreter = Interpreter(
-      shared: [
-        RolloutProgram.parameters: parameters, RolloutProgram.stateMean: stateMean,
-        RolloutProgram.stateScale: stateScale,
-      ])
+    let shared = [
+      RolloutProgram.parameters: parameters, RolloutProgram.stateMean: stateMean,
+      RolloutProgram.stateScale: stateScale,
+    ]
+    interpreter = Interpreter(shared: shared.merging(goals?.data ?? [:]) { $1 })
   }
 
   private static func program(_ policy: Policy) -> Program {
     let (builder, states) = (ProgramBuilder(), policy.stateLength)
-    func standardised(_ name: String) -> Value {
-      (builder.input(name, length: states)
-        - builder.shared(RolloutProgram.stateMean, length: states))
-        / builder.shared(RolloutProgram.stateScale, length: states)
-    }
-    let state = standardised("state")
-    let goal = policy.inputs.goal == .none ? nil : standardised("goal")
+    let state = GoalForm.states(count: states).standardised(builder.input("state", length: states))
+    let form = policy.inputs.goalForm
+    let goal =
+      policy.inputs.goal == .none
+      ? nil : form.standardised(builder.input("goal", length: form.length))
     let (memory, actions) = (policy.actionMemory, policy.actionLength)
     let past = memory == 0 ? nil : builder.input("past", length: memory * actions)
     let rows = (0..<memory).compactMap { past?[$0 * actions..<($0 + 1) * actions] }
@@ -54,11 +59,11 @@ public struct PolicyController: Sendable {
   /// Values of the program's shared arrays.
   public var sharedArrays: [String: [Double]] { interpreter.shared }
 
-  /// The action [A] for a state [S] and a goal [S], physical units.
+  /// The action [A] for a state [S] and a goal [G], physical units.
   ///
   /// - Parameters:
   ///   - state: [S], physical units.
-  ///   - goal: [S], physical units.
+  ///   - goal: [G], physical units.
   ///   - past: the last actions, newest first; missing ones count as rest.
   public func action(state: [Double], goal: [Double], past: [[Double]] = []) -> [Double] {
     let rows = (0..<policy.actionMemory).flatMap { $0 < past.count ? past[$0] : policy.rest }
@@ -79,7 +84,7 @@ public struct ControllerRun {
 
   init(controller: PolicyController) { self.controller = controller }
 
-  /// The action [A] for a state [S] and a goal [S], physical units.
+  /// The action [A] for a state [S] and a goal [G], physical units.
   public mutating func action(state: [Double], goal: [Double]) -> [Double] {
     let action = controller.action(state: state, goal: goal, past: past)
     past.insert(action, at: 0)

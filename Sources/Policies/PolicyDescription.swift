@@ -2,6 +2,8 @@
 // What a policy's file says of it: for which machine it is (channels, units, limits, time step), what it sees, and
 // where it comes from. A policy is refused for another machine.
 
+import Formulas
+
 /// What a policy file says about itself.
 public struct PolicyDescription: Hashable, Sendable {
   public var task: String
@@ -21,6 +23,8 @@ public struct PolicyDescription: Hashable, Sendable {
   public var inputs: PolicyInputs
   /// Bounds of the states in the data that its model was learnt from [S]; goals beyond were never tried.
   public var dataBounds: [ClosedRange<Double>]?
+  /// What goals are of at some of those states [n][G], where they are of quantities: others were never tried.
+  public var loggedGoals: [[Double]] = []
   /// The plant of its task, in words; nil where there was none.
   public var plant: String?
   /// Fingerprint of the model that it was found on (`DynamicsModel.fingerprint`); nil where nobody knows.
@@ -79,9 +83,16 @@ public struct PolicyDescription: Hashable, Sendable {
       changes.isEmpty
         ? "none" : changes.map { $0.map { "\($0)" } ?? "none" }.joined(separator: ", ")
     }
+    func words(_ goals: [Quantity]?) -> String {
+      goals?.map {
+        if case .formula(let formula, _) = $0.definition { "\($0.name) = \(formula.text)" } else { $0.name }
+      }.joined(separator: ", ") ?? "the states"
+    }
     let differences = [
       differ("states", stateNames, other.stateNames),
       differ("states' units", stateUnits, other.stateUnits),
+      inputs.goalQuantities == other.inputs.goalQuantities
+        ? nil : "goals: its \(words(inputs.goalQuantities)), the task's \(words(other.inputs.goalQuantities))",
       differ("actions", actionNames, other.actionNames),
       differ("lower limits", lower, other.lower),
       differ("upper limits", upper, other.upper),

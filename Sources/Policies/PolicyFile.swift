@@ -60,6 +60,8 @@ private struct PolicyStructure: FileStructure {
   var hiddenLayers: [Int]
   var basisFunctions: Int?
   var goal: GoalInput
+  /// What goals are of; left out where they are of the states.
+  var goals: [StoredQuantity]?
   var angles: [Int]
   var hasRadians: Bool
   var actionHistory: Int
@@ -75,6 +77,7 @@ private struct PolicyStructure: FileStructure {
     actionNames = description.actionNames
     (hiddenLayers, basisFunctions) = (description.hiddenLayers, description.basisFunctions)
     (goal, angles) = (description.inputs.goal, description.inputs.angles)
+    goals = description.inputs.goalQuantities?.map(StoredQuantity.init)
     actionHistory = description.inputs.actionHistory
     hasRadians = description.inputs.radians != nil
     hasRateLimits = !description.largestChange.isEmpty
@@ -105,12 +108,16 @@ private struct PolicyStructure: FileStructure {
     guard Set(angles).count == angles.count, angles.allSatisfy(stateNames.indices.contains) else {
       return "its angles are the states \(angles) of \(stateNames.count)"
     }
-    return nil
+    if let goals, !(1...mostChannels).contains(goals.count) {
+      return "it has \(goals.count) quantities as goals"
+    }
+    return goals?.lazy.compactMap { $0.problem(states: stateNames) }.first
   }
 
   func inputs(radians: [Double]) -> PolicyInputs {
     PolicyInputs(
-      stateLength: stateNames.count, actionLength: actionNames.count, goal: goal, angles: angles,
+      stateLength: stateNames.count, actionLength: actionNames.count, goal: goal,
+      goalQuantities: goals?.compactMap { $0.quantity(states: stateNames) }, angles: angles,
       radians: hasRadians ? radians : nil, actionHistory: actionHistory)
   }
 
@@ -130,6 +137,10 @@ private struct StoredPolicy {
   private var timeStep = 0.0
   private var stateMean: [Double] = []
   private var stateScale: [Double] = []
+  /// Of goals that are of quantities, and the goals that the data reach, one after another.
+  private var goalMean: [Double] = []
+  private var goalScale: [Double] = []
+  private var loggedGoals: [Double] = []
   private var radians: [Double] = []
   private var lower: [Double] = []
   private var upper: [Double] = []
@@ -148,6 +159,8 @@ private struct StoredPolicy {
     structure = PolicyStructure(description)
     timeStep = description.timeStep
     (stateMean, stateScale) = (controller.stateMean, controller.stateScale)
+    (goalMean, goalScale) = (controller.goals?.mean ?? [], controller.goals?.scale ?? [])
+    loggedGoals = description.loggedGoals.flatMap { $0 }
     radians = description.inputs.radians ?? []
     (lower, upper, rest) = (description.lower, description.upper, description.rest)
     largestChange = description.largestChange.map { $0 ?? .infinity }
@@ -164,6 +177,12 @@ private struct StoredPolicy {
     try table.row("time_step", &timeStep, .positive)
     try table.row("state_mean", &stateMean, [states], .physical)
     try table.row("state_scale", &stateScale, [states], .positive)
+    if let goals = structure.goals {
+      let goals = TensorTable.Size.count(goals.count)
+      try table.row("goal_mean", &goalMean, [goals], .physical)
+      try table.row("goal_scale", &goalScale, [goals], .positive)
+      try table.row("logged_goals", &loggedGoals, [.free("logged goals"), goals], .physical)
+    }
     if structure.hasRadians {
       try table.row("angle_radians", &radians, [.count(structure.angles.count)], .positive)
     }
@@ -193,10 +212,16 @@ private struct StoredPolicy {
     if structure.hasDataBounds {
       description.dataBounds = zip(dataLower, dataUpper).map { $0...$1 }
     }
+    if let goals = structure.goals {
+      description.loggedGoals = stride(from: 0, to: loggedGoals.count, by: goals.count).map {
+        Array(loggedGoals[$0..<$0 + goals.count])
+      }
+    }
     if structure.hasPredictedReturn { description.predictedReturn = predictedReturn }
     let controller = PolicyController(
       policy: description.makePolicy(), parameters: parameters, stateMean: stateMean,
-      stateScale: stateScale)
+      stateScale: stateScale,
+      goals: structure.goals == nil ? nil : GoalStandardiser(mean: goalMean, scale: goalScale))
     return (controller, description)
   }
 }

@@ -2,8 +2,9 @@
 // What a policy sees: standardised states (angles as sine and cosine), the goal if it wants it, and its own last
 // actions, which tell where a machine with transport delay is going.
 //
-//   z = [states | goal, or goal - state | actions 1 ... actionHistory rows ago, limits mapped to -1 ... 1]
+//   z = [states | goal, or goal - what it is of | actions 1 ... actionHistory rows ago, limits mapped to -1 ... 1]
 
+import Formulas
 import Programs
 
 /// How a goal enters a policy.
@@ -12,15 +13,17 @@ public enum GoalInput: String, Hashable, Sendable, Codable, CaseIterable {
   case none
   /// Inputs are (state, goal).
   case concatenated
-  /// Inputs are (state, goal - state).
+  /// Inputs are (state, goal - state), or (state, goal - quantities of the state).
   case error
 }
 
 /// The inputs of a policy.
-public struct PolicyInputs: Hashable, Sendable, Codable {
+public struct PolicyInputs: Hashable, Sendable {
   public var stateLength: Int
   public var actionLength: Int
   public var goal: GoalInput
+  /// What goals are of; nil for the states.
+  public var goalQuantities: [Quantity]?
   /// States that enter as sine and cosine.
   public var angles: [Int]
   /// Radians in the unit of each of them; nil where all are in radians.
@@ -29,13 +32,13 @@ public struct PolicyInputs: Hashable, Sendable, Codable {
   public var actionHistory: Int
 
   public init(
-    stateLength: Int, actionLength: Int, goal: GoalInput = .none, angles: [Int] = [],
-    radians: [Double]? = nil, actionHistory: Int = 0
+    stateLength: Int, actionLength: Int, goal: GoalInput = .none,
+    goalQuantities: [Quantity]? = nil, angles: [Int] = [], radians: [Double]? = nil, actionHistory: Int = 0
   ) {
     self.radians = radians
     self.stateLength = stateLength
     self.actionLength = actionLength
-    self.goal = goal
+    (self.goal, self.goalQuantities) = (goal, goalQuantities)
     self.angles = angles
     self.actionHistory = actionHistory
   }
@@ -43,15 +46,24 @@ public struct PolicyInputs: Hashable, Sendable, Codable {
   /// Length of z.
   public var length: Int {
     let states = stateLength + Set(angles).count
-    return states * (goal == .none ? 1 : 2) + actionHistory * actionLength
+    let goals = goal == .none ? 0 : goalQuantities?.count ?? states
+    return states + goals + actionHistory * actionLength
   }
 
-  /// z from a standardised state and goal [S] and past actions in -1 ... 1, newest first [actionHistory * A].
+  public var goalForm: GoalForm {
+    goalQuantities.map { .quantities($0) } ?? .states(count: stateLength)
+  }
+
+  /// z from a standardised state [S] and goal [G] and past actions in -1 ... 1, newest first [actionHistory * A].
   func value(state: Value, goal: Value?, pastActions: Value?) -> Value {
     var parts = [features(state)]
     switch self.goal {
     case .none: break
-    case .concatenated: parts.append(features(required(goal)))
+    case .concatenated:
+      parts.append(goalQuantities == nil ? features(required(goal)) : required(goal))
+    case .error where goalQuantities != nil:
+      let physical = GoalForm.states(count: stateLength).physical(state)
+      parts.append(required(goal) - goalForm.standardised(goalForm.reached(physical)))
     case .error: parts.append(features(required(goal) - state, isDifference: true))
     }
     if actionHistory > 0 { parts.append(required(pastActions)) }

@@ -11,6 +11,7 @@
 import Draws
 import Execution
 import GaussianProcesses
+import MachineLogs
 import Programs
 import Rollouts
 
@@ -30,6 +31,7 @@ public final class PolicyOptimizer {
   private let slots: StepSlots
   private let functionDraws: @Sendable (Int, DrawKey) -> [Double]
   private let standardise: @Sendable ([Double]) -> [Double]
+  private let standardiseGoal: @Sendable ([Double]) -> [Double]
   /// Seconds of each iteration so far, evaluations left out.
   public private(set) var iterationSeconds: [Double] = []
   private let initialStates: StateDistribution
@@ -71,7 +73,12 @@ public final class PolicyOptimizer {
     widened: (() throws -> Executors)? = nil
   ) {
     self.executors = executors
-    self.widened = widened.map { RewardWidening(model.layout, $0) }
+    let isOfStates = rollout.goals == nil
+    self.widened = widened.map { make in
+      RewardWidening(
+        isWidened: (0..<goals.length).map { !isOfStates || model.layout.states[$0].turn == nil },
+        make)
+    }
     self.options = options
     self.initialParameters = initialParameters
     self.state =
@@ -82,6 +89,9 @@ public final class PolicyOptimizer {
     functionDraws = rollout.functionDraws
     let standardiser = model.stateStandardiser
     standardise = { standardiser.standardise($0) }
+    let ofGoals =
+      rollout.goals.map { Standardiser(mean: $0.mean, scale: $0.scale) } ?? standardiser
+    standardiseGoal = { ofGoals.standardise($0) }
   }
 
   /// The batch of an iteration (line 9).
@@ -99,7 +109,7 @@ public final class PolicyOptimizer {
     return RolloutBatch(
       parameters: parameters,
       initialStates: starts.flatMap { slots.first(state: standardise($0)) },
-      goals: targets.flatMap(standardise), particles: options.particles,
+      goals: targets.flatMap(standardiseGoal), particles: options.particles,
       horizon: horizon ?? options.horizon, draws: key,
       functionDraws: functionDraws(options.particles, key))
   }

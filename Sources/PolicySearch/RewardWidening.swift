@@ -4,14 +4,13 @@
 // where it is. The search then goes on from what it found with the narrowest reward that is no longer flat.
 
 import Execution
-import MachineLogs
 import Rollouts
 
 /// Executors of one rollout with its reward widened as much as is wanted.
 final class RewardWidening {
   private let make: () throws -> PolicyOptimizer.Executors
-  /// Whether each state is widened [S].
-  private let states: [Bool]
+  /// Whether each of what goals are of is widened [G].
+  private let isWidened: [Bool]
   private var made: PolicyOptimizer.Executors?
 
   /// A gradient shorter than this is none: Adam, which divides by the gradient's size plus 1e-8, does not move for it.
@@ -23,10 +22,10 @@ final class RewardWidening {
   private static let steepEnough = 0.1
 
   /// - Parameters:
-  ///   - layout: whose angles that turn are seen as they are.
+  ///   - isWidened: whether each of what goals are of is; angles that turn are seen as they are [G].
   ///   - make: compiles the rollout; called if the reward is flat.
-  init(_ layout: LogLayout, _ make: @escaping () throws -> PolicyOptimizer.Executors) {
-    states = layout.states.map { $0.turn == nil }
+  init(isWidened: [Bool], _ make: @escaping () throws -> PolicyOptimizer.Executors) {
+    self.isWidened = isWidened
     self.make = make
   }
 
@@ -34,7 +33,7 @@ final class RewardWidening {
   func executors(_ widening: Double) throws -> PolicyOptimizer.Executors {
     let executors = try made ?? make()
     made = executors
-    let nearness = states.map { $0 ? 1 / widening : 1 }
+    let nearness = isWidened.map { $0 ? 1 / widening : 1 }
     try executors.iterations.rebind(Reward.nearnessArray, nearness)
     if executors.judge !== executors.iterations {
       try executors.judge.rebind(Reward.nearnessArray, nearness)

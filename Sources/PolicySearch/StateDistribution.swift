@@ -3,10 +3,11 @@
 // in physical units.
 
 import Draws
+import Foundation
 import GaussianProcesses
 
-/// A distribution over states (or goals), physical units.
-public enum StateDistribution: Hashable, Sendable, Codable {
+/// A distribution over states, or over goals of quantities; physical units.
+public enum StateDistribution: Hashable, Sendable {
   /// Always the same (Experiment 1).
   case fixed([Double])
   /// Uniform in a box (Experiment 2).
@@ -20,6 +21,10 @@ public enum StateDistribution: Hashable, Sendable, Codable {
   case logged(length: Int)
   /// One of these states [n][S], each as likely.
   case rows([[Double]])
+  /// Goals within a box that the data reach; becomes `cells` once they are known (`reaching`).
+  case reached(lower: [Double], upper: [Double])
+  /// One of these goals: first one of the lists, each as likely, then one of it.
+  case cells([[[Double]]])
 
   /// The distribution with the data's bounds [S] put in.
   public func resolved(bounds: [ClosedRange<Double>]) -> StateDistribution {
@@ -34,6 +39,40 @@ public enum StateDistribution: Hashable, Sendable, Codable {
     if case .logged = self { return .rows(model.loggedStates) }
     return resolved(bounds: model.stateBounds)
   }
+
+  /// The distribution with the goals put in that the data reach: those of logged states. A box is cut into about a hundred
+  /// cells; each that holds a logged goal is as likely, so that goals are spread over the box as far as it is reached, and every
+  /// one of them is the goal of a state that was there. Where a side of the box is one value, goals near it have that value.
+  ///
+  /// - Parameter logged: what goals are of at logged states [n][G].
+  public func reaching(_ logged: [[Double]]) -> StateDistribution {
+    guard case .reached(let lower, let upper) = self else { return self }
+    let varied = lower.indices.filter { lower[$0] < upper[$0] }
+    let count = pow(Self.cellCount, 1 / Double(max(varied.count, 1))).rounded()
+    let margins = lower.indices.map { i -> Double in
+      guard lower[i] == upper[i] else { return 0 }
+      let column = logged.map { $0[i] }
+      return Self.nearness * ((column.max() ?? 0) - (column.min() ?? 0))
+    }
+    var cells: [[Int]: [[Double]]] = [:]
+    for goal in logged {
+      let isInside = goal.indices.allSatisfy {
+        (lower[$0] - margins[$0]...upper[$0] + margins[$0]).contains(goal[$0])
+      }
+      guard isInside else { continue }
+      let cell = varied.map { i in
+        min(Int(count * (goal[i] - lower[i]) / (upper[i] - lower[i])), Int(count) - 1)
+      }
+      cells[cell, default: []].append(
+        goal.indices.map { lower[$0] == upper[$0] ? lower[$0] : goal[$0] })
+    }
+    return .cells(
+      cells.sorted { $0.key.lexicographicallyPrecedes($1.key) }.map(\.value))
+  }
+
+  private static let cellCount = 100.0
+  /// A logged goal counts as one of a single value within this part of the logged range about it.
+  private static let nearness = 0.05
 
   /// One state a particle [B][S].
   public func draw(_ particles: Int, key: DrawKey, for purpose: ReservedStep) -> [[Double]] {
@@ -55,7 +94,14 @@ public enum StateDistribution: Hashable, Sendable, Codable {
     case .rows(let states):
       let u = key.uniforms(particle: particle, step: step, count: 1)[0]
       return states[min(Int(u * Double(states.count)), states.count - 1)]
-    case .bounds, .logged: preconditionFailure("what is known of the data is not put in")
+    case .cells(let cells):
+      let u = key.uniforms(particle: particle, step: step, count: 2)
+      func one<T>(of list: [T], _ u: Double) -> T {
+        list[min(Int(u * Double(list.count)), list.count - 1)]
+      }
+      return one(of: one(of: cells, u[0]), u[1])
+    case .bounds, .logged, .reached:
+      preconditionFailure("what is known of the data is not put in")
     }
   }
 
@@ -65,7 +111,8 @@ public enum StateDistribution: Hashable, Sendable, Codable {
     case .fixed(let state): state.map { $0...$0 }
     case .uniform(let lower, let upper): zip(lower, upper).map { min($0, $1)...max($0, $1) }
     case .normal(let mean, let deviation): zip(mean, deviation).map { $0 - 3 * $1...$0 + 3 * $1 }
-    case .bounds, .logged, .rows: nil
+    case .reached(let lower, let upper): zip(lower, upper).map { $0...$1 }
+    case .bounds, .logged, .rows, .cells: nil
     }
   }
 
@@ -78,6 +125,8 @@ public enum StateDistribution: Hashable, Sendable, Codable {
     case .bounds(let states): states.count
     case .logged(let length): length
     case .rows(let states): states.first?.count ?? 0
+    case .reached(let lower, _): lower.count
+    case .cells(let cells): cells.first?.first?.count ?? 0
     }
   }
 }

@@ -2,16 +2,24 @@
 // Rewards: (state, goal, action, previous action) -> a number to be maximised, as a program. A user's own
 // is a closure over program values; the standard ones are below and can be added.
 
+import Formulas
+import Policies
 import Programs
 
 /// What a reward may look at, for one particle and step.
 public struct RewardInputs {
   /// Standardised [S].
   public let state: Value
-  public let goal: Value
-  /// Physical units [S].
+  /// In physical units [S].
   public let physicalState: Value
+  /// What goals are of.
+  public let goalForm: GoalForm
+  /// Standardised [G]: the goal, and what it is of at this state.
+  public let goal: Value
+  public let reached: Value
+  /// In physical units [G].
   public let physicalGoal: Value
+  public let physicalReached: Value
   /// Physical units [A]: the action that led to `state`, and the one before it.
   public let action: Value
   public let previousAction: Value
@@ -43,10 +51,10 @@ public struct Reward: Sendable {
   /// exp(-(x - x_g)^T Q (x - x_g) / (2 width^2)), Q = diag(weights) (paper, equation 8).
   ///
   /// - Parameters:
-  ///   - weights: [S]
+  ///   - weights: [G]
   ///   - width: in the units of the distance, over the square root of a weight.
   ///   - units: of the distance.
-  ///   - turns: a full turn of each state that turns, in those units, nil of others [S]; empty where none turns.
+  ///   - turns: a full turn of each that turns, in those units, nil of others [G]; empty where none turns.
   public static func saturating(
     weights: [Double], width: Double = 1, units: RewardUnits = .standardised,
     turns: [Double?] = []
@@ -77,8 +85,10 @@ public struct Reward: Sendable {
     }
   }
 
-  /// A formula over states, `goal.STATE`, actions and `previous.ACTION`, all in physical units.
-  public static func formula(_ formula: Formula, states: [String], actions: [String]) -> Reward {
+  /// A formula over states, what goals are of (`goals`), `goal.NAME`, actions and `previous.ACTION`, all in physical units.
+  public static func formula(
+    _ formula: Formula, states: [String], goals: [String], actions: [String]
+  ) -> Reward {
     Reward(usesPreviousAction: formula.names.contains { $0.hasPrefix("previous.") }) { inputs in
       func element(_ name: String, _ names: [String], _ value: Value) -> Value {
         guard let index = names.firstIndex(of: name) else {
@@ -88,11 +98,12 @@ public struct Reward: Sendable {
       }
       return formula.value(inputs.state.builder) { name in
         if name.hasPrefix("goal.") {
-          return element(String(name.dropFirst(5)), states, inputs.physicalGoal)
+          return element(String(name.dropFirst(5)), goals, inputs.physicalGoal)
         }
         if name.hasPrefix("previous.") {
           return element(String(name.dropFirst(9)), actions, inputs.previousAction)
         }
+        if goals.contains(name) { return element(name, goals, inputs.physicalReached) }
         return states.contains(name)
           ? element(name, states, inputs.physicalState) : element(name, actions, inputs.action)
       }
@@ -100,25 +111,29 @@ public struct Reward: Sendable {
   }
 
   /// r(x_g + n (x - x_g), x_g, u): the reward of a state n times as far from the goal. With n < 1 it reaches farther: where the
-  /// reward itself is flat, its gradient leads nowhere. n is the shared array `nearnessArray`, one a state; 1 of angles that
-  /// turn, whose way to the goal has two sides.
+  /// reward itself is flat, its gradient leads nowhere. n is the shared array `nearnessArray`, one a goal; 1 of angles that
+  /// turn, whose way to the goal has two sides. Where goals are of quantities, these come nearer and the state stays.
   ///
-  /// - Parameter states: S
-  public func widened(states: Int) -> Reward {
+  /// - Parameter goals: G
+  public func widened(goals: Int) -> Reward {
     Reward(
       usesPreviousAction: usesPreviousAction,
       data: SharedArrays.joined([
-        data, [Self.nearnessArray: Array(repeating: 1, count: states)],
+        data, [Self.nearnessArray: Array(repeating: 1, count: goals)],
       ])
     ) { inputs in
-      let nearness = inputs.state.builder.shared(Self.nearnessArray, length: states)
+      let nearness = inputs.state.builder.shared(Self.nearnessArray, length: goals)
       func nearer(_ x: Value, _ goal: Value) -> Value { goal + nearness * (x - goal) }
+      let reached = nearer(inputs.reached, inputs.goal)
+      let physicalReached = nearer(inputs.physicalReached, inputs.physicalGoal)
+      let isOfStates = inputs.goalForm.quantities == nil
       return body(
         RewardInputs(
-          state: nearer(inputs.state, inputs.goal), goal: inputs.goal,
-          physicalState: nearer(inputs.physicalState, inputs.physicalGoal),
-          physicalGoal: inputs.physicalGoal, action: inputs.action,
-          previousAction: inputs.previousAction))
+          state: isOfStates ? reached : inputs.state,
+          physicalState: isOfStates ? physicalReached : inputs.physicalState,
+          goalForm: inputs.goalForm, goal: inputs.goal, reached: reached,
+          physicalGoal: inputs.physicalGoal, physicalReached: physicalReached,
+          action: inputs.action, previousAction: inputs.previousAction))
     }
   }
 
@@ -139,15 +154,15 @@ private func squaredDistance(
 ) -> Value {
   let error =
     switch units {
-    case .standardised: inputs.state - inputs.goal
-    case .physical: inputs.physicalState - inputs.physicalGoal
+    case .standardised: inputs.reached - inputs.goal
+    case .physical: inputs.physicalReached - inputs.physicalGoal
     }
   precondition(
-    weights.count == error.length, "\(weights.count) reward weights for \(error.length) states")
+    weights.count == error.length, "\(weights.count) reward weights for \(error.length) goals")
   guard turns.contains(where: { $0 != nil }) else {
     return dot(error.builder.constant(weights), error * error)
   }
-  precondition(turns.count == weights.count, "\(turns.count) turns for \(weights.count) states")
+  precondition(turns.count == weights.count, "\(turns.count) turns for \(weights.count) goals")
   let squares = weights.indices.map { i -> Value in
     guard let turn = turns[i] else { return error[i] * error[i] }
     let radian = turn / (2 * .pi)

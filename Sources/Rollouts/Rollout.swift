@@ -16,6 +16,8 @@ public struct Rollout: Sendable {
   public let data: [String: [Double]]
   /// What particles carry.
   public let slots: StepSlots
+  /// Standardiser of goals that are of quantities; nil where they are of the states.
+  public let goals: GoalStandardiser?
   /// Functions that particles draw for a whole rollout [B, F] (`PosteriorSampler.functionDraws`).
   public let functionDraws: @Sendable (_ particles: Int, _ key: DrawKey) -> [Double]
 
@@ -23,13 +25,15 @@ public struct Rollout: Sendable {
   ///   - model: of the machine.
   ///   - sampler: of that model's posterior.
   ///   - policy: of the same states and actions.
+  ///   - goals: standardiser of goals that are of quantities; nil where they are of the states.
   ///   - reward: of states, goals and actions.
   ///   - measurementNoise: what the policy's sensors add to the states; the reward sees the states.
   ///   - dropout: probability that a unit before the policy's last layer is dropped (`Dropout`).
   ///   - stateLimit: standardised states beyond this count as diverged.
   ///   - adjointLimit: see `RolloutProgram.adjointLimit`.
   public init(
-    model: DynamicsModel, sampler: any PosteriorSampler, policy: Policy, reward: Reward,
+    model: DynamicsModel, sampler: any PosteriorSampler, policy: Policy,
+    goals: GoalStandardiser? = nil, reward: Reward,
     measurementNoise: MeasurementNoise = MeasurementNoise(), dropout: Double = 0,
     stateLimit: Double = 1_000, adjointLimit: Double = 1e6
   ) {
@@ -41,12 +45,16 @@ public struct Rollout: Sendable {
     let step = StepBuilder(
       model: model, sampler: sampler, policy: policy, reward: reward, noise: measurementNoise,
       dropoutProbability: dropout)
+    self.goals = goals
     slots = step.slots
     program = RolloutProgram(
       initial: step.initialProgram(), step: step.stepProgram(),
       parameterCount: policy.parameterCount, stateLimit: stateLimit,
       adjointLimit: adjointLimit)
     functionDraws = { sampler.functionDraws($0, key: $1) }
-    data = SharedArrays.joined([sampler.data, step.expressions.data, reward.data])
+    precondition((goals == nil) == (policy.inputs.goalQuantities == nil), "a standardiser of goals")
+    data = SharedArrays.joined([
+      sampler.data, step.expressions.data, reward.data, goals?.data ?? [:],
+    ])
   }
 }

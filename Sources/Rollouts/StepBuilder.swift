@@ -18,7 +18,6 @@ struct StepBuilder {
   private let reward: Reward
   private let sensors: Sensors
   private let dropoutProbability: Double
-  private let stateLength: Int
   private let actionLength: Int
 
   /// Standardised; now, and 1, 2, ... rows ago.
@@ -42,7 +41,7 @@ struct StepBuilder {
       !model.form.hasFeedthrough, "the next command is not known before the next state is")
     expressions = StepExpressions(model)
     let (states, actions) = (model.layout.states.count, model.layout.actions.count)
-    (stateLength, actionLength) = (states, actions)
+    actionLength = actions
     var slots = StepSlots()
     self.states = (0...model.form.stateLag).map {
       slots.carry("state \($0) rows ago", length: states, start: model.start(rowsAgo: $0))
@@ -138,16 +137,21 @@ struct StepBuilder {
   }
 
   private func goal(_ builder: ProgramBuilder) -> Value {
-    builder.input(.goal, length: stateLength)
+    builder.input(.goal, length: policy.inputs.goalForm.length)
   }
 
   private func reward(
     _ state: Value, _ goal: Value, action: Value, previousAction: Value
   ) -> Value {
-    reward.body(
+    let form = policy.inputs.goalForm
+    let physical = expressions.physical(state)
+    let reached = form.reached(physical)
+    return reward.body(
       RewardInputs(
-        state: state, goal: goal, physicalState: expressions.physical(state),
-        physicalGoal: expressions.physical(goal), action: action, previousAction: previousAction)
+        state: state, physicalState: physical, goalForm: form, goal: goal,
+        reached: form.quantities == nil ? state : form.standardised(reached),
+        physicalGoal: form.physical(goal), physicalReached: reached,
+        action: action, previousAction: previousAction)
     ).named("reward")
   }
 }

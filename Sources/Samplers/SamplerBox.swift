@@ -20,7 +20,7 @@ extension DynamicsModel {
       case .action(let j, _), .filteredAction(let j, _):
         return standardised(actionLimits[j].lowerBound, actionLimits[j].upperBound)
       case .sine, .cosine: return standardised(-1, 1)
-      case .state:
+      case .state, .formula:
         let margin = 0.1 * max(bounds.upperBound - bounds.lowerBound, scale)
         return standardised(bounds.lowerBound - margin, bounds.upperBound + margin)
       }

@@ -6,7 +6,7 @@ import Plants
 /// The plants that a task can name.
 public enum BuiltInPlants {
   private static let all: [any SimulatedPlant] = [
-    HydraulicBoom(), CartPole(), CartPole.pilco, Pendulum(),
+    HydraulicBoom(), CartPole(), CartPole.pilco, Pendulum(), HydraulicCrane(),
   ]
 
   public static var names: [String] { all.map(\.name) }
@@ -20,7 +20,8 @@ public enum BuiltInPlants {
 /// Tasks in the form of their own YAML.
 public enum BuiltInTasks {
   public static let names = [
-    "boom", "boom-goals", "boom-delayed", "cart-pole", "cart-pole-pilco", "pendulum",
+    "boom", "boom-goals", "boom-delayed", "cart-pole", "cart-pole-pilco", "pendulum", "crane",
+    "crane-pose",
   ]
 
   /// Q's diagonal in equation 8 (paper, section IV-A).
@@ -41,6 +42,8 @@ public enum BuiltInTasks {
     case "cart-pole": cartPole
     case "cart-pole-pilco": cartPolePILCO
     case "pendulum": pendulum
+    case "crane": crane
+    case "crane-pose": cranePose
     default: nil
     }
   }

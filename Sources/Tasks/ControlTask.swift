@@ -4,6 +4,7 @@
 // search, evaluation, exploration and learning (SearchSection). Out: a `ControlTask`. Units are those of the log,
 // except where a key says standardised.
 
+import Formulas
 import GaussianProcesses
 import MachineLogs
 import Plants
@@ -31,6 +32,12 @@ public struct ControlTask: Sendable {
   public var stateLimits: [ClosedRange<Double>?] = []
   /// Standard deviations of the sensors' noise that rollouts are to show the policy; one a state.
   public var sensorNoise: [Double] = []
+  /// Named formulas of states and commands.
+  public var namedFormulas: [NamedFormula] = []
+  /// What goals are of; nil where they are of the states.
+  public var goalQuantities: [Quantity]?
+  /// What it means that the plant ends an episode, where its answer does not say it.
+  public var doneMeans = DoneMeaning.failure
   /// CSV files to learn from, and to judge the model by.
   public var logs: [String] = []
   public var heldOutLogs: [String] = []
@@ -41,13 +48,14 @@ public struct ControlTask: Sendable {
   public var policy = PolicyOptions()
   public var rewards: [RewardTerm] = []
   public var start = StateDistribution.fixed([])
+  /// Of what `goalForm` says.
   public var goal = StateDistribution.fixed([])
   /// Whether episodes have a goal; without one the reward alone says what is wanted, and `goal` is the origin.
   public var hasGoal = true
   public var search = SearchOptions()
   public var evaluation = EvaluationOptions()
   public var learning = LearningOptions()
-  /// Deviations in which standardised rewards measure distances, physical units [S]; nil for those of the model's data. A loop
+  /// Deviations in which standardised rewards measure distances, physical units [G]; nil for those of the model's data. A loop
   /// keeps those of its first data: what it adds later would make a reward narrower or wider from trial to trial.
   public var rewardScale: [Double]?
   /// The YAML text it was read from.
@@ -79,7 +87,10 @@ public struct ControlTask: Sendable {
   }
 
   /// Whether the task says what success is.
-  public var isJudged: Bool { evaluation.tolerance > 0 || !evaluation.measures.isEmpty }
+  public var isJudged: Bool {
+    evaluation.tracked.contains { $0.tolerance > 0 } || !evaluation.measures.isEmpty
+      || doneMeans == .success
+  }
 
   /// The form of the model that the options describe. Throws: `LogError` for names that do not exist.
   public func modelForm() throws -> ModelForm {
@@ -103,7 +114,7 @@ public struct ControlTask: Sendable {
             + "be predicted by the model")
       }
     }
-    return ModelForm(
+    let form = ModelForm(
       states: layout.states.count, actions: layout.actions.count,
       turns: Dictionary(
         uniqueKeysWithValues: layout.states.indices.compactMap { i in
@@ -111,6 +122,7 @@ public struct ControlTask: Sendable {
         }),
       ignored: Set(try model.ignored.map(stateIndex)), stateHistory: model.stateHistory,
       actionDelay: model.actionDelay, actionHistory: model.actionHistory, integrals: integrals)
+    return model.inputs.isEmpty ? form : try selected(form)
   }
 
   /// Why a model is not one of this task as it is now, in words, or nil. Throws: `LogError` as `modelForm`.
@@ -134,6 +146,7 @@ public struct ControlTask: Sendable {
       ? found.states.map(\.turn) == layout.states.map(\.turn)
         && model.form.statesRead.isDisjoint(with: ignored)
         && (!choice.fixed.contains(.histories) || model.form.features == form.features)
+        && (self.model.inputs.isEmpty || model.form == form)
         && (!choice.fixed.contains(.integrals) || model.form.integrates(as: form))
       : model.form == form
     guard isOfForm else {
@@ -173,17 +186,25 @@ public struct ControlTask: Sendable {
   }
 
   /// Refuses a goal beyond the states' limits or, where the policy sees its goal, beyond both the data behind it and
-  /// the goals it was searched for.
+  /// the goals it was searched for; a goal of quantities far from all logged ones.
   ///
   /// - Parameters:
-  ///   - goal: [S], physical units.
+  ///   - goal: [G], physical units.
   ///   - input: how the policy sees its goal.
-  ///   - data: bounds of the states in the data behind the policy [S].
+  ///   - data: behind the policy.
   /// - Throws: `LogError`.
-  public func checkGoal(
-    _ goal: [Double], for input: GoalInput, within data: [ClosedRange<Double>]?
-  ) throws {
+  public func checkGoal(_ goal: [Double], for input: GoalInput, within data: SearchedData) throws {
     guard hasGoal else { return }
+    if goalQuantities != nil {
+      for (channel, value) in zip(goalChannels, goal) {
+        guard let limits = limits(of: channel.name), !limits.contains(value) else { continue }
+        throw LogError(
+          file: place, column: channel.name,
+          "the goal \(value) is outside its limits, \(limits.lowerBound) to \(limits.upperBound)")
+      }
+      if !data.loggedGoals.isEmpty { try checkReached(goal, data.loggedGoals) }
+      return
+    }
     let searched = self.goal.support
     for (i, channel) in layout.states.enumerated() {
       func refuse(_ bound: ClosedRange<Double>, _ what: String) throws {
@@ -194,7 +215,7 @@ public struct ControlTask: Sendable {
       if stateLimits.indices.contains(i), let limits = stateLimits[i], !limits.contains(goal[i]) {
         try refuse(limits, "its limits")
       }
-      guard input != .none, let data, !data[i].contains(goal[i]) else { continue }
+      guard input != .none, let data = data.bounds, !data[i].contains(goal[i]) else { continue }
       if searched?[i].contains(goal[i]) != true {
         try refuse(data[i], "the data behind the policy")
       }
@@ -205,6 +226,7 @@ public struct ControlTask: Sendable {
   public func policyDescription(on model: DynamicsModel) -> PolicyDescription {
     var description = policyDescription
     description.dataBounds = model.stateBounds
+    description.loggedGoals = loggedGoals(model)
     description.plant = plant?.words
     description.model = model.fingerprint
     return description
@@ -215,7 +237,7 @@ public struct ControlTask: Sendable {
     let radians = angles.map { 2 * Double.pi / (layout.states[$0].turn ?? 1) }
     return PolicyInputs(
       stateLength: layout.states.count, actionLength: layout.actions.count, goal: policy.goalInput,
-      angles: angles, radians: radians.allSatisfy { $0 == 1 } ? nil : radians,
+      goalQuantities: goalQuantities, angles: angles, radians: radians.allSatisfy { $0 == 1 } ? nil : radians,
       actionHistory: policy.actionHistory)
   }
 
@@ -239,7 +261,8 @@ public struct ControlTask: Sendable {
           turns: turns(units, model))
       case .formula(let formula):
         return Reward.formula(
-          formula, states: layout.states.map(\.name), actions: layout.actions.map(\.name))
+          formula, states: layout.states.map(\.name), goals: goalChannels.map(\.name),
+          actions: layout.actions.map(\.name))
       case .actionChange(let weight): return Reward.actionChangePenalty(weight)
       case .learned(let column, let weight):
         guard let learnt = model.rewardModel, learnt.column == column else {
@@ -254,20 +277,22 @@ public struct ControlTask: Sendable {
     return terms.dropFirst().reduce(terms[0], +)
   }
 
-  /// Weights of squared differences in the model's deviations, from those in deviations of `rewardScale` [S].
+  /// Weights of squared differences in the model's deviations, from those in deviations of `rewardScale` [G].
   private func scaled(
     _ weights: [Double], _ units: RewardUnits, _ model: DynamicsModel
   ) -> [Double] {
+    let scale = goalStandardiser(model)?.scale ?? model.stateStandardiser.scale
     guard units == .standardised, let rewardScale else { return weights }
     return weights.indices.map { i in
-      let ratio = model.stateStandardiser.scale[i] / rewardScale[i]
+      let ratio = scale[i] / rewardScale[i]
       return weights[i] * ratio * ratio
     }
   }
 
-  /// Full turns of the states that turn, in the units of a reward's distances [S].
+  /// Full turns of the goals that turn, in the units of a reward's distances [G].
   private func turns(_ units: RewardUnits, _ model: DynamicsModel) -> [Double?] {
-    layout.states.indices.map { i in
+    if let goalQuantities { return goalQuantities.map { _ in nil } }
+    return layout.states.indices.map { i in
       switch units {
       case .physical: layout.states[i].turn
       case .standardised: layout.states[i].turn.map { $0 / model.stateStandardiser.scale[i] }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The machine in a task file: time step, states, actions, logs, plant.
 
+import Formulas
 import Foundation
 import MachineLogs
 import Plants
@@ -20,6 +21,7 @@ extension ControlTask {
       (paths ?? []).map { $0.hasPrefix("/") || folder == "." ? $0 : "\(folder)/\($0)" }
     }
     logs = resolve(try yaml.strings("logs"))
+    if let means = try yaml.choice("done", DoneMeaning.self) { doneMeans = means }
     heldOutLogs = resolve(try yaml.strings("heldOut"))
   }
 
@@ -46,14 +48,14 @@ extension ControlTask {
         "noise", "is the standard deviation of a measured state; a derived rate has its base's")
     }
     sensorNoise.append(noise)
-    stateLimits.append(try limits(entry))
+    stateLimits.append(try limits(entry, "limits"))
   }
 
   /// Adds an action; returns its safe value.
   private mutating func readAction(_ entry: YAMLMapping) throws -> Double {
     let name = try channelName(entry)
     let column = try entry.column("column")
-    let limits = try required(limits(entry), "limits", entry)
+    let limits = try required(limits(entry, "limits"), "limits", entry)
     layout.actions.append(
       Channel(
         name: name, units: try entry.units(),
@@ -98,10 +100,11 @@ extension ControlTask {
     }
   }
 
-  private func limits(_ entry: YAMLMapping) throws -> ClosedRange<Double>? {
-    guard let limits = try entry.numbers("limits") else { return nil }
+  /// [lower, upper], or nil where the key is missing. Throws: `LogError`.
+  func limits(_ entry: YAMLMapping, _ key: String) throws -> ClosedRange<Double>? {
+    guard let limits = try entry.numbers(key) else { return nil }
     guard limits.count == 2, limits[0] < limits[1] else {
-      throw entry.error("limits", "must be [lower, upper] with lower < upper, not \(limits)")
+      throw entry.error(key, "must be [lower, upper] with lower < upper, not \(limits)")
     }
     return limits[0]...limits[1]
   }

@@ -38,6 +38,7 @@ extension ControlTask {
     for name in try entry.strings("angles") ?? [] { try readAngle(name, entry) }
     model.ignored = try entry.strings("ignore") ?? []
     model.integrals = try entry.words("integrate") ?? [:]
+    try readInputs(entry)
     model.restPseudoData = try entry.integer("restPseudoData", 0...100_000) ?? 0
     if let sampler = try entry.choiceOrAutomatic("sampler", SamplerName.self) {
       model.sampler.name = sampler
@@ -68,10 +69,27 @@ extension ControlTask {
     ([.covariance], ["covariance"]),
     ([.mean], ["mean"]),
     ([.histories], ["stateHistory", "actionHistory", "actionDelay"]),
+    ([.histories, .integrals], ["inputs"]),
     ([.integrals], ["integrate"]),
     ([.noise], ["noise"]),
     (ModelPart.allCases, ["restPseudoData"]),
   ]
+
+  /// inputs: {OUTPUT: [state, command or quantity, ...], ...}
+  private mutating func readInputs(_ entry: YAMLMapping) throws {
+    guard let section = try entry.mapping("inputs") else { return }
+    guard !entry.has("restPseudoData") else {
+      throw entry.error("inputs", "and restPseudoData exclude each other")
+    }
+    for output in section.keys {
+      model.inputs[output] = try required(section.strings(output), output, section)
+    }
+    do {
+      _ = try modelForm()
+    } catch let fault as InputFault {
+      throw section.error(fault.output, fault.problem)
+    }
+  }
 
   /// A state that turns round, by the units of its angle.
   private mutating func readAngle(_ name: String, _ entry: YAMLMapping) throws {

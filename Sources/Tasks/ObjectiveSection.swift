@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a task file wants: policy, reward, where episodes start and should go.
 
+import Formulas
 import MachineLogs
 import Policies
 import PolicySearch
@@ -52,11 +53,7 @@ extension ControlTask {
         throw term.error(
           "weights", "measures the distance to the goal, and the task has no `goal:`")
       }
-      let weights = try required(term.numbers("weights"), "weights", term)
-      guard weights.count == layout.states.count else {
-        throw term.error(
-          "weights", "has \(weights.count) numbers for \(layout.states.count) states")
-      }
+      let weights = try weightsByGoal(term)
       let units = try term.choice("units", RewardUnits.self, among: ["standardised", "physical"])
       return (weights, units ?? .standardised)
     }
@@ -89,24 +86,48 @@ extension ControlTask {
       "saturating", "or quadratic, formula, actionChange or learned is expected in a reward")
   }
 
+  /// weights: [one a goal], or {NAME: weight, ...} where the others are 0.
+  private func weightsByGoal(_ term: YAMLMapping) throws -> [Double] {
+    let names = goalChannels.map(\.name)
+    if term.isMapping("weights"), let named = try term.namedNumbers("weights") {
+      if let unknown = named.keys.sorted().first(where: { !names.contains($0) }) {
+        throw term.error(
+          "weights",
+          "'\(shortened(unknown))' has no goal; there are goals of \(names.joined(separator: ", "))")
+      }
+      return names.map { named[$0] ?? 0 }
+    }
+    let weights = try required(term.numbers("weights"), "weights", term)
+    guard weights.count == names.count else {
+      let what = goalQuantities == nil ? "states" : "goals (\(names.joined(separator: ", ")))"
+      throw term.error("weights", "has \(weights.count) numbers for \(names.count) \(what)")
+    }
+    return weights
+  }
+
   /// Names that a reward's formula may use.
   private var rewardNames: [String] {
     let actions = layout.actions.map(\.name)
     return measureNames + actions + actions.map { "previous.\($0)" }
   }
 
-  /// Names that a measure of success may use.
+  /// Names that a measure of success may use: states, what goals are of, goals.
   var measureNames: [String] {
     let states = layout.states.map(\.name)
-    return states + (hasGoal ? states.map { "goal.\($0)" } : [])
+    let goals = goalChannels.map(\.name)
+    return states + goals.filter { !states.contains($0) }
+      + (hasGoal ? goals.map { "goal.\($0)" } : [])
   }
 
+  /// A formula over these names and those of quantities.
+  ///
+  /// - Parameter ofStates: whether it may not read commands.
   func formula(
-    _ text: String, _ entry: YAMLMapping, key: String, names: [String]
+    _ text: String, _ entry: YAMLMapping, key: String, names: [String], ofStates: Bool = false
   ) throws -> Formula {
     if let unfitForFormulas { throw unfitForFormulas }
     do {
-      return try Formula(text, names: names)
+      return try Formula(text, names: names, definitions: definitions(ofStates: ofStates))
     } catch let error as FormulaError {
       let hint = hasGoal || !text.contains("goal.") ? "" : "; the task has no `goal:`"
       throw entry.error(key, "\(error)\(hint)")
@@ -118,7 +139,9 @@ extension ControlTask {
     // Where the goal is not one point, some may be out of the formula's domain (a logarithm); a pole at the goal is at all.
     let values = goalExamples.map { goal -> Double in
       var values: [String: Double] = [:]
-      for (channel, x) in zip(layout.states, goal) {
+      // States that no goal is of are at some value.
+      for channel in layout.states { values[channel.name] = 0.37 }
+      for (channel, x) in zip(goalChannels, goal) {
         (values[channel.name], values["goal.\(channel.name)"]) = (x, x)
       }
       for (channel, u) in zip(layout.actions, safeAction) {
@@ -148,7 +171,7 @@ extension ControlTask {
     guard hasGoal, let support = goal.support else {
       let isFree: [Bool] =
         if case .bounds(let states) = goal, hasGoal { states } else {
-          layout.states.map { _ in true }
+          goalChannels.map { _ in true }
         }
       return [0.37, -0.37, 0.0137, 13.7].map { value in isFree.map { $0 ? value : 0 } }
     }

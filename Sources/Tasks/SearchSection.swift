@@ -49,8 +49,8 @@ extension ControlTask {
 
   /// From when on each step of the schedule is judged: `settle`, or what the last steps and the shortest step say.
   private mutating func readSettling(_ entry: YAMLMapping) throws {
-    let ends = evaluation.schedule.dropFirst().map(\.time) + [evaluation.seconds]
-    let starts = evaluation.schedule.isEmpty ? [0] : evaluation.schedule.map(\.time)
+    let ends = evaluation.goalTimes.dropFirst() + [evaluation.seconds]
+    let starts = evaluation.goalTimes
     let shortest = zip(ends, starts).map { $0 - $1 }.min() ?? 0
     let steps = max(1, Int((shortest / layout.timeStep).rounded()))
     if let last = try entry.integer("lastSteps", 1...1_000_000) {
@@ -82,7 +82,8 @@ extension ControlTask {
       let text = try required(measure.string("measure"), "measure", measure)
       evaluation.measures.append(
         EvaluationOptions.Measure(
-          formula: try formula(text, measure, key: "measure", names: measureNames),
+          formula: try formula(
+            text, measure, key: "measure", names: measureNames, ofStates: true),
           below: try required(measure.number("below"), "below", measure)))
     }
     if let tolerance = try entry.positive("tolerance") {
@@ -91,15 +92,60 @@ extension ControlTask {
           "tolerance",
           "is a distance to the goal, and the task has no `goal:`; use success: [{measure: ...}]")
       }
-      evaluation.tolerance = tolerance
+      guard goalQuantities == nil else {
+        let names = goalChannels.map(\.name)
+        throw entry.error(
+          "tolerance",
+          "is of the first state; say one for each: track: {\(names.map { "\($0): \(tolerance)" }.joined(separator: ", "))}")
+      }
+      guard !entry.has("track") else {
+        throw entry.error("tolerance", "and track exclude each other: track says what each may miss")
+      }
+      evaluation.tracked = [.init(goal: 0, tolerance: tolerance)]
+    }
+    try readTracked(entry)
+  }
+
+  /// track: {NAME: tolerance, ...}: what must come to its goal, and how near.
+  private mutating func readTracked(_ entry: YAMLMapping) throws {
+    guard entry.has("track") else { return }
+    let names = goalChannels.map(\.name)
+    guard hasGoal else {
+      throw entry.error("track", "is of distances to the goal, and the task has no `goal:`")
+    }
+    guard entry.isMapping("track"), let tracked = try entry.mapping("track") else {
+      throw entry.error(
+        "track", "needs a tolerance for each: {\(names.map { "\($0): 0.05" }.joined(separator: ", "))}")
+    }
+    let wanted = tracked.keys
+    guard !wanted.isEmpty else { throw entry.error("track", "names nothing") }
+    evaluation.tracked = try wanted.map { name in
+      guard let goal = names.firstIndex(of: name) else {
+        let known = (layout.states.map(\.name) + namedFormulas.map(\.name)).contains(name)
+        throw tracked.error(
+          name,
+          known
+            ? "has no goal; there are goals of \(names.joined(separator: ", "))"
+            : "is neither a state nor a quantity")
+      }
+      return .init(goal: goal, tolerance: try required(tracked.positive(name), name, tracked))
     }
   }
 
-  /// schedule: {at: [s, ...], goals: [[x, ...], ...]}: goals of one episode, one after another.
+  /// schedule: {at: [s, ...], goals: [[x, ...], ...]}: goals of one episode, one after another; {every: s}: another one is
+  /// drawn so often.
   private mutating func readSchedule(_ entry: YAMLMapping) throws {
     guard let schedule = try entry.mapping("schedule") else { return }
     guard hasGoal else {
       throw entry.error("schedule", "is of goals, and the task has no `goal:` (a range of goals)")
+    }
+    if let interval = try schedule.positive("every", YAMLMapping.anyTime) {
+      guard interval < evaluation.seconds, interval >= 2 * layout.timeStep else {
+        throw schedule.error(
+          "every", "must be from two time steps to the episode's \(evaluation.seconds) s")
+      }
+      evaluation.goalInterval = interval
+      return
     }
     let times = try required(schedule.numbers("at"), "at", schedule)
     let goals = try required(schedule.lists("goals"), "goals", schedule)
@@ -110,10 +156,10 @@ extension ControlTask {
         "at", "must be rising times within the episode of \(evaluation.seconds) s, one a goal")
     }
     for (index, goal) in goals.enumerated() {
-      guard goal.count == layout.states.count else {
+      guard goal.count == goalForm.length else {
+        let what = goalQuantities == nil ? "states" : "goals"
         throw schedule.error(
-          "goals", "number \(index + 1) has \(goal.count) numbers for \(layout.states.count) states"
-        )
+          "goals", "number \(index + 1) has \(goal.count) numbers for \(goalForm.length) \(what)")
       }
       try checkWithinLimits(.fixed(goal), "goals", schedule)
     }
@@ -125,15 +171,27 @@ extension ControlTask {
   /// A goal beyond a state's limits cannot be reached, and an episode that starts there is over. Throws: `LogError`.
   func checkWithinLimits(_ states: StateDistribution, _ key: String, _ yaml: YAMLMapping) throws {
     guard let support = states.support else { return }
-    for (i, limit) in stateLimits.enumerated() {
-      guard let limit else { continue }
-      for value in [support[i].lowerBound, support[i].upperBound] where !limit.contains(value) {
+    let channels = key == "start" ? layout.states : goalChannels
+    for (channel, range) in zip(channels, support) {
+      guard let limit = limits(of: channel.name) else { continue }
+      for value in [range.lowerBound, range.upperBound] where !limit.contains(value) {
         throw yaml.error(
           key,
-          "reaches \(value), outside the limits of '\(shortened(layout.states[i].name))', "
+          "reaches \(value), outside the limits of '\(shortened(channel.name))', "
             + "\(limit.lowerBound) to \(limit.upperBound)")
       }
     }
+  }
+
+  /// Whether a state or quantity ends episodes.
+  package var hasLimits: Bool {
+    stateLimits.contains { $0 != nil } || namedFormulas.contains { $0.limits != nil }
+  }
+
+  /// Where a state or quantity ends episodes, or nil.
+  package func limits(of name: String) -> ClosedRange<Double>? {
+    layout.states.firstIndex { $0.name == name }.flatMap { stateLimits[$0] }
+      ?? namedFormulas.first { $0.name == name }?.limits
   }
 
   /// explore: how data are collected where there are no logs; learn: the interaction loop.
@@ -153,15 +211,7 @@ extension ControlTask {
       if let amplitude = try entry.positive("amplitude", 1e-9...1) {
         exploration.amplitude = amplitude
       }
-      if let range = try entry.numbers("turningPoints") {
-        guard range.count == 2, range[0] < range[1] else {
-          throw entry.error("turningPoints", "must be [lower, upper] of the first state")
-        }
-        exploration.turningPoints = range[0]...range[1]
-      }
-      guard exploration.kind != .manual || exploration.turningPoints != nil else {
-        throw entry.error("turningPoints", "is missing: [lower, upper] of the first state")
-      }
+      try readTurningPoints(entry)
     }
     try checkSteps(exploration.seconds, "explore", yaml)
     guard let entry = try yaml.mapping("learn") else { return }
@@ -173,5 +223,30 @@ extension ControlTask {
       learning.model = value
     }
     if let value = try entry.bool("untilSolved") { learning.untilSolved = value }
+  }
+
+  /// turningPoints: [lower, upper] of the first state, or a list of them: of state j, moved by action j.
+  private mutating func readTurningPoints(_ entry: YAMLMapping) throws {
+    let wanted = "[lower, upper] of the first state, or a list of them, one an action"
+    guard entry.has("turningPoints") else {
+      guard exploration.kind != .manual else {
+        throw entry.error("turningPoints", "is missing: \(wanted)")
+      }
+      return
+    }
+    let isList = entry.isListOfLists("turningPoints")
+    let ranges =
+      isList ? try entry.lists("turningPoints") : try entry.numbers("turningPoints").map { [$0] }
+    exploration.turningPoints = try (ranges ?? []).map { range in
+      guard range.count == 2, range[0] < range[1] else {
+        throw entry.error("turningPoints", "must be \(wanted)")
+      }
+      return range[0]...range[1]
+    }
+    guard exploration.turningPoints.count <= min(layout.actions.count, layout.states.count) else {
+      throw entry.error(
+        "turningPoints",
+        "has \(exploration.turningPoints.count) ranges for \(counted(layout.actions.count, "action"))")
+    }
   }
 }

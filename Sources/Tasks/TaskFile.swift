@@ -47,10 +47,11 @@ extension ControlTask {
     (source, self.file) = (text, file)
     let yaml = try YAMLMapping.document(text, file: file)
     try readMachine(yaml, folder)
+    try readQuantities(yaml)
     try readPlant(yaml, folder)
     try readModel(yaml)
     start = try distribution("start", yaml) ?? .fixed([])
-    let goal = try distribution("goal", yaml)
+    let goal = try readNamedGoal(yaml) ?? distribution("goal", yaml)
     hasGoal = goal != nil
     self.goal = goal ?? .fixed(layout.states.map { _ in 0 })
     try checkWithinLimits(start, "start", yaml)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the sections of a task say: plant, model, policy, reward, evaluation, learning.
 
+import Formulas
 import GaussianProcesses
 import MachineLogs
 import ModelChoice
@@ -61,6 +62,8 @@ extension ControlTask {
     public var actionDelay = 0
     /// Which parts of it are as they are here, and which are chosen by what they predict over the horizon.
     public var choice = ChoiceOptions()
+    /// Output -> names of the states, commands and quantities that it reads; outputs that are not here read all.
+    public var inputs: [String: [String]] = [:]
     /// Names of states on which the motion does not depend.
     public var ignored: [String] = []
     /// Position -> measured rate whose integral it is.
@@ -94,20 +97,34 @@ extension ControlTask {
     case learned(column: String, weight: Double)
   }
 
+  /// What is known of the data behind a policy.
+  public struct SearchedData: Sendable {
+    /// Bounds of its states [S]; nil where nobody knows.
+    public var bounds: [ClosedRange<Double>]?
+    /// What goals are of at some of its states [n][G]; empty where goals are of the states.
+    public var loggedGoals: [[Double]]
+
+    public init(bounds: [ClosedRange<Double>]? = nil, loggedGoals: [[Double]] = []) {
+      (self.bounds, self.loggedGoals) = (bounds, loggedGoals)
+    }
+
+    public init(_ description: PolicyDescription) {
+      self.init(bounds: description.dataBounds, loggedGoals: description.loggedGoals)
+    }
+  }
+
   /// How a policy is judged on a plant.
   public struct EvaluationOptions: Hashable, Sendable {
     public var episodes = 16
     /// Seconds an episode.
     public var seconds = 15.0
-    /// States that are to reach their goals, at least one: judged by the tolerance, spread at the start, reported. Only programs
-    /// set more than the first; all have the same tolerance and spread.
-    public var tracked = [0] {
-      didSet { precondition(!tracked.isEmpty, "an evaluation tracks no state") }
+    /// What is to reach its goal, at least one: judged by its tolerance and reported; states are spread at the start.
+    public var tracked = [Tracked(goal: 0, tolerance: 0)] {
+      didSet { precondition(!tracked.isEmpty, "an evaluation tracks nothing") }
     }
     /// Half width of the uniform spread of the tracked states about `start`, physical units.
     public var startSpread = 0.0
-    /// Success: every tracked state within this of the goal from `settle` seconds on ...
-    public var tolerance = 0.0
+    /// Success: everything tracked within its tolerance of the goal from `settle` seconds on ...
     /// In a task file that does not say it: 4 s, or half of the shortest step to a goal where that ends before; with measures
     /// what the last steps leave of it.
     public var settle = 4.0
@@ -118,7 +135,29 @@ extension ControlTask {
     public var lastSteps = 10
     /// Goals one after another, before the first the machine's own start; empty for one goal an episode.
     public var schedule: [ScheduledGoal] = []
+    /// Seconds after which another goal is drawn; nil for none.
+    public var goalInterval: Double?
     public init() {}
+
+    /// When each goal begins, s.
+    public var goalTimes: [Double] {
+      if let goalInterval {
+        return Array(stride(from: 0, to: seconds - 1e-9, by: goalInterval))
+      }
+      return schedule.isEmpty ? [0] : schedule.map(\.time)
+    }
+
+    /// One of what goals are of.
+    public struct Tracked: Hashable, Sendable {
+      /// Its index.
+      public var goal: Int
+      /// Physical units; 0 where nothing is judged by it.
+      public var tolerance: Double
+
+      public init(goal: Int, tolerance: Double) {
+        (self.goal, self.tolerance) = (goal, tolerance)
+      }
+    }
 
     public struct Measure: Hashable, Sendable {
       public var formula: Formula

@@ -65,6 +65,9 @@ final class YAMLMapping {
     return node[key]
   }
 
+  /// Its keys, in the file's order.
+  var keys: [String] { node.mapping?.map { $0.key.scalar?.string ?? "" } ?? [] }
+
   func string(_ key: String) throws -> String? {
     guard let value = value(key) else { return nil }
     guard let text = value.scalar?.string else { throw error(key, "must be a word") }
@@ -118,6 +121,9 @@ final class YAMLMapping {
 
   /// Whether the key's value is a list.
   func isList(_ key: String) -> Bool { value(key)?.sequence != nil }
+
+  /// Whether the key's value is a list whose first element is one.
+  func isListOfLists(_ key: String) -> Bool { value(key)?.sequence?.first?.sequence != nil }
 
   /// Whether the key's value is a mapping.
   func isMapping(_ key: String) -> Bool { value(key)?.mapping != nil }

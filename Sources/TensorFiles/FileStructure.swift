@@ -59,7 +59,7 @@ extension FileStructure {
 }
 
 /// Most states, and most actions, of a machine.
-private let mostChannels = 1_000
+package let mostChannels = 1_000
 
 /// What is wrong with the names of states and actions, in words, or nil: each list has some, each can be a name, and none stands twice.
 ///

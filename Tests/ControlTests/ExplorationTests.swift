@@ -10,7 +10,7 @@ struct ExplorationTests {
   private func actions(_ kind: ExplorationKind, seed: UInt64 = 1, steps: Int = 2_000) -> [Double] {
     var options = ExplorationOptions()
     options.kind = kind
-    options.turningPoints = -1...1
+    options.turningPoints = [-1...1]
     var explorer = Explorer(options, limits: [-2...4], rest: [0], timeStep: 0.1, seed: seed)
     return (0..<steps).map { explorer.action(step: $0, states: [0])[0] }
   }

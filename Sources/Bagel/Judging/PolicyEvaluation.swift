@@ -10,10 +10,12 @@ import Policies
 import PolicySearch
 import Tasks
 
-/// The response of one tracked state to one goal (physical units, seconds).
+/// The response of one of what goals are of to one goal (physical units, seconds).
 public struct TrackedFigures: Sendable {
   /// Its index.
-  public var state: Int
+  public var goal: Int
+  /// |state - goal| that is allowed from the settling time on; 0 where nothing is judged by it.
+  public var tolerance: Double
   /// Time from 10 % to 90 % of the way; nil if it did not get there.
   public var riseTime: Double?
   /// Largest excursion beyond the goal.
@@ -22,6 +24,8 @@ public struct TrackedFigures: Sendable {
   public var steadyStateError: Double
   /// Largest |state - goal| from the settling time on.
   public var largestError: Double
+
+  public var isNear: Bool { largestError <= tolerance }
 }
 
 /// The response to one goal, from the goal's switch to the next.
@@ -29,11 +33,11 @@ public struct StepFigures: Sendable {
   /// Seconds from the start of the episode.
   public var time: Double
   public var goal: [Double]
-  /// Of every tracked state, in the order of `EvaluationOptions.tracked`.
+  /// In the order of `EvaluationOptions.tracked`.
   public var tracked: [TrackedFigures]
   /// Mean |u_k - u_(k-1)| from the settling time on, the largest over the actions.
   public var actionChange: Double
-  /// Whether every largest error is within the tolerance; false where measures judge.
+  /// Whether every largest error is within its tolerance; false where measures judge.
   public var isNear: Bool
   /// The largest value of each measure in the last steps; empty without measures.
   public var measures: [Double]
@@ -46,9 +50,18 @@ public struct EvaluatedEpisode: Sendable {
   public var steps: [StepFigures]
   /// Why it ended before its time, in words.
   public var earlyEnd: String?
+  /// What it means that the plant ended it; nil where it did not.
+  public var doneAs: DoneMeaning?
 
-  /// Whether it ran to its end and every step succeeded.
-  public var isSuccess: Bool { earlyEnd == nil && steps.allSatisfy(\.isSuccess) }
+  /// Whether the plant ended it with success, or it ran to its end and every step succeeded.
+  public var isSuccess: Bool {
+    switch doneAs {
+    case .success: true
+    case .failure: false
+    case .neither: steps.allSatisfy(\.isSuccess)
+    case nil: earlyEnd == nil && steps.allSatisfy(\.isSuccess)
+    }
+  }
 
   /// Its goals one after another.
   package var reference: [ControlTask.EvaluationOptions.ScheduledGoal] {
@@ -57,11 +70,11 @@ public struct EvaluatedEpisode: Sendable {
 }
 
 extension [ControlTask.EvaluationOptions.ScheduledGoal] {
-  /// A state's goals as a staircase over time (s), the last one until `end`.
-  package func staircase(of state: Int, until end: Double) -> (times: [Double], goals: [Double]) {
+  /// Goals of one thing as a staircase over time (s), the last one until `end`.
+  package func staircase(of index: Int, until end: Double) -> (times: [Double], goals: [Double]) {
     (
       zip(self, ends(until: end)).flatMap { [$0.time, $1] },
-      flatMap { [$0.goal[state], $0.goal[state]] }
+      flatMap { [$0.goal[index], $0.goal[index]] }
     )
   }
 
@@ -90,18 +103,18 @@ extension ControlTask {
   ///   - controller: the policy with its numbers.
   ///   - seed: of starts, goals, noise and parameters.
   ///   - spread: every parameter of a simulated plant varies within 1 - spread ... 1 + spread from episode to episode.
-  ///   - bounds: of the data behind the policy, where start or goal are drawn from them.
+  ///   - data: behind the policy, where start or goal are drawn from it.
   ///   - logFolder: where what a machine did is written, line by line; nothing is written of simulations.
   ///   - goesOn: asked at every step; false ends the evaluation with the safe action.
   ///   - tell: hears of every episode as it ends.
   /// - Throws: `LogError` where the task has no plant or a goal of its schedule is out of bounds, `EpisodeFailure`.
   public func evaluate(
     _ controller: PolicyController, seed: UInt64 = 0, spread: Double = 0,
-    bounds: [ClosedRange<Double>]? = nil, logFolder: String? = nil,
+    within data: SearchedData = SearchedData(), logFolder: String? = nil,
     goesOn: @escaping () -> Bool = { true }, tell: (EpisodeRun.Outcome) -> Void = { _ in }
   ) throws -> Evaluation {
     for scheduled in evaluation.schedule {
-      try checkGoal(scheduled.goal, for: controller.policy.inputs.goal, within: bounds)
+      try checkGoal(scheduled.goal, for: controller.policy.inputs.goal, within: data)
     }
     var plant = try makePlant()
     defer { plant.close(safeAction: safeAction) }
@@ -117,12 +130,12 @@ extension ControlTask {
       }
       defer { log?.close() }
       let (outcome, goals) = try drive(
-        &plant, controller, index: index, seed: seed, bounds: bounds,
+        &plant, controller, index: index, seed: seed, within: data,
         name: "evaluation \(index + 1)", log: log, goesOn: goesOn)
       tell(outcome)
       if let failure = outcome.failure { throw failure }
       if outcome.isInterrupted { break }
-      episodes.append(judge(outcome.episode, goals: goals, earlyEnd: outcome.earlyEnd))
+      episodes.append(judge(outcome, goals: goals))
     }
     return Evaluation(episodes: episodes)
   }
@@ -134,7 +147,7 @@ extension ControlTask {
   ///   - controller: the policy with its numbers.
   ///   - index: of the episode; with the seed it determines start, goal and noise.
   ///   - seed: see `index`.
-  ///   - bounds: of the data behind the policy, where start or goal are drawn from them.
+  ///   - data: behind the policy, where start or goal are drawn from it.
   ///   - name: of the episode.
   ///   - log: where rows are written as they come.
   ///   - isLearntFrom: the plant must say a reward if the task learns one.
@@ -142,13 +155,16 @@ extension ControlTask {
   /// - Throws: `LogError`.
   public func drive(
     _ plant: inout any Plant, _ controller: PolicyController, index: Int, seed: UInt64,
-    bounds: [ClosedRange<Double>]? = nil, name: String, log: LogWriter? = nil,
+    within data: SearchedData = SearchedData(), name: String, log: LogWriter? = nil,
     isLearntFrom: Bool = false,
     goesOn: @escaping () -> Bool = { true }
   ) throws -> (outcome: EpisodeRun.Outcome, goals: [ControlTask.EvaluationOptions.ScheduledGoal]) {
     let key = DrawKey(seed: seed, stream: .evaluation)
-    var goals = try GoalSchedule(evaluation, timeStep: layout.timeStep) {
-      try drawnGoal(key, index, bounds)
+    let distribution = try evaluation.schedule.isEmpty ? drawnGoals(within: data) : nil
+    // No two episodes have a goal of the same number.
+    let count = evaluation.goalTimes.count
+    var goals = GoalSchedule(self) { number in
+      distribution?.spreadGoal(episode: index * count + number, key: key) ?? []
     }
     var controllerRun = controller.begin()
     var run = episodeRun(seconds: evaluation.seconds)
@@ -156,7 +172,7 @@ extension ControlTask {
     run.needsReward = isLearntFrom
     run.goesOn = goesOn
     let outcome = try run.run(
-      &plant, from: firstState(of: plant, key, index, bounds),
+      &plant, from: firstState(of: plant, key, index, data.bounds),
       seed: seed &* 1_000_003 &+ 7_919 &+ UInt64(index), name: name
     ) { step, states in
       controllerRun.action(state: states, goal: goals.goal(step: step, states: states))
@@ -164,16 +180,14 @@ extension ControlTask {
     return (outcome, goals.goals)
   }
 
-  private func drawnGoal(
-    _ key: DrawKey, _ index: Int, _ bounds: [ClosedRange<Double>]?
-  ) throws -> [Double] {
-    if case .bounds = goal, bounds == nil {
+  private func drawnGoals(within data: SearchedData) throws -> StateDistribution {
+    if case .bounds = goal, data.bounds == nil {
       throw LogError(
         file: place,
         "draws goals from the data's bounds; the policy file does not know them, so search it again"
       )
     }
-    return goal.resolved(bounds: bounds ?? []).spreadGoal(episode: index, key: key)
+    return try goals(amongLogged: data.loggedGoals, bounds: data.bounds ?? [])
   }
 
   /// Where an episode starts; nil where the plant decides: programs, and starts drawn from logged states.
@@ -184,28 +198,38 @@ extension ControlTask {
       switch start {
       case .logged: false
       case .bounds: bounds != nil
-      case .fixed, .uniform, .normal, .rows: true
+      case .fixed, .uniform, .normal, .rows, .reached, .cells: true
       }
     guard hasStart, isKnown, plant is any SimulatedPlant else { return nil }
     var first = start.resolved(bounds: bounds ?? [])
       .draw(particle: index, key: key, for: .initialStates)
     let spread = key.uniforms(particle: index, step: 0, count: evaluation.tracked.count)
-    for (state, u) in zip(evaluation.tracked, spread) {
-      first[state] += evaluation.startSpread * (2 * u - 1)
-    }
-    // A reference that begins with staying begins at rest.
-    if let begin = evaluation.schedule.first, begin.time > 0 {
-      for state in first.indices where !evaluation.tracked.contains(state) {
-        first[state] = begin.goal[state]
+    let tracked = evaluation.tracked.map(\.goal)
+    if goalQuantities == nil {
+      for (state, u) in zip(tracked, spread) {
+        first[state] += evaluation.startSpread * (2 * u - 1)
+      }
+      // A reference that begins with staying begins at rest.
+      if let begin = evaluation.schedule.first, begin.time > 0 {
+        for state in first.indices where !tracked.contains(state) {
+          first[state] = begin.goal[state]
+        }
       }
     }
     return initialState(first, of: plant)
   }
 
+  /// The figures of what a plant did.
+  public func judge(
+    _ outcome: EpisodeRun.Outcome, goals: [ControlTask.EvaluationOptions.ScheduledGoal]
+  ) -> EvaluatedEpisode {
+    judge(outcome.episode, goals: goals, earlyEnd: outcome.earlyEnd, doneAs: outcome.doneAs)
+  }
+
   /// The figures of an episode.
   public func judge(
     _ episode: Episode, goals: [ControlTask.EvaluationOptions.ScheduledGoal],
-    earlyEnd: String? = nil
+    earlyEnd: String? = nil, doneAs: DoneMeaning? = nil
   ) -> EvaluatedEpisode {
     let steps = goals.indices.map { index -> StepFigures in
       let start = Int((goals[index].time / layout.timeStep).rounded())
@@ -216,10 +240,12 @@ extension ControlTask {
       var figures = judge(
         episode, goals[index], rows: min(start, episode.count - 1)..<min(next, episode.count))
       // What the episode did not reach is no success.
-      if next > episode.count || isLast && earlyEnd != nil { figures.isSuccess = false }
+      let isCut = next > episode.count || isLast && earlyEnd != nil
+      if isCut && doneAs != .neither { figures.isSuccess = false }
       return figures
     }
-    return EvaluatedEpisode(episode: episode, steps: steps, earlyEnd: earlyEnd)
+    return EvaluatedEpisode(
+      episode: episode, steps: steps, earlyEnd: earlyEnd, doneAs: doneAs)
   }
 
   /// The figures of the response to one goal within some rows.
@@ -229,8 +255,9 @@ extension ControlTask {
     // A stretch shorter than the settling time is judged by its end.
     let settled = min(
       Int((evaluation.settle / layout.timeStep).rounded()), max(rows.count - 1, 0))
+    let reached = episode.states[rows].map(goalForm.reached)
     let tracked = evaluation.tracked.map {
-      response(of: $0, in: episode.states[rows], to: scheduled.goal[$0], settled: settled)
+      response(of: $0, in: reached, to: scheduled.goal[$0.goal], settled: settled)
     }
     let from = rows.lowerBound + settled
     let until = min(rows.upperBound, episode.count - 1)
@@ -241,9 +268,7 @@ extension ControlTask {
     }
     let change = changes.max() ?? 0
     let measures = worstMeasures(episode.states[rows], goal: scheduled.goal)
-    let isNear =
-      evaluation.measures.isEmpty
-      && tracked.allSatisfy { $0.largestError <= evaluation.tolerance }
+    let isNear = evaluation.measures.isEmpty && tracked.allSatisfy(\.isNear)
     let isSuccess =
       evaluation.measures.isEmpty
       ? isNear && change < evaluation.largestActionChange : isBelow(measures)
@@ -252,19 +277,19 @@ extension ControlTask {
       isNear: isNear, measures: measures, isSuccess: isSuccess)
   }
 
-  /// The response of one state.
+  /// The response of one of what goals are of, in rows of them [G].
   private func response(
-    of state: Int, in states: ArraySlice<[Double]>, to target: Double, settled: Int
+    of tracked: EvaluationOptions.Tracked, in rows: [[Double]], to target: Double, settled: Int
   ) -> TrackedFigures {
-    let response = states.map { $0[state] }
+    let response = rows.map { $0[tracked.goal] }
     let first = response.first ?? 0
-    let turn = layout.states[state].turn
+    let turn = goalChannels[tracked.goal].turn
     let errors = response[settled...].map { abs(shorterWay($0 - target, turn: turn)) }
     let way = response.map { target == first ? 1 : ($0 - first) / (target - first) }
     let tenth = way.firstIndex { $0 >= 0.1 }
     let ninetieth = way.firstIndex { $0 >= 0.9 }
     return TrackedFigures(
-      state: state,
+      goal: tracked.goal, tolerance: tracked.tolerance,
       riseTime: tenth.flatMap { a in ninetieth.map { Double($0 - a) * layout.timeStep } },
       overshoot: max(0, ((way.max() ?? 1) - 1) * abs(target - first)),
       steadyStateError: errors.reduce(0, +) / Double(max(errors.count, 1)),
@@ -284,11 +309,13 @@ extension ControlTask {
   private func worstMeasures(_ states: ArraySlice<[Double]>, goal: [Double]) -> [Double] {
     var worst = evaluation.measures.map { _ in -Double.infinity }
     if worst.isEmpty { return [] }
+    let form = goalForm
     for state in states.suffix(evaluation.lastSteps) {
       var values: [String: Double] = [:]
-      for (i, channel) in layout.states.enumerated() {
-        values[channel.name] = state[i]
-        values["goal.\(channel.name)"] = goal[i]
+      for (i, channel) in layout.states.enumerated() { values[channel.name] = state[i] }
+      for (k, (channel, reached)) in zip(goalChannels, form.reached(state)).enumerated() {
+        values[channel.name] = reached
+        values["goal.\(channel.name)"] = goal[k]
       }
       for (m, measure) in evaluation.measures.enumerated() {
         let value = measure.formula.value(values)

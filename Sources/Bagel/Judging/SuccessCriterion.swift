@@ -14,25 +14,44 @@ extension ControlTask {
         + " in each of the last \(counted(evaluation.lastSteps, "step"))"
         + (evaluation.schedule.isEmpty ? "" : " of every goal")
     }
-    let near = evaluation.tracked.map { index -> String in
-      let state = layout.states[index]
-      return "|\(state.name) - goal| <= \(Unit(state.units).shown(evaluation.tolerance))"
+    if !evaluation.tracked.contains(where: { $0.tolerance > 0 }), doneMeans == .success {
+      return "the plant ends the episode with success"
+    }
+    let near = evaluation.tracked.map { tracked -> String in
+      let channel = goalChannels[tracked.goal]
+      return "|\(channel.name) - goal| <= \(Unit(channel.units).shown(tracked.tolerance))"
     }
     return near.joined(separator: " and ") + " from \(number(evaluation.settle)) s "
-      + (evaluation.schedule.isEmpty ? "on" : "after each switch of the goal on")
+      + (evaluation.goalTimes == [0] ? "on" : "after each switch of the goal on")
       + " and an action change below \(number(evaluation.largestActionChange)) a step "
       + "(largestActionChange)"
   }
 }
 
 extension EvaluatedEpisode {
+  /// Why it failed, a line for each step that did; the action change alone is said elsewhere.
+  fileprivate func failures(_ task: ControlTask) -> [String] {
+    if doneAs == .failure || doneAs == nil, let earlyEnd { return [earlyEnd] }
+    if task.doneMeans == .success && !task.evaluation.tracked.contains(where: { $0.tolerance > 0 }) {
+      return ["the plant did not end it with success"]
+    }
+    return steps.filter { !$0.isSuccess && !$0.isNear }.map { step in
+      let missed = step.tracked.filter { !$0.isNear }.map { figures in
+        let channel = task.goalChannels[figures.goal]
+        let unit = Unit(channel.units)
+        return "\(channel.name) is up to \(unit.shown(figures.largestError)) from \(unit.shown(step.goal[figures.goal]))"
+      }
+      return "goal from \(number(step.time)) s: " + missed.joined(separator: ", ")
+    }
+  }
+
   /// Whether nothing but the action change made it fail.
   public var failsByActionChange: Bool {
     earlyEnd == nil && !isSuccess && steps.allSatisfy(\.isNear)
   }
 }
 
-/// A measured state whose goal is not judged.
+/// A measured state, or what another goal is of, that is not judged.
 public struct UnjudgedState: Hashable, Sendable {
   public var channel: Channel
   /// Mean |state - goal| at the end of each goal, physical units.
@@ -53,13 +72,22 @@ extension Evaluation {
     }
   }
 
-  /// Measured states that are not tracked, which a tolerance does not judge; none where measures do, or no episode ran to its end.
+  /// Why each step that failed did, in words.
+  package func failures(_ task: ControlTask) -> [String] {
+    episodes.enumerated().filter { !$1.isSuccess }.flatMap { index, episode in
+      episode.failures(task).map { "episode \(index + 1), \($0)" }
+    }
+  }
+
+  /// What goals are of and not tracked, which no tolerance judges; of states those that are measured. None where measures judge,
+  /// or no episode ran to its end.
   public func unjudged(_ task: ControlTask) -> [UnjudgedState] {
     guard task.evaluation.measures.isEmpty, !whole.episodes.isEmpty else { return [] }
-    return task.layout.states.enumerated().filter {
-      $1.source == .column && !task.evaluation.tracked.contains($0)
-    }.map {
-      index, channel in
+    let tracked = task.evaluation.tracked.map(\.goal)
+    let form = task.goalForm
+    return task.goalChannels.enumerated().filter {
+      $1.source == .column && !tracked.contains($0)
+    }.map { index, channel in
       let errors = whole.episodes.flatMap { episode in
         let ends = episode.reference.ends(
           until: Double(episode.episode.count) * task.layout.timeStep)
@@ -67,7 +95,7 @@ extension Evaluation {
           let row = min(Int((end / task.layout.timeStep).rounded()), episode.episode.count) - 1
           return abs(
             shorterWay(
-              episode.episode.states[max(row, 0)][index] - step.goal[index],
+              form.reached(episode.episode.states[max(row, 0)])[index] - step.goal[index],
               turn: channel.turn))
         }
       }

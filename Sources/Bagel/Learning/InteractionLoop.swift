@@ -196,7 +196,8 @@ public struct InteractionLoop {
       to: files.path("policy", trial, ".safetensors"),
       description: task.description(of: policy, on: fit.model))
     guard tell(.optimized(trial: trial, policy)) else { return false }
-    return try drive(policy.best, fit.model.stateBounds, entry, tell)
+    let data = ControlTask.SearchedData(task.policyDescription(on: fit.model))
+    return try drive(policy.best, data, entry, tell)
   }
 
   /// One more episode of the last trial, with its policy as it is on the disk.
@@ -215,7 +216,7 @@ public struct InteractionLoop {
     let entry = EpisodeRecord(
       trial: trial, judging: verdict.episodes,
       log: files.name("episode", record.episodes.count, ".csv"), rows: 0)
-    return try drive(controller, description.dataBounds, entry, tell)
+    return try drive(controller, .init(description), entry, tell)
   }
 
   /// The deviations by which standardised rewards measure: those of the first trial's data, since each failed trial would narrow
@@ -223,7 +224,8 @@ public struct InteractionLoop {
   private func firstScale(_ model: DynamicsModel) throws -> [Double] {
     let path = files.path("model", 1, ".safetensors")
     let first = FileManager.default.fileExists(atPath: path) ? try DynamicsModel(path: path) : model
-    return (first.layout.states == model.layout.states ? first : model).stateStandardiser.scale
+    let used = first.layout.states == model.layout.states ? first : model
+    return task.goalStandardiser(used)?.scale ?? used.stateStandardiser.scale
   }
 
   /// The last trial's model, if it is one of the task as it is now.
@@ -251,7 +253,7 @@ public struct InteractionLoop {
   }
 
   private mutating func drive(
-    _ controller: PolicyController, _ bounds: [ClosedRange<Double>]?, _ begun: EpisodeRecord,
+    _ controller: PolicyController, _ data: ControlTask.SearchedData, _ begun: EpisodeRecord,
     _ tell: @escaping (LoopEvent) -> Bool
   ) throws -> Bool {
     var entry = begun
@@ -264,7 +266,7 @@ public struct InteractionLoop {
     let log = try LogWriter(path: folder + "/" + entry.log, layout: task.layout)
     defer { log.close() }
     let (outcome, goals) = try task.drive(
-      &plant, controller, index: index, seed: seed, bounds: bounds,
+      &plant, controller, index: index, seed: seed, within: data,
       name: "trial \(entry.trial)" + (entry.judging.map { ", episode \($0 + 1)" } ?? ""), log: log,
       isLearntFrom: true, goesOn: goesOn)
     _ = tell(.drove(outcome))
@@ -276,7 +278,7 @@ public struct InteractionLoop {
       try keep(entry, outcome, tell)
       throw failure
     }
-    let evaluated = task.judge(outcome.episode, goals: goals, earlyEnd: outcome.earlyEnd)
+    let evaluated = task.judge(outcome, goals: goals)
     entry.isSuccess = evaluated.isSuccess
     entry.steps = evaluated.steps.count
     entry.stepSuccesses = evaluated.steps.count { $0.isSuccess }

@@ -2,6 +2,7 @@
 // Many paths at the same times: mean, quantiles, bounds.
 
 import Execution
+import Formulas
 
 /// Paths [B][T] of one quantity.
 package struct PathBundle {
@@ -30,6 +31,22 @@ extension BatchTrajectories {
       (0...horizon).map { k in
         let carry = self.carry(step: k, particle: b)
         return carry[carry.startIndex + state] * scale + mean
+      }
+    }
+  }
+
+  /// Paths of a quantity [particles][steps + 1], physical units.
+  ///
+  /// - Parameters:
+  ///   - quantity: of the states.
+  ///   - mean: of the states [S].
+  ///   - scale: of the states [S].
+  package func paths(of quantity: Quantity, mean: [Double], scale: [Double]) -> [[Double]] {
+    if let i = quantity.state { return paths(of: i, mean: mean[i], scale: scale[i]) }
+    return (0..<particles).map { b in
+      (0...horizon).map { k in
+        let carry = self.carry(step: k, particle: b)
+        return quantity.value(mean.indices.map { carry[carry.startIndex + $0] * scale[$0] + mean[$0] })
       }
     }
   }

@@ -2,6 +2,7 @@
 // report.html: one page with what was learnt, found and driven, its pictures inside it (no other files,
 // no scripts). In: the outcomes of fit, optimise, evaluate. Out: HTML text.
 
+import Formulas
 import Foundation
 import GaussianProcesses
 import PolicySearch
@@ -67,7 +68,7 @@ public struct Report {
   private var pictures: [Plot] {
     var plots: [Plot] = []
     if policy != nil || evaluation != nil {
-      plots += task.layout.states.indices.map(responsePlot)
+      plots += reported.map(responsePlot)
       plots += task.layout.actions.indices.map(actionPlot)
     }
     if let policy { plots.append(returnPlot(policy.state)) }
@@ -77,23 +78,29 @@ public struct Report {
 
   /// Predicted particles, where they went to the goals of the real episodes: not those of a schedule.
   private var predicted: OptimizedPolicy? {
-    evaluation == nil || task.evaluation.schedule.isEmpty ? policy : nil
+    evaluation == nil || task.evaluation.goalTimes == [0] ? policy : nil
   }
 
-  /// A state: mean, 95 % band and a few lines of the predicted particles, against the real episodes and their goal.
-  private func responsePlot(_ state: Int) -> Plot {
-    let channel = task.layout.states[state]
-    let unit = Unit(channel.units)
+  /// What goals are of beside the states, and the states.
+  private var reported: [Quantity] {
+    let formulas = task.goalQuantities?.filter { $0.state == nil } ?? []
+    return formulas + task.layout.states.compactMap { task.quantity($0.name) }
+  }
+
+  /// A state or quantity: mean, 95 % band and a few lines of the predicted particles, against the real episodes and their goal.
+  private func responsePlot(_ quantity: Quantity) -> Plot {
+    let unit = Unit(quantity.units)
     var particles: [[Double]] = []
     if let policy = predicted {
       particles = policy.predicted.paths(
-        of: state, mean: policy.best.stateMean[state], scale: policy.best.stateScale[state])
+        of: quantity, mean: policy.best.stateMean, scale: policy.best.stateScale)
     }
-    let real = evaluation?.episodes.map { $0.episode.states.map { $0[state] } } ?? []
+    let real = evaluation?.episodes.map { $0.episode.states.map { quantity.value($0) } } ?? []
     var plot = ribbon(
-      title: channel.name, yLabel: unit.axisTitle(channel.name), particles.map(unit.convert),
+      title: quantity.name, yLabel: unit.axisTitle(quantity.name), particles.map(unit.convert),
       real.map(unit.convert))
-    if let (times, goals) = commonGoals(state) {
+    let goal = task.goalChannels.firstIndex { $0.name == quantity.name }
+    if let (times, goals) = goal.flatMap(commonGoals) {
       plot.curves.append(
         .init(
           title: "goal", style: .dashes(color: "#222222", width: 1), x: times,
@@ -102,13 +109,13 @@ public struct Report {
     return plot
   }
 
-  /// A state's goal over time as a staircase, where all real episodes have the same and are judged by it.
-  private func commonGoals(_ state: Int) -> (times: [Double], goals: [Double])? {
+  /// A goal over time as a staircase, where all real episodes have the same and are judged by it.
+  private func commonGoals(_ index: Int) -> (times: [Double], goals: [Double])? {
     guard let first = evaluation?.episodes.first, task.evaluation.measures.isEmpty,
       evaluation?.episodes.allSatisfy({ $0.steps.map(\.goal) == first.steps.map(\.goal) }) == true
     else { return nil }
     return first.reference.staircase(
-      of: state, until: Double(first.episode.count) * task.layout.timeStep)
+      of: index, until: Double(first.episode.count) * task.layout.timeStep)
   }
 
   private func actionPlot(_ action: Int) -> Plot {

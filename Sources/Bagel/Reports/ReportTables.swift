@@ -49,9 +49,9 @@ extension Report {
         ? task.evaluation.tracked.indices.flatMap { responses(evaluation, $0) } : [])
   }
 
-  /// The table of one tracked state's responses.
+  /// The table of the responses of one of the tracked.
   private func responses(_ evaluation: Evaluation, _ tracked: Int) -> [String] {
-    let channel = task.layout.states[task.evaluation.tracked[tracked]]
+    let channel = task.goalChannels[task.evaluation.tracked[tracked].goal]
     let unit = Unit(channel.units)
     func value(_ x: Double) -> String { number(unit.convert([x])[0]) }
     let steps = evaluation.episodes.enumerated().flatMap { index, episode in
@@ -60,7 +60,7 @@ extension Report {
     let rows = steps.map { episode, step in
       let figures = step.tracked[tracked]
       return "<tr><td>\(episode)</td><td>\(number(step.time))</td>"
-        + "<td>\(value(step.goal[figures.state]))</td>"
+        + "<td>\(value(step.goal[figures.goal]))</td>"
         + "<td>\(figures.riseTime.map(number) ?? "-")</td>"
         + "<td>\(value(figures.overshoot))</td><td>\(value(figures.steadyStateError))</td>"
         + "<td>\(value(figures.largestError))</td><td>\(number(step.actionChange))</td>"

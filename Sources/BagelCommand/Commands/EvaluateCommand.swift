@@ -56,7 +56,7 @@ struct EvaluateCommand: ParsableCommand {
     realTime.apply(console)
     let words = EpisodeWords(console, task)
     let evaluation = try task.evaluate(
-      controller, seed: common.seed, spread: vary ?? 0, bounds: description.dataBounds,
+      controller, seed: common.seed, spread: vary ?? 0, within: .init(description),
       logFolder: folder, goesOn: { !InterruptSignal.wasRaised }, tell: words.tell)
     let count = evaluation.episodes.count
     if InterruptSignal.wasRaised {

@@ -24,7 +24,7 @@ struct RunCommand: ParsableCommand {
 
   @Option(
     parsing: .unconditional,
-    help: "Where to go, one number a state, for example --goal -0.3,0 (default: the task's).")
+    help: "Where to go, one number a state or as the task's goal has them: --goal -0.3,0 (default: the task's).")
   var goal: String?
 
   @Option(help: "Log to write (default: run-1.csv, run-2.csv, ... in the output folder).")
@@ -54,7 +54,7 @@ struct RunCommand: ParsableCommand {
         description: "\(path) already exists and was not overwritten; give another --log")
     }
     if let goal {
-      try task.checkGoal(goal, for: description.inputs.goal, within: description.dataBounds)
+      try task.checkGoal(goal, for: description.inputs.goal, within: .init(description))
     }
     try OutputFolders.make(for: path, option: "--log")
     InterruptSignal.watch(isDriving: true)
@@ -70,7 +70,7 @@ struct RunCommand: ParsableCommand {
     var hasRows = false
     defer { if !hasRows { sidecar.remove() } }
     let run = try task.runInRealTime(
-      controller, goal: goal, within: description.dataBounds, seconds: seconds, seed: common.seed,
+      controller, goal: goal, within: .init(description), seconds: seconds, seed: common.seed,
       log: path
     ) { !InterruptSignal.wasRaised }
     let outcome = run.outcome
@@ -104,12 +104,12 @@ struct RunCommand: ParsableCommand {
   ) throws -> [Double] {
     let words = text.split(separator: ",")
     let goal = words.compactMap { Double($0) }
-    guard goal.count == words.count, goal.count == task.layout.states.count,
+    let names = task.goalChannels.map(\.name)
+    guard goal.count == words.count, goal.count == names.count,
       goal.allSatisfy(\.isFinite)
     else {
       throw ValidationError(
-        "--goal \(text): one number a state is wanted, for "
-          + task.layout.states.map(\.name).joined(separator: ", "))
+        "--goal \(text): one number is wanted for each of \(names.joined(separator: ", "))")
     }
     guard description.inputs.goal != .none else {
       throw LogError(

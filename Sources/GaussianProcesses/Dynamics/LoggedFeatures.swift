@@ -15,10 +15,15 @@ package struct LoggedFeatures {
   /// ... and these, standardised, by episode [rows, their count]; NaN in rows that no run reads: those that lack the history, and
   /// the last where the next command is a feature.
   private let commands: [Matrix]
+  /// Commands [rows][A] of each episode, for formulas that read them beside states.
+  private let actions: [[[Double]]]
+  private let standardiser: Standardiser
 
   package init(_ model: DynamicsModel, _ episodes: [Episode]) {
     (features, states) = (model.form.features, model.stateStandardiser)
     let standardiser = model.featureStandardiser
+    self.standardiser = standardiser
+    actions = episodes.map(\.actions)
     let newest = model.form.hasFeedthrough ? 1 : 0
     let commandFeatures = model.form.features.indices.filter {
       model.form.features[$0].isOfAction
@@ -61,7 +66,14 @@ package struct LoggedFeatures {
         case .cosine(let i, let radians):
           let column = past[0].column(i)
           for b in 0..<count { z[b * dimensions + d] = cos(radians * physical(column[b], i)) }
-        case .action, .filteredAction: break
+        case .formula(let formula, let lag) where !feature.isOfAction:
+          for (b, start) in starts.enumerated() {
+            let state = states.restore(past[0].row(b))
+            let action = actions[start.episode][start.row + step - lag]
+            z[b * dimensions + d] =
+              (formula.value(state, action) - standardiser.mean[d]) / standardiser.scale[d]
+          }
+        case .action, .filteredAction, .formula: break
         }
       }
       if !commandFeatures.isEmpty {
@@ -99,6 +111,7 @@ package struct LoggedFeatures {
         let scale = radians * self.states.scale[i]
         add(zip(w, slopes).map { scale * $0 * $1 }, to: &states[row], column: i)
       case .action, .filteredAction: break
+      case .formula: precondition(feature.isOfAction, "a form that cannot be refined")
       }
     }
   }

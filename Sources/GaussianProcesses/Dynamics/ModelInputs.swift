@@ -17,6 +17,8 @@ public enum InputFeature: Hashable, Sendable, Codable {
   /// sin and cos of an angle, so that turns do not matter; its unit is so many radians.
   case sine(Int, radians: Double)
   case cosine(Int, radians: Double)
+  /// A formula of the present states and of commands `lag` rows before the present one.
+  case formula(InputFormula, lag: Int)
 
   /// 1 - e^(-1/steps), of a filter with this time constant.
   public static func filterGain(steps: Double) -> Double { 1 - exp(-1 / steps) }
@@ -28,11 +30,21 @@ public enum InputFeature: Hashable, Sendable, Codable {
     switch self {
     case .action, .filteredAction: true
     case .state, .sine, .cosine: false
+    case .formula(let formula, _): formula.states.isEmpty
+    }
+  }
+
+  /// Commands that it is of.
+  var actions: [Int] {
+    switch self {
+    case .action(let j, _), .filteredAction(let j, _): [j]
+    case .state, .sine, .cosine: []
+    case .formula(let formula, _): Array(formula.actions.values)
     }
   }
 
   /// A present state: itself, or sine and cosine of an angle with this full turn.
-  static func present(_ state: Int, turn: Double?) -> [InputFeature] {
+  package static func present(_ state: Int, turn: Double?) -> [InputFeature] {
     guard let turn else { return [.state(state, lag: 0)] }
     let radians = 2 * .pi / turn
     return [.sine(state, radians: radians), .cosine(state, radians: radians)]
@@ -156,6 +168,16 @@ public struct ModelForm: Hashable, Sendable, Codable {
     }
   }
 
+  /// Whether runs can be differentiated by hand (MeanAdjoint): no formula of states is read.
+  public var canBeRefined: Bool {
+    features.allSatisfy { if case .formula = $0 { $0.isOfAction } else { true } }
+  }
+
+  /// Outputs that read no command.
+  public var outputsWithoutCommand: [OutputForm] {
+    outputs.filter { output in output.inputs.allSatisfy { features[$0].actions.isEmpty } }
+  }
+
   /// Whether features read the command of the row that is predicted.
   public var hasFeedthrough: Bool { actionDelay < 0 }
 
@@ -181,10 +203,11 @@ public struct ModelForm: Hashable, Sendable, Codable {
   /// States that the features read, whatever the row.
   public var statesRead: Set<Int> {
     Set(
-      features.compactMap { feature in
+      features.flatMap { feature -> [Int] in
         switch feature {
-        case .state(let i, _), .sine(let i, _), .cosine(let i, _): i
-        case .action, .filteredAction: nil
+        case .state(let i, _), .sine(let i, _), .cosine(let i, _): [i]
+        case .action, .filteredAction: []
+        case .formula(let formula, _): Array(formula.states.values)
         }
       })
   }
@@ -225,6 +248,12 @@ public struct ModelForm: Hashable, Sendable, Codable {
   public var actionLag: Int { actionLags.max() ?? 0 }
 
   private var actionLags: [Int] {
-    features.compactMap { if case .action(_, let lag) = $0 { lag } else { nil } }
+    features.compactMap {
+      switch $0 {
+      case .action(_, let lag): lag
+      case .formula(let formula, let lag): formula.actions.isEmpty ? nil : lag
+      case .state, .filteredAction, .sine, .cosine: nil
+      }
+    }
   }
 }

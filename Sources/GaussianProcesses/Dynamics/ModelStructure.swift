@@ -136,6 +136,8 @@ extension InputFeature {
       (0..<actions).contains(i) && (1e-3...1e6).contains(steps)
     case .sine(let i, let radians), .cosine(let i, let radians):
       (0..<states).contains(i) && (1e-9...1e9).contains(radians)
+    case .formula(let formula, let lag):
+      formula.isSound(states: states, actions: actions) && actionLags.contains(lag)
     }
   }
 }

@@ -223,7 +223,7 @@ extension ModelForm {
   public var canBeFittedToRuns: Bool {
     let isLinear = features.allSatisfy {
       switch $0 {
-      case .sine, .cosine: false
+      case .sine, .cosine, .formula: false
       case .state, .action, .filteredAction: true
       }
     }

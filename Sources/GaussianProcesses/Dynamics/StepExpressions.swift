@@ -75,16 +75,17 @@ public struct StepExpressions: Sendable {
     state: (_ lag: Int) -> Value, action: (_ lag: Int) -> Value, filtered: [Value] = []
   ) -> Value {
     let present = state(0)
-    let (builder, angles) = (present.builder, physical(present))
+    let (builder, physical) = (present.builder, physical(present))
     let parts = form.features.enumerated().map { d, feature -> Value in
-      let command: Value
+      let number: Value
       switch feature {
-      case .action(let j, let lag): command = action(lag)[j]
+      case .action(let j, let lag): number = action(lag)[j]
       case .filteredAction:
-        command = filtered[form.features[..<d].count { $0.isFiltered }]
-      case .state, .sine, .cosine: return feature.ofState(state, physical: angles)
+        number = filtered[form.features[..<d].count { $0.isFiltered }]
+      case .formula(let formula, let lag): number = formula.value(physical, action(lag))
+      case .state, .sine, .cosine: return feature.ofState(state, physical: physical)
       }
-      return (command - builder.shared(Self.featureMean, offset: d, length: 1))
+      return (number - builder.shared(Self.featureMean, offset: d, length: 1))
         * builder.shared(Self.featureInverseScale, offset: d, length: 1)
     }
     return builder.concatenate(parts).named("features")
@@ -162,7 +163,8 @@ extension InputFeature {
     case .state(let i, let lag): return state(lag)[i]
     case .sine(let i, let radians): return sin(physical[i].scaled(by: radians))
     case .cosine(let i, let radians): return cos(physical[i].scaled(by: radians))
-    case .action, .filteredAction: preconditionFailure("an action is no feature of a state")
+    case .action, .filteredAction, .formula:
+      preconditionFailure("an action is no feature of a state")
     }
   }
 }

@@ -44,6 +44,8 @@ public struct TransitionSet: Sendable {
           case .action, .filteredAction: 0
           case .state(let i, _): rates.contains(i) ? 0 : value
           case .sine, .cosine: value
+          case .formula:
+            preconditionFailure("what a formula is at rest does not follow from what it is in motion")
           }
         })
       increments.append(Array(repeating: 0, count: form.outputCount))
@@ -75,15 +77,22 @@ public struct EpisodeFeatures {
   /// [D] of row k.
   public subscript(k: Int) -> [Double] {
     form.features.indices.map { d in
-      command(d, at: k) ?? form.features[d].ofState { episode.states[k - $0] }
+      if case .formula(let formula, let lag) = form.features[d] {
+        return formula.value(episode.states[k], episode.actions[k - lag])
+      }
+      return command(d, at: k) ?? form.features[d].ofState { episode.states[k - $0] }
     }
   }
 
   /// Feature d of row k if it is of commands, else nil.
   public func command(_ d: Int, at k: Int) -> Double? {
     if let filtered = filtered[d] { return filtered[k] }
-    guard case .action(let j, let lag) = form.features[d] else { return nil }
-    return episode.actions[k - lag][j]
+    switch form.features[d] {
+    case .action(let j, let lag): return episode.actions[k - lag][j]
+    case .formula(let formula, let lag):
+      return formula.states.isEmpty ? formula.value([], episode.actions[k - lag]) : nil
+    case .state, .filteredAction, .sine, .cosine: return nil
+    }
   }
 }
 
@@ -96,7 +105,8 @@ extension InputFeature {
     case .state(let i, let lag): return state(lag)[i]
     case .sine(let i, let radians): return sin(radians * state(0)[i])
     case .cosine(let i, let radians): return cos(radians * state(0)[i])
-    case .action, .filteredAction: preconditionFailure("an action is no feature of a state")
+    case .action, .filteredAction, .formula:
+      preconditionFailure("an action is no feature of a state")
     }
   }
 }
@@ -110,7 +120,7 @@ extension [InputFeature] {
       switch feature {
       case .state(let i, _): (mean[d], scale[d]) = (states.mean[i], states.scale[i])
       case .sine, .cosine: (mean[d], scale[d]) = (0, 1)
-      case .action, .filteredAction: break
+      case .action, .filteredAction, .formula: break
       }
     }
     return Standardiser(mean: mean, scale: scale)

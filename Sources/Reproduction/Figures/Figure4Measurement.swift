@@ -69,7 +69,7 @@ struct Figure4Measurement {
     _ task: inout ControlTask, to model: DynamicsModel, _ training: [Episode]
   ) {
     task.keepCommands(within: training)
-    let range = task.exploration.turningPoints ?? -0.6...0.8
+    let range = task.exploration.turningPoints.first ?? -0.6...0.8
     task.evaluation.schedule = task.evaluation.schedule.map { scheduled in
       let fraction = (scheduled.goal[0] - range.lowerBound) / (range.upperBound - range.lowerBound)
       return .init(time: scheduled.time, goal: model.restingState(at: fraction))
@@ -77,7 +77,7 @@ struct Figure4Measurement {
   }
 
   private static func drive(_ task: ControlTask, _ options: Figure4Options) throws -> Episode {
-    let range = task.exploration.turningPoints ?? -0.6...0.8
+    let range = task.exploration.turningPoints.first ?? -0.6...0.8
     var driver = TwoSpeedDriving(
       turningPoints: range, speeds: options.speeds, timeStep: task.layout.timeStep,
       seconds: options.seconds)

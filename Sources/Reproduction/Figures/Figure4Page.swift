@@ -54,7 +54,7 @@ struct Figure4Page {
   private var stepTable: String {
     let unit = Unit(task.layout.states[0].units)
     func cell(_ value: Double) -> String { "<td>\(number(unit.convert([value])[0]))</td>" }
-    let tolerance = number(unit.convert([task.evaluation.tolerance])[0])
+    let tolerance = number(unit.convert([task.evaluation.tracked[0].tolerance])[0])
     let rows = zip(measured.reference, measured.imaginedErrors).enumerated().map { index, step in
       let driven = evaluated.map { evaluated -> String in
         let step = evaluated.steps[index]

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Formulas as text -> values of programs: rewards and measures of success that a user writes in a task, differentiated
-// and compiled like everything else. Grammar, loosest first:
+// Formulas as text -> values of programs: rewards, quantities and measures of success that a user writes in a task,
+// differentiated and compiled like everything else. Grammar, loosest first:
 //
 //   sum = product (('+' | '-') product)*        product = factor (('*' | '/') factor)*
 //   factor = '-' factor | power                 power = atom ('^' factor)?
@@ -9,7 +9,6 @@
 // There are no comparisons: a jump has no gradient.
 
 import Foundation
-import MachineLogs
 import Programs
 import SafeText
 
@@ -19,10 +18,10 @@ public struct FormulaError: Error, CustomStringConvertible {
 }
 
 /// An arithmetic formula over named scalars.
-public struct Formula: Hashable, Sendable {
+public struct Formula: Sendable {
   public let text: String
   private let root: Node
-  /// The names that stand in it.
+  /// The names that stand in it, and in what was put in.
   public let names: Set<String>
 
   indirect enum Node: Hashable, Sendable {
@@ -46,10 +45,12 @@ public struct Formula: Hashable, Sendable {
   /// Of brackets, functions, minus signs and powers within one another.
   public static let deepestNesting = 100
 
-  /// Parses a formula in which `names` may stand. Throws: `FormulaError`. Linear in the text's length.
-  public init(_ text: String, names: [String]) throws {
+  /// Parses a formula in which `names` may stand, and names of other formulas, which are put in. Throws: `FormulaError`.
+  /// Linear in the text's length.
+  public init(_ text: String, names: [String], definitions: [String: Formula] = [:]) throws {
     self.text = text
-    var parser = try FormulaParser(text: text, names: names)
+    var parser = try FormulaParser(
+      text: text, names: names, definitions: definitions.mapValues(\.root))
     root = try parser.whole()
     var found: Set<String> = []
     _ = try Self.constant(root, of: text, names: &found)
@@ -78,6 +79,24 @@ public struct Formula: Hashable, Sendable {
     Self.evaluate(root) { name in
       guard let value = values[name] else { preconditionFailure("'\(name)' is not in \(values)") }
       return value
+    }
+  }
+
+  /// Text of the same formula in which nothing must be put in.
+  public var wholeText: String { Self.text(root) }
+
+  private static func text(_ node: Node) -> String {
+    switch node {
+    case .number(let number): "\(number)"
+    case .name(let name): name
+    case .power(let base, let exponent): "(\(text(base)))^\(exponent)"
+    case .unary(.negate, let a): "(-\(text(a)))"
+    case .unary(let function, let a): "\(function.rawValue)(\(text(a)))"
+    case .binary(let function, let a, let b):
+      switch function.row.word {
+      case .sign(let sign): "(\(text(a)) \(sign) \(text(b)))"
+      case .call: "\(function.rawValue)(\(text(a)), \(text(b)))"
+      }
     }
   }
 
@@ -178,4 +197,11 @@ public struct Formula: Hashable, Sendable {
     let isZero = -Programs.abs(base)
     return select(isZero, zero, product(select(isZero, one, base)))
   }
+}
+
+/// Two that compute the same in the same way are one, whatever names stand for their parts.
+extension Formula: Hashable {
+  public static func == (a: Formula, b: Formula) -> Bool { a.root == b.root }
+
+  public func hash(into hasher: inout Hasher) { hasher.combine(root) }
 }

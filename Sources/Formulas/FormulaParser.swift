@@ -2,7 +2,6 @@
 // Text -> the tree of a formula, by recursive descent; one function a line of the grammar in Formula.swift. Length, depth
 // and the number of operations are limited, so that no text overflows the stack or a compiler.
 
-import MachineLogs
 import Programs
 import SafeText
 
@@ -10,13 +9,15 @@ import SafeText
 struct FormulaParser {
   let characters: [Character]
   let names: [String]
+  /// What stands for further names.
+  let definitions: [String: Formula.Node]
   var position = 0
   private var depth = 0
   private var operations = 0
 
   /// Throws: `FormulaError` where the text is too long or compares.
-  init(text: String, names: [String]) throws {
-    self.names = names
+  init(text: String, names: [String], definitions: [String: Formula.Node] = [:]) throws {
+    (self.names, self.definitions) = (names, definitions)
     guard text.utf8.count <= Formula.longestText else {
       characters = []
       throw FormulaError(
@@ -120,7 +121,7 @@ struct FormulaParser {
 
   /// As many operations as it has products.
   private mutating func power(_ base: Formula.Node, _ exponent: Double) throws -> Formula.Node {
-    try count(Int(min(abs(exponent), Formula.largestProduct).rounded(.up)))
+    try count(Formula.Node.operations(ofPower: exponent))
     guard abs(exponent) <= 1_000 else { throw error("an exponent is from -1000 to 1000") }
     return .power(base, exponent: exponent)
   }
@@ -151,7 +152,8 @@ struct FormulaParser {
       return try closed(binary(function, arguments[0], arguments[1]))
     }
     let wanted = UnaryFunction(rawValue: word) == nil ? 2 : 1
-    throw error("\(word) takes \(counted(wanted, "argument")), not \(arguments.count)")
+    throw error(
+      "\(word) takes \(wanted == 1 ? "1 argument" : "2 arguments"), not \(arguments.count)")
   }
 
   private mutating func closed(_ node: Formula.Node) throws -> Formula.Node {
@@ -170,9 +172,13 @@ struct FormulaParser {
 
   private mutating func name(_ word: String, at start: Int) throws -> Formula.Node {
     if word == "pi" { return .number(.pi) }
+    if let definition = definitions[word] {
+      try count(definition.operations)
+      return definition
+    }
     guard names.contains(word) else {
       position = start
-      let known = names.filter(Formula.canHold)
+      let known = (names + definitions.keys.sorted()).filter(Formula.canHold)
       throw error(
         "'\(shortened(word))' is unknown\(renaming); known are \(known.joined(separator: ", ")) and pi"
       )
@@ -198,5 +204,22 @@ struct FormulaParser {
     let text = String(characters[start..<position])
     guard let value = Double(text) else { throw error("'\(shortened(text))' is not a number") }
     return .number(value)
+  }
+}
+
+extension Formula.Node {
+  /// What it counts of a formula's operations.
+  fileprivate var operations: Int {
+    switch self {
+    case .number, .name: 0
+    case .unary(_, let a): 1 + a.operations
+    case .binary(_, let a, let b): 1 + a.operations + b.operations
+    case .power(let base, let exponent): Self.operations(ofPower: exponent) + base.operations
+    }
+  }
+
+  /// A power's own: as many as it has products.
+  fileprivate static func operations(ofPower exponent: Double) -> Int {
+    Int(min(abs(exponent), Formula.largestProduct).rounded(.up))
   }
 }

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// Quantities: what an operator of a machine thinks of, where that is not one of its states. The tip of a crane's tool is a formula
+// of three angles; goals, rewards, limits and reports may be about it.
+
+import Programs
+
+/// A number that a row of states says: one of them, or a formula of them.
+public struct Quantity: Hashable, Sendable {
+  public let name: String
+  /// As in the task; "" for none.
+  public let units: String
+  public let definition: Definition
+
+  public enum Definition: Hashable, Sendable {
+    /// State i.
+    case state(Int)
+    /// The formula's names are states with these indices.
+    case formula(Formula, states: [String: Int])
+  }
+
+  public init(name: String, units: String, definition: Definition) {
+    (self.name, self.units, self.definition) = (name, units, definition)
+  }
+
+  /// A formula of states.
+  ///
+  /// - Parameter states: their names; the formula has no others.
+  public init(name: String, units: String, formula: Formula, states: [String]) {
+    let indices = formula.names.map { name in
+      guard let index = states.firstIndex(of: name) else {
+        preconditionFailure("'\(name)' is not among \(states)")
+      }
+      return (name, index)
+    }
+    self.init(
+      name: name, units: units,
+      definition: .formula(formula, states: Dictionary(uniqueKeysWithValues: indices)))
+  }
+
+  /// Its value [1] in a program, for a state [S] in physical units.
+  public func value(_ state: Value) -> Value {
+    switch definition {
+    case .state(let i): state[i]
+    case .formula(let formula, let states):
+      formula.value(state.builder) { state[states[$0, default: 0]] }
+    }
+  }
+
+  /// Its value for a state [S] in physical units.
+  public func value(_ state: [Double]) -> Double {
+    switch definition {
+    case .state(let i): state[i]
+    case .formula(let formula, let states):
+      formula.value(Dictionary(uniqueKeysWithValues: states.map { ($0.key, state[$0.value]) }))
+    }
+  }
+
+  /// The state that it is, if it is one.
+  public var state: Int? { if case .state(let i) = definition { i } else { nil } }
+}
