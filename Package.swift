@@ -65,8 +65,8 @@ let package = Package(
     .target(
       name: "PolicyExport",
       dependencies: [
-        "GaussianProcesses", "MachineLogs", "Policies", "Programs", "SafeText", "TensorFiles",
-        .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+        "Formulas", "GaussianProcesses", "MachineLogs", "Policies", "Programs", "SafeText",
+        "TensorFiles", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
       ]),
     .target(
       name: "Rollouts",

@@ -6,6 +6,7 @@
 
 @_exported import Draws
 @_exported import Execution
+@_exported import Formulas
 @_exported import GaussianProcesses
 @_exported import LinearAlgebra
 @_exported import MachineLogs

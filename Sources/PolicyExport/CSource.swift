@@ -27,7 +27,7 @@ extension ExportedController {
        *
        * Call every \(layout.timeStep) s:
        *   measured[\(layout.measuredColumns.count)]: \(escapedForC(layout.measuredColumns.joined(separator: ", ")))
-       *   goal[\(states)]: \(escapedForC(list(layout.states)))\(policy.inputs.goal == .none ? " (not used by this policy)" : "")
+       *   goal[\(goals.count)]: \(escapedForC(list(goals)))\(policy.inputs.goal == .none ? " (not used by this policy)" : "")
        *   action[\(actions)]: \(escapedForC(list(layout.actions))), within \(zip(policy.lower, policy.upper).map { "\($0) ... \($1)" }.joined(separator: ", "))
        */
       """
@@ -59,6 +59,7 @@ extension ExportedController {
 
     #define \(cMacro)_MEASURED \(layout.measuredColumns.count)
     #define \(cMacro)_STATES \(layout.states.count)
+    #define \(cMacro)_GOALS \(goals.count)
     #define \(cMacro)_ACTIONS \(layout.actions.count)
     #define \(cMacro)_TIME_STEP \(layout.timeStep) /* s */
 
@@ -74,13 +75,13 @@ extension ExportedController {
     /* Returns 0, or 1 where a measurement, the goal or what comes of them is not finite: the action is then the resting
        one, and such measurements are not remembered. */
     int \(cName)_step(
-        \(cName) *self, const double measured[\(cMacro)_MEASURED], const double goal[\(cMacro)_STATES],
+        \(cName) *self, const double measured[\(cMacro)_MEASURED], const double goal[\(cMacro)_GOALS],
         double action[\(cMacro)_ACTIONS]);
 
     /* The same where other than a time step has passed since the last call: after a lost sample, or with a clock. */
     int \(cName)_step_after(
         \(cName) *self, double seconds, const double measured[\(cMacro)_MEASURED],
-        const double goal[\(cMacro)_STATES], double action[\(cMacro)_ACTIONS]);
+        const double goal[\(cMacro)_GOALS], double action[\(cMacro)_ACTIONS]);
 
     #ifdef __cplusplus
     }
@@ -125,7 +126,7 @@ extension ExportedController {
       /* Returns 0, or 1 where a measurement, the goal or what comes of them is not finite: the action is then the resting
          one, and such measurements are not remembered. */
       int \(cName)_step_after(
-          \(cName) *self, double seconds, const double measured[\(columns)], const double goal[\(states)],
+          \(cName) *self, double seconds, const double measured[\(columns)], const double goal[\(goals.count)],
           double action[\(actions)])
       {
         static const double rest[\(actions)] = {\(numbers(policy.rest))};
@@ -152,7 +153,7 @@ extension ExportedController {
       }
 
       int \(cName)_step(
-          \(cName) *self, const double measured[\(columns)], const double goal[\(states)], double action[\(actions)])
+          \(cName) *self, const double measured[\(columns)], const double goal[\(goals.count)], double action[\(actions)])
       {
         return \(cName)_step_after(self, \(layout.timeStep), measured, goal, action);
       }
@@ -167,7 +168,7 @@ extension ExportedController {
   private var goalLine: String {
     policy.inputs.goal == .none
       ? ""
-      : "  for (int i = 0; i < \(layout.states.count); ++i) sound = sound && isfinite(goal[i]);\n"
+      : "  for (int i = 0; i < \(goals.count); ++i) sound = sound && isfinite(goal[i]);\n"
   }
 
   /// Past actions at rest.

@@ -3,6 +3,7 @@
 // source, an ONNX graph, or safetensors by layer. C and ONNX are written instruction by instruction from the same
 // program that was differentiated, so nothing is described twice.
 
+import Formulas
 import Foundation
 import MachineLogs
 import Policies
@@ -22,6 +23,11 @@ public struct ExportedController {
 
   var program: Program { controller.program }
   var policy: Policy { controller.policy }
+
+  /// What goals are of.
+  var goals: [Channel] {
+    policy.inputs.goalQuantities?.map { Channel(name: $0.name, units: $0.units) } ?? layout.states
+  }
 
   /// "angle (rad), rate (rad/s)"
   func list(_ channels: [Channel]) -> String {
@@ -76,6 +82,9 @@ extension ExportedController {
     if !policy.largestChange.isEmpty {
       tensors["action_largest_change"] = Tensor(policy.largestChange)
     }
+    if let goals = controller.goals {
+      (tensors["goal_mean"], tensors["goal_scale"]) = (Tensor(goals.mean), Tensor(goals.scale))
+    }
     for block in policy.parameterBlocks {
       let count = block.shape.reduce(1, *)
       tensors[block.name] = Tensor(
@@ -97,6 +106,18 @@ extension ExportedController {
       ])
   }
 
+  /// "q = [tip_x = (...), ...]"
+  private var quantitiesInWords: String {
+    let words = (policy.inputs.goalQuantities ?? []).map { quantity in
+      if case .formula(let formula, _) = quantity.definition {
+        "\(quantity.name) = \(formula.wholeText)"
+      } else {
+        quantity.name
+      }
+    }
+    return "q = [\(words.joined(separator: ", "))] of the states"
+  }
+
   /// What the first layer sees, as `PolicyInputs` has it.
   private var inputsInWords: String {
     let (inputs, z) = (policy.inputs, "(x - state_mean) / state_scale")
@@ -105,6 +126,10 @@ extension ExportedController {
     var parts = [z + turned]
     switch inputs.goal {
     case .none: break
+    case .concatenated where inputs.goalQuantities != nil:
+      parts.append("(goal - goal_mean) / goal_scale")
+    case .error where inputs.goalQuantities != nil:
+      parts.append("(goal - q) / goal_scale with \(quantitiesInWords)")
     case .concatenated: parts.append("the same of the goal")
     case .error:
       parts.append(

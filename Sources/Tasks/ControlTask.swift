@@ -38,6 +38,8 @@ public struct ControlTask: Sendable {
   public var goalQuantities: [Quantity]?
   /// What it means that the plant ends an episode, where its answer does not say it.
   public var doneMeans = DoneMeaning.failure
+  /// The machine's joints in its plane, from its foot to its tip, for pictures; nil for none.
+  public var picture: [PicturePoint]?
   /// CSV files to learn from, and to judge the model by.
   public var logs: [String] = []
   public var heldOutLogs: [String] = []

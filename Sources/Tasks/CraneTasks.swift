@@ -16,11 +16,17 @@ extension BuiltInTasks {
       - {name: stick_valve, limits: [-1, 1]}
       - {name: tool_valve, limits: [-1, 1]}
     quantities:
-      tip_x: {formula: 1.7 * cos(boom) + 0.9 * cos(boom + stick) + 0.5 * cos(boom + stick + tool), units: m}
-      tip_z: {formula: 0.8 + 1.7 * sin(boom) + 0.9 * sin(boom + stick) + 0.5 * sin(boom + stick + tool), units: m}
+      # Heights and ways of the joints; the tip is the end of the tool.
+      elbow_x: {formula: 1.7 * cos(boom), units: m}
+      elbow_z: {formula: 0.8 + 1.7 * sin(boom), units: m}
+      wrist_x: {formula: elbow_x + 0.9 * cos(boom + stick), units: m}
+      wrist_z: {formula: elbow_z + 0.9 * sin(boom + stick), units: m}
       tool_angle: {formula: boom + stick + tool, units: rad}
+      tip_x: {formula: wrist_x + 0.5 * cos(tool_angle), units: m}
+      tip_z: {formula: wrist_z + 0.5 * sin(tool_angle), units: m}
       # What the valves ask of the pump; beyond its flow all joints are slower.
       pump_load: abs(boom_valve) + 0.8 * abs(stick_valve) + 0.5 * abs(tool_valve)
+    picture: [[0, 0.8], [elbow_x, elbow_z], [wrist_x, wrist_z], [tip_x, tip_z]]
     plant: crane
     explore:
       {kind: manual, seconds: 300, turningPoints: [[-0.5, 1.0], [-2.3, -0.5], [-1.7, 0.8]]}

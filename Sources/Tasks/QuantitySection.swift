@@ -117,6 +117,52 @@ extension ControlTask {
     return quantities.first { $0.name == name }
   }
 
+  // MARK: picture
+
+  /// A coordinate: a number, or a quantity.
+  public enum PictureCoordinate: Hashable, Sendable {
+    case fixed(Double)
+    case quantity(Quantity)
+
+    public var quantity: Quantity? {
+      if case .quantity(let quantity) = self { quantity } else { nil }
+    }
+
+    /// Its value at a state [S].
+    public func value(_ state: [Double]) -> Double {
+      switch self {
+      case .fixed(let value): value
+      case .quantity(let quantity): quantity.value(state)
+      }
+    }
+  }
+
+  /// A point of a machine in its plane.
+  public struct PicturePoint: Hashable, Sendable {
+    public var x: PictureCoordinate
+    public var y: PictureCoordinate
+  }
+
+  /// picture: [[0, 0.8], [elbow_x, elbow_z], ...]
+  mutating func readPicture(_ yaml: YAMLMapping) throws {
+    guard let points = try yaml.words(inLists: "picture") else { return }
+    picture = try points.map { point in
+      guard point.count == 2 else {
+        throw yaml.error("picture", "must be a list of points [x, y], of numbers or quantities")
+      }
+      let parts = try point.map { word -> PictureCoordinate in
+        if let number = Double(word), number.isFinite { return .fixed(number) }
+        guard let quantity = quantity(word) else {
+          throw yaml.error(
+            "picture", "has '\(shortened(word))', which is no number, state or quantity")
+        }
+        return .quantity(quantity)
+      }
+      return PicturePoint(x: parts[0], y: parts[1])
+    }
+    guard points.count > 1 else { throw yaml.error("picture", "needs two points or more") }
+  }
+
   // MARK: goals
 
   /// What goals are of.
@@ -132,9 +178,10 @@ extension ControlTask {
   /// goal: {tip_x: [1.2, 2.6], tip_z: 0.5}: goals of these quantities or states, in this order; nil where the section has
   /// another form.
   mutating func readNamedGoal(_ yaml: YAMLMapping) throws -> StateDistribution? {
-    guard yaml.isMapping("goal"), let entry = try yaml.mapping("goal") else { return nil }
-    let names = entry.keys
-    guard !names.isEmpty, !names.contains(where: Self.distributionKeys.contains) else { return nil }
+    let names = yaml.keys(of: "goal")
+    guard !names.isEmpty, !names.contains(where: Self.distributionKeys.contains),
+      let entry = try yaml.mapping("goal")
+    else { return nil }
     var lower: [Double] = []
     var upper: [Double] = []
     goalQuantities = try names.map { name in
@@ -246,5 +293,5 @@ extension ControlTask {
   }
 
   /// A goal is reached if a logged pose is within this part of the logged range, in each quantity.
-  private static let nearGoal = 0.1
+  private static let nearGoal = 0.05
 }

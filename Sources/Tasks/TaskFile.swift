@@ -54,6 +54,7 @@ extension ControlTask {
     let goal = try readNamedGoal(yaml) ?? distribution("goal", yaml)
     hasGoal = goal != nil
     self.goal = goal ?? .fixed(layout.states.map { _ in 0 })
+    try readPicture(yaml)
     try checkWithinLimits(start, "start", yaml)
     if hasGoal { try checkWithinLimits(self.goal, "goal", yaml) }
     try readPolicy(yaml)

@@ -66,7 +66,14 @@ final class YAMLMapping {
   }
 
   /// Its keys, in the file's order.
-  var keys: [String] { node.mapping?.map { $0.key.scalar?.string ?? "" } ?? [] }
+  var keys: [String] { Self.keys(of: node) }
+
+  /// Those of the mapping that a key has; none where it has none.
+  func keys(of key: String) -> [String] { node[key].map(Self.keys) ?? [] }
+
+  private static func keys(of node: Node) -> [String] {
+    node.mapping?.map { $0.key.scalar?.string ?? "" } ?? []
+  }
 
   func string(_ key: String) throws -> String? {
     guard let value = value(key) else { return nil }
@@ -143,6 +150,17 @@ final class YAMLMapping {
       guard let sequence = node.sequence else { throw error(key, "must be a list of lists") }
       return try sequence.map { try number($0, key) }
     } ?? { throw error(key, "must be a list of lists") }()
+  }
+
+  /// A list of lists of words.
+  func words(inLists key: String) throws -> [[String]]? {
+    guard let value = value(key) else { return nil }
+    return try (value.sequence.map(Array.init) ?? [value]).map { node in
+      guard let words = node.sequence?.map({ $0.scalar?.string }), !words.contains(nil) else {
+        throw error(key, "must be a list of lists")
+      }
+      return words.compactMap(\.self)
+    }
   }
 
   /// A mapping of names to numbers.

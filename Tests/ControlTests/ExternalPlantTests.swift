@@ -174,7 +174,8 @@ struct ExternalPlantTests {
     #expect(outcome.episode.actions == [[0.5], [0.25]])
     var far = plant(step: good)
     let limited = EpisodeRun(
-      layout: layout, actionLimits: [-1...1], safeAction: [0], steps: 5, stateLimits: [-1...1])
+      layout: layout, actionLimits: [-1...1], safeAction: [0], steps: 5,
+      limits: [.init(Quantity(name: "x", units: "", definition: .state(0)), -1...1)])
     let left = try limited.run(&far, seed: 1, name: "test") { _, _ in [0] }
     #expect(left.earlyEnd == "'x' left its limits at step 1: 1.5")
   }

@@ -374,13 +374,15 @@ struct InteractionLoopTests {
     )
     // Two states that are to reach their goals: the second one misses its goal from 60 s on.
     var both = task
-    both.evaluation.tracked = [0, 1]
+    both.evaluation.tracked = [0, 1].map { goal in
+      .init(goal: goal, tolerance: task.evaluation.tracked[0].tolerance)
+    }
     for k in 0...3_200 where Double(k) * timeStep > 60 { episode.states[k][1] = 0.2 }
     let judged = both.judge(episode, goals: goals)
     #expect(
       judged.steps.map(\.isSuccess) == [true, true, true, false] + Array(repeating: false, count: 5)
     )
-    #expect(judged.steps[5].tracked.map(\.state) == [0, 1])
+    #expect(judged.steps[5].tracked.map(\.goal) == [0, 1])
     #expect(judged.steps[5].tracked[0].largestError < 1e-12)
     #expect(abs(judged.steps[5].tracked[1].largestError - 0.2) < 1e-12)
     #expect(both.criterion.contains("|angle - goal|") && both.criterion.contains("|rate - goal|"))

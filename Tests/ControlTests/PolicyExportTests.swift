@@ -35,7 +35,31 @@ struct ExportCase: CustomStringConvertible, Sendable {
       Channel(name: "climb", units: "m/s", source: .rate(of: "height", filterTime: 0.1)),
     ], actions: [Channel(name: "valve"), Channel(name: "throttle", units: "%")], timeStep: 0.05)
 
-  static let all: [ExportCase] = [GoalInput.none, .error, .concatenated].flatMap { goal in
+  /// A goal of a formula and of a state.
+  private static let quantities = [
+    Quantity(
+      name: "reach", units: "m",
+      definition: .formula(
+        try! Formula("sqrt(height^2 + 4 * cos(turn)^2) - 0.3 * climb^2", names: ["height", "climb", "turn"]),
+        states: ["turn": 0, "height": 1, "climb": 2])),
+    Quantity(name: "climb", units: "m/s", definition: .state(2)),
+  ]
+
+  static let all: [ExportCase] =
+    ofStates
+    + [GoalInput.error, .concatenated].map { goal in
+      ExportCase(
+        description: "network, goal \(goal) of quantities",
+        policy: .network(
+          hidden: [8, 5],
+          inputs: PolicyInputs(
+            stateLength: 3, actionLength: 2, goal: goal, goalQuantities: quantities, angles: [0],
+            actionHistory: 2),
+          lower: [-1, 10], upper: [1, 90]))
+    }
+
+  private static let ofStates: [ExportCase] = [GoalInput.none, .error, .concatenated].flatMap {
+    goal in
     let inputs = PolicyInputs(
       stateLength: 3, actionLength: 2, goal: goal, angles: [0],
       actionHistory: goal == .none ? 0 : 2)
@@ -56,7 +80,10 @@ struct ExportCase: CustomStringConvertible, Sendable {
   var controller: PolicyController {
     PolicyController(
       policy: policy, parameters: policy.initialParameters(3), stateMean: [0.1, 2, -0.3],
-      stateScale: [0.4, 1.5, 0.7])
+      stateScale: [0.4, 1.5, 0.7],
+      goals: policy.inputs.goalQuantities.map { _ in
+        GoalStandardiser(mean: [1.5, -0.2], scale: [0.8, 0.5])
+      })
   }
 
   var exported: ExportedController {
@@ -69,7 +96,9 @@ struct ExportCase: CustomStringConvertible, Sendable {
     var run = controller.begin()
     let key = DrawKey(seed: 8)
     let measured = (0..<12).map { key.normals(particle: $0, step: 0, count: 2) }
-    let goals = (0..<12).map { key.normals(particle: $0, step: 1, count: 3) }
+    let goals = (0..<12).map {
+      key.normals(particle: $0, step: 1, count: policy.inputs.goalForm.length)
+    }
     let actions = zip(measured, goals).map { run.action(state: signals.next($0), goal: $1) }
     return (measured, goals, actions)
   }

@@ -233,7 +233,7 @@ struct RunRefinementTests {
             case .sine: return sin(states[k][0])
             case .cosine: return cos(states[k][0])
             case .state(let i, let lag): return states[k - lag][i]
-            case .action, .filteredAction: return .nan
+            case .action, .filteredAction, .formula: return .nan
             }
           }
           let increments = model.predictIncrements([features]).mean[0]

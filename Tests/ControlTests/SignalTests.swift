@@ -54,7 +54,7 @@ private func rollout(
     model: model, sampler: try ExactSampler(model.groups[0]), policy: policy,
     reward: try Reward.formula(
       Formula("-x^2 - 0.1 * (u - previous.u)^2", names: ["x", "u", "previous.u"]),
-      states: ["x", "v"], actions: ["u"]),
+      states: ["x", "v"], goals: ["x", "v"], actions: ["u"]),
     measurementNoise: MeasurementNoise(deviations: noise))
 }
 

@@ -26,7 +26,7 @@ struct TaskFileTests {
   @Test("goals are checked for the policy that drives, not for the task's own")
   func goals() throws {
     let task = try ControlTask(yaml: valid, file: "t.yaml", folder: ".")
-    let data = [-1.0...2, -1.0...1]
+    let data = ControlTask.SearchedData(bounds: [-1.0...2, -1.0...1])
     #expect(task.policy.goalInput == .none)
     #expect(throws: LogError.self) { try task.checkGoal([3, 0], for: .error, within: data) }
     try task.checkGoal([3, 0], for: .none, within: data)

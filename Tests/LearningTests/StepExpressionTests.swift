@@ -29,11 +29,21 @@ struct StepExpressionTests {
       actionDelay: Int.random(in: 0...2, using: &generator),
       actionHistory: Int.random(in: 0...2, using: &generator),
       integrals: integral.map { [2: $0] } ?? [:])
+    func formula(_ text: String, lag: Int) -> InputFeature {
+      guard let formula = try? Formula(text, names: ["a", "b", "c", "u", "v"]) else {
+        preconditionFailure("'\(text)' is a formula")
+      }
+      return .formula(
+        InputFormula(
+          name: "f", formula: formula, states: ["a", "b", "c"], actions: ["u", "v"]), lag: lag)
+    }
     let more: [[InputFeature]] = [
       [], [.filteredAction(1, steps: 4)], [.filteredAction(0, steps: 2), .action(1, lag: -1)],
+      [formula("abs(u) + 0.8 * abs(v)", lag: form.actionDelay), formula("sin(a) * c", lag: 0)],
+      [formula("b * u - v^2", lag: form.actionLag)],
     ]
     return ModelForm(
-      features: form.features + more[Int.random(in: 0..<3, using: &generator)],
+      features: form.features + more[Int.random(in: 0..<5, using: &generator)],
       updates: form.updates)
   }
 

@@ -30,6 +30,7 @@ package struct Plot {
     case band(color: String)
     case boxes(color: String, width: Double)
     case dots(color: String)
+    case crosses(color: String)
   }
 
   package struct Curve {
@@ -52,6 +53,8 @@ package struct Plot {
   /// Powers of ten along the x axis.
   package var hasLogarithmicX = false
   package var hasLogarithmicY = false
+  /// Whether a unit is as long along both axes.
+  package var hasEqualScales = false
   /// Of the y axis; nil for what the curves need.
   package var yRange: ClosedRange<Double>?
   /// Names at 0, 1, ... in place of numbers along the x axis.
@@ -70,6 +73,7 @@ package struct Plot {
       "set grid lc rgb '#dddddd'", "set key above",
       "set style fill transparent solid 0.25 noborder",
     ]
+    if hasEqualScales { lines.append("set size ratio -1") }
     if let yRange { lines.append("set yrange [\(yRange.lowerBound):\(yRange.upperBound)]") }
     if hasLogarithmicY { lines += ["set logscale y", "set format y '%g'"] }
     if !xNames.isEmpty {
@@ -111,6 +115,8 @@ package struct Plot {
       return "$data\(index) using 1:2:(\(width)) with boxes fill solid 1 lc rgb '\(color)' \(title)"
     case .dots(let color):
       return "$data\(index) using 1:2 with points pt 7 ps 0.3 lc rgb '\(color)' \(title)"
+    case .crosses(let color):
+      return "$data\(index) using 1:2 with points pt 2 ps 1.2 lw 2 lc rgb '\(color)' \(title)"
     case .band(let color):
       return "$data\(index) using 1:2:3 with filledcurves lc rgb '\(color)' \(title)"
     }

@@ -16,6 +16,8 @@ public struct Report {
   public var fit: FittedModel?
   public var policy: OptimizedPolicy?
   public var evaluation: Evaluation?
+  /// What goals are of at some logged states [n][G], where there is no fit; empty where goals are of the states.
+  public var loggedGoals: [[Double]] = []
   /// The interaction loop so far.
   public var loop: LoopRecord?
   /// Whose numbers it shows, in its last line.
@@ -23,8 +25,10 @@ public struct Report {
 
   public init(
     task: ControlTask, fit: FittedModel? = nil, policy: OptimizedPolicy? = nil,
-    evaluation: Evaluation? = nil, loop: LoopRecord? = nil, origin: ReportOrigin
+    evaluation: Evaluation? = nil, loggedGoals: [[Double]] = [], loop: LoopRecord? = nil,
+    origin: ReportOrigin
   ) {
+    self.loggedGoals = loggedGoals
     self.loop = loop
     self.origin = origin
     self.task = task
@@ -68,6 +72,7 @@ public struct Report {
   private var pictures: [Plot] {
     var plots: [Plot] = []
     if policy != nil || evaluation != nil {
+      if let planePicture { plots.append(planePicture) }
       plots += reported.map(responsePlot)
       plots += task.layout.actions.indices.map(actionPlot)
     }

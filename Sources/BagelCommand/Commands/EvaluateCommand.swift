@@ -70,7 +70,7 @@ struct EvaluateCommand: ParsableCommand {
     if let logs = words.logWords { console.say(logs) }
     try common.report(
       Report(
-        task: task, evaluation: evaluation,
+        task: task, evaluation: evaluation, loggedGoals: description.loggedGoals,
         origin: ReportOrigin(
           seed: common.seed, model: description.model, policy: controller.fingerprint)),
       in: folder, name: "report-evaluate.html", console: console)

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// A machine in its plane: where its poses have been, the paths of what goals are of, the goals, and the links of the machine at
+// times. Of tasks that say where the joints are (`picture:`).
+
+import Formulas
+import Tasks
+
+extension Report {
+  /// Rows that the reached area shows: more only grow the file.
+  private static let areaDots = 1_500
+  /// Episodes whose paths are drawn.
+  private static let mostPaths = 3
+
+  /// The picture of the last episodes on the plant; nil where the task says of no links.
+  var planePicture: Plot? {
+    guard let links = task.picture, let last = links.last, let evaluation,
+      let first = evaluation.episodes.first
+    else { return nil }
+    let unit = links.flatMap { [$0.x, $0.y] }.lazy.compactMap(\.quantity).first?.units ?? ""
+    var plot = Plot(
+      title: "\(task.name): paths of \(last.words)", xLabel: unit.isEmpty ? "" : "(\(unit))",
+      yLabel: unit.isEmpty ? "" : "(\(unit))")
+    plot.hasEqualScales = true
+    func curve(_ title: String?, _ style: Plot.Style, _ points: [(x: Double, y: Double)]) {
+      plot.curves.append(
+        .init(title: title, style: style, x: points.map(\.x), y: points.map(\.y)))
+    }
+    let rows = fit?.training.flatMap(\.states) ?? []
+    let reached =
+      rows.isEmpty
+      ? loggedGoals.compactMap { last.goal($0, task) }
+      : evenlySpreadRows(count: rows.count, wanted: Self.areaDots).map { last.position(rows[$0]) }
+    if !reached.isEmpty { curve("reached in the logs", .dots(color: "#9fb8d6"), reached) }
+    for (index, episode) in evaluation.episodes.prefix(Self.mostPaths).enumerated() {
+      curve(
+        index == 0 ? "path on the plant" : nil, .lines(color: "#d1661f", width: 1.2),
+        episode.episode.states.map(last.position))
+    }
+    // The first episode's arm as each goal ends.
+    let ends = first.reference.ends(until: Double(first.episode.count - 1) * task.layout.timeStep)
+    for (index, end) in ends.enumerated() {
+      let row = min(Int((end / task.layout.timeStep).rounded()), first.episode.count - 1)
+      let arm = links.map { $0.position(first.episode.states[row]) }
+      curve(
+        index == 0 ? "the machine as a goal ends" : nil, .lines(color: "#8a8f98", width: 1), arm)
+    }
+    let goals = evaluation.episodes.prefix(Self.mostPaths).flatMap(\.reference).compactMap {
+      last.goal($0.goal, task)
+    }
+    curve("goals", .crosses(color: "#a3201d"), goals)
+    return plot
+  }
+}
+
+extension ControlTask.PicturePoint {
+  /// The names of its coordinates.
+  fileprivate var words: String {
+    [x, y].compactMap(\.quantity?.name).joined(separator: ", ")
+  }
+
+  /// Where it is at a state [S].
+  fileprivate func position(_ state: [Double]) -> (x: Double, y: Double) {
+    (x: x.value(state), y: y.value(state))
+  }
+
+  /// Where a goal [G] wants it; nil where goals are not of both coordinates.
+  fileprivate func goal(_ goal: [Double], _ task: ControlTask) -> (x: Double, y: Double)? {
+    func coordinate(_ part: ControlTask.PictureCoordinate) -> Double? {
+      task.goalChannels.firstIndex { $0.name == part.quantity?.name }.map { goal[$0] }
+    }
+    guard let x = coordinate(x), let y = coordinate(y) else { return nil }
+    return (x: x, y: y)
+  }
+}
