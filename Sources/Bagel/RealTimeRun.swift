@@ -19,6 +19,7 @@ public struct RealTimeRun {
 public struct GoalVerdict: Hashable, Sendable {
   /// From when on it was wanted, since the first action.
   public var time: Double
+  /// The last one of a goal that moved.
   public var goal: [Double]
   /// Until when it was wanted, or the run ended.
   public var end: Double
@@ -44,10 +45,11 @@ public struct GoalVerdict: Hashable, Sendable {
 
   /// - Parameters:
   ///   - values: what goals are of [G].
+  ///   - wanted: the goal, which may move [G].
   ///   - isMet: whether the state is as near as the task wants.
   ///   - time: seconds since the start.
-  mutating func add(reached values: [Double], isMet: Bool, time: Double) {
-    end = time
+  mutating func add(reached values: [Double], wanted: [Double], isMet: Bool, time: Double) {
+    (end, goal) = (time, wanted)
     reached = isMet ? reached ?? time : nil
     for index in tracked.indices {
       let error = abs(values[tracked[index].goal] - goal[tracked[index].goal])
@@ -97,26 +99,30 @@ extension ControlTask {
     var controllerRun = controller.begin()
     var verdicts: [GoalVerdict] = []
     var begun: Double?
-    func judge(_ states: [Double], _ wanted: [Double]) {
+    var number: Int?
+    func judge(_ states: [Double], _ wanted: [Double], of next: Int) {
       let now = clock.now()
       let start = begun ?? now
       begun = start
       let time = now - start
-      if verdicts.last?.goal != wanted {
+      if next != number {
+        number = next
         verdicts.append(
           GoalVerdict(time: time, goal: wanted, tracked: evaluation.tracked.map(\.goal)))
       }
       verdicts[verdicts.count - 1].add(
-        reached: goalForm.reached(states), isMet: isMet(wanted, by: states), time: time)
+        reached: goalForm.reached(states), wanted: wanted, isMet: isMet(wanted, by: states),
+        time: time)
     }
     return try withPlant { plant in
       let outcome = try run.run(&plant, seed: seed, name: log) { step, states in
-        wanted = goals.goal(step: step, states: states)
-        judge(states, wanted)
-        return controllerRun.action(state: states, goal: wanted)
+        if step == 0 { goals.begin(states) }
+        wanted = goals.goal(step: step)
+        judge(states, wanted, of: goals.number(step: step))
+        return controllerRun.action(state: states, goal: goals.seenGoal(step: step))
       }
       // The state in which the safe action met it.
-      if let states = outcome.lastStates, let last = verdicts.last?.goal { judge(states, last) }
+      if let states = outcome.lastStates, let number { judge(states, wanted, of: number) }
       return RealTimeRun(outcome: outcome, goals: verdicts)
     }
   }

@@ -81,6 +81,12 @@ extension Evaluation {
       let (channel, figures) = (task.goalChannels[tracked.goal], ResponseFigures(self, index))
       let unit = Unit(channel.units)
       let name = task.evaluation.tracked.count == 1 ? "" : "\(channel.name), "
+      if task.evaluation.isPath {
+        console.say(
+          "  \(channel.name) from its path after \(number(task.evaluation.settle)) s: at most "
+            + "\(unit.shown(figures.largestError)), \(unit.shown(figures.steadyStateError)) on average")
+        continue
+      }
       console.say(
         "  \(name)worst of them: rise time \(figures.slowestRise.map { number($0) + " s" } ?? "never"), overshoot "
           + "\(unit.shown(figures.overshoot)), largest error after "

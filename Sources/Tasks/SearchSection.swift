@@ -30,7 +30,7 @@ extension ControlTask {
     }
   }
 
-  mutating func readEvaluation(_ yaml: YAMLMapping) throws {
+  mutating func readEvaluation(_ yaml: YAMLMapping, _ folder: String) throws {
     evaluation.seconds = Double(search.horizon) * layout.timeStep
     guard let entry = try yaml.mapping("evaluate") else { return }
     if let value = try entry.integer("episodes", 1...100_000) { evaluation.episodes = value }
@@ -40,7 +40,7 @@ extension ControlTask {
     try checkSteps(evaluation.seconds, "seconds", entry)
     if let value = try entry.number("startSpread", 0...1e9) { evaluation.startSpread = value }
     try readSuccess(entry)
-    try readSchedule(entry)
+    try readSchedule(entry, folder)
     try readSettling(entry)
     if let value = try entry.positive("largestActionChange") {
       evaluation.largestActionChange = value
@@ -51,7 +51,7 @@ extension ControlTask {
   private mutating func readSettling(_ entry: YAMLMapping) throws {
     let ends = evaluation.goalTimes.dropFirst() + [evaluation.seconds]
     let starts = evaluation.goalTimes
-    let shortest = zip(ends, starts).map { $0 - $1 }.min() ?? 0
+    let shortest = (zip(ends, starts).map { $0 - $1 }.min() ?? 0) - evaluation.ramp
     let steps = max(1, Int((shortest / layout.timeStep).rounded()))
     if let last = try entry.integer("lastSteps", 1...1_000_000) {
       guard last <= steps else {
@@ -129,42 +129,6 @@ extension ControlTask {
             : "is neither a state nor a quantity")
       }
       return .init(goal: goal, tolerance: try required(tracked.positive(name), name, tracked))
-    }
-  }
-
-  /// schedule: {at: [s, ...], goals: [[x, ...], ...]}: goals of one episode, one after another; {every: s}: another one is
-  /// drawn so often.
-  private mutating func readSchedule(_ entry: YAMLMapping) throws {
-    guard let schedule = try entry.mapping("schedule") else { return }
-    guard hasGoal else {
-      throw entry.error("schedule", "is of goals, and the task has no `goal:` (a range of goals)")
-    }
-    if let interval = try schedule.positive("every", YAMLMapping.anyTime) {
-      guard interval < evaluation.seconds, interval >= 2 * layout.timeStep else {
-        throw schedule.error(
-          "every", "must be from two time steps to the episode's \(evaluation.seconds) s")
-      }
-      evaluation.goalInterval = interval
-      return
-    }
-    let times = try required(schedule.numbers("at"), "at", schedule)
-    let goals = try required(schedule.lists("goals"), "goals", schedule)
-    guard times.count == goals.count, zip(times.dropFirst(), times).allSatisfy({ $0 > $1 }),
-      times.allSatisfy({ (0..<evaluation.seconds).contains($0) })
-    else {
-      throw schedule.error(
-        "at", "must be rising times within the episode of \(evaluation.seconds) s, one a goal")
-    }
-    for (index, goal) in goals.enumerated() {
-      guard goal.count == goalForm.length else {
-        let what = goalQuantities == nil ? "states" : "goals"
-        throw schedule.error(
-          "goals", "number \(index + 1) has \(goal.count) numbers for \(goalForm.length) \(what)")
-      }
-      try checkWithinLimits(.fixed(goal), "goals", schedule)
-    }
-    evaluation.schedule = zip(times, goals).map {
-      EvaluationOptions.ScheduledGoal(time: $0, goal: $1)
     }
   }
 

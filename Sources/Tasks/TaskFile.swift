@@ -61,7 +61,7 @@ extension ControlTask {
     try readRewards(yaml)
     try checkColumns(yaml)
     try readSearch(yaml)
-    try readEvaluation(yaml)
+    try readEvaluation(yaml, folder)
     try readLearning(yaml)
     try yaml.finish()
   }

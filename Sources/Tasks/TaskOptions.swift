@@ -137,14 +137,20 @@ extension ControlTask {
     public var schedule: [ScheduledGoal] = []
     /// Seconds after which another goal is drawn; nil for none.
     public var goalInterval: Double?
+    /// Seconds in which drawn goals, and those of a task file, move to the next.
+    public var ramp = 0.0
+    /// The schedule is a path, which is judged as a whole.
+    public var isPath = false
+    /// How far ahead the policy sees its goal, s.
+    public var preview = 0.0
     public init() {}
 
-    /// When each goal begins, s.
+    /// When each goal that is judged begins, s.
     public var goalTimes: [Double] {
       if let goalInterval {
         return Array(stride(from: 0, to: seconds - 1e-9, by: goalInterval))
       }
-      return schedule.isEmpty ? [0] : schedule.map(\.time)
+      return schedule.isEmpty || isPath ? [0] : schedule.map(\.time)
     }
 
     /// One of what goals are of.
@@ -162,14 +168,6 @@ extension ControlTask {
     public struct Measure: Hashable, Sendable {
       public var formula: Formula
       public var below: Double
-    }
-
-    public struct ScheduledGoal: Hashable, Sendable {
-      /// Seconds from the start.
-      public var time: Double
-      public var goal: [Double]
-
-      public init(time: Double, goal: [Double]) { (self.time, self.goal) = (time, goal) }
     }
   }
 

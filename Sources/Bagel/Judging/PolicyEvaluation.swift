@@ -47,6 +47,8 @@ public struct StepFigures: Sendable {
 /// One episode of a policy on a plant; one step, or as many as its schedule has goals.
 public struct EvaluatedEpisode: Sendable {
   public var episode: Episode
+  /// Its goals one after another.
+  public var reference: [ControlTask.EvaluationOptions.ScheduledGoal]
   public var steps: [StepFigures]
   /// Why it ended before its time, in words.
   public var earlyEnd: String?
@@ -62,24 +64,6 @@ public struct EvaluatedEpisode: Sendable {
     case nil: earlyEnd == nil && steps.allSatisfy(\.isSuccess)
     }
   }
-
-  /// Its goals one after another.
-  package var reference: [ControlTask.EvaluationOptions.ScheduledGoal] {
-    steps.map { .init(time: $0.time, goal: $0.goal) }
-  }
-}
-
-extension [ControlTask.EvaluationOptions.ScheduledGoal] {
-  /// Goals of one thing as a staircase over time (s), the last one until `end`.
-  package func staircase(of index: Int, until end: Double) -> (times: [Double], goals: [Double]) {
-    (
-      zip(self, ends(until: end)).flatMap { [$0.time, $1] },
-      flatMap { [$0.goal[index], $0.goal[index]] }
-    )
-  }
-
-  /// When each ends, s.
-  package func ends(until end: Double) -> [Double] { dropFirst().map(\.time) + [end] }
 }
 
 /// The episodes of an evaluation.
@@ -175,7 +159,8 @@ extension ControlTask {
       &plant, from: firstState(of: plant, key, index, data.bounds),
       seed: seed &* 1_000_003 &+ 7_919 &+ UInt64(index), name: name
     ) { step, states in
-      controllerRun.action(state: states, goal: goals.goal(step: step, states: states))
+      if step == 0 { goals.begin(states) }
+      return controllerRun.action(state: states, goal: goals.seenGoal(step: step))
     }
     return (outcome, goals.goals)
   }
@@ -231,33 +216,37 @@ extension ControlTask {
     _ episode: Episode, goals: [ControlTask.EvaluationOptions.ScheduledGoal],
     earlyEnd: String? = nil, doneAs: DoneMeaning? = nil
   ) -> EvaluatedEpisode {
-    let steps = goals.indices.map { index -> StepFigures in
-      let start = Int((goals[index].time / layout.timeStep).rounded())
+    let judged = evaluation.isPath ? [goals.count - 1] : Array(goals.indices)
+    let steps = judged.map { index -> StepFigures in
+      let start = evaluation.isPath ? 0 : Int((goals[index].time / layout.timeStep).rounded())
       let isLast = index + 1 == goals.count
       let next =
         isLast
         ? episode.count : Int((goals[index + 1].time / layout.timeStep).rounded())
       var figures = judge(
-        episode, goals[index], rows: min(start, episode.count - 1)..<min(next, episode.count))
+        episode, goals, index, rows: min(start, episode.count - 1)..<min(next, episode.count))
       // What the episode did not reach is no success.
       let isCut = next > episode.count || isLast && earlyEnd != nil
       if isCut && doneAs != .neither { figures.isSuccess = false }
       return figures
     }
     return EvaluatedEpisode(
-      episode: episode, steps: steps, earlyEnd: earlyEnd, doneAs: doneAs)
+      episode: episode, reference: goals, steps: steps, earlyEnd: earlyEnd, doneAs: doneAs)
   }
 
-  /// The figures of the response to one goal within some rows.
+  /// The figures of the response to one goal, or to a whole path, within some rows.
   private func judge(
-    _ episode: Episode, _ scheduled: ControlTask.EvaluationOptions.ScheduledGoal, rows: Range<Int>
+    _ episode: Episode, _ goals: [ControlTask.EvaluationOptions.ScheduledGoal], _ index: Int,
+    rows: Range<Int>
   ) -> StepFigures {
-    // A stretch shorter than the settling time is judged by its end.
-    let settled = min(
-      Int((evaluation.settle / layout.timeStep).rounded()), max(rows.count - 1, 0))
+    let scheduled = goals[index]
+    // A stretch shorter than the settling time is judged by its end; a ramp's begins as it ends.
+    let settling = evaluation.settle + (evaluation.isPath ? 0 : scheduled.ramp)
+    let settled = min(Int((settling / layout.timeStep).rounded()), max(rows.count - 1, 0))
+    let wanted = rows.map { goals.goal(at: Double($0) * layout.timeStep) }
     let reached = episode.states[rows].map(goalForm.reached)
     let tracked = evaluation.tracked.map {
-      response(of: $0, in: reached, to: scheduled.goal[$0.goal], settled: settled)
+      response(of: $0, in: reached, to: wanted, settled: settled)
     }
     let from = rows.lowerBound + settled
     let until = min(rows.upperBound, episode.count - 1)
@@ -273,18 +262,21 @@ extension ControlTask {
       evaluation.measures.isEmpty
       ? isNear && change < evaluation.largestActionChange : isBelow(measures)
     return StepFigures(
-      time: scheduled.time, goal: scheduled.goal, tracked: tracked, actionChange: change,
+      time: evaluation.isPath ? 0 : scheduled.time, goal: scheduled.goal, tracked: tracked, actionChange: change,
       isNear: isNear, measures: measures, isSuccess: isSuccess)
   }
 
-  /// The response of one of what goals are of, in rows of them [G].
+  /// The response of one of what goals are of, in rows of them [G] with the goals [G] of each row.
   private func response(
-    of tracked: EvaluationOptions.Tracked, in rows: [[Double]], to target: Double, settled: Int
+    of tracked: EvaluationOptions.Tracked, in rows: [[Double]], to wanted: [[Double]], settled: Int
   ) -> TrackedFigures {
     let response = rows.map { $0[tracked.goal] }
     let first = response.first ?? 0
+    let target = wanted.last?[tracked.goal] ?? first
     let turn = goalChannels[tracked.goal].turn
-    let errors = response[settled...].map { abs(shorterWay($0 - target, turn: turn)) }
+    let errors = zip(response, wanted).dropFirst(settled).map { value, goal in
+      abs(shorterWay(value - goal[tracked.goal], turn: turn))
+    }
     let way = response.map { target == first ? 1 : ($0 - first) / (target - first) }
     let tenth = way.firstIndex { $0 >= 0.1 }
     let ninetieth = way.firstIndex { $0 >= 0.9 }

@@ -89,8 +89,8 @@ extension Evaluation {
       $1.source == .column && !tracked.contains($0)
     }.map { index, channel in
       let errors = whole.episodes.flatMap { episode in
-        let ends = episode.reference.ends(
-          until: Double(episode.episode.count) * task.layout.timeStep)
+        let end = Double(episode.episode.count) * task.layout.timeStep
+        let ends = task.evaluation.isPath ? [end] : episode.reference.ends(until: end)
         return zip(episode.steps, ends).map { step, end in
           let row = min(Int((end / task.layout.timeStep).rounded()), episode.episode.count) - 1
           return abs(

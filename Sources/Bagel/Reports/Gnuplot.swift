@@ -60,6 +60,8 @@ package struct Plot {
   /// Names at 0, 1, ... in place of numbers along the x axis.
   package var xNames: [String] = []
   package var curves: [Curve] = []
+  /// Points of a screen; the width is 760.
+  package var height = 400
 
   package init(title: String, xLabel: String, yLabel: String) {
     (self.title, self.xLabel, self.yLabel) = (title, xLabel, yLabel)
@@ -125,7 +127,7 @@ package struct Plot {
   /// The SVG element.
   package func svg() throws(PlotFailure) -> String {
     let data = try run(
-      "svg size 760,400 dynamic noenhanced font 'sans-serif,13' background '#ffffff'")
+      "svg size 760,\(height) dynamic noenhanced font 'sans-serif,13' background '#ffffff'")
     let svg = String(decoding: data, as: UTF8.self)
     guard let start = svg.range(of: "<svg") else { throw .failed("it drew no SVG") }
     return String(svg[start.lowerBound...])
@@ -133,7 +135,7 @@ package struct Plot {
 
   /// A PNG file's bytes, for slides and papers: twice as many points as the SVG has.
   package func png() throws(PlotFailure) -> Data {
-    try run("pngcairo size 1520,800 noenhanced font 'sans-serif,13' fontscale 1.8 linewidth 2")
+    try run("pngcairo size 1520,\(2 * height) noenhanced font 'sans-serif,13' fontscale 1.8 linewidth 2")
   }
 
   /// Whether there is a gnuplot that draws PNG files.

@@ -10,6 +10,7 @@ extension Report {
   private static let areaDots = 1_500
   /// Episodes whose paths are drawn.
   private static let mostPaths = 3
+  private static let mostArms = 12
 
   /// The picture of the last episodes on the plant; nil where the task says of no links.
   var planePicture: Plot? {
@@ -20,7 +21,7 @@ extension Report {
     var plot = Plot(
       title: "\(task.name): paths of \(last.words)", xLabel: unit.isEmpty ? "" : "(\(unit))",
       yLabel: unit.isEmpty ? "" : "(\(unit))")
-    plot.hasEqualScales = true
+    (plot.hasEqualScales, plot.height) = (true, 640)
     func curve(_ title: String?, _ style: Plot.Style, _ points: [(x: Double, y: Double)]) {
       plot.curves.append(
         .init(title: title, style: style, x: points.map(\.x), y: points.map(\.y)))
@@ -36,18 +37,22 @@ extension Report {
         index == 0 ? "path on the plant" : nil, .lines(color: "#d1661f", width: 1.2),
         episode.episode.states.map(last.position))
     }
-    // The first episode's arm as each goal ends.
+    // The first episode's arm as goals end, or along a path.
     let ends = first.reference.ends(until: Double(first.episode.count - 1) * task.layout.timeStep)
-    for (index, end) in ends.enumerated() {
+    let shown = evenlySpreadRows(count: ends.count, wanted: Self.mostArms).map { ends[$0] }
+    for (index, end) in shown.enumerated() {
       let row = min(Int((end / task.layout.timeStep).rounded()), first.episode.count - 1)
       let arm = links.map { $0.position(first.episode.states[row]) }
       curve(
         index == 0 ? "the machine as a goal ends" : nil, .lines(color: "#8a8f98", width: 1), arm)
     }
-    let goals = evaluation.episodes.prefix(Self.mostPaths).flatMap(\.reference).compactMap {
-      last.goal($0.goal, task)
+    for (index, episode) in evaluation.episodes.prefix(Self.mostPaths).enumerated() {
+      let goals = episode.reference.compactMap { last.goal($0.goal, task) }
+      curve(
+        index == 0 ? "goals" : nil,
+        task.evaluation.isPath
+          ? .dashes(color: "#a3201d", width: 1) : .crosses(color: "#a3201d"), goals)
     }
-    curve("goals", .crosses(color: "#a3201d"), goals)
     return plot
   }
 }

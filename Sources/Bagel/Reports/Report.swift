@@ -114,12 +114,12 @@ public struct Report {
     return plot
   }
 
-  /// A goal over time as a staircase, where all real episodes have the same and are judged by it.
+  /// A goal over time as a line, where all real episodes have the same and are judged by it.
   private func commonGoals(_ index: Int) -> (times: [Double], goals: [Double])? {
     guard let first = evaluation?.episodes.first, task.evaluation.measures.isEmpty,
-      evaluation?.episodes.allSatisfy({ $0.steps.map(\.goal) == first.steps.map(\.goal) }) == true
+      evaluation?.episodes.allSatisfy({ $0.reference == first.reference }) == true
     else { return nil }
-    return first.reference.staircase(
+    return first.reference.line(
       of: index, until: Double(first.episode.count) * task.layout.timeStep)
   }
 

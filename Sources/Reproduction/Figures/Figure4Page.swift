@@ -140,7 +140,7 @@ struct Figure4Page {
           title: "on the machine", style: .lines(color: Palette.vermilion, width: 1.5),
           x: times(evaluated.episode.count), y: angles(evaluated.episode)))
     }
-    let (switches, goals) = measured.reference.staircase(of: 0, until: task.evaluation.seconds)
+    let (switches, goals) = measured.reference.line(of: 0, until: task.evaluation.seconds)
     plot.curves.append(
       .init(
         title: "reference", style: .dashes(color: Palette.black, width: 1),

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// A small CSV file of numbers that is no log: a path that a machine is to follow. In: columns by name. Out: their numbers, row by
+// row, and the line of each for messages.
+
+/// Some columns of a CSV file.
+package struct NumberTable {
+  /// In the order in which the columns were asked for.
+  package private(set) var rows: [[Double]] = []
+  /// 1-based, as an editor counts.
+  package private(set) var lines: [Int] = []
+
+  /// - Parameters:
+  ///   - path: of the file.
+  ///   - columns: names in its header.
+  ///   - mostRows: more are refused.
+  /// - Throws: `LogError`.
+  package init(path: String, columns: [String], mostRows: Int = 100_000) throws {
+    let reader = try CSVReader(path: path)
+    guard try reader.next() else { throw LogError(file: path, "is empty") }
+    let header = (0..<reader.count).map(reader.text)
+    let indices = try columns.map { name in
+      guard let index = header.firstIndex(of: name) else {
+        let hint = nearest(to: name, among: header).map { "; is '\($0)' meant to be it?" } ?? ""
+        throw LogError(
+          file: path, line: reader.line,
+          "has no column '\(name)'; its header has \(header.joined(separator: ", "))\(hint)")
+      }
+      return index
+    }
+    while try reader.next() {
+      rows.append(
+        try zip(columns, indices).map { name, index in
+          guard index < reader.count, let value = reader.number(index), value.isFinite else {
+            let text = index < reader.count ? "'\(reader.text(index))'" : "nothing"
+            throw LogError(
+              file: path, line: reader.line, column: name, "is \(text), not a finite number")
+          }
+          return value
+        })
+      lines.append(reader.line)
+      guard rows.count <= mostRows else {
+        throw LogError(file: path, line: reader.line, "has more than \(mostRows) rows")
+      }
+    }
+  }
+}
