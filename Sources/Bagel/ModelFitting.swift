@@ -196,7 +196,8 @@ extension ControlTask {
       notes: notes,
       findings: layout.differences(between: training)
         + layout.differences(of: held, from: training)
-        + data.warnings + levelSentences(of: model)
+        + data.warnings + levelSentences(of: model) + outputsWithoutCommand
+        + (model.physics?.untold ?? [])
         + (self.model.choice.isOpen && choice == nil ? [Self.tooFewRows] : []),
       advice: notes.isEmpty ? data.advice : [])
     (fitted.forecasts, fitted.horizons) = (forecasts, horizons)

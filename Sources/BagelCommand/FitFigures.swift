@@ -19,6 +19,16 @@ extension FittedModel {
       "warnings": notes + findings, "advice": advice,
       "unconvergedSolves": results.reduce(0) { $0 + $1.unconvergedSolves },
     ]
+    if let physics = model.physics {
+      result["physics"] = [
+        "explained": Dictionary(
+          uniqueKeysWithValues: physics.rates.map { ($0.state, $0.explained ?? .nan) }),
+        "constants": Dictionary(
+          uniqueKeysWithValues: physics.constants.map {
+            ($0.name, ["value": $0.value, "standardError": $0.error ?? .nan, "isTold": $0.isTold])
+          }),
+      ]
+    }
     if !heldOut.isEmpty {
       result["heldOut"] = [
         "states": heldOut.map(\.state), "rmse": heldOut.map(\.rmse), "nll": heldOut.map(\.nll),

@@ -20,7 +20,7 @@ public struct FormulaError: Error, CustomStringConvertible {
 /// An arithmetic formula over named scalars.
 public struct Formula: Sendable {
   public let text: String
-  private let root: Node
+  let root: Node
   /// The names that stand in it, and in what was put in.
   public let names: Set<String>
 
@@ -76,9 +76,35 @@ public struct Formula: Sendable {
 
   /// The formula's value for numbers of its names, which must all be there.
   public func value(_ values: [String: Double]) -> Double {
-    Self.evaluate(root) { name in
-      guard let value = values[name] else { preconditionFailure("'\(name)' is not in \(values)") }
-      return value
+    let names = Array(names)
+    return FormulaEvaluator(self, names: names).value(
+      names.map { name in
+        guard let value = values[name] else {
+          preconditionFailure("'\(name)' is not in \(values)")
+        }
+        return value
+      })
+  }
+
+  /// The formula with numbers in place of some names.
+  public func substituting(_ numbers: [String: Double]) -> Formula {
+    Formula(root: Self.substituting(root, numbers), names: names.subtracting(numbers.keys))
+  }
+
+  private init(root: Node, names: Set<String>) {
+    (self.root, self.names, text) = (root, names, Self.text(root))
+  }
+
+  private static func substituting(_ node: Node, _ numbers: [String: Double]) -> Node {
+    switch node {
+    case .number: node
+    case .name(let name):
+      // The grammar has no negative numbers.
+      numbers[name].map { $0 < 0 ? .unary(.negate, .number(-$0)) : .number($0) } ?? node
+    case .power(let base, let exponent): .power(substituting(base, numbers), exponent: exponent)
+    case .unary(let function, let a): .unary(function, substituting(a, numbers))
+    case .binary(let function, let a, let b):
+      .binary(function, substituting(a, numbers), substituting(b, numbers))
     }
   }
 
@@ -112,7 +138,7 @@ public struct Formula: Sendable {
       return nil
     case .power(let base, let exponent):
       guard let base = try constant(base, of: text, names: &names) else { return nil }
-      value = power(base, exponent)
+      value = Foundation.pow(base, exponent)
     case .unary(let function, let a):
       guard let a = try constant(a, of: text, names: &names) else { return nil }
       value = function.row.value(a)
@@ -134,23 +160,6 @@ public struct Formula: Sendable {
           + "rollouts compute in single precision, so scale it")
     }
     return value
-  }
-
-  // MARK: in double precision
-
-  private static func evaluate(_ node: Node, _ value: (String) -> Double) -> Double {
-    switch node {
-    case .number(let number): number
-    case .name(let name): value(name)
-    case .power(let base, let exponent): power(evaluate(base, value), exponent)
-    case .unary(let function, let a): function.row.value(evaluate(a, value))
-    case .binary(let function, let a, let b):
-      function.row.value(evaluate(a, value), evaluate(b, value))
-    }
-  }
-
-  private static func power(_ base: Double, _ exponent: Double) -> Double {
-    Foundation.pow(base, exponent)
   }
 
   // MARK: as a program
@@ -196,6 +205,28 @@ public struct Formula: Sendable {
     // -|b| >= 0 at b = 0 only, and not for NaN.
     let isZero = -Programs.abs(base)
     return select(isZero, zero, product(select(isZero, one, base)))
+  }
+}
+
+/// As files have it: its text, and the names in it.
+extension Formula: Codable {
+  private enum CodingKeys: CodingKey { case formula, names }
+
+  public init(from decoder: any Decoder) throws {
+    let values = try decoder.container(keyedBy: CodingKeys.self)
+    let text = try values.decode(String.self, forKey: .formula)
+    do {
+      self = try Formula(text, names: try values.decode([String].self, forKey: .names))
+    } catch let error as FormulaError {
+      throw DecodingError.dataCorruptedError(
+        forKey: .formula, in: values, debugDescription: "\(error)")
+    }
+  }
+
+  public func encode(to encoder: any Encoder) throws {
+    var values = encoder.container(keyedBy: CodingKeys.self)
+    try values.encode(wholeText, forKey: .formula)
+    try values.encode(names.sorted(), forKey: .names)
   }
 }
 

@@ -51,7 +51,7 @@ public struct Quantity: Hashable, Sendable {
     switch definition {
     case .state(let i): state[i]
     case .formula(let formula, let states):
-      formula.value(Dictionary(uniqueKeysWithValues: states.map { ($0.key, state[$0.value]) }))
+      formula.value(states.mapValues { state[$0] })
     }
   }
 

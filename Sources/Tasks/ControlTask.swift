@@ -142,15 +142,20 @@ public struct ControlTask: Sendable {
     }
     let choice = self.model.choice
     let form = try modelForm()
+    let physics = self.model.fit.physics
+    guard model.physics.map({ $0.isSame(as: physics) }) ?? (physics == nil) else {
+      return "was fitted with other known physics than the task has"
+    }
+    let own = model.physics.map { model.form.dropping(unread: $0.rates.count) } ?? model.form
     let ignored = Set(try self.model.ignored.map(stateIndex))
     let isOfForm =
       choice.isOpen
       ? found.states.map(\.turn) == layout.states.map(\.turn)
-        && model.form.statesRead.isDisjoint(with: ignored)
-        && (!choice.fixed.contains(.histories) || model.form.features == form.features)
-        && (self.model.inputs.isEmpty || model.form == form)
-        && (!choice.fixed.contains(.integrals) || model.form.integrates(as: form))
-      : model.form == form
+        && own.statesRead.isDisjoint(with: ignored)
+        && (!choice.fixed.contains(.histories) || own.features == form.features)
+        && (self.model.inputs.isEmpty || own == form)
+        && (!choice.fixed.contains(.integrals) || own.integrates(as: form))
+      : own == form
     guard isOfForm else {
       return "was fitted with other model options (histories, angles, integrals) than the task has"
     }
@@ -169,7 +174,7 @@ public struct ControlTask: Sendable {
       }
       return
         (!choice.fixed.contains(.covariance) || covariance.profile == self.model.fit.profile)
-        && (!choice.fixed.contains(.mean)
+        && (!choice.fixed.contains(.mean) || physics != nil
           || process.hyperparameters.mean == self.model.fit.mean && model.linear == nil)
     }
     return isAsAsked

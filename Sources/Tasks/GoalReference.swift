@@ -26,7 +26,7 @@ extension [ControlTask.EvaluationOptions.ScheduledGoal] {
   public func goal(at time: Double) -> [Double] {
     let index = index(at: time)
     let present = self[index]
-    let done = (time + 1e-9 - present.time) / Swift.max(present.ramp, 1e-9)
+    let done = present.ramp > 0 ? (time - present.time) / present.ramp : 1
     guard index > 0, done < 1 else { return present.goal }
     return zip(self[index - 1].goal, present.goal).map { $0 + Swift.max(done, 0) * ($1 - $0) }
   }

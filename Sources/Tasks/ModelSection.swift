@@ -22,9 +22,8 @@ extension ControlTask {
     if let profile = try entry.choice("covariance", RadialProfileName.self) {
       model.fit.profile = profile
     }
-    if let mean = try entry.choice("mean", MeanFunction.self) {
-      model.fit.mean = mean
-    }
+    let hasPhysics = entry.isMapping("mean")
+    if !hasPhysics, let mean = try entry.choice("mean", MeanFunction.self) { model.fit.mean = mean }
     if let criterion = try entry.choice("criterion", FitCriterion.self) {
       model.fit.criterion = criterion
     }
@@ -39,6 +38,7 @@ extension ControlTask {
     model.ignored = try entry.strings("ignore") ?? []
     model.integrals = try entry.words("integrate") ?? [:]
     try readInputs(entry)
+    if hasPhysics { model.fit.physics = try knownPhysics(entry) }
     model.restPseudoData = try entry.integer("restPseudoData", 0...100_000) ?? 0
     if let sampler = try entry.choiceOrAutomatic("sampler", SamplerName.self) {
       model.sampler.name = sampler

@@ -87,6 +87,9 @@ final class YAMLMapping {
     return text
   }
 
+  /// The text of a scalar, whatever it is; nil of anything else.
+  func word(_ key: String) throws -> String? { value(key)?.scalar?.string }
+
   /// The name of a task, state or action. Throws: `LogError` where it cannot be one.
   func name(_ key: String) throws -> String? { try string(key, problem(ofName:)) }
 

@@ -182,6 +182,51 @@ struct QuantityTests {
     #expect(words[1].contains("z is up to 0.1 m") && words[1].contains("x is up to"))
   }
 
+  @Test("goals move by ramps and along paths, the policy sees them so far ahead, errors count from them")
+  func moving() throws {
+    typealias Goal = ControlTask.EvaluationOptions.ScheduledGoal
+    let ramps: [Goal] = [
+      .init(time: 0, goal: [0, 1]), .init(time: 2, goal: [4, 1], ramp: 2), .init(time: 6, goal: [0, 0]),
+    ]
+    #expect([0, 1.9, 2, 2.5, 4, 5.9, 6].map { ramps.goal(at: $0)[0] } == [0, 0, 0, 1, 4, 4, 0])
+    #expect(ramps.line(of: 0, until: 8).times == [0, 2, 2, 4, 6, 6, 8])
+    #expect(ramps.line(of: 0, until: 8).goals == [0, 0, 0, 4, 4, 0, 0])
+    let path = Scratch.path("path.csv")
+    func task(_ rows: String, _ more: String = "") throws -> ControlTask {
+      try "time,x,z\n\(rows)".write(toFile: path, atomically: true, encoding: .utf8)
+      return try self.task("schedule: {every: 5}", "settle: 1, schedule: {file: '\(path)'\(more)}")
+    }
+    var moving = try task("0,1,0\n2,1.2,0.4\n10,1.2,0.8\n", ", preview: 0.5")
+    #expect(moving.evaluation.isPath && moving.evaluation.preview == 0.5)
+    let middle = moving.evaluation.schedule.goal(at: 1)
+    #expect(abs(middle[0] - 1.1) < 1e-12 && abs(middle[1] - 0.2) < 1e-12)
+    #expect(moving.evaluation.schedule.goal(at: 12) == [1.2, 0.8])
+    // What follows 0.01 beside the path is so far from it all the time.
+    moving.goalQuantities = [
+      Quantity(name: "x", units: "m", definition: .state(0)),
+      Quantity(name: "z", units: "m", definition: .state(1)),
+    ]
+    let rows = (0...200).map { k -> [Double] in
+      let goal = moving.evaluation.schedule.goal(at: 0.1 * Double(k))
+      return [goal[0] + 0.01, goal[1] - 0.02, 0, 0]
+    }
+    let episode = Episode(
+      name: "path", timeStep: 0.1, states: rows, actions: rows.map { _ in [0, 0] })
+    let judged = moving.judge(episode, goals: moving.evaluation.schedule)
+    #expect(judged.steps.count == 1 && judged.isSuccess)
+    for (figures, error) in zip(judged.steps[0].tracked, [0.02, 0.01]) {
+      #expect(abs(figures.largestError - error) < 1e-9 && abs(figures.steadyStateError - error) < 1e-9)
+    }
+    func problem(_ rows: String, _ more: String = "") -> String {
+      let error = #expect(throws: LogError.self) { try task(rows, more) }
+      return error.map { "\($0)" } ?? ""
+    }
+    #expect(problem("0,1,0\n2,1,0\n1,1,0\n").contains("path.csv:4, column 'time': goes from 2.0 to 1.0 s"))
+    #expect(problem("0,1,0\n2,one,0\n").contains("path.csv:3, column 'x': is 'one', not a finite"))
+    #expect(problem("1,1,0\n2,1,0\n").contains("the first at time 0"))
+    #expect(self.problem("every: 5", "every: 5, ramp: 6").contains("a goal lasts no longer than that"))
+  }
+
   @Test("a plant's end is a success, a failure or neither, by the task or the plant's word")
   func endings() throws {
     var task = try task()

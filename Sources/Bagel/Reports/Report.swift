@@ -264,32 +264,3 @@ package struct Unit {
 public func number(_ value: Double) -> String {
   String(format: (1e3..<1e7).contains(abs(value)) ? "%.0f" : "%.3g", value)
 }
-
-extension DynamicsModel {
-  /// One line an output: lengthscales, noise, likelihood, in words.
-  public var summaryLines: [String] {
-    zip(outputNames, processes).enumerated().map { m, pair in
-      let (name, process) = pair
-      let h = process.hyperparameters
-      if process.isNoise {
-        let noise = h.noiseVariance.squareRoot() * incrementStandardiser.scale[m]
-        return "\(name): linear in \(form.features.count) features, noise \(number(noise))"
-      }
-      let parameters = zip(h.covariance.parameterKinds, h.covariance.parameters)
-      let lengthscales = parameters.compactMap { kind, value -> String? in
-        if case .lengthscale = kind { number(exp(value)) } else { nil }
-      }.joined(separator: ", ")
-      let shapes = parameters.filter { $0.0 == .shape }.map { ", shape \(number(exp($0.1)))" }
-      let inputs = form.outputs[m].inputs
-      let which =
-        inputs.count < form.features.count
-        ? " of inputs \(inputs.map { "\($0 + 1)" }.joined(separator: ", "))" : ""
-      let noise = h.noiseVariance.squareRoot() * incrementStandardiser.scale[m]
-      let jitter = process.jitter > 0 ? "; jitter \(number(process.jitter)) was needed" : ""
-      return
-        "\(name): lengthscales\(which) \(lengthscales) standard deviations\(shapes.joined()), noise \(number(noise)), log "
-        + "marginal likelihood \(number(process.logMarginalLikelihood)) "
-        + "(\(number(process.logMarginalLikelihood / Double(process.y.count))) a point)\(jitter)"
-    }
-  }
-}

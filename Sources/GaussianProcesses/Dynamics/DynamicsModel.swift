@@ -28,6 +28,8 @@ public struct DynamicsModel: Sendable {
   public let features: Matrix
   /// What the increments have beside the processes; nil where these learn all.
   public internal(set) var linear: LinearPart?
+  /// What was known beforehand, as it was fitted; its formulas are the last features.
+  public internal(set) var physics: KnownPhysics?
   /// One an output, on its own columns of `features` and standardised increments.
   public var processes: [GaussianProcess]
   /// One an output: how rollouts draw it; nil for independent draws with the noise that the sampler says.
@@ -55,8 +57,13 @@ public struct DynamicsModel: Sendable {
     restCount: Int = 0, most: Int = .max, start: DynamicsModel? = nil,
     rewardOptions: FitOptions? = nil, progress: @escaping (Double) -> Void = { _ in }
   ) throws -> (model: DynamicsModel, results: [FitResult]) {
+    let physics =
+      options.linear == .joint
+      ? try options.physics?.fitted(to: episodes, layout: layout, form: form) : nil
+    let form = physics.map { form.adding(unread: $0.features(layout, form)) } ?? form
     var data = TransitionSet(episodes, form: form)
-    precondition(start.map { $0.form == form } ?? true, "the start is a model of another form")
+    precondition(
+      start.map { $0.form.outputs == form.outputs } ?? true, "the start is a model of another form")
     let inputs = form.mostInputs
     if data.count == 0, let longest = episodes.map(\.count).max() {
       throw LogError(
@@ -84,9 +91,13 @@ public struct DynamicsModel: Sendable {
     var features = Matrix(data.features.map(featureStandardiser.standardise))
     var targets = Matrix(data.increments.map(incrementStandardiser.standardise))
     var linear: LinearPart?
-    if options.linear != .joint {
+    let known = physics?.linearPart(
+      of: form, layout, features: featureStandardiser, increments: incrementStandardiser)
+    if options.linear != .joint || known != nil {
       // What is left has a scale of its own, in which the processes learn it.
-      let part = LinearPart(fitting: features, targets, ridge: options.ridge * Double(data.count))
+      let part =
+        known
+        ?? LinearPart(fitting: features, targets, ridge: options.ridge * Double(data.count))
       targets = targets - part.values(features)
       let left = Standardiser(fitting: (0..<targets.rows).map(targets.row)).scale
       linear = part.dividing(by: left)
@@ -103,7 +114,7 @@ public struct DynamicsModel: Sendable {
     let outputs = try fitProcesses(
       form.inputMatrices(features), targets, episodeOf: rows.map { data.episodeOf[$0] },
       names: form.outputs.map { layout.states[$0.state].name }, options: options,
-      starts: start?.processes.map(\.hyperparameters), progress)
+      hasLinearPart: linear != nil, starts: start?.processes.map(\.hyperparameters), progress)
     let (processes, results) = (outputs.map(\.process), outputs.map(\.result))
     let rewardModel = try layout.rewardColumn.map {
       try RewardModel(
@@ -115,7 +126,8 @@ public struct DynamicsModel: Sendable {
       featureStandardiser: featureStandardiser, incrementStandardiser: incrementStandardiser,
       featureBounds: featureBounds, stateBounds: bounds(of: states),
       loggedStates: evenlySpreadRows(count: states.count, wanted: 1_000).map { states[$0] },
-      features: features, linear: linear, processes: processes, rewardModel: rewardModel)
+      features: features, linear: linear, physics: physics, processes: processes,
+      rewardModel: rewardModel)
     // The noise stays that of one step.
     model.linear = try linear?.fitted(toRunsOf: episodes, options, model)
     if options.isRefined { try model.refine(on: episodes, options) }
@@ -145,11 +157,11 @@ public struct DynamicsModel: Sendable {
   /// One Gaussian process an output, side by side.
   private static func fitProcesses(
     _ x: [Matrix], _ targets: Matrix, episodeOf: [Int], names: [String], options: FitOptions,
-    starts: [Hyperparameters]?, _ progress: @escaping (Double) -> Void
+    hasLinearPart: Bool, starts: [Hyperparameters]?, _ progress: @escaping (Double) -> Void
   ) throws -> [(process: GaussianProcess, result: FitResult)] {
     let shares = ProgressShares(names.count, progress)
     var options = options
-    if options.linear != .joint { options.mean = .zero }
+    if hasLinearPart { options.mean = .zero }
     return try inParallel(names.count) { output in
       let what = "output '\(names[output])'"
       let (x, y) = (x[output], targets.column(output))

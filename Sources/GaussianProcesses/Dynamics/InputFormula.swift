@@ -6,12 +6,31 @@ import Formulas
 import Programs
 
 /// A named formula of states and commands.
-public struct InputFormula: Hashable, Sendable {
+public struct InputFormula: Hashable, Sendable, Codable {
   public let name: String
   let formula: Formula
   /// Indices of the names in the formula.
   let states: [String: Int]
   let actions: [String: Int]
+
+  /// Its numbers for many states [S] and commands [A], physical units.
+  struct Evaluator {
+    private let evaluator: FormulaEvaluator
+    /// Indices of the names, states first.
+    private let states: [Int]
+    private let actions: [Int]
+
+    init(_ formula: InputFormula) {
+      let (states, actions) = (Array(formula.states), Array(formula.actions))
+      evaluator = FormulaEvaluator(
+        formula.formula, names: states.map(\.key) + actions.map(\.key))
+      (self.states, self.actions) = (states.map(\.value), actions.map(\.value))
+    }
+
+    func value(_ state: [Double], _ action: [Double]) -> Double {
+      evaluator.value(states.map { state[$0] } + actions.map { action[$0] })
+    }
+  }
 
   /// - Parameters:
   ///   - states: names of all states; the formula names these ...
@@ -30,13 +49,6 @@ public struct InputFormula: Hashable, Sendable {
 
   public var readsCommands: Bool { !actions.isEmpty }
 
-  /// Its number for states [S] and commands [A], physical units.
-  func value(_ state: [Double], _ action: [Double]) -> Double {
-    var values = states.mapValues { state[$0] }
-    for (name, j) in actions { values[name] = action[j] }
-    return formula.value(values)
-  }
-
   /// Its value [1] in a program, of physical states [S] and commands [A].
   func value(_ state: Value, _ action: Value) -> Value {
     formula.value(state.builder) { name in
@@ -49,34 +61,5 @@ public struct InputFormula: Hashable, Sendable {
     states.values.allSatisfy((0..<count).contains)
       && actions.values.allSatisfy((0..<actionCount).contains)
       && formula.names == Set(states.keys).union(actions.keys)
-  }
-}
-
-/// As a model's file has it: the formula as text, and what its names are.
-extension InputFormula: Codable {
-  private enum CodingKeys: CodingKey {
-    case name, formula, states, actions
-  }
-
-  public init(from decoder: any Decoder) throws {
-    let values = try decoder.container(keyedBy: CodingKeys.self)
-    name = try values.decode(String.self, forKey: .name)
-    states = try values.decode([String: Int].self, forKey: .states)
-    actions = try values.decode([String: Int].self, forKey: .actions)
-    let text = try values.decode(String.self, forKey: .formula)
-    do {
-      formula = try Formula(text, names: Array(states.keys) + Array(actions.keys))
-    } catch {
-      throw DecodingError.dataCorruptedError(
-        forKey: .formula, in: values, debugDescription: "\(error)")
-    }
-  }
-
-  public func encode(to encoder: any Encoder) throws {
-    var values = encoder.container(keyedBy: CodingKeys.self)
-    try values.encode(name, forKey: .name)
-    try values.encode(formula.wholeText, forKey: .formula)
-    try values.encode(states, forKey: .states)
-    try values.encode(actions, forKey: .actions)
   }
 }

@@ -18,12 +18,19 @@ package struct LoggedFeatures {
   /// Commands [rows][A] of each episode, for formulas that read them beside states.
   private let actions: [[[Double]]]
   private let standardiser: Standardiser
+  /// Formulas of states, by feature.
+  private let formulas: [Int: InputFormula.Evaluator]
 
   package init(_ model: DynamicsModel, _ episodes: [Episode]) {
     (features, states) = (model.form.features, model.stateStandardiser)
     let standardiser = model.featureStandardiser
     self.standardiser = standardiser
     actions = episodes.map(\.actions)
+    formulas = Dictionary(
+      uniqueKeysWithValues: model.form.features.enumerated().compactMap { d, feature in
+        guard case .formula(let formula, _) = feature, !feature.isOfAction else { return nil }
+        return (d, .init(formula))
+      })
     let newest = model.form.hasFeedthrough ? 1 : 0
     let commandFeatures = model.form.features.indices.filter {
       model.form.features[$0].isOfAction
@@ -66,14 +73,15 @@ package struct LoggedFeatures {
         case .cosine(let i, let radians):
           let column = past[0].column(i)
           for b in 0..<count { z[b * dimensions + d] = cos(radians * physical(column[b], i)) }
-        case .formula(let formula, let lag) where !feature.isOfAction:
+        case .formula(_, let lag):
+          guard let formula = formulas[d] else { continue }
           for (b, start) in starts.enumerated() {
             let state = states.restore(past[0].row(b))
             let action = actions[start.episode][start.row + step - lag]
             z[b * dimensions + d] =
               (formula.value(state, action) - standardiser.mean[d]) / standardiser.scale[d]
           }
-        case .action, .filteredAction, .formula: break
+        case .action, .filteredAction: break
         }
       }
       if !commandFeatures.isEmpty {

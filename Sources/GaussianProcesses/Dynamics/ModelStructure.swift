@@ -12,6 +12,8 @@ struct ModelStructure: FileStructure {
   var form: ModelForm
   /// Whether there is a part of the increments that least squares found; left out where there is none.
   var linear: Bool?
+  /// What was known beforehand; left out where nothing was.
+  var physics: KnownPhysics?
   /// One an output.
   var processes: [ProcessStructure]
   var reward: RewardStructure?
@@ -24,6 +26,9 @@ struct ModelStructure: FileStructure {
     if let problem = form.problem(states: states, actions: actions) { return problem }
     guard processes.count == form.outputCount else {
       return "it has \(processes.count) processes for \(form.outputCount) outputs"
+    }
+    if let physics, physics.rates.count > form.features.count || linear != true {
+      return "its known formulas are not among its features"
     }
     if let processNoise {
       guard processNoise.count == form.outputCount, processNoise.allSatisfy(\.isSound) else {

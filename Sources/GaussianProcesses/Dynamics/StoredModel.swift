@@ -41,7 +41,7 @@ struct StoredModel {
     self.init(
       ModelStructure(
         layout: model.layout, form: model.form, linear: model.linear.map { _ in true },
-        processes: model.processes.map(\.structure),
+        physics: model.physics, processes: model.processes.map(\.structure),
         reward: model.rewardModel.map { RewardStructure($0) }, processNoise: model.processNoise))
     (stateMean, stateScale) = (model.stateStandardiser.mean, model.stateStandardiser.scale)
     (featureMean, featureScale) = (model.featureStandardiser.mean, model.featureStandardiser.scale)
@@ -123,7 +123,7 @@ struct StoredModel {
         ? LinearPart(
           weights: Matrix(
             rows: linearConstants.count, columns: columns, values: linearWeights),
-          constants: linearConstants) : nil, processes: made,
+          constants: linearConstants) : nil, physics: structure.physics, processes: made,
       processNoise: structure.processNoise, rewardModel: reward)
   }
 

@@ -60,10 +60,13 @@ public struct EpisodeFeatures {
   private let episode: Episode
   /// The filtered commands [T] of the features that are so, by feature.
   private var filtered: [Int: [Double]] = [:]
+  /// By feature.
+  private var formulas: [Int: InputFormula.Evaluator] = [:]
 
   public init(_ form: ModelForm, _ episode: Episode) {
     (self.form, self.episode) = (form, episode)
     for (d, feature) in form.features.enumerated() {
+      if case .formula(let formula, _) = feature { formulas[d] = .init(formula) }
       guard case .filteredAction(let j, let steps) = feature else { continue }
       let gain = InputFeature.filterGain(steps: steps)
       var value = episode.actions.first?[j] ?? 0
@@ -77,7 +80,7 @@ public struct EpisodeFeatures {
   /// [D] of row k.
   public subscript(k: Int) -> [Double] {
     form.features.indices.map { d in
-      if case .formula(let formula, let lag) = form.features[d] {
+      if case .formula(_, let lag) = form.features[d], let formula = formulas[d] {
         return formula.value(episode.states[k], episode.actions[k - lag])
       }
       return command(d, at: k) ?? form.features[d].ofState { episode.states[k - $0] }
@@ -90,7 +93,7 @@ public struct EpisodeFeatures {
     switch form.features[d] {
     case .action(let j, let lag): return episode.actions[k - lag][j]
     case .formula(let formula, let lag):
-      return formula.states.isEmpty ? formula.value([], episode.actions[k - lag]) : nil
+      return formula.states.isEmpty ? formulas[d]?.value([], episode.actions[k - lag]) : nil
     case .state, .filteredAction, .sine, .cosine: return nil
     }
   }

@@ -30,6 +30,8 @@ public struct FitOptions: Hashable, Sendable, Codable {
   public var profile: RadialProfileName = .squaredExponential
   public var mean: MeanFunction = .linear
   public var linear = LinearFit.joint
+  /// What is known of the motion beforehand, of a `joint` fit; nil for nothing.
+  public var physics: KnownPhysics?
   /// Outputs that have no process beside a linear part fitted `first`.
   public var straightOutputs: Set<Int> = []
   /// Steps of the runs whose errors the mean is fitted to; 1 for one step ahead. A linear part that is `alone` is fitted to them

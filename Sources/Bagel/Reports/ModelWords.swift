@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+// A fitted model in words: who reads what at which scale, noise, likelihood, and what known physics is worth.
+
+import Foundation
+import GaussianProcesses
+import MachineLogs
+import SafeText
+
+extension DynamicsModel {
+  /// One line an output, then what was known beforehand.
+  public var summaryLines: [String] { outputNames.indices.map(summary) + physicsLines }
+
+  /// Inputs that are named in a line; of more only the scales are said.
+  private static let mostNamed = 8
+
+  private func summary(_ m: Int) -> String {
+    let (name, process) = (outputNames[m], processes[m])
+    let h = process.hyperparameters
+    let noise = number(h.noiseVariance.squareRoot() * incrementStandardiser.scale[m])
+    if process.isNoise { return "\(name): linear in \(form.features.count) features, noise \(noise)" }
+    let parameters = zip(h.covariance.parameterKinds, h.covariance.parameters)
+    let scales = parameters.compactMap { kind, value -> String? in
+      if case .lengthscale = kind { number(exp(value)) } else { nil }
+    }
+    let shapes = parameters.filter { $0.0 == .shape }.map { ", shape \(number(exp($0.1)))" }
+    let inputs = form.outputs[m].inputs.map { shortened(form.features[$0].words(layout)) }
+    let read =
+      inputs.count <= Self.mostNamed
+      ? "reads " + zip(inputs, scales).map { "\($0) (\($1))" }.joined(separator: ", ")
+        + "; lengthscales in standard deviations"
+      : "reads \(inputs.count) inputs; lengthscales \(scales.joined(separator: ", ")) standard deviations"
+    let jitter = process.jitter > 0 ? "; jitter \(number(process.jitter)) was needed" : ""
+    let likelihood = process.logMarginalLikelihood
+    return
+      "\(name) \(read)\(shapes.joined()), noise \(noise), log marginal likelihood \(number(likelihood)) "
+      + "(\(number(likelihood / Double(process.y.count))) a point)\(jitter)"
+  }
+
+  /// What known physics explains, and its constants.
+  private var physicsLines: [String] {
+    guard let physics else { return [] }
+    let rates = physics.rates.map { rate in
+      "known physics explains \(rate.explained.map { number(100 * $0) } ?? "-") % of the variance of the changes of \(rate.state); "
+        + "the process learns the rest"
+    }
+    let free = physics.constants.filter(\.isFree).map { constant -> String in
+      let error = constant.error.map { " +- \(number(1.96 * $0))" } ?? ""
+      return "\(constant.name) = \(number(constant.value))\(error)"
+    }
+    return rates + (free.isEmpty ? [] : ["constants (95 %): " + free.joined(separator: ", ")])
+  }
+}
+
+extension KnownPhysics {
+  /// Constants that the data do not tell, in words.
+  var untold: [String] {
+    constants.filter { !$0.isTold }.map { constant in
+      let interval =
+        constant.error.map {
+          "its 95 % interval is \(number(constant.value - 1.96 * $0)) to \(number(constant.value + 1.96 * $0))"
+        } ?? "any value serves, or another constant takes its place"
+      return
+        "the data do not tell the constant '\(constant.name)': \(interval); give it (constants: {\(constant.name): ...}), or "
+        + "log a motion that it matters for"
+    }
+  }
+}
+
+extension InputFeature {
+  /// What it is of, by the channels' names.
+  public func words(_ layout: LogLayout) -> String {
+    func ago(_ lag: Int) -> String {
+      switch lag {
+      case 0: ""
+      case -1: " of the next row"
+      default: " \(counted(lag, "row")) before"
+      }
+    }
+    switch self {
+    case .state(let i, let lag): return layout.states[i].name + ago(lag)
+    case .action(let j, let lag): return layout.actions[j].name + ago(lag)
+    case .filteredAction(let j, let steps):
+      return "\(layout.actions[j].name) filtered over \(number(steps)) steps"
+    case .sine(let i, _): return "sin \(layout.states[i].name)"
+    case .cosine(let i, _): return "cos \(layout.states[i].name)"
+    case .formula(let formula, let lag): return formula.name + ago(lag)
+    }
+  }
+}
