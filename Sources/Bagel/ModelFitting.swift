@@ -180,7 +180,7 @@ extension ControlTask {
       ?? DynamicsModel.fit(
         training, layout: layout, form: plain.form, options: plain.options,
         restCount: self.model.restPseudoData,
-        start: earlier?.form == plain.form ? earlier : nil, progress: progress)
+        start: earlier?.fittedForm == plain.form ? earlier : nil, progress: progress)
     let notes = (training + held).flatMap(\.notes)
     // What a log with faults in it advises is the faults' advice.
     let data = DataFindings(

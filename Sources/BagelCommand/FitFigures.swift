@@ -54,6 +54,7 @@ extension FittedModel {
           ] as [String: Any]
         },
         "processNoise": choice.noise?.json ?? NSNull(),
+        "inputs": choice.relevance?.json(model) ?? NSNull(),
       ]
     }
     return result
@@ -95,6 +96,7 @@ extension FittedModel {
             + "(sampler: sparse takes the other)"
           : "  the simpler one is taken within 2 %")
     }
+    for line in choice.relevance?.sentences(model) ?? [] { console.say("  " + line) }
     for line in choice.noise?.sentences(outputs: model.outputNames) ?? [] {
       console.say("  " + line)
     }

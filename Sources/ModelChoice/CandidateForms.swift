@@ -51,6 +51,7 @@ struct CandidateForms: Sendable {
       if !shape.processesReadFilters { shape.filters = [] }
       (shape.straightOutputs, shape.curvedStates) = ([], [])
     }
+    shape.isBesidePhysics = shape.linear == .joint && plain.options.physics != nil
     if fixed.contains(.histories) {
       (shape.rows, shape.processRows, shape.hasGivenRows) = (1, nil, true)
       (shape.filters, shape.deadTimes, shape.hasFeedthrough) = ([], [], false)
@@ -63,6 +64,13 @@ struct CandidateForms: Sendable {
   }
 
   func form(_ shape: CandidateShape) -> ModelForm {
+    let form = wholeForm(shape)
+    guard shape.selected.count == form.outputCount else { return form }
+    return form.reading(shape.selected)
+  }
+
+  /// The form in which all processes read the same.
+  private func wholeForm(_ shape: CandidateShape) -> ModelForm {
     let updates = updates(shape)
     if shape.hasGivenRows {
       return updates == plain.form.updates

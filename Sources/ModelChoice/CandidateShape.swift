@@ -10,6 +10,10 @@ struct CandidateShape: Hashable, Sendable {
   var rows = 1
   /// Rows of them that the Gaussian processes read; nil for all.
   var processRows: Int?
+  /// Of those features, the ones that each output's process reads; empty for all.
+  var selected: [Set<InputFeature>] = []
+  /// Processes stand beside known physics (`FitOptions.physics`).
+  var isBesidePhysics = false
   /// Outputs without a process, and what the others predict, by name.
   var straightOutputs: Set<Int> = []
   var curvedStates: [String] = []
@@ -65,7 +69,13 @@ struct CandidateShape: Hashable, Sendable {
       words =
         "linear in \(rows(self.rows)), then a \(process) on \(rows(processRows ?? self.rows))"
         + (curvedStates.isEmpty ? "" : " for \(curvedStates.joined(separator: ", ")) alone")
-    case .joint: words = "\(process) with a \(mean.rawValue) mean on \(rows(self.rows))"
+    case .joint:
+      words =
+        process + (isBesidePhysics ? " beside known physics" : " with a \(mean.rawValue) mean")
+        + " on \(rows(self.rows))"
+    }
+    if let most = selected.map(\.count).max() {
+      words += ", of each output the \(most) inputs that matter most"
     }
     if hasFeedthrough { words += ", with the next command" }
     if deadTimes.contains(where: { $0 > 0 }) {

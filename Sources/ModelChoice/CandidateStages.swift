@@ -139,7 +139,24 @@ struct CandidateStages: Sendable {
         $0.processRows = $0.processRows.flatMap { $0 < rows ? $0 : nil }
       }
     }
+    try considerFewerInputs(&contest)
     try considerRefined(&contest)
+  }
+
+  /// For a search: of the inputs of the best those few that matter most to each output, so that tables serve it; as it is, and
+  /// beside a linear part, which may read the others.
+  private func considerFewerInputs(_ contest: inout Contest) throws {
+    guard choice.purpose == .search, let most = choice.lightInputs, let best = contest.curved,
+      best.model.form.mostInputs > most
+    else { return }
+    // Where a covariance cannot be factorised there is no such candidate, as with others.
+    guard let relevance = try? InputRelevance(best.model, most: most) else { return }
+    contest.relevance = relevance
+    var shape = best.shape
+    shape.selected = relevance.selected
+    try consider(shape, forms, &contest)
+    (shape.linear, shape.processRows) = (.first, nil)
+    try consider(shape, forms, &contest)
   }
 
   /// Processes for those outputs alone that they surely make better.

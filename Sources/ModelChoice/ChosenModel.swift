@@ -35,6 +35,8 @@ public struct ChosenModel: Sendable {
   public let chosen: Int
   public let forecasts: HorizonForecasts
   public let reference: HorizonReference
+  /// How much each output depends on the inputs from which a few were taken; nil where the chosen model reads all.
+  public let relevance: InputRelevance?
   /// What rollouts may draw beside the function, taken where it surely gains; nil where that is not chosen.
   public let noise: ProcessNoiseJudgement?
 }

@@ -81,6 +81,8 @@ struct Contest {
   let progress: (Double) -> Void
   var reference: HorizonReference?
   private(set) var judged: [JudgedCandidate] = []
+  /// Of the model from whose inputs a few were taken; nil where none were.
+  var relevance: InputRelevance?
   /// What all are compared with: least squares on the rows that do best, or the plain model where a search is to come.
   private var baseline: TriedCandidate?
   /// The best linear model and the best with Gaussian processes, by their scores: what to vary.
@@ -122,12 +124,13 @@ struct Contest {
 
   /// Whether a candidate is new and what is left suffices for it; then it is paid for.
   mutating func hasRoom(for shape: CandidateShape, cost: Double) -> Bool {
-    let isFirst = shape.linear != .alone && curved == nil
+    // The first with processes, and those that tables may serve, are tried in any case.
+    let isWanted = shape.linear != .alone && curved == nil || !shape.selected.isEmpty
     let budget = effort.budget + (shape.isRefined ? Effort.refining : 0)
-    guard isFirst || spent + cost <= budget, shapes.insert(shape).inserted else {
+    guard isWanted || spent + cost <= budget, shapes.insert(shape).inserted else {
       return false
     }
-    spent += cost
+    if shape.selected.isEmpty { spent += cost }
     return true
   }
 

@@ -72,7 +72,7 @@ public struct ModelChooser {
     }
     let best = place.tried
     var (model, results) = try DynamicsModel.fit(
-      episodes, layout: layout, form: best.model.form,
+      episodes, layout: layout, form: best.model.fittedForm,
       options: choice.purpose == .search ? forms.thorough(best.options) : best.options,
       start: best.model, rewardOptions: plain.options
     ) { progress(Contest.shareOfCandidates + Self.shareOfFit * $0) }
@@ -85,7 +85,8 @@ public struct ModelChooser {
       model: model, results: results, candidates: contest.judged, chosen: place.index,
       forecasts: HorizonForecasts(
         try DynamicsMean(model), best.runs, measured: forms.layout.measured, usual: trial.usual),
-      reference: reference, noise: noise)
+      reference: reference, relevance: best.shape.selected.isEmpty ? nil : contest.relevance,
+      noise: noise)
   }
 
   /// What rollouts should draw beside the function. Where blocks cannot tell, the paper's draws stay: the model itself is good.

@@ -146,7 +146,7 @@ public struct ControlTask: Sendable {
     guard model.physics.map({ $0.isSame(as: physics) }) ?? (physics == nil) else {
       return "was fitted with other known physics than the task has"
     }
-    let own = model.physics.map { model.form.dropping(unread: $0.rates.count) } ?? model.form
+    let own = model.fittedForm
     let ignored = Set(try self.model.ignored.map(stateIndex))
     let isOfForm =
       choice.isOpen

@@ -87,9 +87,12 @@ public struct DynamicsMean: Sendable {
     let z = Matrix(data.features.map(model.featureStandardiser.standardise))
     spread = try DataSpread(z)
     var targets = Matrix(data.increments.map(model.incrementStandardiser.standardise))
+    // Known physics is known, whatever was left out.
+    let known = model.physics == nil ? nil : model.linear
     let part =
-      options.linear == .joint
-      ? nil : LinearPart(fitting: z, targets, ridge: options.ridge * Double(data.count))
+      known
+      ?? (options.linear == .joint
+        ? nil : LinearPart(fitting: z, targets, ridge: options.ridge * Double(data.count)))
     if let part { targets = targets - part.values(z) }
     let x = model.form.inputMatrices(z)
     func posteriors(_ rank: Int) throws -> [LowRankPosterior?] {

@@ -30,6 +30,10 @@ public struct DynamicsModel: Sendable {
   public internal(set) var linear: LinearPart?
   /// What was known beforehand, as it was fitted; its formulas are the last features.
   public internal(set) var physics: KnownPhysics?
+  /// The form without the features of known physics: what a fit is given.
+  package var fittedForm: ModelForm {
+    physics.map { form.dropping(unread: $0.rates.count) } ?? form
+  }
   /// One an output, on its own columns of `features` and standardised increments.
   public var processes: [GaussianProcess]
   /// One an output: how rollouts draw it; nil for independent draws with the noise that the sampler says.

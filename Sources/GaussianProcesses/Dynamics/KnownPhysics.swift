@@ -213,7 +213,7 @@ extension ModelForm {
   }
 
   /// The form without its last features, which no process reads.
-  package func dropping(unread count: Int) -> ModelForm {
+  func dropping(unread count: Int) -> ModelForm {
     ModelForm(
       features: Array(features.dropLast(count)), updates: updates, inputs: outputs.map(\.inputs))
   }

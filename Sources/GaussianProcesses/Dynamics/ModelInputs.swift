@@ -168,6 +168,16 @@ public struct ModelForm: Hashable, Sendable, Codable {
     }
   }
 
+  /// The form in which each output's process reads these features alone, of those that it reads.
+  package func reading(_ selected: [Set<InputFeature>]) -> ModelForm {
+    precondition(selected.count == outputCount, "\(selected.count) lists for \(outputCount) outputs")
+    return ModelForm(
+      features: features, updates: updates,
+      inputs: zip(outputs, selected).map { output, set in
+        output.inputs.filter { set.contains(features[$0]) }
+      })
+  }
+
   /// Whether runs can be differentiated by hand (MeanAdjoint): no formula of states is read.
   public var canBeRefined: Bool {
     features.allSatisfy { if case .formula = $0 { $0.isOfAction } else { true } }

@@ -114,7 +114,7 @@ final class IterativeLikelihood: FitObjective {
     try solved.checkFinite("marginal likelihood")
     if !solved.hasConverged { unconverged += 1 }
     let q = basis.columns
-    let (beta, alpha, residual) = try mean(basis, solved.solution, q)
+    let (beta, alpha, residual) = try mean(basis, solved.solution, q, preconditioner)
     let whitened = preconditioner.solve(draws)
     let norms = columnDots(draws, whitened)
     let quadrature = (0..<Self.probes).map {
@@ -144,16 +144,28 @@ final class IterativeLikelihood: FitObjective {
 
   /// beta by generalised least squares from K^-1 [y, H], and alpha = K^-1 (y - H beta).
   private func mean(
-    _ basis: Matrix, _ solution: Matrix, _ q: Int
+    _ basis: Matrix, _ solution: Matrix, _ q: Int, _ preconditioner: LowRankPreconditioner
   ) throws -> (beta: [Double], alpha: [Double], residual: [Double]) {
     let solvedTargets = solution.column(0)
     if q == 0 { return ([], solvedTargets, y) }
     let solvedBasis = solution.selecting(columns: 1..<1 + q)
-    var normal = basis.times(solvedBasis, transposingFirst: true)
-    let deviation = MeanFunction.coefficientDeviation
-    for i in 0..<q { normal[i, i] += 1 / (deviation * deviation) }
-    let beta = try Cholesky(normal, what: "mean coefficients").solve(
-      basis.times(solvedTargets, transposed: true))
+    func coefficients(_ whiteBasis: Matrix, _ whiteTargets: [Double]) throws -> [Double] {
+      var normal = basis.times(whiteBasis, transposingFirst: true)
+      let deviation = MeanFunction.coefficientDeviation
+      for i in 0..<q { normal[i, i] += 1 / (deviation * deviation) }
+      return try Cholesky(normal, what: "mean coefficients").solve(
+        basis.times(whiteTargets, transposed: true))
+    }
+    let beta: [Double]
+    do {
+      beta = try coefficients(solvedBasis, solvedTargets)
+    } catch is FactorizationError {
+      // Solves that end before they converge leave no positive definite matrix of features that go together. Least squares
+      // weighted by P^-1, which is one, has another variance and the same mean.
+      let white = preconditioner.solve(
+        Matrix(rows: y.count, columns: 1, values: y).beside(basis))
+      beta = try coefficients(white.selecting(columns: 1..<1 + q), white.column(0))
+    }
     return (
       beta, zip(solvedTargets, solvedBasis.times(beta)).map { $0 - $1 },
       zip(y, basis.times(beta)).map { $0 - $1 }
