@@ -23,6 +23,11 @@ ROWS = {
     "cart-pole": ["cart-pole", "--runs", "20"],
     "cart-pole-pilco": ["cart-pole-pilco", "--runs", "10", "--trials", "8"],
     "pendulum": ["pendulum", "--runs", "10"],
+    "crane": ["crane", "--runs", "8"],
+    "crane, parameters +-20 %": ["crane", "--runs", "8", "--vary", "0.2"],
+    "crane-pose": ["crane-pose", "--runs", "8"],
+    "crane-delayed": ["crane-delayed", "--runs", "8"],
+    "crane-physics": ["crane-physics", "--runs", "8"],
     "gymnasium": [os.path.join(os.path.dirname(__file__), "..", "Examples", "gymnasium", "pendulum.yaml"), "--runs", "10"],
 }
 

@@ -21,7 +21,7 @@ public enum BuiltInPlants {
 public enum BuiltInTasks {
   public static let names = [
     "boom", "boom-goals", "boom-delayed", "cart-pole", "cart-pole-pilco", "pendulum", "crane",
-    "crane-pose",
+    "crane-pose", "crane-delayed", "crane-physics",
   ]
 
   /// Q's diagonal in equation 8 (paper, section IV-A).
@@ -44,6 +44,8 @@ public enum BuiltInTasks {
     case "pendulum": pendulum
     case "crane": crane
     case "crane-pose": cranePose
+    case "crane-delayed": craneDelayed
+    case "crane-physics": cranePhysics
     default: nil
     }
   }
