@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Pathwise conditioning (Wilson et al. 2021): every particle draws one function of the posterior and keeps it for
-// its whole rollout. Random Fourier features (Rahimi & Recht 2008) draw from the prior, Matheron's rule makes
+// its whole rollout. Random Fourier features draw from the prior (FourierFeatures.swift), Matheron's rule makes
 // it a draw of the posterior:
 //
 //   f(x) = h(x)^T beta + sum_j w_j phi_j(x) + k(x, X) v
-//   phi_j(x) = sqrt(2 s2 / F) cos(omega_j^T x + b_j),  w ~ N(0, I)
 //   v = (K + sn2 C)^-1 (y - H beta - Phi w - e),       e ~ N(0, sn2 C)
 //
 // F + n multiply-adds a particle-step and output, F + n numbers a particle.
@@ -25,14 +24,12 @@ public struct PathwiseSampler: GroupSampler {
 
   /// What draws of one output need.
   private struct Output: Sendable {
-    /// omega_j and b_j [F, D + 1]
-    let frequencies: Matrix
+    let fourier: FourierFeatures
     /// Phi [n, F]
     let features: Matrix
     let residuals: [Double]
     /// (K + sn2 C)^-1; the kernel reads v in single precision too
     let precision: SinglePrecisionOperator
-    let amplitude: Double
     /// Of the noise of each row [n].
     let noiseDeviations: [Double]
   }
@@ -50,32 +47,24 @@ public struct PathwiseSampler: GroupSampler {
     var outputs: [Output] = []
     var data = group.priorMeanData
     for (k, process) in group.processes.enumerated() {
-      guard case .stationary(let covariance) = process.hyperparameters.covariance else {
-        throw UnsuitableSampler(
-          description: "pathwise draws need a stationary covariance function; use --sampler exact")
-      }
+      let fourier = try FourierFeatures(process, count: features, output: group.outputs[k])
       guard let exact = process.exact else {
         throw UnsuitableSampler(
           description:
             "\(process.x.rows) points are too many for pathwise draws (at most "
             + "\(GaussianProcess.largestExact)); use --sampler tabulated, kiss-gp or sparse")
       }
-      let frequencies = covariance.spectralDraws(
-        features, key: DrawKey(seed: UInt64(group.outputs[k]), stream: .fourierFeatures))
-      let amplitude = (2 * covariance.signalVariance / Double(features)).squareRoot()
       outputs.append(
         Output(
-          frequencies: frequencies,
-          features: cosines(process.x, frequencies, amplitude: amplitude),
+          fourier: fourier, features: fourier.values(process.x),
           residuals: process.residuals,
           precision: SinglePrecisionOperator(
             lowerTriangle: exact.cholesky.inverseLowerTriangle()),
-          amplitude: amplitude,
           noiseDeviations: process.noiseFactors.map {
             ($0 * process.hyperparameters.noiseVariance).squareRoot()
           }))
       data[group.array("inputs", k)] = process.x.values
-      data[group.array("frequencies", k)] = frequencies.values
+      data[group.array("frequencies", k)] = fourier.frequencies.values
       data[group.array("covariance", k)] = process.hyperparameters.covariance.expressionData
     }
     self.outputs = outputs
@@ -100,17 +89,14 @@ public struct PathwiseSampler: GroupSampler {
           array: RolloutProgram.functionDraw, offset: offset, rows: count, columns: 1)
       }
       let d = group.dimensions
-      let prior = WeightedSum(
-        dimensions: d,
-        rows: SharedMatrix(array: group.array("frequencies", k), rows: features, columns: d + 1),
-        weights: weights(features)
-      ) { x, row in cos(dot(x, row[0..<d]) + row[d]) }
+      let prior = output.fourier.sum(
+        at: x, array: group.array("frequencies", k), weights: weights(features))
       let covariance = group.processes[k].hyperparameters.covariance
       let update = WeightedSum(
         dimensions: d, rows: SharedMatrix(array: group.array("inputs", k), rows: n, columns: d),
         weights: weights(n)
       ) { x, row in covariance.expression(x, row, array: group.array("covariance", k)) }
-      return builder.apply(.weightedSum(prior), x) + builder.apply(.weightedSum(update), x)
+      return prior + builder.apply(.weightedSum(update), x)
     }
     let latent = group.priorMean(at: x) + builder.concatenate(functions)
     if noise.noise == .latent { return latent }
@@ -124,7 +110,7 @@ public struct PathwiseSampler: GroupSampler {
     var offset = 0
     for (k, output) in outputs.enumerated() {
       let (n, f) = (output.features.rows, output.features.columns)
-      let normals = Self.normals(particles, count: f + n, output: group.outputs[k], key: key)
+      let normals = FourierFeatures.normals(particles, count: f + n, output: group.outputs[k], key: key)
       // y - H beta - Phi w - e, a column a particle.
       var targets = withOneBLASThread {
         output.features.times(normals.selecting(columns: 0..<f), transposingSecond: true)
@@ -140,28 +126,10 @@ public struct PathwiseSampler: GroupSampler {
       let v = output.precision.times(targets)
       for b in 0..<particles {
         let start = b * length + offset
-        for j in 0..<f { draws[start + j] = output.amplitude * normals.values[b * (f + n) + j] }
+        for j in 0..<f { draws[start + j] = output.fourier.amplitude * normals.values[b * (f + n) + j] }
         for i in 0..<n { draws[start + f + i] = v.values[i * particles + b] }
       }
       offset += f + n
-    }
-    return draws
-  }
-
-  /// Standard normal draws [B, count].
-  private static func normals(
-    _ particles: Int, count: Int, output m: Int, key: DrawKey
-  ) -> Matrix {
-    var draws = Matrix(rows: particles, columns: count)
-    draws.values.withUnsafeMutableBufferPointer { buffer in
-      nonisolated(unsafe) let all = buffer
-      forEachRowBlock(count: particles, block: 4) { block in
-        for particle in block {
-          key.fillNormals(
-            particle: particle, step: ReservedStep.functionDraws.rawValue + m,
-            UnsafeMutableBufferPointer(rebasing: all[particle * count..<(particle + 1) * count]))
-        }
-      }
     }
     return draws
   }
@@ -182,7 +150,7 @@ public struct PathwiseSampler: GroupSampler {
         let process = group.processes[m]
         let exact = process.predict(set).mean
         let a = output.precision.times(process.hyperparameters.covariance.matrix(process.x, set))
-        var left = cosines(set, output.frequencies, amplitude: output.amplitude).transposed
+        var left = output.fourier.values(set).transposed
         let explained = output.features.times(a, transposingFirst: true)
         for i in left.values.indices { left.values[i] -= explained.values[i] }
         let weighted = a.scalingRows(by: output.noiseDeviations)
@@ -199,16 +167,4 @@ public struct PathwiseSampler: GroupSampler {
       return (mean, deviation)
     }
   }
-}
-
-/// amplitude cos(omega_j^T x_i + b_j) [n, F].
-private func cosines(_ x: Matrix, _ frequencies: Matrix, amplitude: Double) -> Matrix {
-  let d = x.columns
-  var result = x.times(frequencies.selecting(columns: 0..<d), transposingSecond: true)
-  for i in 0..<result.rows {
-    for j in 0..<result.columns {
-      result[i, j] = amplitude * cos(result[i, j] + frequencies[j, d])
-    }
-  }
-  return result
 }

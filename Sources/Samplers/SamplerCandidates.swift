@@ -181,6 +181,10 @@ private struct GroupCandidates {
     case .exact: try ExactSampler(group, noise: options.noise)
     case .pathwise:
       try PathwiseSampler(group, features: options.features, noise: options.noise)
+    case .sparsePathwise:
+      try SparsePathwiseSampler(
+        group, features: options.features, inducingPoints: options.inducingPoints,
+        noise: options.noise)
     }
   }
 }

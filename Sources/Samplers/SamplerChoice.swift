@@ -12,12 +12,13 @@ public enum SamplerName: String, Hashable, Sendable, Codable, CaseIterable {
   case love
   case exact
   case pathwise
+  case sparsePathwise = "sparse-pathwise"
 
   /// Most inputs of a Gaussian process that it takes; nil for any number.
   public var mostInputs: Int? {
     switch self {
     case .tabulated, .kissGP: 4
-    case .sparse, .love, .exact, .pathwise: nil
+    case .sparse, .love, .exact, .pathwise, .sparsePathwise: nil
     }
   }
 }
@@ -34,9 +35,9 @@ public struct SamplerOptions: Hashable, Sendable, Codable {
   public var tablePoints = 1 << 16
   /// KISS-GP's grid points along every axis; nil to follow the lengthscales.
   public var gridPoints: Int?
-  /// Most inducing points of the sparse sampler.
+  /// Most inducing points of the sparse samplers.
   public var inducingPoints = 300
-  /// Random Fourier features of the pathwise sampler.
+  /// Random Fourier features of the pathwise samplers.
   public var features = 256
 
   public init() {}

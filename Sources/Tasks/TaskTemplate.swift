@@ -29,6 +29,13 @@ extension BuiltInTasks {
     actions:
       - {name: valve, limits: [-1, 1]}   # rateLimit: 5 (units a second), safe: 0 (what an episode ends with)
 
+    # Named formulas of states, and of commands for the model alone; one may name another. Goals, rewards, success and limits may
+    # be of them: the tip of a crane's tool is a formula of its joints' angles.
+    # quantities:
+    #   tip_z: {formula: 0.8 + 1.7 * sin(boom_angle), units: m, limits: [0, 3]}
+    #   flow: abs(valve)
+    # picture: [[0, 0.8], [tip_x, tip_z]]   # the machine's joints in its plane, for the report: numbers or quantities
+
     # CSV files with a header line, paths relative to this file. Each file is one or more episodes.
     logs: [log_1.csv, log_2.csv]
     # Files the model is judged by and does not learn from.
@@ -37,20 +44,26 @@ extension BuiltInTasks {
     # What is driven by `bagel learn`, `evaluate` and `run`. A program of your own (see Examples/):
     # plant: {process: [python3, my_plant.py], timeout: 2, resetTimeout: 60, clock: machine}   # seconds for an answer;
     # clock: machine (steps last as long as they take), simulation (each is one timeStep), or automatic (by the first steps)
-    # or a simulated machine: boom, cart-pole, cart-pole-pilco, pendulum, at its own time step:
+    # or a simulated machine: boom, crane, cart-pole, cart-pole-pilco, pendulum, at its own time step:
     # plant: boom
     # plant: {name: boom, parameters: {transportDelay: 0.15}}
+    # done: success          # what it means that the plant ends an episode, where its answer has no "success": or failure, neither
 
     # How `bagel learn` (and `fit`, without logs) moves the plant before anything is known of it.
     # explore: {kind: smooth, episodes: 1, seconds: 10, amplitude: 0.5}   # or random, sinusoids; amplitude: of the limits
     # explore: {kind: random, seconds: 10, holdSeconds: 0.5}          # a new action every so often
-    # explore: {kind: manual, seconds: 110, turningPoints: [-0.5, 0.5]}   # to and fro between values of the first state
+    # explore: {kind: manual, seconds: 110, turningPoints: [-0.5, 0.5]}   # to and fro between values of the first
+    #   state; [[-0.5, 0.5], [-2, 0]]: action 2 moves state 2 likewise
 
     # What is not said of covariance, mean, histories and integrals is chosen by what predicts best 1 to 100 steps ahead
     # on parts of the logs that were left out.
     model:
       # covariance: squared-exponential   # or matern-3/2, matern-5/2, rational-quadratic
       # mean: linear                      # or constant, zero
+      # mean: {boom_rate: (gain * valve - boom_rate) / lag}   # known physics: a rate of change; the model learns the rest
+      # constants: {gain: free, lag: {start: 0.1, lower: 0.01, upper: 1}}   # or a number; free ones are found from the logs
+      # inputs: {boom_rate: [boom_angle, boom_rate, valve]}   # states, actions and quantities that each predicted state depends
+      #   on; at most 4 of them are served by tables. Without it a search's model finds some
       # actionDelay: 2         # steps before an action has any effect
       # actionHistory: 1       # the model also sees the action one step before that
       # stateHistory: 1
@@ -60,12 +73,12 @@ extension BuiltInTasks {
       # restPseudoData: 50     # tells the model that at zero rate and action nothing moves; with it nothing is chosen
       # shortestLengthscale: 0.5   # in standard deviations of an input
       # noiseFloor: 1e-6       # least noise variance, in variances of an output
-      sampler: automatic       # the cheapest within tolerance of: tabulated, kiss-gp, sparse, love, exact; or pathwise
+      sampler: automatic       # the cheapest within tolerance of: tabulated, kiss-gp, sparse, love, exact; or pathwise, sparse-pathwise
       # tablePoints: 65536     # of tabulated, at most
       # rank: 100              # of love and kiss-gp, in place of their tolerance
       # gridPoints: 30         # of kiss-gp, along every input
-      # inducingPoints: 300    # of sparse, at most
-      # features: 256          # of pathwise
+      # inducingPoints: 300    # of sparse and sparse-pathwise, at most
+      # features: 256          # of pathwise and sparse-pathwise
       # criterion: heteroscedastic   # or block-out, marginal-likelihood: what is learnt for
       # noise: latent          # or observed: whether rollouts draw the measurement noise too (fit is the same)
       # likelihood: automatic  # or cholesky, row-blocks, kiss-gp: how hyperparameters are learnt
@@ -87,7 +100,8 @@ extension BuiltInTasks {
 
     # Where episodes start and should go, in the states' units: [x, ...], {lower: [...], upper: [...]},
     # {mean: [...], deviation: [...]}, bounds (of the data), {bounds: [boom_angle]} with the others zero; start: logged
-    # draws from the logged states.
+    # draws from the logged states. goal: {tip_z: [0, 1.8], boom_rate: 0} is of quantities or states by name: ranges are drawn
+    # among what logged poses reach; weights of rewards are then {tip_z: 1}.
     # Without a goal the reward alone says what is wanted (no saturating or quadratic reward, success by measures).
     start: [-0.6, 0]
     goal: [0, 0]
@@ -101,7 +115,9 @@ extension BuiltInTasks {
 
     # How `bagel evaluate` and `learn` judge: state 1 within `tolerance` of the goal from `settle` seconds on; or
     # success: [{measure: abs(boom_angle - goal.boom_angle), below: 0.02}], lastSteps: 10. Goals one after another:
-    # schedule: {at: [0, 10], goals: [[0.2, 0], [-0.2, 0]]}; largestActionChange: 0.1 a step, on average, from settle on.
+    # schedule: {at: [0, 10], goals: [[0.2, 0], [-0.2, 0]]}, or every: 10 (a new one drawn so often), or file: path.csv (columns
+    # time and goals: a path); with ramp: 2 (seconds from a goal to the next), preview: 0.3 (the policy sees so far ahead).
+    # track: {tip_z: 0.05} has a tolerance for each goal in place of one; largestActionChange: 0.1 a step, on average, from settle on.
     # `learn` calls a trial solved once nine in ten of so many episodes succeed: episodes: 1 takes one success for it.
     evaluate: {episodes: 16, seconds: 15, startSpread: 0.05, tolerance: 0.02, settle: 5}
 

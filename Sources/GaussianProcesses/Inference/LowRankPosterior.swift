@@ -139,9 +139,12 @@ public struct LowRankPosterior: Sendable {
   }
 
   /// T [r, r]: the weights of a function drawn from the posterior are `meanWeights` + T e, e standard normal; T = L_P^-T L_A^-T.
-  var weightRoot: Matrix {
+  package var weightRoot: Matrix {
     dataFactor.inverseLower().times(pivotFactor.inverseLower()).transposed
   }
+
+  /// K_P^-1 B of values B [r, c] at the pivots: what sums over them have to weigh to be B there.
+  package func pivotWeights(of values: Matrix) -> Matrix { pivotFactor.solve(values) }
 
   /// The same posterior as sums over the pivots: mean = h^T beta + k(x, P) c, variance = k(x, x) -
   /// ||S^T k(P, x)||^2 with S = L_P^-T chol(I - A^-1) [r, r].
