@@ -10,7 +10,8 @@ import PackageDescription
 /// What `import Bagel` brings along. Targets that do so name it all: a change of one of them is not seen through
 /// Bagel's own module, and a target that is not compiled again crashes.
 let belowBagel: [Target.Dependency] = [
-  "Draws", "Execution", "Formulas", "GaussianProcesses", "LinearAlgebra", "MachineLogs", "ModelChoice",
+  "Draws", "Execution", "Formulas", "GaussianProcesses", "LinearAlgebra", "MachineLogs",
+  "ModelChoice",
   "Plants",
   "Policies", "PolicyExport", "PolicySearch", "Programs", "Rollouts", "SafeText", "Samplers",
   "Tasks",
@@ -72,7 +73,7 @@ let package = Package(
       name: "Rollouts",
       dependencies: [
         "Draws", "Formulas", "GaussianProcesses", "LinearAlgebra", "MachineLogs", "Policies",
-        "Programs", "SafeText", "Samplers",
+        "Programs", "Samplers",
       ]),
     .target(
       name: "ModelChoice",
@@ -86,7 +87,8 @@ let package = Package(
     .target(
       name: "PolicySearch",
       dependencies: [
-        "Draws", "Execution", "Formulas", "GaussianProcesses", "MachineLogs", "Programs", "Rollouts",
+        "Draws", "Execution", "Formulas", "GaussianProcesses", "MachineLogs", "Programs",
+        "Rollouts",
         "TensorFiles",
       ]),
     .target(

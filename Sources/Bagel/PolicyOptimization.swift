@@ -224,7 +224,13 @@ extension DynamicsModel {
   /// data's range beyond the data: the model guesses there.
   func fractionOutside(_ predicted: BatchTrajectories) -> Double {
     let read = stateBounds.indices.filter { i in
-      form.features.contains { if case .state(i, _) = $0 { true } else { false } }
+      form.features.contains { feature in
+        switch feature {
+        case .state(let state, _): state == i
+        case .formula(let formula, _): formula.reads(state: i)
+        case .action, .filteredAction, .sine, .cosine: false
+        }
+      }
     }
     let bounds = read.map { i in
       let (low, high) = (stateBounds[i].lowerBound, stateBounds[i].upperBound)

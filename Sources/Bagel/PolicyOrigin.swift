@@ -46,9 +46,15 @@ extension PolicyDescription {
 }
 
 extension PolicyController {
-  /// 16 hexadecimal digits of the SHA-256 of parameters and standardiser: two policies with the same have the same numbers.
+  /// 16 hexadecimal digits of the SHA-256 of parameters, standardisers and goals' formulas: two policies with the same have the
+  /// same numbers.
   public var fingerprint: String {
-    String(
-      (parameters + stateMean + stateScale).withUnsafeBytes { sha256($0) }.prefix(16))
+    let numbers = (parameters + stateMean + stateScale).withUnsafeBytes { sha256($0) }
+    guard let goals, let quantities = policy.inputs.goalQuantities else {
+      return String(numbers.prefix(16))
+    }
+    let own = (goals.mean + goals.scale).withUnsafeBytes { sha256($0) }
+    return String(
+      sha256((numbers + own + quantities.map(\.statement).joined(separator: ", ")).utf8).prefix(16))
   }
 }

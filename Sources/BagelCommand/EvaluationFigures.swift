@@ -84,7 +84,8 @@ extension Evaluation {
       if task.evaluation.isPath {
         console.say(
           "  \(channel.name) from its path after \(number(task.evaluation.settle)) s: at most "
-            + "\(unit.shown(figures.largestError)), \(unit.shown(figures.steadyStateError)) on average")
+            + "\(unit.shown(figures.largestError)), \(unit.shown(figures.steadyStateError)) on average"
+        )
         continue
       }
       console.say(

@@ -120,10 +120,29 @@ public struct Formula: Sendable {
     case .unary(let function, let a): "\(function.rawValue)(\(text(a)))"
     case .binary(let function, let a, let b):
       switch function.row.word {
-      case .sign(let sign): "(\(text(a)) \(sign) \(text(b)))"
+      case .sign: "(\(chain(node)))"
       case .call: "\(function.rawValue)(\(text(a)), \(text(b)))"
       }
     }
+  }
+
+  /// a + b - c, or a * b / c, without the brackets that reading from the left makes needless: they would lie within one another.
+  private static func chain(_ node: Node) -> String {
+    guard case .binary(let function, let a, let b) = node, case .sign(let sign) = function.row.word
+    else { return text(node) }
+    var isSameLevel = false
+    if case .binary(let before, _, _) = a {
+      isSameLevel = isSum(before) && isSum(function) || isProduct(before) && isProduct(function)
+    }
+    return "\(isSameLevel ? chain(a) : text(a)) \(sign) \(text(b))"
+  }
+
+  private static func isSum(_ function: BinaryFunction) -> Bool {
+    function == .add || function == .subtract
+  }
+
+  private static func isProduct(_ function: BinaryFunction) -> Bool {
+    function == .multiply || function == .divide
   }
 
   /// The value of a part in which no name stands, or nil; collects names. Throws: `FormulaError`.

@@ -55,6 +55,13 @@ public struct Quantity: Hashable, Sendable {
     }
   }
 
+  /// "tip_x (m) = ...", with its whole formula; a state's name alone.
+  public var statement: String {
+    let named = name + (units.isEmpty ? "" : " (\(units))")
+    guard case .formula(let formula, _) = definition else { return named }
+    return "\(named) = \(formula.wholeText)"
+  }
+
   /// The state that it is, if it is one.
   public var state: Int? { if case .state(let i) = definition { i } else { nil } }
 }

@@ -77,6 +77,7 @@ struct CandidateStages: Sendable {
     guard choice.takes(plain.form) else { return }
     var shape = CandidateShape(linear: .joint)
     (shape.profile, shape.mean) = (plain.options.profile, plain.options.mean)
+    shape.isBesidePhysics = plain.options.physics != nil
     let name = "the plain model: \(plain.words)"
     contest.pay(effort.cost(shape, outputs: plain.form.outputCount))
     guard
@@ -146,11 +147,16 @@ struct CandidateStages: Sendable {
   /// For a search: of the inputs of the best those few that matter most to each output, so that tables serve it; as it is, and
   /// beside a linear part, which may read the others.
   private func considerFewerInputs(_ contest: inout Contest) throws {
-    guard choice.purpose == .search, let most = choice.lightInputs, let best = contest.curved,
-      best.model.form.mostInputs > most
+    guard choice.purpose == .search, !choice.hasGivenInputs, let most = choice.lightInputs,
+      let best = contest.curved, best.model.form.mostInputs > most
     else { return }
-    // Where a covariance cannot be factorised there is no such candidate, as with others.
-    guard let relevance = try? InputRelevance(best.model, most: most) else { return }
+    let relevance: InputRelevance
+    do {
+      relevance = try InputRelevance(best.model, most: most)
+    } catch {
+      contest.note(failure: "\(error)", of: "\(most) inputs an output")
+      return
+    }
     contest.relevance = relevance
     var shape = best.shape
     shape.selected = relevance.selected
@@ -177,7 +183,7 @@ struct CandidateStages: Sendable {
       if shape.curvedStates.isEmpty { return }
       if shape.straightOutputs.isEmpty { shape.curvedStates = [] }
     }
-    (shape.linear, shape.runSteps) = (.first, Self.refinedSteps)
+    (shape.linear, shape.runSteps, shape.selected) = (.first, Self.refinedSteps, [])
     // Of more inputs the pivots of a refinement tell too little.
     shape.rows = min(shape.rows, Self.mostRefinedRows)
     guard forms.form(forms.fixing(shape)).canBeRefined else { return }

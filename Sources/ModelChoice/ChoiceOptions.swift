@@ -30,6 +30,8 @@ public enum ModelPurpose: Hashable, Sendable {
 public struct ChoiceOptions: Hashable, Sendable {
   /// Parts that are as the plain model has them.
   public var fixed = Set(ModelPart.allCases)
+  /// The plain model's outputs read inputs of their own, which the task gives.
+  public var hasGivenInputs = false
   public var purpose = ModelPurpose.search
   /// Most inputs of a Gaussian process that what draws from it takes; nil for any number. The plain model is left out where it has
   /// more.
@@ -60,6 +62,7 @@ public struct PlainModel: Sendable {
     let rows = max(form.stateLag, form.actionLag - max(form.actionDelay, 0)) + 1
     var shape = CandidateShape(linear: .joint, rows: rows)
     (shape.profile, shape.mean) = (options.profile, options.mean)
+    shape.isBesidePhysics = options.physics != nil
     return shape.name
   }
 }

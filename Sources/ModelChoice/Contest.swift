@@ -134,6 +134,11 @@ struct Contest {
     return true
   }
 
+  /// Of a candidate that was not even begun.
+  mutating func note(failure: String, of name: String) {
+    judged.append(JudgedCandidate(name: name, failure: failure, seconds: 0))
+  }
+
   /// For a candidate that is tried in any case.
   mutating func pay(_ cost: Double) { spent += cost }
 

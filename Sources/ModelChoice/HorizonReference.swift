@@ -70,7 +70,8 @@ public struct HorizonReference: Sendable {
     layout.rewardColumn = nil
     let all = ModelForm(states: layout.states.count, actions: layout.actions.count)
     let forms = CandidateForms(
-      layout: layout, rates: [:], plain: PlainModel(form: all, options: FitOptions()), fixed: [])
+      layout: layout, rates: [:], plain: PlainModel(form: all, options: FitOptions()), fixed: [],
+      hasGivenInputs: false)
     let linear = try Self.histories.compactMap { rows -> (DynamicsMean, HorizonRuns)? in
       let shape = CandidateShape(rows: rows)
       let options = forms.options(shape)

@@ -77,7 +77,8 @@ public struct InputRelevance: Sendable {
     var read = x
     for d in 0..<x.columns where !inputs.contains(d) { for i in 0..<x.rows { read[i, d] = 0 } }
     let covariance =
-      process.hyperparameters.covariance.matrix(read, read) + read.times(read, transposingSecond: true)
+      process.hyperparameters.covariance.matrix(read, read)
+      + read.times(read, transposingSecond: true)
     let noise = process.hyperparameters.noiseVariance
     let errors = try noises.map { factor -> Double in
       var k = covariance

@@ -48,8 +48,12 @@ public struct ModelChooser {
           Horizons.rowsBefore, plain.form.longestLag, (deadTimes.max() ?? 0) + history - 1)),
       usual: usualValues(episodes, layout.measured))
     stages = CandidateStages(
-      trial: trial, free: CandidateForms(layout: layout, rates: rates, plain: plain, fixed: []),
-      forms: CandidateForms(layout: layout, rates: rates, plain: plain, fixed: choice.fixed),
+      trial: trial,
+      free: CandidateForms(
+        layout: layout, rates: rates, plain: plain, fixed: [], hasGivenInputs: false),
+      forms: CandidateForms(
+        layout: layout, rates: rates, plain: plain, fixed: choice.fixed,
+        hasGivenInputs: choice.hasGivenInputs),
       choice: choice, effort: Effort(rows: episodes.reduce(0) { $0 + $1.count }),
       deadTimes: deadTimes)
   }

@@ -84,15 +84,14 @@ public struct PolicyDescription: Hashable, Sendable {
         ? "none" : changes.map { $0.map { "\($0)" } ?? "none" }.joined(separator: ", ")
     }
     func words(_ goals: [Quantity]?) -> String {
-      goals?.map {
-        if case .formula(let formula, _) = $0.definition { "\($0.name) = \(formula.text)" } else { $0.name }
-      }.joined(separator: ", ") ?? "the states"
+      goals?.map(\.statement).joined(separator: ", ") ?? "the states"
     }
     let differences = [
       differ("states", stateNames, other.stateNames),
       differ("states' units", stateUnits, other.stateUnits),
       inputs.goalQuantities == other.inputs.goalQuantities
-        ? nil : "goals: its \(words(inputs.goalQuantities)), the task's \(words(other.inputs.goalQuantities))",
+        ? nil
+        : "goals: its \(words(inputs.goalQuantities)), the task's \(words(other.inputs.goalQuantities))",
       differ("actions", actionNames, other.actionNames),
       differ("lower limits", lower, other.lower),
       differ("upper limits", upper, other.upper),

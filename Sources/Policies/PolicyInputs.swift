@@ -33,7 +33,8 @@ public struct PolicyInputs: Hashable, Sendable {
 
   public init(
     stateLength: Int, actionLength: Int, goal: GoalInput = .none,
-    goalQuantities: [Quantity]? = nil, angles: [Int] = [], radians: [Double]? = nil, actionHistory: Int = 0
+    goalQuantities: [Quantity]? = nil, angles: [Int] = [], radians: [Double]? = nil,
+    actionHistory: Int = 0
   ) {
     self.radians = radians
     self.stateLength = stateLength

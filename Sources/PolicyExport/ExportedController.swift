@@ -108,13 +108,7 @@ extension ExportedController {
 
   /// "q = [tip_x = (...), ...]"
   private var quantitiesInWords: String {
-    let words = (policy.inputs.goalQuantities ?? []).map { quantity in
-      if case .formula(let formula, _) = quantity.definition {
-        "\(quantity.name) = \(formula.wholeText)"
-      } else {
-        quantity.name
-      }
-    }
+    let words = (policy.inputs.goalQuantities ?? []).map(\.statement)
     return "q = [\(words.joined(separator: ", "))] of the states"
   }
 

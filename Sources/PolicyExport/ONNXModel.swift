@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A controller as an ONNX model (operator set 13, double precision): one node an instruction. Inputs "state" [N, S],
-// "goal" [N, S] if the policy takes one, "past" [N, K A] if it remembers actions, all in physical units; output
+// "goal" [N, G] if the policy takes one, "past" [N, K A] if it remembers actions, all in physical units; output
 // "action" [N, A]. Derived rates are not in it: the caller feeds states. Messages are swift-protobuf's, made from
 // Protobuf/onnx.proto.
 

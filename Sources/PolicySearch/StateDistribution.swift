@@ -71,8 +71,8 @@ public enum StateDistribution: Hashable, Sendable {
   }
 
   private static let cellCount = 100.0
-  /// A logged goal counts as one of a single value within this part of the logged range about it.
-  private static let nearness = 0.05
+  /// A goal is reached if a logged one is within this part of the logged range of it, in each of its values.
+  public static let nearness = 0.05
 
   /// One state a particle [B][S].
   public func draw(_ particles: Int, key: DrawKey, for purpose: ReservedStep) -> [[Double]] {

@@ -122,7 +122,8 @@ extension ControlTask {
     var plant = try makePlant()
     defer { plant.close(safeAction: safeAction) }
     let (outcome, goals) = try drive(
-      &plant, controller, index: 0, seed: seed, within: .init(bounds: model.stateBounds), name: name)
+      &plant, controller, index: 0, seed: seed, within: .init(bounds: model.stateBounds), name: name
+    )
     if let failure = outcome.failure { throw failure }
     return judge(outcome.episode, goals: goals, earlyEnd: outcome.earlyEnd)
   }

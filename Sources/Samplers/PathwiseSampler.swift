@@ -110,7 +110,8 @@ public struct PathwiseSampler: GroupSampler {
     var offset = 0
     for (k, output) in outputs.enumerated() {
       let (n, f) = (output.features.rows, output.features.columns)
-      let normals = FourierFeatures.normals(particles, count: f + n, output: group.outputs[k], key: key)
+      let normals = FourierFeatures.normals(
+        particles, count: f + n, output: group.outputs[k], key: key)
       // y - H beta - Phi w - e, a column a particle.
       var targets = withOneBLASThread {
         output.features.times(normals.selecting(columns: 0..<f), transposingSecond: true)
@@ -126,7 +127,9 @@ public struct PathwiseSampler: GroupSampler {
       let v = output.precision.times(targets)
       for b in 0..<particles {
         let start = b * length + offset
-        for j in 0..<f { draws[start + j] = output.fourier.amplitude * normals.values[b * (f + n) + j] }
+        for j in 0..<f {
+          draws[start + j] = output.fourier.amplitude * normals.values[b * (f + n) + j]
+        }
         for i in 0..<n { draws[start + f + i] = v.values[i * particles + b] }
       }
       offset += f + n

@@ -244,7 +244,8 @@ public struct ControlTask: Sendable {
     let radians = angles.map { 2 * Double.pi / (layout.states[$0].turn ?? 1) }
     return PolicyInputs(
       stateLength: layout.states.count, actionLength: layout.actions.count, goal: policy.goalInput,
-      goalQuantities: goalQuantities, angles: angles, radians: radians.allSatisfy { $0 == 1 } ? nil : radians,
+      goalQuantities: goalQuantities, angles: angles,
+      radians: radians.allSatisfy { $0 == 1 } ? nil : radians,
       actionHistory: policy.actionHistory)
   }
 

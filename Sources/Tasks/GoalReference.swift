@@ -115,8 +115,17 @@ extension ControlTask {
     of path: String, _ schedule: YAMLMapping
   ) throws -> [EvaluationOptions.ScheduledGoal] {
     let table = try NumberTable(path: path, columns: ["time"] + goalChannels.map(\.name))
-    guard table.rows.count > 1, table.rows[0][0] == 0 else {
-      throw LogError(file: path, "must be two rows or more, the first at time 0")
+    guard table.rows.count > 1 else { throw LogError(file: path, "has no two rows") }
+    guard table.rows[0][0] == 0 else {
+      throw LogError(
+        file: path, line: table.lines[0], column: "time",
+        "begins at \(table.rows[0][0]) s, not at 0")
+    }
+    if let last = table.rows.last?[0], last > evaluation.seconds {
+      throw LogError(
+        file: path, line: table.lines.last, column: "time",
+        "goes on until \(last) s; the episode has \(evaluation.seconds) s (evaluate: {seconds: ...})"
+      )
     }
     evaluation.isPath = true
     return try table.rows.indices.map { k in

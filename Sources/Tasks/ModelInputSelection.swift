@@ -68,7 +68,12 @@ extension ControlTask {
   /// Outputs that are given inputs of their own without a command, in words: nothing that a controller does moves them at once.
   public var outputsWithoutCommand: [String] {
     guard !model.inputs.isEmpty, let form = try? modelForm() else { return [] }
-    return form.outputsWithoutCommand.map {
+    let actions = Set(layout.actions.map(\.name))
+    let driven =
+      model.fit.physics?.rates.filter { !actions.isDisjoint(with: $0.formula.names) } ?? []
+    return form.outputsWithoutCommand.filter { output in
+      !driven.contains { $0.state == layout.states[output.state].name }
+    }.map {
       "'\(layout.states[$0.state].name)' reads no command (model: {inputs: ...}); a controller moves it by way of other "
         + "states alone"
     }

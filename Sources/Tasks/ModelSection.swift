@@ -84,6 +84,7 @@ extension ControlTask {
     for output in section.keys {
       model.inputs[output] = try required(section.strings(output), output, section)
     }
+    model.choice.hasGivenInputs = true
     do {
       _ = try modelForm()
     } catch let fault as InputFault {

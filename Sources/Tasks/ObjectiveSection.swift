@@ -93,7 +93,8 @@ extension ControlTask {
       if let unknown = named.keys.sorted().first(where: { !names.contains($0) }) {
         throw term.error(
           "weights",
-          "'\(shortened(unknown))' has no goal; there are goals of \(names.joined(separator: ", "))")
+          "'\(shortened(unknown))' has no goal; there are goals of \(names.joined(separator: ", "))"
+        )
       }
       return names.map { named[$0] ?? 0 }
     }

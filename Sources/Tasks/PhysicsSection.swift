@@ -10,10 +10,15 @@ extension ControlTask {
   /// mean: {STATE: its rate of change, per second}, over states, actions, quantities and constants.
   func knownPhysics(_ entry: YAMLMapping) throws -> KnownPhysics? {
     if let unfitForFormulas { throw unfitForFormulas }
+    guard !entry.has("restPseudoData") else {
+      throw entry.error("mean", "of known physics and restPseudoData exclude each other")
+    }
     let constants = try knownConstants(entry)
     guard let section = try entry.mapping("mean") else { return nil }
     let outputs = try modelForm().outputStates.map { layout.states[$0].name }
     let channels = (layout.states + layout.actions).map(\.name)
+    let definitions = Dictionary(
+      uniqueKeysWithValues: namedFormulas.map { ($0.name, $0.formula) })
     let rates = try section.keys.map { name -> KnownPhysics.Rate in
       guard outputs.contains(name) else {
         let isState = layout.states.contains { $0.name == name }
@@ -27,9 +32,7 @@ extension ControlTask {
         return KnownPhysics.Rate(
           state: name,
           formula: try Formula(
-            text, names: channels + constants.map(\.name),
-            definitions: Dictionary(
-              uniqueKeysWithValues: namedFormulas.map { ($0.name, $0.formula) })))
+            text, names: channels + constants.map(\.name), definitions: definitions))
       } catch let fault as FormulaError {
         throw section.error(name, "\(fault)")
       }
@@ -39,7 +42,7 @@ extension ControlTask {
     if let idle = constants.first(where: { !used.contains($0.name) }) {
       throw entry.error("constants", "has '\(shortened(idle.name))', which stands in no formula")
     }
-    return KnownPhysics(rates: rates, constants: constants)
+    return KnownPhysics(rates: rates, constants: constants, delay: model.actionDelay)
   }
 
   /// constants: {b: 0.1, m: free, J: {start: 0.05, lower: 0, upper: 1}}

@@ -44,6 +44,10 @@ extension ControlTask {
     let resolved = try Self.resolved(texts, over: channels) { section.error($0, $1) }
     namedFormulas = try zip(names, entries).map { name, entry in
       guard let formula = resolved[name] else { preconditionFailure("'\(name)' is resolved") }
+      // Files hold its whole text.
+      guard (try? Formula(formula.wholeText, names: channels)) != nil else {
+        throw section.error(name, "is too long once the quantities that it names are put in")
+      }
       let limits = try entry.flatMap { try self.limits($0, "limits") }
       if limits != nil, !isOfStates(formula) {
         throw section.error(name, "reads a command; limits are of states' formulas")
@@ -210,7 +214,9 @@ extension ControlTask {
 
   /// What goals are of at the logged states of a model [n][G]; empty where goals are of the states.
   func loggedGoals(_ model: DynamicsModel) -> [[Double]] {
-    goalQuantities == nil ? [] : model.loggedStates.map(goalForm.reached)
+    if goalQuantities == nil { return [] }
+    // Where a formula is no number, nothing is reached.
+    return model.loggedStates.map(goalForm.reached).filter { $0.allSatisfy(\.isFinite) }
   }
 
   /// The standardiser of goals that are of quantities: mean and deviation at the logged states; nil where goals are of the
@@ -236,6 +242,14 @@ extension ControlTask {
   public func goals(
     amongLogged logged: [[Double]], bounds: [ClosedRange<Double>]
   ) throws -> StateDistribution {
+    if goalQuantities != nil, logged.isEmpty {
+      // Nothing is known of the data: goals that are given are taken, none can be drawn.
+      if case .fixed = goal { return goal }
+      throw LogError(
+        file: place,
+        "draws goals among those that the data reach, which are not known here; search the policy again, or pass what "
+          + "its file says (within:)")
+    }
     if goalQuantities != nil, case .fixed(let goal) = goal { try checkReached(goal, logged) }
     let goals = goal.resolved(bounds: bounds).reaching(logged)
     if case .cells(let cells) = goals, cells.isEmpty, let support = goal.support {
@@ -243,7 +257,7 @@ extension ControlTask {
         try checkReached(range, ofGoal: k, logged)
       }
       throw LogError(
-        file: place, "has goals of which no logged pose reaches one: \(goalWords), all at once")
+        file: place, "no logged pose reaches any of its goals of \(goalWords) together")
     }
     return goals
   }
@@ -276,7 +290,7 @@ extension ControlTask {
   func checkReached(_ wanted: [Double], _ logged: [[Double]]) throws {
     let margins = wanted.indices.map { k in
       let reached = logged.map { $0[k] }
-      return Self.nearGoal * ((reached.max() ?? 0) - (reached.min() ?? 0))
+      return StateDistribution.nearness * ((reached.max() ?? 0) - (reached.min() ?? 0))
     }
     for (k, value) in wanted.enumerated() {
       try checkReached(value - margins[k]...value + margins[k], ofGoal: k, logged)
@@ -291,7 +305,4 @@ extension ControlTask {
           + "each was there, but not together")
     }
   }
-
-  /// A goal is reached if a logged pose is within this part of the logged range, in each quantity.
-  private static let nearGoal = 0.05
 }

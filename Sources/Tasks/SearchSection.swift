@@ -38,7 +38,12 @@ extension ControlTask {
       evaluation.seconds = value
     }
     try checkSteps(evaluation.seconds, "seconds", entry)
-    if let value = try entry.number("startSpread", 0...1e9) { evaluation.startSpread = value }
+    if let value = try entry.number("startSpread", 0...1e9) {
+      guard value == 0 || goalQuantities == nil else {
+        throw entry.error("startSpread", "is of tracked states; say it in `start:`")
+      }
+      evaluation.startSpread = value
+    }
     try readSuccess(entry)
     try readSchedule(entry, folder)
     try readSettling(entry)
@@ -96,10 +101,12 @@ extension ControlTask {
         let names = goalChannels.map(\.name)
         throw entry.error(
           "tolerance",
-          "is of the first state; say one for each: track: {\(names.map { "\($0): \(tolerance)" }.joined(separator: ", "))}")
+          "is of the first state; say one for each: track: {\(names.map { "\($0): \(tolerance)" }.joined(separator: ", "))}"
+        )
       }
       guard !entry.has("track") else {
-        throw entry.error("tolerance", "and track exclude each other: track says what each may miss")
+        throw entry.error(
+          "tolerance", "and track exclude each other: track says what each may miss")
       }
       evaluation.tracked = [.init(goal: 0, tolerance: tolerance)]
     }
@@ -115,7 +122,8 @@ extension ControlTask {
     }
     guard entry.isMapping("track"), let tracked = try entry.mapping("track") else {
       throw entry.error(
-        "track", "needs a tolerance for each: {\(names.map { "\($0): 0.05" }.joined(separator: ", "))}")
+        "track",
+        "needs a tolerance for each: {\(names.map { "\($0): 0.05" }.joined(separator: ", "))}")
     }
     let wanted = tracked.keys
     guard !wanted.isEmpty else { throw entry.error("track", "names nothing") }
@@ -210,7 +218,8 @@ extension ControlTask {
     guard exploration.turningPoints.count <= min(layout.actions.count, layout.states.count) else {
       throw entry.error(
         "turningPoints",
-        "has \(exploration.turningPoints.count) ranges for \(counted(layout.actions.count, "action"))")
+        "has \(exploration.turningPoints.count) ranges for \(counted(layout.actions.count, "action"))"
+      )
     }
   }
 }

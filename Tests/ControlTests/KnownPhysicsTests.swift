@@ -26,7 +26,8 @@ struct KnownPhysicsTests {
       stateHistory: 0
       integrate: {angle: rate}
       sampler: tabulated
-      mean: {rate: (torque - b * rate - m * 9.82 * l * weight / 2) / (m * l^2 / 3)}
+      mean:
+        rate: (torque - b * rate - m * 9.82 * l * weight / 2) / (m * l^2 / 3)
       constants: {b: 0.01, m: free, l: {start: 0.8, lower: 0.1, upper: 3}}
     start: [0, 0]
     goal: [0, 0]
@@ -139,8 +140,8 @@ struct KnownPhysicsTests {
     func problem(_ from: String, _ to: String) -> String {
       SmallTask.problem(yaml.replacingOccurrences(of: from, with: to))
     }
-    #expect(problem("mean: {rate:", "mean: {angle:").contains("'model.mean.angle' is integrated"))
-    #expect(problem("mean: {rate:", "mean: {speed:").contains("is no output of the model"))
+    #expect(problem("    rate: (", "    angle: (").contains("'model.mean.angle' is integrated"))
+    #expect(problem("    rate: (", "    speed: (").contains("is no output of the model"))
     #expect(problem("m: free, ", "").contains("'m' is unknown"))
     #expect(problem("b: 0.01", "b: 0.01, q: 3").contains("'q', which stands in no formula"))
     #expect(problem("b: 0.01", "sin: 0.01").contains("cannot name a constant"))

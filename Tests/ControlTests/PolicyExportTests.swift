@@ -40,7 +40,8 @@ struct ExportCase: CustomStringConvertible, Sendable {
     Quantity(
       name: "reach", units: "m",
       definition: .formula(
-        try! Formula("sqrt(height^2 + 4 * cos(turn)^2) - 0.3 * climb^2", names: ["height", "climb", "turn"]),
+        try! Formula(
+          "sqrt(height^2 + 4 * cos(turn)^2) - 0.3 * climb^2", names: ["height", "climb", "turn"]),
         states: ["turn": 0, "height": 1, "climb": 2])),
     Quantity(name: "climb", units: "m/s", definition: .state(2)),
   ]

@@ -45,7 +45,8 @@ struct QuantityTests {
     SmallTask.problem(yaml.replacingOccurrences(of: from, with: to))
   }
 
-  @Test("formulas may name others in any order; goals, rewards and what is tracked follow the names")
+  @Test(
+    "formulas may name others in any order; goals, rewards and what is tracked follow the names")
   func names() throws {
     let task = try task()
     let state = [0.3, -0.2, 0, 0]
@@ -144,7 +145,8 @@ struct QuantityTests {
       return error.map { "\($0)" } ?? ""
     }
     #expect(message(.reached(lower: [3, 0], upper: [4, 1])).contains("column 'x'"))
-    #expect(message(.reached(lower: [3, 0], upper: [4, 1])).contains("which no logged pose reaches"))
+    #expect(
+      message(.reached(lower: [3, 0], upper: [4, 1])).contains("which no logged pose reaches"))
     #expect(message(.fixed([0.9, 0.9])).contains("each was there, but not together"))
     _ = try task.goals(amongLogged: logged, bounds: [])
     #expect(throws: LogError.self) {
@@ -153,7 +155,9 @@ struct QuantityTests {
     try task.checkGoal([0.7, 0.7], for: .error, within: .init(loggedGoals: logged))
   }
 
-  @Test("a step succeeds if everything tracked does, each within its own tolerance; why one failed is said")
+  @Test(
+    "a step succeeds if everything tracked does, each within its own tolerance; why one failed is said"
+  )
   func judged() throws {
     var task = try task()
     task.evaluation.settle = 2
@@ -182,11 +186,14 @@ struct QuantityTests {
     #expect(words[1].contains("z is up to 0.1 m") && words[1].contains("x is up to"))
   }
 
-  @Test("goals move by ramps and along paths, the policy sees them so far ahead, errors count from them")
+  @Test(
+    "goals move by ramps and along paths, the policy sees them so far ahead, errors count from them"
+  )
   func moving() throws {
     typealias Goal = ControlTask.EvaluationOptions.ScheduledGoal
     let ramps: [Goal] = [
-      .init(time: 0, goal: [0, 1]), .init(time: 2, goal: [4, 1], ramp: 2), .init(time: 6, goal: [0, 0]),
+      .init(time: 0, goal: [0, 1]), .init(time: 2, goal: [4, 1], ramp: 2),
+      .init(time: 6, goal: [0, 0]),
     ]
     #expect([0, 1.9, 2, 2.5, 4, 5.9, 6].map { ramps.goal(at: $0)[0] } == [0, 0, 0, 1, 4, 4, 0])
     #expect(ramps.line(of: 0, until: 8).times == [0, 2, 2, 4, 6, 6, 8])
@@ -215,16 +222,21 @@ struct QuantityTests {
     let judged = moving.judge(episode, goals: moving.evaluation.schedule)
     #expect(judged.steps.count == 1 && judged.isSuccess)
     for (figures, error) in zip(judged.steps[0].tracked, [0.02, 0.01]) {
-      #expect(abs(figures.largestError - error) < 1e-9 && abs(figures.steadyStateError - error) < 1e-9)
+      #expect(
+        abs(figures.largestError - error) < 1e-9 && abs(figures.steadyStateError - error) < 1e-9)
     }
     func problem(_ rows: String, _ more: String = "") -> String {
       let error = #expect(throws: LogError.self) { try task(rows, more) }
       return error.map { "\($0)" } ?? ""
     }
-    #expect(problem("0,1,0\n2,1,0\n1,1,0\n").contains("path.csv:4, column 'time': goes from 2.0 to 1.0 s"))
+    #expect(
+      problem("0,1,0\n2,1,0\n1,1,0\n").contains("path.csv:4, column 'time': goes from 2.0 to 1.0 s")
+    )
     #expect(problem("0,1,0\n2,one,0\n").contains("path.csv:3, column 'x': is 'one', not a finite"))
-    #expect(problem("1,1,0\n2,1,0\n").contains("the first at time 0"))
-    #expect(self.problem("every: 5", "every: 5, ramp: 6").contains("a goal lasts no longer than that"))
+    #expect(
+      problem("1,1,0\n2,1,0\n").contains("path.csv:2, column 'time': begins at 1.0 s, not at 0"))
+    #expect(
+      self.problem("every: 5", "every: 5, ramp: 6").contains("a goal lasts no longer than that"))
   }
 
   @Test("a plant's end is a success, a failure or neither, by the task or the plant's word")
@@ -253,15 +265,22 @@ struct QuantityTests {
     #expect(circle.contains("name each other in a circle") && circle.contains("'ab'"))
     #expect(problem("ab: a + b", "sin: a + b").contains("cannot name a quantity"))
     #expect(problem("ab: a + b", "va: a + b").contains("is a state or action"))
-    #expect(problem("goal: {x: [0.5", "goal: {y: [0.5").contains("is neither a state nor a quantity"))
+    #expect(
+      problem("goal: {x: [0.5", "goal: {y: [0.5").contains("is neither a state nor a quantity"))
     #expect(problem("goal: {x: [0.5, 1.2]", "goal: {asked: 1").contains("reads a command"))
-    #expect(problem("goal: {x: [0.5, 1.2], z: [0, 1]}", "goal: {x: 1, z: 5}").contains("limits of 'z'"))
-    #expect(problem("track: {z: 0.05, x: 0.02}", "track: [z, x]").contains("needs a tolerance for each"))
+    #expect(
+      problem("goal: {x: [0.5, 1.2], z: [0, 1]}", "goal: {x: 1, z: 5}").contains("limits of 'z'"))
+    #expect(
+      problem("track: {z: 0.05, x: 0.02}", "track: [z, x]").contains("needs a tolerance for each"))
     #expect(problem("track: {z: 0.05, x: 0.02}", "track: {q: 0.1}").contains("neither a state nor"))
-    #expect(problem("track: {z: 0.05, x: 0.02}", "track: {a: 0.1}").contains("'evaluate.track.a' has no goal"))
-    #expect(problem("track: {z: 0.05, x: 0.02}", "tolerance: 0.1").contains("say one for each: track:"))
+    #expect(
+      problem("track: {z: 0.05, x: 0.02}", "track: {a: 0.1}").contains(
+        "'evaluate.track.a' has no goal"))
+    #expect(
+      problem("track: {z: 0.05, x: 0.02}", "tolerance: 0.1").contains("say one for each: track:"))
     #expect(problem("weights: {x: 1, z: 2}", "weights: {a: 1}").contains("'a' has no goal"))
-    #expect(problem("inputs: {va: ", "inputs: {a: ").contains("is integrated or derived, not predicted"))
+    #expect(
+      problem("inputs: {va: ", "inputs: {a: ").contains("is integrated or derived, not predicted"))
     #expect(problem("inputs: {va: ", "inputs: {vc: ").contains("is no output of the model"))
     #expect(problem("[va, u, asked]", "[va, u, askd]").contains("did you mean 'asked'?"))
     #expect(problem("every: 5", "every: 50").contains("'evaluate.schedule.every' must be"))

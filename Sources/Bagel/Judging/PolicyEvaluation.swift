@@ -190,6 +190,7 @@ extension ControlTask {
       .draw(particle: index, key: key, for: .initialStates)
     let spread = key.uniforms(particle: index, step: 0, count: evaluation.tracked.count)
     let tracked = evaluation.tracked.map(\.goal)
+    // Goals of quantities have no spread (it is refused).
     if goalQuantities == nil {
       for (state, u) in zip(tracked, spread) {
         first[state] += evaluation.startSpread * (2 * u - 1)
@@ -226,8 +227,11 @@ extension ControlTask {
       var figures = judge(
         episode, goals, index, rows: min(start, episode.count - 1)..<min(next, episode.count))
       // What the episode did not reach is no success.
+      let isBegun = start < episode.count
       let isCut = next > episode.count || isLast && earlyEnd != nil
-      if isCut && doneAs != .neither { figures.isSuccess = false }
+      // What the plant ended with success has reached what it was about.
+      if doneAs == .success && isCut { figures.isSuccess = true }
+      if !isBegun || isCut && (doneAs ?? .failure) == .failure { figures.isSuccess = false }
       return figures
     }
     return EvaluatedEpisode(
@@ -243,7 +247,8 @@ extension ControlTask {
     // A stretch shorter than the settling time is judged by its end; a ramp's begins as it ends.
     let settling = evaluation.settle + (evaluation.isPath ? 0 : scheduled.ramp)
     let settled = min(Int((settling / layout.timeStep).rounded()), max(rows.count - 1, 0))
-    let wanted = rows.map { goals.goal(at: Double($0) * layout.timeStep) }
+    // Of a goal that was never begun, as it would have been.
+    let wanted = rows.map { goals.goal(at: max(Double($0) * layout.timeStep, scheduled.time)) }
     let reached = episode.states[rows].map(goalForm.reached)
     let tracked = evaluation.tracked.map {
       response(of: $0, in: reached, to: wanted, settled: settled)
@@ -256,13 +261,14 @@ extension ControlTask {
       return differences.reduce(0, +) / Double(max(differences.count, 1))
     }
     let change = changes.max() ?? 0
-    let measures = worstMeasures(episode.states[rows], goal: scheduled.goal)
+    let measures = worstMeasures(episode.states[rows], goals: wanted)
     let isNear = evaluation.measures.isEmpty && tracked.allSatisfy(\.isNear)
     let isSuccess =
       evaluation.measures.isEmpty
       ? isNear && change < evaluation.largestActionChange : isBelow(measures)
     return StepFigures(
-      time: evaluation.isPath ? 0 : scheduled.time, goal: scheduled.goal, tracked: tracked, actionChange: change,
+      time: evaluation.isPath ? 0 : scheduled.time, goal: scheduled.goal, tracked: tracked,
+      actionChange: change,
       isNear: isNear, measures: measures, isSuccess: isSuccess)
   }
 
@@ -290,19 +296,19 @@ extension ControlTask {
 
   /// Whether every measure is small in each of the last steps.
   func meetsMeasures(_ states: ArraySlice<[Double]>, goal: [Double]) -> Bool {
-    isBelow(worstMeasures(states, goal: goal))
+    isBelow(worstMeasures(states, goals: states.map { _ in goal }))
   }
 
   private func isBelow(_ measures: [Double]) -> Bool {
     zip(measures, evaluation.measures).allSatisfy { $0 < $1.below }
   }
 
-  /// The largest value of each measure in the last steps; infinite where one is no number.
-  private func worstMeasures(_ states: ArraySlice<[Double]>, goal: [Double]) -> [Double] {
+  /// The largest value of each measure in the last steps, with the goals of each; infinite where one is no number.
+  private func worstMeasures(_ states: ArraySlice<[Double]>, goals: [[Double]]) -> [Double] {
     var worst = evaluation.measures.map { _ in -Double.infinity }
     if worst.isEmpty { return [] }
     let form = goalForm
-    for state in states.suffix(evaluation.lastSteps) {
+    for (state, goal) in zip(states, goals).suffix(evaluation.lastSteps) {
       var values: [String: Double] = [:]
       for (i, channel) in layout.states.enumerated() { values[channel.name] = state[i] }
       for (k, (channel, reached)) in zip(goalChannels, form.reached(state)).enumerated() {

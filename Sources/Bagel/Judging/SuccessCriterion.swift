@@ -32,14 +32,16 @@ extension EvaluatedEpisode {
   /// Why it failed, a line for each step that did; the action change alone is said elsewhere.
   fileprivate func failures(_ task: ControlTask) -> [String] {
     if doneAs == .failure || doneAs == nil, let earlyEnd { return [earlyEnd] }
-    if task.doneMeans == .success && !task.evaluation.tracked.contains(where: { $0.tolerance > 0 }) {
+    if task.doneMeans == .success && !task.evaluation.tracked.contains(where: { $0.tolerance > 0 })
+    {
       return ["the plant did not end it with success"]
     }
     return steps.filter { !$0.isSuccess && !$0.isNear }.map { step in
       let missed = step.tracked.filter { !$0.isNear }.map { figures in
         let channel = task.goalChannels[figures.goal]
         let unit = Unit(channel.units)
-        return "\(channel.name) is up to \(unit.shown(figures.largestError)) from \(unit.shown(step.goal[figures.goal]))"
+        return
+          "\(channel.name) is up to \(unit.shown(figures.largestError)) from \(unit.shown(step.goal[figures.goal]))"
       }
       return "goal from \(number(step.time)) s: " + missed.joined(separator: ", ")
     }
@@ -59,8 +61,11 @@ public struct UnjudgedState: Hashable, Sendable {
 }
 
 extension Evaluation {
-  /// Those that ran to their end: an episode that ended early did not meet its later goals at all.
-  public var whole: Evaluation { Evaluation(episodes: episodes.filter { $0.earlyEnd == nil }) }
+  /// Those that ran to their end, or whose end is no failure: one that ended early did not meet its later goals at all.
+  public var whole: Evaluation {
+    Evaluation(
+      episodes: episodes.filter { $0.earlyEnd == nil || ($0.doneAs ?? .failure) != .failure })
+  }
 
   /// Episodes that only the action change made fail.
   public var failedByActionChange: [EvaluatedEpisode] { episodes.filter(\.failsByActionChange) }

@@ -135,7 +135,8 @@ package struct Plot {
 
   /// A PNG file's bytes, for slides and papers: twice as many points as the SVG has.
   package func png() throws(PlotFailure) -> Data {
-    try run("pngcairo size 1520,\(2 * height) noenhanced font 'sans-serif,13' fontscale 1.8 linewidth 2")
+    try run(
+      "pngcairo size 1520,\(2 * height) noenhanced font 'sans-serif,13' fontscale 1.8 linewidth 2")
   }
 
   /// Whether there is a gnuplot that draws PNG files.

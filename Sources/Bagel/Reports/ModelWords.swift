@@ -17,7 +17,9 @@ extension DynamicsModel {
     let (name, process) = (outputNames[m], processes[m])
     let h = process.hyperparameters
     let noise = number(h.noiseVariance.squareRoot() * incrementStandardiser.scale[m])
-    if process.isNoise { return "\(name): linear in \(form.features.count) features, noise \(noise)" }
+    if process.isNoise {
+      return "\(name): linear in \(form.features.count) features, noise \(noise)"
+    }
     let parameters = zip(h.covariance.parameterKinds, h.covariance.parameters)
     let scales = parameters.compactMap { kind, value -> String? in
       if case .lengthscale = kind { number(exp(value)) } else { nil }

@@ -46,7 +46,8 @@ extension BatchTrajectories {
     return (0..<particles).map { b in
       (0...horizon).map { k in
         let carry = self.carry(step: k, particle: b)
-        return quantity.value(mean.indices.map { carry[carry.startIndex + $0] * scale[$0] + mean[$0] })
+        return quantity.value(
+          mean.indices.map { carry[carry.startIndex + $0] * scale[$0] + mean[$0] })
       }
     }
   }

@@ -47,7 +47,10 @@ struct EvaluateCommand: ParsableCommand {
     if let plant { task.plant = .simulated(plant, parameters: [:]) }
     if let episodes { task.evaluation.episodes = episodes }
     guard task.isJudged else {
-      throw LogError(file: task.place, "has no `evaluate:` with a tolerance or measures of success")
+      throw LogError(
+        file: task.place,
+        "does not say what success is: evaluate: with a tolerance, track or success, or done: success"
+      )
     }
     let folder = try common.folder(for: task)
     let (controller, description) = try policyOptions.read(for: task, in: folder, console)

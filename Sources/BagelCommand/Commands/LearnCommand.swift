@@ -93,7 +93,10 @@ struct LearnCommand: ParsableCommand {
   private func learn(seed: UInt64, folder name: String?, _ console: Console) throws -> LoopOutcome {
     var task = try taskArgument.load(seed: seed)
     guard task.isJudged else {
-      throw LogError(file: task.place, "has no `evaluate:` with a tolerance or measures of success")
+      throw LogError(
+        file: task.place,
+        "does not say what success is: evaluate: with a tolerance, track or success, or done: success"
+      )
     }
     if let words = try task.checkSearch(device: deviceOptions.device) { console.say(words) }
     if let trials { task.learning.trials = trials }

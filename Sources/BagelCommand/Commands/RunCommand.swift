@@ -24,7 +24,7 @@ struct RunCommand: ParsableCommand {
 
   @Option(
     parsing: .unconditional,
-    help: "Where to go, one number a state or as the task's goal has them: --goal -0.3,0 (default: the task's).")
+    help: "Where to go, one number for each goal of the task: --goal -0.3,0 (default: the task's).")
   var goal: String?
 
   @Option(help: "Log to write (default: run-1.csv, run-2.csv, ... in the output folder).")

@@ -64,7 +64,7 @@ public struct DynamicsModel: Sendable {
     let physics =
       options.linear == .joint
       ? try options.physics?.fitted(to: episodes, layout: layout, form: form) : nil
-    let form = physics.map { form.adding(unread: $0.features(layout, form)) } ?? form
+    let form = try physics.map { form.adding(unread: try $0.features(layout, form)) } ?? form
     var data = TransitionSet(episodes, form: form)
     precondition(
       start.map { $0.form.outputs == form.outputs } ?? true, "the start is a model of another form")

@@ -39,7 +39,9 @@ public struct InputFormula: Hashable, Sendable, Codable {
     (self.name, self.formula) = (name, formula)
     func indices(_ all: [String]) -> [String: Int] {
       Dictionary(
-        uniqueKeysWithValues: all.enumerated().filter { formula.names.contains($1) }.map { ($1, $0) })
+        uniqueKeysWithValues: all.enumerated().filter { formula.names.contains($1) }.map {
+          ($1, $0)
+        })
     }
     (self.states, self.actions) = (indices(states), indices(actions))
     precondition(
@@ -48,6 +50,8 @@ public struct InputFormula: Hashable, Sendable, Codable {
   }
 
   public var readsCommands: Bool { !actions.isEmpty }
+
+  public func reads(state i: Int) -> Bool { states.values.contains(i) }
 
   /// Its value [1] in a program, of physical states [S] and commands [A].
   func value(_ state: Value, _ action: Value) -> Value {

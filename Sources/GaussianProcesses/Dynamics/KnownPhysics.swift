@@ -26,6 +26,9 @@ public struct KnownPhysics: Hashable, Sendable, Codable {
     /// Standard error of one that was fitted; nil where the data do not tell it, or it is given.
     public var error: Double?
 
+    /// Bounds that leave more are none.
+    private static let unbounded = 1e9
+
     /// One that is given.
     public init(name: String, value: Double) {
       (self.name, self.value, isFree, lower, upper) = (name, value, false, value, value)
@@ -37,8 +40,12 @@ public struct KnownPhysics: Hashable, Sendable, Codable {
       (lower, upper) = (bounds.lowerBound, bounds.upperBound)
     }
 
-    /// Whether data tell it: the 95 % interval is narrower than the number itself.
-    public var isTold: Bool { !isFree || error.map { 1.96 * $0 < abs(value) } ?? false }
+    /// Whether data tell it: half of the 95 % interval is less than the number itself, or than a quarter of what its bounds leave.
+    public var isTold: Bool {
+      guard isFree else { return true }
+      let range = upper - lower < Self.unbounded ? 0.25 * (upper - lower) : 0
+      return error.map { 1.96 * $0 < max(abs(value), range) } ?? false
+    }
 
     /// Where a search for it is as the task says it.
     fileprivate func isSame(as other: Constant) -> Bool {
@@ -59,21 +66,25 @@ public struct KnownPhysics: Hashable, Sendable, Codable {
 
   public var rates: [Rate]
   public var constants: [Constant]
+  /// Rows before commands have any effect.
+  public var delay: Int
 
-  public init(rates: [Rate], constants: [Constant]) {
-    (self.rates, self.constants) = (rates, constants)
+  public init(rates: [Rate], constants: [Constant], delay: Int = 0) {
+    (self.rates, self.constants, self.delay) = (rates, constants, delay)
   }
 
   /// Whether it says the same of a machine, whatever was fitted.
   public func isSame(as other: KnownPhysics?) -> Bool {
-    guard let other, rates.count == other.rates.count, constants.count == other.constants.count
+    guard let other, delay == other.delay, rates.count == other.rates.count,
+      constants.count == other.constants.count
     else { return false }
     return zip(rates, other.rates).allSatisfy { $0.state == $1.state && $0.formula == $1.formula }
       && zip(constants, other.constants).allSatisfy { $0.isSame(as: $1) }
   }
 
-  /// Transitions of a fit, at most: constants are few; and of the searches that tell where to begin.
+  /// Transitions of a fit, at most: constants are few.
   private static let mostRows = 2_000
+  /// Transitions of the searches that tell where the fit begins.
   private static let fewRows = 300
   /// Factors of the start of a constant from which a search begins as well.
   private static let starts = [1, 0.1, 10, 0.01, 100.0]
@@ -88,12 +99,16 @@ public struct KnownPhysics: Hashable, Sendable, Codable {
   func fitted(
     to episodes: [Episode], layout: LogLayout, form: ModelForm
   ) throws -> KnownPhysics {
-    let delay = max(form.actionDelay, 0)
-    let formulas = atMiddle(layout, form)
+    let formulas = try atMiddle(layout, form)
     let names = layout.states.map(\.name) + layout.actions.map(\.name) + constants.map(\.name)
     let evaluators = formulas.map { FormulaEvaluator($0, names: names) }
     let all = episodes.indices.flatMap { e in
       stride(from: delay, to: episodes[e].count - 1, by: 1).map { (episode: e, row: $0) }
+    }
+    guard !all.isEmpty else {
+      throw LogError(
+        file: shortened(episodes.map(\.name).joined(separator: ", ")),
+        "has no row with \(counted(delay, "row")) of commands before it and one after it")
     }
     let rows = evenlySpreadRows(count: all.count, wanted: Self.mostRows).map { all[$0] }
     let free = constants.indices.filter { constants[$0].isFree }
@@ -133,7 +148,8 @@ public struct KnownPhysics: Hashable, Sendable, Codable {
       let rate = rates[wrong / rows.count]
       throw LogError(
         file: shortened(episodes.map(\.name).joined(separator: ", ")), column: rate.state,
-        "the formula '\(shortened(rate.formula.text))' is no number on the data at the constants' start")
+        "the formula '\(shortened(rate.formula.text))' is no number on the data at the constants' start"
+      )
     }
     if !free.isEmpty {
       let found = Self.starts.map { factor in search(from: start.map { factor * $0 }, few) }
@@ -154,8 +170,8 @@ public struct KnownPhysics: Hashable, Sendable, Codable {
     return result
   }
 
-  /// The formulas at the middle of a step that begins where they are evaluated; a formula that would become too long stays.
-  private func atMiddle(_ layout: LogLayout, _ form: ModelForm) -> [Formula] {
+  /// The formulas at the middle of a step that begins where they are evaluated. Throws: `LogError` where one becomes too long.
+  private func atMiddle(_ layout: LogLayout, _ form: ModelForm) throws -> [Formula] {
     let states = layout.states.map(\.name)
     let names = states + layout.actions.map(\.name) + constants.map(\.name)
     var middle: [String: Formula] = [:]
@@ -169,21 +185,31 @@ public struct KnownPhysics: Hashable, Sendable, Codable {
       middle[rate.state] = try? Formula(
         "\(rate.state) + \(half) * (\(rate.formula.wholeText))", names: names)
     }
-    return rates.map { rate in
-      (try? Formula(rate.formula.wholeText, names: names, definitions: middle)) ?? rate.formula
+    return try rates.map { rate in
+      do {
+        let formula = try Formula(rate.formula.wholeText, names: names, definitions: middle)
+        // A file holds its text.
+        _ = try Formula(formula.wholeText, names: names)
+        return formula
+      } catch {
+        throw LogError(
+          file: "model: {mean: ...}", column: rate.state,
+          "its formula is too long where it is taken at the middle of a step (\(error)); write a shorter one"
+        )
+      }
     }
   }
 
-  /// The features that the formulas are, with the constants put in.
-  func features(_ layout: LogLayout, _ form: ModelForm) -> [InputFeature] {
+  /// The features that the formulas are, with the constants put in. Throws: `LogError` as a fit of them does.
+  func features(_ layout: LogLayout, _ form: ModelForm) throws -> [InputFeature] {
     let states = layout.states.map(\.name)
     let actions = layout.actions.map(\.name)
     let numbers = Dictionary(uniqueKeysWithValues: constants.map { ($0.name, $0.value) })
-    return zip(rates, atMiddle(layout, form)).map { rate, formula in
+    return zip(rates, try atMiddle(layout, form)).map { rate, formula in
       .formula(
         InputFormula(
           name: "rate of \(rate.state)", formula: formula.substituting(numbers),
-          states: states, actions: actions), lag: max(form.actionDelay, 0))
+          states: states, actions: actions), lag: delay)
     }
   }
 
@@ -196,7 +222,9 @@ public struct KnownPhysics: Hashable, Sendable, Codable {
     var weights = Matrix(rows: names.count, columns: form.features.count)
     var constants = names.map { _ in 0.0 }
     for (k, rate) in rates.enumerated() {
-      guard let m = names.firstIndex(of: rate.state) else { continue }
+      guard let m = names.firstIndex(of: rate.state) else {
+        preconditionFailure("'\(rate.state)' is no output: \(names)")
+      }
       let d = first + k
       weights[m, d] = layout.timeStep * features.scale[d] / increments.scale[m]
       constants[m] =

@@ -170,7 +170,8 @@ public struct ModelForm: Hashable, Sendable, Codable {
 
   /// The form in which each output's process reads these features alone, of those that it reads.
   package func reading(_ selected: [Set<InputFeature>]) -> ModelForm {
-    precondition(selected.count == outputCount, "\(selected.count) lists for \(outputCount) outputs")
+    precondition(
+      selected.count == outputCount, "\(selected.count) lists for \(outputCount) outputs")
     return ModelForm(
       features: features, updates: updates,
       inputs: zip(outputs, selected).map { output, set in

@@ -27,8 +27,13 @@ struct ModelStructure: FileStructure {
     guard processes.count == form.outputCount else {
       return "it has \(processes.count) processes for \(form.outputCount) outputs"
     }
-    if let physics, physics.rates.count > form.features.count || linear != true {
-      return "its known formulas are not among its features"
+    if let physics {
+      let own = form.features.count - physics.rates.count
+      let names = form.outputs.map { layout.states[$0.state].name }
+      guard linear == true, own > 0, physics.rates.allSatisfy({ names.contains($0.state) }),
+        form.outputs.allSatisfy({ ($0.inputs.last ?? 0) < own }),
+        Set(physics.constants.map(\.name)).count == physics.constants.count
+      else { return "its known physics does not fit its form" }
     }
     if let processNoise {
       guard processNoise.count == form.outputCount, processNoise.allSatisfy(\.isSound) else {
@@ -79,7 +84,9 @@ struct RewardStructure: Codable {
 
   func featureProblem(states: Int) -> String? {
     let areStates = features.allSatisfy {
-      !$0.isOfAction && $0.isSound(states: states, actions: 0, stateLags: 0...0, actionLags: 0...0)
+      if case .formula = $0 { return false }
+      return !$0.isOfAction
+        && $0.isSound(states: states, actions: 0, stateLags: 0...0, actionLags: 0...0)
     }
     return (1...2 * states).contains(features.count) && areStates
       ? nil : "its learnt reward reads what is no state"

@@ -45,7 +45,8 @@ public struct TransitionSet: Sendable {
           case .state(let i, _): rates.contains(i) ? 0 : value
           case .sine, .cosine: value
           case .formula:
-            preconditionFailure("what a formula is at rest does not follow from what it is in motion")
+            preconditionFailure(
+              "what a formula is at rest does not follow from what it is in motion")
           }
         })
       increments.append(Array(repeating: 0, count: form.outputCount))

@@ -98,7 +98,8 @@ private func standardErrors(_ curvature: Matrix, variance: Double) -> [Double?] 
     let errors = standardErrors(part, variance: variance)
     return (0..<n).map { i in told.firstIndex(of: i).flatMap { errors[$0] } }
   }
-  let scaled = Matrix((0..<n).map { i in (0..<n).map { curvature[i, $0] / (scale[i] * scale[$0]) } })
+  let scaled = Matrix(
+    (0..<n).map { i in (0..<n).map { curvature[i, $0] / (scale[i] * scale[$0]) } })
   guard let inverse = try? inverseAndLogDeterminant(scaled, what: "constants").inverse else {
     return scale.map { _ in nil }
   }
