@@ -92,7 +92,7 @@ extension BuiltInTasks {
       - actionChange: 1
     """
 
-  /// The joints stay off their stops, which a model of so short a log does not know.
+  /// The joints stay off their stops, which a model does not know: where it guesses, searches go beyond them.
   private static let stops = """
       - formula:
           -10 * (max(0, boom - 1)^2 + max(0, -0.5 - boom)^2 + max(0, stick + 0.5)^2 + max(0, -2.3 - stick)^2
@@ -161,6 +161,7 @@ extension BuiltInTasks {
     \(reach)
     reward:
     \(place)
+    \(stops)
     \(search)
     """
 

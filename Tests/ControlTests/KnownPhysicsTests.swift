@@ -118,9 +118,11 @@ struct KnownPhysicsTests {
 
   @Test("a constant that the data cannot tell is said, with its interval")
   func untold() throws {
-    // Nothing in the data is beyond 100 rad.
-    let free = yaml.replacingOccurrences(of: "b * rate", with: "b * rate - c * max(0, angle - 100)")
-      .replacingOccurrences(of: "b: 0.01,", with: "b: 0.01, c: free,")
+    // Nothing in the data is beyond 10,000 rad.
+    let free = yaml.replacingOccurrences(
+      of: "b * rate", with: "b * rate - c * max(0, angle - 10000)"
+    )
+    .replacingOccurrences(of: "b: 0.01,", with: "b: 0.01, c: free,")
     let task = try ControlTask(yaml: free, file: "t.yaml", folder: ".")
     let findings = try task.fit(seed: 3).findings
     #expect(

@@ -248,7 +248,8 @@ extension ControlTask {
     let settling = evaluation.settle + (evaluation.isPath ? 0 : scheduled.ramp)
     let settled = min(Int((settling / layout.timeStep).rounded()), max(rows.count - 1, 0))
     // Of a goal that was never begun, as it would have been.
-    let wanted = rows.map { goals.goal(at: max(Double($0) * layout.timeStep, scheduled.time)) }
+    let begin = evaluation.isPath ? 0 : scheduled.time
+    let wanted = rows.map { goals.goal(at: max(Double($0) * layout.timeStep, begin)) }
     let reached = episode.states[rows].map(goalForm.reached)
     let tracked = evaluation.tracked.map {
       response(of: $0, in: reached, to: wanted, settled: settled)
