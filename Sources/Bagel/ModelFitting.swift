@@ -232,6 +232,18 @@ extension ControlTask {
     }
   }
 
+  /// What is doubtful of the goals on a model, in words.
+  public func goalWarnings(_ model: DynamicsModel) -> [String] {
+    var warnings = goalsOutside(model)
+    if case .fixed = goal { return warnings }
+    if hasGoal && policy.goalInput == .none {
+      warnings.append(
+        "goals are drawn, and the policy does not see them (policy: {goal: error}): it cannot know where to go"
+      )
+    }
+    return warnings
+  }
+
   /// States whose goals reach beyond a model's data, in words.
   public func goalsOutside(_ model: DynamicsModel) -> [String] {
     // Goals of quantities are where the data are, or refused.

@@ -55,7 +55,7 @@ final class LoopFigures {
         let name = fit.choice.map { $0.candidates[$0.chosen].name } ?? "the plain model"
         console.say("trial \(trial): model: \(name)")
       }
-      let findings = fit.notes + fit.findings + task.goalsOutside(fit.model)
+      let findings = fit.notes + fit.findings + task.goalWarnings(fit.model)
       for line in findings where said.insert(line).inserted { console.say("warning: \(line)") }
       for line in fit.advice where said.insert(line).inserted { console.say("note: \(line)") }
       bar = ProgressBar("optimising", "measuring samplers")

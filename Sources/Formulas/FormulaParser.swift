@@ -153,7 +153,9 @@ struct FormulaParser {
     }
     let wanted = UnaryFunction(rawValue: word) == nil ? 2 : 1
     throw error(
-      "\(word) takes \(wanted == 1 ? "1 argument" : "2 arguments"), not \(arguments.count)")
+      "\(word) takes \(wanted == 1 ? "1 argument" : "2 arguments"), not \(arguments.count)"
+        + (position == characters.count
+          ? "; within {...} YAML ends a formula at a comma, so put it in quotes" : ""))
   }
 
   private mutating func closed(_ node: Formula.Node) throws -> Formula.Node {

@@ -144,7 +144,7 @@ public struct ControlTask: Sendable {
     let form = try modelForm()
     let physics = self.model.fit.physics
     guard model.physics.map({ $0.isSame(as: physics) }) ?? (physics == nil) else {
-      return "was fitted with other known physics than the task has"
+      return "was fitted with other known physics, or another actionDelay, than the task has"
     }
     let own = model.fittedForm
     let ignored = Set(try self.model.ignored.map(stateIndex))
@@ -157,7 +157,8 @@ public struct ControlTask: Sendable {
         && (!choice.fixed.contains(.integrals) || own.integrates(as: form))
       : own == form
     guard isOfForm else {
-      return "was fitted with other model options (histories, angles, integrals) than the task has"
+      return
+        "was fitted with other model options (inputs, histories, angles, integrals) than the task has"
     }
     guard model.processNoise == nil || !choice.fixed.contains(.noise) else {
       return "has draws that were learnt with it; the task says another noise"

@@ -60,6 +60,12 @@ extension ControlTask {
     guard hasGoal else {
       throw entry.error("schedule", "is of goals, and the task has no `goal:` (a range of goals)")
     }
+    let forms = ["at", "every", "file"].filter(schedule.has)
+    if forms.count > 1 {
+      throw schedule.error(
+        forms[1],
+        "and \(forms[0]) exclude each other: goals at times, one drawn so often, or a path")
+    }
     if let preview = try schedule.number("preview", 0...1e5) {
       guard policy.goalInput != .none else {
         throw schedule.error("preview", "has no effect: the policy does not see its goal")
@@ -77,6 +83,10 @@ extension ControlTask {
       guard interval < evaluation.seconds, interval >= 2 * layout.timeStep else {
         throw schedule.error(
           "every", "must be from two time steps to the episode's \(evaluation.seconds) s")
+      }
+      if case .fixed = goal {
+        throw schedule.error(
+          "every", "draws goals, and the task's `goal:` is one place; give a range")
       }
       evaluation.goalInterval = interval
     } else {

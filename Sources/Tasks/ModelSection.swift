@@ -38,6 +38,9 @@ extension ControlTask {
     model.ignored = try entry.strings("ignore") ?? []
     model.integrals = try entry.words("integrate") ?? [:]
     try readInputs(entry)
+    guard hasPhysics || !entry.has("constants") else {
+      throw entry.error("constants", "stand in formulas of known physics, mean: {STATE: formula}")
+    }
     if hasPhysics { model.fit.physics = try knownPhysics(entry) }
     model.restPseudoData = try entry.integer("restPseudoData", 0...100_000) ?? 0
     if let sampler = try entry.choiceOrAutomatic("sampler", SamplerName.self) {

@@ -96,6 +96,7 @@ extension ControlTask {
           "'\(shortened(unknown))' has no goal; there are goals of \(names.joined(separator: ", "))"
         )
       }
+      if named.isEmpty { throw term.error("weights", "names no goal") }
       return names.map { named[$0] ?? 0 }
     }
     let weights = try required(term.numbers("weights"), "weights", term)

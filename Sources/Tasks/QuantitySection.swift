@@ -33,6 +33,9 @@ extension ControlTask {
       guard !channels.contains(name) else {
         throw section.error(name, "is a state or action; give the quantity another name")
       }
+      guard !["t", "time", "goal", "previous", layout.timeColumn].contains(name) else {
+        throw section.error(name, "is something else in a log or a formula; give it another name")
+      }
     }
     let entries = try names.map { try section.isMapping($0) ? section.mapping($0) : nil }
     let texts = try zip(names, entries).map { name, entry -> (name: String, text: String) in
@@ -84,7 +87,10 @@ extension ControlTask {
         }
       }
       let waiting = left.map { "'\($0.name)'" }.joined(separator: ", ")
-      throw error(left[0].name, "is defined by itself: \(waiting) name each other in a circle")
+      throw error(
+        left[0].name,
+        left.count == 1
+          ? "is defined by itself" : "is defined by itself: \(waiting) name each other in a circle")
     }
     return made
   }

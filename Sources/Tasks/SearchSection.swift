@@ -91,6 +91,10 @@ extension ControlTask {
             text, measure, key: "measure", names: measureNames, ofStates: true),
           below: try required(measure.number("below"), "below", measure)))
     }
+    guard evaluation.measures.isEmpty || !entry.has("track") else {
+      throw entry.error(
+        "track", "and success exclude each other: one of them says what a success is")
+    }
     if let tolerance = try entry.positive("tolerance") {
       guard hasGoal else {
         throw entry.error(

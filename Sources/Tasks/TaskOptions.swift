@@ -148,7 +148,9 @@ extension ControlTask {
     /// When each goal that is judged begins, s.
     public var goalTimes: [Double] {
       if let goalInterval {
-        return Array(stride(from: 0, to: seconds - 1e-9, by: goalInterval))
+        // The last one lasts until the end.
+        let count = max(1, Int(seconds / goalInterval + 1e-9))
+        return (0..<count).map { Double($0) * goalInterval }
       }
       return schedule.isEmpty || isPath ? [0] : schedule.map(\.time)
     }

@@ -32,7 +32,8 @@ extension BuiltInTasks {
     # Named formulas of states, and of commands for the model alone; one may name another. Goals, rewards, success and limits may
     # be of them: the tip of a crane's tool is a formula of its joints' angles.
     # quantities:
-    #   tip_z: {formula: 0.8 + 1.7 * sin(boom_angle), units: m, limits: [0, 3]}
+    #   tip_x: {formula: 1.7 * cos(boom_angle), units: m}
+    #   tip_z: {formula: 0.8 + 1.7 * sin(boom_angle), units: m, limits: [-1, 3]}
     #   flow: abs(valve)
     # picture: [[0, 0.8], [tip_x, tip_z]]   # the machine's joints in its plane, for the report: numbers or quantities
 
@@ -101,7 +102,8 @@ extension BuiltInTasks {
     # Where episodes start and should go, in the states' units: [x, ...], {lower: [...], upper: [...]},
     # {mean: [...], deviation: [...]}, bounds (of the data), {bounds: [boom_angle]} with the others zero; start: logged
     # draws from the logged states. goal: {tip_z: [0, 1.8], boom_rate: 0} is of quantities or states by name: ranges are drawn
-    # among what logged poses reach; weights of rewards are then {tip_z: 1}.
+    # among what logged poses reach; weights of rewards are then {tip_z: 1}, and `evaluate:` has track in place of tolerance and
+    # startSpread.
     # Without a goal the reward alone says what is wanted (no saturating or quadratic reward, success by measures).
     start: [-0.6, 0]
     goal: [0, 0]

@@ -127,7 +127,7 @@ final class YAMLMapping {
   }
 
   /// Whether the key is there, whatever its value.
-  func has(_ key: String) -> Bool { node[key] != nil }
+  func has(_ key: String) -> Bool { value(key) != nil }
 
   /// Whether the key's value is a list.
   func isList(_ key: String) -> Bool { value(key)?.sequence != nil }

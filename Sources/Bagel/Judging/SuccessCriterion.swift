@@ -41,7 +41,7 @@ extension EvaluatedEpisode {
         let channel = task.goalChannels[figures.goal]
         let unit = Unit(channel.units)
         return
-          "\(channel.name) is up to \(unit.shown(figures.largestError)) from \(unit.shown(step.goal[figures.goal]))"
+          "\(channel.name) is up to \(unit.shown(figures.largestError)) from \(task.evaluation.isPath ? "its path" : unit.shown(step.goal[figures.goal]))"
       }
       return "goal from \(number(step.time)) s: " + missed.joined(separator: ", ")
     }

@@ -55,7 +55,7 @@ struct OptimizeCommand: ParsableCommand {
           + "\(number(limits.upperBound)), but the logs only have \(number(logged.lowerBound)) to "
           + "\(number(logged.upperBound)); the model guesses beyond")
     }
-    for warning in task.goalsOutside(dynamics) + task.levelSentences(of: dynamics) {
+    for warning in task.goalWarnings(dynamics) + task.levelSentences(of: dynamics) {
       console.say("warning: \(warning)")
     }
     let checkpoint = folder + "/search-state.safetensors"
