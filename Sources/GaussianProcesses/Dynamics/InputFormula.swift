@@ -33,6 +33,8 @@ public struct InputFormula: Hashable, Sendable, Codable {
   }
 
   /// - Parameters:
+  ///   - name: of the quantity.
+  ///   - formula: of physical values.
   ///   - states: names of all states; the formula names these ...
   ///   - actions: ... and these alone.
   public init(name: String, formula: Formula, states: [String], actions: [String]) {
