@@ -22,7 +22,10 @@ extension ControlTask {
       }
       return ExternalPlant(
         command: process.command, folder: process.folder, states: measuredChannels,
-        actions: layout.actions, actionLimits: actionLimits, safeAction: safeAction,
+        actions: layout.actions,
+        disturbances: layout.disturbances.map {
+          Channel(name: $0.channel.column, units: $0.channel.units)
+        }, actionLimits: actionLimits, safeAction: safeAction,
         timeStep: layout.timeStep, clock: process.clock, timeout: process.timeout,
         resetTimeout: process.resetTimeout)
     case .simulated(let name, let parameters):
@@ -69,6 +72,7 @@ extension ControlTask {
     let columns: [Int]
     do {
       columns = try made.columns(for: layout)
+      _ = try made.disturbances(of: layout)
     } catch let error as PlantFailure {
       throw LogError(file: place, "does not fit the plant '\(plant)': \(error.problem)")
     }

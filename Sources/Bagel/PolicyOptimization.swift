@@ -60,7 +60,8 @@ extension ControlTask {
     Rollout(
       model: model, sampler: sampler, policy: makePolicy(), goals: goalStandardiser(model),
       reward: reward,
-      measurementNoise: MeasurementNoise(deviations: sensorNoise), dropout: dropout,
+      measurementNoise: MeasurementNoise(deviations: sensorNoise), horizon: search.horizon,
+      dropout: dropout,
       adjointLimit: search.adjointLimit)
   }
 

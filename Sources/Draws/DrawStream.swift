@@ -41,6 +41,8 @@ public enum DrawStream: UInt32, Hashable, Sendable, CaseIterable {
 public enum ReservedStep: Int, Hashable, Sendable, CaseIterable {
   case initialStates = 0x4000_0000
   case goals = 0x4000_0001
+  /// Rows of logs from which particles are disturbed.
+  case disturbances = 0x4000_0002
   /// Functions drawn from the posterior: output m has this step plus m.
   case functionDraws = 0x5000_0000
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // MachineLogs: a machine's log -> episodes on a fixed time step.
-// In: CSV files, one row a sample: a time column (s), state and action columns in their own units.
-// Out: `Episode`s with states [T, S] and actions [T, A]; row k + 1 follows row k by the time step, and
-// action k holds from row k to row k + 1. A `Standardiser` maps channels to mean 0 and deviation 1.
+// In: CSV files, one row a sample: a time column (s), columns of states, actions and disturbances in their own units.
+// Out: `Episode`s with states [T, S], actions [T, A] and disturbances [T, W]; row k + 1 follows row k by the time step,
+// action k and disturbance k hold from row k to row k + 1. A `Standardiser` maps channels to mean 0 and deviation 1.
 // Broken input throws `LogError` with file, line and column.
 
 /// One uninterrupted stretch of a log on a fixed time step.
@@ -15,6 +15,8 @@ public struct Episode: Hashable, Sendable {
   public var states: [[Double]]
   /// [T][A]; the last one may have had no effect yet.
   public var actions: [[Double]]
+  /// [T][W]; empty where nothing disturbs.
+  public var disturbances: [[Double]] = []
   /// Stamps of the log [T], s; empty where there is none.
   public var times: [Double] = []
   /// [T], NaN where it is not known, or empty where the log has no reward channel.
@@ -57,11 +59,21 @@ public struct Episode: Hashable, Sendable {
   /// Without its first rows.
   public func dropFirst(_ rows: Int) -> Episode { rowsOnly(min(rows, count)..<count) }
 
+  /// Exogenous inputs from a row on [A + W]: actions, then disturbances.
+  ///
+  /// - Parameters:
+  ///   - row: whose disturbances these are.
+  ///   - lag: rows by which the actions are earlier; -1 for those of the next row.
+  public func exogenous(at row: Int, actionsAgo lag: Int = 0) -> [Double] {
+    disturbances.isEmpty ? actions[row - lag] : actions[row - lag] + disturbances[row]
+  }
+
   /// These rows of it.
   public func rowsOnly(_ rows: Range<Int>) -> Episode {
     var part = self
     part.states = Array(states[rows])
     part.actions = Array(actions[rows])
+    part.disturbances = disturbances.isEmpty ? [] : Array(disturbances[rows])
     part.times = times.isEmpty ? [] : Array(times[rows])
     part.rewards = rewards.isEmpty ? [] : Array(rewards[rows])
     return part
@@ -106,10 +118,30 @@ public struct Channel: Hashable, Sendable, Codable {
   }
 }
 
-/// How columns become states and actions.
+/// A channel that acts on the machine and that nobody commands: a load, the oil's temperature, an engine's speed.
+public struct Disturbance: Hashable, Sendable, Codable {
+  public var channel: Channel
+  /// Whether it is the same over an episode.
+  public var isConstant: Bool
+
+  public init(_ channel: Channel, isConstant: Bool = false) {
+    (self.channel, self.isConstant) = (channel, isConstant)
+  }
+}
+
+/// How columns become states, actions and disturbances.
 public struct LogLayout: Hashable, Sendable, Codable {
   public var states: [Channel]
   public var actions: [Channel]
+  /// What disturbs; nil where nothing does.
+  private var ownDisturbances: [Disturbance]?
+  public var disturbances: [Disturbance] {
+    get { ownDisturbances ?? [] }
+    set { ownDisturbances = newValue.isEmpty ? nil : newValue }
+  }
+  /// Channels of the exogenous inputs, which act on the machine and do not follow from its states [A + W]: actions, then
+  /// disturbances.
+  public var exogenous: [Channel] { actions + disturbances.map(\.channel) }
   /// Seconds.
   public var timeStep: Double
   /// A column with rewards to learn, or nil.
@@ -131,11 +163,16 @@ public struct LogLayout: Hashable, Sendable, Codable {
 
   /// What `LogWriter` writes: time, measured columns, actions, perhaps a reward.
   public var writtenColumns: [String] {
-    [timeColumn ?? Self.usualTimeColumns[0]] + measuredColumns + actions.map(\.column)
+    [timeColumn ?? Self.usualTimeColumns[0]] + measuredColumns + exogenous.map(\.column)
       + (rewardColumn.map { [$0] } ?? [])
   }
 
   public static let usualTimeColumns = ["t", "time", "timestamp", "seconds", "time_s"]
+
+  private enum CodingKeys: String, CodingKey {
+    case states, actions, timeStep, rewardColumn, timeColumn
+    case ownDisturbances = "disturbances"
+  }
 
   public init(
     states: [Channel], actions: [Channel], timeStep: Double, timeColumn: String? = nil

@@ -103,7 +103,7 @@ struct CandidateForms: Sendable {
       }
     }
     for age in (shape.hasFeedthrough ? -1 : 0)..<shape.rows {
-      for j in layout.actions.indices {
+      for j in layout.exogenous.indices {
         let deadTime = shape.deadTimes.indices.contains(j) ? shape.deadTimes[j] : 0
         // A command that acts late has not acted on the predicted row.
         if age >= 0 || deadTime == 0 { add(.action(j, lag: deadTime + age), age: age) }

@@ -68,7 +68,9 @@ public struct HorizonReference: Sendable {
     let blocks = LeftOutBlock.blocks(of: episodes)
     var layout = layout
     layout.rewardColumn = nil
-    let all = ModelForm(states: layout.states.count, actions: layout.actions.count)
+    let all = ModelForm(
+      states: layout.states.count, actions: layout.actions.count,
+      disturbances: layout.disturbances.count)
     let forms = CandidateForms(
       layout: layout, rates: [:], plain: PlainModel(form: all, options: FitOptions()), fixed: [],
       hasGivenInputs: false)

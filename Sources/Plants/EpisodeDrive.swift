@@ -9,6 +9,8 @@ struct EpisodeDrive {
   let run: EpisodeRun
   /// Where the layout's measured columns stand in what the plant measures.
   let columns: [Int]
+  /// Where its disturbances stand in the disturbances that the plant measures.
+  let disturbances: [Int]
   let plantName: String
   var outcome: EpisodeRun.Outcome
   /// Actions sent so far, and the last of them.
@@ -25,8 +27,11 @@ struct EpisodeDrive {
   /// When the measurement before came, and when it was made by the plant's clock.
   private var lastMeasured: (time: Double, own: Double?)?
 
-  init(_ run: EpisodeRun, _ plant: any Plant, columns: [Int], name: String) {
+  init(
+    _ run: EpisodeRun, _ plant: any Plant, columns: [Int], disturbances: [Int], name: String
+  ) {
     (self.run, self.columns, plantName) = (run, columns, plant.name)
+    self.disturbances = disturbances
     signals = CausalSignals(run.layout)
     let isPaced = run.isInRealTime || plant.clock == .machine
     let clock = plant.clock ?? (isPaced ? .machine : nil)
@@ -87,8 +92,9 @@ struct EpisodeDrive {
 
   /// States [S] of a measurement, which waits for an action from now on.
   private mutating func take(_ measured: Measurement) throws -> [Double] {
-    guard measured.states.allSatisfy(\.isFinite) else {
-      throw PlantFailure(plant: plantName, "it measured \(measured.states)")
+    guard (measured.states + measured.disturbances).allSatisfy(\.isFinite) else {
+      throw PlantFailure(
+        plant: plantName, "it measured \(measured.states + measured.disturbances)")
     }
     let states = signals.next(
       columns.map { measured.states[$0] }, elapsed: elapsed(until: measured))
@@ -174,13 +180,15 @@ struct EpisodeDrive {
       }
       rewards = [reward]
     }
+    let disturbing = disturbances.map { measured.disturbances[$0] }
     try run.log?.append(
-      time: stamp, measured: columns.map { measured.states[$0] }, action: action,
+      time: stamp, measured: columns.map { measured.states[$0] }, exogenous: action + disturbing,
       reward: measured.reward, extra: run.extraColumns(states))
     outcome.rows += 1
     guard run.keepsRows else { return }
     outcome.episode.states.append(states)
     outcome.episode.actions.append(action)
+    if !disturbing.isEmpty { outcome.episode.disturbances.append(disturbing) }
     outcome.episode.rewards += rewards
   }
 

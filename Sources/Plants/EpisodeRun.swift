@@ -108,7 +108,9 @@ public struct EpisodeRun {
     _ plant: inout any Plant, from state: [Double]? = nil, seed: UInt64, name: String,
     controller: (_ step: Int, _ states: [Double]) throws -> [Double]
   ) throws -> Outcome {
-    var drive = EpisodeDrive(self, plant, columns: try plant.columns(for: layout), name: name)
+    var drive = EpisodeDrive(
+      self, plant, columns: try plant.columns(for: layout),
+      disturbances: try plant.disturbances(of: layout), name: name)
     plant.keepAsking(goesOn)
     var failure: (any Error)?
     do {
@@ -188,5 +190,22 @@ extension Plant {
           + wanted.joined(separator: ", "))
     }
     return Array(states.indices)
+  }
+
+  /// Which of its disturbances are the layout's, by name.
+  ///
+  /// Throws: `PlantFailure`.
+  public func disturbances(of layout: LogLayout) throws -> [Int] {
+    try layout.disturbances.map { disturbance in
+      let column = disturbance.channel.column
+      guard let index = disturbances.firstIndex(where: { $0.name == column }) else {
+        let known =
+          disturbances.isEmpty ? "none" : disturbances.map(\.name).joined(separator: ", ")
+        throw PlantFailure(
+          plant: name,
+          "it does not measure the disturbance '\(column)' that the task has; of disturbances it measures \(known)")
+      }
+      return index
+    }
   }
 }

@@ -2,7 +2,8 @@
 // A plant that is another program: a simulator, or what talks to a real machine. One JSON object a line.
 //
 //   to it:    {"command":"reset","seed":7}   {"command":"step","action":[..]}   {"command":"close"}
-//   from it:  {"state":[..]}, perhaps with "time" (s), "done" (true ends the episode), "reward"
+//   from it:  {"state":[..]}, with "disturbance":[..] where the task has some, perhaps with "time" (s), "done" (true ends the
+//             episode), "success", "reward"
 //
 // Every reset and step has one answer; what the program prints on standard error is passed on. An answer that is late,
 // no JSON, of a wrong length or not finite is a `PlantFailure`, and so is a program that does not read. From its start to its
@@ -16,6 +17,7 @@ import MachineLogs
 public final class ExternalPlant: Plant {
   public let states: [Channel]
   public let actions: [Channel]
+  public let disturbances: [Channel]
   public let actionLimits: [ClosedRange<Double>]
   public let timeStep: Double
   public let clock: PlantClock?
@@ -44,6 +46,7 @@ public final class ExternalPlant: Plant {
   ///   - folder: where it runs.
   ///   - states: what it measures, in the order in which it answers.
   ///   - actions: what it is sent, in that order.
+  ///   - disturbances: what else it measures, in the order in which it answers.
   ///   - actionLimits: physical, one an action.
   ///   - safeAction: sent if this process ends abnormally [A]; nil for zero, or what of the limits is nearest.
   ///   - timeStep: seconds.
@@ -52,7 +55,7 @@ public final class ExternalPlant: Plant {
   ///   - resetTimeout: seconds to answer a reset, at most 1e9.
   public init(
     command: [String], folder: String = ".", states: [Channel], actions: [Channel],
-    actionLimits: [ClosedRange<Double>], safeAction: [Double]? = nil,
+    disturbances: [Channel] = [], actionLimits: [ClosedRange<Double>], safeAction: [Double]? = nil,
     timeStep: Double, clock: PlantClock? = nil, timeout: Double = 2,
     resetTimeout: Double = 60
   ) {
@@ -63,6 +66,7 @@ public final class ExternalPlant: Plant {
     self.folder = folder
     self.states = states
     self.actions = actions
+    self.disturbances = disturbances
     self.actionLimits = actionLimits
     self.safeAction =
       safeAction ?? actionLimits.map { min(max(0, $0.lowerBound), $0.upperBound) }
@@ -290,7 +294,7 @@ public final class ExternalPlant: Plant {
 
   private func measurement(_ text: String, answerTo what: String) throws -> Measurement {
     do {
-      return try PlantAnswer(text).measurement(of: states)
+      return try PlantAnswer(text).measurement(of: states, disturbances)
     } catch let error as PlantAnswer.Unreadable {
       throw PlantFailure(
         plant: name, "answered a \(what) with '\(PlantAnswer.shown(text))', \(error.reason)")

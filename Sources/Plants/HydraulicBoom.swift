@@ -5,7 +5,9 @@
 //   cylinder speed = A sqrt(pressure drop);  boom speed = cylinder speed / moment arm
 //   oil spring:  w'' + 2 zeta wn w' + wn^2 (w - boom speed) = 0
 //
-// The pressure drop falls with the load when raising and grows with it when lowering. The metering edges
+// The pressure drop falls with the load when raising and grows with it when lowering. Two disturbances are measured, and are none
+// as the boom comes: the load, which may be another in every episode, and the supply pressure, which sinks while other
+// consumers draw oil. The metering edges
 // are calibrated so that at 0 degrees the steady rates are those measured on an Avant loader's boom:
 // u 0.10: +0.046, 0.211: +0.103, 0.9: +0.47, -0.10: -0.067, -0.211: -0.133, -0.9: -0.54 rad/s.
 
@@ -35,6 +37,11 @@ public struct HydraulicBoom: SimulatedPlant {
   public var loweringGain = 1.0
   /// Load pressure at 0 degrees as a fraction of the supply pressure; proportional to the gravity torque.
   public var loadFraction = 0.35
+  /// The load of an episode is loadFraction times 1 - loadSpread ... 1 + loadSpread.
+  public var loadSpread = 0.0
+  /// By how much of its full value the supply pressure sinks at most, and how fast it wanders, s.
+  public var supplySpread = 0.0
+  public var supplyTime = 2.0
   /// Pressure drop when lowering without load, fraction of the supply pressure.
   public var loweringPressure = 0.5
   /// Distances of the cylinder's pins from the joint, m, and their angle when the boom is at 0, rad.
@@ -58,6 +65,11 @@ public struct HydraulicBoom: SimulatedPlant {
   /// Commands of the last `transportDelay`, oldest first, one an inner step.
   private var pipeline: [Double] = []
   private var pipelineHead = 0
+  /// The load of this episode over its usual one, and the supply pressure now over its full one.
+  private var loadFactor = 1.0
+  private var supply = 1.0
+  /// Where the other consumers are; of unit variance.
+  private var demand = 0.0
   private var noise = DrawKey(seed: 0)
   private var measurements = 0
 
@@ -72,6 +84,7 @@ public struct HydraulicBoom: SimulatedPlant {
       ("loadFraction", \.loadFraction), ("loweringPressure", \.loweringPressure),
       ("basePinDistance", \.basePinDistance), ("rodPinDistance", \.rodPinDistance),
       ("pinAngle", \.pinAngle), ("oilFrequency", \.oilFrequency), ("oilDamping", \.oilDamping),
+      ("loadSpread", \.loadSpread), ("supplySpread", \.supplySpread), ("supplyTime", \.supplyTime),
     ]
   }
 
@@ -79,9 +92,12 @@ public struct HydraulicBoom: SimulatedPlant {
     [Channel(name: "angle", units: "rad"), Channel(name: "rate", units: "rad/s")]
   }
   public var actions: [Channel] { [Channel(name: "valve", units: "-")] }
+  public var disturbances: [Channel] {
+    [Channel(name: "load", units: "-"), Channel(name: "supply", units: "-")]
+  }
   public var actionLimits: [ClosedRange<Double>] { [-1...1] }
 
-  /// Starts at rest at an angle (state[0], rad; a random one if nil) with the valve closed.
+  /// Starts at rest at an angle (state[0], rad; a random one if nil) with the valve closed, under a load of its own.
   public mutating func reset(to state: [Double]?, seed: UInt64) -> Measurement {
     noise = DrawKey(seed: seed, stream: .boomSensors)
     measurements = 0
@@ -91,16 +107,29 @@ public struct HydraulicBoom: SimulatedPlant {
     (acceleration, spool) = (0, 0)
     pipeline = Array(repeating: 0, count: Int((transportDelay / innerStep).rounded()))
     pipelineHead = 0
+    let spread = noise.uniforms(particle: 2, step: 0, count: 1)[0]
+    loadFactor = 1 + loadSpread * (2 * spread - 1)
+    demand = noise.normals(particle: 3, step: 0, count: 1)[0]
+    disturb()
     return measure()
   }
 
   public mutating func step(_ action: [Double]) -> Measurement {
     for _ in 0..<Int((timeStep / innerStep).rounded()) { integrate(min(max(action[0], -1), 1)) }
+    // An Ornstein-Uhlenbeck process, which stays over a step.
+    let kept = exp(-timeStep / supplyTime)
+    demand =
+      kept * demand
+      + (1 - kept * kept).squareRoot()
+      * noise.normals(particle: 3, step: measurements, count: 1)[0]
+    disturb()
     return measure()
   }
 
   /// The true angle (rad) and rate (rad/s), without noise.
   public var trueState: [Double] { [angle, rate] }
+
+  private var load: Double { loadFraction * loadFactor }
 
   /// The boom rate (rad/s) at which the flow of an opened valve moves the boom in the long run.
   public func steadyRate(spool: Double, angle: Double) -> Double {
@@ -110,15 +139,21 @@ public struct HydraulicBoom: SimulatedPlant {
     let segment = zip(points, points.dropFirst()).first { opening <= $1.0 }
     let (a, b) = segment ?? (points[points.count - 2], points[points.count - 1])
     let nominal = a.1 + (b.1 - a.1) * (opening - a.0) / (b.0 - a.0)
-    let flow = (pressureDrop(spool, angle) / pressureDrop(spool, 0)).squareRoot()
+    let usual = pressureDrop(spool, 0, load: loadFraction, supply: 1)
+    let flow = (pressureDrop(spool, angle, load: load, supply: supply) / usual).squareRoot()
     let gain = spool >= 0 ? raisingGain : -loweringGain
     return gain * nominal * flow * momentArm(0) / momentArm(angle)
   }
 
-  private func pressureDrop(_ spool: Double, _ angle: Double) -> Double {
-    let load = loadFraction * cos(angle) * momentArm(0) / momentArm(angle)
-    return max(spool >= 0 ? 1 - load : loweringPressure + load, 0.01)
+  private func pressureDrop(
+    _ spool: Double, _ angle: Double, load: Double, supply: Double
+  ) -> Double {
+    let pressure = load * cos(angle) * momentArm(0) / momentArm(angle)
+    return max(spool >= 0 ? supply - pressure : loweringPressure + pressure, 0.01)
   }
+
+  /// The supply pressure from what the others draw.
+  private mutating func disturb() { supply = 1 - supplySpread * 0.5 * (1 + tanh(demand)) }
 
   /// Lever of the cylinder about the joint, m: a b sin(theta) / cylinder length.
   private func momentArm(_ angle: Double) -> Double {
@@ -151,6 +186,8 @@ public struct HydraulicBoom: SimulatedPlant {
   private mutating func measure() -> Measurement {
     let draws = noise.normals(particle: 0, step: measurements, count: 2)
     measurements += 1
-    return Measurement([angle + angleNoise * draws[0], rate + rateNoise * draws[1]])
+    var measured = Measurement([angle + angleNoise * draws[0], rate + rateNoise * draws[1]])
+    measured.disturbances = [load, supply]
+    return measured
   }
 }

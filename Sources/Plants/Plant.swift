@@ -11,6 +11,8 @@ import SafeText
 public struct Measurement: Hashable, Sendable {
   /// [S], physical units.
   public var states: [Double]
+  /// [W], physical units: what disturbs the machine now.
+  public var disturbances: [Double] = []
   /// Whether the episode is over for the plant.
   public var isDone: Bool
   /// Whether that is a success, if it says so.
@@ -36,6 +38,8 @@ public protocol Plant {
   /// Measured states and their units.
   var states: [Channel] { get }
   var actions: [Channel] { get }
+  /// Measured disturbances and their units.
+  var disturbances: [Channel] { get }
   var actionLimits: [ClosedRange<Double>] { get }
   /// Seconds.
   var timeStep: Double { get }
@@ -56,6 +60,7 @@ public protocol Plant {
 
 extension Plant {
   public var clock: PlantClock? { nil }
+  public var disturbances: [Channel] { [] }
   public var remarks: [String] { [] }
 
   @discardableResult public mutating func close(safeAction: [Double]) -> SafeEnd {

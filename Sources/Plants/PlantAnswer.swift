@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // One line of a plant -> its measurement, or what is wrong with the line in words.
 //
-//   {"state":[..]}, perhaps with "time" (s), "done" (true ends the episode), "success" (of what it ends), "reward"
+//   {"state":[..]}, perhaps with "disturbance":[..], "time" (s), "done" (true ends the episode), "success" (of what it ends), "reward"
 //
 // A parser of its own: Foundation's takes the last of two equal keys in silence, cannot say which number is too large, and
 // allocates more than the step of a 500 Hz machine should.
@@ -16,6 +16,7 @@ struct PlantAnswer {
   struct Unfit: Error { let reason: String }
 
   var state: [Double]
+  var disturbance: [Double]?
   var time: Double?
   var reward: Double?
   var isDone = false
@@ -38,11 +39,11 @@ struct PlantAnswer {
       throw Unreadable(
         reason: isNotFinite ? "which is not finite (and NaN is no JSON)" : Self.noObject)
     }
-    switch found["state"] {
-    case .numbers(let numbers): state = numbers
-    case nil: throw Unreadable(reason: "which has no list \"state\"")
-    default: throw Unreadable(reason: "whose \"state\" is not a list of numbers")
+    guard let numbers = try Self.numbers("state", found) else {
+      throw Unreadable(reason: "which has no list \"state\"")
     }
+    state = numbers
+    disturbance = try Self.numbers("disturbance", found)
     func number(_ key: String) throws -> Double? {
       switch found[key] {
       case nil, .null: return nil
@@ -62,20 +63,37 @@ struct PlantAnswer {
     isSuccess = try flag("success")
   }
 
+  private static func numbers(
+    _ key: String, _ found: [String: JSONReader.Value]
+  ) throws -> [Double]? {
+    switch found[key] {
+    case .numbers(let numbers): return numbers
+    case nil: return nil
+    default: throw Unreadable(reason: "whose \"\(key)\" is not a list of numbers")
+    }
+  }
+
   /// What is larger is a broken sensor or program; it would spoil the model for good.
   private static let largest = 1e9
   /// Of a time, s: seconds since 1970 are far below.
   private static let latest = 1e12
 
-  /// The measurement of these states. Throws: `Unfit`.
-  func measurement(of states: [Channel]) throws -> Measurement {
+  /// The measurement of these states and disturbances. Throws: `Unfit`.
+  func measurement(of states: [Channel], _ disturbances: [Channel]) throws -> Measurement {
+    let names = disturbances.map { "'\($0.name)'" }.joined(separator: ", ")
+    if !disturbances.isEmpty, disturbance?.count != disturbances.count {
+      throw Unfit(
+        reason: (disturbance.map { "answered \($0.count) disturbances" } ?? "answered no \"disturbance\"")
+          + ", the task has \(names): {\"state\": [..], \"disturbance\": [..]}")
+    }
     guard state.count == states.count else {
       throw Unfit(
         reason: "answered \(state.count) states, the task measures \(states.count) "
           + "(\(states.map(\.name).joined(separator: ", ")))")
     }
     let numbers =
-      zip(states.map { "'\($0.name)'" }, state).map { ($0, $1) } + [("the reward", reward ?? 0)]
+      zip((states + disturbances).map { "'\($0.name)'" }, state + (disturbance ?? [])).map { ($0, $1) }
+      + [("the reward", reward ?? 0)]
     if let wrong = numbers.first(where: { !(abs($0.1) <= Self.largest) }) {
       throw Unfit(
         reason:
@@ -87,6 +105,7 @@ struct PlantAnswer {
     }
     var measurement = Measurement(state, isDone: isDone, reward: reward, time: time)
     measurement.isSuccess = isSuccess
+    if !disturbances.isEmpty { measurement.disturbances = disturbance ?? [] }
     return measurement
   }
 

@@ -28,7 +28,7 @@ public final class PolicyOptimizer {
   public private(set) var state: SearchState
   private let executors: Executors
   private let widened: RewardWidening?
-  private let slots: StepSlots
+  private let start: @Sendable ([Double], _ particle: Int, DrawKey) -> [Double]
   private let functionDraws: @Sendable (Int, DrawKey) -> [Double]
   private let standardise: @Sendable ([Double]) -> [Double]
   private let standardiseGoal: @Sendable ([Double]) -> [Double]
@@ -85,7 +85,7 @@ public final class PolicyOptimizer {
       state ?? SearchState(parameters: initialParameters(options.seed), options: options)
     self.initialStates = initialStates
     self.goals = goals
-    slots = rollout.slots
+    start = { rollout.start(state: $0, particle: $1, key: $2) }
     functionDraws = rollout.functionDraws
     let standardiser = model.stateStandardiser
     standardise = { standardiser.standardise($0) }
@@ -108,7 +108,7 @@ public final class PolicyOptimizer {
     let targets = goals.draw(options.particles, key: key, for: .goals)
     return RolloutBatch(
       parameters: parameters,
-      initialStates: starts.flatMap { slots.first(state: standardise($0)) },
+      initialStates: starts.enumerated().flatMap { start(standardise($1), $0, key) },
       goals: targets.flatMap(standardiseGoal), particles: options.particles,
       horizon: horizon ?? options.horizon, draws: key,
       functionDraws: functionDraws(options.particles, key))

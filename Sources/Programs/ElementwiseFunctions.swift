@@ -9,6 +9,8 @@ import Foundation
 /// f(x)
 public enum UnaryFunction: String, Hashable, Sendable, CaseIterable {
   case negate, abs, exp, log, tanh, sin, cos, sqrt
+  /// x, whose derivative counts as zero.
+  case detach
 }
 
 /// f(a, b)
@@ -109,6 +111,10 @@ extension UnaryFunction {
         value: { $0.squareRoot() },
         derivative: { seed, _, y in select(-y, zeros(y), 0.5 * seed / y) },
         noun: "sqrt", word: .call("sqrt"), onnx: "Sqrt")
+    case .detach:
+      Row(
+        value: { $0 }, derivative: { _, _, y in zeros(y) },
+        noun: "detached", word: .sign("+"), onnx: "Identity", isCheap: true)
     }
   }
 }
@@ -216,6 +222,8 @@ public func tanh(_ a: Value) -> Value { unary(.tanh, a) }
 public func sin(_ a: Value) -> Value { unary(.sin, a) }
 public func cos(_ a: Value) -> Value { unary(.cos, a) }
 public func sqrt(_ a: Value) -> Value { unary(.sqrt, a) }
+/// a, through which no derivative goes (stop_gradient elsewhere).
+public func detach(_ a: Value) -> Value { unary(.detach, a) }
 public func minimum(_ a: Value, _ b: Value) -> Value { binary(.minimum, a, b) }
 public func maximum(_ a: Value, _ b: Value) -> Value { binary(.maximum, a, b) }
 /// The angle of the point (x, y).

@@ -67,6 +67,17 @@ public struct Interpolation: Hashable, Sendable {
 
   /// Outputs are stored four side by side; this many groups of four.
   public var groups: Int { (outputs + 3) / 4 }
+
+  /// The table of columns [size], one an output: [ceil(columns / 4), size, 4].
+  public static func sideBySide(_ columns: [[Double]]) -> [Double] {
+    let size = columns.first?.count ?? 0
+    var table = [Double](repeating: 0, count: (columns.count + 3) / 4 * size * 4)
+    for (output, values) in columns.enumerated() {
+      let start = output / 4 * size * 4 + output % 4
+      for (i, value) in values.enumerated() { table[start + 4 * i] = value }
+    }
+    return table
+  }
 }
 
 /// The predictive variance of a process on the grid's points, interpolated by cubic convolution (KISS-GP,

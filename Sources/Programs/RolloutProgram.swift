@@ -32,11 +32,13 @@ public struct RolloutProgram: Hashable, Sendable {
   /// Names of what is added up over a rollout: the return, then the costs.
   public let totals: [String]
   public let carryLength: Int
+  /// How many of its first elements are the particle's state, to which `stateLimit` applies.
+  public let stateLength: Int
   public let goalLength: Int
   public let actionLength: Int
   /// P, the length of the shared array "parameters".
   public let parameterCount: Int
-  /// A particle with an element of |next| above this (or NaN) is diverged: it keeps its last carry
+  /// A particle with an element of its next |state| above this (or NaN) is diverged: it keeps its last carry
   /// and earns nothing from then on.
   public let stateLimit: Double
   /// An element of a carry's adjoint above this is set to zero in the reverse loop: the particle's
@@ -56,10 +58,11 @@ public struct RolloutProgram: Hashable, Sendable {
   /// drawn from the posterior. Only the step reads it: as `shared` runs and as a weighted sum's weights.
   public static let functionDraw = "function_draw"
 
-  /// Programs that lack a port, have another one or disagree on a length are a caller's bug.
+  /// Programs that lack a port, have another one or disagree on a length are a caller's bug. Without `stateLength`, all of the
+  /// carry is the state.
   public init(
     initial: Program, step: Program, terminal: Program? = nil, totals: [String] = ["return"],
-    parameterCount: Int, stateLimit: Double, adjointLimit: Double = 1e6
+    stateLength: Int? = nil, parameterCount: Int, stateLimit: Double, adjointLimit: Double = 1e6
   ) {
     self.initial = initial
     self.step = step
@@ -72,6 +75,8 @@ public struct RolloutProgram: Hashable, Sendable {
     let carry = step.length(of: .next)
     let goals = [initial, step, terminal].compactMap { $0?.inputs[RolloutPort.goal.rawValue] }
     (carryLength, goalLength) = (carry, goals.max() ?? 0)
+    self.stateLength = stateLength ?? carry
+    precondition(self.stateLength <= carry, "a state of \(self.stateLength) in a carry of \(carry)")
     actionLength = step.length(of: .action)
     precondition(
       !totals.isEmpty && Set(totals).count == totals.count, "totals of a rollout: \(totals)")

@@ -22,6 +22,8 @@ public struct CarrySlot: Hashable, Sendable {
     case affine(weights: [[Double]], offsets: [Double])
     /// The same for all particles [length].
     case fixed([Double])
+    /// Each particle's own, which whoever declares the slot draws.
+    case drawn
   }
 }
 
@@ -70,10 +72,19 @@ public struct StepSlots: Hashable, Sendable {
   }
 
   /// The carry before the first step of a particle that starts in this state.
-  public func first(state: [Double]) -> [Double] {
+  ///
+  /// - Parameters:
+  ///   - state: the particle's first, as long as its slot.
+  ///   - drawn: what stands in each slot that is drawn.
+  public func first(state: [Double], drawn: [CarrySlot: [Double]] = [:]) -> [Double] {
     carry.flatMap { slot -> [Double] in
       switch slot.start {
       case .fixed(let values): return values
+      case .drawn:
+        guard let values = drawn[slot], values.count == slot.length else {
+          preconditionFailure("nothing is drawn for carry slot '\(slot.name)'")
+        }
+        return values
       case .state:
         precondition(
           state.count == slot.length, "a state of \(state.count) numbers for \(slot.length)")

@@ -16,6 +16,7 @@ public struct Rollout: Sendable {
   public let data: [String: [Double]]
   /// What particles carry.
   public let slots: StepSlots
+  private let disturbances: DisturbanceReplay?
   /// Standardiser of goals that are of quantities; nil where they are of the states.
   public let goals: GoalStandardiser?
   /// Functions that particles draw for a whole rollout [B, F] (`PosteriorSampler.functionDraws`).
@@ -28,13 +29,15 @@ public struct Rollout: Sendable {
   ///   - goals: standardiser of goals that are of quantities; nil where they are of the states.
   ///   - reward: of states, goals and actions.
   ///   - measurementNoise: what the policy's sensors add to the states; the reward sees the states.
+  ///   - horizon: steps of the longest rollout, as far as disturbances are to go on.
   ///   - dropout: probability that a unit before the policy's last layer is dropped (`Dropout`).
   ///   - stateLimit: standardised states beyond this count as diverged.
   ///   - adjointLimit: see `RolloutProgram.adjointLimit`.
   public init(
     model: DynamicsModel, sampler: any PosteriorSampler, policy: Policy,
     goals: GoalStandardiser? = nil, reward: Reward,
-    measurementNoise: MeasurementNoise = MeasurementNoise(), dropout: Double = 0,
+    measurementNoise: MeasurementNoise = MeasurementNoise(), horizon: Int = 1,
+    dropout: Double = 0,
     stateLimit: Double = 1_000, adjointLimit: Double = 1e6
   ) {
     let (states, actions) = (model.layout.states.count, model.layout.actions.count)
@@ -44,17 +47,29 @@ public struct Rollout: Sendable {
         + "\(states) and \(actions)")
     let step = StepBuilder(
       model: model, sampler: sampler, policy: policy, reward: reward, noise: measurementNoise,
-      dropoutProbability: dropout)
+      dropoutProbability: dropout, horizon: horizon)
+    disturbances = step.disturbances
     self.goals = goals
     slots = step.slots
     program = RolloutProgram(
-      initial: step.initialProgram(), step: step.stepProgram(),
+      initial: step.initialProgram(), step: step.stepProgram(), stateLength: states,
       parameterCount: policy.parameterCount, stateLimit: stateLimit,
       adjointLimit: adjointLimit)
     functionDraws = { sampler.functionDraws($0, key: $1) }
     precondition((goals == nil) == (policy.inputs.goalQuantities == nil), "a standardiser of goals")
     data = SharedArrays.joined([
       sampler.data, step.expressions.data, reward.data, goals?.data ?? [:],
+      step.disturbances?.data ?? [:],
     ])
+  }
+
+  /// What a particle carries before its first step.
+  ///
+  /// - Parameters:
+  ///   - state: standardised [S].
+  ///   - particle: its number.
+  ///   - key: of what is drawn for it.
+  public func start(state: [Double], particle: Int, key: DrawKey) -> [Double] {
+    slots.first(state: state, drawn: disturbances?.first(key, particle: particle) ?? [:])
   }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One step of a closed loop as a program: u = pi(x + measurement noise, g), x' ~ f(x, u), r(x', g). The parts declare what they
+// One step of a closed loop as a program: u = pi(x + measurement noise, g), x' ~ f(x, u, w), r(x', g). The parts declare what they
 // carry and draw, then the program is written.
 
 import GaussianProcesses
@@ -12,6 +12,8 @@ struct StepBuilder {
   let expressions: StepExpressions
   /// What particles carry and draw.
   let slots: StepSlots
+  /// What disturbs them; nil where nothing does.
+  let disturbances: DisturbanceReplay?
 
   private let sampler: any PosteriorSampler
   private let policy: Policy
@@ -33,7 +35,7 @@ struct StepBuilder {
 
   init(
     model: DynamicsModel, sampler: any PosteriorSampler, policy: Policy, reward: Reward,
-    noise: MeasurementNoise, dropoutProbability: Double
+    noise: MeasurementNoise, dropoutProbability: Double, horizon: Int
   ) {
     (self.sampler, self.policy, self.reward) = (sampler, policy, reward)
     self.dropoutProbability = dropoutProbability
@@ -68,6 +70,7 @@ struct StepBuilder {
         slots.carry("what is kept of them", length: outputs, start: zeros), correlations
       )
     sensors = Sensors(noise, layout: model.layout, &slots)
+    disturbances = DisturbanceReplay(model, horizon: horizon, &slots)
     self.slots = slots
   }
 
@@ -81,7 +84,7 @@ struct StepBuilder {
     return builder.finish()
   }
 
-  /// u = pi(x, g); x' ~ f(x, u); r(x', g) (lines 12-14).
+  /// u = pi(x, g); x' ~ f(x, u, w); r(x', g) (lines 12-14).
   func stepProgram() -> Program {
     let builder = ProgramBuilder()
     var slots = slots
@@ -102,9 +105,11 @@ struct StepBuilder {
         + InputFeature.filterGain(steps: filter.steps) * (action[filter.action] - before)
     }
     for (slot, value) in zip(filters, filtered) { next[slot] = value }
+    let rows = (0...expressions.form.actionLag).compactMap { disturbances?.value(carry, ago: $0) }
+    disturbances?.advance(carry, next: &next)
     let features = expressions.features(
       state: { carry[states[$0]] }, action: { $0 == 0 ? action : past[$0 - 1] },
-      filtered: filtered)
+      disturbance: { rows[$0] }, filtered: filtered)
     let increments = sampler.increments(
       at: expressions.saturated(features), draws: modelDraws(carry, &next, builder),
       functionOffset: 0)

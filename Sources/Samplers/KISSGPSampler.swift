@@ -54,7 +54,7 @@ public struct KISSGPSampler: MarginalSampler {
     unconvergedSolves = caches.count { !$0.hasConverged }
     var data = [
       group.array("geometry"): grid.geometry,
-      group.array("grid_mean"): sideBySide(caches.map(\.mean)),
+      group.array("grid_mean"): Interpolation.sideBySide(caches.map(\.mean)),
     ]
     for (k, cache) in caches.enumerated() {
       data[group.array("toeplitz", k)] = cache.toeplitz

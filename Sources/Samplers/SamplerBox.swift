@@ -7,8 +7,8 @@ import GaussianProcesses
 import LinearAlgebra
 
 extension DynamicsModel {
-  /// The data's bounds with a tenth of the range added at each end; present actions reach exactly their
-  /// limits. Standardised.
+  /// The data's bounds with a tenth of the range added at each end; actions reach exactly their
+  /// limits, disturbances the data's bounds. Standardised.
   public func samplerBox(actionLimits: [ClosedRange<Double>]) -> [ClosedRange<Double>] {
     zip(form.features, featureBounds).enumerated().map { d, pair in
       let (feature, bounds) = pair
@@ -17,6 +17,9 @@ extension DynamicsModel {
         (lower - mean) / scale...(upper - mean) / scale
       }
       switch feature {
+      case .action(let j, _) where !actionLimits.indices.contains(j):
+        // Rollouts go along logged ones.
+        return standardised(bounds.lowerBound, bounds.upperBound)
       case .action(let j, _), .filteredAction(let j, _):
         return standardised(actionLimits[j].lowerBound, actionLimits[j].upperBound)
       case .sine, .cosine: return standardised(-1, 1)

@@ -48,14 +48,3 @@ enum SplineTable {
     }.map { values[$0] }
   }
 }
-
-/// Columns [size] each -> a table [ceil(columns / 4), size, 4], as interpolation reads it.
-func sideBySide(_ columns: [[Double]]) -> [Double] {
-  let size = columns.first?.count ?? 0
-  var table = [Double](repeating: 0, count: (columns.count + 3) / 4 * size * 4)
-  for (output, values) in columns.enumerated() {
-    let start = output / 4 * size * 4 + output % 4
-    for (i, value) in values.enumerated() { table[start + 4 * i] = value }
-  }
-  return table
-}

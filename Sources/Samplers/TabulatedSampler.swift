@@ -56,7 +56,7 @@ public struct TabulatedSampler: MarginalSampler {
       }
     }
     let own = [
-      group.array("table"): sideBySide(columns),
+      group.array("table"): Interpolation.sideBySide(columns),
       group.array("geometry"): RegularGrid(box: box, pointsPerAxis: pointsPerAxis).geometry,
       // A spline may swing below zero beside a pit.
       group.array("deviation_floor"): group.processes.map { $0.varianceFloor.squareRoot() },

@@ -20,8 +20,8 @@ public enum BuiltInPlants {
 /// Tasks in the form of their own YAML.
 public enum BuiltInTasks {
   public static let names = [
-    "boom", "boom-goals", "boom-delayed", "cart-pole", "cart-pole-pilco", "pendulum", "crane",
-    "crane-pose", "crane-delayed", "crane-physics",
+    "boom", "boom-goals", "boom-delayed", "boom-disturbed", "cart-pole", "cart-pole-pilco", "pendulum",
+    "crane", "crane-pose", "crane-delayed", "crane-physics",
   ]
 
   /// Q's diagonal in equation 8 (paper, section IV-A).
@@ -39,6 +39,7 @@ public enum BuiltInTasks {
     case "boom": boom
     case "boom-goals": boomGoals
     case "boom-delayed": boomDelayed
+    case "boom-disturbed": boomDisturbed
     case "cart-pole": cartPole
     case "cart-pole-pilco": cartPolePILCO
     case "pendulum": pendulum
@@ -129,6 +130,31 @@ public enum BuiltInTasks {
       actionHistory: 1
       sampler: tabulated
     policy: {layers: [8, 8], goal: error, actionHistory: 4}
+    \(boomGoal)
+    """
+
+  /// Experiment 2 under loads that differ from episode to episode, while other consumers draw oil.
+  static let boomDisturbed = """
+    name: boom-disturbed
+    timeStep: 0.05
+    states:
+      - {name: angle, units: rad}
+      - {name: rate, units: rad/s}
+    actions:
+      - {name: valve, limits: [-1, 1]}
+    disturbances:
+      load: {units: "-", constant: true}   # one an episode
+      supply: {units: "-"}
+    plant: {name: boom, parameters: {loadSpread: 0.6, supplySpread: 0.4}}
+    explore: {kind: manual, episodes: 8, seconds: 30, turningPoints: [-0.6457718, 0.8726646]}
+    quantities:   # what an orifice lets through under the pressure that supply and load leave
+      flow: max(valve, 0) * sqrt(max(supply - load * cos(angle), 0.01)) + min(valve, 0) * sqrt(0.5 + load * cos(angle))
+    model:
+      covariance: squared-exponential
+      mean: linear
+      inputs: {angle: [angle, rate, flow], rate: [angle, rate, flow]}
+      sampler: tabulated
+    policy: {layers: [8, 8], goal: error}
     \(boomGoal)
     """
 

@@ -71,6 +71,9 @@ public struct ControlTask: Sendable {
 
   public init() {}
 
+  /// Names of states, actions and disturbances: what stands in a row of a log.
+  var channelNames: [String] { (layout.states + layout.exogenous).map(\.name) }
+
   /// Whether the task says where episodes start; a simulated plant has a start of its own.
   public var hasStart: Bool { start.length > 0 }
 
@@ -118,6 +121,7 @@ public struct ControlTask: Sendable {
     }
     let form = ModelForm(
       states: layout.states.count, actions: layout.actions.count,
+      disturbances: layout.disturbances.count,
       turns: Dictionary(
         uniqueKeysWithValues: layout.states.indices.compactMap { i in
           layout.states[i].turn.map { (i, $0) }
@@ -130,13 +134,15 @@ public struct ControlTask: Sendable {
   /// Why a model is not one of this task as it is now, in words, or nil. Throws: `LogError` as `modelForm`.
   public func mismatch(with model: DynamicsModel) throws -> String? {
     func names(_ layout: LogLayout) -> String {
-      "states \(layout.states.map(\.name)), actions \(layout.actions.map(\.name)) at "
-        + "\(layout.timeStep) s"
+      "states \(layout.states.map(\.name)), actions \(layout.actions.map(\.name))"
+        + (layout.disturbances.isEmpty
+          ? "" : ", disturbances \(layout.disturbances.map(\.channel.name))")
+        + " at \(layout.timeStep) s"
     }
     let found = model.layout
     guard names(found) == names(layout), found.states.map(\.source) == layout.states.map(\.source)
     else { return "is a model of \(names(found)); the task has \(names(layout))" }
-    func columns(_ layout: LogLayout) -> [String] { (layout.states + layout.actions).map(\.column) }
+    func columns(_ layout: LogLayout) -> [String] { (layout.states + layout.exogenous).map(\.column) }
     guard columns(found) == columns(layout) else {
       return "was fitted to the columns \(columns(found)); the task has \(columns(layout))"
     }

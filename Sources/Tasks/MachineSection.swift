@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The machine in a task file: time step, states, actions, logs, plant.
+// The machine in a task file: time step, states, actions, disturbances, logs, plant.
 
 import Formulas
 import Foundation
@@ -16,6 +16,7 @@ extension ControlTask {
     for entry in try required(yaml.mappings("states"), "states", yaml) { try readState(entry) }
     try resolveRates(yaml)
     safeAction = try required(yaml.mappings("actions"), "actions", yaml).map { try readAction($0) }
+    try readDisturbances(yaml)
     try checkNames(yaml)
     func resolve(_ paths: [String]?) -> [String] {
       (paths ?? []).map { $0.hasPrefix("/") || folder == "." ? $0 : "\(folder)/\($0)" }
@@ -73,16 +74,41 @@ extension ControlTask {
     return safe
   }
 
+  /// disturbances: {NAME: varying, NAME: constant, NAME: {units: kg, column: payload, constant: true}, ...}
+  private mutating func readDisturbances(_ yaml: YAMLMapping) throws {
+    guard let section = try yaml.mapping("disturbances") else { return }
+    for name in section.keys {
+      if let problem = problem(ofName: name) { throw section.error(name, problem) }
+      if section.isMapping(name), let entry = try section.mapping(name) {
+        let column = try entry.column("column")
+        layout.disturbances.append(
+          Disturbance(
+            Channel(
+              name: name, units: try entry.units(), columnName: column == name ? nil : column),
+            isConstant: try entry.bool("constant") ?? false))
+      } else {
+        let kind = try section.choice(name, DisturbanceKind.self)
+        layout.disturbances.append(
+          Disturbance(Channel(name: name), isConstant: kind == .constant))
+      }
+      noteIfAmbiguous(name) { section.error(name, $0) }
+    }
+  }
+
+  private enum DisturbanceKind: String, CaseIterable { case varying, constant }
+
   /// A state's or action's name; one that a formula would take for something else is remembered, for tasks with formulas.
   private mutating func channelName(_ entry: YAMLMapping) throws -> String {
     let name = try required(entry.name("name"), "name", entry)
-    if Formula.isAmbiguous(name), unfitForFormulas == nil {
-      unfitForFormulas = entry.error(
-        "name",
-        "'\(shortened(name))' is something else in a formula (a number, a function, pi, goal., previous.); give it "
-          + "another name and `column: '\(shortened(name))'`, or use no formula")
-    }
+    noteIfAmbiguous(name) { entry.error("name", $0) }
     return name
+  }
+
+  private mutating func noteIfAmbiguous(_ name: String, _ error: (String) -> LogError) {
+    guard Formula.isAmbiguous(name), unfitForFormulas == nil else { return }
+    unfitForFormulas = error(
+      "'\(shortened(name))' is something else in a formula (a number, a function, pi, goal., previous.); give it "
+        + "another name and `column: '\(shortened(name))'`, or use no formula")
   }
 
   /// `rateOf:` names a state; the rate is read from that state's column.
@@ -112,14 +138,15 @@ extension ControlTask {
   private func checkNames(_ yaml: YAMLMapping) throws {
     if layout.states.isEmpty { throw yaml.error("states", "must name at least one state") }
     if layout.actions.isEmpty { throw yaml.error("actions", "must name at least one action") }
-    let names = (layout.states + layout.actions).map(\.name)
-    if let twice = Dictionary(grouping: names, by: { $0 }).first(where: { $0.value.count > 1 }) {
-      throw yaml.error("states", "and actions: two are called '\(shortened(twice.key))'")
+    if let twice = Dictionary(grouping: channelNames, by: { $0 }).first(where: { $0.value.count > 1 }
+    ) {
+      throw yaml.error(
+        "states", "and actions\(layout.disturbances.isEmpty ? "" : " and disturbances"): two are called '\(shortened(twice.key))'")
     }
     for channel in layout.states {
       guard case .rate(let base, _) = channel.source else { continue }
       let isDerived = layout.states.contains { $0.name == base && $0.source != .column }
-      if layout.actions.contains(where: { $0.name == base }) || isDerived || base == channel.name {
+      if layout.exogenous.contains(where: { $0.name == base }) || isDerived || base == channel.name {
         throw yaml.error(
           "states",
           "'\(shortened(channel.name))' has rateOf: \(shortened(base)), which must be a measured state"
@@ -134,7 +161,7 @@ extension ControlTask {
     guard let twice = counts.first(where: { $0.value.count > 1 })?.key else { return }
     throw yaml.error(
       "states",
-      "'\(shortened(twice))' would stand twice in a log: time column, states, actions and learnt reward "
+      "'\(shortened(twice))' would stand twice in a log: time column, states, actions, disturbances and learnt reward "
         + "(`timeColumn:` gives the time another name)")
   }
 

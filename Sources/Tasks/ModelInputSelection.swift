@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The inputs that a task names for each output of its model -> a model form. A state is read now and so many rows ago as the
-// task's histories say, a command at the lags of commands, a quantity with the commands of each such lag.
+// task's histories say, a command at the lags of commands, a disturbance now, a quantity with the commands of each such lag.
 
 import GaussianProcesses
 import MachineLogs
@@ -50,18 +50,20 @@ extension ControlTask {
     if let j = layout.actions.firstIndex(where: { $0.name == name }) {
       return lags.map { .action(j, lag: $0) }
     }
+    if let w = layout.disturbances.firstIndex(where: { $0.channel.name == name }) {
+      return [.action(layout.actions.count + w, lag: 0)]
+    }
     guard let named = namedFormulas.first(where: { $0.name == name }) else {
-      let known =
-        (layout.states + layout.actions).map(\.name) + namedFormulas.map(\.name)
+      let known = channelNames + namedFormulas.map(\.name)
       let hint = nearest(to: name, among: known).map { "; did you mean '\($0)'?" } ?? ""
       throw InputFault(
         output: output,
-        problem: "reads '\(shortened(name))', which is no state, action or quantity\(hint)")
+        problem: "reads '\(shortened(name))', which is no state, action, disturbance or quantity\(hint)")
     }
     let formula = InputFormula(
       name: name, formula: named.formula, states: layout.states.map(\.name),
-      actions: layout.actions.map(\.name))
-    return formula.readsCommands
+      exogenous: layout.exogenous.map(\.name))
+    return formula.readsCommand(of: layout.actions.count)
       ? lags.map { .formula(formula, lag: $0) } : [.formula(formula, lag: 0)]
   }
 
@@ -71,7 +73,7 @@ extension ControlTask {
     let actions = Set(layout.actions.map(\.name))
     let driven =
       model.fit.physics?.rates.filter { !actions.isDisjoint(with: $0.formula.names) } ?? []
-    return form.outputsWithoutCommand.filter { output in
+    return form.outputs(withoutCommandOf: layout.actions.count).filter { output in
       !driven.contains { $0.state == layout.states[output.state].name }
     }.map {
       "'\(layout.states[$0.state].name)' reads no command (model: {inputs: ...}); a controller moves it by way of other "

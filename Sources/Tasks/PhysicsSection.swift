@@ -7,7 +7,7 @@ import MachineLogs
 import SafeText
 
 extension ControlTask {
-  /// mean: {STATE: its rate of change, per second}, over states, actions, quantities and constants.
+  /// mean: {STATE: its rate of change, per second}, over states, actions, disturbances, quantities and constants.
   func knownPhysics(_ entry: YAMLMapping) throws -> KnownPhysics? {
     if let unfitForFormulas { throw unfitForFormulas }
     guard !entry.has("restPseudoData") else {
@@ -16,7 +16,7 @@ extension ControlTask {
     let constants = try knownConstants(entry)
     guard let section = try entry.mapping("mean") else { return nil }
     let outputs = try modelForm().outputStates.map { layout.states[$0].name }
-    let channels = (layout.states + layout.actions).map(\.name)
+    let channels = channelNames
     let definitions = Dictionary(
       uniqueKeysWithValues: namedFormulas.map { ($0.name, $0.formula) })
     let rates = try section.keys.map { name -> KnownPhysics.Rate in
@@ -49,14 +49,14 @@ extension ControlTask {
   private func knownConstants(_ entry: YAMLMapping) throws -> [KnownPhysics.Constant] {
     let names = entry.keys(of: "constants")
     guard entry.has("constants"), let section = try entry.mapping("constants") else { return [] }
-    let taken = (layout.states + layout.actions).map(\.name) + namedFormulas.map(\.name)
+    let taken = channelNames + namedFormulas.map(\.name)
     return try names.map { name in
       guard Formula.canHold(name), !Formula.isAmbiguous(name) else {
         throw section.error(
           name, "cannot name a constant; a name has letters, digits and _, and is no function")
       }
       guard !taken.contains(name) else {
-        throw section.error(name, "is a state, action or quantity; give the constant another name")
+        throw section.error(name, "is a state, action, disturbance or quantity; give the constant another name")
       }
       if section.isMapping(name), let one = try section.mapping(name) {
         let lower = try one.number("lower") ?? -Self.largestConstant

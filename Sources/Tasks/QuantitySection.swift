@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The section `quantities` of a task file: named formulas of states (and of commands, for the model alone), and what names them:
+// The section `quantities` of a task file: named formulas of states (and of commands and disturbances, for the model alone), and what names them:
 // goals, what is tracked, limits, the model's inputs.
 
 import Formulas
@@ -23,7 +23,7 @@ extension ControlTask {
   mutating func readQuantities(_ yaml: YAMLMapping) throws {
     guard let section = try yaml.mapping("quantities") else { return }
     if let unfitForFormulas { throw unfitForFormulas }
-    let channels = (layout.states + layout.actions).map(\.name)
+    let channels = channelNames
     let names = section.keys
     for name in names {
       guard Formula.canHold(name), !Formula.isAmbiguous(name) else {
@@ -31,7 +31,7 @@ extension ControlTask {
           name, "cannot name a quantity; a name has letters, digits and _, and is no function")
       }
       guard !channels.contains(name) else {
-        throw section.error(name, "is a state or action; give the quantity another name")
+        throw section.error(name, "is a state, action or disturbance; give the quantity another name")
       }
       guard !["t", "time", "goal", "previous", layout.timeColumn].contains(name) else {
         throw section.error(name, "is something else in a log or a formula; give it another name")
@@ -53,7 +53,7 @@ extension ControlTask {
       }
       let limits = try entry.flatMap { try self.limits($0, "limits") }
       if limits != nil, !isOfStates(formula) {
-        throw section.error(name, "reads a command; limits are of states' formulas")
+        throw section.error(name, "reads a command or disturbance; limits are of states' formulas")
       }
       return NamedFormula(
         name: name, units: try entry?.units() ?? "", formula: formula, limits: limits)
@@ -199,7 +199,7 @@ extension ControlTask {
         let known = layout.states.map(\.name) + quantities.map(\.name)
         let why =
           namedFormulas.contains { $0.name == name }
-          ? "reads a command; a goal is of states" : "is neither a state nor a quantity"
+          ? "reads a command or disturbance; a goal is of states" : "is neither a state nor a quantity"
         let hint = nearest(to: name, among: known).map { "; did you mean '\($0)'?" } ?? ""
         throw entry.error(name, why + hint)
       }

@@ -198,7 +198,7 @@ struct CutLogTests {
     for path in ["/dev/full", "/proc/none/log.csv", ""] {
       #expect(throws: LogWritingError.self) {
         let writer = try LogWriter(path: path, layout: layout)
-        try writer.append(time: 0, measured: [0], action: [0], reward: nil)
+        try writer.append(time: 0, measured: [0], exogenous: [0], reward: nil)
       }
     }
     // Removed while it is written.

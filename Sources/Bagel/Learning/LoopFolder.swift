@@ -105,7 +105,7 @@ struct LoopFolder {
           + "): --force goes on with the new task and the old episodes, --restart begins afresh")
     }
     if let old = try? ControlTask(yaml: before, file: taskPath, folder: path),
-      old.layout.states != task.layout.states || old.layout.actions != task.layout.actions
+      old.layout.states != task.layout.states || old.layout.exogenous != task.layout.exogenous
         || old.layout.timeStep != task.layout.timeStep
     {
       throw LoopError(

@@ -62,7 +62,7 @@ enum HostLoops {
     // Moves on the particles whose next state is within the limit; the others stay for good.
     INLINE void advance(vf state[S][T], const vf next[S][T], const vf reward[TOTALS][T], vi alive[T],
                         vf alive_steps[T], vf total[TOTALS][T]) {
-      EACH(i, S) alive[t] &= v_magnitude(next[i][t]) <= \(literal(steps.rollout.stateLimit));
+      EACH(i, \(steps.rollout.stateLength)) alive[t] &= v_magnitude(next[i][t]) <= \(literal(steps.rollout.stateLimit));
       EACH(i, S) state[i][t] = v_select(alive[t], next[i][t], state[i][t]);
       EACH(i, TOTALS) total[i][t] += v_select(alive[t], reward[i][t], splat(0.f));
       EACH(i, 1) alive_steps[t] += v_select(alive[t], splat(1.f), splat(0.f));

@@ -57,18 +57,18 @@ public struct DataFindings {
   private var pairs: [String] {
     let channels =
       measured.map { i in (layout.states[i].name, { (e: Episode, k: Int) in e.states[k][i] }) }
-      + layout.actions.indices.map { j in
-        (layout.actions[j].name, { (e: Episode, k: Int) in e.actions[k][j] })
+      + layout.exogenous.enumerated().map { j, channel in
+        (channel.name, { (e: Episode, k: Int) in e.exogenous(at: k)[j] })
       }
     let rows = spreadRows(lag: 0, ahead: 0)
     let table = standardised(rows.map { e, k in channels.map { $0.1(episodes[e], k) } })
     guard table.rows > channels.count + 2 else { return [] }
-    let isAction = channels.indices.map { $0 >= measured.count }
+    let isExogenous = channels.indices.map { $0 >= measured.count }
     return channels.indices.flatMap { a in
       channels.indices.dropFirst(a + 1).compactMap { b -> String? in
         let correlation = dot(table.column(a), table.column(b)) / Double(table.rows)
         // A command that follows from one state is feedback, below.
-        guard abs(correlation) > Self.together, isAction[a] == isAction[b] else { return nil }
+        guard abs(correlation) > Self.together, isExogenous[a] == isExogenous[b] else { return nil }
         return "'\(channels[a].0)' and '\(channels[b].0)' go together (correlation "
           + String(format: "%.4f", correlation)
           + "): their effects cannot be told apart; log them moving apart, or leave one out"
@@ -103,19 +103,23 @@ public struct DataFindings {
   /// five blocks, each left out in turn.
   private var lateCommands: [String] {
     guard form.actionDelay == 0, form.longestLag == 0, form.filters.isEmpty else { return [] }
-    let (states, actions, outputs) = (
-      form.features.count - layout.actions.count, layout.actions.count, form.outputCount
-    )
+    let (actions, outputs) = (layout.actions.count, form.outputCount)
+    // What is known whenever commands act.
+    let present = form.features.indices.filter { d in
+      form.features[d].actions.allSatisfy { $0 >= actions }
+    }
+    let states = present.count
     let longest = (episodes.map(\.count).max() ?? 0) / 10
     let latest = min(Self.latest, longest, Self.mostTrials / layout.actions.count)
     guard latest >= 2 else { return [] }
     let rows = spreadRows(lag: latest, ahead: 1)
     let features = episodes.map { EpisodeFeatures(form, $0) }
-    // Present states' features; commands of 0 ... latest rows ago; states 1 and 2 rows ago; increments.
+    // Features of present states and disturbances; commands of 0 ... latest rows ago; states 1 and 2 rows ago; increments.
     let table = standardised(
       rows.map { e, k -> [Double] in
         let episode = episodes[e]
-        var row = Array(features[e][k].prefix(states))
+        let known = features[e][k]
+        var row = present.map { known[$0] }
         for lag in 0...latest { row += episode.actions[k - lag] }
         for lag in 1...2 { row += episode.states[k - lag] }
         for state in form.outputStates {
@@ -146,15 +150,14 @@ public struct DataFindings {
       return (squares.reduce(0, +) / Double(squares.count)).squareRoot()
     }
     func column(_ action: Int, _ lag: Int) -> Int { states + lag * actions + action }
-    let present = Array(0..<states)
-    let now = error(present + (0..<actions).map { column($0, 0) })
+    let now = error(Array(0..<states) + (0..<actions).map { column($0, 0) })
     var late = Array(repeating: 0, count: actions)
     var best = now
     for action in 0..<actions {
       for lag in 1...latest {
         var trial = late
         trial[action] = lag
-        let value = error(present + (0..<actions).map { column($0, trial[$0]) })
+        let value = error(Array(0..<states) + (0..<actions).map { column($0, trial[$0]) })
         if value < best { (late, best) = (trial, value) }
       }
     }
@@ -179,7 +182,7 @@ public struct DataFindings {
       (late[action]...min(late[action] + 2, latest)).map { column(action, $0) }
     }
     let earlier = Array(column(0, latest + 1)..<firstOutput)
-    let remembered = error(present + window + earlier)
+    let remembered = error(Array(0..<states) + window + earlier)
     if remembered < Self.better * best {
       sentences.append(
         "two earlier rows tell more (linear error one step ahead \(format(remembered / best)) times that without them): "
@@ -254,7 +257,8 @@ extension DynamicsModel {
   /// Commands that the data have at few levels only: (action, levels), and what that means for a policy is up to the caller.
   public var commandLevels: [(action: Int, levels: [Double])] {
     let most = 5
-    return form.newestActions.compactMap { d, action in
+    return form.newestActions.filter { layout.actions.indices.contains($0.action) }.compactMap {
+      d, action in
       let x = features
       var levels: [Double: Double] = [:]
       // Averages over a time step differ by rounding.

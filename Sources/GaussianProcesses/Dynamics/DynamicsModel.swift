@@ -24,6 +24,8 @@ public struct DynamicsModel: Sendable {
   public var stateBounds: [ClosedRange<Double>]
   /// States of the training data, evenly spread over it [n <= 1,000][S], physical units.
   public var loggedStates: [[Double]]
+  /// Of the training data; empty where nothing disturbs.
+  public var loggedDisturbances = LoggedDisturbances()
   /// Of the training data, standardised [n, D].
   public let features: Matrix
   /// What the increments have beside the processes; nil where these learn all.
@@ -90,7 +92,8 @@ public struct DynamicsModel: Sendable {
       let rates = Set(
         layout.states.indices.filter { layout.states[$0].source != .column }
           + form.updates.compactMap(\.rate))
-      data.addRest(count: restCount, rates: rates, form: form)
+      data.addRest(
+        count: restCount, rates: rates, actions: layout.actions.count, form: form)
     }
     var features = Matrix(data.features.map(featureStandardiser.standardise))
     var targets = Matrix(data.increments.map(incrementStandardiser.standardise))
@@ -130,6 +133,7 @@ public struct DynamicsModel: Sendable {
       featureStandardiser: featureStandardiser, incrementStandardiser: incrementStandardiser,
       featureBounds: featureBounds, stateBounds: bounds(of: states),
       loggedStates: evenlySpreadRows(count: states.count, wanted: 1_000).map { states[$0] },
+      loggedDisturbances: LoggedDisturbances(episodes),
       features: features, linear: linear, physics: physics, processes: processes,
       rewardModel: rewardModel)
     // The noise stays that of one step.
@@ -233,7 +237,7 @@ public struct DynamicsModel: Sendable {
   public func unloggedActions(
     limits: [ClosedRange<Double>]
   ) -> [(action: Int, logged: ClosedRange<Double>)] {
-    form.newestActions.compactMap { d, action in
+    form.newestActions.filter { limits.indices.contains($0.action) }.compactMap { d, action in
       let logged = featureBounds[d]
       let (limit, margin) = (
         limits[action], 0.1 * (limits[action].upperBound - limits[action].lowerBound)

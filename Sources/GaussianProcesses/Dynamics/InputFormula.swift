@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// A formula of states and commands as an input of the Gaussian processes: what couples the parts of a machine, in one number. The
+// A formula of states and exogenous inputs as an input of the Gaussian processes: what couples the parts of a machine, in one number. The
 // oil that three valves ask for is one input of each joint in place of two valves.
 
 import Formulas
 import Programs
 
-/// A named formula of states and commands.
+/// A named formula of states and exogenous inputs (commands and disturbances).
 public struct InputFormula: Hashable, Sendable, Codable {
   public let name: String
   let formula: Formula
@@ -13,7 +13,7 @@ public struct InputFormula: Hashable, Sendable, Codable {
   let states: [String: Int]
   let actions: [String: Int]
 
-  /// Its numbers for many states [S] and commands [A], physical units.
+  /// Its numbers for many states [S] and exogenous inputs [A + W], physical units.
   struct Evaluator {
     private let evaluator: FormulaEvaluator
     /// Indices of the names, states first.
@@ -36,8 +36,8 @@ public struct InputFormula: Hashable, Sendable, Codable {
   ///   - name: of the quantity.
   ///   - formula: of physical values.
   ///   - states: names of all states; the formula names these ...
-  ///   - actions: ... and these alone.
-  public init(name: String, formula: Formula, states: [String], actions: [String]) {
+  ///   - exogenous: ... and these alone: names of all exogenous inputs.
+  public init(name: String, formula: Formula, states: [String], exogenous actions: [String]) {
     (self.name, self.formula) = (name, formula)
     func indices(_ all: [String]) -> [String: Int] {
       Dictionary(
@@ -51,15 +51,16 @@ public struct InputFormula: Hashable, Sendable, Codable {
       "\(formula.text) names more than \(states) and \(actions)")
   }
 
-  public var readsCommands: Bool { !actions.isEmpty }
+  /// Whether it reads one of the first exogenous inputs, the commands.
+  public func readsCommand(of commands: Int) -> Bool { actions.values.contains { $0 < commands } }
 
   public func reads(state i: Int) -> Bool { states.values.contains(i) }
 
-  /// Its value [1] in a program, of physical states [S] and commands [A].
-  func value(_ state: Value, _ action: Value) -> Value {
+  /// Its value [1] in a program, of physical states [S] and exogenous inputs by number.
+  func value(_ state: Value, _ exogenous: (Int) -> Value) -> Value {
     formula.value(state.builder) { name in
       if let i = states[name] { return state[i] }
-      return action[actions[name, default: 0]]
+      return exogenous(actions[name, default: 0])
     }
   }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is known of a machine's motion: rates of change of states as formulas of states, commands and constants, some of these to be
+// What is known of a machine's motion: rates of change of states as formulas of states, exogenous inputs and constants, some of these to be
 // found from the data. The Gaussian processes learn the rest.
 //
 // The increment that a formula f says is T f at the middle of the step, as far as that is known: where a position follows from its
@@ -56,7 +56,7 @@ public struct KnownPhysics: Hashable, Sendable, Codable {
   /// The rate of change of one state.
   public struct Rate: Hashable, Sendable, Codable {
     public var state: String
-    /// Of names of states, actions and constants; the state's unit per second.
+    /// Of names of states, exogenous inputs and constants; the state's unit per second.
     public var formula: Formula
     /// Of a fit: the part of the variance of the state's increments that it explains.
     public var explained: Double?
@@ -100,7 +100,7 @@ public struct KnownPhysics: Hashable, Sendable, Codable {
     to episodes: [Episode], layout: LogLayout, form: ModelForm
   ) throws -> KnownPhysics {
     let formulas = try atMiddle(layout, form)
-    let names = layout.states.map(\.name) + layout.actions.map(\.name) + constants.map(\.name)
+    let names = (layout.states + layout.exogenous).map(\.name) + constants.map(\.name)
     let evaluators = formulas.map { FormulaEvaluator($0, names: names) }
     let all = episodes.indices.flatMap { e in
       stride(from: delay, to: episodes[e].count - 1, by: 1).map { (episode: e, row: $0) }
@@ -119,7 +119,8 @@ public struct KnownPhysics: Hashable, Sendable, Codable {
       }
     }
     let inputs = rows.map {
-      episodes[$0.episode].states[$0.row] + episodes[$0.episode].actions[$0.row - delay]
+      episodes[$0.episode].states[$0.row]
+        + episodes[$0.episode].exogenous(at: $0.row, actionsAgo: delay)
     }
     let scales = increments.map { max(Standardiser(fitting: $0.map { [$0] }).scale[0], 1e-300) }
     /// Differences of increments and formulas, in deviations of the increments, one formula after another.
@@ -173,7 +174,7 @@ public struct KnownPhysics: Hashable, Sendable, Codable {
   /// The formulas at the middle of a step that begins where they are evaluated. Throws: `LogError` where one becomes too long.
   private func atMiddle(_ layout: LogLayout, _ form: ModelForm) throws -> [Formula] {
     let states = layout.states.map(\.name)
-    let names = states + layout.actions.map(\.name) + constants.map(\.name)
+    let names = states + layout.exogenous.map(\.name) + constants.map(\.name)
     var middle: [String: Formula] = [:]
     let half = layout.timeStep / 2
     for (position, rate) in form.ratesOfPositions {
@@ -203,13 +204,12 @@ public struct KnownPhysics: Hashable, Sendable, Codable {
   /// The features that the formulas are, with the constants put in. Throws: `LogError` as a fit of them does.
   func features(_ layout: LogLayout, _ form: ModelForm) throws -> [InputFeature] {
     let states = layout.states.map(\.name)
-    let actions = layout.actions.map(\.name)
     let numbers = Dictionary(uniqueKeysWithValues: constants.map { ($0.name, $0.value) })
     return zip(rates, try atMiddle(layout, form)).map { rate, formula in
       .formula(
         InputFormula(
           name: "rate of \(rate.state)", formula: formula.substituting(numbers),
-          states: states, actions: actions), lag: delay)
+          states: states, exogenous: layout.exogenous.map(\.name)), lag: delay)
     }
   }
 

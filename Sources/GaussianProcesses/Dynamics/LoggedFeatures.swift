@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a model reads while it runs from rows of episodes along their logged actions: the states are its own, the commands the log's.
+// What a model reads while it runs from rows of episodes along their logged actions: the states are its own, the exogenous inputs
+// (commands, disturbances) the log's.
 // In: standardised states [starts, S] of the last rows, newest first. Out: standardised features [starts, D]; and back, adjoints.
 
 import Foundation
@@ -10,13 +11,13 @@ import MachineLogs
 package struct LoggedFeatures {
   private let features: [InputFeature]
   private let states: Standardiser
-  /// Indices of the features of commands ...
+  /// Indices of the features of exogenous inputs ...
   private let commandFeatures: [Int]
   /// ... and these, standardised, by episode [rows, their count]; NaN in rows that no run reads: those that lack the history, and
   /// the last where the next command is a feature.
   private let commands: [Matrix]
-  /// Commands [rows][A] of each episode, for formulas that read them beside states.
-  private let actions: [[[Double]]]
+  /// For formulas that read exogenous inputs beside states.
+  private let episodes: [Episode]
   private let standardiser: Standardiser
   /// Formulas of states, by feature.
   private let formulas: [Int: InputFormula.Evaluator]
@@ -25,7 +26,7 @@ package struct LoggedFeatures {
     (features, states) = (model.form.features, model.stateStandardiser)
     let standardiser = model.featureStandardiser
     self.standardiser = standardiser
-    actions = episodes.map(\.actions)
+    self.episodes = episodes
     formulas = Dictionary(
       uniqueKeysWithValues: model.form.features.enumerated().compactMap { d, feature in
         guard case .formula(let formula, _) = feature, !feature.isOfAction else { return nil }
@@ -77,9 +78,10 @@ package struct LoggedFeatures {
           guard let formula = formulas[d] else { continue }
           for (b, start) in starts.enumerated() {
             let state = states.restore(past[0].row(b))
-            let action = actions[start.episode][start.row + step - lag]
+            let exogenous = episodes[start.episode].exogenous(
+              at: start.row + step, actionsAgo: lag)
             z[b * dimensions + d] =
-              (formula.value(state, action) - standardiser.mean[d]) / standardiser.scale[d]
+              (formula.value(state, exogenous) - standardiser.mean[d]) / standardiser.scale[d]
           }
         case .action, .filteredAction: break
         }

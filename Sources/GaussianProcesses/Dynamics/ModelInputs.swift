@@ -8,8 +8,8 @@ import Foundation
 public enum InputFeature: Hashable, Sendable, Codable {
   /// State i, `lag` rows before the present one.
   case state(Int, lag: Int)
-  /// Action i, `lag` rows before the present one; -1 for the row that is predicted: of outputs that follow a command at once
-  /// (feedthrough), where the next command is known.
+  /// Exogenous input i (actions first, then disturbances), `lag` rows before the present one; -1 for the row that is predicted:
+  /// of outputs that follow a command at once (feedthrough), where the next command is known.
   case action(Int, lag: Int)
   /// Action i through a first-order low-pass filter, f' = f + (1 - e^(-1/steps)) (u - f), its time constant in time steps: a
   /// hidden state of the machine that the commands alone tell.
@@ -17,7 +17,7 @@ public enum InputFeature: Hashable, Sendable, Codable {
   /// sin and cos of an angle, so that turns do not matter; its unit is so many radians.
   case sine(Int, radians: Double)
   case cosine(Int, radians: Double)
-  /// A formula of the present states and of commands `lag` rows before the present one.
+  /// A formula of the present states and disturbances, and of commands `lag` rows before the present one.
   case formula(InputFormula, lag: Int)
 
   /// 1 - e^(-1/steps), of a filter with this time constant.
@@ -25,7 +25,7 @@ public enum InputFeature: Hashable, Sendable, Codable {
 
   var isFiltered: Bool { if case .filteredAction = self { true } else { false } }
 
-  /// Whether it is of commands, not of states.
+  /// Whether it is of exogenous inputs, not of states.
   public var isOfAction: Bool {
     switch self {
     case .action, .filteredAction: true
@@ -34,7 +34,7 @@ public enum InputFeature: Hashable, Sendable, Codable {
     }
   }
 
-  /// Commands that it is of.
+  /// Exogenous inputs that it is of.
   var actions: [Int] {
     switch self {
     case .action(let j, _), .filteredAction(let j, _): [j]
@@ -110,12 +110,13 @@ public struct ModelForm: Hashable, Sendable, Codable {
       }
   }
 
-  /// The usual form: every state and action as an input (angles as sine and cosine), actions of the
+  /// The usual form: every state, action and disturbance as an input (angles as sine and cosine), actions of the
   /// last `actionHistory` rows too; every state an output unless it integrates a rate.
   ///
   /// - Parameters:
   ///   - states: S
   ///   - actions: A
+  ///   - disturbances: W
   ///   - turns: full turns, in their units, of the states that are read as sine and cosine.
   ///   - ignored: states on which the motion does not depend.
   ///   - stateHistory: earlier rows of the states that are inputs too.
@@ -123,9 +124,9 @@ public struct ModelForm: Hashable, Sendable, Codable {
   ///   - actionHistory: earlier rows of the actions that are inputs too.
   ///   - integrals: states that follow from another one's rate, by state.
   public init(
-    states: Int, actions: Int, turns: [Int: Double] = [:], ignored: Set<Int> = [],
-    stateHistory: Int = 0,
-    actionDelay: Int = 0, actionHistory: Int = 0, integrals: [Int: StateUpdate] = [:]
+    states: Int, actions: Int, disturbances: Int = 0, turns: [Int: Double] = [:],
+    ignored: Set<Int> = [], stateHistory: Int = 0, actionDelay: Int = 0, actionHistory: Int = 0,
+    integrals: [Int: StateUpdate] = [:]
   ) {
     var features: [InputFeature] = []
     let seen = (0..<states).filter { !ignored.contains($0) }
@@ -136,6 +137,7 @@ public struct ModelForm: Hashable, Sendable, Codable {
     for lag in actionDelay...actionDelay + actionHistory {
       features += (0..<actions).map { .action($0, lag: lag) }
     }
+    features += (0..<disturbances).map { .action(actions + $0, lag: 0) }
     var output = 0
     let updates = (0..<states).map { i in
       if let integral = integrals[i] { return integral }
@@ -184,9 +186,11 @@ public struct ModelForm: Hashable, Sendable, Codable {
     features.allSatisfy { if case .formula = $0 { $0.isOfAction } else { true } }
   }
 
-  /// Outputs that read no command.
-  public var outputsWithoutCommand: [OutputForm] {
-    outputs.filter { output in output.inputs.allSatisfy { features[$0].actions.isEmpty } }
+  /// Outputs that read none of the first exogenous inputs, the commands.
+  public func outputs(withoutCommandOf commands: Int) -> [OutputForm] {
+    outputs.filter { output in
+      output.inputs.allSatisfy { d in features[d].actions.allSatisfy { $0 >= commands } }
+    }
   }
 
   /// Whether features read the command of the row that is predicted.
@@ -231,7 +235,7 @@ public struct ModelForm: Hashable, Sendable, Codable {
     return integrals(self) == integrals(other)
   }
 
-  /// The newest action of each command that the features read: (index of the feature, action).
+  /// The newest row of each exogenous input that the features read: (index of the feature, exogenous input).
   var newestActions: [(feature: Int, action: Int)] {
     var newest: [Int: (lag: Int, feature: Int)] = [:]
     for (d, feature) in features.enumerated() {

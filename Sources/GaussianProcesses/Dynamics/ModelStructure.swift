@@ -22,7 +22,7 @@ struct ModelStructure: FileStructure {
 
   var problem: String? {
     if let problem = layout.problem { return problem }
-    let (states, actions) = (layout.states.count, layout.actions.count)
+    let (states, actions) = (layout.states.count, layout.exogenous.count)
     if let problem = form.problem(states: states, actions: actions) { return problem }
     guard processes.count == form.outputCount else {
       return "it has \(processes.count) processes for \(form.outputCount) outputs"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The maths of one time step as program values, once for all: rollouts, moment matching, held-out predictions and exported
-// controllers are built from these functions. In: states [S] standardised, actions [A] physical. Out:
+// controllers are built from these functions. In: states [S] standardised, actions [A] and disturbances [W]
+// physical. Out:
 //
 //   features    z [D], standardised: what the Gaussian processes read
 //   next state  x' [S], standardised, from standardised increments [M]; affine in state and increments
@@ -28,10 +29,13 @@ public struct StepExpressions: Sendable {
   private static let linearPart = "linear_part"
   private static let saturation = "saturation"
   private let hasLinearPart: Bool
+  /// A
+  private let actionCount: Int
 
   public init(_ model: DynamicsModel) {
     form = model.form
     timeStep = model.layout.timeStep
+    actionCount = model.layout.actions.count
     let states = model.stateStandardiser
     let features = model.featureStandardiser
     let increments = model.incrementStandardiser
@@ -69,20 +73,27 @@ public struct StepExpressions: Sendable {
   ///
   /// - Parameters:
   ///   - state: standardised, so many rows ago.
-  ///   - action: physical, so many rows ago.
+  ///   - action: physical [A], so many rows ago.
+  ///   - disturbance: physical [W], so many rows ago; asked for only where a feature reads one.
   ///   - filtered: the command of each of `ModelForm.filters` through its filter, physical [1].
   public func features(
-    state: (_ lag: Int) -> Value, action: (_ lag: Int) -> Value, filtered: [Value] = []
+    state: (_ lag: Int) -> Value, action: (_ lag: Int) -> Value,
+    disturbance: (_ lag: Int) -> Value = { _ in preconditionFailure("nothing disturbs here") },
+    filtered: [Value] = []
   ) -> Value {
     let present = state(0)
+    func exogenous(_ j: Int, _ actionLag: Int, _ disturbanceLag: Int) -> Value {
+      j < actionCount ? action(actionLag)[j] : disturbance(disturbanceLag)[j - actionCount]
+    }
     let (builder, physical) = (present.builder, physical(present))
     let parts = form.features.enumerated().map { d, feature -> Value in
       let number: Value
       switch feature {
-      case .action(let j, let lag): number = action(lag)[j]
+      case .action(let j, let lag): number = exogenous(j, lag, lag)
       case .filteredAction:
         number = filtered[form.features[..<d].count { $0.isFiltered }]
-      case .formula(let formula, let lag): number = formula.value(physical, action(lag))
+      case .formula(let formula, let lag):
+        number = formula.value(physical) { exogenous($0, lag, 0) }
       case .state, .sine, .cosine: return feature.ofState(state, physical: physical)
       }
       return (number - builder.shared(Self.featureMean, offset: d, length: 1))

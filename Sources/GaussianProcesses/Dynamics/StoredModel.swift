@@ -22,6 +22,9 @@ struct StoredModel {
   private var featureUpper: [Double] = []
   /// [r, S]
   private var loggedStates: [Double] = []
+  /// [d, W] and [d]; empty where nothing disturbs.
+  private var disturbedRows: [Double] = []
+  private var disturbedStretches: [Double] = []
   /// [n, D]
   private var inputs: [Double] = []
   /// [M, D] and [M]; empty without a linear part.
@@ -52,6 +55,8 @@ struct StoredModel {
     featureLower = model.featureBounds.map(\.lowerBound)
     featureUpper = model.featureBounds.map(\.upperBound)
     loggedStates = model.loggedStates.flatMap { $0 }
+    disturbedRows = model.loggedDisturbances.rows.flatMap { $0 }
+    disturbedStretches = model.loggedDisturbances.stretchOf.map(Double.init)
     inputs = model.features.values
     linearWeights = model.linear?.weights.values ?? []
     linearConstants = model.linear?.constants ?? []
@@ -75,6 +80,12 @@ struct StoredModel {
     try table.row("increment_mean", &incrementMean, [outputs], .physical)
     try table.row("increment_scale", &incrementScale, [outputs], .positive)
     try table.row("logged_states", &loggedStates, [.free("logged states"), states], .physical)
+    if !structure.layout.disturbances.isEmpty {
+      let width = TensorTable.Size.count(structure.layout.disturbances.count)
+      let rows = TensorTable.Size.free("disturbed rows")
+      try table.row("disturbed_rows", &disturbedRows, [rows, width], .physical)
+      try table.row("disturbed_stretches", &disturbedStretches, [rows], .within(0...1e9))
+    }
     try table.row("inputs", &inputs, [.free("points"), features], .standardised)
     if structure.linear == true {
       try table.row("linear_weights", &linearWeights, [outputs, features], .standardised)
@@ -118,6 +129,7 @@ struct StoredModel {
       featureBounds: zip(featureLower, featureUpper).map { $0...$1 },
       stateBounds: zip(stateLower, stateUpper).map { $0...$1 },
       loggedStates: (0..<logged.rows).map(logged.row),
+      loggedDisturbances: loggedDisturbances,
       features: all,
       linear: structure.linear == true
         ? LinearPart(
@@ -125,6 +137,14 @@ struct StoredModel {
             rows: linearConstants.count, columns: columns, values: linearWeights),
           constants: linearConstants) : nil, physics: structure.physics, processes: made,
       processNoise: structure.processNoise, rewardModel: reward)
+  }
+
+  private var loggedDisturbances: LoggedDisturbances {
+    let count = structure.layout.disturbances.count
+    if count == 0 { return LoggedDisturbances() }
+    let rows = Matrix(rows: disturbedRows.count / count, columns: count, values: disturbedRows)
+    return LoggedDisturbances(
+      rows: (0..<rows.rows).map(rows.row), stretchOf: disturbedStretches.map { Int($0) })
   }
 
   /// Factorisations have n^2 numbers an output: a small file could ask for more memory than there is.

@@ -35,13 +35,15 @@ public struct TransitionSet: Sendable {
 
   /// Adds transitions of a machine at rest (rates and actions zero, no change), at states spread over
   /// the data: a log that never rests does not say that a machine stays where it is.
-  public mutating func addRest(count: Int, rates: Set<Int>, form: ModelForm) {
+  public mutating func addRest(count: Int, rates: Set<Int>, actions: Int, form: ModelForm) {
     let rest = (episodeOf.last ?? -1) + 1
     for index in evenlySpreadRows(count: self.count, wanted: count) {
       features.append(
         zip(form.features, features[index]).map { feature, value in
           switch feature {
-          case .action, .filteredAction: 0
+          // What disturbs the machine does so at rest.
+          case .action(let j, _): j < actions ? 0 : value
+          case .filteredAction: 0
           case .state(let i, _): rates.contains(i) ? 0 : value
           case .sine, .cosine: value
           case .formula:
@@ -82,7 +84,8 @@ public struct EpisodeFeatures {
   public subscript(k: Int) -> [Double] {
     form.features.indices.map { d in
       if case .formula(_, let lag) = form.features[d], let formula = formulas[d] {
-        return formula.value(episode.states[k], episode.actions[k - lag])
+        return formula.value(
+          episode.states[k], episode.exogenous(at: k, actionsAgo: lag))
       }
       return command(d, at: k) ?? form.features[d].ofState { episode.states[k - $0] }
     }
@@ -92,9 +95,12 @@ public struct EpisodeFeatures {
   public func command(_ d: Int, at k: Int) -> Double? {
     if let filtered = filtered[d] { return filtered[k] }
     switch form.features[d] {
-    case .action(let j, let lag): return episode.actions[k - lag][j]
+    case .action(let j, let lag):
+      let commands = episode.actions[k - lag]
+      return j < commands.count ? commands[j] : episode.disturbances[k - lag][j - commands.count]
     case .formula(let formula, let lag):
-      return formula.states.isEmpty ? formulas[d]?.value([], episode.actions[k - lag]) : nil
+      return formula.states.isEmpty
+        ? formulas[d]?.value([], episode.exogenous(at: k, actionsAgo: lag)) : nil
     case .state, .filteredAction, .sine, .cosine: return nil
     }
   }

@@ -74,7 +74,7 @@ extension LogLayout {
   private var comparedChannels: [(String, (Episode, Int) -> Double)] {
     states.indices.filter { states[$0].source == .column && states[$0].turn == nil }
       .map { i in (states[i].name, { $0.states[$1][i] }) }
-      + actions.indices.map { j in (actions[j].name, { $0.actions[$1][j] }) }
+      + exogenous.enumerated().map { j, channel in (channel.name, { $0.exogenous(at: $1)[j] }) }
   }
 
   private func values(_ episode: Episode, _ value: (Episode, Int) -> Double) -> [Double] {

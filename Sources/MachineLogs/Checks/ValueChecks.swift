@@ -33,8 +33,8 @@ struct ValueChecks {
   /// What may be true but is odd, in words. Throws: `LogError` for what cannot be.
   func findings() throws -> [String] {
     guard file.lines.count >= Self.fewestRows else { return [] }
-    let commands = Set(layout.actions.map(\.column))
-    return try (layout.measuredColumns + commands.sorted()).flatMap { try farValues($0) }
+    let exogenous = Set(layout.exogenous.map(\.column))
+    return try (layout.measuredColumns + exogenous.sorted()).flatMap { try farValues($0) }
       + layout.measuredColumns.flatMap { try jumps(of: $0) }
   }
 

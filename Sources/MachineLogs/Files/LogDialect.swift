@@ -48,12 +48,12 @@ struct LogDialect {
       "is a comment, not the line of column names; remove the comment lines above the header")
   }
 
-  /// Where the columns of a layout stand: time first, then states, actions, reward, each once.
+  /// Where the columns of a layout stand: time first, then states, actions, disturbances, reward, each once.
   ///
   /// Throws: `LogError` for those that are missing or stand twice, all in one message.
   func columns(of layout: LogLayout, in header: [String], line: Int) throws -> [Int] {
     var wanted = layout.measuredColumns
-    for name in layout.actions.map(\.column) + (layout.rewardColumn.map { [$0] } ?? [])
+    for name in layout.exogenous.map(\.column) + (layout.rewardColumn.map { [$0] } ?? [])
     where !wanted.contains(name) {
       wanted.append(name)
     }

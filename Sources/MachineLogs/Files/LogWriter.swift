@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A log as it goes: one CSV line a time step, handed to the system at once, in the format that `LogFile` reads. Numbers are
-// written in full, so that reading gives the same bits. In: measured columns [C], actions [A], perhaps a reward. A row that
+// written in full, so that reading gives the same bits. In: measured columns [C], exogenous inputs
+// [A + W], perhaps a reward. A row that
 // the disk took in part only is cut off again: a number cut in the middle would be another number.
 
 import Foundation
@@ -27,7 +28,7 @@ public final class LogWriter {
   private var rows = 0
   private var isOpen = true
 
-  /// Begins a log with time, the layout's measured columns, its actions and, if it has one, its reward column; then `extra`
+  /// Begins a log with time, the layout's measured columns, its exogenous inputs and, if it has one, its reward column; then `extra`
   /// columns, which readers of the layout leave out. Nothing is ever written over.
   ///
   /// Throws: `LogWritingError` where the file cannot be made, or one is there.
@@ -53,13 +54,13 @@ public final class LogWriter {
   ///
   /// Throws: `LogWritingError` where the disk is full or the file was removed.
   public func append(
-    time: Double, measured: [Double], action: [Double], reward: Double?, extra: [Double] = []
+    time: Double, measured: [Double], exogenous: [Double], reward: Double?, extra: [Double] = []
   ) throws {
-    let count = 1 + measured.count + action.count + (hasReward ? 1 : 0) + extra.count
+    let count = 1 + measured.count + exogenous.count + (hasReward ? 1 : 0) + extra.count
     precondition(count == fields, "\(count) values for \(fields) columns of \(path)")
     var line = "\(time)"
     for value in measured { line += ",\(value)" }
-    for value in action { line += ",\(value)" }
+    for value in exogenous { line += ",\(value)" }
     if hasReward { line += reward.map { ",\($0)" } ?? "," }
     for value in extra { line += ",\(value)" }
     try write(line)

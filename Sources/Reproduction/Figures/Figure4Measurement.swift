@@ -101,8 +101,9 @@ struct Figure4Measurement {
     let executor = try task.makeExecutor(rollout, device: .host)
     let states = model.stateStandardiser
     let count = options.particles
-    var carries = (0..<count).flatMap { _ in
-      rollout.slots.first(state: states.standardise(start))
+    var carries = (0..<count).flatMap {
+      rollout.start(
+        state: states.standardise(start), particle: $0, key: DrawKey(seed: options.seed))
     }
     var paths = Array(repeating: [start[0]], count: count)
     let ends = goals.ends(until: task.evaluation.seconds)

@@ -124,7 +124,7 @@ struct EscapeTests {
         states: [Channel(name: name)], actions: [Channel(name: "u")], timeStep: 0.1)
       let log = try LogWriter(path: path, layout: layout)
       for k in 0..<4 {
-        try log.append(time: 0.1 * Double(k), measured: [Double(k)], action: [1], reward: nil)
+        try log.append(time: 0.1 * Double(k), measured: [Double(k)], exogenous: [1], reward: nil)
       }
       log.close()
       let file = try LogFile(path: path, layout: layout)

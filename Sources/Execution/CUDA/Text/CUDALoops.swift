@@ -134,7 +134,7 @@ enum CUDALoops {
 
     // Moves on the particles whose next state is within the limit; the others stay for good.
     INLINE void advance(struct particles *p, const vf next[S][T], const vf reward[TOTALS][T], const vi outside[T]) {
-      EACH(i, S) p->alive[t] = p->alive[t] && v_magnitude(next[i][t]) <= \(literal(steps.rollout.stateLimit));
+      EACH(i, \(steps.rollout.stateLength)) p->alive[t] = p->alive[t] && v_magnitude(next[i][t]) <= \(literal(steps.rollout.stateLimit));
       EACH(i, S) p->state[i][t] = v_select(p->alive[t], next[i][t], p->state[i][t]);
       EACH(i, TOTALS) p->total[i][t] += v_select(p->alive[t], reward[i][t], 0.f);
       EACH(i, 1) {
