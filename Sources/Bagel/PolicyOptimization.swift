@@ -133,11 +133,6 @@ extension ControlTask {
         try state.write(to: checkpoint, fingerprint: fingerprint, options: options)
       }
     }
-    func controller(_ parameters: [Double]) -> PolicyController {
-      PolicyController(
-        policy: policy, parameters: parameters, stateMean: model.stateStandardiser.mean,
-        stateScale: model.stateStandardiser.scale, goals: goalStandardiser(model))
-    }
     let state = optimizer.state
     let predicted = try optimizer.trajectories(state.bestParameters)
     if isFinished { try placed { try state.checkOutcome(predicted, options: options) } }
@@ -146,7 +141,8 @@ extension ControlTask {
         of: sampler.sampler, policy: state.bestParameters)
     }
     return OptimizedPolicy(
-      best: controller(state.bestParameters), last: controller(state.parameters), state: state,
+      best: controller(state.bestParameters, on: model), last: controller(state.parameters, on: model),
+      state: state,
       predicted: predicted, outsideFraction: model.fractionOutside(predicted), sampler: sampler,
       device: executor.device, deviceReason: reason,
       seconds: start.duration(to: .now).seconds,

@@ -115,11 +115,12 @@ extension ControlTask {
         time: time)
     }
     return try withPlant { plant in
-      let outcome = try run.run(&plant, seed: seed, name: log) { step, states in
+      let outcome = try run.run(&plant, seed: seed, name: log) { step, observed in
+        let states = Array(observed.prefix(layout.states.count))
         if step == 0 { goals.begin(states) }
         wanted = goals.goal(step: step)
         judge(states, wanted, of: goals.number(step: step))
-        return controllerRun.action(state: states, goal: goals.seenGoal(step: step))
+        return controllerRun.action(observed: observed, goal: goals.seenGoal(step: step))
       }
       // The state in which the safe action met it.
       if let states = outcome.lastStates, let number { judge(states, wanted, of: number) }

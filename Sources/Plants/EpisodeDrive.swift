@@ -45,7 +45,7 @@ struct EpisodeDrive {
   /// From the reset to the safe action. Throws what ends it in another way, `PlantInterruption` among it.
   mutating func run(
     _ plant: inout any Plant, from state: [Double]?, seed: UInt64,
-    _ controller: (_ step: Int, _ states: [Double]) throws -> [Double]
+    _ controller: (_ step: Int, _ observed: [Double]) throws -> [Double]
   ) throws {
     guard run.goesOn() else { throw PlantInterruption() }
     var measured = try plant.reset(to: state, seed: seed)
@@ -63,7 +63,7 @@ struct EpisodeDrive {
       if isLast { return try finish(&plant, measured) }
       let begun = run.clock.now()
       try checkAge(measured.age + begun - arrived)
-      let action = try limited(controller(step, states))
+      let action = try limited(controller(step, states + disturbing(measured)))
       try keep(action, stamp(at: run.clock.now(), measured))
       let sent = run.clock.now()
       outcome.timing.add(decision: ready - arrived + sent - begun)
@@ -180,7 +180,7 @@ struct EpisodeDrive {
       }
       rewards = [reward]
     }
-    let disturbing = disturbances.map { measured.disturbances[$0] }
+    let disturbing = disturbing(measured)
     try run.log?.append(
       time: stamp, measured: columns.map { measured.states[$0] }, exogenous: action + disturbing,
       reward: measured.reward, extra: run.extraColumns(states))
@@ -190,6 +190,11 @@ struct EpisodeDrive {
     outcome.episode.actions.append(action)
     if !disturbing.isEmpty { outcome.episode.disturbances.append(disturbing) }
     outcome.episode.rewards += rewards
+  }
+
+  /// [W]
+  private func disturbing(_ measured: Measurement) -> [Double] {
+    disturbances.map { measured.disturbances[$0] }
   }
 
   private func limited(_ action: [Double]) throws -> [Double] {

@@ -101,12 +101,12 @@ public struct EpisodeRun {
   ///   - state: where a simulated plant starts [S]; nil where the plant decides.
   ///   - seed: of the plant's noise.
   ///   - name: of the episode.
-  ///   - controller: (step, states [S]) -> action [A].
+  ///   - controller: (step, states [S] and after them disturbances [W]) -> action [A].
   /// - Returns: the rows so far and, where plant, controller or log failed, why. Throws: `PlantFailure` of a plant that
   ///   does not measure the layout's columns.
   public func run(
     _ plant: inout any Plant, from state: [Double]? = nil, seed: UInt64, name: String,
-    controller: (_ step: Int, _ states: [Double]) throws -> [Double]
+    controller: (_ step: Int, _ observed: [Double]) throws -> [Double]
   ) throws -> Outcome {
     var drive = EpisodeDrive(
       self, plant, columns: try plant.columns(for: layout),

@@ -98,7 +98,7 @@ public struct Policy: Sendable {
   /// The physical action for a standardised state and goal of a program under construction.
   ///
   /// - Parameters:
-  ///   - state: standardised [S].
+  ///   - state: standardised [S], and after it the disturbances that it sees.
   ///   - goal: standardised [G] (`GoalForm`); nil for policies that see none.
   ///   - past: physical actions, newest first, `actionMemory` rows [A] each.
   ///   - dropout: for rollouts of a search.

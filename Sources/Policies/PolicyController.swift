@@ -9,7 +9,7 @@ public struct PolicyController: Sendable {
   public let policy: Policy
   /// theta [P]
   public let parameters: [Double]
-  /// Standardiser of the states: (x - mean) / scale.
+  /// Standardiser of the states, and of the disturbances that it sees after them: (x - mean) / scale.
   public let stateMean: [Double]
   public let stateScale: [Double]
   /// Standardiser of goals that are of quantities; nil where they are of the states.
@@ -62,7 +62,7 @@ public struct PolicyController: Sendable {
   /// The action [A] for a state [S] and a goal [G], physical units.
   ///
   /// - Parameters:
-  ///   - state: [S], physical units.
+  ///   - state: [S], and after it the disturbances that it sees, physical units.
   ///   - goal: [G], physical units.
   ///   - past: the last actions, newest first; missing ones count as rest.
   public func action(state: [Double], goal: [Double], past: [[Double]] = []) -> [Double] {
@@ -84,9 +84,14 @@ public struct ControllerRun {
 
   init(controller: PolicyController) { self.controller = controller }
 
-  /// The action [A] for a state [S] and a goal [G], physical units.
-  public mutating func action(state: [Double], goal: [Double]) -> [Double] {
-    let action = controller.action(state: state, goal: goal, past: past)
+  /// The action [A] for what was observed, of which it takes what it sees, and a goal [G], physical units.
+  ///
+  /// - Parameters:
+  ///   - observed: states [S], then disturbances [W].
+  ///   - goal: [G]
+  public mutating func action(observed: [Double], goal: [Double]) -> [Double] {
+    let seen = Array(observed.prefix(controller.policy.stateLength))
+    let action = controller.action(state: seen, goal: goal, past: past)
     past.insert(action, at: 0)
     past = Array(past.prefix(controller.policy.actionMemory))
     return action

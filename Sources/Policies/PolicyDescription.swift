@@ -7,6 +7,7 @@ import Formulas
 /// What a policy file says about itself.
 public struct PolicyDescription: Hashable, Sendable {
   public var task: String
+  /// Of the states, and after them of the disturbances that it sees.
   public var stateNames: [String]
   public var stateUnits: [String]
   public var actionNames: [String]
@@ -21,7 +22,7 @@ public struct PolicyDescription: Hashable, Sendable {
   /// Gaussian basis functions in place of layers, or nil.
   public var basisFunctions: Int?
   public var inputs: PolicyInputs
-  /// Bounds of the states in the data that its model was learnt from [S]; goals beyond were never tried.
+  /// Bounds of those in the data that its model was learnt from; goals beyond were never tried.
   public var dataBounds: [ClosedRange<Double>]?
   /// What goals are of at some of those states [n][G], where they are of quantities: others were never tried.
   public var loggedGoals: [[Double]] = []
@@ -89,6 +90,8 @@ public struct PolicyDescription: Hashable, Sendable {
     let differences = [
       differ("states", stateNames, other.stateNames),
       differ("states' units", stateUnits, other.stateUnits),
+      differ(
+        "disturbances", inputs.disturbanceLength, other.inputs.disturbanceLength),
       inputs.goalQuantities == other.inputs.goalQuantities
         ? nil
         : "goals: its \(words(inputs.goalQuantities)), the task's \(words(other.inputs.goalQuantities))",

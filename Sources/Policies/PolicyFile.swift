@@ -56,6 +56,8 @@ private struct PolicyStructure: FileStructure {
   var task: String
   var stateNames: [String]
   var stateUnits: [String]
+  /// How many of the states are disturbances, the last ones; left out where none are.
+  var disturbances: Int?
   var actionNames: [String]
   var hiddenLayers: [Int]
   var basisFunctions: Int?
@@ -74,6 +76,8 @@ private struct PolicyStructure: FileStructure {
   init(_ description: PolicyDescription) {
     (task, plant, model) = (description.task, description.plant, description.model)
     (stateNames, stateUnits) = (description.stateNames, description.stateUnits)
+    let count = description.inputs.disturbanceLength
+    disturbances = count == 0 ? nil : count
     actionNames = description.actionNames
     (hiddenLayers, basisFunctions) = (description.hiddenLayers, description.basisFunctions)
     (goal, angles) = (description.inputs.goal, description.inputs.angles)
@@ -105,19 +109,26 @@ private struct PolicyStructure: FileStructure {
     guard (0...1_000).contains(actionHistory) else {
       return "it remembers \(actionHistory) rows of actions"
     }
-    guard Set(angles).count == angles.count, angles.allSatisfy(stateNames.indices.contains) else {
+    guard (0..<stateNames.count).contains(disturbances ?? 0) else {
+      return "\(disturbances ?? 0) of its \(stateNames.count) states are disturbances"
+    }
+    guard Set(angles).count == angles.count, angles.allSatisfy(ownStates.indices.contains) else {
       return "its angles are the states \(angles) of \(stateNames.count)"
     }
     if let goals, !(1...mostChannels).contains(goals.count) {
       return "it has \(goals.count) quantities as goals"
     }
-    return goals?.lazy.compactMap { $0.problem(states: stateNames) }.first
+    return goals?.lazy.compactMap { $0.problem(states: ownStates) }.first
   }
+
+  /// Without the disturbances.
+  private var ownStates: [String] { stateNames.dropLast(disturbances ?? 0) }
 
   func inputs(radians: [Double]) -> PolicyInputs {
     PolicyInputs(
-      stateLength: stateNames.count, actionLength: actionNames.count, goal: goal,
-      goalQuantities: goals?.compactMap { $0.quantity(states: stateNames) }, angles: angles,
+      stateLength: stateNames.count, disturbanceLength: disturbances ?? 0,
+      actionLength: actionNames.count, goal: goal,
+      goalQuantities: goals?.compactMap { $0.quantity(states: ownStates) }, angles: angles,
       radians: hasRadians ? radians : nil, actionHistory: actionHistory)
   }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a policy sees: standardised states (angles as sine and cosine), the goal if it wants it, and its own last
+// What a policy sees: standardised states (angles as sine and cosine) and, if it wants them, disturbances, the goal if it wants it, and its own last
 // actions, which tell where a machine with transport delay is going.
 //
-//   z = [states | goal, or goal - what it is of | actions 1 ... actionHistory rows ago, limits mapped to -1 ... 1]
+//   z = [states | disturbances | goal, or goal - what it is of | actions 1 ... actionHistory rows ago, limits mapped to -1 ... 1]
 
 import Formulas
 import Programs
@@ -19,7 +19,10 @@ public enum GoalInput: String, Hashable, Sendable, Codable, CaseIterable {
 
 /// The inputs of a policy.
 public struct PolicyInputs: Hashable, Sendable {
+  /// Numbers that it has of the machine [S + W]: states, and after them the disturbances that it sees.
   public var stateLength: Int
+  /// W, how many of those are disturbances.
+  public var disturbanceLength: Int
   public var actionLength: Int
   public var goal: GoalInput
   /// What goals are of; nil for the states.
@@ -32,12 +35,13 @@ public struct PolicyInputs: Hashable, Sendable {
   public var actionHistory: Int
 
   public init(
-    stateLength: Int, actionLength: Int, goal: GoalInput = .none,
+    stateLength: Int, disturbanceLength: Int = 0, actionLength: Int, goal: GoalInput = .none,
     goalQuantities: [Quantity]? = nil, angles: [Int] = [], radians: [Double]? = nil,
     actionHistory: Int = 0
   ) {
     self.radians = radians
     self.stateLength = stateLength
+    self.disturbanceLength = disturbanceLength
     self.actionLength = actionLength
     (self.goal, self.goalQuantities) = (goal, goalQuantities)
     self.angles = angles
@@ -47,25 +51,27 @@ public struct PolicyInputs: Hashable, Sendable {
   /// Length of z.
   public var length: Int {
     let states = stateLength + Set(angles).count
-    let goals = goal == .none ? 0 : goalQuantities?.count ?? states
+    let goals = goal == .none ? 0 : goalQuantities?.count ?? states - disturbanceLength
     return states + goals + actionHistory * actionLength
   }
 
-  public var goalForm: GoalForm {
-    goalQuantities.map { .quantities($0) } ?? .states(count: stateLength)
-  }
+  public var goalForm: GoalForm { goalQuantities.map { .quantities($0) } ?? ofStates }
 
-  /// z from a standardised state [S] and goal [G] and past actions in -1 ... 1, newest first [actionHistory * A].
+  /// The machine's states alone.
+  private var ofStates: GoalForm { .states(count: stateLength - disturbanceLength) }
+
+  /// z from standardised states and disturbances [S + W], a goal [G] and past actions in -1 ... 1, newest first [actionHistory * A].
   func value(state: Value, goal: Value?, pastActions: Value?) -> Value {
     var parts = [features(state)]
+    let own = disturbanceLength == 0 ? state : state[0..<ofStates.length]
     switch self.goal {
     case .none: break
     case .concatenated:
       parts.append(goalQuantities == nil ? features(required(goal)) : required(goal))
     case .error where goalQuantities != nil:
-      let physical = GoalForm.states(count: stateLength).physical(state)
+      let physical = ofStates.physical(own)
       parts.append(required(goal) - goalForm.standardised(goalForm.reached(physical)))
-    case .error: parts.append(features(required(goal) - state, isDifference: true))
+    case .error: parts.append(features(required(goal) - own, isDifference: true))
     }
     if actionHistory > 0 { parts.append(required(pastActions)) }
     return parts.count == 1 ? parts[0] : state.builder.concatenate(parts)
@@ -77,7 +83,7 @@ public struct PolicyInputs: Hashable, Sendable {
     func shared(_ array: String, _ i: Int) -> Value {
       builder.shared(array, offset: i, length: 1)
     }
-    let parts = (0..<stateLength).flatMap { i -> [Value] in
+    let parts = (0..<x.length).flatMap { i -> [Value] in
       guard let number = angles.firstIndex(of: i) else { return [x[i]] }
       let turned = x[i] * shared(RolloutProgram.stateScale, i)
       let angle = (isDifference ? turned : turned + shared(RolloutProgram.stateMean, i))

@@ -21,7 +21,7 @@ extension ExportedController {
 
   /// What a caller must know, above source and header.
   private var cComment: String {
-    let (states, actions) = (layout.states.count, layout.actions.count)
+    let actions = layout.actions.count
     return """
       /* Controller '\(escapedForC(name))', written by `bagel export --format c`. C99 and C++, needs <math.h> only.
        *

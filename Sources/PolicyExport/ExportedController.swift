@@ -13,6 +13,7 @@ import TensorFiles
 /// A controller and everything a reader of its export must know.
 public struct ExportedController {
   public let controller: PolicyController
+  /// Whose states are what it sees: with the disturbances after them, if it sees those.
   public let layout: LogLayout
   /// Of the task, for comments.
   public let name: String
@@ -26,7 +27,8 @@ public struct ExportedController {
 
   /// What goals are of.
   var goals: [Channel] {
-    policy.inputs.goalQuantities?.map { Channel(name: $0.name, units: $0.units) } ?? layout.states
+    policy.inputs.goalQuantities?.map { Channel(name: $0.name, units: $0.units) }
+      ?? Array(layout.states.prefix(policy.inputs.goalForm.length))
   }
 
   /// "angle (rad), rate (rad/s)"

@@ -27,6 +27,8 @@ struct DisturbanceReplay: Sendable {
 
   private static let table = "disturbances"
   private static let geometry = "disturbance_rows"
+  private static let mean = "disturbance_mean"
+  private static let scale = "disturbance_scale"
 
   /// nil for a machine that nothing disturbs.
   ///
@@ -58,12 +60,20 @@ struct DisturbanceReplay: Sendable {
     }
     (self.rows, self.places) = (rows, places)
     let columns = varying.map { w in table.map { $0[w] } }
-    data =
-      columns.isEmpty
-      ? [:]
-      : [
-        Self.table: Interpolation.sideBySide(columns), Self.geometry: [0, 1, Double(table.count)],
-      ]
+    let standardiser = model.loggedDisturbances.standardiser
+    var data = [Self.mean: standardiser.mean, Self.scale: standardiser.scale]
+    if !columns.isEmpty {
+      data[Self.table] = Interpolation.sideBySide(columns)
+      data[Self.geometry] = [0, 1, Double(table.count)]
+    }
+    self.data = data
+  }
+
+  /// Disturbances [W] as a policy sees them.
+  static func standardised(_ disturbances: Value) -> Value {
+    let (builder, count) = (disturbances.builder, disturbances.length)
+    return (disturbances - builder.shared(mean, length: count))
+      / builder.shared(scale, length: count)
   }
 
   /// What a particle carries before its first step.

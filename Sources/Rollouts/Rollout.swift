@@ -41,8 +41,10 @@ public struct Rollout: Sendable {
     stateLimit: Double = 1_000, adjointLimit: Double = 1e6
   ) {
     let (states, actions) = (model.layout.states.count, model.layout.actions.count)
+    let seen = policy.inputs.disturbanceLength
     precondition(
-      policy.stateLength == states && policy.actionLength == actions,
+      policy.stateLength - seen == states && policy.actionLength == actions
+        && [0, model.layout.disturbances.count].contains(seen),
       "the policy maps \(policy.stateLength) states to \(policy.actionLength) actions, the model has "
         + "\(states) and \(actions)")
     let step = StepBuilder(

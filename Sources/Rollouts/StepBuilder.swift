@@ -97,7 +97,12 @@ struct StepBuilder {
     let dropout = Dropout(probability: dropoutProbability) { units in
       builder.normal(slots.draws("dropout", length: units))
     }
-    let action = policy.action(state: seen, goal: goal, past: past, dropout: dropout)
+    let rows = (0...expressions.form.actionLag).compactMap { disturbances?.value(carry, ago: $0) }
+    let observed =
+      policy.inputs.disturbanceLength == 0
+      ? seen
+      : builder.concatenate([seen, DisturbanceReplay.standardised(rows[0])])
+    let action = policy.action(state: observed, goal: goal, past: past, dropout: dropout)
       .named("action")
     let filtered = zip(filters, expressions.form.filters).map { slot, filter in
       let before = carry[slot]
@@ -105,7 +110,6 @@ struct StepBuilder {
         + InputFeature.filterGain(steps: filter.steps) * (action[filter.action] - before)
     }
     for (slot, value) in zip(filters, filtered) { next[slot] = value }
-    let rows = (0...expressions.form.actionLag).compactMap { disturbances?.value(carry, ago: $0) }
     disturbances?.advance(carry, next: &next)
     let features = expressions.features(
       state: { carry[states[$0]] }, action: { $0 == 0 ? action : past[$0 - 1] },

@@ -34,6 +34,10 @@ extension ControlTask {
         policy.goalInput = goal
       }
       policy.actionHistory = try entry.integer("actionHistory", 0...100) ?? 0
+      policy.seesDisturbances = try entry.bool("disturbances") ?? false
+      guard !policy.seesDisturbances || !layout.disturbances.isEmpty else {
+        throw entry.error("disturbances", "is true, and the task has no `disturbances:`")
+      }
     }
   }
 

@@ -84,6 +84,8 @@ extension ControlTask {
     public var dropout = 0.0
     /// Rows of its own past actions that it sees.
     public var actionHistory = 0
+    /// Whether it sees the disturbances.
+    public var seesDisturbances = false
     public init() {}
   }
 

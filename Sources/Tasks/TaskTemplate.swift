@@ -29,7 +29,13 @@ extension BuiltInTasks {
     actions:
       - {name: valve, limits: [-1, 1]}   # rateLimit: 5 (units a second), safe: 0 (what an episode ends with)
 
-    # Named formulas of states, and of commands for the model alone; one may name another. Goals, rewards, success and limits may
+    # What acts on the machine beside commands and is measured: inputs of the model. A search goes along logged stretches of them; a
+    # plant sends them. `constant` is one value an episode.
+    # disturbances:
+    #   payload: constant
+    #   oil_temperature: {units: C, column: 'T oil'}     # constant: true
+
+    # Named formulas of states, and of commands and disturbances for the model alone; one may name another. Goals, rewards, success and limits may
     # be of them: the tip of a crane's tool is a formula of its joints' angles.
     # quantities:
     #   tip_x: {formula: 1.7 * cos(boom_angle), units: m}
@@ -90,6 +96,7 @@ extension BuiltInTasks {
       # dropout: 0.25          # probability that a unit before the last layer is dropped at a step of a search's rollouts
       goal: none               # or concatenated, error: the policy sees the goal
       # actionHistory: 3       # the policy sees its last actions (delays)
+      # disturbances: true     # the policy sees the disturbances
 
     # Summed. Standardised units: differences in standard deviations of the logs; or units: physical.
     reward:

@@ -100,7 +100,7 @@ struct ExportCase: CustomStringConvertible, Sendable {
     let goals = (0..<12).map {
       key.normals(particle: $0, step: 1, count: policy.inputs.goalForm.length)
     }
-    let actions = zip(measured, goals).map { run.action(state: signals.next($0), goal: $1) }
+    let actions = zip(measured, goals).map { run.action(observed: signals.next($0), goal: $1) }
     return (measured, goals, actions)
   }
 }

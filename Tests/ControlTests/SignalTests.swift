@@ -187,7 +187,7 @@ struct SignalTests {
     let controller = PolicyController(
       policy: policy, parameters: [50], stateMean: [0, 0], stateScale: [1, 1])
     var run = controller.begin()
-    let steps = (0..<5).map { _ in run.action(state: [1, 0], goal: [0, 0])[0] }
+    let steps = (0..<5).map { _ in run.action(observed: [1, 0], goal: [0, 0])[0] }
     for (k, action) in steps.enumerated() { #expect(abs(action - 0.05 * Double(k + 1)) < 1e-12) }
     var plant: any Plant = Pendulum()
     var episode = EpisodeRun(

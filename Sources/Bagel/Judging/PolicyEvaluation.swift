@@ -158,9 +158,9 @@ extension ControlTask {
     let outcome = try run.run(
       &plant, from: firstState(of: plant, key, index, data.bounds),
       seed: seed &* 1_000_003 &+ 7_919 &+ UInt64(index), name: name
-    ) { step, states in
-      if step == 0 { goals.begin(states) }
-      return controllerRun.action(state: states, goal: goals.seenGoal(step: step))
+    ) { step, observed in
+      if step == 0 { goals.begin(Array(observed.prefix(layout.states.count))) }
+      return controllerRun.action(observed: observed, goal: goals.seenGoal(step: step))
     }
     return (outcome, goals.goals)
   }

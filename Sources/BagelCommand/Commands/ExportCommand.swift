@@ -36,7 +36,7 @@ struct ExportCommand: ParsableCommand {
     // A file elsewhere leaves the output folder as it is.
     if isWithin(folder) { _ = try common.folder(for: task) }
     let (controller, _) = try policyOptions.read(for: task, in: folder, console)
-    let export = ExportedController(controller, layout: task.layout, name: task.name)
+    let export = ExportedController(controller, layout: task.observedLayout, name: task.name)
     let path = file ?? "\(folder)/controller.\(format.rawValue)"
     let data = try export.data(format)
     let written = try file(path, reads: inputs(of: task, in: folder))

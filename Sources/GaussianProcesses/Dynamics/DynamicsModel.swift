@@ -87,7 +87,7 @@ public struct DynamicsModel: Sendable {
     var featureStandardiser = Standardiser(fitting: data.features)
     featureStandardiser = form.features.aligned(featureStandardiser, states: stateStandardiser)
     var incrementStandardiser = Standardiser(fitting: data.increments)
-    let featureBounds = bounds(of: data.features)
+    let featureBounds = columnBounds(of: data.features)
     if restCount > 0 {
       let rates = Set(
         layout.states.indices.filter { layout.states[$0].source != .column }
@@ -131,7 +131,7 @@ public struct DynamicsModel: Sendable {
     var model = DynamicsModel(
       layout: layout, form: form, stateStandardiser: stateStandardiser,
       featureStandardiser: featureStandardiser, incrementStandardiser: incrementStandardiser,
-      featureBounds: featureBounds, stateBounds: bounds(of: states),
+      featureBounds: featureBounds, stateBounds: columnBounds(of: states),
       loggedStates: evenlySpreadRows(count: states.count, wanted: 1_000).map { states[$0] },
       loggedDisturbances: LoggedDisturbances(episodes),
       features: features, linear: linear, physics: physics, processes: processes,
@@ -293,7 +293,8 @@ private final class ProgressShares: Sendable {
   }
 }
 
-private func bounds(of rows: [[Double]]) -> [ClosedRange<Double>] {
+/// Least and greatest number of each column.
+func columnBounds(of rows: [[Double]]) -> [ClosedRange<Double>] {
   rows[0].indices.map { c in
     let column = rows.map { $0[c] }
     return (column.min() ?? 0)...(column.max() ?? 0)

@@ -33,6 +33,14 @@ public struct LoggedDisturbances: Hashable, Sendable {
     stretchOf = kept.enumerated().flatMap { number, piece in piece.map { _ in number } }
   }
 
+  /// Of the disturbances [W]: what policies see them by.
+  public var standardiser: Standardiser {
+    rows.isEmpty ? Standardiser(mean: [], scale: []) : Standardiser(fitting: rows)
+  }
+
+  /// Of the disturbances [W], physical units.
+  public var bounds: [ClosedRange<Double>] { rows.isEmpty ? [] : columnBounds(of: rows) }
+
   /// The rows of each stretch.
   public var stretches: [Range<Int>] {
     var starts = rows.indices.filter { $0 == 0 || stretchOf[$0] != stretchOf[$0 - 1] }
