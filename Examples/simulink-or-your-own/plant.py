@@ -10,7 +10,7 @@ back on standard output. Print anything else to standard error. Any language wil
     {"command":"close"}                 ->  nothing; stop
 
 The state is in the order and units of the task's `states:` (those with rateOf are derived by BAGEL and left out), the
-action in those of `actions:`. A step lasts one `timeStep`: a simulator computes that far and answers at once, a machine
+action in those of `actions:`. A task with `disturbances:` wants them beside the state, "disturbance":[...]. A step lasts one `timeStep`: a simulator computes that far and answers at once, a machine
 answers when the time step is over (--real-time). "time" is the time of the measurement in seconds, if you have a better
 clock than BAGEL; then every answer has it.
 

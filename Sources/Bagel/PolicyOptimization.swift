@@ -141,7 +141,8 @@ extension ControlTask {
         of: sampler.sampler, policy: state.bestParameters)
     }
     return OptimizedPolicy(
-      best: controller(state.bestParameters, on: model), last: controller(state.parameters, on: model),
+      best: controller(state.bestParameters, on: model),
+      last: controller(state.parameters, on: model),
       state: state,
       predicted: predicted, outsideFraction: model.fractionOutside(predicted), sampler: sampler,
       device: executor.device, deviceReason: reason,

@@ -109,7 +109,8 @@ public final class InterpreterExecutor: RolloutExecutor {
         let result = interpreter.run(
           rollout.step, inputs: inputs(batch, particle, state), draws: draws(batch, particle, step))
         let next = result[.next]
-        isAlive = isAlive
+        isAlive =
+          isAlive
           && next.prefix(rollout.stateLength).allSatisfy { abs($0) <= rollout.stateLimit }
         if isAlive {
           state = next

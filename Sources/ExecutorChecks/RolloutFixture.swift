@@ -113,7 +113,8 @@ public struct RolloutFixture: CustomStringConvertible, Sendable {
     let a = x[0]
     let b = x[1]
     let c = x[2]
-    let first = sin(a) * cos(b) + log(1 + a * a) / (1 + exp(c))
+    let held = detach(x.builder.constant([1]))
+    let first = sin(a) * cos(b) + log(held + a * a) / (1 + exp(c))
     let second = sqrt(0.1 + b * b) * minimum(a, c)
     let third = maximum(b, -c) * tanh(a) - select(a, b, c) * 0.2
     let turned = 0.1 * hypot(a, b) + 0.05 * atan2(b, 1 + a * a) - 0.1 * abs(c)

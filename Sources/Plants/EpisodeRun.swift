@@ -203,7 +203,8 @@ extension Plant {
           disturbances.isEmpty ? "none" : disturbances.map(\.name).joined(separator: ", ")
         throw PlantFailure(
           plant: name,
-          "it does not measure the disturbance '\(column)' that the task has; of disturbances it measures \(known)")
+          "it does not measure the disturbance '\(column)' that the task has; of disturbances it measures \(known)"
+        )
       }
       return index
     }

@@ -83,7 +83,8 @@ struct PlantAnswer {
     let names = disturbances.map { "'\($0.name)'" }.joined(separator: ", ")
     if !disturbances.isEmpty, disturbance?.count != disturbances.count {
       throw Unfit(
-        reason: (disturbance.map { "answered \($0.count) disturbances" } ?? "answered no \"disturbance\"")
+        reason: (disturbance.map { "answered \($0.count) disturbances" }
+          ?? "answered no \"disturbance\"")
           + ", the task has \(names): {\"state\": [..], \"disturbance\": [..]}")
     }
     guard state.count == states.count else {
@@ -92,7 +93,9 @@ struct PlantAnswer {
           + "(\(states.map(\.name).joined(separator: ", ")))")
     }
     let numbers =
-      zip((states + disturbances).map { "'\($0.name)'" }, state + (disturbance ?? [])).map { ($0, $1) }
+      zip((states + disturbances).map { "'\($0.name)'" }, state + (disturbance ?? [])).map {
+        ($0, $1)
+      }
       + [("the reward", reward ?? 0)]
     if let wrong = numbers.first(where: { !(abs($0.1) <= Self.largest) }) {
       throw Unfit(

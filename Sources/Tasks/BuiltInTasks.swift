@@ -20,7 +20,8 @@ public enum BuiltInPlants {
 /// Tasks in the form of their own YAML.
 public enum BuiltInTasks {
   public static let names = [
-    "boom", "boom-goals", "boom-delayed", "boom-disturbed", "cart-pole", "cart-pole-pilco", "pendulum",
+    "boom", "boom-goals", "boom-delayed", "boom-disturbed", "cart-pole", "cart-pole-pilco",
+    "pendulum",
     "crane", "crane-pose", "crane-delayed", "crane-physics",
   ]
 

@@ -138,15 +138,20 @@ extension ControlTask {
   private func checkNames(_ yaml: YAMLMapping) throws {
     if layout.states.isEmpty { throw yaml.error("states", "must name at least one state") }
     if layout.actions.isEmpty { throw yaml.error("actions", "must name at least one action") }
-    if let twice = Dictionary(grouping: channelNames, by: { $0 }).first(where: { $0.value.count > 1 }
+    if let twice = Dictionary(grouping: channelNames, by: { $0 }).first(where: {
+      $0.value.count > 1
+    }
     ) {
       throw yaml.error(
-        "states", "and actions\(layout.disturbances.isEmpty ? "" : " and disturbances"): two are called '\(shortened(twice.key))'")
+        "states",
+        "and actions\(layout.disturbances.isEmpty ? "" : " and disturbances"): two are called '\(shortened(twice.key))'"
+      )
     }
     for channel in layout.states {
       guard case .rate(let base, _) = channel.source else { continue }
       let isDerived = layout.states.contains { $0.name == base && $0.source != .column }
-      if layout.exogenous.contains(where: { $0.name == base }) || isDerived || base == channel.name {
+      if layout.exogenous.contains(where: { $0.name == base }) || isDerived || base == channel.name
+      {
         throw yaml.error(
           "states",
           "'\(shortened(channel.name))' has rateOf: \(shortened(base)), which must be a measured state"

@@ -58,7 +58,8 @@ extension ControlTask {
       let hint = nearest(to: name, among: known).map { "; did you mean '\($0)'?" } ?? ""
       throw InputFault(
         output: output,
-        problem: "reads '\(shortened(name))', which is no state, action, disturbance or quantity\(hint)")
+        problem:
+          "reads '\(shortened(name))', which is no state, action, disturbance or quantity\(hint)")
     }
     let formula = InputFormula(
       name: name, formula: named.formula, states: layout.states.map(\.name),

@@ -56,7 +56,8 @@ extension ControlTask {
           name, "cannot name a constant; a name has letters, digits and _, and is no function")
       }
       guard !taken.contains(name) else {
-        throw section.error(name, "is a state, action, disturbance or quantity; give the constant another name")
+        throw section.error(
+          name, "is a state, action, disturbance or quantity; give the constant another name")
       }
       if section.isMapping(name), let one = try section.mapping(name) {
         let lower = try one.number("lower") ?? -Self.largestConstant

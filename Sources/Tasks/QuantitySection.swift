@@ -31,7 +31,8 @@ extension ControlTask {
           name, "cannot name a quantity; a name has letters, digits and _, and is no function")
       }
       guard !channels.contains(name) else {
-        throw section.error(name, "is a state, action or disturbance; give the quantity another name")
+        throw section.error(
+          name, "is a state, action or disturbance; give the quantity another name")
       }
       guard !["t", "time", "goal", "previous", layout.timeColumn].contains(name) else {
         throw section.error(name, "is something else in a log or a formula; give it another name")
@@ -199,7 +200,8 @@ extension ControlTask {
         let known = layout.states.map(\.name) + quantities.map(\.name)
         let why =
           namedFormulas.contains { $0.name == name }
-          ? "reads a command or disturbance; a goal is of states" : "is neither a state nor a quantity"
+          ? "reads a command or disturbance; a goal is of states"
+          : "is neither a state nor a quantity"
         let hint = nearest(to: name, among: known).map { "; did you mean '\($0)'?" } ?? ""
         throw entry.error(name, why + hint)
       }

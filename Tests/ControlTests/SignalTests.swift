@@ -86,7 +86,7 @@ struct SignalTests {
     let writer = try LogWriter(path: path, layout: layout)
     for (k, value) in x.enumerated() {
       try writer.append(
-        time: Double(k) * 0.1, measured: [value], action: [Double(k) / 3], reward: nil)
+        time: Double(k) * 0.1, measured: [value], exogenous: [Double(k) / 3], reward: nil)
     }
     writer.close()
     // The first row has no rate and is left out.

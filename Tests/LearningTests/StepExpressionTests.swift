@@ -13,7 +13,7 @@ struct StepExpressionTests {
     Double.random(in: range, using: &generator)
   }
 
-  /// Three states, two actions; the third state integrates the second, or is an output too.
+  /// Three states, two actions, two disturbances; the third state integrates the second, or is an output too.
   private func form(_ generator: inout SeededGenerator) -> ModelForm {
     let integrals: [StateUpdate?] = [
       nil, .trapezoidalIntegral(rate: 1), .backwardIntegral(rate: 1, smoothing: 1),
@@ -22,7 +22,7 @@ struct StepExpressionTests {
     ]
     let integral = integrals[Int.random(in: 0..<6, using: &generator)]
     let form = ModelForm(
-      states: 3, actions: 2,
+      states: 3, actions: 2, disturbances: 2,
       turns: Bool.random(using: &generator) ? [2: 2 * .pi] : [2: 360],
       ignored: Bool.random(using: &generator) ? [0] : [],
       stateHistory: Int.random(in: 0...2, using: &generator),
@@ -30,20 +30,22 @@ struct StepExpressionTests {
       actionHistory: Int.random(in: 0...2, using: &generator),
       integrals: integral.map { [2: $0] } ?? [:])
     func formula(_ text: String, lag: Int) -> InputFeature {
-      guard let formula = try? Formula(text, names: ["a", "b", "c", "u", "v"]) else {
+      guard let formula = try? Formula(text, names: ["a", "b", "c", "u", "v", "d", "e"]) else {
         preconditionFailure("'\(text)' is a formula")
       }
       return .formula(
         InputFormula(
-          name: "f", formula: formula, states: ["a", "b", "c"], actions: ["u", "v"]), lag: lag)
+          name: "f", formula: formula, states: ["a", "b", "c"], exogenous: ["u", "v", "d", "e"]),
+        lag: lag)
     }
     let more: [[InputFeature]] = [
       [], [.filteredAction(1, steps: 4)], [.filteredAction(0, steps: 2), .action(1, lag: -1)],
       [formula("abs(u) + 0.8 * abs(v)", lag: form.actionDelay), formula("sin(a) * c", lag: 0)],
       [formula("b * u - v^2", lag: form.actionLag)],
+      [formula("e * u + sin(d)", lag: form.actionLag), .action(3, lag: 1)],
     ]
     return ModelForm(
-      features: form.features + more[Int.random(in: 0..<5, using: &generator)],
+      features: form.features + more[Int.random(in: 0..<6, using: &generator)],
       updates: form.updates)
   }
 
@@ -55,9 +57,11 @@ struct StepExpressionTests {
       (0..<60).map { _ in (0..<length).map { _ in random(-3...5, &generator) } }
     }
     let channels = ["a", "b", "c"].map { Channel(name: $0, units: "") }
-    let layout = LogLayout(
+    var layout = LogLayout(
       states: channels, actions: ["u", "v"].map { Channel(name: $0, units: "") }, timeStep: 0.05)
-    let episode = Episode(name: "random", timeStep: 0.05, states: rows(3), actions: rows(2))
+    layout.disturbances = [.init(Channel(name: "d")), .init(Channel(name: "e"), isConstant: true)]
+    var episode = Episode(name: "random", timeStep: 0.05, states: rows(3), actions: rows(2))
+    episode.disturbances = rows(2)
     var options = FitOptions()
     options.linear = Bool.random(using: &generator) ? .first : .joint
     let model = try DynamicsModel.fit([episode], layout: layout, form: form, options: options).model
@@ -67,10 +71,14 @@ struct StepExpressionTests {
     let lags = min(form.actionDelay, 0)...form.actionLag
     let actions = Dictionary(
       uniqueKeysWithValues: lags.map { ($0, builder.input("action_\($0)", length: 2)) })
+    let disturbances = (0...max(form.actionLag, 0)).map {
+      builder.input("disturbance_\($0)", length: 2)
+    }
     let filtered = form.filters.indices.map { builder.input("filtered_\($0)", length: 1) }
     let increments = builder.input("increments", length: form.outputCount)
     let z = expressions.features(
-      state: { states[$0] }, action: { actions[$0] ?? builder.zeros(2) }, filtered: filtered)
+      state: { states[$0] }, action: { actions[$0] ?? builder.zeros(2) },
+      disturbance: { disturbances[$0] }, filtered: filtered)
     builder.output("features", z)
     builder.output("saturated", expressions.saturated(z))
     builder.output(
@@ -86,6 +94,9 @@ struct StepExpressionTests {
         inputs["state_\(lag)"] = standardiser.standardise(episode.states[k - lag])
       }
       for lag in lags { inputs["action_\(lag)"] = episode.actions[k - lag] }
+      for lag in disturbances.indices {
+        inputs["disturbance_\(lag)"] = episode.disturbances[k - lag]
+      }
       for (f, filter) in form.filters.enumerated() {
         // By its definition, from the first row on.
         let gain = 1 - exp(-1 / filter.steps)

@@ -19,6 +19,8 @@ private let operations: [(name: String, build: Build)] = [
   ("sqrt", { _, a, b in sqrt(a * a + 0.5) * b }),
   ("abs", { _, a, b in abs(a) * b }), ("atan2", { _, a, b in atan2(a, b) * b }),
   ("hypot", { _, a, b in hypot(a, b) * a }),
+  // Of what has no derivative anyway; `detached` below has the rest.
+  ("detach", { builder, a, b in detach(builder.constant([0.5, 2, -1])) * a * b }),
   ("minimum", { _, a, b in minimum(a, b) * b }), ("maximum", { _, a, b in maximum(a, b) * a }),
   ("select", { _, a, b in select(a, a * b, b) }),
   ("concatenate", { builder, a, b in builder.concatenate([a, b, a]) * 2 }),
@@ -183,6 +185,17 @@ struct OperationTests {
       "dot", "affine", "apply",
     ])
     #expect(seen.isSuperset(of: wanted), "missing: \(wanted.subtracting(seen))")
+  }
+
+  @Test("no derivative goes through what is detached")
+  func detached() {
+    let program = program { _, a, b in detach(a * b) * b }
+    let (a, b) = (draw(3, 6), draw(3, 7))
+    let adjoint = program.adjoint(withRespectTo: ["a", "b"])
+    let found = Interpreter(shared: [:]).run(
+      adjoint, inputs: ["a": a, "b": b, "adj_y": [1, 1, 1]])
+    #expect(found["adj_a"] == [0, 0, 0])
+    #expect(found["adj_b"] == zip(a, b).map { $0 * $1 })
   }
 
   @Test("matrix products per particle, and W^T y")

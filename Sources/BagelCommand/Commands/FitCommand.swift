@@ -30,6 +30,10 @@ struct FitCommand: ParsableCommand {
   @Option(help: "Action columns, separated by commas.")
   var actions: String?
 
+  @Option(
+    help: "Columns of disturbances, separated by commas: measured inputs that nobody commands.")
+  var disturbances: String?
+
   @Option(help: "Seconds between rows; other stamps are resampled.")
   var timeStep: Double?
 
@@ -81,7 +85,7 @@ struct FitCommand: ParsableCommand {
       guard states != nil, actions != nil, timeStep != nil else {
         throw ValidationError("--log needs --states, --actions and --time-step too")
       }
-      let listed = columnNames(states ?? "") + columnNames(actions ?? "")
+      let listed = [states, actions, disturbances].flatMap { columnNames($0 ?? "") }
       if columnNames(states ?? "").isEmpty || columnNames(actions ?? "").isEmpty {
         throw ValidationError("--states and --actions need at least one name each")
       }
@@ -91,7 +95,7 @@ struct FitCommand: ParsableCommand {
         }
       }
       if Set(listed).count < listed.count {
-        throw ValidationError("a name stands twice in --states and --actions")
+        throw ValidationError("a name stands twice in --states, --actions and --disturbances")
       }
       try validateRates()
       if heldOut.isEmpty { try needsHeldOut() }
@@ -99,10 +103,10 @@ struct FitCommand: ParsableCommand {
         throw ValidationError("--time-step must be a positive number of seconds")
       }
     } else if !log.isEmpty || states != nil || actions != nil || timeStep != nil
-      || rates != "auto" || timeColumn != nil || angles != nil
+      || rates != "auto" || timeColumn != nil || angles != nil || disturbances != nil
     {
       throw ValidationError(
-        "give either a task or --log, --states, --actions, --time-step, --time-column, --rates, --angles"
+        "give either a task or --log, --states, --actions, --disturbances, --time-step, --time-column, --rates, --angles"
       )
     }
   }
@@ -240,6 +244,9 @@ struct FitCommand: ParsableCommand {
       },
       actions: columnNames(actions ?? "").map { Channel(name: $0) }, timeStep: timeStep ?? 0,
       timeColumn: timeColumn)
+    task.layout.disturbances = columnNames(disturbances ?? "").map {
+      Disturbance(Channel(name: $0))
+    }
     let files = try log.map { try LogFile(path: $0, layout: task.layout) }
     let (derived, words) = ratesToDerive(task.layout.states.map(\.name), files)
     for name in derived {

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+// The policy of a task: what it sees, what its file says, with which numbers it runs, which goals it may be given.
+
+import GaussianProcesses
+import MachineLogs
+import Policies
+
+extension ControlTask {
+  /// What a policy file must say to be a policy for this task.
+  public var policyDescription: PolicyDescription {
+    PolicyDescription(
+      task: name, stateNames: observedLayout.states.map(\.name),
+      stateUnits: observedLayout.states.map(\.units),
+      actionNames: layout.actions.map(\.name), lower: actionLimits.map(\.lowerBound),
+      upper: actionLimits.map(\.upperBound),
+      largestChange: actionRates.map { $0.map { $0 * layout.timeStep } }, rest: safeAction,
+      timeStep: layout.timeStep, hiddenLayers: policy.layers,
+      basisFunctions: policy.basisFunctions, inputs: policyInputs)
+  }
+
+  /// Refuses a goal beyond the states' limits or, where the policy sees its goal, beyond both the data behind it and
+  /// the goals it was searched for; a goal of quantities far from all logged ones.
+  ///
+  /// - Parameters:
+  ///   - goal: [G], physical units.
+  ///   - input: how the policy sees its goal.
+  ///   - data: behind the policy.
+  /// - Throws: `LogError`.
+  public func checkGoal(_ goal: [Double], for input: GoalInput, within data: SearchedData) throws {
+    guard hasGoal else { return }
+    if goalQuantities != nil {
+      for (channel, value) in zip(goalChannels, goal) {
+        guard let limits = limits(of: channel.name), !limits.contains(value) else { continue }
+        throw LogError(
+          file: place, column: channel.name,
+          "the goal \(value) is outside its limits, \(limits.lowerBound) to \(limits.upperBound)")
+      }
+      if !data.loggedGoals.isEmpty { try checkReached(goal, data.loggedGoals) }
+      return
+    }
+    let searched = self.goal.support
+    for (i, channel) in layout.states.enumerated() {
+      func refuse(_ bound: ClosedRange<Double>, _ what: String) throws {
+        throw LogError(
+          file: place, column: channel.name,
+          "the goal \(goal[i]) is outside \(what), \(bound.lowerBound) to \(bound.upperBound)")
+      }
+      if stateLimits.indices.contains(i), let limits = stateLimits[i], !limits.contains(goal[i]) {
+        try refuse(limits, "its limits")
+      }
+      guard input != .none, let data = data.bounds, !data[i].contains(goal[i]) else { continue }
+      if searched?[i].contains(goal[i]) != true {
+        try refuse(data[i], "the data behind the policy")
+      }
+    }
+  }
+
+  /// What a policy's file says that was found on a model.
+  public func policyDescription(on model: DynamicsModel) -> PolicyDescription {
+    var description = policyDescription
+    description.dataBounds = model.stateBounds + seenDisturbances(model).bounds
+    description.loggedGoals = loggedGoals(model)
+    description.plant = plant?.words
+    description.model = model.fingerprint
+    return description
+  }
+
+  private var policyInputs: PolicyInputs {
+    let angles = layout.states.indices.filter { layout.states[$0].turn != nil }
+    let radians = angles.map { 2 * Double.pi / (layout.states[$0].turn ?? 1) }
+    return PolicyInputs(
+      stateLength: observedLayout.states.count,
+      disturbanceLength: policy.seesDisturbances ? layout.disturbances.count : 0,
+      actionLength: layout.actions.count, goal: policy.goalInput,
+      goalQuantities: goalQuantities, angles: angles,
+      radians: radians.allSatisfy { $0 == 1 } ? nil : radians,
+      actionHistory: policy.actionHistory)
+  }
+
+  /// The layout in which the disturbances that the policy sees follow the states.
+  public var observedLayout: LogLayout {
+    var observed = layout
+    if policy.seesDisturbances { observed.states += layout.disturbances.map(\.channel) }
+    return observed
+  }
+
+  /// Standardiser and bounds of the disturbances that the policy sees.
+  func seenDisturbances(
+    _ model: DynamicsModel
+  ) -> (standardiser: Standardiser, bounds: [ClosedRange<Double>]) {
+    guard policy.seesDisturbances else { return (Standardiser(mean: [], scale: []), []) }
+    let logged = model.loggedDisturbances
+    return (logged.standardiser, logged.bounds)
+  }
+
+  /// A policy of this task with its numbers.
+  ///
+  /// - Parameters:
+  ///   - parameters: theta [P].
+  ///   - model: on which it was found.
+  public func controller(_ parameters: [Double], on model: DynamicsModel) -> PolicyController {
+    let (states, seen) = (model.stateStandardiser, seenDisturbances(model).standardiser)
+    return PolicyController(
+      policy: makePolicy(), parameters: parameters, stateMean: states.mean + seen.mean,
+      stateScale: states.scale + seen.scale, goals: goalStandardiser(model))
+  }
+
+  /// The policy that the options describe.
+  public func makePolicy() -> Policy { policyDescription.makePolicy() }
+}
