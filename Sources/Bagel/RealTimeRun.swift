@@ -44,15 +44,15 @@ public struct GoalVerdict: Hashable, Sendable {
   }
 
   /// - Parameters:
-  ///   - values: what goals are of [G].
+  ///   - errors: |state - goal| of each of what goals are of [G].
   ///   - wanted: the goal, which may move [G].
   ///   - isMet: whether the state is as near as the task wants.
   ///   - time: seconds since the start.
-  mutating func add(reached values: [Double], wanted: [Double], isMet: Bool, time: Double) {
+  mutating func add(errors: [Double], wanted: [Double], isMet: Bool, time: Double) {
     (end, goal) = (time, wanted)
     reached = isMet ? reached ?? time : nil
     for index in tracked.indices {
-      let error = abs(values[tracked[index].goal] - goal[tracked[index].goal])
+      let error = errors[tracked[index].goal]
       tracked[index].last = error
       tracked[index].nearest = min(tracked[index].nearest, error)
       tracked[index].worstSinceReached =
@@ -111,7 +111,7 @@ extension ControlTask {
           GoalVerdict(time: time, goal: wanted, tracked: evaluation.tracked.map(\.goal)))
       }
       verdicts[verdicts.count - 1].add(
-        reached: goalForm.reached(states), wanted: wanted, isMet: isMet(wanted, by: states),
+        errors: errors(of: states, wanted), wanted: wanted, isMet: isMet(wanted, by: states),
         time: time)
     }
     return try withPlant { plant in
@@ -152,8 +152,15 @@ extension ControlTask {
   /// Whether a state is as near to a goal as the task wants at a step's end.
   private func isMet(_ goal: [Double], by states: [Double]) -> Bool {
     guard evaluation.measures.isEmpty else { return meetsMeasures([states], goal: goal) }
-    let reached = goalForm.reached(states)
-    return evaluation.tracked.allSatisfy { abs(reached[$0.goal] - goal[$0.goal]) <= $0.tolerance }
+    let errors = errors(of: states, goal)
+    return evaluation.tracked.allSatisfy { errors[$0.goal] <= $0.tolerance }
+  }
+
+  /// |state - goal| of each of what goals are of, the shorter way of angles that turn [G].
+  private func errors(of states: [Double], _ goal: [Double]) -> [Double] {
+    zip(goalForm.reached(states), goal).enumerated().map { k, values in
+      abs(shorterWay(values.0 - values.1, turn: goalChannels[k].turn))
+    }
   }
 
   private func goalSchedule(_ wanted: [Double]?) throws -> GoalSchedule {

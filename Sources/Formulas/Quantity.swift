@@ -5,11 +5,13 @@
 import Programs
 
 /// A number that a row of states says: one of them, or a formula of them.
-public struct Quantity: Hashable, Sendable {
+public struct Quantity: Sendable {
   public let name: String
   /// As in the task; "" for none.
   public let units: String
   public let definition: Definition
+  /// Of a formula, and the states [S] whose values it takes.
+  private let evaluator: (formula: FormulaEvaluator, states: [Int])?
 
   public enum Definition: Hashable, Sendable {
     /// State i.
@@ -20,6 +22,11 @@ public struct Quantity: Hashable, Sendable {
 
   public init(name: String, units: String, definition: Definition) {
     (self.name, self.units, self.definition) = (name, units, definition)
+    if case .formula(let formula, let states) = definition {
+      evaluator = (FormulaEvaluator(formula, names: Array(states.keys)), Array(states.values))
+    } else {
+      evaluator = nil
+    }
   }
 
   /// A formula of states.
@@ -48,11 +55,8 @@ public struct Quantity: Hashable, Sendable {
 
   /// Its value for a state [S] in physical units.
   public func value(_ state: [Double]) -> Double {
-    switch definition {
-    case .state(let i): state[i]
-    case .formula(let formula, let states):
-      formula.value(states.mapValues { state[$0] })
-    }
+    if let evaluator { return evaluator.formula.value(evaluator.states.map { state[$0] }) }
+    return self.state.map { state[$0] } ?? .nan
   }
 
   /// "tip_x (m) = ...", with its whole formula; a state's name alone.
@@ -64,4 +68,16 @@ public struct Quantity: Hashable, Sendable {
 
   /// The state that it is, if it is one.
   public var state: Int? { if case .state(let i) = definition { i } else { nil } }
+}
+
+extension Quantity: Hashable {
+  public static func == (a: Quantity, b: Quantity) -> Bool {
+    a.name == b.name && a.units == b.units && a.definition == b.definition
+  }
+
+  public func hash(into hasher: inout Hasher) {
+    hasher.combine(name)
+    hasher.combine(units)
+    hasher.combine(definition)
+  }
 }

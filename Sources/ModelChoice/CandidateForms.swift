@@ -12,8 +12,6 @@ struct CandidateForms: Sendable {
   let rates: [Int: Int]
   let plain: PlainModel
   let fixed: Set<ModelPart>
-  /// A task says what its outputs read, which is left as it is.
-  let hasGivenInputs: Bool
 
   /// Searches of hyperparameters are short: what is compared are structures.
   func options(_ shape: CandidateShape) -> FitOptions {
@@ -134,7 +132,7 @@ struct CandidateForms: Sendable {
 
   private func updates(_ shape: CandidateShape) -> [StateUpdate] {
     // Inputs and known physics are of the outputs that the task has.
-    if hasGivenInputs || plain.options.physics != nil { return plain.form.updates }
+    if fixed.contains(.inputs) || plain.options.physics != nil { return plain.form.updates }
     var output = 0
     return layout.states.enumerated().map { i, channel in
       if case .rate(let base, _) = channel.source,

@@ -75,9 +75,7 @@ struct CandidateStages: Sendable {
   /// The model as the task has it.
   func considerPlain(_ contest: inout Contest) throws {
     guard choice.takes(plain.form) else { return }
-    var shape = CandidateShape(linear: .joint)
-    (shape.profile, shape.mean) = (plain.options.profile, plain.options.mean)
-    shape.isBesidePhysics = plain.options.physics != nil
+    let shape = plain.shape
     let name = "the plain model: \(plain.words)"
     contest.pay(effort.cost(shape, outputs: plain.form.outputCount))
     guard
@@ -147,7 +145,7 @@ struct CandidateStages: Sendable {
   /// For a search: of the inputs of the best those few that matter most to each output, so that tables serve it; as it is, and
   /// beside a linear part, which may read the others.
   private func considerFewerInputs(_ contest: inout Contest) throws {
-    guard choice.purpose == .search, !choice.hasGivenInputs, let most = choice.lightInputs,
+    guard choice.purpose == .search, !choice.fixed.contains(.inputs), let most = choice.lightInputs,
       let best = contest.curved, best.model.form.mostInputs > most
     else { return }
     let relevance: InputRelevance

@@ -13,6 +13,8 @@ public enum ModelPart: Hashable, Sendable, CaseIterable {
   case histories
   /// Which positions follow from measured rates.
   case integrals
+  /// What each output reads of those rows.
+  case inputs
   /// How much noise moves the particles of rollouts, and how long it lasts.
   case noise
 }
@@ -30,8 +32,6 @@ public enum ModelPurpose: Hashable, Sendable {
 public struct ChoiceOptions: Hashable, Sendable {
   /// Parts that are as the plain model has them.
   public var fixed = Set(ModelPart.allCases)
-  /// The plain model's outputs read inputs of their own, which the task gives.
-  public var hasGivenInputs = false
   public var purpose = ModelPurpose.search
   /// Most inputs of a Gaussian process that what draws from it takes; nil for any number. The plain model is left out where it has
   /// more.
@@ -60,9 +60,16 @@ public struct PlainModel: Sendable {
   /// "Gaussian process (squared-exponential) with a linear mean on 2 rows"
   var words: String {
     let rows = max(form.stateLag, form.actionLag - max(form.actionDelay, 0)) + 1
-    var shape = CandidateShape(linear: .joint, rows: rows)
+    var shape = shape
+    shape.rows = rows
+    return shape.name
+  }
+
+  /// What it is made of, without its rows.
+  var shape: CandidateShape {
+    var shape = CandidateShape(linear: .joint)
     (shape.profile, shape.mean) = (options.profile, options.mean)
     shape.isBesidePhysics = options.physics != nil
-    return shape.name
+    return shape
   }
 }

@@ -72,8 +72,7 @@ public struct HorizonReference: Sendable {
       states: layout.states.count, actions: layout.actions.count,
       disturbances: layout.disturbances.count)
     let forms = CandidateForms(
-      layout: layout, rates: [:], plain: PlainModel(form: all, options: FitOptions()), fixed: [],
-      hasGivenInputs: false)
+      layout: layout, rates: [:], plain: PlainModel(form: all, options: FitOptions()), fixed: [])
     let linear = try Self.histories.compactMap { rows -> (DynamicsMean, HorizonRuns)? in
       let shape = CandidateShape(rows: rows)
       let options = forms.options(shape)

@@ -50,10 +50,9 @@ public struct ModelChooser {
     stages = CandidateStages(
       trial: trial,
       free: CandidateForms(
-        layout: layout, rates: rates, plain: plain, fixed: [], hasGivenInputs: false),
+        layout: layout, rates: rates, plain: plain, fixed: []),
       forms: CandidateForms(
-        layout: layout, rates: rates, plain: plain, fixed: choice.fixed,
-        hasGivenInputs: choice.hasGivenInputs),
+        layout: layout, rates: rates, plain: plain, fixed: choice.fixed),
       choice: choice, effort: Effort(rows: episodes.reduce(0) { $0 + $1.count }),
       deadTimes: deadTimes)
   }

@@ -17,9 +17,8 @@ import Programs
 /// One consistent function draw a particle.
 public struct PathwiseSampler: GroupSampler {
   public let name = SamplerName.pathwise
-  public let data: [String: [Double]]
   public let group: ProcessGroup
-  private let noise: ObservationNoise
+  private let function: FunctionDraw
   private let outputs: [Output]
 
   /// What draws of one output need.
@@ -44,9 +43,7 @@ public struct PathwiseSampler: GroupSampler {
     _ group: ProcessGroup, features: Int = 256, noise: DrawnNoise = .latent
   ) throws {
     self.group = group
-    var outputs: [Output] = []
-    var data = group.priorMeanData
-    for (k, process) in group.processes.enumerated() {
+    let outputs = try group.processes.enumerated().map { k, process -> Output in
       let fourier = try FourierFeatures(process, count: features, output: group.outputs[k])
       guard let exact = process.exact else {
         throw UnsuitableSampler(
@@ -54,68 +51,39 @@ public struct PathwiseSampler: GroupSampler {
             "\(process.x.rows) points are too many for pathwise draws (at most "
             + "\(GaussianProcess.largestExact)); use --sampler tabulated, kiss-gp or sparse")
       }
-      outputs.append(
-        Output(
-          fourier: fourier, features: fourier.values(process.x),
-          residuals: process.residuals,
-          precision: SinglePrecisionOperator(
-            lowerTriangle: exact.cholesky.inverseLowerTriangle()),
-          noiseDeviations: process.noiseFactors.map {
-            ($0 * process.hyperparameters.noiseVariance).squareRoot()
-          }))
-      data[group.array("inputs", k)] = process.x.values
-      data[group.array("frequencies", k)] = fourier.frequencies.values
-      data[group.array("covariance", k)] = process.hyperparameters.covariance.expressionData
+      return Output(
+        fourier: fourier, features: fourier.values(process.x), residuals: process.residuals,
+        precision: SinglePrecisionOperator(
+          lowerTriangle: exact.cholesky.inverseLowerTriangle()),
+        noiseDeviations: process.noiseFactors.map {
+          ($0 * process.hyperparameters.noiseVariance).squareRoot()
+        })
     }
     self.outputs = outputs
-    self.noise = ObservationNoise(group, noise)
-    self.data = SharedArrays.joined([data, self.noise.data])
+    function = FunctionDraw(
+      group, zip(outputs, group.processes).map { ($0.fourier, $1.x) }, noise: noise)
   }
+
+  public var data: [String: [Double]] { function.data }
 
   public var summary: String { "\(outputs[0].features.columns) features" }
 
-  public var functionLength: Int {
-    outputs.reduce(0) { $0 + $1.features.columns + $1.features.rows }
-  }
+  public var functionLength: Int { function.length }
 
   public func increments(at x: Value, draws: Value, functionOffset: Int) -> Value {
-    let builder = x.builder
-    var offset = functionOffset
-    let functions = outputs.enumerated().map { k, output -> Value in
-      let (n, features) = (output.features.rows, output.features.columns)
-      func weights(_ count: Int) -> SharedMatrix {
-        defer { offset += count }
-        return SharedMatrix(
-          array: RolloutProgram.functionDraw, offset: offset, rows: count, columns: 1)
-      }
-      let d = group.dimensions
-      let prior = output.fourier.sum(
-        at: x, array: group.array("frequencies", k), weights: weights(features))
-      let covariance = group.processes[k].hyperparameters.covariance
-      let update = WeightedSum(
-        dimensions: d, rows: SharedMatrix(array: group.array("inputs", k), rows: n, columns: d),
-        weights: weights(n)
-      ) { x, row in covariance.expression(x, row, array: group.array("covariance", k)) }
-      return prior + builder.apply(.weightedSum(update), x)
-    }
-    let latent = group.priorMean(at: x) + builder.concatenate(functions)
-    if noise.noise == .latent { return latent }
-    let added = outputs.indices.map { noise.addedDeviation(output: $0, at: x) }
-    return latent + builder.concatenate(added) * draws
+    function.increments(at: x, draws: draws, functionOffset: functionOffset)
   }
 
   public func functionDraws(_ particles: Int, key: DrawKey) -> [Double] {
-    let length = functionLength
-    var draws = [Double](repeating: 0, count: particles * length)
-    var offset = 0
-    for (k, output) in outputs.enumerated() {
+    function.draws(
+      particles, key: key, normals: { outputs[$0].features.columns + outputs[$0].features.rows }
+    ) { k, normals in
+      // w, then e.
+      let output = outputs[k]
       let (n, f) = (output.features.rows, output.features.columns)
-      let normals = FourierFeatures.normals(
-        particles, count: f + n, output: group.outputs[k], key: key)
+      let w = normals.selecting(columns: 0..<f)
       // y - H beta - Phi w - e, a column a particle.
-      var targets = withOneBLASThread {
-        output.features.times(normals.selecting(columns: 0..<f), transposingSecond: true)
-      }
+      var targets = withOneBLASThread { output.features.times(w, transposingSecond: true) }
       targets.values.withUnsafeMutableBufferPointer { targets in
         for i in 0..<n {
           for b in 0..<particles {
@@ -124,17 +92,8 @@ public struct PathwiseSampler: GroupSampler {
           }
         }
       }
-      let v = output.precision.times(targets)
-      for b in 0..<particles {
-        let start = b * length + offset
-        for j in 0..<f {
-          draws[start + j] = output.fourier.amplitude * normals.values[b * (f + n) + j]
-        }
-        for i in 0..<n { draws[start + f + i] = v.values[i * particles + b] }
-      }
-      offset += f + n
+      return (output.fourier.amplitude * w, output.precision.times(targets).transposed)
     }
-    return draws
   }
 
   /// The moments of the draws in closed form: their mean is the exact posterior's, their variance

@@ -176,7 +176,9 @@ private struct GroupCandidates {
         group, box: box, pointsPerAxis: options.gridPoints, rank: options.rankChoice,
         noise: options.noise)
     case .sparse:
-      try SparseSampler(group, inducingPoints: options.inducingPoints, noise: options.noise)
+      try SparseSampler(
+        group, box: box, inducingPoints: options.inducingPoints, noise: options.noise,
+        tolerance: options.tolerance)
     case .love: try LoveSampler(group, box: box, rank: options.rankChoice, noise: options.noise)
     case .exact: try ExactSampler(group, noise: options.noise)
     case .pathwise:

@@ -18,9 +18,8 @@ import Programs
 /// One consistent function draw a particle, through inducing points.
 public struct SparsePathwiseSampler: GroupSampler {
   public let name = SamplerName.sparsePathwise
-  public let data: [String: [Double]]
   public let group: ProcessGroup
-  private let noise: ObservationNoise
+  private let function: FunctionDraw
   private let outputs: [Output]
 
   /// What draws of one output need.
@@ -33,7 +32,6 @@ public struct SparsePathwiseSampler: GroupSampler {
     let spread: Matrix
 
     var points: Int { mean.count }
-    var length: Int { features.count + points }
   }
 
   /// - Parameters:
@@ -47,75 +45,43 @@ public struct SparsePathwiseSampler: GroupSampler {
     noise: DrawnNoise = .latent
   ) throws {
     self.group = group
-    var data = group.priorMeanData
-    var outputs: [Output] = []
-    for (k, process) in group.processes.enumerated() {
+    let outputs = try group.processes.enumerated().map { k, process -> Output in
       let fourier = try FourierFeatures(process, count: features, output: group.outputs[k])
       let posterior = try LowRankPosterior(
         process, tolerance: 1e-3, largestRank: inducingPoints)
       let prior = posterior.pivotWeights(of: fourier.values(posterior.pivots))
-      outputs.append(
-        Output(
-          features: fourier, posterior: posterior, mean: posterior.meanWeights,
-          spread: posterior.weightRoot.beside(-1 * prior)))
-      data[group.array("inputs", k)] = posterior.pivots.values
-      data[group.array("frequencies", k)] = fourier.frequencies.values
-      data[group.array("covariance", k)] = process.hyperparameters.covariance.expressionData
+      return Output(
+        features: fourier, posterior: posterior, mean: posterior.meanWeights,
+        spread: posterior.weightRoot.beside(-1 * prior))
     }
     self.outputs = outputs
-    self.noise = ObservationNoise(group, noise)
-    self.data = SharedArrays.joined([data, self.noise.data])
+    function = FunctionDraw(
+      group, outputs.map { ($0.features, $0.posterior.pivots) }, noise: noise)
   }
+
+  public var data: [String: [Double]] { function.data }
 
   public var summary: String {
     "\(list(outputs.map(\.points))) inducing points, \(outputs[0].features.count) features"
   }
 
-  public var functionLength: Int { outputs.reduce(0) { $0 + $1.length } }
+  public var functionLength: Int { function.length }
 
   public func increments(at x: Value, draws: Value, functionOffset: Int) -> Value {
-    var offset = functionOffset
-    let functions = outputs.enumerated().map { k, output -> Value in
-      func weights(_ count: Int) -> SharedMatrix {
-        defer { offset += count }
-        return SharedMatrix(
-          array: RolloutProgram.functionDraw, offset: offset, rows: count, columns: 1)
-      }
-      let prior = output.features.sum(
-        at: x, array: group.array("frequencies", k), weights: weights(output.features.count))
-      let covariance = group.processes[k].hyperparameters.covariance
-      let update = WeightedSum(
-        dimensions: group.dimensions,
-        rows: SharedMatrix(
-          array: group.array("inputs", k), rows: output.points, columns: group.dimensions),
-        weights: weights(output.points)
-      ) { x, row in covariance.expression(x, row, array: group.array("covariance", k)) }
-      return prior + x.builder.apply(.weightedSum(update), x)
-    }
-    let latent = group.priorMean(at: x) + x.builder.concatenate(functions)
-    if noise.noise == .latent { return latent }
-    let added = outputs.indices.map { noise.addedDeviation(output: $0, at: x) }
-    return latent + x.builder.concatenate(added) * draws
+    function.increments(at: x, draws: draws, functionOffset: functionOffset)
   }
 
   public func functionDraws(_ particles: Int, key: DrawKey) -> [Double] {
-    let length = functionLength
-    var draws = [Double](repeating: 0, count: particles * length)
-    var offset = 0
-    for (k, output) in outputs.enumerated() {
-      let (m, f) = (output.points, output.features.count)
+    function.draws(
+      particles, key: key, normals: { outputs[$0].points + outputs[$0].features.count }
+    ) { k, normals in
       // z, then w.
-      let normals = FourierFeatures.normals(
-        particles, count: m + f, output: group.outputs[k], key: key)
-      let v = withOneBLASThread { normals.times(output.spread, transposingSecond: true) }
-      for b in 0..<particles {
-        let start = b * length + offset
-        for j in 0..<f { draws[start + j] = output.features.amplitude * normals[b, m + j] }
-        for i in 0..<m { draws[start + f + i] = output.mean[i] + v[b, i] }
-      }
-      offset += output.length
+      let (output, m) = (outputs[k], outputs[k].points)
+      var v = withOneBLASThread { normals.times(output.spread, transposingSecond: true) }
+      for b in 0..<particles { for i in 0..<m { v[b, i] += output.mean[i] } }
+      let w = normals.selecting(columns: m..<normals.columns)
+      return (output.features.amplitude * w, v)
     }
-    return draws
   }
 
   /// The moments of the draws in closed form: their mean is the low-rank posterior's, their variance

@@ -72,7 +72,7 @@ extension ControlTask {
     ([.covariance], ["covariance"]),
     ([.mean], ["mean"]),
     ([.histories], ["stateHistory", "actionHistory", "actionDelay"]),
-    ([.histories, .integrals], ["inputs"]),
+    ([.histories, .integrals, .inputs], ["inputs"]),
     ([.integrals], ["integrate"]),
     ([.noise], ["noise"]),
     (ModelPart.allCases, ["restPseudoData"]),
@@ -87,7 +87,6 @@ extension ControlTask {
     for output in section.keys {
       model.inputs[output] = try required(section.strings(output), output, section)
     }
-    model.choice.hasGivenInputs = true
     do {
       _ = try modelForm()
     } catch let fault as InputFault {

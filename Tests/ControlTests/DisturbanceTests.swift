@@ -281,7 +281,8 @@ struct DisturbanceTests {
       (#"{"state":[1],"disturbance":3}"#, "whose \"disturbance\" is not a list of numbers"),
     ] {
       let failure = try outcome(answer).failure
-      #expect("\(failure?.description ?? "")".contains(words))
+      let said = failure?.description ?? ""
+      #expect(said.contains(words))
     }
     let boom = yaml.replacingOccurrences(of: "name: x, units: m", with: "name: angle")
       .replacingOccurrences(of: "reward: {formula: -x^2}", with: "plant: cart-pole")

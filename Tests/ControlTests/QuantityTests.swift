@@ -267,7 +267,7 @@ struct QuantityTests {
     let circle = problem("ab: a + b", "ab: a + z")
     #expect(circle.contains("name each other in a circle") && circle.contains("'ab'"))
     #expect(problem("ab: a + b", "sin: a + b").contains("cannot name a quantity"))
-    #expect(problem("ab: a + b", "va: a + b").contains("is a state or action"))
+    #expect(problem("ab: a + b", "va: a + b").contains("is a state, action or disturbance"))
     #expect(
       problem("goal: {x: [0.5", "goal: {y: [0.5").contains("is neither a state nor a quantity"))
     #expect(problem("goal: {x: [0.5, 1.2]", "goal: {asked: 1").contains("reads a command"))

@@ -171,6 +171,7 @@ struct InferenceTests {
     let (weights, root) = try posterior.weightedSums()
     let k = references.squaredExponential.covariance.matrix(points, posterior.pivots)
     #expect(distance(k.times(weights), references.sparse.mean) < 1e-9)
+    #expect((1..<root.rows).allSatisfy { i in (0..<i).allSatisfy { root[i, $0] == 0 } })
     let reduction = k.times(root)
     let prior = references.squaredExponential.covariance.diagonal(points)
     let variance = (0..<points.rows).map { prior[$0] - dot(reduction.row($0), reduction.row($0)) }

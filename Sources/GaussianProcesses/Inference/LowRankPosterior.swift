@@ -147,17 +147,25 @@ public struct LowRankPosterior: Sendable {
   package func pivotWeights(of values: Matrix) -> Matrix { pivotFactor.solve(values) }
 
   /// The same posterior as sums over the pivots: mean = h^T beta + k(x, P) c, variance = k(x, x) -
-  /// ||S^T k(P, x)||^2 with S = L_P^-T chol(I - A^-1) [r, r].
+  /// ||S^T k(P, x)||^2 with S = L_P^-T U [r, r], U U^T = I - A^-1, both upper triangular.
   public func weightedSums() throws -> (weights: [Double], root: Matrix) {
-    var kept = dataFactor.inverseLowerTriangle()
-    for i in 0..<kept.rows {
-      for j in 0...i { kept[i, j] = (i == j ? 1 : 0) - kept[i, j] }
+    let inverse = dataFactor.inverseLowerTriangle()
+    let r = inverse.rows
+    // The lower factor of the matrix with its order turned round is the upper one of the matrix.
+    var turned = Matrix(rows: r, columns: r)
+    for i in 0..<r {
+      for j in 0...i { turned[i, j] = (i == j ? 1 : 0) - inverse[r - 1 - j, r - 1 - i] }
     }
-    let inner = try Cholesky(kept, what: "sparse posterior").lower
-    let inverse = pivotFactor.inverseLower()
-    return (
-      inverse.times(weights, transposed: true), inverse.times(inner, transposingFirst: true)
-    )
+    let lower = try Cholesky(turned, what: "sparse posterior").lower
+    var upper = Matrix(rows: r, columns: r)
+    for i in 0..<r {
+      for j in i..<r { upper[i, j] = lower[r - 1 - i, r - 1 - j] }
+    }
+    let white = pivotFactor.inverseLower()
+    var root = white.times(upper, transposingFirst: true)
+    // What rounding leaves below the diagonal is not read.
+    for i in 1..<max(r, 1) { for j in 0..<i { root[i, j] = 0 } }
+    return (white.times(weights, transposed: true), root)
   }
 }
 
