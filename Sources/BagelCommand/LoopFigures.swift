@@ -70,6 +70,11 @@ final class LoopFigures {
       policy.warnOfFlatness(console)
       policy.sayWidening(console)
       policy.describeDoubts(console, prefix: "trial \(trial): ")
+      if policy.sampler.isUseless {
+        console.say(
+          "trial \(trial): warning: the sampler \(policy.sampler.sampler.name.rawValue): "
+            + policy.sampler.certificate.sentence)
+      }
     case .tried(let record, let evaluated):
       judged = [evaluated]
       let verdict = record.verdict(over: task.evaluation.episodes)

@@ -70,7 +70,9 @@ extension OptimizedPolicy {
   /// What makes the predicted return doubtful, each line behind a prefix.
   func describeDoubts(_ console: Console, prefix: String = "  ") {
     if state.diverged > 0 {
-      console.say("\(prefix)\(state.diverged) particles diverged and were frozen")
+      let all = state.iteration * predicted.particles
+      console.say(
+        "\(prefix)\(state.diverged) of \(all) particles, over all iterations, diverged and were frozen")
     }
     if outsideFraction > 0.05 {
       console.say(
@@ -81,6 +83,12 @@ extension OptimizedPolicy {
 }
 
 extension MeasuredSampler {
+  /// Whether nobody should search through it: its deviation is wrong by more than itself, and nothing says that it does not matter.
+  var isUseless: Bool {
+    certificate.worst.deviation.isNaN || certificate.worst.deviation > 1
+      ? certificate.outcome?.isGood != true : false
+  }
+
   var json: [String: Any] {
     [
       "sampler": sampler.name.rawValue, "samplerSummary": sampler.summary,

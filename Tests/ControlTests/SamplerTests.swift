@@ -250,6 +250,28 @@ struct SamplerTests {
     }
   }
 
+  @Test("a sparse deviation takes as few points as its tolerance lets it, the mean all")
+  func sparseBases() throws {
+    let fixture = try Fixture()
+    var options = SamplerOptions()
+    options.name = .sparse
+    func sparse() throws -> (SparseSampler, SamplerCertificate) {
+      let made = try fixture.model.sampler(options, actionLimits: fixture.task.actionLimits)
+      return (try #require(made.sampler as? SparseSampler), made.certificate)
+    }
+    options.tolerance.deviation = 0
+    let (whole, best) = try sparse()
+    #expect(whole.deviationPoints == whole.inducingPoints)
+    options.tolerance.deviation = 1e-2
+    let (own, certificate) = try sparse()
+    #expect(own.inducingPoints == whole.inducingPoints)
+    #expect(zip(own.deviationPoints, own.inducingPoints).contains { 4 * $0 <= 3 * $1 })
+    for (a, b) in zip(certificate.errors, best.errors) {
+      #expect(abs(a.meanRMS - b.meanRMS) < 1e-4)
+      #expect(a.deviationRMS < b.deviationRMS + 1.5e-2)
+    }
+  }
+
   @Test("automatic takes the cheapest sampler within tolerance and shows what it left")
   func automatic() throws {
     let fixture = try Fixture()
