@@ -121,7 +121,7 @@ extension ControlTask {
     return try run.run(
       &plant, from: explorationStart(plant, seed: seed), seed: seed,
       name: "exploration \(index + 1)"
-    ) { explorer.action(step: $0, states: $1) }
+    ) { explorer.action(step: $0, states: Array($1.prefix(layout.states.count))) }
   }
 
   /// Manual driving begins where the machine happens to stand, other exploration where trials begin.

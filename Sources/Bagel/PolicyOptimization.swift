@@ -226,7 +226,7 @@ extension DynamicsModel {
         switch feature {
         case .state(let state, _): state == i
         case .formula(let formula, _): formula.reads(state: i)
-        case .action, .filteredAction, .sine, .cosine: false
+        case .action, .disturbance, .filteredAction, .sine, .cosine: false
         }
       }
     }

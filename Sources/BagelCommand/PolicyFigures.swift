@@ -72,7 +72,8 @@ extension OptimizedPolicy {
     if state.diverged > 0 {
       let all = state.iteration * predicted.particles
       console.say(
-        "\(prefix)\(state.diverged) of \(all) particles, over all iterations, diverged and were frozen")
+        "\(prefix)\(state.diverged) of \(all) particles, over all iterations, diverged and were frozen"
+      )
     }
     if outsideFraction > 0.05 {
       console.say(

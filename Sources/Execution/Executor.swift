@@ -169,6 +169,9 @@ extension RolloutBatch {
       "\(functionDraws.count) function scalars given, not \(particles) x \(rollout.functionLength)")
     precondition(particles > 0 && horizon > 0, "B = \(particles), H = \(horizon)")
     precondition(
+      horizon <= rollout.longestHorizon,
+      "\(horizon) steps of a rollout made for \(rollout.longestHorizon)")
+    precondition(
       totalWeights.isEmpty || totalWeights.count == rollout.totals.count,
       "\(totalWeights.count) weights for the totals \(rollout.totals)")
   }

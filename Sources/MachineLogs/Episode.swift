@@ -68,6 +68,11 @@ public struct Episode: Hashable, Sendable {
     disturbances.isEmpty ? actions[row - lag] : actions[row - lag] + disturbances[row]
   }
 
+  /// Disturbances of a row [W]; empty where nothing disturbs.
+  public func disturbances(at row: Int) -> [Double] {
+    disturbances.isEmpty ? [] : disturbances[row]
+  }
+
   /// These rows of it.
   public func rowsOnly(_ rows: Range<Int>) -> Episode {
     var part = self
@@ -161,7 +166,7 @@ public struct LogLayout: Hashable, Sendable, Codable {
   /// First rows of an episode in which some state is not known: a derived rate wants two measurements.
   public var unknownRows: Int { states.contains { $0.source != .column } ? 1 : 0 }
 
-  /// What `LogWriter` writes: time, measured columns, actions, perhaps a reward.
+  /// What `LogWriter` writes: time, measured columns, actions, disturbances, perhaps a reward.
   public var writtenColumns: [String] {
     [timeColumn ?? Self.usualTimeColumns[0]] + measuredColumns + exogenous.map(\.column)
       + (rewardColumn.map { [$0] } ?? [])

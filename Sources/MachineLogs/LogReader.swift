@@ -137,14 +137,15 @@ extension LogLayout {
     let stateRows = (0..<grid.count).map { k in
       signals.next(measured.map { $0[k] }, elapsed: grid.elapsed(k))
     }
-    let exogenousColumns = exogenous.map { grid.average(values($0.column)) }
-    let exogenousRows = (0..<grid.count).map { k in exogenousColumns.map { $0[k] } }
+    let actionColumns = actions.map { grid.average(values($0.column)) }
     let rewards = rewardColumn.map { grid.interpolate(values($0)) } ?? []
     var episode = Episode(
       name: name, timeStep: timeStep, states: stateRows,
-      actions: exogenousRows.map { Array($0.prefix(actions.count)) }, rewards: rewards)
+      actions: (0..<grid.count).map { k in actionColumns.map { $0[k] } }, rewards: rewards)
     if !disturbances.isEmpty {
-      episode.disturbances = exogenousRows.map { Array($0.dropFirst(actions.count)) }
+      // What a controller would see then.
+      let columns = disturbances.map { grid.interpolate(values($0.channel.column)) }
+      episode.disturbances = (0..<grid.count).map { k in columns.map { $0[k] } }
     }
     episode.times = (0..<grid.count).map(grid.time)
     episode = episode.dropFirst(unknownRows)
@@ -185,12 +186,15 @@ extension LogLayout {
         "is never excited (always \(format(episodes[0].actions[0][index]))), so its effect cannot be "
           + "learnt; log the machine while it varies")
     }
+    // One that is constant over an episode may be so over all that there are yet; DataFindings says what that means.
     for (index, disturbance) in disturbances.enumerated()
-    where isConstant(episodes.flatMap { $0.disturbances.map { $0[index] } }) {
+    where !disturbance.isConstant
+      && isConstant(episodes.flatMap { $0.disturbances.map { $0[index] } })
+    {
       throw LogError(
         file: place, column: disturbance.channel.name,
         "is a disturbance that never changes (always \(format(episodes[0].disturbances[0][index]))), so its effect cannot "
-          + "be learnt; log the machine under others\(disturbance.isConstant ? ", one an episode" : ""), or leave it out"
+          + "be learnt; log the machine while it varies, or leave it out"
       )
     }
   }

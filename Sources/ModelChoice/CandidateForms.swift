@@ -101,10 +101,14 @@ struct CandidateForms: Sendable {
       }
     }
     for age in (shape.hasFeedthrough ? -1 : 0)..<shape.rows {
-      for j in layout.exogenous.indices {
+      for j in layout.actions.indices {
         let deadTime = shape.deadTimes.indices.contains(j) ? shape.deadTimes[j] : 0
         // A command that acts late has not acted on the predicted row.
         if age >= 0 || deadTime == 0 { add(.action(j, lag: deadTime + age), age: age) }
+      }
+      // What will disturb is not known.
+      for (w, disturbance) in layout.disturbances.enumerated() where age >= 0 {
+        if age == 0 || !disturbance.isConstant { add(.disturbance(w, lag: age), age: age) }
       }
     }
     for steps in shape.filters {

@@ -34,6 +34,10 @@ struct MomentStep {
         description:
           "moment matching carries the present state only: no histories, delays, rate limits")
     }
+    guard model.layout.disturbances.isEmpty else {
+      throw CannotMatchMoments(
+        description: "moment matching has no distribution of what disturbs: no disturbances")
+    }
     guard model.linear == nil, !model.form.hasFeedthrough else {
       throw CannotMatchMoments(
         description: "moment matching is derived for processes that learn all of the increments")
@@ -88,7 +92,9 @@ struct MomentStep {
     let inputs = offsets.map { offset in
       let point = state.mean + offset
       let action = policy.action(state: point, goal: state.goal)
-      return expressions.features(state: { _ in point }, action: { _ in action })
+      return expressions.features(
+        state: { _ in point }, action: { _ in action },
+        disturbance: { _ in preconditionFailure("a model with disturbances is refused") })
     }
     let weight = 1 / Double(offsets.count)
     let mean = weight * inputs.sum

@@ -10,7 +10,7 @@ struct EpisodeDrive {
   /// Where the layout's measured columns stand in what the plant measures.
   let columns: [Int]
   /// Where its disturbances stand in the disturbances that the plant measures.
-  let disturbances: [Int]
+  let disturbanceIndices: [Int]
   let plantName: String
   var outcome: EpisodeRun.Outcome
   /// Actions sent so far, and the last of them.
@@ -31,7 +31,7 @@ struct EpisodeDrive {
     _ run: EpisodeRun, _ plant: any Plant, columns: [Int], disturbances: [Int], name: String
   ) {
     (self.run, self.columns, plantName) = (run, columns, plant.name)
-    self.disturbances = disturbances
+    disturbanceIndices = disturbances
     signals = CausalSignals(run.layout)
     let isPaced = run.isInRealTime || plant.clock == .machine
     let clock = plant.clock ?? (isPaced ? .machine : nil)
@@ -194,7 +194,7 @@ struct EpisodeDrive {
 
   /// [W]
   private func disturbing(_ measured: Measurement) -> [Double] {
-    disturbances.map { measured.disturbances[$0] }
+    disturbanceIndices.map { measured.disturbances[$0] }
   }
 
   private func limited(_ action: [Double]) throws -> [Double] {

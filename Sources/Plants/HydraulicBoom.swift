@@ -5,9 +5,9 @@
 //   cylinder speed = A sqrt(pressure drop);  boom speed = cylinder speed / moment arm
 //   oil spring:  w'' + 2 zeta wn w' + wn^2 (w - boom speed) = 0
 //
-// The pressure drop falls with the load when raising and grows with it when lowering. Two disturbances are measured, and are none
-// as the boom comes: the load, which may be another in every episode, and the supply pressure, which sinks while other
-// consumers draw oil. The metering edges
+// The pressure drop falls with the load when raising and grows with it when lowering. Two disturbances are measured; both
+// stay as they are unless they are given a spread: the load, which is then another in every episode, and the supply pressure, which
+// sinks while other consumers draw oil. The metering edges
 // are calibrated so that at 0 degrees the steady rates are those measured on an Avant loader's boom:
 // u 0.10: +0.046, 0.211: +0.103, 0.9: +0.47, -0.10: -0.067, -0.211: -0.133, -0.9: -0.54 rad/s.
 
@@ -117,7 +117,7 @@ public struct HydraulicBoom: SimulatedPlant {
   public mutating func step(_ action: [Double]) -> Measurement {
     for _ in 0..<Int((timeStep / innerStep).rounded()) { integrate(min(max(action[0], -1), 1)) }
     // An Ornstein-Uhlenbeck process, which stays over a step.
-    let kept = exp(-timeStep / supplyTime)
+    let kept = supplyTime > 0 ? exp(-timeStep / supplyTime) : 0
     demand =
       kept * demand
       + (1 - kept * kept).squareRoot()

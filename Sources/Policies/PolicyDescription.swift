@@ -88,10 +88,12 @@ public struct PolicyDescription: Hashable, Sendable {
       goals?.map(\.statement).joined(separator: ", ") ?? "the states"
     }
     let differences = [
+      inputs.disturbanceLength == other.inputs.disturbanceLength
+        ? nil
+        : "disturbances that it sees: its \(inputs.disturbanceLength), the task's "
+          + "\(other.inputs.disturbanceLength) (policy: {disturbances: ...})",
       differ("states", stateNames, other.stateNames),
       differ("states' units", stateUnits, other.stateUnits),
-      differ(
-        "disturbances", inputs.disturbanceLength, other.inputs.disturbanceLength),
       inputs.goalQuantities == other.inputs.goalQuantities
         ? nil
         : "goals: its \(words(inputs.goalQuantities)), the task's \(words(other.inputs.goalQuantities))",

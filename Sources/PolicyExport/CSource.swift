@@ -26,7 +26,7 @@ extension ExportedController {
       /* Controller '\(escapedForC(name))', written by `bagel export --format c`. C99 and C++, needs <math.h> only.
        *
        * Call every \(layout.timeStep) s:
-       *   measured[\(layout.measuredColumns.count)]: \(escapedForC(layout.measuredColumns.joined(separator: ", ")))
+       *   measured[\(layout.measuredColumns.count)]: \(escapedForC(layout.measuredColumns.joined(separator: ", ")))\(seenDisturbances.isEmpty ? "" : ", of which the last \(seenDisturbances.count) disturb")
        *   goal[\(goals.count)]: \(escapedForC(list(goals)))\(policy.inputs.goal == .none ? " (not used by this policy)" : "")
        *   action[\(actions)]: \(escapedForC(list(layout.actions))), within \(zip(policy.lower, policy.upper).map { "\($0) ... \($1)" }.joined(separator: ", "))
        */

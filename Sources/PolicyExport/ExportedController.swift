@@ -93,10 +93,12 @@ extension ExportedController {
         shape: block.shape,
         values: Array(controller.parameters[block.offset..<block.offset + count]))
     }
+    let disturbances =
+      seenDisturbances.isEmpty ? [:] : ["disturbances": list(seenDisturbances)]
     return TensorFile(
       tensors: tensors,
-      metadata: [
-        "format": "bagel-export-2", "task": name, "states": list(layout.states),
+      metadata: disturbances.merging([
+        "format": "bagel-export-2", "task": name, "states": list(ownStates),
         "actions": list(layout.actions), "time_step_seconds": "\(layout.timeStep)",
         "architecture": "\(policy.architecture)", "goal": policy.inputs.goal.rawValue,
         "inputs": inputsInWords,
@@ -105,7 +107,7 @@ extension ExportedController {
             ? ""
             : ", then at most action_largest_change from the last action (action_rest at first)")
           ,
-      ])
+      ]) { $1 })
   }
 
   /// "q = [tip_x = (...), ...]"
@@ -114,22 +116,33 @@ extension ExportedController {
     return "q = [\(words.joined(separator: ", "))] of the states"
   }
 
+  /// Of what it sees: states, and the disturbances that follow them.
+  var ownStates: [Channel] { layout.states.dropLast(policy.inputs.disturbanceLength) }
+  var seenDisturbances: [Channel] { layout.states.suffix(policy.inputs.disturbanceLength) }
+
   /// What the first layer sees, as `PolicyInputs` has it.
   private var inputsInWords: String {
     let (inputs, z) = (policy.inputs, "(x - state_mean) / state_scale")
     let angles = inputs.angles.map { layout.states[$0].name }.joined(separator: ", ")
     let turned = angles.isEmpty ? "" : " (sin x, cos x in place of \(angles))"
-    var parts = [z + turned]
+    let x = seenDisturbances.isEmpty ? "x" : "x[0..<\(ownStates.count)]"
+    let scale = seenDisturbances.isEmpty ? "state_scale" : "state_scale[0..<\(ownStates.count)]"
+    var parts = [
+      z + (seenDisturbances.isEmpty ? "" : " with x = [states, disturbances]") + turned
+    ]
     switch inputs.goal {
     case .none: break
     case .concatenated where inputs.goalQuantities != nil:
       parts.append("(goal - goal_mean) / goal_scale")
     case .error where inputs.goalQuantities != nil:
       parts.append("(goal - q) / goal_scale with \(quantitiesInWords)")
-    case .concatenated: parts.append("the same of the goal")
+    case .concatenated:
+      parts.append(
+        seenDisturbances.isEmpty
+          ? "the same of the goal" : "the same of the goal, without disturbances")
     case .error:
       parts.append(
-        "(goal - x) / state_scale"
+        "(goal - \(x)) / \(scale)"
           + (angles.isEmpty ? "" : " (sin(goal - x), cos(goal - x) in place of \(angles))"))
     }
     if inputs.actionHistory > 0 {

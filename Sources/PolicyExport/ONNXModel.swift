@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// A controller as an ONNX model (operator set 13, double precision): one node an instruction. Inputs "state" [N, S],
-// "goal" [N, G] if the policy takes one, "past" [N, K A] if it remembers actions, all in physical units; output
-// "action" [N, A]. Derived rates are not in it: the caller feeds states. Messages are swift-protobuf's, made from
-// Protobuf/onnx.proto.
+// A controller as an ONNX model (operator set 13, double precision): one node an instruction. Inputs "state" [N, S + W] (states, and
+// after them the disturbances that it sees), "goal" [N, G] if the policy takes one, "past" [N, K A] if it remembers actions, all in
+// physical units; output "action" [N, A]. Derived rates are not in it: the caller feeds states. Messages are swift-protobuf's, made
+// from Protobuf/onnx.proto.
 
 import Foundation
 import Programs

@@ -46,6 +46,9 @@ public struct RolloutProgram: Hashable, Sendable {
   /// over 300 steps overflows single precision); sound ones are far smaller.
   public let adjointLimit: Double
 
+  /// Steps that it can make: what it reads of logs goes no further.
+  public let longestHorizon: Int
+
   /// Length of what each particle brings along, below.
   public let functionLength: Int
 
@@ -62,7 +65,8 @@ public struct RolloutProgram: Hashable, Sendable {
   /// carry is the state.
   public init(
     initial: Program, step: Program, terminal: Program? = nil, totals: [String] = ["return"],
-    stateLength: Int? = nil, parameterCount: Int, stateLimit: Double, adjointLimit: Double = 1e6
+    stateLength: Int? = nil, parameterCount: Int, stateLimit: Double, adjointLimit: Double = 1e6,
+    longestHorizon: Int = .max
   ) {
     self.initial = initial
     self.step = step
@@ -71,6 +75,7 @@ public struct RolloutProgram: Hashable, Sendable {
     self.parameterCount = parameterCount
     self.stateLimit = stateLimit
     self.adjointLimit = adjointLimit
+    self.longestHorizon = longestHorizon
     functionLength = step.shared[Self.functionDraw] ?? 0
     let carry = step.length(of: .next)
     let goals = [initial, step, terminal].compactMap { $0?.inputs[RolloutPort.goal.rawValue] }

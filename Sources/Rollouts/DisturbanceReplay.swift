@@ -7,6 +7,7 @@
 
 import Draws
 import GaussianProcesses
+import LinearAlgebra
 import Programs
 
 /// The disturbances in a step: what they carry and read.
@@ -24,6 +25,9 @@ struct DisturbanceReplay: Sendable {
   /// Logged rows [W], and the number of each in the table.
   private let rows: [[Double]]
   private let places: [Int]
+
+  /// Rows of the table, at most: places are exact in single precision far beyond.
+  private static let mostRows = 1 << 20
 
   private static let table = "disturbances"
   private static let geometry = "disturbance_rows"
@@ -48,14 +52,19 @@ struct DisturbanceReplay: Sendable {
       ? nil : slots.carry("constant disturbances", length: constant.count, start: .drawn)
     // Interpolation wants a row beside the last one that is read.
     let (before, after) = (model.form.longestLag + 1, horizon + 1)
-    var table: [[Double]] = []
+    let logged = model.loggedDisturbances
+    let all = logged.stretches
+    let padded = logged.rows.count + all.count * (before + after)
+    let kept = evenlySpreadRows(
+      count: all.count, wanted: max(1, all.count * Self.mostRows / max(padded, Self.mostRows)))
+    var (rows, table): ([[Double]], [[Double]]) = ([], [])
     var places: [Int] = []
-    let rows = model.loggedDisturbances.rows
-    for stretch in model.loggedDisturbances.stretches {
+    for stretch in kept.map({ all[$0] }) {
       let first = table.count + before
       places += stretch.indices.map { first + $0 - stretch.lowerBound }
+      rows += logged.rows[stretch]
       table += (-before..<stretch.count + after).map {
-        rows[stretch.lowerBound + mirrored($0, stretch.count)]
+        logged.rows[stretch.lowerBound + mirrored($0, stretch.count)]
       }
     }
     (self.rows, self.places) = (rows, places)

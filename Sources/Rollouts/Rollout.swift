@@ -29,14 +29,14 @@ public struct Rollout: Sendable {
   ///   - goals: standardiser of goals that are of quantities; nil where they are of the states.
   ///   - reward: of states, goals and actions.
   ///   - measurementNoise: what the policy's sensors add to the states; the reward sees the states.
-  ///   - horizon: steps of the longest rollout, as far as disturbances are to go on.
+  ///   - horizon: steps of the longest rollout, wanted where the model has disturbances: as far as they are to go on.
   ///   - dropout: probability that a unit before the policy's last layer is dropped (`Dropout`).
   ///   - stateLimit: standardised states beyond this count as diverged.
   ///   - adjointLimit: see `RolloutProgram.adjointLimit`.
   public init(
     model: DynamicsModel, sampler: any PosteriorSampler, policy: Policy,
     goals: GoalStandardiser? = nil, reward: Reward,
-    measurementNoise: MeasurementNoise = MeasurementNoise(), horizon: Int = 1,
+    measurementNoise: MeasurementNoise = MeasurementNoise(), horizon: Int? = nil,
     dropout: Double = 0,
     stateLimit: Double = 1_000, adjointLimit: Double = 1e6
   ) {
@@ -46,17 +46,20 @@ public struct Rollout: Sendable {
       policy.stateLength - seen == states && policy.actionLength == actions
         && [0, model.layout.disturbances.count].contains(seen),
       "the policy maps \(policy.stateLength) states to \(policy.actionLength) actions, the model has "
-        + "\(states) and \(actions)")
+        + "\(states) and \(actions), and \(model.layout.disturbances.count) disturbances")
     let step = StepBuilder(
       model: model, sampler: sampler, policy: policy, reward: reward, noise: measurementNoise,
-      dropoutProbability: dropout, horizon: horizon)
+      dropoutProbability: dropout, horizon: horizon ?? 0)
     disturbances = step.disturbances
+    precondition(
+      disturbances == nil || horizon != nil, "how long are rollouts? Disturbances go on as far")
     self.goals = goals
     slots = step.slots
     program = RolloutProgram(
       initial: step.initialProgram(), step: step.stepProgram(), stateLength: states,
       parameterCount: policy.parameterCount, stateLimit: stateLimit,
-      adjointLimit: adjointLimit)
+      adjointLimit: adjointLimit,
+      longestHorizon: disturbances == nil ? .max : horizon ?? 0)
     functionDraws = { sampler.functionDraws($0, key: $1) }
     precondition((goals == nil) == (policy.inputs.goalQuantities == nil), "a standardiser of goals")
     data = SharedArrays.joined([

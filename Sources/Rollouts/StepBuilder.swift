@@ -97,7 +97,9 @@ struct StepBuilder {
     let dropout = Dropout(probability: dropoutProbability) { units in
       builder.normal(slots.draws("dropout", length: units))
     }
-    let rows = (0...expressions.form.actionLag).compactMap { disturbances?.value(carry, ago: $0) }
+    let rows = (0...expressions.form.disturbanceLag).compactMap {
+      disturbances?.value(carry, ago: $0)
+    }
     let observed =
       policy.inputs.disturbanceLength == 0
       ? seen

@@ -17,9 +17,10 @@ extension DynamicsModel {
         (lower - mean) / scale...(upper - mean) / scale
       }
       switch feature {
-      case .action(let j, _) where !actionLimits.indices.contains(j):
-        // Rollouts go along logged ones.
-        return standardised(bounds.lowerBound, bounds.upperBound)
+      case .disturbance:
+        // Rollouts go along logged ones; a grid wants a range.
+        let margin = bounds.lowerBound < bounds.upperBound ? 0 : 0.5 * scale
+        return standardised(bounds.lowerBound - margin, bounds.upperBound + margin)
       case .action(let j, _), .filteredAction(let j, _):
         return standardised(actionLimits[j].lowerBound, actionLimits[j].upperBound)
       case .sine, .cosine: return standardised(-1, 1)

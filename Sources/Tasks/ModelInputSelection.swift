@@ -51,7 +51,7 @@ extension ControlTask {
       return lags.map { .action(j, lag: $0) }
     }
     if let w = layout.disturbances.firstIndex(where: { $0.channel.name == name }) {
-      return [.action(layout.actions.count + w, lag: 0)]
+      return [.disturbance(w, lag: 0)]
     }
     guard let named = namedFormulas.first(where: { $0.name == name }) else {
       let known = channelNames + namedFormulas.map(\.name)
@@ -63,8 +63,9 @@ extension ControlTask {
     }
     let formula = InputFormula(
       name: name, formula: named.formula, states: layout.states.map(\.name),
-      exogenous: layout.exogenous.map(\.name))
-    return formula.readsCommand(of: layout.actions.count)
+      actions: layout.actions.map(\.name),
+      disturbances: layout.disturbances.map(\.channel.name))
+    return formula.readsCommands
       ? lags.map { .formula(formula, lag: $0) } : [.formula(formula, lag: 0)]
   }
 
@@ -74,7 +75,7 @@ extension ControlTask {
     let actions = Set(layout.actions.map(\.name))
     let driven =
       model.fit.physics?.rates.filter { !actions.isDisjoint(with: $0.formula.names) } ?? []
-    return form.outputs(withoutCommandOf: layout.actions.count).filter { output in
+    return form.outputsWithoutCommand.filter { output in
       !driven.contains { $0.state == layout.states[output.state].name }
     }.map {
       "'\(layout.states[$0.state].name)' reads no command (model: {inputs: ...}); a controller moves it by way of other "

@@ -135,6 +135,11 @@ extension ControlTask {
     do {
       return try Formula(text, names: names, definitions: definitions(ofStates: ofStates))
     } catch let error as FormulaError {
+      if let name = disturbedNames.first(where: { "\(error)".contains(": '\($0)' is unknown") }) {
+        throw entry.error(
+          key,
+          "'\(name)' is a disturbance or reads one; rewards, measures of success and limits do not")
+      }
       let hint = hasGoal || !text.contains("goal.") ? "" : "; the task has no `goal:`"
       throw entry.error(key, "\(error)\(hint)")
     }

@@ -98,6 +98,17 @@ extension ControlTask {
     formula.names.isSubset(of: layout.states.map(\.name))
   }
 
+  /// Whether a formula of channels names a disturbance.
+  private func isDisturbed(_ formula: Formula) -> Bool {
+    layout.disturbances.contains { formula.names.contains($0.channel.name) }
+  }
+
+  /// Names of disturbances and of quantities that read one: what serves the model alone.
+  var disturbedNames: [String] {
+    layout.disturbances.map(\.channel.name)
+      + namedFormulas.filter { isDisturbed($0.formula) }.map(\.name)
+  }
+
   /// Formulas of states, as quantities.
   public var quantities: [Quantity] {
     let states = layout.states.map(\.name)
@@ -108,11 +119,12 @@ extension ControlTask {
 
   /// What stands for the names of quantities in a formula that has no such names itself.
   ///
-  /// - Parameter ofStates: whether those that read commands are left out.
+  /// - Parameter ofStates: whether those that read commands are left out; those that read disturbances are.
   func definitions(ofStates: Bool = false) -> [String: Formula] {
     let goals = Set(goalQuantities?.map(\.name) ?? [])
     let used = namedFormulas.filter {
-      !goals.contains($0.name) && (!ofStates || isOfStates($0.formula))
+      !goals.contains($0.name) && !isDisturbed($0.formula)
+        && (!ofStates || isOfStates($0.formula))
     }
     return Dictionary(uniqueKeysWithValues: used.map { ($0.name, $0.formula) })
   }

@@ -57,6 +57,13 @@ extension ControlTask {
     guard columns(found) == columns(layout) else {
       return "was fitted to the columns \(columns(found)); the task has \(columns(layout))"
     }
+    if let changed = zip(found.disturbances, layout.disturbances).first(where: {
+      $0.isConstant != $1.isConstant
+    }) {
+      return
+        "was fitted with '\(changed.0.channel.name)' \(changed.0.isConstant ? "constant over" : "varying within") an episode, "
+        + "which the task now says otherwise"
+    }
     let choice = self.model.choice
     let form = try modelForm()
     let physics = self.model.fit.physics

@@ -241,5 +241,11 @@ struct MomentMatchingTests {
       try MomentRollout(
         model: loop.model, policy: policy, reward: .saturating(weights: [1, 0]))
     }
+    var disturbed = loop.model
+    disturbed.layout.disturbances = [Disturbance(Channel(name: "wind"))]
+    #expect(throws: CannotMatchMoments.self) {
+      try MomentRollout(
+        model: disturbed, policy: loop.task.makePolicy(), reward: .saturating(weights: [1, 0]))
+    }
   }
 }

@@ -286,6 +286,7 @@ struct CommandLineTests {
     let kernel = try bagel(["emit"], in: folder)
     #expect(kernel.status == 0 && kernel.output.contains("void bagel_gradient"))
     #expect(try bagel(["emit", "--program"], in: folder).output.contains("= tanh"))
+    #expect(try bagel(["emit", "boom-disturbed"], in: folder).status == 0)
     let cuda = try bagel(["emit", "--device", "cuda", "--particles", "10000"], in: folder)
     #expect(cuda.output.contains("__global__") && cuda.output.contains("bagel_gradient"))
     #expect(cuda.errors.contains("10000 particles, 300 steps: 2 lanes a particle"))

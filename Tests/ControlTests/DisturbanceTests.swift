@@ -62,7 +62,9 @@ struct DisturbanceTests {
     #expect(task.layout.writtenColumns == ["t", "x", "u", "wind", "payload"])
     #expect(
       try task.modelForm().features
-        == [.state(0, lag: 0), .action(0, lag: 0), .action(1, lag: 0), .action(2, lag: 0)])
+        == [
+          .state(0, lag: 0), .action(0, lag: 0), .disturbance(0, lag: 0), .disturbance(1, lag: 0),
+        ])
     let given = try self.task(
       "model: {", "quantities: {push: u + wind}\nmodel: {inputs: {x: [push, load]}, ")
     #expect(try given.modelForm().features.count == 2)
@@ -83,6 +85,12 @@ struct DisturbanceTests {
     #expect(
       problem("goal: [0]", "quantities: {drift: x + wind}\ngoal: {drift: 0}").contains(
         "reads a command or disturbance"))
+    for name in ["wind", "drift", "twice"] {
+      let words = problem(
+        "reward: {formula: -x^2}",
+        "quantities: {drift: x + wind, twice: 2 * drift}\nreward: {formula: -\(name)^2}")
+      #expect(words.contains("'\(name)' is a disturbance or reads one; rewards, measures"))
+    }
   }
 
   @Test("logs have their columns, once; one that never changes is no disturbance")
@@ -112,12 +120,51 @@ struct DisturbanceTests {
         return "\(error)"
       }
     }
+    // The load may be what it is in all logs that there are yet; the wind may not.
+    #expect(problem([paths[0]]) == "no error")
+    let calm = try String(contentsOfFile: paths[0], encoding: .utf8).split(separator: "\n")
+      .enumerated().map { k, line in
+        k == 0 ? "\(line)" : line.split(separator: ",").prefix(3).joined(separator: ",") + ",4,1"
+      }
+    let calmPath = "\(folder)/calm.csv"
+    try calm.joined(separator: "\n").appending("\n").write(
+      toFile: calmPath, atomically: true, encoding: .utf8)
     #expect(
-      problem([paths[0]]).hasSuffix(
-        "column 'load': is a disturbance that never changes (always 1), so its effect cannot be learnt; log the machine under "
-          + "others, one an episode, or leave it out"))
+      problem([calmPath]).hasSuffix(
+        "column 'wind': is a disturbance that never changes (always 4), so its effect cannot be learnt; log the machine while "
+          + "it varies, or leave it out"))
     let missing = problem([try log("c.csv", "t,x,u,wind,p") { _ in 1 }])
     #expect(missing.contains("payload"))
+  }
+
+  @Test("a load that is called constant and is not, or is always the same, is said")
+  func findings() throws {
+    let task = try task()
+    func warnings(_ load: (_ episode: Int, _ row: Int) -> Double) throws -> [String] {
+      let changed = episodes().enumerated().map { e, episode in
+        var changed = episode
+        changed.disturbances = episode.disturbances.enumerated().map { [$1[0], load(e, $0)] }
+        return changed
+      }
+      return DataFindings(changed, layout: task.layout, form: try task.modelForm()).warnings
+    }
+    #expect(try warnings { e, _ in Double(e) }.isEmpty)
+    #expect(
+      try warnings { _, _ in 2 } == [
+        "'load' is 2 in all logs: nothing is learnt of what another does"
+      ])
+    let moving = try warnings { e, row in Double(e) + 0.01 * Double(row) }
+    #expect(moving.count == 1)
+    #expect(
+      moving.first?.hasPrefix("'load' is called constant and goes from 2 to 2.59 in 2") == true)
+    // A controller that fed the wind forward.
+    let fed = episodes().map { episode in
+      var fed = episode
+      fed.actions = episode.disturbances.map { [-0.5 * $0[0]] }
+      return fed
+    }
+    let said = DataFindings(fed, layout: task.layout, form: try task.modelForm()).warnings
+    #expect(said.contains { $0.contains("'u' follows from the states and disturbances") })
   }
 
   @Test("what is logged of them explains what the machine does, along held-out logs too")
@@ -191,7 +238,19 @@ struct DisturbanceTests {
       try host.trajectories(batch).states, paths.states
     )
     #expect(zip(found, expected).allSatisfy { abs($0 - $1) < 1e-3 * max(1, abs($1)) })
-    // No derivative goes through the row's number, and all others are right.
+    // No derivative goes through the row's number (the carry's second), and all others are right.
+    let adjoint = rollout.program.step.adjoint(withRespectTo: ["state"])
+    let place = Interpreter(
+      shared: rollout.data.merging([RolloutProgram.parameters: parameters]) { $1 }
+    )
+    .run(
+      adjoint,
+      inputs: [
+        "state": Array(starts.prefix(rollout.program.carryLength)), "goal": [0],
+        "adj_next": Array(repeating: 0, count: rollout.program.carryLength), "adj_reward": [1],
+        "adj_action": [0],
+      ], draws: { _, count in Array(repeating: 0.1, count: count) })["adj_state"]
+    #expect(place[1] == 0 && place[0] != 0)
     let gradient = InterpreterExecutor(rollout.program, data: rollout.data).gradient(batch).gradient
     let direction = DrawKey(seed: 4).normals(particle: 0, step: 0, count: gradient.count)
     func value(_ h: Double) -> Double {
@@ -215,6 +274,24 @@ struct DisturbanceTests {
     #expect(read.loggedDisturbances.stretches.map(\.count) == [40, 25, 60])
     #expect(read.layout == task.layout && read.fingerprint == model.fingerprint)
     #expect(try task.mismatch(with: read) == nil)
+    var moving = task
+    moving.layout.disturbances[1].isConstant = false
+    #expect(try moving.mismatch(with: read)?.contains("'load' constant over an episode") == true)
+    // A file may be damaged.
+    let sound = try TensorFile(path: path)
+    let text = try #require(sound.metadata["structure"])
+    for (from, to) in [
+      (#""name":"wind""#, #""name":"x""#), (#""name":"wind""#, #""name":"wi\u0007nd""#),
+      (#"{"disturbance":{"_0":1"#, #"{"disturbance":{"_0":2"#),
+      (#"{"disturbance":{"_0":1"#, #"{"filteredAction":{"steps":3,"_0":1"#),
+    ] {
+      #expect(text.contains(from))
+      var file = sound
+      file.metadata["structure"] = text.replacingOccurrences(of: from, with: to)
+      let damaged = Scratch.path("damaged.safetensors")
+      try file.write(to: damaged)
+      #expect(throws: TensorFileError.self) { try DynamicsModel(path: damaged) }
+    }
     var other = task
     other.layout.disturbances.removeLast()
     #expect(try other.mismatch(with: read)?.contains("disturbances [\"wind\", \"load\"]") == true)
@@ -298,17 +375,28 @@ struct DisturbanceTests {
     _ = boom.set("loadSpread", to: 0.6)
     _ = boom.set("supplySpread", to: 0.4)
     var loads: Set<Double> = []
-    var rates: [Double] = []
     for seed in 0..<4 {
       loads.insert(boom.reset(to: [0, 0], seed: UInt64(seed)).disturbances[0])
       let rows = (0..<40).map { _ in boom.step([0.5]) }
       #expect(Set(rows.map { $0.disturbances[0] }).count == 1)
       #expect(rows.allSatisfy { (0.6...1).contains($0.disturbances[1]) })
       #expect(Set(rows.map { $0.disturbances[1] }).count > 30)
-      rates.append(boom.trueState[1])
     }
     #expect(loads.count == 4 && loads.allSatisfy { (0.14...0.56).contains($0) })
-    #expect((rates.max() ?? 0) - (rates.min() ?? 0) > 0.02)
+    // The heavier the load, the slower it rises; the higher the supply, the faster.
+    func rate(_ parameter: String, _ number: Int) -> [(disturbance: Double, rate: Double)] {
+      (0..<6).map { seed in
+        var boom = HydraulicBoom()
+        _ = boom.set(parameter, to: 0.5)
+        _ = boom.set("supplyTime", to: 1e3)
+        let value = boom.reset(to: [0, 0], seed: UInt64(seed)).disturbances[number]
+        for _ in 0..<20 { _ = boom.step([0.5]) }
+        return (value, boom.trueState[1])
+      }.sorted { $0.disturbance < $1.disturbance }
+    }
+    let (byLoad, bySupply) = (rate("loadSpread", 0), rate("supplySpread", 1))
+    #expect(zip(byLoad, byLoad.dropFirst()).allSatisfy { $0.rate > $1.rate })
+    #expect(zip(bySupply, bySupply.dropFirst()).allSatisfy { $0.rate < $1.rate })
     var usual = HydraulicBoom()
     #expect(usual.reset(to: [0, 0], seed: 3).disturbances == [0.35, 1])
   }

@@ -25,15 +25,19 @@ private func output(_ command: [String]) throws -> String {
   return String(decoding: data, as: UTF8.self)
 }
 
-/// Everything a policy can have: a derived and filtered rate, angles, a goal, memory, rate limits; 3 states, 2 actions.
+/// Everything a policy can have: a derived and filtered rate, angles, a goal, memory, rate limits, disturbances that it sees; 3
+/// states, 2 actions.
 struct ExportCase: CustomStringConvertible, Sendable {
   let description: String
   let policy: Policy
-  let layout = LogLayout(
-    states: [
-      Channel(name: "joint angle", units: "rad"), Channel(name: "height", units: "m"),
-      Channel(name: "climb", units: "m/s", source: .rate(of: "height", filterTime: 0.1)),
-    ], actions: [Channel(name: "valve"), Channel(name: "throttle", units: "%")], timeStep: 0.05)
+  var layout: LogLayout {
+    LogLayout(
+      states: [
+        Channel(name: "joint angle", units: "rad"), Channel(name: "height", units: "m"),
+        Channel(name: "climb", units: "m/s", source: .rate(of: "height", filterTime: 0.1)),
+      ] + (0..<policy.inputs.disturbanceLength).map { Channel(name: "load \($0)", units: "kg") },
+      actions: [Channel(name: "valve"), Channel(name: "throttle", units: "%")], timeStep: 0.05)
+  }
 
   /// A goal of a formula and of a state.
   private static let quantities = [
@@ -47,7 +51,7 @@ struct ExportCase: CustomStringConvertible, Sendable {
   ]
 
   static let all: [ExportCase] =
-    ofStates
+    ofStates + disturbed
     + [GoalInput.error, .concatenated].map { goal in
       ExportCase(
         description: "network, goal \(goal) of quantities",
@@ -58,6 +62,19 @@ struct ExportCase: CustomStringConvertible, Sendable {
             actionHistory: 2),
           lower: [-1, 10], upper: [1, 90]))
     }
+
+  private static let disturbed: [ExportCase] = [
+    (GoalInput.none, nil), (.error, nil), (.concatenated, nil), (.error, quantities),
+  ].map { goal, quantities in
+    ExportCase(
+      description: "sees disturbances, goal \(goal)\(quantities == nil ? "" : " of quantities")",
+      policy: .network(
+        hidden: [4],
+        inputs: PolicyInputs(
+          stateLength: 5, disturbanceLength: 2, actionLength: 2, goal: goal,
+          goalQuantities: quantities, angles: [0], actionHistory: 1),
+        lower: [-1, 10], upper: [1, 90]))
+  }
 
   private static let ofStates: [ExportCase] = [GoalInput.none, .error, .concatenated].flatMap {
     goal in
@@ -80,8 +97,9 @@ struct ExportCase: CustomStringConvertible, Sendable {
 
   var controller: PolicyController {
     PolicyController(
-      policy: policy, parameters: policy.initialParameters(3), stateMean: [0.1, 2, -0.3],
-      stateScale: [0.4, 1.5, 0.7],
+      policy: policy, parameters: policy.initialParameters(3),
+      stateMean: [0.1, 2, -0.3] + (0..<policy.inputs.disturbanceLength).map { 3 + Double($0) },
+      stateScale: [0.4, 1.5, 0.7] + (0..<policy.inputs.disturbanceLength).map { 2 + Double($0) },
       goals: policy.inputs.goalQuantities.map { _ in
         GoalStandardiser(mean: [1.5, -0.2], scale: [0.8, 0.5])
       })
@@ -96,7 +114,8 @@ struct ExportCase: CustomStringConvertible, Sendable {
     var signals = CausalSignals(layout)
     var run = controller.begin()
     let key = DrawKey(seed: 8)
-    let measured = (0..<12).map { key.normals(particle: $0, step: 0, count: 2) }
+    let columns = layout.measuredColumns.count
+    let measured = (0..<12).map { key.normals(particle: $0, step: 0, count: columns) }
     let goals = (0..<12).map {
       key.normals(particle: $0, step: 1, count: policy.inputs.goalForm.length)
     }
@@ -166,17 +185,18 @@ struct PolicyExportTests {
         #include <stdio.h>
         int main(void)
         {
-          static const double rows[12][5] = {\(rows.joined(separator: ","))};
+          enum { M = \(measured.first?.count ?? 0) };
+          static const double rows[12][M + 3] = {\(rows.joined(separator: ","))};
           bagel_loader_boom_2 controller;
           bagel_loader_boom_2_reset(&controller);
           for (int k = 0; k < 12; ++k) {
             double action[2];
-            int failed = bagel_loader_boom_2_step(&controller, rows[k], rows[k] + 2, action);
+            int failed = bagel_loader_boom_2_step(&controller, rows[k], rows[k] + M, action);
             printf("%.17g %.17g %d\\n", action[0], action[1], failed);
           }
-          double broken[2] = {rows[0][0], NAN}, action[2];
+          double broken[M] = {rows[0][0], NAN}, action[2];
           for (int k = 0; k < 2; ++k) {
-            int failed = bagel_loader_boom_2_step(&controller, k ? rows[0] : broken, rows[0] + 2, action);
+            int failed = bagel_loader_boom_2_step(&controller, k ? rows[0] : broken, rows[0] + M, action);
             printf("%.17g %.17g %d\\n", action[0], action[1], failed);
           }
           return 0;
@@ -227,7 +247,10 @@ struct PolicyExportTests {
     let found = try #require(
       try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [[Double]])
     for k in 0..<50 {
-      let past = inputs["past"].map { [Array($0[k][0..<2]), Array($0[k][2..<4])] } ?? []
+      let past =
+        inputs["past"].map { all in
+          stride(from: 0, to: all[k].count, by: 2).map { Array(all[k][$0..<$0 + 2]) }
+        } ?? []
       let expected = example.controller.action(
         state: inputs["state"]?[k] ?? [], goal: inputs["goal"]?[k] ?? [0, 0, 0], past: past)
       for (a, b) in zip(found[k], expected) { #expect(abs(a - b) < 1e-6 * max(1, abs(b))) }

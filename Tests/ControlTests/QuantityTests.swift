@@ -103,7 +103,7 @@ struct QuantityTests {
         case .state(let i, let lag): "state \(i) \(lag)"
         case .action(let j, let lag): "action \(j) \(lag)"
         case .formula(let formula, let lag): "\(formula.name) \(lag)"
-        case .sine, .cosine, .filteredAction: "other"
+        case .disturbance, .sine, .cosine, .filteredAction: "other"
         }
       }
     }

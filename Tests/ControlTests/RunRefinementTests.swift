@@ -228,12 +228,12 @@ struct RunRefinementTests {
         var states = Array(judge.states[...first])
         for k in first..<first + 40 {
           let features = form.features.indices.map { d -> Double in
-            if let command = rows.command(d, at: k) { return command }
+            if let value = rows.exogenous(d, at: k) { return value }
             switch form.features[d] {
             case .sine: return sin(states[k][0])
             case .cosine: return cos(states[k][0])
             case .state(let i, let lag): return states[k - lag][i]
-            case .action, .filteredAction, .formula: return .nan
+            case .action, .disturbance, .filteredAction, .formula: return .nan
             }
           }
           let increments = model.predictIncrements([features]).mean[0]

@@ -35,14 +35,15 @@ struct StepExpressionTests {
       }
       return .formula(
         InputFormula(
-          name: "f", formula: formula, states: ["a", "b", "c"], exogenous: ["u", "v", "d", "e"]),
+          name: "f", formula: formula, states: ["a", "b", "c"], actions: ["u", "v"],
+          disturbances: ["d", "e"]),
         lag: lag)
     }
     let more: [[InputFeature]] = [
       [], [.filteredAction(1, steps: 4)], [.filteredAction(0, steps: 2), .action(1, lag: -1)],
       [formula("abs(u) + 0.8 * abs(v)", lag: form.actionDelay), formula("sin(a) * c", lag: 0)],
       [formula("b * u - v^2", lag: form.actionLag)],
-      [formula("e * u + sin(d)", lag: form.actionLag), .action(3, lag: 1)],
+      [formula("e * u + sin(d)", lag: form.actionLag), .disturbance(1, lag: 1)],
     ]
     return ModelForm(
       features: form.features + more[Int.random(in: 0..<6, using: &generator)],
@@ -71,7 +72,7 @@ struct StepExpressionTests {
     let lags = min(form.actionDelay, 0)...form.actionLag
     let actions = Dictionary(
       uniqueKeysWithValues: lags.map { ($0, builder.input("action_\($0)", length: 2)) })
-    let disturbances = (0...max(form.actionLag, 0)).map {
+    let disturbances = (0...form.disturbanceLag).map {
       builder.input("disturbance_\($0)", length: 2)
     }
     let filtered = form.filters.indices.map { builder.input("filtered_\($0)", length: 1) }

@@ -105,12 +105,13 @@ struct LoopFolder {
           + "): --force goes on with the new task and the old episodes, --restart begins afresh")
     }
     if let old = try? ControlTask(yaml: before, file: taskPath, folder: path),
-      old.layout.states != task.layout.states || old.layout.exogenous != task.layout.exogenous
+      old.layout.states != task.layout.states || old.layout.actions != task.layout.actions
+        || old.layout.disturbances.map(\.channel) != task.layout.disturbances.map(\.channel)
         || old.layout.timeStep != task.layout.timeStep
     {
       throw LoopError(
         description:
-          "the loop in \(path) has logs of other states, actions or time step; they cannot be "
+          "the loop in \(path) has logs of other states, actions, disturbances or time step; they cannot be "
           + "learnt from together, even with --force. --restart begins afresh")
     }
     return false

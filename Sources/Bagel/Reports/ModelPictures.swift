@@ -106,7 +106,7 @@ struct ModelPictures {
       let x = own.map { times[$0.start.row + $0.steps] }
       var plot = Plot(
         title:
-          "\(channel.name), held out: the run from the first \(forecasts.rowsBegunWith(Self.knownRows)) rows and the commands alone",
+          "\(channel.name), held out: the run from the first \(forecasts.rowsBegunWith(Self.knownRows)) rows and the commands\(layout.disturbances.isEmpty ? "" : " and disturbances") alone",
         xLabel: "time (s)", yLabel: unit.axisTitle(channel.name))
       plot.curves = [
         .init(

@@ -80,7 +80,8 @@ extension InputFeature {
     }
     switch self {
     case .state(let i, let lag): return layout.states[i].name + ago(lag)
-    case .action(let j, let lag): return layout.exogenous[j].name + ago(lag)
+    case .action(let j, let lag): return layout.actions[j].name + ago(lag)
+    case .disturbance(let w, let lag): return layout.disturbances[w].channel.name + ago(lag)
     case .filteredAction(let j, let steps):
       return "\(layout.actions[j].name) filtered over \(number(steps)) steps"
     case .sine(let i, _): return "sin \(layout.states[i].name)"

@@ -105,9 +105,7 @@ struct EmitCommand: ParsableCommand {
     options.subset = 100
     options.fullIterations = 1
     let episodes = try task.trainingEpisodes(seed: common.seed).map { episode in
-      Episode(
-        name: episode.name, timeStep: episode.timeStep, states: Array(episode.states.prefix(150)),
-        actions: Array(episode.actions.prefix(150)), rewards: Array(episode.rewards.prefix(150)))
+      episode.rowsOnly(0..<min(150, episode.count))
     }
     return try DynamicsModel.fit(
       episodes, layout: task.layout, form: try task.modelForm(), options: options

@@ -6,6 +6,7 @@
 import Foundation
 import LinearAlgebra
 import MachineLogs
+import SafeText
 
 /// The findings of training data.
 public struct DataFindings {
@@ -47,7 +48,7 @@ public struct DataFindings {
   }
 
   /// What a model of the data cannot know, one sentence each.
-  public var warnings: [String] { pairs + feedback }
+  public var warnings: [String] { pairs + feedback + heldDisturbances }
 
   /// What may help it, one sentence each.
   public var advice: [String] { lateCommands + noisyRates }
@@ -79,8 +80,11 @@ public struct DataFindings {
   /// Commands that a controller computed from the states.
   private var feedback: [String] {
     let rows = spreadRows(lag: 0, ahead: 0)
-    let states = layout.states.count
-    let table = standardised(rows.map { e, k in episodes[e].states[k] + episodes[e].actions[k] })
+    let states = layout.states.count + layout.disturbances.count
+    let table = standardised(
+      rows.map { e, k in
+        episodes[e].states[k] + episodes[e].disturbances(at: k) + episodes[e].actions[k]
+      })
     guard table.rows > 10 * states else { return [] }
     let moments = SecondMoments(table)
     let inputs = Array(0..<states)
@@ -91,9 +95,39 @@ public struct DataFindings {
       // A command that does not move follows from nothing.
       guard explained > Self.follows, dot(table.column(states + j), table.column(states + j)) > 0
       else { return nil }
-      return "'\(layout.actions[j].name)' follows from the states ("
+      let from = layout.disturbances.isEmpty ? "" : " and disturbances"
+      return "'\(layout.actions[j].name)' follows from the states\(from) ("
         + String(format: "%.2f", 100 * explained)
         + " % of it): a controller drove, or it is logged late; its effect cannot be told from theirs. Log other commands too"
+    }
+  }
+
+  // MARK: disturbances
+
+  /// Part of a disturbance's range by which one that is called constant may vary within an episode.
+  private static let steady = 0.05
+
+  /// What is called constant over an episode: always the same, or not constant.
+  private var heldDisturbances: [String] {
+    layout.disturbances.enumerated().filter(\.element.isConstant).compactMap {
+      w, disturbance -> String? in
+      let ranges = episodes.map { episode -> (low: Double, high: Double) in
+        let values = episode.disturbances.map { $0[w] }
+        return (values.min() ?? 0, values.max() ?? 0)
+      }
+      let (low, high) = (ranges.map(\.low).min() ?? 0, ranges.map(\.high).max() ?? 0)
+      let name = disturbance.channel.name
+      if high - low <= 1e-9 * max(abs(low), abs(high)) {
+        return "'\(name)' is \(format(low)) in all logs: nothing is learnt of what another does"
+      }
+      guard
+        let moved = ranges.indices.max(by: {
+          ranges[$0].high - ranges[$0].low < ranges[$1].high - ranges[$1].low
+        }), ranges[moved].high - ranges[moved].low > Self.steady * (high - low)
+      else { return nil }
+      return
+        "'\(name)' is called constant and goes from \(format(ranges[moved].low)) to \(format(ranges[moved].high)) in "
+        + "\(shortened(episodes[moved].name)); rollouts keep what it is in one row (varying is the other word for it)"
     }
   }
 
@@ -105,9 +139,7 @@ public struct DataFindings {
     guard form.actionDelay == 0, form.longestLag == 0, form.filters.isEmpty else { return [] }
     let (actions, outputs) = (layout.actions.count, form.outputCount)
     // What is known whenever commands act.
-    let present = form.features.indices.filter { d in
-      form.features[d].actions.allSatisfy { $0 >= actions }
-    }
+    let present = form.features.indices.filter { form.features[$0].actions.isEmpty }
     let states = present.count
     let longest = (episodes.map(\.count).max() ?? 0) / 10
     let latest = min(Self.latest, longest, Self.mostTrials / layout.actions.count)
@@ -257,8 +289,7 @@ extension DynamicsModel {
   /// Commands that the data have at few levels only: (action, levels), and what that means for a policy is up to the caller.
   public var commandLevels: [(action: Int, levels: [Double])] {
     let most = 5
-    return form.newestActions.filter { layout.actions.indices.contains($0.action) }.compactMap {
-      d, action in
+    return form.newestActions.compactMap { d, action in
       let x = features
       var levels: [Double: Double] = [:]
       // Averages over a time step differ by rounding.

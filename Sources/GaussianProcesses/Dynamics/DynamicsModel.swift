@@ -92,8 +92,7 @@ public struct DynamicsModel: Sendable {
       let rates = Set(
         layout.states.indices.filter { layout.states[$0].source != .column }
           + form.updates.compactMap(\.rate))
-      data.addRest(
-        count: restCount, rates: rates, actions: layout.actions.count, form: form)
+      data.addRest(count: restCount, rates: rates, form: form)
     }
     var features = Matrix(data.features.map(featureStandardiser.standardise))
     var targets = Matrix(data.increments.map(incrementStandardiser.standardise))
@@ -237,7 +236,7 @@ public struct DynamicsModel: Sendable {
   public func unloggedActions(
     limits: [ClosedRange<Double>]
   ) -> [(action: Int, logged: ClosedRange<Double>)] {
-    form.newestActions.filter { limits.indices.contains($0.action) }.compactMap { d, action in
+    form.newestActions.compactMap { d, action in
       let logged = featureBounds[d]
       let (limit, margin) = (
         limits[action], 0.1 * (limits[action].upperBound - limits[action].lowerBound)

@@ -209,7 +209,8 @@ public struct KnownPhysics: Hashable, Sendable, Codable {
       .formula(
         InputFormula(
           name: "rate of \(rate.state)", formula: formula.substituting(numbers),
-          states: states, exogenous: layout.exogenous.map(\.name)), lag: delay)
+          states: states, actions: layout.actions.map(\.name),
+          disturbances: layout.disturbances.map(\.channel.name)), lag: delay)
     }
   }
 

@@ -12,14 +12,17 @@ extension LogLayout {
 
   /// What is wrong, in words ("a state has no name"), or nil.
   var problem: String? {
-    if let problem = namesProblem(states.map(\.name), actions.map(\.name)) { return problem }
+    if let problem = namesProblem(states.map(\.name), exogenous.map(\.name)) { return problem }
+    guard !actions.isEmpty else { return "it has no action" }
+    guard disturbances.allSatisfy({ $0.channel.source == .column && $0.channel.turn == nil })
+    else { return "a disturbance of it is derived, or turns round" }
     guard Self.timeSteps.contains(timeStep) else { return "its time step is \(timeStep) s" }
     let columns =
-      (states + actions).compactMap(\.columnName) + [rewardColumn, timeColumn].compactMap { $0 }
+      (states + exogenous).compactMap(\.columnName) + [rewardColumn, timeColumn].compactMap { $0 }
     if let problem = columns.lazy.compactMap(SafeText.problem(ofColumn:)).first {
       return "the name of a column \(problem)"
     }
-    let units = (states + actions).map(\.units).filter { !$0.isEmpty }
+    let units = (states + exogenous).map(\.units).filter { !$0.isEmpty }
     if let problem = units.lazy.compactMap(SafeText.problem(ofName:)).first {
       return "a unit \(problem)"
     }

@@ -12,10 +12,10 @@ package struct LoggedFeatures {
   private let features: [InputFeature]
   private let states: Standardiser
   /// Indices of the features of exogenous inputs ...
-  private let commandFeatures: [Int]
+  private let exogenousFeatures: [Int]
   /// ... and these, standardised, by episode [rows, their count]; NaN in rows that no run reads: those that lack the history, and
   /// the last where the next command is a feature.
-  private let commands: [Matrix]
+  private let exogenous: [Matrix]
   /// For formulas that read exogenous inputs beside states.
   private let episodes: [Episode]
   private let standardiser: Standardiser
@@ -29,22 +29,22 @@ package struct LoggedFeatures {
     self.episodes = episodes
     formulas = Dictionary(
       uniqueKeysWithValues: model.form.features.enumerated().compactMap { d, feature in
-        guard case .formula(let formula, _) = feature, !feature.isOfAction else { return nil }
+        guard case .formula(let formula, _) = feature, !feature.isExogenous else { return nil }
         return (d, .init(formula))
       })
     let newest = model.form.hasFeedthrough ? 1 : 0
-    let commandFeatures = model.form.features.indices.filter {
-      model.form.features[$0].isOfAction
+    let exogenousFeatures = model.form.features.indices.filter {
+      model.form.features[$0].isExogenous
     }
-    self.commandFeatures = commandFeatures
-    commands = episodes.map { episode in
+    self.exogenousFeatures = exogenousFeatures
+    exogenous = episodes.map { episode in
       let rows = EpisodeFeatures(model.form, episode)
       var values = Matrix(
-        rows: episode.count, columns: commandFeatures.count, repeating: .nan)
-      for (c, d) in commandFeatures.enumerated() {
+        rows: episode.count, columns: exogenousFeatures.count, repeating: .nan)
+      for (c, d) in exogenousFeatures.enumerated() {
         for k in stride(from: model.form.longestLag, to: episode.count - newest, by: 1) {
-          guard let command = rows.command(d, at: k) else { continue }
-          values[k, c] = (command - standardiser.mean[d]) / standardiser.scale[d]
+          guard let value = rows.exogenous(d, at: k) else { continue }
+          values[k, c] = (value - standardiser.mean[d]) / standardiser.scale[d]
         }
       }
       return values
@@ -78,19 +78,19 @@ package struct LoggedFeatures {
           guard let formula = formulas[d] else { continue }
           for (b, start) in starts.enumerated() {
             let state = states.restore(past[0].row(b))
-            let exogenous = episodes[start.episode].exogenous(
-              at: start.row + step, actionsAgo: lag)
+            let (episode, row) = (episodes[start.episode], start.row + step)
             z[b * dimensions + d] =
-              (formula.value(state, exogenous) - standardiser.mean[d]) / standardiser.scale[d]
+              (formula.value(state, episode.actions[row - lag], episode.disturbances(at: row))
+                - standardiser.mean[d]) / standardiser.scale[d]
           }
-        case .action, .filteredAction: break
+        case .action, .disturbance, .filteredAction: break
         }
       }
-      if !commandFeatures.isEmpty {
+      if !exogenousFeatures.isEmpty {
         for (b, start) in starts.enumerated() {
-          let first = (start.row + step) * commandFeatures.count
-          for (c, d) in commandFeatures.enumerated() {
-            z[b * dimensions + d] = commands[start.episode].values[first + c]
+          let first = (start.row + step) * exogenousFeatures.count
+          for (c, d) in exogenousFeatures.enumerated() {
+            z[b * dimensions + d] = exogenous[start.episode].values[first + c]
           }
         }
       }
@@ -120,8 +120,8 @@ package struct LoggedFeatures {
         let slopes = present.column(i).map { -sin(radians * physical($0, i)) }
         let scale = radians * self.states.scale[i]
         add(zip(w, slopes).map { scale * $0 * $1 }, to: &states[row], column: i)
-      case .action, .filteredAction: break
-      case .formula: precondition(feature.isOfAction, "a form that cannot be refined")
+      case .action, .disturbance, .filteredAction: break
+      case .formula: precondition(feature.isExogenous, "a form that cannot be refined")
       }
     }
   }

@@ -8,9 +8,11 @@ import Foundation
 public enum InputFeature: Hashable, Sendable, Codable {
   /// State i, `lag` rows before the present one.
   case state(Int, lag: Int)
-  /// Exogenous input i (actions first, then disturbances), `lag` rows before the present one; -1 for the row that is predicted:
-  /// of outputs that follow a command at once (feedthrough), where the next command is known.
+  /// Action i, `lag` rows before the present one; -1 for the row that is predicted: of outputs that follow a command at once
+  /// (feedthrough), where the next command is known.
   case action(Int, lag: Int)
+  /// Disturbance i, `lag` rows before the present one.
+  case disturbance(Int, lag: Int)
   /// Action i through a first-order low-pass filter, f' = f + (1 - e^(-1/steps)) (u - f), its time constant in time steps: a
   /// hidden state of the machine that the commands alone tell.
   case filteredAction(Int, steps: Double)
@@ -25,20 +27,20 @@ public enum InputFeature: Hashable, Sendable, Codable {
 
   var isFiltered: Bool { if case .filteredAction = self { true } else { false } }
 
-  /// Whether it is of exogenous inputs, not of states.
-  public var isOfAction: Bool {
+  /// Whether it is of commands and disturbances, not of states.
+  public var isExogenous: Bool {
     switch self {
-    case .action, .filteredAction: true
+    case .action, .disturbance, .filteredAction: true
     case .state, .sine, .cosine: false
     case .formula(let formula, _): formula.states.isEmpty
     }
   }
 
-  /// Exogenous inputs that it is of.
+  /// Commands that it is of.
   var actions: [Int] {
     switch self {
     case .action(let j, _), .filteredAction(let j, _): [j]
-    case .state, .sine, .cosine: []
+    case .state, .disturbance, .sine, .cosine: []
     case .formula(let formula, _): Array(formula.actions.values)
     }
   }
@@ -137,7 +139,7 @@ public struct ModelForm: Hashable, Sendable, Codable {
     for lag in actionDelay...actionDelay + actionHistory {
       features += (0..<actions).map { .action($0, lag: lag) }
     }
-    features += (0..<disturbances).map { .action(actions + $0, lag: 0) }
+    features += (0..<disturbances).map { .disturbance($0, lag: 0) }
     var output = 0
     let updates = (0..<states).map { i in
       if let integral = integrals[i] { return integral }
@@ -183,21 +185,19 @@ public struct ModelForm: Hashable, Sendable, Codable {
 
   /// Whether runs can be differentiated by hand (MeanAdjoint): no formula of states is read.
   public var canBeRefined: Bool {
-    features.allSatisfy { if case .formula = $0 { $0.isOfAction } else { true } }
+    features.allSatisfy { if case .formula = $0 { $0.isExogenous } else { true } }
   }
 
-  /// Outputs that read none of the first exogenous inputs, the commands.
-  public func outputs(withoutCommandOf commands: Int) -> [OutputForm] {
-    outputs.filter { output in
-      output.inputs.allSatisfy { d in features[d].actions.allSatisfy { $0 >= commands } }
-    }
+  /// Outputs that read no command.
+  public var outputsWithoutCommand: [OutputForm] {
+    outputs.filter { output in output.inputs.allSatisfy { features[$0].actions.isEmpty } }
   }
 
   /// Whether features read the command of the row that is predicted.
   public var hasFeedthrough: Bool { actionDelay < 0 }
 
   /// Rows before the present one that the features read.
-  public var longestLag: Int { max(stateLag, actionLag) }
+  public var longestLag: Int { max(stateLag, actionLag, disturbanceLag) }
 
   /// Features that the output which reads most reads.
   public var mostInputs: Int { outputs.map(\.inputs.count).max() ?? 0 }
@@ -221,7 +221,7 @@ public struct ModelForm: Hashable, Sendable, Codable {
       features.flatMap { feature -> [Int] in
         switch feature {
         case .state(let i, _), .sine(let i, _), .cosine(let i, _): [i]
-        case .action, .filteredAction: []
+        case .action, .disturbance, .filteredAction: []
         case .formula(let formula, _): Array(formula.states.values)
         }
       })
@@ -235,7 +235,7 @@ public struct ModelForm: Hashable, Sendable, Codable {
     return integrals(self) == integrals(other)
   }
 
-  /// The newest row of each exogenous input that the features read: (index of the feature, exogenous input).
+  /// The newest action of each command that the features read: (index of the feature, action).
   var newestActions: [(feature: Int, action: Int)] {
     var newest: [Int: (lag: Int, feature: Int)] = [:]
     for (d, feature) in features.enumerated() {
@@ -258,6 +258,10 @@ public struct ModelForm: Hashable, Sendable, Codable {
     features.map { if case .state(_, let lag) = $0 { lag } else { 0 } }.max() ?? 0
   }
 
+  public var disturbanceLag: Int {
+    features.map { if case .disturbance(_, let lag) = $0 { lag } else { 0 } }.max() ?? 0
+  }
+
   /// Rows before the newest action that the features read.
   public var actionDelay: Int { actionLags.min() ?? 0 }
   public var actionLag: Int { actionLags.max() ?? 0 }
@@ -267,7 +271,7 @@ public struct ModelForm: Hashable, Sendable, Codable {
       switch $0 {
       case .action(_, let lag): lag
       case .formula(let formula, let lag): formula.actions.isEmpty ? nil : lag
-      case .state, .filteredAction, .sine, .cosine: nil
+      case .state, .disturbance, .filteredAction, .sine, .cosine: nil
       }
     }
   }

@@ -22,8 +22,10 @@ struct ModelStructure: FileStructure {
 
   var problem: String? {
     if let problem = layout.problem { return problem }
-    let (states, actions) = (layout.states.count, layout.exogenous.count)
-    if let problem = form.problem(states: states, actions: actions) { return problem }
+    let states = layout.states.count
+    let problem = form.problem(
+      states: states, actions: layout.actions.count, disturbances: layout.disturbances.count)
+    if let problem { return problem }
     guard processes.count == form.outputCount else {
       return "it has \(processes.count) processes for \(form.outputCount) outputs"
     }
@@ -85,8 +87,9 @@ struct RewardStructure: Codable {
   func featureProblem(states: Int) -> String? {
     let areStates = features.allSatisfy {
       if case .formula = $0 { return false }
-      return !$0.isOfAction
-        && $0.isSound(states: states, actions: 0, stateLags: 0...0, actionLags: 0...0)
+      return !$0.isExogenous
+        && $0.isSound(
+          states: states, actions: 0, disturbances: 0, stateLags: 0...0, actionLags: 0...0)
     }
     return (1...2 * states).contains(features.count) && areStates
       ? nil : "its learnt reward reads what is no state"
@@ -99,16 +102,20 @@ extension ModelForm {
   private static let stateLags = 0...1_000
   private static let actionLags = -1...1_000
 
-  /// What is wrong with it for so many states and actions, in words, or nil.
-  func problem(states: Int, actions: Int) -> String? {
+  /// What is wrong with it for so many states, actions and disturbances, in words, or nil.
+  func problem(states: Int, actions: Int, disturbances: Int) -> String? {
     guard (1...Self.mostFeatures).contains(features.count) else {
       return "it has \(features.count) features; 1 to \(Self.mostFeatures) are possible"
     }
     let odd = features.first {
       !$0.isSound(
-        states: states, actions: actions, stateLags: Self.stateLags, actionLags: Self.actionLags)
+        states: states, actions: actions, disturbances: disturbances, stateLags: Self.stateLags,
+        actionLags: Self.actionLags)
     }
-    if let odd { return "\(odd) is no input of \(states) states and \(actions) actions" }
+    if let odd {
+      return
+        "\(odd) is no input of \(states) states, \(actions) actions and \(disturbances) disturbances"
+    }
     guard updates.count == states, (1...states).contains(outputCount) else {
       return
         "it has updates of \(updates.count) states and \(outputCount) outputs for \(states) states"
@@ -139,17 +146,21 @@ extension ModelForm {
 
 extension InputFeature {
   func isSound(
-    states: Int, actions: Int, stateLags: ClosedRange<Int>, actionLags: ClosedRange<Int>
+    states: Int, actions: Int, disturbances: Int, stateLags: ClosedRange<Int>,
+    actionLags: ClosedRange<Int>
   ) -> Bool {
     switch self {
     case .state(let i, let lag): (0..<states).contains(i) && stateLags.contains(lag)
     case .action(let i, let lag): (0..<actions).contains(i) && actionLags.contains(lag)
+    case .disturbance(let i, let lag):
+      (0..<disturbances).contains(i) && stateLags.contains(lag)
     case .filteredAction(let i, let steps):
       (0..<actions).contains(i) && (1e-3...1e6).contains(steps)
     case .sine(let i, let radians), .cosine(let i, let radians):
       (0..<states).contains(i) && (1e-9...1e9).contains(radians)
     case .formula(let formula, let lag):
-      formula.isSound(states: states, actions: actions) && actionLags.contains(lag)
+      formula.isSound(states: states, actions: actions, disturbances: disturbances)
+        && actionLags.contains(lag)
     }
   }
 }

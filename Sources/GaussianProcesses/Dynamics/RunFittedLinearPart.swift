@@ -224,7 +224,7 @@ extension ModelForm {
     let isLinear = features.allSatisfy {
       switch $0 {
       case .sine, .cosine, .formula: false
-      case .state, .action, .filteredAction: true
+      case .state, .action, .disturbance, .filteredAction: true
       }
     }
     return isLinear && outputCount * (features.count + 1) <= 30

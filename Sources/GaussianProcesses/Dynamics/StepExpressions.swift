@@ -29,13 +29,10 @@ public struct StepExpressions: Sendable {
   private static let linearPart = "linear_part"
   private static let saturation = "saturation"
   private let hasLinearPart: Bool
-  /// A
-  private let actionCount: Int
 
   public init(_ model: DynamicsModel) {
     form = model.form
     timeStep = model.layout.timeStep
-    actionCount = model.layout.actions.count
     let states = model.stateStandardiser
     let features = model.featureStandardiser
     let increments = model.incrementStandardiser
@@ -78,22 +75,19 @@ public struct StepExpressions: Sendable {
   ///   - filtered: the command of each of `ModelForm.filters` through its filter, physical [1].
   public func features(
     state: (_ lag: Int) -> Value, action: (_ lag: Int) -> Value,
-    disturbance: (_ lag: Int) -> Value = { _ in preconditionFailure("nothing disturbs here") },
-    filtered: [Value] = []
+    disturbance: (_ lag: Int) -> Value, filtered: [Value] = []
   ) -> Value {
     let present = state(0)
-    func exogenous(_ j: Int, _ actionLag: Int, _ disturbanceLag: Int) -> Value {
-      j < actionCount ? action(actionLag)[j] : disturbance(disturbanceLag)[j - actionCount]
-    }
     let (builder, physical) = (present.builder, physical(present))
     let parts = form.features.enumerated().map { d, feature -> Value in
       let number: Value
       switch feature {
-      case .action(let j, let lag): number = exogenous(j, lag, lag)
+      case .action(let j, let lag): number = action(lag)[j]
+      case .disturbance(let w, let lag): number = disturbance(lag)[w]
       case .filteredAction:
         number = filtered[form.features[..<d].count { $0.isFiltered }]
       case .formula(let formula, let lag):
-        number = formula.value(physical) { exogenous($0, lag, 0) }
+        number = formula.value(physical, action(lag), disturbance(0))
       case .state, .sine, .cosine: return feature.ofState(state, physical: physical)
       }
       return (number - builder.shared(Self.featureMean, offset: d, length: 1))
@@ -174,7 +168,7 @@ extension InputFeature {
     case .state(let i, let lag): return state(lag)[i]
     case .sine(let i, let radians): return sin(physical[i].scaled(by: radians))
     case .cosine(let i, let radians): return cos(physical[i].scaled(by: radians))
-    case .action, .filteredAction, .formula:
+    case .action, .disturbance, .filteredAction, .formula:
       preconditionFailure("an action is no feature of a state")
     }
   }

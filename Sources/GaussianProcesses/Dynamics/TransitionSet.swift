@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Episodes -> the rows that Gaussian processes learn from. In: episodes with states [T, S] and actions
-// [T, A]. Out: features [n, D] and increments [n, M], in physical units, one row a transition.
+// Episodes -> the rows that Gaussian processes learn from. In: episodes with states [T, S], actions
+// [T, A] and disturbances [T, W]. Out: features [n, D] and increments [n, M], in physical units, one row a transition.
 
 import Foundation
 import LinearAlgebra
@@ -35,15 +35,15 @@ public struct TransitionSet: Sendable {
 
   /// Adds transitions of a machine at rest (rates and actions zero, no change), at states spread over
   /// the data: a log that never rests does not say that a machine stays where it is.
-  public mutating func addRest(count: Int, rates: Set<Int>, actions: Int, form: ModelForm) {
+  public mutating func addRest(count: Int, rates: Set<Int>, form: ModelForm) {
     let rest = (episodeOf.last ?? -1) + 1
     for index in evenlySpreadRows(count: self.count, wanted: count) {
       features.append(
         zip(form.features, features[index]).map { feature, value in
           switch feature {
+          case .action, .filteredAction: 0
           // What disturbs the machine does so at rest.
-          case .action(let j, _): j < actions ? 0 : value
-          case .filteredAction: 0
+          case .disturbance: value
           case .state(let i, _): rates.contains(i) ? 0 : value
           case .sine, .cosine: value
           case .formula:
@@ -85,22 +85,21 @@ public struct EpisodeFeatures {
     form.features.indices.map { d in
       if case .formula(_, let lag) = form.features[d], let formula = formulas[d] {
         return formula.value(
-          episode.states[k], episode.exogenous(at: k, actionsAgo: lag))
+          episode.states[k], episode.actions[k - lag], episode.disturbances(at: k))
       }
-      return command(d, at: k) ?? form.features[d].ofState { episode.states[k - $0] }
+      return exogenous(d, at: k) ?? form.features[d].ofState { episode.states[k - $0] }
     }
   }
 
-  /// Feature d of row k if it is of commands, else nil.
-  public func command(_ d: Int, at k: Int) -> Double? {
+  /// Feature d of row k if it is of commands and disturbances, else nil.
+  public func exogenous(_ d: Int, at k: Int) -> Double? {
     if let filtered = filtered[d] { return filtered[k] }
     switch form.features[d] {
-    case .action(let j, let lag):
-      let commands = episode.actions[k - lag]
-      return j < commands.count ? commands[j] : episode.disturbances[k - lag][j - commands.count]
+    case .action(let j, let lag): return episode.actions[k - lag][j]
+    case .disturbance(let w, let lag): return episode.disturbances[k - lag][w]
     case .formula(let formula, let lag):
       return formula.states.isEmpty
-        ? formulas[d]?.value([], episode.exogenous(at: k, actionsAgo: lag)) : nil
+        ? formulas[d]?.value([], episode.actions[k - lag], episode.disturbances(at: k)) : nil
     case .state, .filteredAction, .sine, .cosine: return nil
     }
   }
@@ -115,7 +114,7 @@ extension InputFeature {
     case .state(let i, let lag): return state(lag)[i]
     case .sine(let i, let radians): return sin(radians * state(0)[i])
     case .cosine(let i, let radians): return cos(radians * state(0)[i])
-    case .action, .filteredAction, .formula:
+    case .action, .disturbance, .filteredAction, .formula:
       preconditionFailure("an action is no feature of a state")
     }
   }
@@ -130,7 +129,7 @@ extension [InputFeature] {
       switch feature {
       case .state(let i, _): (mean[d], scale[d]) = (states.mean[i], states.scale[i])
       case .sine, .cosine: (mean[d], scale[d]) = (0, 1)
-      case .action, .filteredAction, .formula: break
+      case .action, .disturbance, .filteredAction, .formula: break
       }
     }
     return Standardiser(mean: mean, scale: scale)
