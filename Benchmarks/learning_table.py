@@ -20,6 +20,7 @@ ROWS = {
     "boom-goals": ["boom-goals", "--runs", "8"],
     "boom-goals, parameters +-20 %": ["boom-goals", "--runs", "8", "--vary", "0.2"],
     "boom-delayed": ["boom-delayed", "--runs", "8"],
+    "boom-disturbed": ["boom-disturbed", "--runs", "8"],
     "cart-pole": ["cart-pole", "--runs", "20"],
     "cart-pole-pilco": ["cart-pole-pilco", "--runs", "10", "--trials", "8"],
     "pendulum": ["pendulum", "--runs", "10"],
