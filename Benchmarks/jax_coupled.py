@@ -5,8 +5,9 @@ and a rank-r root of the predictive covariance. J joints (angle, rate, command e
 Random data and fixed lengthscales: speed only. Prints one JSON line.
 
 usage: jax_coupled.py [--joints 3] [--rows 6000] [--particles 100] [--horizon 200] [--rank 100] [--iterations 5]"""
-import argparse, json, time
+import argparse, json
 import numpy as np, jax, jax.numpy as jnp
+from jax_timing import measured
 
 jax.config.update("jax_default_matmul_precision", "highest")  # single precision on GPUs too, not TF32
 p = argparse.ArgumentParser()
@@ -57,13 +58,5 @@ shapes = [(2 * J, 32), (32, 32), (32, J)]
 parameters = [(.3 * jax.random.normal(k, shape), jnp.zeros(shape[1]))
               for k, shape in zip(jax.random.split(jax.random.PRNGKey(0), 3), shapes)]
 gradient = jax.jit(jax.value_and_grad(rollout))
-begin = time.time()
-jax.block_until_ready(gradient(parameters, jax.random.PRNGKey(0)))
-compiling, times = time.time() - begin, []
-for i in range(a.iterations):
-    begin = time.time()
-    jax.block_until_ready(gradient(parameters, jax.random.PRNGKey(i)))
-    times.append(time.time() - begin)
 print(json.dumps(dict(peer="jax " + jax.__version__, joints=J, inputs=D, rows=a.rows, particles=a.particles, horizon=a.horizon,
-                      rank=a.rank, device=str(jax.devices()[0]), compile_seconds=round(compiling, 2),
-                      seconds_per_iteration=round(float(np.median(times)), 4))))
+                      rank=a.rank, **measured(gradient, parameters, a.iterations))))

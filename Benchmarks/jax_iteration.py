@@ -5,8 +5,9 @@ rank-r root of the predictive covariance (by eigenvalues), on the data of `bagel
 lengthscales: speed only. Prints one JSON line: median seconds of an iteration and seconds of compiling.
 
 usage: jax_iteration.py FILE [--particles 100] [--horizon 300] [--iterations 5] [--rank 100]"""
-import argparse, json, time
+import argparse, json
 import numpy as np, jax, jax.numpy as jnp
+from jax_timing import measured
 
 jax.config.update("jax_default_matmul_precision", "highest")  # single precision on GPUs too, not TF32
 p = argparse.ArgumentParser()
@@ -48,13 +49,5 @@ def rollout(parameters, key):
 keys = jax.random.split(jax.random.PRNGKey(0), 3)
 parameters = [(.5 * jax.random.normal(k, shape), jnp.zeros(shape[1])) for k, shape in zip(keys, [(2, 8), (8, 8), (8, 1)])]
 gradient = jax.jit(jax.value_and_grad(rollout))
-begin = time.time()
-jax.block_until_ready(gradient(parameters, keys[0]))
-compiling, times = time.time() - begin, []
-for i in range(a.iterations):
-    begin = time.time()
-    jax.block_until_ready(gradient(parameters, jax.random.PRNGKey(i)))
-    times.append(time.time() - begin)
 print(json.dumps(dict(peer="jax " + jax.__version__, particles=a.particles, horizon=a.horizon, n=len(x), rank=a.rank,
-                      device=str(jax.devices()[0]),
-                      compile_seconds=round(compiling, 2), seconds_per_iteration=round(float(np.median(times)), 4))))
+                      **measured(gradient, parameters, a.iterations))))
