@@ -136,7 +136,7 @@ extension ControlTask {
     let state = optimizer.state
     let predicted = try optimizer.trajectories(state.bestParameters)
     if isFinished { try placed { try state.checkOutcome(predicted, options: options) } }
-    if isFinished, sampler.certificate.outcome != nil, let judge {
+    if isFinished, sampler.certificate.outcome != nil, var judge {
       sampler.certificate.outcome = try judge.outcome(
         of: sampler.sampler, policy: state.bestParameters)
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whether a sampler may stand for the exact posterior in a task's searches: a short search through it, then the trajectories of the
+// Whether a sampler may stand for the model's own posterior in a task's searches: a short search through it, then the trajectories of the
 // policy that it found through both, from the same starts with the same draws.
 
 import Execution
@@ -14,7 +14,7 @@ import Tasks
 
 extension ControlTask {
   /// The task's sampler of a model, measured: the named one, or the cheapest whose moments are within the tolerance or whose
-  /// outcome is that of the exact posterior. Where neither is, the one with the smallest errors.
+  /// outcome is that of the posterior itself. Where neither is, the one with the smallest errors.
   ///
   /// - Parameters:
   ///   - model: whose posterior is drawn from.
@@ -26,7 +26,7 @@ extension ControlTask {
     try judgedSampler(model, device).sampler
   }
 
-  /// The sampler, and who judged it if that was needed: it keeps the exact posterior's arrays, about as much as the model does.
+  /// The sampler, and who judged it if that was needed: it keeps the posterior's own arrays, about as much as the model does.
   func judgedSampler(
     _ model: DynamicsModel, _ device: ExecutionDevice?
   ) throws -> (sampler: MeasuredSampler, judge: SamplerJudge?) {
@@ -37,14 +37,21 @@ extension ControlTask {
     var candidates = SamplerCandidates(of: model, options, actionLimits: actionLimits)
     var judge: SamplerJudge?
     while var candidate = try candidates.next() {
+      if let seconds = try judge?.searchSeconds(through: candidate.sampler),
+        seconds > SamplerJudge.longestSearch
+      {
+        candidates.refuse(because: "a search would take about \(Int((seconds / 60).rounded())) minutes")
+        continue
+      }
       if candidate.isWithinTolerance { return (candidate, nil) }
       if let reason = SamplerJudge.obstacle(self, model) {
         candidates.note(reason)
         continue
       }
-      let present = try judge ?? SamplerJudge(self, model, device)
+      var present = try judge ?? SamplerJudge(self, model, device)
+      let outcome = try present.outcome(of: candidate.sampler)
       judge = present
-      guard let outcome = try present.outcome(of: candidate.sampler) else { continue }
+      guard let outcome else { continue }
       candidates.note(outcome)
       candidate.certificate.outcome = outcome
       if outcome.isGood { return (candidate, judge) }
@@ -53,13 +60,16 @@ extension ControlTask {
   }
 }
 
-/// Holds samplers of a model against the exact posterior.
+/// Holds samplers of a model against its own posterior: the exact one, or, of more than `GaussianProcess.largestExact` data, that
+/// through its inducing points.
 struct SamplerJudge {
   private let task: ControlTask
   private let model: DynamicsModel
   private let device: ExecutionDevice?
   private let options: SearchOptions
   private let reference: ClosedLoop
+  /// Seconds an operation took in the last short search; nil before one.
+  private var secondsPerOperation: Double?
 
   /// A rollout with what runs it.
   private struct ClosedLoop {
@@ -78,19 +88,20 @@ struct SamplerJudge {
   private static let operations = 2e11
   /// An outcome that takes more operations than this (about 20 s of two cores) is not asked: moments decide.
   private static let mostOperations = 2e12
+  /// Nor is a sampler taken whose search would take more seconds than this, where a cheaper one was tried: who wants it names it.
+  static let longestSearch = 600.0
   /// Differences below this part of a state's deviation in the logs do not count.
   private static let finest = 1e-3
 
   /// Why samplers of a model cannot be judged by their outcome, or nil.
   static func obstacle(_ task: ControlTask, _ model: DynamicsModel) -> String? {
-    guard model.processes.allSatisfy({ $0.exact != nil }) else {
-      return
-        "judged by moments alone: \(model.features.rows) points are too many for the exact posterior"
-    }
     let steps = Double(starts * draws * task.search.horizon)
-    let products = model.processes.reduce(0) { $0 + 2 * Double($1.x.rows * $1.x.rows) }
+    let products = model.processes.reduce(0.0) { sum, process in
+      let rows = Double(process.lowRank?.rank ?? process.x.rows)
+      return sum + 2 * rows * rows
+    }
     return steps * products <= mostOperations
-      ? nil : "judged by moments alone: rollouts through the exact posterior would take too long"
+      ? nil : "judged by moments alone: rollouts through the posterior itself would take too long"
   }
 
   /// Throws: `UnsuitableSampler`, `ExecutionError`, `LogError`.
@@ -135,7 +146,7 @@ struct SamplerJudge {
   ///   - policy: theta [P]; nil for what a short search finds.
   /// - Returns: nil where even a short search would take too long.
   /// - Throws: `ExecutionError`, `LogError`.
-  func outcome(
+  mutating func outcome(
     of sampler: any PosteriorSampler, policy: [Double]? = nil
   ) throws -> SamplerOutcome? {
     let own = try Self.closedLoop(task, model, sampler, device, options)
@@ -147,6 +158,9 @@ struct SamplerJudge {
         // A reward that is flat or leaves its domain: the policy stays as it is, and its trajectories are compared.
       }
     }
+    if !own.optimizer.iterationSeconds.isEmpty {
+      secondsPerOperation = median(own.optimizer.iterationSeconds) / own.work
+    }
     let parameters = policy ?? own.optimizer.state.parameters
     let (a, b) = (try trajectories(parameters, own), try trajectories(parameters, reference))
     return SamplerOutcome(
@@ -154,6 +168,18 @@ struct SamplerJudge {
       standardError: standardErrorWithinStarts(b.returns.returns),
       relativeCRPS: relativeCRPS(a, b),
       secondsPerIteration: policy == nil ? median(own.optimizer.iterationSeconds) : nil)
+  }
+
+  /// About what the task's search would take through a sampler, as fast as the last short search was; nil before one.
+  ///
+  /// Throws: `LogError`.
+  func searchSeconds(through sampler: any PosteriorSampler) throws -> Double? {
+    guard let secondsPerOperation else { return nil }
+    let rollout = try task.makeRollout(
+      model, sampler, dropout: task.policy.dropout, reward: task.makeReward(model))
+    let search = task.search
+    let steps = Double(search.particles * search.horizon * search.iterations * search.starts)
+    return rollout.program.operationsPerStep.gradient * steps * secondsPerOperation
   }
 
   /// Several particles from each of a few starts and goals.

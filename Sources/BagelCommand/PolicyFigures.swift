@@ -119,7 +119,7 @@ extension MeasuredSampler {
     if let outcome = certificate.outcome { console.say("    \(outcome.sentence)") }
     if let outcome = certificate.outcome, !outcome.isGood {
       console.say(
-        "    warning: through the exact posterior the policy does otherwise; --sampler exact shows what a search finds there"
+        "    warning: through the posterior itself the policy does otherwise; --sampler exact shows what a search finds there"
       )
     } else if !isWithinTolerance, certificate.outcome == nil {
       let accepted = "\(number(tolerance.mean)), \(number(100 * tolerance.deviation)) %"

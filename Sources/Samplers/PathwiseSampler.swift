@@ -49,7 +49,7 @@ public struct PathwiseSampler: GroupSampler {
         throw UnsuitableSampler(
           description:
             "\(process.x.rows) points are too many for pathwise draws (at most "
-            + "\(GaussianProcess.largestExact)); use --sampler tabulated, kiss-gp or sparse")
+            + "\(GaussianProcess.largestExact)); use --sampler sparse-pathwise, tabulated or sparse")
       }
       return Output(
         fourier: fourier, features: fourier.values(process.x), residuals: process.residuals,

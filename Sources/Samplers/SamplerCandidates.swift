@@ -11,6 +11,8 @@ package struct SamplerCandidates {
   /// Whether one group reads all inputs, so that its sampler is the model's.
   private let isWhole: Bool
   private var candidates: [GroupCandidates]
+  /// Which groups the last `next` went on in.
+  private var built: [Int] = []
 
   /// - Parameters:
   ///   - model: whose posterior is drawn from.
@@ -35,11 +37,11 @@ package struct SamplerCandidates {
   /// Throws: `UnsuitableSampler` where nothing can serve a group; with a name also `GridError`, `FactorizationError`;
   /// `ExecutionError`.
   package mutating func next() throws -> MeasuredSampler? {
-    var hasBuilt = false
+    built = []
     for index in candidates.indices where candidates[index].present?.isWithinTolerance != true {
-      if try candidates[index].buildNext() { hasBuilt = true }
+      if try candidates[index].buildNext() { built.append(index) }
     }
-    guard hasBuilt else { return nil }
+    guard !built.isEmpty else { return nil }
     return joined(candidates.compactMap(\.present))
   }
 
@@ -51,6 +53,14 @@ package struct SamplerCandidates {
   /// Notes why outcomes are not asked.
   package mutating func note(_ reason: String) {
     for index in candidates.indices { candidates[index].note(reason) }
+  }
+
+  /// Takes back what `next` built last: groups keep what they had before.
+  ///
+  /// - Parameter reason: why it cannot serve.
+  package mutating func refuse(because reason: String) {
+    for index in built { candidates[index].refuse(because: reason) }
+    built = []
   }
 
   /// Of what was tried: of each group the one within the tolerance, else that with the smallest excess. Not before `next`.
@@ -88,7 +98,10 @@ private struct GroupCandidates {
       larger.tablePoints *= 4
       left =
         [(.tabulated, options), (.tabulated, larger)]
-        + [.kissGP, .sparse, .love, .exact].map { ($0, options) }
+        + [.kissGP, .sparse].map { ($0, options) }
+      // LOVE's sums go over all data: over more of them than a model that is itself a sum over inducing points.
+      if group.processes.contains(where: { $0.exact != nil }) { left.append((.love, options)) }
+      left.append((.exact, options))
     }
   }
 
@@ -116,6 +129,12 @@ private struct GroupCandidates {
   }
 
   mutating func note(_ reason: String) { unsuitable.append(reason) }
+
+  /// The first of all stays: something has to serve.
+  mutating func refuse(because reason: String) {
+    guard tried.count > 1 else { return }
+    unsuitable.append("\(tried.removeLast().description): \(reason)")
+  }
 
   mutating func note(_ outcome: SamplerOutcome) {
     guard let last = tried.indices.last, !tried[last].isWithinTolerance else { return }

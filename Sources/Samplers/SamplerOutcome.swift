@@ -4,7 +4,7 @@
 
 import LinearAlgebra
 
-/// Trajectories of one policy through a sampler and through the exact posterior, from the same starts with the same draws.
+/// Trajectories of one policy through a sampler and through the model's own posterior (`exact`), from the same starts with the same draws.
 public struct SamplerOutcome: Hashable, Sendable {
   /// Mean returns of the policy.
   public var returnThroughSampler: Double
@@ -32,7 +32,7 @@ public struct SamplerOutcome: Hashable, Sendable {
     self.secondsPerIteration = secondsPerIteration
   }
 
-  /// Whether the sampler may stand for the exact posterior: distributions within 2 %, returns within two standard errors and a thousandth.
+  /// Whether the sampler may stand for the posterior itself: distributions within 2 %, returns within two standard errors and a thousandth.
   public var isGood: Bool {
     relativeCRPS <= Self.mostCRPS
       && abs(returnThroughSampler - returnThroughExact)
