@@ -29,6 +29,7 @@ struct ModelPictures {
     }
     if let forecasts = fit.forecasts, let episode = fit.heldOutEpisodes.first {
       plots += simulationPlots(forecasts, episode)
+      plots += disturbancePlots(episode)
     }
     return plots + maps
   }
@@ -94,6 +95,24 @@ struct ModelPictures {
         title: lineName, style: .dashes(color: "#222222", width: 1), x: times,
         y: times.map { _ in line }))
     return plot
+  }
+
+  /// What disturbed the machine while it did what the run before predicts.
+  private func disturbancePlots(_ episode: Episode) -> [Plot] {
+    layout.disturbances.enumerated().prefix(Self.most).map { index, disturbance in
+      let channel = disturbance.channel
+      let unit = Unit(channel.units)
+      var plot = Plot(
+        title: "\(channel.name), held out: a disturbance", xLabel: "time (s)",
+        yLabel: unit.axisTitle(channel.name))
+      plot.curves = [
+        .init(
+          title: "logged", style: .lines(color: "#d1661f", width: 1),
+          x: episode.disturbances.indices.map { Double($0) * episode.timeStep },
+          y: unit.convert(episode.disturbances.map { $0[index] }))
+      ]
+      return plot
+    }
   }
 
   private func simulationPlots(_ forecasts: HorizonForecasts, _ episode: Episode) -> [Plot] {

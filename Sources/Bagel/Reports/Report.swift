@@ -75,6 +75,7 @@ public struct Report {
       if let planePicture { plots.append(planePicture) }
       plots += reported.map(responsePlot)
       plots += task.layout.actions.indices.map(actionPlot)
+      plots += task.layout.disturbances.indices.compactMap(disturbancePlot)
     }
     if let policy { plots.append(returnPlot(policy.state)) }
     if let fit { plots += ModelPictures(fit, task.layout).plots }
@@ -140,6 +141,16 @@ public struct Report {
     return ribbon(
       title: "\(channel.name) command", yLabel: unit.axisTitle(channel.name),
       particles.map(unit.convert), real.map(unit.convert))
+  }
+
+  /// What disturbed the real episodes; nil where there were none.
+  private func disturbancePlot(_ disturbance: Int) -> Plot? {
+    guard let evaluation else { return nil }
+    let channel = task.layout.disturbances[disturbance].channel
+    let unit = Unit(channel.units)
+    return ribbon(
+      title: "\(channel.name), a disturbance", yLabel: unit.axisTitle(channel.name), [],
+      evaluation.episodes.map { unit.convert($0.episode.disturbances.map { $0[disturbance] }) })
   }
 
   /// `particles` [B][T] as a band with a few lines and the mean, `real` [episodes][T] as lines.
