@@ -47,6 +47,18 @@ struct SamplerOutcomeTests {
     #expect(sampler.certificate.summary != refused.summary)
   }
 
+  @Test("what would make a search last too long is left, with its minutes")
+  func tooLong() throws {
+    var (task, model) = try fixture(tablePoints: 150)
+    task.search.iterations = 1_000_000_000
+    let sampler = try task.makeSampler(model)
+    #expect(sampler.sampler.name == .tabulated && sampler.certificate.outcome?.isGood == false)
+    for name in [SamplerName.sparse, .love, .exact] {
+      #expect(
+        sampler.unsuitable.contains { $0.hasPrefix(name.rawValue) && $0.contains("minutes") })
+    }
+  }
+
   @Test("a search ends with the outcome of its own policy")
   func ofThePolicy() throws {
     var (task, model) = try fixture(tablePoints: 1 << 14)
