@@ -87,7 +87,7 @@ let package = Package(
     .target(
       name: "PolicySearch",
       dependencies: [
-        "Draws", "Execution", "Formulas", "GaussianProcesses", "MachineLogs", "Programs",
+        "Draws", "Execution", "Formulas", "GaussianProcesses", "LinearAlgebra", "MachineLogs", "Programs",
         "Rollouts",
         "TensorFiles",
       ]),

@@ -33,6 +33,9 @@ public struct OptimizedPolicy: Sendable {
   /// Whether the search ended by itself rather than by interruption.
   public var isFinished: Bool
   public var beginning: SearchBeginning
+  /// What the best policy keeps, counted in rollouts that no search has seen; empty without constraints and where the search or the
+  /// count was interrupted.
+  public var constraints: [ConstraintFigures] = []
 }
 
 /// Where a search began.
@@ -59,7 +62,7 @@ extension ControlTask {
   ) throws -> Rollout {
     Rollout(
       model: model, sampler: sampler, policy: makePolicy(), goals: goalStandardiser(model),
-      reward: reward,
+      reward: reward, constraints: makeConstraints(model),
       measurementNoise: MeasurementNoise(deviations: sensorNoise), horizon: search.horizon,
       dropout: dropout,
       adjointLimit: search.adjointLimit)
@@ -112,7 +115,7 @@ extension ControlTask {
     let policy = makePolicy()
     let fingerprint =
       checkpoint == nil ? "" : fingerprint(rollout, executor, earlier)
-    var options = search
+    var options = searchOptions
     if earlier != nil && learning.policy == .warm { options.starts = 1 }
     let (saved, beginning) =
       try checkpoint.map {
@@ -140,6 +143,7 @@ extension ControlTask {
       sampler.certificate.outcome = try judge.outcome(
         of: sampler.sampler, policy: state.bestParameters)
     }
+    let counted = isFinished ? try countViolations(by: optimizer, progress) : []
     return OptimizedPolicy(
       best: controller(state.bestParameters, on: model),
       last: controller(state.parameters, on: model),
@@ -148,7 +152,14 @@ extension ControlTask {
       device: executor.device, deviceReason: reason,
       seconds: start.duration(to: .now).seconds,
       secondsPerIteration: median(optimizer.iterationSeconds),
-      isFinished: isFinished, beginning: beginning)
+      isFinished: isFinished, beginning: beginning, constraints: counted)
+  }
+
+  /// How the search is done, constraints included.
+  var searchOptions: SearchOptions {
+    var options = search
+    options.allowedViolations = constraints.map { 1 - $0.probability }
+    return options
   }
 
   /// Steps to the end of a search, saving it every so many seconds and at the end; false where `progress` ended it before.
@@ -203,7 +214,7 @@ extension ControlTask {
   private func fingerprint(
     _ rollout: Rollout, _ executor: any RolloutExecutor, _ earlier: [Double]?
   ) -> String {
-    var options = search
+    var options = searchOptions
     options.iterations = 0
     let numbers = rollout.data.sorted { $0.key < $1.key }.map { name, values in
       name + " " + values.withUnsafeBytes { sha256($0) }

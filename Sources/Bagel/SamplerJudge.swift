@@ -106,7 +106,7 @@ struct SamplerJudge {
 
   /// Throws: `UnsuitableSampler`, `ExecutionError`, `LogError`.
   init(_ task: ControlTask, _ model: DynamicsModel, _ device: ExecutionDevice?) throws {
-    var options = task.search
+    var options = task.searchOptions
     options.particles = Self.starts * Self.draws
     options.starts = 1
     options.horizons = [options.horizon]

@@ -15,7 +15,9 @@ extension Evaluation {
     let tracked = task.evaluation.tracked.indices.map { ResponseFigures(self, $0) }
     let names = task.evaluation.tracked.map { task.goalChannels[$0.goal].name }
     let first = tracked.first?.json ?? [:]
+    let kept = task.violations(in: self).map { $0.json("episodes") }
     return first.merging([
+      "constraints": kept,
       "criterion": task.criterion, "measures": measures, "unjudged": unjudged,
       "failedByActionChange": failedByActionChange.count,
       "successes": successes, "episodes": episodes.count,
@@ -32,6 +34,7 @@ extension Evaluation {
       console.say("  \(stepSuccesses) of \(steps.count) steps of the reference")
     }
     describeCriterion(task, console)
+    for figures in task.violations(in: self) { console.say("  \(figures.plantSentence)") }
     // An angle that turns has no rise time or overshoot; measures judge it.
     guard task.evaluation.measures.isEmpty else { return }
     if whole.episodes.isEmpty { return }

@@ -40,6 +40,10 @@ extension OptimizedPolicy {
       "outsideFraction": outsideFraction, "policyFingerprint": best.fingerprint,
       "device": device, "deviceReason": deviceReason ?? NSNull(),
     ]
+    if !constraints.isEmpty {
+      result["constraints"] = constraints.map { $0.json("rollouts") }
+      result["freestReturn"] = state.freestReturn
+    }
     result.merge(sampler.json) { $1 }
     return result
   }
@@ -69,6 +73,7 @@ extension OptimizedPolicy {
 
   /// What makes the predicted return doubtful, each line behind a prefix.
   func describeDoubts(_ console: Console, prefix: String = "  ") {
+    describeConstraints(console, prefix: prefix)
     if state.diverged > 0 {
       let all = state.iteration * predicted.particles
       console.say(

@@ -6,11 +6,12 @@
 // A constant rate wanders off once the return is near its maximum. So policies are judged on a fixed
 // evaluation batch; when that has not improved for `patience` evaluations the rate is halved and the
 // search goes on from the best policy; at the `halvings`-th time it has converged. Several starts, the best
-// counts.
+// counts. Where rollouts have constraints, ConstraintMultipliers.swift says what is climbed and which policy is better.
 
 import Draws
 import Execution
 import GaussianProcesses
+import LinearAlgebra
 import MachineLogs
 import Programs
 import Rollouts
@@ -55,6 +56,11 @@ public final class PolicyOptimizer {
 
   /// The evaluation batch has its own draws, the same for every policy.
   private static let evaluationIteration = UInt32.max
+  /// So have the batches in which violations are counted.
+  private static let firstCounted = UInt32(1) << 31
+  private static let firstConfirmed = UInt32(3) << 30
+  /// Rollouts of a policy that leaves a constraint as often as it may leave it so many times, where one is confirmed to keep it.
+  private static let confirmedViolations = 20.0
 
   /// - Parameters:
   ///   - executors: of the rollout.
@@ -111,7 +117,9 @@ public final class PolicyOptimizer {
       initialStates: starts.enumerated().flatMap { start(standardise($1), $0, key) },
       goals: targets.flatMap(standardiseGoal), particles: options.particles,
       horizon: horizon ?? options.horizon, draws: key,
-      functionDraws: functionDraws(options.particles, key))
+      functionDraws: functionDraws(options.particles, key),
+      totalWeights: state.multipliers.isEmpty
+        ? [] : Rollout.totalWeights(multipliers: state.multipliers))
   }
 
   /// Some iterations: roll out, differentiate, update, and every so often evaluate. As many as the executor runs
@@ -157,11 +165,38 @@ public final class PolicyOptimizer {
       }
       state.firstWidening = state.widening
     }
-    let value = try evaluationReturn(state.parameters)
-    guard value.isFinite else { return }
-    state.bestReturn = value
+    try note(evaluationBatch(state.parameters))
+  }
+
+  /// Keeps the present parameters if they are the best so far. Which constraints they leave more than is allowed, as far as was
+  /// looked.
+  @discardableResult private func note(_ returns: BatchReturns) throws -> [Bool] {
+    var judgement = options.judgement(returns)
+    if judgement.value.isFinite { state.freestReturn = max(state.freestReturn, judgement.value) }
+    var left = options.allowedViolations.indices.map { options.isLeft($0, in: returns) }
+    guard judgement.isBetter(than: state.best) else { return left }
+    if !left.isEmpty && judgement.excess == 0 {
+      // One batch among many may be a lucky one.
+      let bounds = try violationBounds(state.parameters)
+      left = zip(bounds, options.allowedViolations).map { $0 > $1 }
+      judgement.excess = zip(bounds, options.allowedViolations).reduce(0) { $0 + max(0, $1.0 - $1.1) }
+      guard judgement.isBetter(than: state.best) else { return left }
+    }
+    state.best = judgement
     state.bestParameters = state.parameters
     state.bestIteration = state.iteration
+    return left
+  }
+
+  /// Upper bounds (95 %) of how likely a policy leaves each constraint, from as many new rollouts as can show that it keeps all.
+  private func violationBounds(_ parameters: [Double]) throws -> [Double] {
+    let least = options.allowedViolations.min() ?? 1
+    let counted = try countViolations(
+      parameters, rollouts: Int((Self.confirmedViolations / least).rounded(.up)),
+      first: Self.firstConfirmed)
+    return counted?.violations.map {
+      binomialUpperBound(count: $0, trials: counted?.rollouts ?? 0)
+    } ?? []
   }
 
   /// Norm of the gradient on the batch of the first iteration.
@@ -204,8 +239,9 @@ public final class PolicyOptimizer {
   private func endStage(_ hasConverged: Bool) throws {
     guard state.stage == options.horizons.count - 1 else {
       state.lengthen(options: options)
-      let value = try evaluationReturn(state.parameters, horizon: options.horizons[state.stage])
-      if value.isFinite { state.startBestReturn = value }
+      let judgement = options.judgement(
+        try evaluationBatch(state.parameters, horizon: options.horizons[state.stage]))
+      if judgement.value.isFinite { state.startBest = judgement }
       return
     }
     state.hasConverged = state.hasConverged && hasConverged
@@ -233,6 +269,42 @@ public final class PolicyOptimizer {
     try meanReturn(parameters, iteration: Self.evaluationIteration, horizon: horizon)
   }
 
+  /// Totals of parameters on the fixed evaluation batch.
+  private func evaluationBatch(_ parameters: [Double], horizon: Int? = nil) throws -> BatchReturns {
+    try present().judge.returns(
+      batch(parameters: parameters, iteration: Self.evaluationIteration, horizon: horizon))
+  }
+
+  /// How many of at least `rollouts` rollouts of a policy leave each constraint, with draws that no search has seen; nil where
+  /// `goesOn` ended the count.
+  ///
+  /// - Parameters:
+  ///   - parameters: theta [P].
+  ///   - rollouts: rounded up to whole batches.
+  ///   - goesOn: asked before every batch.
+  /// - Throws: `ExecutionError`.
+  public func countViolations(
+    _ parameters: [Double], rollouts: Int, goesOn: () -> Bool = { true }
+  ) throws -> (violations: [Int], rollouts: Int)? {
+    try countViolations(parameters, rollouts: rollouts, first: Self.firstCounted, goesOn: goesOn)
+  }
+
+  private func countViolations(
+    _ parameters: [Double], rollouts: Int, first: UInt32, goesOn: () -> Bool = { true }
+  ) throws -> (violations: [Int], rollouts: Int)? {
+    let batches = (rollouts + options.particles - 1) / options.particles
+    var violations = options.allowedViolations.map { _ in 0 }
+    let judge = try present().judge
+    for index in 0..<batches {
+      guard goesOn() else { return nil }
+      let returns = try judge.returns(
+        batch(
+          parameters: parameters, iteration: first + UInt32(index)))
+      for c in violations.indices { violations[c] += returns.violations(c) }
+    }
+    return (violations, batches * options.particles)
+  }
+
   /// Mean return of parameters on the batch of an iteration.
   public func meanReturn(
     _ parameters: [Double], iteration: UInt32, horizon: Int? = nil
@@ -250,21 +322,26 @@ public final class PolicyOptimizer {
 
   /// Judges the present parameters; true if the present start has converged at its horizon.
   private func evaluate() throws -> Bool {
-    let whole = try evaluationReturn(state.parameters)
+    let whole = try evaluationBatch(state.parameters)
     let horizon = options.horizons[state.stage]
-    let value =
+    let judgement = options.judgement(
       horizon == options.horizon
-      ? whole : try evaluationReturn(state.parameters, horizon: horizon)
+        ? whole : try evaluationBatch(state.parameters, horizon: horizon))
     let needed = options.improvement * max(abs(state.startBestReturn), 1e-9)
-    let hasProgressed = !state.startBestReturn.isFinite || value > state.startBestReturn + needed
-    if value.isFinite && value > state.startBestReturn {
-      state.startBestReturn = value
+    let hasProgressed =
+      !state.startBestReturn.isFinite || judgement.isBetter(than: state.startBest, gain: needed)
+    if judgement.isBetter(than: state.startBest) {
+      state.startBest = judgement
       state.startBestParameters = state.parameters
     }
-    if whole.isFinite && whole > state.bestReturn {
-      state.bestReturn = whole
-      state.bestParameters = state.parameters
-      state.bestIteration = state.iteration
+    let left = try note(whole)
+    let evaluated = batch(
+      parameters: state.parameters, iteration: Self.evaluationIteration, horizon: horizon)
+    state.multipliers = try state.adaptedMultipliers(where: left) { weights in
+      var weighted = evaluated
+      weighted.totalWeights = weights
+      let gradient = try present().iterations.gradient(weighted).gradient
+      return gradient.reduce(0) { $0 + $1 * $1 }.squareRoot()
     }
     if hasProgressed {
       state.evaluationsWithoutProgress = 0

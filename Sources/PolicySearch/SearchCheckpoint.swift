@@ -7,7 +7,7 @@ import Execution
 import TensorFiles
 
 extension SearchState {
-  private static var fileFormat: String { "bagel-search-state-4" }
+  private static var fileFormat: String { "bagel-search-state-5" }
 
   /// Writes the state; nothing is written where a number of it is not finite or out of its range.
   ///
@@ -61,6 +61,7 @@ extension SearchState {
     let count = TensorTable.Size.count(parameters.count)
     // Before the first evaluation, and after each change of the horizon, there is no best return.
     let bestReturns = AllowedNumbers.finite.or(-.infinity)
+    let excesses = AllowedNumbers.notNegative.or(.infinity)
     let leastRate =
       options.learningRate * Double(sign: .plus, exponent: -options.halvings, significand: 1)
     let rates = AllowedNumbers.within(leastRate...options.learningRate)
@@ -80,9 +81,15 @@ extension SearchState {
     try table.row("rate", &rate, rates)
     try table.row("best_parameters", &bestParameters, [count], .parameters)
     try table.row("best_return", &bestReturn, bestReturns)
+    try table.row("best_excess", &bestExcess, excesses)
+    try table.row("freest_return", &freestReturn, bestReturns)
+    try table.row(
+      "multipliers", &multipliers, [.count(options.allowedViolations.count)],
+      .within(0...Self.largestMultiplier))
     try table.row("best_iteration", &bestIteration, 0...iteration)
     try table.row("start_best_parameters", &startBestParameters, [count], .parameters)
     try table.row("start_best_return", &startBestReturn, bestReturns)
+    try table.row("start_best_excess", &startBestExcess, excesses)
     try table.row(
       "evaluations_without_progress", &evaluationsWithoutProgress, 0...options.patience)
     try table.row("halvings", &halvings, 0...options.halvings)

@@ -37,6 +37,8 @@ public struct SearchOptions: Hashable, Sendable, Codable {
   public var halvings = 5
   /// Progress is a gain of this fraction of the best return's magnitude.
   public var improvement = 1e-3
+  /// How likely a rollout may leave each constraint of its program, 0 to 1; empty for none.
+  public var allowedViolations: [Double] = []
   public var seed: UInt64 = 0
 
   public init() {}
@@ -64,12 +66,19 @@ public struct SearchState: Hashable, Sendable {
   /// Mean return of the best policy on the evaluation batch.
   public var bestReturn = -Double.infinity
   public var bestIteration = 0
+  /// How much the best policy leaves constraints beyond what is allowed on the evaluation batch; 0 where it keeps them.
+  public var bestExcess = Double.infinity
+  /// The best mean return of any policy that was judged, whatever it left.
+  public var freestReturn = -Double.infinity
+  /// Weights of the constraints' penalties.
+  public var multipliers: [Double] = []
   /// The same of the present start, over its present horizon.
   public var startBestParameters: [Double]
   public var startBestReturn = -Double.infinity
+  public var startBestExcess = Double.infinity
   public var evaluationsWithoutProgress = 0
   public var halvings = 0
-  /// Mean return of every iteration's batch.
+  /// Mean return of every iteration's batch, less the weighted penalties of constraints.
   public var returns: [Double] = []
   /// Norm of every iteration's gradient, before it was shortened.
   public var gradientNorms: [Double] = []
@@ -95,6 +104,17 @@ public struct SearchState: Hashable, Sendable {
     startBestParameters = parameters
     adam = Adam(count: parameters.count)
     rate = options.learningRate
+    multipliers = options.allowedViolations.map { _ in 0 }
+  }
+
+  /// How the best policy was judged, and that of the present start over its present horizon.
+  var best: PolicyJudgement {
+    get { PolicyJudgement(value: bestReturn, excess: bestExcess) }
+    set { (bestReturn, bestExcess) = (newValue.value, newValue.excess) }
+  }
+  var startBest: PolicyJudgement {
+    get { PolicyJudgement(value: startBestReturn, excess: startBestExcess) }
+    set { (startBestReturn, startBestExcess) = (newValue.value, newValue.excess) }
   }
 
   /// How much of the search is done at most, 0 to 1: starts, their horizons, their iterations.
@@ -122,14 +142,15 @@ public struct SearchState: Hashable, Sendable {
     self.widening = widening
     startsDone = options.starts - 1
     stage = options.horizons.count - 1
-    bestReturn = -.infinity
+    best = PolicyJudgement()
+    freestReturn = -.infinity
     beginStage(with: bestParameters, options: options)
   }
 
   private mutating func beginStage(with parameters: [Double], options: SearchOptions) {
     self.parameters = parameters
     startBestParameters = parameters
-    startBestReturn = -.infinity
+    startBest = PolicyJudgement()
     adam = Adam(count: parameters.count)
     rate = options.learningRate
     (evaluationsWithoutProgress, halvings, firstIteration) = (0, 0, iteration)

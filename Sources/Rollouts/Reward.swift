@@ -23,6 +23,14 @@ public struct RewardInputs {
   /// Physical units [A]: the action that led to `state`, and the one before it.
   public let action: Value
   public let previousAction: Value
+
+  /// The same at another physical state [S]; what goals are of stays.
+  func withPhysicalState(_ physicalState: Value) -> RewardInputs {
+    RewardInputs(
+      state: state, physicalState: physicalState, goalForm: goalForm, goal: goal, reached: reached,
+      physicalGoal: physicalGoal, physicalReached: physicalReached, action: action,
+      previousAction: previousAction)
+  }
 }
 
 /// The units in which a reward measures the distance to the goal.

@@ -28,6 +28,7 @@ public struct Rollout: Sendable {
   ///   - policy: of the same states and actions.
   ///   - goals: standardiser of goals that are of quantities; nil where they are of the states.
   ///   - reward: of states, goals and actions.
+  ///   - constraints: bounds whose costs are added up beside the return.
   ///   - measurementNoise: what the policy's sensors add to the states; the reward sees the states.
   ///   - horizon: steps of the longest rollout, wanted where the model has disturbances: as far as they are to go on.
   ///   - dropout: probability that a unit before the policy's last layer is dropped (`Dropout`).
@@ -35,7 +36,7 @@ public struct Rollout: Sendable {
   ///   - adjointLimit: see `RolloutProgram.adjointLimit`.
   public init(
     model: DynamicsModel, sampler: any PosteriorSampler, policy: Policy,
-    goals: GoalStandardiser? = nil, reward: Reward,
+    goals: GoalStandardiser? = nil, reward: Reward, constraints: [StepConstraint] = [],
     measurementNoise: MeasurementNoise = MeasurementNoise(), horizon: Int? = nil,
     dropout: Double = 0,
     stateLimit: Double = 1_000, adjointLimit: Double = 1e6
@@ -48,15 +49,16 @@ public struct Rollout: Sendable {
       "the policy maps \(policy.stateLength) states to \(policy.actionLength) actions, the model has "
         + "\(states) and \(actions), and \(model.layout.disturbances.count) disturbances")
     let step = StepBuilder(
-      model: model, sampler: sampler, policy: policy, reward: reward, noise: measurementNoise,
-      dropoutProbability: dropout, horizon: horizon ?? 0)
+      model: model, sampler: sampler, policy: policy, reward: reward, constraints: constraints,
+      noise: measurementNoise, dropoutProbability: dropout, horizon: horizon ?? 0)
     disturbances = step.disturbances
     precondition(
       disturbances == nil || horizon != nil, "how long are rollouts? Disturbances go on as far")
     self.goals = goals
     slots = step.slots
     program = RolloutProgram(
-      initial: step.initialProgram(), step: step.stepProgram(), stateLength: states,
+      initial: step.initialProgram(), step: step.stepProgram(),
+      totals: ["return"] + constraints.flatMap(\.totals), stateLength: states,
       parameterCount: policy.parameterCount, stateLimit: stateLimit,
       adjointLimit: adjointLimit,
       longestHorizon: disturbances == nil ? .max : horizon ?? 0)
@@ -65,7 +67,7 @@ public struct Rollout: Sendable {
     data = SharedArrays.joined([
       sampler.data, step.expressions.data, reward.data, goals?.data ?? [:],
       step.disturbances?.data ?? [:],
-    ])
+    ] + constraints.map(\.quantity.data))
   }
 
   /// What a particle carries before its first step.

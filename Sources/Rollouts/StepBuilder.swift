@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One step of a closed loop as a program: u = pi(x + measurement noise, g), x' ~ f(x, u, w), r(x', g). The parts declare what they
+// One step of a closed loop as a program: u = pi(x + measurement noise, g), x' ~ f(x, u, w), r(x', g), and what constraints cost. The parts declare what they
 // carry and draw, then the program is written.
 
 import GaussianProcesses
@@ -18,6 +18,7 @@ struct StepBuilder {
   private let sampler: any PosteriorSampler
   private let policy: Policy
   private let reward: Reward
+  private let constraints: [StepConstraint]
   private let sensors: Sensors
   private let dropoutProbability: Double
   private let actionLength: Int
@@ -30,15 +31,17 @@ struct StepBuilder {
   private let filters: [CarrySlot]
   /// Of the model.
   private let draws: DrawSlot
+  /// Of the sensors that constraints see states by, and their deviations [S], physical; nil without constraints.
+  private let seenByConstraints: (draws: DrawSlot, deviations: [Double])?
   /// Where draws follow those of the step before: these [M], and how much of them is kept [M], 0 at the first step.
   private let memory: (draws: CarrySlot, kept: CarrySlot, correlations: [Double])?
 
   init(
     model: DynamicsModel, sampler: any PosteriorSampler, policy: Policy, reward: Reward,
-    noise: MeasurementNoise, dropoutProbability: Double, horizon: Int
+    constraints: [StepConstraint], noise: MeasurementNoise, dropoutProbability: Double, horizon: Int
   ) {
     (self.sampler, self.policy, self.reward) = (sampler, policy, reward)
-    self.dropoutProbability = dropoutProbability
+    (self.constraints, self.dropoutProbability) = (constraints, dropoutProbability)
     precondition(
       !model.form.hasFeedthrough, "the next command is not known before the next state is")
     expressions = StepExpressions(model)
@@ -48,8 +51,9 @@ struct StepBuilder {
     self.states = (0...model.form.stateLag).map {
       slots.carry("state \($0) rows ago", length: states, start: model.start(rowsAgo: $0))
     }
+    let readers = [reward] + constraints.map(\.quantity)
     let actionRows = max(
-      model.form.actionLag, policy.actionMemory, reward.usesPreviousAction ? 1 : 0)
+      model.form.actionLag, policy.actionMemory, readers.contains(where: \.usesPreviousAction) ? 1 : 0)
     pastActions = (0..<actionRows).map {
       slots.carry("action \($0 + 1) rows ago", length: actions, start: .fixed(policy.rest))
     }
@@ -71,16 +75,24 @@ struct StepBuilder {
       )
     sensors = Sensors(noise, layout: model.layout, &slots)
     disturbances = DisturbanceReplay(model, horizon: horizon, &slots)
+    let deviations = constraints.isEmpty ? [] : model.sensorDeviations
+    seenByConstraints =
+      deviations.allSatisfy { $0 == 0 }
+      ? nil : (slots.draws("sensors of constraints", length: states), deviations)
     self.slots = slots
   }
 
-  /// r(S_0, G) (line 10), with no action yet.
+  /// r(S_0, G) (line 10), with no action yet. Constraints begin with the first step: no policy chooses where it starts.
   func initialProgram() -> Program {
     let builder = ProgramBuilder()
     let carry = builder.input(.carry, length: slots.carryLength)
     let zero = builder.zeros(actionLength)
+    let value = reward.body(
+      inputs(carry[states[0]], goal(builder), action: zero, previousAction: zero)
+    ).named("reward")
+    let costs = constraints.flatMap(\.totals).count
     builder.output(
-      .reward, reward(carry[states[0]], goal(builder), action: zero, previousAction: zero))
+      .reward, costs == 0 ? value : builder.concatenate([value, builder.zeros(costs)]))
     return builder.finish()
   }
 
@@ -128,8 +140,14 @@ struct StepBuilder {
     for (slot, value) in zip(states, [nextState] + states.map { carry[$0] }) { next[slot] = value }
     for (slot, value) in zip(pastActions, [action] + past) { next[slot] = value }
     builder.output(.next, slots.next(next, builder))
-    builder.output(
-      .reward, reward(nextState, goal, action: action, previousAction: past.first ?? action))
+    let read = inputs(nextState, goal, action: action, previousAction: past.first ?? action)
+    let value = reward.body(read).named("reward")
+    let measured = seenByConstraints.map { sensors in
+      let noise = builder.constant(sensors.deviations) * builder.normal(sensors.draws)
+      return read.withPhysicalState(read.physicalState + noise)
+    }
+    let costs = constraints.flatMap { $0.costs(measured ?? read) }
+    builder.output(.reward, costs.isEmpty ? value : builder.concatenate([value] + costs))
     builder.output(.action, action)
     return builder.finish()
   }
@@ -151,19 +169,18 @@ struct StepBuilder {
     builder.input(.goal, length: policy.inputs.goalForm.length)
   }
 
-  private func reward(
+  /// What reward and constraints read.
+  private func inputs(
     _ state: Value, _ goal: Value, action: Value, previousAction: Value
-  ) -> Value {
+  ) -> RewardInputs {
     let form = policy.inputs.goalForm
     let physical = expressions.physical(state)
     let reached = form.reached(physical)
-    return reward.body(
-      RewardInputs(
-        state: state, physicalState: physical, goalForm: form, goal: goal,
-        reached: form.quantities == nil ? state : form.standardised(reached),
-        physicalGoal: form.physical(goal), physicalReached: reached,
-        action: action, previousAction: previousAction)
-    ).named("reward")
+    return RewardInputs(
+      state: state, physicalState: physical, goalForm: form, goal: goal,
+      reached: form.quantities == nil ? state : form.standardised(reached),
+      physicalGoal: form.physical(goal), physicalReached: reached,
+      action: action, previousAction: previousAction)
   }
 }
 

@@ -34,6 +34,10 @@ public struct ControlTask: Sendable {
   public var sensorNoise: [Double] = []
   /// Named formulas of states and commands.
   public var namedFormulas: [NamedFormula] = []
+  /// What a search keeps, beside what limits say.
+  public var ownConstraints: [Constraint] = []
+  /// Whether a search keeps what ends episodes.
+  public var searchKeepsLimits = true
   /// What goals are of; nil where they are of the states.
   public var goalQuantities: [Quantity]?
   /// What it means that the plant ends an episode, where its answer does not say it.

@@ -28,6 +28,7 @@ extension ControlTask {
     if let value = try entry.choice("draws", DrawSchedule.self, among: ["fresh", "fixed"]) {
       search.draws = value
     }
+    if let value = try entry.bool("keepLimits") { searchKeepsLimits = value }
   }
 
   mutating func readEvaluation(_ yaml: YAMLMapping, _ folder: String) throws {

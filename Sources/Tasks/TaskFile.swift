@@ -59,6 +59,7 @@ extension ControlTask {
     if hasGoal { try checkWithinLimits(self.goal, "goal", yaml) }
     try readPolicy(yaml)
     try readRewards(yaml)
+    try readConstraints(yaml)
     try checkColumns(yaml)
     try readSearch(yaml)
     try readEvaluation(yaml, folder)

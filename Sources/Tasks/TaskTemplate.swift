@@ -106,6 +106,11 @@ extension BuiltInTasks {
       # - formula: exp(-4 * (boom_angle - goal.boom_angle)^2) - 0.01 * (valve - previous.valve)^2
       # - learned: {column: score, weight: 1}   # a reward that the logs have as a column, learnt as one more Gaussian process
 
+    # What a search keeps at every step of its rollouts, and with which probability over a whole rollout: formulas of states, actions,
+    # previous.ACTION and quantities. The `limits:` of states and quantities are kept too (with 0.99).
+    # constraints:
+    #   - {quantity: abs(boom_rate), below: 0.35, probability: 0.99}   # or above, or both
+
     # Where episodes start and should go, in the states' units: [x, ...], {lower: [...], upper: [...]},
     # {mean: [...], deviation: [...]}, bounds (of the data), {bounds: [boom_angle]} with the others zero; start: logged
     # draws from the logged states. goal: {tip_z: [0, 1.8], boom_rate: 0} is of quantities or states by name: ranges are drawn
@@ -120,7 +125,7 @@ extension BuiltInTasks {
     optimise: {particles: 100, horizon: 150, starts: 5, iterations: 400, learningRate: 0.01}
     # Also: gradientNorm: 10 (longer gradients are shortened), adjointLimit: 1 (helps where motion is chaotic),
     # draws: fresh (or fixed, the same in every iteration), evaluationInterval: 5 (iterations), patience: 6 (evaluations
-    # without progress until the rate is halved).
+    # without progress until the rate is halved), keepLimits: false (limits end episodes, and the search does not know them).
 
     # How `bagel evaluate` and `learn` judge: state 1 within `tolerance` of the goal from `settle` seconds on; or
     # success: [{measure: abs(boom_angle - goal.boom_angle), below: 0.02}], lastSteps: 10. Goals one after another:

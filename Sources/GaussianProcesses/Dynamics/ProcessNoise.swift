@@ -8,6 +8,8 @@
 //
 // They are learnt from runs over left-out blocks (ModelChoice). A model without them is drawn as the paper does (equation 9).
 
+import LinearAlgebra
+
 /// The draws of one output.
 public struct ProcessNoise: Hashable, Sendable, Codable {
   /// Of the residual's deviation, the machine's part, 0 ... 1; the rest is the sensor's.
@@ -20,4 +22,23 @@ public struct ProcessNoise: Hashable, Sendable, Codable {
   }
 
   var isSound: Bool { (0...1).contains(share) && (0...0.999).contains(correlation) }
+}
+
+extension DynamicsModel {
+  /// The standard deviation of each state's sensor, as residuals tell it: of what is the sensor's of them (all, where nobody split it),
+  /// an increment has two errors of a measured state, and one of a derived rate six of its position, of which the rate itself has
+  /// two. 0 of positions that follow from a rate with a sensor of its own: nothing tells of theirs. Physical units [S].
+  public var sensorDeviations: [Double] {
+    form.updates.indices.map { state in
+      guard case .increment(let m) = form.updates[state] else { return 0 }
+      let share = processNoise?[m].share ?? 0
+      let process = processes[m]
+      let points = process.x.selecting(
+        rows: evenlySpreadRows(count: process.x.rows, wanted: 500))
+      let variances = process.addedVariance(points)
+      let residual = variances.reduce(0, +) / Double(max(variances.count, 1))
+      let errors = layout.states[state].source == .column ? 2.0 : 3.0
+      return ((1 - share * share) * residual / errors).squareRoot() * incrementStandardiser.scale[m]
+    }
+  }
 }

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// What became of constraints: counted in rollouts of the model, and in episodes of the plant.
+
+import LinearAlgebra
+import PolicySearch
+import Tasks
+
+/// How often a constraint was left.
+public struct ConstraintFigures: Sendable {
+  public var constraint: ControlTask.Constraint
+  /// Rollouts or episodes that left it in any step, of how many.
+  public var violations: Int
+  public var trials: Int
+  /// Weight of its penalty at the search's end; nil on a plant.
+  public var multiplier: Double?
+
+  /// Of the probability to leave it, 95 %, one-sided (Clopper and Pearson).
+  public var upperBound95: Double { binomialUpperBound(count: violations, trials: trials) }
+  /// How likely leaving it may be.
+  public var allowed: Double { 1 - constraint.probability }
+  /// Whether it is kept with the probability that was asked for, as far as the count tells.
+  public var isKept: Bool { upperBound95 <= allowed }
+}
+
+extension ControlTask {
+  /// Rollouts in which violations are counted.
+  public static let countedRollouts = 100_000
+
+  /// Counts what the best policy of a search leaves; empty where `progress` ends it.
+  func countViolations(
+    by optimizer: PolicyOptimizer, _ progress: (SearchState) -> Bool
+  ) throws -> [ConstraintFigures] {
+    let (constraints, state) = (constraints, optimizer.state)
+    guard !constraints.isEmpty else { return [] }
+    let counted = try optimizer.countViolations(
+      state.bestParameters, rollouts: Self.countedRollouts
+    ) { progress(state) }
+    guard let counted else { return [] }
+    return constraints.indices.map {
+      ConstraintFigures(
+        constraint: constraints[$0], violations: counted.violations[$0],
+        trials: counted.rollouts, multiplier: state.multipliers[$0])
+    }
+  }
+
+  /// How many of the plant's episodes left each constraint.
+  public func violations(in evaluation: Evaluation) -> [ConstraintFigures] {
+    constraints.map { constraint in
+      ConstraintFigures(
+        constraint: constraint,
+        violations: evaluation.episodes.count { isLeft(constraint, by: $0.episode) },
+        trials: evaluation.episodes.count)
+    }
+  }
+}
