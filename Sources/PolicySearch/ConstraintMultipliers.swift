@@ -13,7 +13,7 @@ public struct PolicyJudgement: Hashable, Sendable {
   public var value = -Double.infinity
   /// Sum over the constraints of how much the part of the particles that leave is above what the search allows itself; 0 where
   /// every constraint is kept.
-  public var excess = Double.infinity
+  public var excess = 0.0
 
   /// Whether it keeps more of the constraints, or as much and earns more by at least `gain`.
   func isBetter(than other: PolicyJudgement, gain: Double = 0) -> Bool {

@@ -61,6 +61,7 @@ public final class PolicyOptimizer {
   private static let firstConfirmed = UInt32(3) << 30
   /// Rollouts of a policy that leaves a constraint as often as it may leave it so many times, where one is confirmed to keep it.
   private static let confirmedViolations = 20.0
+  private static let confirmedConfidence = 0.999
 
   /// - Parameters:
   ///   - executors: of the rollout.
@@ -188,14 +189,16 @@ public final class PolicyOptimizer {
     return left
   }
 
-  /// Upper bounds (95 %) of how likely a policy leaves each constraint, from as many new rollouts as can show that it keeps all.
+  /// Upper bounds of how likely a policy leaves each constraint, from as many new rollouts as can show that it keeps all. A search
+  /// asks for many policies, so the bounds are surer than those that are told of one.
   private func violationBounds(_ parameters: [Double]) throws -> [Double] {
     let least = options.allowedViolations.min() ?? 1
     let counted = try countViolations(
       parameters, rollouts: Int((Self.confirmedViolations / least).rounded(.up)),
       first: Self.firstConfirmed)
     return counted?.violations.map {
-      binomialUpperBound(count: $0, trials: counted?.rollouts ?? 0)
+      binomialUpperBound(
+        count: $0, trials: counted?.rollouts ?? 0, confidence: Self.confirmedConfidence)
     } ?? []
   }
 

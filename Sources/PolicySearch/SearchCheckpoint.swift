@@ -61,7 +61,7 @@ extension SearchState {
     let count = TensorTable.Size.count(parameters.count)
     // Before the first evaluation, and after each change of the horizon, there is no best return.
     let bestReturns = AllowedNumbers.finite.or(-.infinity)
-    let excesses = AllowedNumbers.notNegative.or(.infinity)
+    let excesses = AllowedNumbers.within(0...Double(options.allowedViolations.count))
     let leastRate =
       options.learningRate * Double(sign: .plus, exponent: -options.halvings, significand: 1)
     let rates = AllowedNumbers.within(leastRate...options.learningRate)

@@ -67,7 +67,7 @@ public struct SearchState: Hashable, Sendable {
   public var bestReturn = -Double.infinity
   public var bestIteration = 0
   /// How much the best policy leaves constraints beyond what is allowed on the evaluation batch; 0 where it keeps them.
-  public var bestExcess = Double.infinity
+  public var bestExcess = 0.0
   /// The best mean return of any policy that was judged, whatever it left.
   public var freestReturn = -Double.infinity
   /// Weights of the constraints' penalties.
@@ -75,7 +75,7 @@ public struct SearchState: Hashable, Sendable {
   /// The same of the present start, over its present horizon.
   public var startBestParameters: [Double]
   public var startBestReturn = -Double.infinity
-  public var startBestExcess = Double.infinity
+  public var startBestExcess = 0.0
   public var evaluationsWithoutProgress = 0
   public var halvings = 0
   /// Mean return of every iteration's batch, less the weighted penalties of constraints.

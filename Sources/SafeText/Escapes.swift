@@ -65,19 +65,23 @@ public func escapedForHTML(_ text: String) -> String {
 ///   - text: what is to be seen.
 ///   - isFormat: gnuplot will read the string as a format of numbers too, as it does with the names of tics.
 public func gnuplotString(_ text: String, isFormat: Bool = false) -> String {
-  "\""
-    + printable(text).unicodeScalars.reduce(into: "") { result, scalar in
-      let isPlain =
-        !scalar.isASCII || scalar == " " || ("a"..."z").contains(scalar)
-        || ("A"..."Z").contains(scalar) || ("0"..."9").contains(scalar)
-      if isPlain {
-        result.unicodeScalars.append(scalar)
-      } else {
-        let digits = String(scalar.value, radix: 8)
-        let escape = "\\" + String(repeating: "0", count: 3 - digits.count) + digits
-        result += isFormat && scalar == "%" ? escape + escape : escape
-      }
-    } + "\""
+  var result = "\""
+  var followsEscape = false
+  for scalar in printable(text).unicodeScalars {
+    // A digit behind an escape would be read as one more of its digits.
+    let isPlain =
+      !scalar.isASCII || scalar == " " || ("a"..."z").contains(scalar)
+      || ("A"..."Z").contains(scalar) || ("0"..."9").contains(scalar) && !followsEscape
+    followsEscape = !isPlain
+    if isPlain {
+      result.unicodeScalars.append(scalar)
+    } else {
+      let digits = String(scalar.value, radix: 8)
+      let escape = "\\" + String(repeating: "0", count: 3 - digits.count) + digits
+      result += isFormat && scalar == "%" ? escape + escape : escape
+    }
+  }
+  return result + "\""
 }
 
 /// The name of a file or folder in the present folder: letters and digits of any script, "-", "_", "." and blanks; a dash for

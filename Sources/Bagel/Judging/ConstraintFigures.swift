@@ -20,6 +20,21 @@ public struct ConstraintFigures: Sendable {
   public var allowed: Double { 1 - constraint.probability }
   /// Whether it is kept with the probability that was asked for, as far as the count tells.
   public var isKept: Bool { upperBound95 <= allowed }
+
+  private var boundWords: String {
+    "at most \(number(100 * upperBound95)) % (95 % sure); asked for: \(number(100 * allowed)) %"
+  }
+
+  /// What was counted on the model.
+  public var sentence: String {
+    "\(isKept ? "keeps" : "DOES NOT KEEP") \(constraint.words), if the model is right: "
+      + "\(violations) of \(trials) rollouts leave it, \(boundWords)"
+  }
+
+  /// What was counted on the plant.
+  public var plantSentence: String {
+    "\(constraint.words): left in \(violations) of \(trials) episodes on the plant, \(boundWords)"
+  }
 }
 
 extension ControlTask {

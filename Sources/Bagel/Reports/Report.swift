@@ -76,6 +76,7 @@ public struct Report {
       plots += reported.map(responsePlot)
       plots += task.layout.actions.indices.map(actionPlot)
       plots += task.layout.disturbances.indices.compactMap(disturbancePlot)
+      plots += task.constraints.map(constraintPlot)
     }
     if let policy { plots.append(returnPlot(policy.state)) }
     if let fit { plots += ModelPictures(fit, task.layout).plots }
@@ -141,6 +142,51 @@ public struct Report {
     return ribbon(
       title: "\(channel.name) command", yLabel: unit.axisTitle(channel.name),
       particles.map(unit.convert), real.map(unit.convert))
+  }
+
+  /// The number of a constraint over time, against its bounds.
+  private func constraintPlot(_ constraint: ControlTask.Constraint) -> Plot {
+    func values(_ states: [[Double]], _ actions: [[Double]]) -> [Double] {
+      states.indices.dropFirst().map { row in
+        task.value(
+          of: constraint, state: states[row], action: actions[row - 1],
+          previous: row > 1 ? actions[row - 2] : task.safeAction)
+      }
+    }
+    var particles: [[Double]] = []
+    if let policy = predicted {
+      let count = task.layout.states.count
+      particles = (0..<policy.predicted.particles).map { b in
+        let states = (0...policy.predicted.horizon).map { k in
+          zip(
+            policy.predicted.carry(step: k, particle: b).prefix(count),
+            zip(policy.best.stateMean, policy.best.stateScale)
+          ).map { $1.0 + $1.1 * $0 }
+        }
+        let actions = (0..<policy.predicted.horizon).map { k in
+          Array(policy.predicted.action(step: k, particle: b))
+        }
+        return values(states, actions)
+      }
+    }
+    let real = evaluation?.episodes.map { values($0.episode.states, $0.episode.actions) } ?? []
+    var plot = ribbon(
+      title: "constraint: \(constraint.words)", yLabel: constraint.name, particles, real)
+    let last = (particles + real).map(\.count).max() ?? 0
+    let shown =
+      (particles + real).flatMap { $0.filter(\.isFinite) }
+      + [constraint.lower, constraint.upper].compactMap { $0 }
+    if let least = shown.min(), let most = shown.max(), least < most {
+      let margin = 0.05 * (most - least)
+      plot.yRange = (least - margin)...(most + margin)
+    }
+    for bound in [constraint.lower, constraint.upper].compactMap({ $0 }) {
+      plot.curves.append(
+        .init(
+          title: "bound", style: .dashes(color: "#a3201d", width: 1.4),
+          x: [0, Double(last) * task.layout.timeStep], y: [bound, bound]))
+    }
+    return plot
   }
 
   /// What disturbed the real episodes; nil where there were none.

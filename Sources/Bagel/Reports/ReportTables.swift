@@ -45,6 +45,9 @@ extension Report {
         + "\(evaluation.episodes.count) episodes succeed</b> on the plant: "
         + "\(escapedForHTML(task.criterion)).</p>",
     ]
+      + task.violations(in: evaluation).map {
+        "<p class=\"\($0.violations == 0 ? "good" : "bad")\">\(escapedForHTML($0.plantSentence)).</p>"
+      }
       + (isStepResponse
         ? task.evaluation.tracked.indices.flatMap { responses(evaluation, $0) } : [])
   }
@@ -101,10 +104,13 @@ extension Report {
             + "<td>\(number(error.deviationRMS))</td><td>\(number(error.deviationMax))</td></tr>")
       }
     }
+    let kept = policy.constraints.map {
+      "<p class=\"\($0.isKept ? "good" : "bad")\">\(escapedForHTML($0.sentence)).</p>"
+    }
     let outcome = policy.sampler.certificate.outcome.map {
       "<p>\(escapedForHTML($0.sentence)).</p>"
     }
-    return lines + ["</table>"] + (outcome.map { [$0] } ?? [])
+    return lines + ["</table>"] + (outcome.map { [$0] } ?? []) + kept
   }
 
   func fitSummary(_ fit: FittedModel) -> [String] {

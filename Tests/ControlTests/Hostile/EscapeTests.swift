@@ -87,6 +87,8 @@ struct EscapeTests {
       #expect(drawn.status == 0 && drawn.errors.hasSuffix("whole\n"), "\(names): \(drawn.errors)")
       #expect(!drawn.output.contains("<script"))
     }
+    // "\\0563" would be one character.
+    #expect(gnuplotString("0.3a5") == "\"0\\056\\063a5\"")
     #expect(gnuplotString("a'b`\\") == "\"a\\047b\\140\\134\"")
   }
 

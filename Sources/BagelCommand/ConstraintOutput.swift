@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Constraints as sentences and as keys of the JSON contract.
+// Constraints of a policy in words and as keys of the JSON contract.
 
 import Bagel
 import Foundation
@@ -11,27 +11,6 @@ extension ConstraintFigures {
       "name": constraint.words, "violations": violations, trials: self.trials,
       "upperBound95": upperBound95, "allowed": allowed,
     ]
-  }
-
-  /// "12 of 100,000", the bound, and what was asked for.
-  private var countWords: String {
-    "\(violations) of \(trials)"
-  }
-
-  private var boundWords: String {
-    "at most \(number(100 * upperBound95)) % (95 % sure); asked for: \(number(100 * allowed)) %"
-  }
-
-  /// On the model.
-  var sentence: String {
-    let verdict = isKept ? "keeps" : "DOES NOT KEEP"
-    return
-      "\(verdict) \(constraint.words): \(countWords) rollouts leave it, \(boundWords). If the model is right"
-  }
-
-  /// On the plant.
-  var plantSentence: String {
-    "\(constraint.words): left in \(countWords) episodes, \(boundWords)"
   }
 }
 
