@@ -7,6 +7,7 @@ import GaussianProcesses
 import MachineLogs
 import ModelChoice
 import Plants
+import SafeText
 import Tasks
 
 /// A learnt model and how it was learnt.
@@ -169,6 +170,7 @@ extension ControlTask {
       )
     }
     let held = try layout.episodes(from: heldOutLogs, needsExcitation: false)
+    try checkQuantities(on: training + held)
     let start = ContinuousClock.now
     let plain = PlainModel(form: try modelForm(), options: model.fit)
     let choice =
@@ -205,6 +207,36 @@ extension ControlTask {
       fitted.residuals = forecasts.residualFigures(held)
     }
     return fitted
+  }
+
+  /// Refuses quantities that are no number where they are needed: one that the model reads in some row, one that goals are of in
+  /// every row. Throws: `LogError`.
+  private func checkQuantities(on episodes: [Episode]) throws {
+    let read = Set(self.model.inputs.values.joined())
+    let names = layout.states.map(\.name) + layout.exogenous.map(\.name)
+    for named in namedFormulas where read.contains(named.name) {
+      let evaluator = FormulaEvaluator(named.formula, names: names)
+      for episode in episodes {
+        for row in episode.states.indices {
+          let disturbances = episode.disturbances.isEmpty ? [] : episode.disturbances[row]
+          let value = evaluator.value(
+            episode.states[row] + episode.actions[row] + disturbances)
+          guard !value.isFinite else { continue }
+          throw LogError(
+            file: place,
+            "the quantity '\(named.name)', which the model reads, is \(value) at \(format(Double(row) * episode.timeStep)) s of "
+              + "\(episode.name): a root or logarithm of what is negative or zero, or a division by zero")
+        }
+      }
+    }
+    for quantity in goalQuantities ?? [] {
+      let isSomewhere = episodes.contains { $0.states.contains { quantity.value($0).isFinite } }
+      guard isSomewhere else {
+        throw LogError(
+          file: place, column: quantity.name,
+          "has goals, and is no number at any logged state: \(shortened(quantity.statement))")
+      }
+    }
   }
 
   private static let tooFewRows =

@@ -70,6 +70,9 @@ extension ControlTask {
       guard policy.goalInput != .none else {
         throw schedule.error("preview", "has no effect: the policy does not see its goal")
       }
+      guard preview < evaluation.seconds else {
+        throw schedule.error("preview", "is no shorter than the episode's \(evaluation.seconds) s")
+      }
       evaluation.preview = preview
     }
     if let file = try schedule.string("file") {
@@ -101,7 +104,7 @@ extension ControlTask {
   private mutating func readGoals(_ schedule: YAMLMapping) throws {
     let times = try required(schedule.numbers("at"), "at", schedule)
     let goals = try required(schedule.lists("goals"), "goals", schedule)
-    guard times.count == goals.count, zip(times.dropFirst(), times).allSatisfy({ $0 > $1 }),
+    guard !times.isEmpty, times.count == goals.count, zip(times.dropFirst(), times).allSatisfy({ $0 > $1 }),
       times.allSatisfy({ (0..<evaluation.seconds).contains($0) })
     else {
       throw schedule.error(

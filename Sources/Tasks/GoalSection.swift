@@ -22,6 +22,9 @@ extension ControlTask {
   /// another form.
   mutating func readNamedGoal(_ yaml: YAMLMapping) throws -> StateDistribution? {
     let names = yaml.keys(of: "goal")
+    if names.isEmpty, yaml.isMapping("goal") {
+      throw yaml.error("goal", "names nothing; for example {NAME: [lower, upper]}")
+    }
     guard !names.isEmpty, !names.contains(where: Self.distributionKeys.contains),
       let entry = try yaml.mapping("goal")
     else { return nil }

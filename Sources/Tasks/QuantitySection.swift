@@ -75,20 +75,31 @@ extension ControlTask {
         return true
       }
       guard left.count == before else { continue }
-      // What is left has a fault of its own, or waits for what is left.
+      // What is left has a fault of its own, waits for what is left, or is too long with what it names put in.
       let names = channels + texts.map(\.name)
+      var waitsFor: [String: Set<String>] = [:]
       for (name, text) in left {
         do {
-          _ = try Formula(text, names: names)
+          let others = try Formula(text, names: names).names.subtracting(channels)
+          waitsFor[name] = others.filter { made[$0] == nil }
+          if waitsFor[name] == [] {
+            _ = try Formula(text, names: channels, definitions: made)
+          }
         } catch let fault as FormulaError {
           throw error(name, "\(fault)")
         }
       }
-      let waiting = left.map { "'\($0.name)'" }.joined(separator: ", ")
+      // What nobody in a circle waits for is not in it.
+      var circle = waitsFor
+      while let outside = circle.keys.first(where: { name in
+        !circle.values.contains { $0.contains(name) }
+      }) { circle[outside] = nil }
+      let waiting = left.map(\.name).filter { circle[$0] != nil }
       throw error(
-        left[0].name,
-        left.count == 1
-          ? "is defined by itself" : "is defined by itself: \(waiting) name each other in a circle")
+        waiting.first ?? left[0].name,
+        waiting.count == 1
+          ? "is defined by itself"
+          : "is defined by itself: \(waiting.map { "'\($0)'" }.joined(separator: ", ")) name each other in a circle")
     }
     return made
   }

@@ -55,6 +55,11 @@ extension ControlTask {
     }
   }
 
+  /// Refuses a schedule with a goal that `checkGoal` refuses. Throws: `LogError`.
+  public func checkSchedule(for input: GoalInput, within data: SearchedData) throws {
+    for scheduled in evaluation.schedule { try checkGoal(scheduled.goal, for: input, within: data) }
+  }
+
   /// What a policy's file says that was found on a model.
   public func policyDescription(on model: DynamicsModel) -> PolicyDescription {
     var description = policyDescription

@@ -11,6 +11,11 @@ extension ControlTask {
   /// - Parameter model: holds the learnt reward, if a term asks for it.
   /// - Throws: `LogError` where it does not; `FactorizationError`.
   public func makeReward(_ model: DynamicsModel) throws -> Reward {
+    if goalQuantities != nil && loggedGoals(model).isEmpty {
+      throw LogError(
+        file: place,
+        "has goals of quantities that are no numbers together at any logged state of the model")
+    }
     let terms = try rewards.map { term in
       switch term {
       case .saturating(let weights, let width, let units):

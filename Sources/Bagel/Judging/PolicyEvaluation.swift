@@ -97,9 +97,7 @@ extension ControlTask {
     within data: SearchedData = SearchedData(), logFolder: String? = nil,
     goesOn: @escaping () -> Bool = { true }, tell: (EpisodeRun.Outcome) -> Void = { _ in }
   ) throws -> Evaluation {
-    for scheduled in evaluation.schedule {
-      try checkGoal(scheduled.goal, for: controller.policy.inputs.goal, within: data)
-    }
+    try checkSchedule(for: controller.policy.inputs.goal, within: data)
     var plant = try makePlant()
     defer { plant.close(safeAction: safeAction) }
     var episodes: [EvaluatedEpisode] = []

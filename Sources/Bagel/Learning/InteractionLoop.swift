@@ -197,6 +197,7 @@ public struct InteractionLoop {
       description: task.description(of: policy, on: fit.model))
     guard tell(.optimized(trial: trial, policy)) else { return false }
     let data = ControlTask.SearchedData(task.policyDescription(on: fit.model))
+    try task.checkSchedule(for: policy.best.policy.inputs.goal, within: data)
     return try drive(policy.best, data, entry, tell)
   }
 

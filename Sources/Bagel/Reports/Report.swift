@@ -194,9 +194,19 @@ public struct Report {
     guard let evaluation else { return nil }
     let channel = task.layout.disturbances[disturbance].channel
     let unit = Unit(channel.units)
-    return ribbon(
+    var plot = ribbon(
       title: "\(channel.name), a disturbance", yLabel: unit.axisTitle(channel.name), [],
       evaluation.episodes.map { unit.convert($0.episode.disturbances.map { $0[disturbance] }) })
+    guard let logged = fit?.model.loggedDisturbances.bounds[disturbance] else { return plot }
+    let last = evaluation.episodes.map(\.episode.count).max() ?? 0
+    for (index, bound) in unit.convert([logged.lowerBound, logged.upperBound]).enumerated() {
+      plot.curves.append(
+        .init(
+          title: index == 0 ? "least and most in the logs" : nil,
+          style: .dashes(color: "#222222", width: 1),
+          x: [0, Double(last) * task.layout.timeStep], y: [bound, bound]))
+    }
+    return plot
   }
 
   /// `particles` [B][T] as a band with a few lines and the mean, `real` [episodes][T] as lines.

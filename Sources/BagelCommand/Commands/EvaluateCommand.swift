@@ -68,6 +68,9 @@ struct EvaluateCommand: ParsableCommand {
           + (words.leaving ?? "nothing was moved"))
     }
     evaluation.describe(task, console)
+    let beyond = task.sentencesBeyond(
+      description.dataBounds, of: evaluation.episodes.map(\.episode))
+    for sentence in beyond { console.say("  warning: \(sentence)") }
     words.sayEarlyEnds(of: count)
     words.sayTiming()
     if let logs = words.logWords { console.say(logs) }
@@ -81,7 +84,7 @@ struct EvaluateCommand: ParsableCommand {
       resultJSON(
         evaluation.json(task),
         [
-          "timing": words.timing.json, "earlyEnds": words.earlyEnds,
+          "beyondData": beyond, "timing": words.timing.json, "earlyEnds": words.earlyEnds,
           "policyFingerprint": controller.fingerprint,
           "modelFingerprint": description.model ?? NSNull(),
         ]))

@@ -83,6 +83,8 @@ struct RunCommand: ParsableCommand {
     )
     if let end = outcome.earlyEnd { console.say("ended early: \(end)") }
     run.describe(task, console)
+    let beyond = task.sentencesBeyond(description.dataBounds, of: [outcome.episode])
+    for sentence in beyond { console.say("  warning: \(sentence)") }
     outcome.timing.describe(console)
     if let failure = outcome.failure { throw failure }
     let isNotSafe = if case .failed = outcome.safeEnd.delivery { true } else { false }
@@ -91,7 +93,7 @@ struct RunCommand: ParsableCommand {
       resultJSON(
         run.json(task),
         [
-          "log": path, "earlyEnd": outcome.earlyEnd ?? NSNull(),
+          "log": path, "beyondData": beyond, "earlyEnd": outcome.earlyEnd ?? NSNull(),
           "interrupted": outcome.isInterrupted, "policyFingerprint": controller.fingerprint,
         ]))
     if isNotSafe { throw machineNotSafe }

@@ -45,7 +45,12 @@ struct ValueChecks {
     for rest in rests(of: values) {
       let range = rest.upperBound - rest.lowerBound
       let far = values.indices.filter { !rest.contains(values[$0]) }
-      guard range > 0, let index = far.first else { continue }
+      // Beside a column that stands still, a few marks are marks.
+      let isStill = range == 0
+      let few = Int(Self.farPart * Double(values.count))
+      guard let index = far.first,
+        !isStill || far.count <= few && far.allSatisfy({ isMark(values[$0]) })
+      else { continue }
       let gap = far.reduce(Double.infinity) {
         min($0, max(rest.lowerBound - values[$1], values[$1] - rest.upperBound))
       }
@@ -53,7 +58,9 @@ struct ValueChecks {
       let isOne = far.allSatisfy { values[$0] == values[index] }
       let what =
         "\(format(values[index])) here\(isOne ? "" : " and others like it"), in \(counted(far.count, "row")), while all "
-        + "others lie from \(format(rest.lowerBound)) to \(format(rest.upperBound))"
+        + (isStill
+          ? "others are \(format(rest.lowerBound))"
+          : "others lie from \(format(rest.lowerBound)) to \(format(rest.upperBound))")
       let magnitude = max(range, abs(rest.lowerBound), abs(rest.upperBound))
       if far.contains(where: { isMark(values[$0]) }) || gap > Self.beyond * magnitude {
         throw LogError(
@@ -86,7 +93,7 @@ struct ValueChecks {
       (lowEnd, highEnd), (lowEnd, high[0]), (low[0], highEnd), (above, high[0]), (low[0], below),
       (above, below),
     ]
-    .filter { $0.0 < $0.1 }.map { $0.0...$0.1 }
+    .filter { $0.0 <= $0.1 }.map { $0.0...$0.1 }
   }
 
   /// Numbers that programs write for a missing value: nines, the largest whole numbers, 1e30.
