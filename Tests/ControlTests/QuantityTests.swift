@@ -260,12 +260,50 @@ struct QuantityTests {
     #expect(problem("name: arm", "name: arm\ndone: maybe").contains("'done' must be one of"))
   }
 
+  @Test("quantities that are no numbers on the data are refused before anything is learnt")
+  func noNumbers() throws {
+    let draws = DrawKey(seed: 3)
+    let rows = (0..<60).map { draws.normals(particle: 0, step: $0, count: 6) }
+    let episode = Episode(
+      name: "log.csv", timeStep: 0.1, states: rows.map { Array($0[0..<4]) },
+      actions: rows.map { Array($0[4..<6]) })
+    func message(_ from: String, _ to: String) -> String {
+      do {
+        _ = try task(from, to).fit([episode])
+        return ""
+      } catch { return "\(error)" }
+    }
+    let read = message("asked: abs(u) + abs(w)", "asked: sqrt(u)")
+    #expect(read.contains("'asked'") && read.contains("s of log.csv"), "\(read)")
+    let goal = message("x: {formula: cos(a) + 0.5 * cos(ab)", "x: {formula: log(-1 - a^2)")
+    #expect(goal.contains("'x'") && goal.contains("at any logged state"), "\(goal)")
+  }
+
+  @Test("what a plant does beyond the data is said where it is more than a few rows")
+  func beyond() throws {
+    let task = try task()
+    let states = (0..<100).map { [$0 < 90 ? 0.5 : 1.3, $0 < 97 ? 0.5 : 9, 0.5, 0.5] }
+    let episode = Episode(
+      name: "", timeStep: 0.1, states: states, actions: states.map { _ in [0, 0] })
+    let sentences = task.sentencesBeyond(Array(repeating: 0...1, count: 4), of: [episode])
+    #expect(sentences.count == 1 && sentences[0].contains("'a' was outside"), "\(sentences)")
+    #expect(sentences.first?.contains("10 % of the rows, from 0.5 to 1.3") == true)
+    #expect(task.sentencesBeyond(nil, of: [episode]).isEmpty)
+  }
+
   @Test("what is wrong is said with file, line and key")
   func problems() {
     #expect(problem("ab: a + b", "ab: a + q").contains("t.yaml:14: 'quantities.ab'"))
     #expect(problem("ab: a + b", "ab: a + q").contains("'q' is unknown"))
     let circle = problem("ab: a + b", "ab: a + z")
     #expect(circle.contains("name each other in a circle") && circle.contains("'ab'"))
+    #expect(!circle.contains("'x'"), "x waits, and is in no circle")
+    var doubling = "ab: a + b"
+    for k in 0..<12 { doubling += "\n  q\(k): \(k == 0 ? "a" : "q\(k - 1) * q\(k - 1)") + a" }
+    #expect(!problem("ab: a + b", doubling).contains("circle"))
+    #expect(problem("weights: {x: 1", "weights: {x: -1").contains("must not be negative"))
+    #expect(problem("schedule: {every: 5}", "schedule: {at: [], goals: []}").contains("rising times"))
+    #expect(problem("goal: {x: [0.5, 1.2], z: [0, 1]}", "goal: {}").contains("names nothing"))
     #expect(problem("ab: a + b", "sin: a + b").contains("cannot name a quantity"))
     #expect(problem("ab: a + b", "va: a + b").contains("is a state, action or disturbance"))
     #expect(

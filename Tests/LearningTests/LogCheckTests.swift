@@ -75,6 +75,17 @@ struct LogCheckTests {
     #expect(try problem(command)?.contains(":79, column 'u'") == true)
   }
 
+  @Test("a mark in a column that stands still is refused, another number there is not")
+  func still() throws {
+    var motion = Motion()
+    motion.u = motion.u.map { _ in 0.3 }
+    motion.u[77] = -999
+    #expect(try problem(motion)?.contains(":79, column 'u'") == true)
+    #expect(try problem(motion)?.contains("all others are 0.3") == true)
+    motion.u[77] = 0.5
+    #expect(try problem(motion) == nil)
+  }
+
   @Test("both kinds of mark in one column are found")
   func bothSides() throws {
     var motion = Motion()
