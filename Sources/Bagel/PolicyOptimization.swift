@@ -104,13 +104,17 @@ extension ControlTask {
       device, for: rollout.program, particles: search.particles, horizon: search.horizon)
     try checkMemory(rollout, on: device)
     /// Of a rollout with this reward; where iterations drop units, the whole policy judges, as the machine will see it.
-    func executors(_ rollout: Rollout, _ reward: Reward) throws -> PolicyOptimizer.Executors {
+    func executors(
+      _ rollout: Rollout, _ reward: Reward, _ counter: PolicyOptimizer.Counter?
+    ) throws -> PolicyOptimizer.Executors {
       try PolicyOptimizer.Executors(
         makeExecutor(rollout, device: device),
         judge: self.policy.dropout == 0
-          ? nil : makeExecutor(makeRollout(reward, dropout: 0), device: device))
+          ? nil : makeExecutor(makeRollout(reward, dropout: 0), device: device),
+        counter: counter)
     }
-    let made = try executors(rollout, reward)
+    let counter = try makeCounter(model, reward, sampler.sampler, device)
+    let made = try executors(rollout, reward, counter)
     let executor = made.iterations
     let policy = makePolicy()
     let fingerprint =
@@ -129,7 +133,8 @@ extension ControlTask {
       initialParameters: policy.initialParameters, state: saved ?? warm,
       widened: {
         let widened = reward.widened(goals: goalForm.length)
-        return try executors(makeRollout(widened, dropout: self.policy.dropout), widened)
+        return try executors(
+          makeRollout(widened, dropout: self.policy.dropout), widened, counter)
       })
     let isFinished = try run(optimizer, every: checkpointInterval, progress) { state in
       if let checkpoint {
@@ -153,6 +158,25 @@ extension ControlTask {
       seconds: start.duration(to: .now).seconds,
       secondsPerIteration: median(optimizer.iterationSeconds),
       isFinished: isFinished, beginning: beginning, constraints: counted)
+  }
+
+  /// What counts violations: particles with functions of their own. nil without constraints, where the search draws functions
+  /// itself, and where the covariance has none to draw.
+  private func makeCounter(
+    _ model: DynamicsModel, _ reward: Reward, _ sampler: any PosteriorSampler,
+    _ device: ExecutionDevice?
+  ) throws -> PolicyOptimizer.Counter? {
+    guard !constraints.isEmpty, sampler.functionLength == 0 else { return nil }
+    var options = self.model.sampler
+    options.name = .sparsePathwise
+    let functions: MeasuredSampler
+    do {
+      functions = try model.sampler(options, actionLimits: actionLimits)
+    } catch is UnsuitableSampler {
+      return nil
+    }
+    let rollout = try makeRollout(model, functions.sampler, dropout: 0, reward: reward)
+    return PolicyOptimizer.Counter(rollout, try makeExecutor(rollout, device: device))
   }
 
   /// How the search is done, constraints included.

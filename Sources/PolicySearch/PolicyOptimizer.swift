@@ -45,12 +45,29 @@ public final class PolicyOptimizer {
     public let iterations: any RolloutExecutor
     /// Of evaluations and trajectories; another where iterations see less than the whole policy (`Dropout`).
     public let judge: any RolloutExecutor
+    /// Of the count of what leaves constraints; nil for `judge`.
+    public let counter: Counter?
 
     /// - Parameters:
     ///   - iterations: differentiates and updates.
     ///   - judge: nil for `iterations`.
-    public init(_ iterations: any RolloutExecutor, judge: (any RolloutExecutor)? = nil) {
-      (self.iterations, self.judge) = (iterations, judge ?? iterations)
+    ///   - counter: nil for `judge`.
+    public init(
+      _ iterations: any RolloutExecutor, judge: (any RolloutExecutor)? = nil,
+      counter: Counter? = nil
+    ) {
+      (self.iterations, self.judge, self.counter) = (iterations, judge ?? iterations, counter)
+    }
+  }
+
+  /// A rollout of the same model and policy whose particles draw a function of the posterior each: where the model's mean is wrong it
+  /// is so at every step, which draws of each step for itself average out.
+  public struct Counter {
+    let rollout: Rollout
+    let executor: any RolloutExecutor
+
+    public init(_ rollout: Rollout, _ executor: any RolloutExecutor) {
+      (self.rollout, self.executor) = (rollout, executor)
     }
   }
 
@@ -175,7 +192,9 @@ public final class PolicyOptimizer {
     var judgement = options.judgement(returns)
     if judgement.value.isFinite { state.freestReturn = max(state.freestReturn, judgement.value) }
     var left = options.allowedViolations.indices.map { options.isLeft($0, in: returns) }
-    guard judgement.isBetter(than: state.best) else { return left }
+    // Each confirmation takes as long as many iterations: a constrained search takes no gains that are no progress.
+    let gain = left.isEmpty ? 0 : options.improvement * abs(state.bestReturn)
+    guard judgement.isBetter(than: state.best, gain: gain) else { return left }
     if !left.isEmpty && judgement.excess == 0 {
       // One batch among many may be a lucky one.
       let bounds = try violationBounds(state.parameters)
@@ -189,17 +208,18 @@ public final class PolicyOptimizer {
     return left
   }
 
-  /// Upper bounds of how likely a policy leaves each constraint, from as many new rollouts as can show that it keeps all. A search
-  /// asks for many policies, so the bounds are surer than those that are told of one.
+  /// Upper bounds of how likely a policy leaves each constraint, from as many new rollouts as can show that it keeps all, or fewer
+  /// where it does not. A search asks for many policies, so the bounds are surer than those that are told of one.
   private func violationBounds(_ parameters: [Double]) throws -> [Double] {
     let least = options.allowedViolations.min() ?? 1
-    let counted = try countViolations(
-      parameters, rollouts: Int((Self.confirmedViolations / least).rounded(.up)),
-      first: Self.firstConfirmed)
-    return counted?.violations.map {
-      binomialUpperBound(
-        count: $0, trials: counted?.rollouts ?? 0, confidence: Self.confirmedConfidence)
-    } ?? []
+    let rollouts = Int((Self.confirmedViolations / least).rounded(.up))
+    func bound(_ count: Int, _ trials: Int) -> Double {
+      binomialUpperBound(count: count, trials: trials, confidence: Self.confirmedConfidence)
+    }
+    let counted = try countViolations(parameters, rollouts: rollouts, first: Self.firstConfirmed) {
+      zip($0, options.allowedViolations).allSatisfy { bound($0, rollouts) <= $1 }
+    }
+    return counted.violations.map { bound($0, counted.rollouts) }
   }
 
   /// Norm of the gradient on the batch of the first iteration.
@@ -289,20 +309,29 @@ public final class PolicyOptimizer {
   public func countViolations(
     _ parameters: [Double], rollouts: Int, goesOn: () -> Bool = { true }
   ) throws -> (violations: [Int], rollouts: Int)? {
-    try countViolations(parameters, rollouts: rollouts, first: Self.firstCounted, goesOn: goesOn)
+    var isWhole = true
+    let counted = try countViolations(parameters, rollouts: rollouts, first: Self.firstCounted) {
+      _ in
+      isWhole = goesOn()
+      return isWhole
+    }
+    return isWhole ? counted : nil
   }
 
+  /// The same, as far as `goesOn` says of the violations so far.
   private func countViolations(
-    _ parameters: [Double], rollouts: Int, first: UInt32, goesOn: () -> Bool = { true }
-  ) throws -> (violations: [Int], rollouts: Int)? {
+    _ parameters: [Double], rollouts: Int, first: UInt32, goesOn: ([Int]) -> Bool
+  ) throws -> (violations: [Int], rollouts: Int) {
     let batches = (rollouts + options.particles - 1) / options.particles
     var violations = options.allowedViolations.map { _ in 0 }
-    let judge = try present().judge
+    let judge = try executors.counter?.executor ?? present().judge
     for index in 0..<batches {
-      guard goesOn() else { return nil }
-      let returns = try judge.returns(
-        batch(
-          parameters: parameters, iteration: first + UInt32(index)))
+      guard goesOn(violations) else { return (violations, index * options.particles) }
+      var batch = batch(parameters: parameters, iteration: first + UInt32(index))
+      if let counter = executors.counter {
+        batch.functionDraws = counter.rollout.functionDraws(batch.particles, batch.draws)
+      }
+      let returns = try judge.returns(batch)
       for c in violations.indices { violations[c] += returns.violations(c) }
     }
     return (violations, batches * options.particles)

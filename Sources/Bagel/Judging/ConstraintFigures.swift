@@ -38,8 +38,8 @@ public struct ConstraintFigures: Sendable {
 }
 
 extension ControlTask {
-  /// Rollouts in which violations are counted.
-  public static let countedRollouts = 100_000
+  /// Rollouts in which violations are counted: through functions drawn from the posterior, as that takes seconds.
+  public static let countedRollouts = 20_000
 
   /// Counts what the best policy of a search leaves; empty where `progress` ends it.
   func countViolations(
