@@ -87,7 +87,8 @@ let package = Package(
     .target(
       name: "PolicySearch",
       dependencies: [
-        "Draws", "Execution", "Formulas", "GaussianProcesses", "LinearAlgebra", "MachineLogs", "Programs",
+        "Draws", "Execution", "Formulas", "GaussianProcesses", "LinearAlgebra", "MachineLogs",
+        "Programs",
         "Rollouts",
         "TensorFiles",
       ]),

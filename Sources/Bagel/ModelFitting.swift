@@ -225,7 +225,8 @@ extension ControlTask {
           throw LogError(
             file: place,
             "the quantity '\(named.name)', which the model reads, is \(value) at \(format(Double(row) * episode.timeStep)) s of "
-              + "\(episode.name): a root or logarithm of what is negative or zero, or a division by zero")
+              + "\(episode.name): a root or logarithm of what is negative or zero, or a division by zero"
+          )
         }
       }
     }

@@ -21,6 +21,8 @@ public struct OptimizedPolicy: Sendable {
   public var predicted: BatchTrajectories
   /// Fraction of its particle-steps with a state that the model reads more than a tenth of the data's range beyond them.
   public var outsideFraction: Double
+  /// The same of each state that is outside in some step, the worst first.
+  public var outsideStates: [(name: String, fraction: Double)]
   /// The sampler that was used, and its errors.
   public var sampler: MeasuredSampler
   public var device: String
@@ -148,16 +150,18 @@ extension ControlTask {
       sampler.certificate.outcome = try judge.outcome(
         of: sampler.sampler, policy: state.bestParameters)
     }
-    let counted = isFinished ? try countViolations(by: optimizer, progress) : []
+    let counted = isFinished ? try countViolations(by: optimizer, progress) : nil
+    let outside = model.outside(predicted)
     return OptimizedPolicy(
       best: controller(state.bestParameters, on: model),
       last: controller(state.parameters, on: model),
       state: state,
-      predicted: predicted, outsideFraction: model.fractionOutside(predicted), sampler: sampler,
+      predicted: predicted, outsideFraction: outside.fraction, outsideStates: outside.states,
+      sampler: sampler,
       device: executor.device, deviceReason: reason,
       seconds: start.duration(to: .now).seconds,
       secondsPerIteration: median(optimizer.iterationSeconds),
-      isFinished: isFinished, beginning: beginning, constraints: counted)
+      isFinished: counted != nil, beginning: beginning, constraints: counted ?? [])
   }
 
   /// What counts violations: particles with functions of their own. nil without constraints, where the search draws functions
@@ -173,6 +177,8 @@ extension ControlTask {
     do {
       functions = try model.sampler(options, actionLimits: actionLimits)
     } catch is UnsuitableSampler {
+      return nil
+    } catch is FactorizationError {
       return nil
     }
     let rollout = try makeRollout(model, functions.sampler, dropout: 0, reward: reward)
@@ -246,6 +252,7 @@ extension ControlTask {
     let parts =
       numbers + [
         executor.fingerprint(particles: search.particles), "\(options)", "\(start) \(goal)",
+        constraints.isEmpty ? "" : "\(model.sampler)",
         "\(learning.policy) \((earlier ?? []).withUnsafeBytes { sha256($0) })",
       ]
     return sha256(parts.joined(separator: "\n").utf8)
@@ -254,8 +261,10 @@ extension ControlTask {
 
 extension DynamicsModel {
   /// Fraction of particle-steps with a state that the processes read (other than as sine and cosine) more than a tenth of the
-  /// data's range beyond the data: the model guesses there.
-  func fractionOutside(_ predicted: BatchTrajectories) -> Double {
+  /// data's range beyond the data, where the model guesses; and of each such state, the worst first.
+  func outside(
+    _ predicted: BatchTrajectories
+  ) -> (fraction: Double, states: [(name: String, fraction: Double)]) {
     let read = stateBounds.indices.filter { i in
       form.features.contains { feature in
         switch feature {
@@ -272,15 +281,19 @@ extension DynamicsModel {
       return ((low - margin - mean) / scale)...((high + margin - mean) / scale)
     }
     var outside = 0
+    var counts = read.map { _ in 0 }
     for particle in 0..<predicted.particles {
       for step in 0...predicted.horizon {
         let carry = predicted.carry(step: step, particle: particle)
-        let isInside = zip(read, bounds).allSatisfy { i, bound in
-          bound.contains(Double(carry[carry.startIndex + i]))
-        }
-        outside += isInside ? 0 : 1
+        let left = read.indices.filter { !bounds[$0].contains(carry[carry.startIndex + read[$0]]) }
+        for index in left { counts[index] += 1 }
+        outside += left.isEmpty ? 0 : 1
       }
     }
-    return Double(outside) / Double(predicted.particles * (predicted.horizon + 1))
+    let all = Double(predicted.particles * (predicted.horizon + 1))
+    let states = zip(read, counts).filter { $1 > 0 }.sorted { $0.1 > $1.1 }.map {
+      (name: layout.states[$0].name, fraction: Double($1) / all)
+    }
+    return (Double(outside) / all, states)
   }
 }

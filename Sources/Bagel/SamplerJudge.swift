@@ -40,7 +40,8 @@ extension ControlTask {
       if let seconds = try judge?.searchSeconds(through: candidate.sampler),
         seconds > SamplerJudge.longestSearch
       {
-        candidates.refuse(because: "a search would take about \(Int((seconds / 60).rounded())) minutes")
+        candidates.refuse(
+          because: "a search would take about \(Int((seconds / 60).rounded())) minutes")
         continue
       }
       if candidate.isWithinTolerance { return (candidate, nil) }
@@ -88,7 +89,8 @@ struct SamplerJudge {
   private static let operations = 2e11
   /// An outcome that takes more operations than this (about 20 s of two cores) is not asked: moments decide.
   private static let mostOperations = 2e12
-  /// Nor is a sampler taken whose search would take more seconds than this, where a cheaper one was tried: who wants it names it.
+  /// Nor is a sampler taken whose search would take more seconds than this, where a cheaper one was tried. One
+  /// that the task names is taken whatever it takes.
   static let longestSearch = 600.0
   /// Differences below this part of a state's deviation in the logs do not count.
   private static let finest = 1e-3
@@ -106,7 +108,7 @@ struct SamplerJudge {
 
   /// Throws: `UnsuitableSampler`, `ExecutionError`, `LogError`.
   init(_ task: ControlTask, _ model: DynamicsModel, _ device: ExecutionDevice?) throws {
-    var options = task.searchOptions
+    var options = task.search
     options.particles = Self.starts * Self.draws
     options.starts = 1
     options.horizons = [options.horizon]
@@ -178,7 +180,9 @@ struct SamplerJudge {
     let rollout = try task.makeRollout(
       model, sampler, dropout: task.policy.dropout, reward: task.makeReward(model))
     let search = task.search
-    let steps = Double(search.particles * search.horizon * search.iterations * search.starts)
+    let steps =
+      Double(search.particles) * Double(search.horizons.reduce(0, +)) * Double(search.iterations)
+      * Double(search.starts)
     return rollout.program.operationsPerStep.gradient * steps * secondsPerOperation
   }
 

@@ -21,6 +21,7 @@ extension OptimizedPolicy {
     guard !constraints.isEmpty, state.freestReturn > state.bestReturn else { return }
     console.say(
       "\(prefix)the best return of a policy that kept less was \(number(state.freestReturn)): constraints cost "
-        + "\(number(100 * (state.freestReturn - state.bestReturn) / max(abs(state.freestReturn), 1e-9))) %")
+        + "\(number(100 * (state.freestReturn - state.bestReturn) / max(abs(state.freestReturn), 1e-9))) %"
+    )
   }
 }

@@ -37,7 +37,10 @@ extension OptimizedPolicy {
       "bestIteration": state.bestIteration, "converged": state.hasConverged,
       "diverged": state.diverged, "widening": [state.firstWidening, state.widening],
       "resumed": resumedIteration, "truncated": state.truncated,
-      "outsideFraction": outsideFraction, "policyFingerprint": best.fingerprint,
+      "outsideFraction": outsideFraction,
+      "outsideStates": Dictionary(
+        outsideStates.map { ($0.name, $0.fraction) }, uniquingKeysWith: max),
+      "policyFingerprint": best.fingerprint,
       "device": device, "deviceReason": deviceReason ?? NSNull(),
     ]
     if !constraints.isEmpty {
@@ -81,9 +84,10 @@ extension OptimizedPolicy {
       )
     }
     if outsideFraction > 0.05 {
+      let states = outsideStates.prefix(3).map { "\($0.name) in \(number(100 * $0.fraction)) %" }
       console.say(
-        "\(prefix)\(number(100 * outsideFraction)) % of the predicted steps lie outside the "
-          + "logged data: the model guesses there")
+        "\(prefix)\(number(100 * outsideFraction)) % of the predicted steps lie outside the logged data "
+          + "(\(states.joined(separator: ", "))): the model guesses there")
     }
   }
 }

@@ -26,7 +26,7 @@ public struct PolicyJudgement: Hashable, Sendable {
 
 extension SearchOptions {
   /// How much of a batch may leave a constraint on the way: half of what was asked for, since the best of many policies on one
-  /// batch is a lucky one; whole particles.
+  /// batch may be a lucky one; whole particles.
   func allowedPart(_ constraint: Int) -> Double {
     let count = (0.5 * allowedViolations[constraint] * Double(particles) + 1e-9).rounded(.down)
     return count / Double(particles)
@@ -47,9 +47,10 @@ extension SearchOptions {
 }
 
 extension BatchReturns {
-  /// Particles that left a constraint at any step.
+  /// Particles that left a constraint at any step. All that diverged count too: what they did last is not added up.
   public func violations(_ constraint: Int) -> Int {
-    total(Rollout.excessIndex(ofConstraint: constraint)).count { !($0 <= 0) }
+    let excesses = total(Rollout.excessIndex(ofConstraint: constraint))
+    return min(excesses.count { !($0 <= 0) } + diverged, excesses.count)
   }
 
   func violatedPart(_ constraint: Int) -> Double {
@@ -67,16 +68,15 @@ extension SearchState {
   /// The multipliers after an evaluation.
   ///
   /// - Parameters:
-  ///   - left: whether each constraint is left more than is allowed.
+  ///   - left: whether each constraint is left more than is allowed; nil where that is not known.
   ///   - gradientNorm: length of the gradient of the weighted totals at the present parameters.
   /// - Throws: what `gradientNorm` throws.
   func adaptedMultipliers(
-    where left: [Bool], gradientNorm: (_ weights: [Double]) throws -> Double
+    where left: [Bool?], gradientNorm: (_ weights: [Double]) throws -> Double
   ) rethrows -> [Double] {
     try multipliers.enumerated().map { index, multiplier in
-      guard left[index] else {
-        return multiplier * Self.decay
-      }
+      guard let isLeft = left[index] else { return multiplier }
+      guard isLeft else { return multiplier * Self.decay }
       guard multiplier == 0 else {
         return min(multiplier * Self.growth, Self.largestMultiplier)
       }
@@ -86,7 +86,7 @@ extension SearchState {
         [0] + multipliers.indices.flatMap { [0, $0 == index ? 1 : 0] })
       let first = Self.firstPart * ofReturn / ofPenalty
       // Where the penalty has no slope there is nothing to weigh yet.
-      return first.isFinite ? min(first, Self.largestMultiplier) : 0
+      return ofPenalty > 1e-8 && first.isFinite ? min(first, Self.largestMultiplier) : 0
     }
   }
 

@@ -79,6 +79,8 @@ public final class PolicyOptimizer {
   /// Rollouts of a policy that leaves a constraint as often as it may leave it so many times, where one is confirmed to keep it.
   private static let confirmedViolations = 20.0
   private static let confirmedConfidence = 0.999
+  /// Policies are confirmed at one evaluation in so many.
+  private static let evaluationsBetween = 4
 
   /// - Parameters:
   ///   - executors: of the rollout.
@@ -183,43 +185,61 @@ public final class PolicyOptimizer {
       }
       state.firstWidening = state.widening
     }
-    try note(evaluationBatch(state.parameters))
+    try note(state.parameters, evaluationBatch(state.parameters))
   }
 
-  /// Keeps the present parameters if they are the best so far. Which constraints they leave more than is allowed, as far as was
-  /// looked.
-  @discardableResult private func note(_ returns: BatchReturns) throws -> [Bool] {
+  /// Keeps parameters if they are the best so far.
+  ///
+  /// - Parameters:
+  ///   - parameters: theta [P].
+  ///   - returns: theirs, of the evaluation batch.
+  ///   - confirms: whether a policy that keeps its constraints there may be confirmed now, which takes as long as many iterations; it is
+  ///     no best policy before.
+  /// - Returns: whether each constraint is left more than is allowed; nil where that is not known.
+  @discardableResult private func note(
+    _ parameters: [Double], _ returns: BatchReturns, confirms: Bool = true
+  ) throws -> [Bool?] {
     var judgement = options.judgement(returns)
-    if judgement.value.isFinite { state.freestReturn = max(state.freestReturn, judgement.value) }
-    var left = options.allowedViolations.indices.map { options.isLeft($0, in: returns) }
-    // Each confirmation takes as long as many iterations: a constrained search takes no gains that are no progress.
+    func noteFree() {
+      guard judgement.value.isFinite, judgement.excess > 0 else { return }
+      state.freestReturn = max(state.freestReturn, judgement.value)
+    }
+    noteFree()
+    var left: [Bool?] = options.allowedViolations.indices.map { options.isLeft($0, in: returns) }
     let gain = left.isEmpty ? 0 : options.improvement * abs(state.bestReturn)
     guard judgement.isBetter(than: state.best, gain: gain) else { return left }
     if !left.isEmpty && judgement.excess == 0 {
       // One batch among many may be a lucky one.
-      let bounds = try violationBounds(state.parameters)
-      left = zip(bounds, options.allowedViolations).map { $0 > $1 }
-      judgement.excess = zip(bounds, options.allowedViolations).reduce(0) { $0 + max(0, $1.0 - $1.1) }
+      guard confirms else { return left.map { _ in nil } }
+      let parts = try violatedParts(parameters)
+      left = parts.map(\.isLeft)
+      judgement.excess = parts.reduce(0) { $0 + ($1.isLeft ? $1.part : 0) }
+      noteFree()
       guard judgement.isBetter(than: state.best) else { return left }
     }
     state.best = judgement
-    state.bestParameters = state.parameters
+    state.bestParameters = parameters
     state.bestIteration = state.iteration
     return left
   }
 
-  /// Upper bounds of how likely a policy leaves each constraint, from as many new rollouts as can show that it keeps all, or fewer
-  /// where it does not. A search asks for many policies, so the bounds are surer than those that are told of one.
-  private func violationBounds(_ parameters: [Double]) throws -> [Double] {
+  /// How much of new rollouts leaves each constraint, and whether that is more than can be allowed: as many rollouts as can show that
+  /// a policy keeps all, or fewer where it does not. A search asks for many policies, so the bound is surer than the one that is told
+  /// of one.
+  private func violatedParts(_ parameters: [Double]) throws -> [(part: Double, isLeft: Bool)] {
     let least = options.allowedViolations.min() ?? 1
-    let rollouts = Int((Self.confirmedViolations / least).rounded(.up))
-    func bound(_ count: Int, _ trials: Int) -> Double {
-      binomialUpperBound(count: count, trials: trials, confidence: Self.confirmedConfidence)
+    let batches = (Self.confirmedViolations / least / Double(options.particles)).rounded(.up)
+    let rollouts = Int(batches) * options.particles
+    func isLeft(_ count: Int, _ allowed: Double) -> Bool {
+      binomialUpperBound(count: count, trials: rollouts, confidence: Self.confirmedConfidence)
+        > allowed
     }
     let counted = try countViolations(parameters, rollouts: rollouts, first: Self.firstConfirmed) {
-      zip($0, options.allowedViolations).allSatisfy { bound($0, rollouts) <= $1 }
+      !zip($0, options.allowedViolations).contains(where: isLeft)
     }
-    return counted.violations.map { bound($0, counted.rollouts) }
+    return zip(counted.violations, options.allowedViolations).map {
+      (Double($0) / Double(counted.rollouts), isLeft($0, $1))
+    }
   }
 
   /// Norm of the gradient on the batch of the first iteration.
@@ -266,6 +286,10 @@ public final class PolicyOptimizer {
         try evaluationBatch(state.parameters, horizon: options.horizons[state.stage]))
       if judgement.value.isFinite { state.startBest = judgement }
       return
+    }
+    if !options.allowedViolations.isEmpty {
+      // It may be better than what was confirmed.
+      try note(state.startBestParameters, evaluationBatch(state.startBestParameters))
     }
     state.hasConverged = state.hasConverged && hasConverged
     state.startsDone += 1
@@ -366,7 +390,11 @@ public final class PolicyOptimizer {
       state.startBest = judgement
       state.startBestParameters = state.parameters
     }
-    let left = try note(whole)
+    let iteration = state.iteration - state.firstIteration
+    let isLast = iteration >= options.iterations
+    let left = try note(
+      state.parameters, whole,
+      confirms: isLast || iteration / options.evaluationInterval % Self.evaluationsBetween == 0)
     let evaluated = batch(
       parameters: state.parameters, iteration: Self.evaluationIteration, horizon: horizon)
     state.multipliers = try state.adaptedMultipliers(where: left) { weights in

@@ -151,6 +151,8 @@ public struct SearchState: Hashable, Sendable {
     self.parameters = parameters
     startBestParameters = parameters
     startBest = PolicyJudgement()
+    // Weights that one start came to say nothing of the next one's policies.
+    multipliers = multipliers.map { _ in 0 }
     adam = Adam(count: parameters.count)
     rate = options.learningRate
     (evaluationsWithoutProgress, halvings, firstIteration) = (0, 0, iteration)

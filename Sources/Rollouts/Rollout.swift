@@ -64,10 +64,11 @@ public struct Rollout: Sendable {
       longestHorizon: disturbances == nil ? .max : horizon ?? 0)
     functionDraws = { sampler.functionDraws($0, key: $1) }
     precondition((goals == nil) == (policy.inputs.goalQuantities == nil), "a standardiser of goals")
-    data = SharedArrays.joined([
-      sampler.data, step.expressions.data, reward.data, goals?.data ?? [:],
-      step.disturbances?.data ?? [:],
-    ] + constraints.map(\.quantity.data))
+    data = SharedArrays.joined(
+      [
+        sampler.data, step.expressions.data, reward.data, goals?.data ?? [:],
+        step.disturbances?.data ?? [:],
+      ] + constraints.map(\.quantity.data))
   }
 
   /// What a particle carries before its first step.

@@ -53,7 +53,8 @@ struct StepBuilder {
     }
     let readers = [reward] + constraints.map(\.quantity)
     let actionRows = max(
-      model.form.actionLag, policy.actionMemory, readers.contains(where: \.usesPreviousAction) ? 1 : 0)
+      model.form.actionLag, policy.actionMemory,
+      readers.contains(where: \.usesPreviousAction) ? 1 : 0)
     pastActions = (0..<actionRows).map {
       slots.carry("action \($0 + 1) rows ago", length: actions, start: .fixed(policy.rest))
     }

@@ -11,6 +11,7 @@ public struct StepConstraint: Sendable {
   public let name: String
   /// The number, physical units [1]; it may read what a reward reads.
   public let quantity: Reward
+  /// Bounds of it, physical units; one at least.
   public let lower: Double?
   public let upper: Double?
   /// What the number is measured in: about its deviation in the data, physical units.
@@ -49,7 +50,8 @@ public struct StepConstraint: Sendable {
     let builder = value.builder
     let (zero, b) = (builder.zeros(1), Self.halfBand)
     let rise = (excess + b).clamped(lower: zero, upper: builder.constant([2 * b]))
-    return [maximum(excess, zero), rise * rise / (4 * b) + maximum(excess - b, zero)]
+    // NaN stays NaN: it is no bound kept.
+    return [maximum(zero, excess), rise * rise / (4 * b) + maximum(excess - b, zero)]
   }
 }
 

@@ -49,7 +49,8 @@ public struct PathwiseSampler: GroupSampler {
         throw UnsuitableSampler(
           description:
             "\(process.x.rows) points are too many for pathwise draws (at most "
-            + "\(GaussianProcess.largestExact)); use --sampler sparse-pathwise, tabulated or sparse")
+            + "\(GaussianProcess.largestExact)); use --sampler sparse-pathwise, tabulated or sparse"
+        )
       }
       return Output(
         fourier: fourier, features: fourier.values(process.x), residuals: process.residuals,

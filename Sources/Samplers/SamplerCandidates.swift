@@ -84,6 +84,8 @@ private struct GroupCandidates {
   private let isNamed: Bool
   private var left: [(name: SamplerName, options: SamplerOptions)]
   private var tried: [MeasuredSampler] = []
+  /// How many there were before the last `buildNext`.
+  private var triedBefore = 0
   private var unsuitable: [String] = []
 
   /// Points of the box, and as many of the data, at which samplers are measured.
@@ -133,7 +135,10 @@ private struct GroupCandidates {
   /// The first of all stays: something has to serve.
   mutating func refuse(because reason: String) {
     guard tried.count > 1 else { return }
-    unsuitable.append("\(tried.removeLast().description): \(reason)")
+    for sampler in tried[max(triedBefore, 1)...] {
+      unsuitable.append("\(sampler.description): \(reason)")
+    }
+    tried.removeSubrange(max(triedBefore, 1)...)
   }
 
   mutating func note(_ outcome: SamplerOutcome) {
@@ -145,6 +150,7 @@ private struct GroupCandidates {
   /// where there is none.
   mutating func buildNext() throws -> Bool {
     let before = tried.count
+    triedBefore = before
     while !left.isEmpty {
       // A smaller table that stands alone is judged before another sampler is built.
       if tried.count > before, left[0].name != tried.last?.sampler.name { return true }

@@ -13,11 +13,13 @@ extension ControlTask {
   public struct Constraint: Hashable, Sendable {
     /// As the task says it: "abs(rate)", or the name of a state with limits.
     public var name: String
+    /// What is bounded ...
     public var number: Number
+    /// ... and the least and the most that it may be, physical units; one of them at least.
     public var lower: Double?
     public var upper: Double?
     /// That a whole episode keeps it.
-    public var probability = 0.99
+    public var probability = Constraint.defaultProbability
 
     /// What is bounded.
     public enum Number: Hashable, Sendable {
@@ -27,6 +29,7 @@ extension ControlTask {
       case formula(Formula)
     }
 
+    /// Of constraints that do not say one, and of limits.
     public static let defaultProbability = 0.99
 
     /// "abs(rate) below 0.35", "x within -0.6 to 0.6"
@@ -57,7 +60,8 @@ extension ControlTask {
       if let upper, let lower, lower >= upper {
         throw entry.error("above", "is \(lower), and below \(upper): nothing lies between")
       }
-      let probability = try entry.number("probability", 0.5...0.999_999)
+      // What is rarer cannot be seen in the rollouts that are counted.
+      let probability = try entry.number("probability", 0.5...0.999)
       return Constraint(
         name: formula.text, number: .formula(formula), lower: lower, upper: upper,
         probability: probability ?? Constraint.defaultProbability)
@@ -101,10 +105,13 @@ extension ControlTask {
     let ofQuantities = namedFormulas.compactMap { named in
       named.limits.map {
         Constraint(
-          name: named.name, number: .formula(named.formula), lower: $0.lowerBound, upper: $0.upperBound)
+          name: named.name, number: .formula(named.formula), lower: $0.lowerBound,
+          upper: $0.upperBound)
       }
     }
-    return ownConstraints + ofStates + ofQuantities
+    // A bound that the task says itself, with a probability of its own, is not said twice.
+    let said = Set(ownConstraints.map(\.words))
+    return ownConstraints + (ofStates + ofQuantities).filter { !said.contains($0.words) }
   }
 
   /// The constraints on a model's rollouts, each in the deviation that its number has over logged states, with safe commands.

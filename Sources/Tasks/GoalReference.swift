@@ -104,7 +104,8 @@ extension ControlTask {
   private mutating func readGoals(_ schedule: YAMLMapping) throws {
     let times = try required(schedule.numbers("at"), "at", schedule)
     let goals = try required(schedule.lists("goals"), "goals", schedule)
-    guard !times.isEmpty, times.count == goals.count, zip(times.dropFirst(), times).allSatisfy({ $0 > $1 }),
+    guard !times.isEmpty, times.count == goals.count,
+      zip(times.dropFirst(), times).allSatisfy({ $0 > $1 }),
       times.allSatisfy({ (0..<evaluation.seconds).contains($0) })
     else {
       throw schedule.error(

@@ -60,7 +60,8 @@ extension ControlTask {
       let weights = try weightsByGoal(term)
       guard weights.allSatisfy({ $0 >= 0 }), weights.contains(where: { $0 > 0 }) else {
         throw term.error(
-          "weights", "must not be negative, and one at least above 0: rewards grow towards the goal")
+          "weights", "must not be negative, and one at least above 0: rewards grow towards the goal"
+        )
       }
       let units = try term.choice("units", RewardUnits.self, among: ["standardised", "physical"])
       return (weights, units ?? .standardised)

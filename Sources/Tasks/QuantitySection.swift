@@ -99,7 +99,8 @@ extension ControlTask {
         waiting.first ?? left[0].name,
         waiting.count == 1
           ? "is defined by itself"
-          : "is defined by itself: \(waiting.map { "'\($0)'" }.joined(separator: ", ")) name each other in a circle")
+          : "is defined by itself: \(waiting.map { "'\($0)'" }.joined(separator: ", ")) name each other in a circle"
+      )
     }
     return made
   }

@@ -49,6 +49,10 @@ struct ConstraintTests {
     #expect(try Self.task("keepLimits: true", "keepLimits: false").constraints.count == 2)
     let limited = try Self.task("{name: angle, units: rad}", "{name: angle, limits: [-1, 0.9]}")
     #expect(limited.constraints.map(\.words).contains("angle within -1.0 to 0.9"))
+    // A limit that is a constraint too has the constraint's probability.
+    let both = try Self.task(
+      "abs(rate), below: 0.3", "slope, above: -3, below: 3, probability: 0.9")
+    #expect(both.constraints.map(\.probability) == [0.9, 0.9])
   }
 
   @Test(
@@ -97,7 +101,8 @@ struct ConstraintTests {
     let (rollout, batch, task) = try closedLoop()
     let interpreter = InterpreterExecutor(rollout.program, data: rollout.data)
     let paths = interpreter.trajectories(batch)
-    let scale = try #require(task.makeConstraints(try Self.fitted.get())[1] as StepConstraint?).scale
+    let scale = try #require(task.makeConstraints(try Self.fitted.get())[1] as StepConstraint?)
+      .scale
     for b in 0..<batch.particles {
       let actions = (0..<batch.horizon).map { step in
         paths.action(step: step, particle: b).first ?? .nan
@@ -188,11 +193,13 @@ struct ConstraintTests {
     #expect(task.constraints.map { task.isLeft($0, by: episode) } == [true, true, true])
   }
 
-  @Test("Clopper and Pearson's bound", arguments: [
-    // scipy.stats.beta.ppf(0.95, k + 1, n - k)
-    (0, 100, 0.029513049607039925), (5, 100, 0.1022533776432745),
-    (12, 2_000, 0.009703194529571085), (699, 100_000, 0.007439118121629752), (7, 7, 1),
-  ])
+  @Test(
+    "Clopper and Pearson's bound",
+    arguments: [
+      // scipy.stats.beta.ppf(0.95, k + 1, n - k)
+      (0, 100, 0.029513049607039925), (5, 100, 0.1022533776432745),
+      (12, 2_000, 0.009703194529571085), (699, 100_000, 0.007439118121629752), (7, 7, 1),
+    ])
   func bound(count: Int, trials: Int, expected: Double) {
     #expect(abs(binomialUpperBound(count: count, trials: trials) - expected) < 1e-9)
   }

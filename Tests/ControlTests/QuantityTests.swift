@@ -302,7 +302,8 @@ struct QuantityTests {
     for k in 0..<12 { doubling += "\n  q\(k): \(k == 0 ? "a" : "q\(k - 1) * q\(k - 1)") + a" }
     #expect(!problem("ab: a + b", doubling).contains("circle"))
     #expect(problem("weights: {x: 1", "weights: {x: -1").contains("must not be negative"))
-    #expect(problem("schedule: {every: 5}", "schedule: {at: [], goals: []}").contains("rising times"))
+    #expect(
+      problem("schedule: {every: 5}", "schedule: {at: [], goals: []}").contains("rising times"))
     #expect(problem("goal: {x: [0.5, 1.2], z: [0, 1]}", "goal: {}").contains("names nothing"))
     #expect(problem("ab: a + b", "sin: a + b").contains("cannot name a quantity"))
     #expect(problem("ab: a + b", "va: a + b").contains("is a state, action or disturbance"))

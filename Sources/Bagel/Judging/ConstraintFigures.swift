@@ -7,6 +7,7 @@ import Tasks
 
 /// How often a constraint was left.
 public struct ConstraintFigures: Sendable {
+  /// What was to be kept.
   public var constraint: ControlTask.Constraint
   /// Rollouts or episodes that left it in any step, of how many.
   public var violations: Int
@@ -41,16 +42,16 @@ extension ControlTask {
   /// Rollouts in which violations are counted: through functions drawn from the posterior, as that takes seconds.
   public static let countedRollouts = 20_000
 
-  /// Counts what the best policy of a search leaves; empty where `progress` ends it.
+  /// Counts what the best policy of a search leaves; nil where `progress` ends it.
   func countViolations(
     by optimizer: PolicyOptimizer, _ progress: (SearchState) -> Bool
-  ) throws -> [ConstraintFigures] {
+  ) throws -> [ConstraintFigures]? {
     let (constraints, state) = (constraints, optimizer.state)
     guard !constraints.isEmpty else { return [] }
     let counted = try optimizer.countViolations(
       state.bestParameters, rollouts: Self.countedRollouts
     ) { progress(state) }
-    guard let counted else { return [] }
+    guard let counted else { return nil }
     return constraints.indices.map {
       ConstraintFigures(
         constraint: constraints[$0], violations: counted.violations[$0],

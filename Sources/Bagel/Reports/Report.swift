@@ -252,7 +252,10 @@ public struct Report {
   }
 
   private func returnPlot(_ state: SearchState) -> Plot {
-    var plot = Plot(title: "return per iteration", xLabel: "iteration", yLabel: "mean return")
+    var plot = Plot(
+      title: "return per iteration"
+        + (task.constraints.isEmpty ? "" : ", less weighted violations"), xLabel: "iteration",
+      yLabel: "mean return")
     plot.curves.append(
       .init(
         title: "return", style: .lines(color: "#1d4e86", width: 1.5),

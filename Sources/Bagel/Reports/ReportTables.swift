@@ -46,7 +46,7 @@ extension Report {
         + "\(escapedForHTML(task.criterion)).</p>",
     ]
       + task.violations(in: evaluation).map {
-        "<p class=\"\($0.violations == 0 ? "good" : "bad")\">\(escapedForHTML($0.plantSentence)).</p>"
+        "<p class=\"\($0.violations == 0 || $0.isKept ? "good" : "bad")\">\(escapedForHTML($0.plantSentence)).</p>"
       }
       + (isStepResponse
         ? task.evaluation.tracked.indices.flatMap { responses(evaluation, $0) } : [])
