@@ -223,22 +223,24 @@ public final class PolicyOptimizer {
     return left
   }
 
-  /// How much of new rollouts leaves each constraint, and whether that is more than can be allowed: as many rollouts as can show that
-  /// a policy keeps all, or fewer where it does not. A search asks for many policies, so the bound is surer than the one that is told
-  /// of one.
+  /// How much of new rollouts leaves each constraint, and whether that is more than can be allowed: as many rollouts as it takes to
+  /// show the one or the other. A search asks for many policies, so the bound is surer than the one that is told of one.
   private func violatedParts(_ parameters: [Double]) throws -> [(part: Double, isLeft: Bool)] {
     let least = options.allowedViolations.min() ?? 1
     let batches = (Self.confirmedViolations / least / Double(options.particles)).rounded(.up)
     let rollouts = Int(batches) * options.particles
-    func isLeft(_ count: Int, _ allowed: Double) -> Bool {
-      binomialUpperBound(count: count, trials: rollouts, confidence: Self.confirmedConfidence)
+    func isLeft(_ count: Int, _ allowed: Double, of trials: Int) -> Bool {
+      binomialUpperBound(count: count, trials: trials, confidence: Self.confirmedConfidence)
         > allowed
     }
     let counted = try countViolations(parameters, rollouts: rollouts, first: Self.firstConfirmed) {
-      !zip($0, options.allowedViolations).contains(where: isLeft)
+      violations, trials in
+      let pairs = zip(violations, options.allowedViolations)
+      return !pairs.contains { isLeft($0, $1, of: rollouts) }
+        && (trials == 0 || pairs.contains { isLeft($0, $1, of: trials) })
     }
     return zip(counted.violations, options.allowedViolations).map {
-      (Double($0) / Double(counted.rollouts), isLeft($0, $1))
+      (Double($0) / Double(counted.rollouts), isLeft($0, $1, of: rollouts))
     }
   }
 
@@ -335,22 +337,23 @@ public final class PolicyOptimizer {
   ) throws -> (violations: [Int], rollouts: Int)? {
     var isWhole = true
     let counted = try countViolations(parameters, rollouts: rollouts, first: Self.firstCounted) {
-      _ in
+      _, _ in
       isWhole = goesOn()
       return isWhole
     }
     return isWhole ? counted : nil
   }
 
-  /// The same, as far as `goesOn` says of the violations so far.
+  /// The same, as far as `goesOn` says of the violations so far and of how many rollouts these are.
   private func countViolations(
-    _ parameters: [Double], rollouts: Int, first: UInt32, goesOn: ([Int]) -> Bool
+    _ parameters: [Double], rollouts: Int, first: UInt32, goesOn: ([Int], Int) -> Bool
   ) throws -> (violations: [Int], rollouts: Int) {
     let batches = (rollouts + options.particles - 1) / options.particles
     var violations = options.allowedViolations.map { _ in 0 }
     let judge = try executors.counter?.executor ?? present().judge
     for index in 0..<batches {
-      guard goesOn(violations) else { return (violations, index * options.particles) }
+      let done = index * options.particles
+      guard goesOn(violations, done) else { return (violations, done) }
       var batch = batch(parameters: parameters, iteration: first + UInt32(index))
       if let counter = executors.counter {
         batch.functionDraws = counter.rollout.functionDraws(batch.particles, batch.draws)
