@@ -95,8 +95,9 @@ extension ControlTask {
   /// All that a search keeps: the task's own constraints, then the limits of states and quantities.
   public var constraints: [Constraint] {
     guard searchKeepsLimits else { return ownConstraints }
-    let ofStates = layout.states.indices.compactMap { i in
-      stateLimits[i].map {
+    // A task that was made in Swift may have no list of limits.
+    let ofStates = zip(layout.states.indices, stateLimits).compactMap { i, limits in
+      limits.map {
         Constraint(
           name: layout.states[i].name, number: .state(i), lower: $0.lowerBound,
           upper: $0.upperBound)
