@@ -109,7 +109,7 @@ extension BuiltInTasks {
     # What a search keeps at every step of its rollouts, and with which probability over a whole rollout: formulas of states, actions,
     # previous.ACTION and quantities. The `limits:` of states and quantities are kept too (with 0.99).
     # constraints:
-    #   - {quantity: abs(boom_rate), below: 0.35, probability: 0.99}   # or above, or both
+    #   - {quantity: abs(boom_rate), below: 0.35, probability: 0.99}   # or above: -0.35, or both
 
     # Where episodes start and should go, in the states' units: [x, ...], {lower: [...], upper: [...]},
     # {mean: [...], deviation: [...]}, bounds (of the data), {bounds: [boom_angle]} with the others zero; start: logged
