@@ -15,7 +15,7 @@ let belowBagel: [Target.Dependency] = [
   "Plants",
   "Policies", "PolicyExport", "PolicySearch", "Programs", "Rollouts", "SafeText", "Samplers",
   "Tasks",
-  "TensorBoard", "TensorFiles",
+  "TensorBoard", "TensorFiles", "Watching",
 ]
 
 let package = Package(
@@ -78,6 +78,11 @@ let package = Package(
     .target(
       name: "ModelChoice",
       dependencies: ["GaussianProcesses", "LinearAlgebra", "MachineLogs"]),
+    .target(
+      name: "Watching",
+      dependencies: [
+        "GaussianProcesses", "LinearAlgebra", "MachineLogs", "SafeText", "TensorFiles",
+      ]),
     // Beside the way: long-term predictions in closed form, a baseline of the paper.
     .target(
       name: "MomentMatching",
@@ -99,7 +104,8 @@ let package = Package(
       name: "Tasks",
       dependencies: [
         "Formulas", "GaussianProcesses", "MachineLogs", "ModelChoice", "Plants", "Policies",
-        "PolicySearch", "Rollouts", "SafeText", "Samplers", .product(name: "Yams", package: "Yams"),
+        "PolicySearch", "Rollouts", "SafeText", "Samplers", "Watching",
+        .product(name: "Yams", package: "Yams"),
       ]),
     .target(
       name: "TensorBoard",

@@ -21,3 +21,4 @@
 @_exported import Tasks
 @_exported import TensorBoard
 @_exported import TensorFiles
+@_exported import Watching

@@ -98,6 +98,11 @@ struct PolicyFileOptions: ParsableArguments {
   @Option(help: "Policy file (default: policy.safetensors in the output folder).")
   var policy: String?
 
+  /// The folder of the policy's file.
+  func folder(or folder: String) -> String {
+    policy.map { URL(fileURLWithPath: $0).deletingLastPathComponent().path } ?? folder
+  }
+
   /// The policy, checked against the task; says if the folder's is one for another model than the folder's.
   ///
   /// Throws: `TensorFileError`.

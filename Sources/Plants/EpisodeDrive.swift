@@ -24,6 +24,8 @@ struct EpisodeDrive {
   /// The measurement that no action has followed yet.
   private var current: (measured: Measurement, states: [Double])?
   private var lastSent: Double?
+  /// Seconds between the last two measurements; nil where nobody knows.
+  private var sinceLast: Double?
   /// When the measurement before came, and when it was made by the plant's clock.
   private var lastMeasured: (time: Double, own: Double?)?
 
@@ -63,7 +65,10 @@ struct EpisodeDrive {
       if isLast { return try finish(&plant, measured) }
       let begun = run.clock.now()
       try checkAge(measured.age + begun - arrived)
-      let action = try limited(controller(step, states + disturbing(measured)))
+      let wanted = try controller(step, states + disturbing(measured))
+      let action = try limited(measured.override ?? wanted)
+      if measured.override != nil { outcome.overridden += 1 }
+      run.sent(action)
       try keep(action, stamp(at: run.clock.now(), measured))
       let sent = run.clock.now()
       outcome.timing.add(decision: ready - arrived + sent - begun)
@@ -96,8 +101,8 @@ struct EpisodeDrive {
       throw PlantFailure(
         plant: plantName, "it measured \(measured.states + measured.disturbances)")
     }
-    let states = signals.next(
-      columns.map { measured.states[$0] }, elapsed: elapsed(until: measured))
+    sinceLast = elapsed(until: measured)
+    let states = signals.next(columns.map { measured.states[$0] }, elapsed: sinceLast)
     outcome.lastStates = states
     current = (measured, states)
     return states
@@ -216,6 +221,13 @@ struct EpisodeDrive {
       if limit.range.contains(value) { continue }
       outcome.hasLeftLimits = true
       return "'\(limit.quantity.name)' left its limits at step \(step): \(value)"
+    }
+    let row = MeasuredRow(
+      measured: columns.map { measured.states[$0] }, states: states,
+      disturbances: disturbing(measured), action: lastAction, elapsed: sinceLast)
+    if let words = run.supervise(row) {
+      outcome.isStopped = true
+      return words
     }
     guard measured.isDone else { return nil }
     let meaning = measured.isSuccess.map { $0 ? .success : .failure } ?? run.doneMeans

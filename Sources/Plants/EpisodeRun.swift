@@ -42,6 +42,10 @@ public struct EpisodeRun {
   /// Whether the outcome has the rows; a run of days has not.
   public var keepsRows = true
   public var clock = StepClock.real
+  /// Hears every row before its action is decided; what it answers ends the episode, in words.
+  public var supervise: (_ row: MeasuredRow) -> String? = { _ in nil }
+  /// Hears every action as it is sent [A]: within its limits, or the operator's.
+  public var sent: (_ action: [Double]) -> Void = { _ in }
   /// Asked before every action and while the plant is silent; false ends the episode (Ctrl-C).
   public var goesOn: () -> Bool = { true }
 
@@ -78,6 +82,10 @@ public struct EpisodeRun {
     public var doneAs: DoneMeaning?
     /// Whether a state or quantity outside its limits ended it.
     public var hasLeftLimits = false
+    /// Whether `supervise` ended it.
+    public var isStopped = false
+    /// Actions that were the operator's (`Measurement.override`).
+    public var overridden = 0
     /// Whether `goesOn` ended it.
     public var isInterrupted = false
     /// What failed, after rows that are worth keeping.

@@ -3,7 +3,7 @@
 //
 //   to it:    {"command":"reset","seed":7}   {"command":"step","action":[..]}   {"command":"close"}
 //   from it:  {"state":[..]}, with "disturbance":[..] where the task has some, perhaps with "time" (s), "done" (true ends the
-//             episode), "success", "reward"
+//             episode), "success", "reward", "override":[..] (what the operator commands in the controller's place)
 //
 // Every reset and step has one answer; what the program prints on standard error is passed on. An answer that is late,
 // no JSON, of a wrong length or not finite is a `PlantFailure`, and so is a program that does not read. From its start to its
@@ -294,7 +294,7 @@ public final class ExternalPlant: Plant {
 
   private func measurement(_ text: String, answerTo what: String) throws -> Measurement {
     do {
-      return try PlantAnswer(text).measurement(of: states, disturbances)
+      return try PlantAnswer(text).measurement(of: states, disturbances, actions: actions)
     } catch let error as PlantAnswer.Unreadable {
       throw PlantFailure(
         plant: name, "answered a \(what) with '\(PlantAnswer.shown(text))', \(error.reason)")

@@ -19,6 +19,8 @@ public struct Measurement: Hashable, Sendable {
   public var isSuccess: Bool?
   /// A reward that the plant measures, if it does.
   public var reward: Double?
+  /// What the operator commands in place of the controller [A]; nil where nobody does.
+  public var override: [Double]?
   /// When it was measured, by the plant's own clock (s), if it says so.
   public var time: Double?
   /// Seconds for which it may have lain unread, because this process did not run.

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // One line of a plant -> its measurement, or what is wrong with the line in words.
 //
-//   {"state":[..]}, perhaps with "disturbance":[..], "time" (s), "done" (true ends the episode), "success" (of what it ends), "reward"
+//   {"state":[..]}, perhaps with "disturbance":[..], "time" (s), "done" (true ends the episode), "success" (of what it ends), "reward",
+//   "override":[..] (the operator's commands, which go to the machine in place of the controller's)
 //
 // A parser of its own: Foundation's takes the last of two equal keys in silence, cannot say which number is too large, and
 // allocates more than the step of a 500 Hz machine should.
@@ -17,6 +18,7 @@ struct PlantAnswer {
 
   var state: [Double]
   var disturbance: [Double]?
+  var override: [Double]?
   var time: Double?
   var reward: Double?
   var isDone = false
@@ -44,6 +46,7 @@ struct PlantAnswer {
     }
     state = numbers
     disturbance = try Self.numbers("disturbance", found)
+    override = try Self.numbers("override", found)
     func number(_ key: String) throws -> Double? {
       switch found[key] {
       case nil, .null: return nil
@@ -68,7 +71,9 @@ struct PlantAnswer {
   ) throws -> [Double]? {
     switch found[key] {
     case .numbers(let numbers): return numbers
-    case nil: return nil
+    case nil,
+      .null where key != "state":
+      return nil
     default: throw Unreadable(reason: "whose \"\(key)\" is not a list of numbers")
     }
   }
@@ -78,8 +83,10 @@ struct PlantAnswer {
   /// Of a time, s: seconds since 1970 are far below.
   private static let latest = 1e12
 
-  /// The measurement of these states and disturbances. Throws: `Unfit`.
-  func measurement(of states: [Channel], _ disturbances: [Channel]) throws -> Measurement {
+  /// The measurement of these states and disturbances, on a machine with these actions. Throws: `Unfit`.
+  func measurement(
+    of states: [Channel], _ disturbances: [Channel], actions: [Channel]
+  ) throws -> Measurement {
     let names = disturbances.map { "'\($0.name)'" }.joined(separator: ", ")
     if !disturbances.isEmpty, disturbance?.count != disturbances.count {
       throw Unfit(
@@ -92,11 +99,17 @@ struct PlantAnswer {
         reason: "answered \(state.count) states, the task measures \(states.count) "
           + "(\(states.map(\.name).joined(separator: ", ")))")
     }
+    if let override, override.count != actions.count {
+      throw Unfit(
+        reason:
+          "answered \(override.count) commands as \"override\", the task has \(actions.count) "
+          + "(\(actions.map(\.name).joined(separator: ", ")))")
+    }
     let numbers =
       zip((states + disturbances).map { "'\($0.name)'" }, state + (disturbance ?? [])).map {
         ($0, $1)
       }
-      + [("the reward", reward ?? 0)]
+      + [("the reward", reward ?? 0)] + (override ?? []).map { ("\"override\"", $0) }
     if let wrong = numbers.first(where: { !(abs($0.1) <= Self.largest) }) {
       throw Unfit(
         reason:
@@ -107,7 +120,7 @@ struct PlantAnswer {
       throw Unfit(reason: "\"time\" is no number of seconds in its answer")
     }
     var measurement = Measurement(state, isDone: isDone, reward: reward, time: time)
-    measurement.isSuccess = isSuccess
+    (measurement.isSuccess, measurement.override) = (isSuccess, override)
     if !disturbances.isEmpty { measurement.disturbances = disturbance ?? [] }
     return measurement
   }

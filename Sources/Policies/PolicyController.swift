@@ -96,4 +96,10 @@ public struct ControllerRun {
     past = Array(past.prefix(controller.policy.actionMemory))
     return action
   }
+
+  /// Remembers what was really sent [A] in place of its last action: an operator's command, another controller's. Its next actions
+  /// go on from there, within its rate limits.
+  public mutating func sent(_ action: [Double]) {
+    if !past.isEmpty { past[0] = action }
+  }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Tasks: what a user wants, in one YAML file -> values for all the other targets. In: text, whose keys are read by
 // section: the machine (MachineSection), the model (ModelSection), policy, reward, start and goal (ObjectiveSection),
-// search, evaluation, exploration and learning (SearchSection). Out: a `ControlTask`. Units are those of the log,
+// search, evaluation, exploration and learning (SearchSection), watch and fallback (WatchSection). Out: a `ControlTask`. Units are those of the log,
 // except where a key says standardised.
 
 import Formulas
@@ -13,6 +13,7 @@ import PolicySearch
 import Rollouts
 import SafeText
 import Samplers
+import Watching
 
 /// A complete description of a control problem.
 public struct ControlTask: Sendable {
@@ -61,6 +62,9 @@ public struct ControlTask: Sendable {
   public var search = SearchOptions()
   public var evaluation = EvaluationOptions()
   public var learning = LearningOptions()
+  /// What a run in real time looks for, and what drives where that says so.
+  public var watch = WatchOptions()
+  public var fallback = Fallback.hold
   /// Deviations in which standardised rewards measure distances, physical units [G]; nil for those of the model's data. A loop
   /// keeps those of its first data: what it adds later would make a reward narrower or wider from trial to trial.
   public var rewardScale: [Double]?

@@ -76,7 +76,7 @@ extension ControlTask {
       evaluation.preview = preview
     }
     if let file = try schedule.string("file") {
-      let path = file.hasPrefix("/") || folder == "." ? file : "\(folder)/\(file)"
+      let path = resolved(file, in: folder)
       evaluation.schedule = try rows(of: path, schedule)
       return
     }

@@ -18,12 +18,14 @@ extension ControlTask {
     safeAction = try required(yaml.mappings("actions"), "actions", yaml).map { try readAction($0) }
     try readDisturbances(yaml)
     try checkNames(yaml)
-    func resolve(_ paths: [String]?) -> [String] {
-      (paths ?? []).map { $0.hasPrefix("/") || folder == "." ? $0 : "\(folder)/\($0)" }
-    }
-    logs = resolve(try yaml.strings("logs"))
+    logs = (try yaml.strings("logs") ?? []).map { resolved($0, in: folder) }
     if let means = try yaml.choice("done", DoneMeaning.self) { doneMeans = means }
-    heldOutLogs = resolve(try yaml.strings("heldOut"))
+    heldOutLogs = (try yaml.strings("heldOut") ?? []).map { resolved($0, in: folder) }
+  }
+
+  /// A path of a task file in the file's folder.
+  func resolved(_ path: String, in folder: String) -> String {
+    path.hasPrefix("/") || folder == "." ? path : "\(folder)/\(path)"
   }
 
   private mutating func readState(_ entry: YAMLMapping) throws {

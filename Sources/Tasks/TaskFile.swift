@@ -64,6 +64,7 @@ extension ControlTask {
     try readSearch(yaml)
     try readEvaluation(yaml, folder)
     try readLearning(yaml)
+    try readWatch(yaml, folder)
     try yaml.finish()
   }
 

@@ -135,6 +135,10 @@ extension BuiltInTasks {
     # `learn` calls a trial solved once nine in ten of so many episodes succeed: episodes: 1 takes one success for it.
     evaluate: {episodes: 16, seconds: 15, startSpread: 0.05, tolerance: 0.02, settle: 5}
 
+    # What `bagel run` looks for, row by row, and what it does then: off, warn, fallback (what `fallback:` names drives), stop (safe action).
+    # watch: {frozen: stop, innovation: warn, beyondData: warn, late: warn}
+    # fallback: hold           # the safe action within the rate limits; or policy-2.safetensors, a policy's file
+
     # `bagel learn`: policy: both starts one search from the last policy and the others afresh (or warm, fresh).
     # learn: {trials: 5, policy: both, model: warm, untilSolved: true}
 

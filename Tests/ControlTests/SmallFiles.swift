@@ -37,21 +37,33 @@ enum SmallFiles {
 
   static func model() throws -> DynamicsModel {
     let task = try task()
+    return try DynamicsModel.fit(
+      [episode(rows: 40)], layout: task.layout, form: try task.modelForm(), options: task.model.fit
+    ).model
+  }
+
+  static func episode(rows: Int) -> Episode {
     let key = DrawKey(seed: 4)
     var state = [0.0, 0.0]
     var (states, actions) = ([[Double]](), [[Double]]())
-    for k in 0..<40 {
+    for k in 0..<rows {
       let z = key.normals(particle: 0, step: k, count: 3)
       states.append(state)
       actions.append([z[0], abs(z[1])])
       state = [state[0] + 0.1 * state[1], 0.8 * state[1] + 20 * z[0] + z[2]]
     }
-    let episode = Episode(
+    return Episode(
       name: "small", timeStep: 0.1, states: states, actions: actions,
       rewards: states.map { exp(-1e-3 * $0[0] * $0[0]) })
-    return try DynamicsModel.fit(
-      [episode], layout: task.layout, form: try task.modelForm(), options: task.model.fit
-    ).model
+  }
+
+  /// What is usual by 500 rows of it.
+  static func watch(_ model: DynamicsModel) throws -> WatchCalibration {
+    // Also where the model guesses.
+    var model = model
+    model.featureBounds = model.featureBounds.map { $0.lowerBound - 1e6...$0.upperBound + 1e6 }
+    return try WatchCalibration(
+      model, episodes: [episode(rows: 500)], safeAction: try task().safeAction)
   }
 
   static func policy() throws -> (controller: PolicyController, description: PolicyDescription) {
@@ -86,9 +98,10 @@ enum SmallFiles {
     return (state, options)
   }
 
-  /// The three kinds, with what they hold made once.
+  /// The four kinds, with what they hold made once.
   static func kinds() throws -> [FileKind] {
     let (model, policy, search) = (try model(), try policy(), try search())
+    let watch = try watch(model)
     return [
       FileKind(
         name: "model", takesAnyNumber: [], write: { try model.write(to: $0, provenance: "test") },
@@ -106,6 +119,9 @@ enum SmallFiles {
           let state = read.controller.stateMean
           _ = read.controller.action(state: state, goal: state)
         }),
+      FileKind(
+        name: "watch", takesAnyNumber: [], write: { try watch.write(to: $0) },
+        use: { _ = try WatchCalibration(path: $0, for: model.layout) }),
       FileKind(
         name: "search",
         takesAnyNumber: [

@@ -4,11 +4,10 @@
 import LinearAlgebra
 import MachineLogs
 import Tasks
+import Watching
 
 extension ControlTask {
-  /// Beyond the data by more than this part of their range ...
-  private static let beyondRange = 0.1
-  /// ... in more than this part of the rows.
+  /// In more than this part of the rows.
   private static let beyondRows = 0.05
 
   /// States, and disturbances that the policy sees, which episodes had well beyond the data.
@@ -20,22 +19,22 @@ extension ControlTask {
     _ bounds: [ClosedRange<Double>]?, of episodes: [Episode]
   ) -> [String] {
     guard let bounds else { return [] }
+    let box = DataBox(bounds: bounds)
     return zip(observedLayout.states, bounds).enumerated().compactMap { index, known in
-      let (channel, data) = known
+      let channel = known.0
       if channel.turn != nil { return nil }
       let disturbance = index - layout.states.count
       let values = episodes.flatMap { episode in
         disturbance < 0
           ? episode.states.map { $0[index] } : episode.disturbances.map { $0[disturbance] }
       }
-      let margin = Self.beyondRange * (data.upperBound - data.lowerBound)
-      let outside = values.filter { $0 < data.lowerBound - margin || $0 > data.upperBound + margin }
+      let outside = values.filter { box.isWellBeyond($0, of: index) }
       let part = Double(outside.count) / Double(max(values.count, 1))
       guard part > Self.beyondRows, let least = values.min(), let most = values.max() else {
         return nil
       }
       return
-        "'\(channel.name)' was outside the data behind the policy (\(format(data.lowerBound)) to \(format(data.upperBound))) in "
+        "'\(channel.name)' was outside the data behind the policy (\(box.words(of: index))) in "
         + "\(number(100 * part)) % of the rows, from \(format(least)) to \(format(most)): the policy is untried there"
     }
   }

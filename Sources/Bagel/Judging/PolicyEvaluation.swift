@@ -153,6 +153,7 @@ extension ControlTask {
     run.log = log
     run.needsReward = isLearntFrom
     run.goesOn = goesOn
+    run.sent = { controllerRun.sent($0) }
     let outcome = try run.run(
       &plant, from: firstState(of: plant, key, index, data.bounds),
       seed: seed &* 1_000_003 &+ 7_919 &+ UInt64(index), name: name

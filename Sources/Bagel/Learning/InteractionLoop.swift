@@ -11,6 +11,7 @@ import Plants
 import Policies
 import PolicySearch
 import Tasks
+import Watching
 
 /// The interaction loop of a task on its plant.
 public struct InteractionLoop {
@@ -113,7 +114,25 @@ public struct InteractionLoop {
     while !isFinished {
       guard try openVerdict.map({ try judge($0, tell) }) ?? trial(tell) else { return false }
     }
+    try writeWatch()
     return true
+  }
+
+  /// What is usual on the machine: on what the last trial's model learnt from, and where its policy drove.
+  private func writeWatch() throws {
+    let trial = record.trials.count
+    let path = files.path("model", trial, ".safetensors")
+    guard FileManager.default.fileExists(atPath: path) else { return }
+    let model = try DynamicsModel(path: path)
+    let own = record.lastTrialEpisodes.filter { $0.failure == nil && $0.rows >= fewestRows }
+    let watch = try WatchCalibration(
+      model, episodes: try episodes(before: trial), safeAction: task.safeAction
+    )
+    .widened(
+      by: try task.layout.episodes(
+        from: own.map { folder + "/" + $0.log }, needsExcitation: false, checksValues: false),
+      model, safeAction: task.safeAction)
+    try watch.write(to: files.path("watch", trial, ".safetensors"))
   }
 
   private var explorations: Int { task.logs.isEmpty ? task.exploration.episodes : 0 }
@@ -156,10 +175,11 @@ public struct InteractionLoop {
 
   private static let explorationsAgain = 3
 
-  /// All episodes so far that are learnt from and long enough, read from their files: what is learnt from is what is on the
+  /// All episodes before a trial that are learnt from and long enough, read from their files: what is learnt from is what is on the
   /// disk.
-  private func episodes() throws -> [Episode] {
-    let logs = record.episodes.filter { $0.rows >= fewestRows && $0.isLearntFrom }
+  private func episodes(before trial: Int) throws -> [Episode] {
+    let logs = record.episodes
+      .filter { $0.rows >= fewestRows && $0.isLearntFrom && $0.trial < trial }
       .map { folder + "/" + $0.log }
     if let missing = logs.first(where: { !FileManager.default.fileExists(atPath: $0) }) {
       throw LoopError(
@@ -176,7 +196,7 @@ public struct InteractionLoop {
     var entry = EpisodeRecord(
       trial: trial, log: files.name("episode", record.episodes.count, ".csv"), rows: 0)
     guard tell(.fitting(trial: trial)) else { return false }
-    let fit = try task.fit(try episodes(), from: try earlierModel(trial))
+    let fit = try task.fit(try episodes(before: trial), from: try earlierModel(trial))
     entry.fitSeconds = fit.seconds
     try fit.model.write(
       to: files.path("model", trial, ".safetensors"), provenance: "\(task.name), trial \(trial)")

@@ -5,6 +5,7 @@
 //   FOLDER/episode-000.csv ...  what the plant did, written line by line (exploration first)
 //   FOLDER/episode-000-interrupted-1.csv, -short-1.csv   what is no part of the loop
 //   FOLDER/model-001.safetensors, policy-001.safetensors, ...   of each trial
+//   FOLDER/watch-003.safetensors   what is usual on the machine, after the last trial
 //   FOLDER/loop.json            the finished episodes, rewritten after each (LoopRecord)
 
 import Foundation

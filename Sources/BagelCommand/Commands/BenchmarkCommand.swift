@@ -8,6 +8,8 @@ import Foundation
 struct BenchmarkCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "benchmark",
-    abstract: "Measure an iteration or a fit on the simulated boom, or the GPU itself.",
-    subcommands: [IterationBenchmark.self, FitBenchmark.self, DeviceBenchmark.self])
+    abstract: "Measure an iteration or a fit on the simulated boom, a watch, or the GPU itself.",
+    subcommands: [
+      IterationBenchmark.self, FitBenchmark.self, WatchBenchmark.self, DeviceBenchmark.self,
+    ])
 }

@@ -74,6 +74,10 @@ struct EvaluateCommand: ParsableCommand {
     words.sayEarlyEnds(of: count)
     words.sayTiming()
     if let logs = words.logWords { console.say(logs) }
+    if plant == nil, vary ?? 0 == 0 {
+      try evaluation.teachWatch(
+        task, description, in: policyOptions.folder(or: folder), console)
+    }
     try common.report(
       Report(
         task: task, evaluation: evaluation, loggedGoals: description.loggedGoals,

@@ -183,6 +183,7 @@ struct FitCommand: ParsableCommand {
         verdict: fit.horizons?.verdict)
     }
     console.say("model: \(path)")
+    if self.task != nil { try console.writeWatch(fit, task, in: folder) }
     try writePredictions(fit, task, folder: folder, console)
     let policy = try? PolicyController.read(path: folder + "/policy.safetensors")
     if let words = policy?.description.otherModel(in: folder) { console.say(words) }

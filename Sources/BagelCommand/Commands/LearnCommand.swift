@@ -175,6 +175,15 @@ struct LearnCommand: ParsableCommand {
         }
       }
     }
+    let watch = folder + String(format: "/watch-%03d.safetensors", count)
+    if let data = FileManager.default.contents(atPath: watch) {
+      let target = "\(outputs)/\(WatchCalibration.fileName)"
+      do {
+        try data.write(to: URL(fileURLWithPath: target), options: .atomic)
+      } catch {
+        throw OutputError(path: target, error)
+      }
+    }
     let report = folder + "/report.html"
     guard FileManager.default.fileExists(atPath: outputs + "/policy.safetensors") else {
       return console.say("no policy: \(folder) has none of trial \(count)")

@@ -11,8 +11,9 @@ struct RunCommand: ParsableCommand {
     abstract: "Drive the plant with a controller in real time, logging as it goes.",
     discussion: """
       Limits are enforced at the last moment; Ctrl-C, a state outside its limits and any failure end with the safe
-      action. The log is a CSV file that `bagel fit --log` reads. Exit code 0 also after Ctrl-C, 2 if a state left its
-      limits, 65 if the plant failed or did not take the safe action.
+      action. A watch looks at every row: states beyond the data, frozen sensors, a machine that no longer does what its
+      model says (`watch:` in the task says what follows). The log is a CSV file that `bagel fit --log` reads. Exit code 0
+      also after Ctrl-C, 2 if a state left its limits or the watch stopped it, 65 if the plant failed or did not take the safe action.
       """)
 
   @OptionGroup var taskArgument: TaskArgument
@@ -44,6 +45,8 @@ struct RunCommand: ParsableCommand {
     let task = try taskArgument.load(seed: common.seed)
     let folder = try common.folder(for: task)
     let (controller, description) = try policyOptions.read(for: task, in: folder, console)
+    let (watch, gaps) = try task.runWatch(of: description, in: policyOptions.folder(or: folder))
+    let fallback = try task.fallbackController()
     let goal = try goal.map { try numbers($0, task, description) }
     let path =
       log
@@ -64,6 +67,7 @@ struct RunCommand: ParsableCommand {
         "--seconds \(number(seconds)) is less than one timeStep, \(task.layout.timeStep) s")
     }
     console.say("driving '\(task.plant?.name ?? "")' for \(number(seconds)) s -> \(path)")
+    for gap in gaps { console.say("  \(gap)") }
     realTime.apply(console)
     let sidecar = RunSidecar(log: path)
     try sidecar.write(controller, description, task)
@@ -71,7 +75,12 @@ struct RunCommand: ParsableCommand {
     defer { if !hasRows { sidecar.remove() } }
     let run = try task.runInRealTime(
       controller, goal: goal, within: .init(description), seconds: seconds, seed: common.seed,
-      log: path
+      log: path, watch: watch, fallback: fallback,
+      tell: { finding, response in
+        let words =
+          response == .fallback ? "; from here on \(task.fallback.words) drives" : ""
+        console.say("  watch, step \(finding.step): \(finding.words)\(words)")
+      }
     ) { !InterruptSignal.wasRaised }
     let outcome = run.outcome
     for remark in outcome.remarks { console.say(remark) }
@@ -82,7 +91,11 @@ struct RunCommand: ParsableCommand {
         : "\(counted(outcome.rows, "row")) in \(path); its policy, \(controller.fingerprint), in \(sidecar.path)"
     )
     if let end = outcome.earlyEnd { console.say("ended early: \(end)") }
+    if outcome.overridden > 0 {
+      console.say("the operator commanded \(outcome.overridden) of \(counted(outcome.rows, "row"))")
+    }
     run.describe(task, console)
+    run.describeWatch(console)
     let beyond = task.sentencesBeyond(description.dataBounds, of: [outcome.episode])
     for sentence in beyond { console.say("  warning: \(sentence)") }
     outcome.timing.describe(console)
@@ -94,10 +107,11 @@ struct RunCommand: ParsableCommand {
         run.json(task),
         [
           "log": path, "beyondData": beyond, "earlyEnd": outcome.earlyEnd ?? NSNull(),
-          "interrupted": outcome.isInterrupted, "policyFingerprint": controller.fingerprint,
+          "interrupted": outcome.isInterrupted, "watch": run.watchJSON,
+          "overridden": outcome.overridden, "policyFingerprint": controller.fingerprint,
         ]))
     if isNotSafe { throw machineNotSafe }
-    if outcome.hasLeftLimits { throw notSolved }
+    if outcome.hasLeftLimits || outcome.isStopped { throw notSolved }
   }
 
   /// The goal, which must lie where the policy was searched. Throws: `LogError`.

@@ -7,12 +7,18 @@ import MachineLogs
 import Plants
 import Policies
 import Tasks
+import Watching
 
 /// How a run in real time went.
 public struct RealTimeRun {
   public var outcome: EpisodeRun.Outcome
   /// One a goal that was begun.
   public var goals: [GoalVerdict]
+  /// What the watch found: the first findings, and how many there were of each matter.
+  public var findings: [WatchFinding]
+  public var findingCounts: [WatchedMatter: Int]
+  /// Row from which on the fallback drove; nil where the policy drove to the end.
+  public var fallbackStep: Int?
 }
 
 /// How a run came to one of its goals (physical units, seconds).
@@ -71,12 +77,17 @@ extension ControlTask {
   ///   - seconds: how long.
   ///   - seed: of a simulated plant's noise.
   ///   - log: path of the CSV that is written line by line.
+  ///   - watch: over its rows; nil for none.
+  ///   - fallback: drives after a finding that asks for it; nil for the safe action.
   ///   - clock: real, but in tests.
+  ///   - tell: hears what the watch finds as it finds it, and what follows.
   ///   - goesOn: false ends the run with the safe action.
   /// - Throws: `LogError`, `LogWritingError`, `PlantFailure` before anything moves. A failure afterwards is in the outcome.
   public func runInRealTime(
     _ controller: PolicyController, goal: [Double]?, within data: SearchedData = SearchedData(),
-    seconds: Double, seed: UInt64 = 0, log: String, clock: StepClock = .real,
+    seconds: Double, seed: UInt64 = 0, log: String, watch: RunWatch? = nil,
+    fallback: PolicyController? = nil, clock: StepClock = .real,
+    tell: @escaping (WatchFinding, WatchResponse) -> Void = { _, _ in },
     goesOn: @escaping () -> Bool
   ) throws -> RealTimeRun {
     var goals = try goalSchedule(goal)
@@ -84,7 +95,9 @@ extension ControlTask {
       try checkGoal(scheduled.goal, for: controller.policy.inputs.goal, within: data)
     }
     var wanted = goals.goals[0].goal
-    let extra = extraColumns
+    let supervisor = RunSupervisor(
+      watch: watch, options: self.watch, fallback: fallback, safeAction: safeAction, tell: tell)
+    let extra = extraColumns(supervisor)
     let writer = try LogWriter(path: log, layout: layout, extra: extra.map(\.name))
     defer { writer.close() }
     var run = episodeRun(seconds: seconds)
@@ -97,6 +110,11 @@ extension ControlTask {
     run.clock = clock
     run.goesOn = goesOn
     var controllerRun = controller.begin()
+    run.supervise = { supervisor.take($0) }
+    run.sent = { action in
+      controllerRun.sent(action)
+      supervisor.sent(action)
+    }
     var verdicts: [GoalVerdict] = []
     var begun: Double?
     var number: Int?
@@ -120,11 +138,15 @@ extension ControlTask {
         if step == 0 { goals.begin(states) }
         wanted = goals.goal(step: step)
         judge(states, wanted, of: goals.number(step: step))
-        return controllerRun.action(observed: observed, goal: goals.seenGoal(step: step))
+        let goal = goals.seenGoal(step: step)
+        let action = controllerRun.action(observed: observed, goal: goal)
+        return supervisor.action(observed: observed, goal: goal) ?? action
       }
       // The state in which the safe action met it.
       if let states = outcome.lastStates, let number { judge(states, wanted, of: number) }
-      return RealTimeRun(outcome: outcome, goals: verdicts)
+      return RealTimeRun(
+        outcome: outcome, goals: verdicts, findings: supervisor.findings,
+        findingCounts: supervisor.counts, fallbackStep: supervisor.fallbackStep)
     }
   }
 
@@ -135,8 +157,8 @@ extension ControlTask {
     var value: (_ states: [Double], _ goal: [Double]) -> Double
   }
 
-  /// Derived states as the controller saw them, quantities, and goals; none whose name the log has already.
-  private var extraColumns: [ExtraColumn] {
+  /// Derived states as the controller saw them, quantities, goals, and the mark of the watch; none whose name the log has already.
+  private func extraColumns(_ supervisor: RunSupervisor) -> [ExtraColumn] {
     let derived = layout.states.enumerated().filter { $1.source != .column }
       .map { i, channel in ExtraColumn(name: channel.name) { states, _ in states[i] } }
     let formulas = quantities.map { quantity in
@@ -145,8 +167,9 @@ extension ControlTask {
     let goals = goalChannels.enumerated().map { k, channel in
       ExtraColumn(name: "goal.\(channel.name)") { _, goal in goal[k] }
     }
+    let mark = ExtraColumn(name: "watch") { _, _ in Double(supervisor.mark) }
     let taken = layout.writtenColumns
-    return (derived + formulas + goals).filter { !taken.contains($0.name) }
+    return (derived + formulas + goals + [mark]).filter { !taken.contains($0.name) }
   }
 
   /// Whether a state is as near to a goal as the task wants at a step's end.

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// What stands between a run and its controller: the watch over its rows, the fallback that may drive in the controller's place, and
+// what of both the log says. In: rows, and actions as they are sent. Out: whether to go on, and who drives.
+
+import MachineLogs
+import Policies
+import Tasks
+import Watching
+
+/// Watches a run, and says who drives.
+final class RunSupervisor {
+  private var watch: RunWatch?
+  private let options: WatchOptions
+  /// nil holds the safe action.
+  private var fallback: ControllerRun?
+  private let safeAction: [Double]
+  /// Hears every finding as it is made.
+  private let tell: (WatchFinding, WatchResponse) -> Void
+  /// Findings of the run, the first ones; a run of days has no more.
+  private(set) var findings: [WatchFinding] = []
+  private(set) var counts: [WatchedMatter: Int] = [:]
+  /// Row from which on the fallback drives; nil while the controller does.
+  private(set) var fallbackStep: Int?
+  private var step = 0
+  /// The number of the row in the column `watch` of the log.
+  private(set) var mark = 0
+
+  /// Findings that are kept.
+  private static let mostFindings = 1_000
+  /// Bits of the column beside those of `WatchedMatter.bit`.
+  private static let fallbackBit = 16
+
+  /// - Parameters:
+  ///   - watch: over the run; nil for none.
+  ///   - options: what follows findings.
+  ///   - fallback: a policy; nil for the safe action.
+  ///   - safeAction: [A]
+  ///   - tell: hears every finding.
+  init(
+    watch: RunWatch?, options: WatchOptions, fallback: PolicyController?, safeAction: [Double],
+    tell: @escaping (WatchFinding, WatchResponse) -> Void
+  ) {
+    (self.watch, self.options, self.safeAction) = (watch, options, safeAction)
+    self.fallback = fallback?.begin()
+    self.tell = tell
+  }
+
+  /// Takes a row; why the run must end, in words, or nil.
+  func take(_ row: MeasuredRow) -> String? {
+    defer { step += 1 }
+    mark = fallbackStep == nil ? 0 : Self.fallbackBit
+    var end: String?
+    for finding in watch?.findings(row) ?? [] {
+      let response = options[finding.matter]
+      if response == .off { continue }
+      mark |= finding.matter.bit
+      counts[finding.matter, default: 0] += 1
+      if findings.count < Self.mostFindings { findings.append(finding) }
+      tell(finding, response)
+      switch response {
+      case .off, .warn: break
+      case .fallback:
+        fallbackStep = fallbackStep ?? step
+        mark |= Self.fallbackBit
+      case .stop: end = end ?? "the watch stopped it at step \(step): \(finding.words)"
+      }
+    }
+    return end
+  }
+
+  /// The fallback's action [A] for what was observed; nil while the controller drives.
+  func action(observed: [Double], goal: [Double]) -> [Double]? {
+    guard fallbackStep != nil else { return nil }
+    return fallback?.action(observed: observed, goal: goal) ?? safeAction
+  }
+
+  /// What was sent [A]: a fallback goes on from there.
+  func sent(_ action: [Double]) { fallback?.sent(action) }
+}

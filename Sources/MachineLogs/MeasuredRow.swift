@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// A row of a run as it is measured, before anything is decided on it.
+
+/// A measured row of a run.
+public struct MeasuredRow: Sendable {
+  /// Measured columns as the sensors gave them [C] (`LogLayout.measuredColumns`).
+  public var measured: [Double]
+  /// States [S], derived rates among them, then disturbances [W]; physical units.
+  public var states: [Double]
+  public var disturbances: [Double]
+  /// The command that was sent after the row before [A]; nil at the first row.
+  public var action: [Double]?
+  /// Seconds since the row before; nil for one time step.
+  public var elapsed: Double?
+
+  public init(
+    measured: [Double], states: [Double], disturbances: [Double] = [], action: [Double]?,
+    elapsed: Double? = nil
+  ) {
+    (self.measured, self.states, self.disturbances) = (measured, states, disturbances)
+    (self.action, self.elapsed) = (action, elapsed)
+  }
+}
+
+extension Episode {
+  /// Its rows as a run measured them. What a derived rate's column measured is its state's value, turns undone.
+  public func measuredRows(_ layout: LogLayout) -> [MeasuredRow] {
+    let columns = layout.measuredColumns.map { column in
+      layout.states.firstIndex { $0.source == .column && $0.column == column }
+    }
+    return states.indices.map { k in
+      let elapsed = k > 0 && times.count == count ? times[k] - times[k - 1] : nil
+      return MeasuredRow(
+        measured: columns.map { $0.map { states[k][$0] } ?? .nan }, states: states[k],
+        disturbances: disturbances(at: k), action: k > 0 ? actions[k - 1] : nil, elapsed: elapsed)
+    }
+  }
+}

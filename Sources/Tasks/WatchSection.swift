@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// The sections `watch` and `fallback` of a task file: what a run looks for, what follows, and what drives then.
+
+import SafeText
+import Watching
+
+extension ControlTask {
+  /// What drives a run after a finding that asks for it.
+  public enum Fallback: Hashable, Sendable {
+    /// The safe action, reached within the rate limits, until the run ends.
+    case hold
+    /// Path of a policy's file.
+    case policy(String)
+  }
+
+  /// watch: {beyondData: warn, innovation: warn, frozen: stop, late: warn}   and   fallback: hold, or a policy's file
+  mutating func readWatch(_ yaml: YAMLMapping, _ folder: String) throws {
+    if let section = try yaml.mapping("watch") {
+      if let response = try section.choice("beyondData", WatchResponse.self) {
+        watch.responses[.beyondData] = response
+      }
+      if let response = try section.choice("innovation", WatchResponse.self) {
+        watch.responses[.innovation] = response
+      }
+      if let response = try section.choice("frozen", WatchResponse.self) {
+        watch.responses[.frozen] = response
+      }
+      if let response = try section.choice("late", WatchResponse.self) {
+        watch.responses[.late] = response
+      }
+    }
+    guard let word = try yaml.string("fallback") else { return }
+    if word == "hold" {
+      fallback = .hold
+    } else if word.hasSuffix(".safetensors") {
+      fallback = .policy(resolved(word, in: folder))
+    } else {
+      throw yaml.error(
+        "fallback",
+        "must be hold, or the file of a policy (NAME.safetensors), not '\(shortened(word))'")
+    }
+  }
+}

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// The box of the data behind a policy: least and greatest of what it sees. Well beyond it neither model nor policy says anything.
+
+import MachineLogs
+
+/// Bounds of data, physical units.
+public struct DataBox: Hashable, Sendable {
+  public let bounds: [ClosedRange<Double>]
+
+  /// Beyond the data by more than this part of their range is well beyond: noise, and a step over the edge, are not.
+  private static let margin = 0.1
+
+  public init(bounds: [ClosedRange<Double>]) { self.bounds = bounds }
+
+  /// Whether a value of channel i is well beyond.
+  public func isWellBeyond(_ value: Double, of i: Int) -> Bool {
+    let margin = Self.margin * (bounds[i].upperBound - bounds[i].lowerBound)
+    return value < bounds[i].lowerBound - margin || value > bounds[i].upperBound + margin
+  }
+
+  /// "-0.6 to 0.72"
+  public func words(of i: Int) -> String {
+    "\(format(bounds[i].lowerBound)) to \(format(bounds[i].upperBound))"
+  }
+}

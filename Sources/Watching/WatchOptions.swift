@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a run does about what its watch finds.
+
+/// What follows a finding.
+public enum WatchResponse: String, Hashable, Sendable, CaseIterable {
+  /// It is not looked for.
+  case off
+  /// It is said, and stands in the log.
+  case warn
+  /// What the task names as its fallback drives from then on.
+  case fallback
+  /// The run ends with the safe action.
+  case stop
+}
+
+/// Responses by matter.
+public struct WatchOptions: Hashable, Sendable {
+  /// A policy that reads a frozen sensor drives blindly; the others may be no harm.
+  public var responses: [WatchedMatter: WatchResponse] = [
+    .beyondData: .warn, .innovation: .warn, .frozen: .stop, .late: .warn,
+  ]
+
+  public init() {}
+
+  public subscript(matter: WatchedMatter) -> WatchResponse { responses[matter] ?? .warn }
+
+  /// Whether anything falls back.
+  public var hasFallback: Bool { responses.values.contains(.fallback) }
+}
