@@ -60,10 +60,12 @@ extension ControlTask {
   }
 
   func makeRollout(
-    _ model: DynamicsModel, _ sampler: any PosteriorSampler, dropout: Double, reward: Reward
+    _ model: DynamicsModel, _ sampler: any PosteriorSampler, policy: Policy? = nil,
+    dropout: Double, reward: Reward
   ) throws -> Rollout {
     Rollout(
-      model: model, sampler: sampler, policy: makePolicy(), goals: goalStandardiser(model),
+      model: model, sampler: sampler, policy: policy ?? makePolicy(),
+      goals: goalStandardiser(model),
       reward: reward, constraints: makeConstraints(model),
       measurementNoise: MeasurementNoise(deviations: sensorNoise), horizon: search.horizon,
       dropout: dropout,
@@ -171,18 +173,22 @@ extension ControlTask {
     _ device: ExecutionDevice?
   ) throws -> PolicyOptimizer.Counter? {
     guard !constraints.isEmpty, sampler.functionLength == 0 else { return nil }
+    guard let functions = try functionSampler(of: model) else { return nil }
+    let rollout = try makeRollout(model, functions.sampler, dropout: 0, reward: reward)
+    return PolicyOptimizer.Counter(rollout, try makeExecutor(rollout, device: device))
+  }
+
+  /// A sampler whose particles draw functions; nil where the covariance has none to draw. Throws: `GridError`.
+  func functionSampler(of model: DynamicsModel) throws -> MeasuredSampler? {
     var options = self.model.sampler
     options.name = .sparsePathwise
-    let functions: MeasuredSampler
     do {
-      functions = try model.sampler(options, actionLimits: actionLimits)
+      return try model.sampler(options, actionLimits: actionLimits)
     } catch is UnsuitableSampler {
       return nil
     } catch is FactorizationError {
       return nil
     }
-    let rollout = try makeRollout(model, functions.sampler, dropout: 0, reward: reward)
-    return PolicyOptimizer.Counter(rollout, try makeExecutor(rollout, device: device))
   }
 
   /// How the search is done, constraints included.

@@ -25,8 +25,9 @@ struct RootCommand: ParsableCommand {
     version: "0.1.0",
     subcommands: [
       DemoCommand.self, NewCommand.self, FitCommand.self, OptimizeCommand.self,
-      EvaluateCommand.self, LearnCommand.self, RunCommand.self,
-      ExportCommand.self, ReproduceCommand.self, BenchmarkCommand.self, EmitCommand.self,
+      EvaluateCommand.self, LearnCommand.self, RunCommand.self, HistoryCommand.self,
+      CompareCommand.self, UseCommand.self, JudgeCommand.self, ExportCommand.self,
+      ReproduceCommand.self, BenchmarkCommand.self, EmitCommand.self,
       DoctorCommand.self,
     ])
 

@@ -5,12 +5,12 @@ import Bagel
 import Foundation
 
 extension Console {
-  /// Writes what is usual on the machine beside its model; a log that tells nothing of it is no failure of a fit.
+  /// Writes what is usual on the machine into a folder; a log that tells nothing of it is no failure of a fit.
   ///
   /// - Parameters:
   ///   - fit: of the machine.
   ///   - task: what it was fitted for.
-  ///   - folder: of the model.
+  ///   - folder: of a version.
   /// - Throws: `TensorFileError`.
   func writeWatch(_ fit: FittedModel, _ task: ControlTask, in folder: String) throws {
     let path = "\(folder)/\(WatchCalibration.fileName)"
@@ -18,11 +18,9 @@ extension Console {
     do {
       calibration = try fit.watchCalibration(safeAction: task.safeAction)
     } catch let error as FactorizationError {
-      unlink(path)
       return say("no watch for `bagel run`: \(error)")
     }
     try calibration.write(to: path)
-    say("watch for `bagel run`: \(path)")
   }
 }
 
@@ -47,6 +45,7 @@ extension Evaluation {
     else { return }
     let path = "\(folder)/\(WatchCalibration.fileName)"
     try watch.write(to: path)
+    try VersionStore(folder: folder).copyBack(WatchCalibration.fileName)
     console.say("the watch in \(path) knows these episodes as usual")
   }
 }
@@ -75,10 +74,12 @@ extension RealTimeRun {
     [
       "counts": Dictionary(
         uniqueKeysWithValues: findingCounts.map { ($0.key.rawValue, $0.value) }),
-      "findings": findings.map {
-        ["matter": $0.matter.rawValue, "step": $0.step, "words": $0.words] as [String: Any]
-      },
+      "findings": findings.map(\.json),
       "fallbackStep": fallbackStep ?? NSNull(), "stopped": outcome.isStopped,
     ]
   }
+}
+
+extension WatchFinding {
+  var json: [String: Any] { ["matter": matter.rawValue, "step": step, "words": words] }
 }

@@ -104,9 +104,23 @@ extension ControlTask {
   ///   - parameters: theta [P].
   ///   - model: on which it was found.
   public func controller(_ parameters: [Double], on model: DynamicsModel) -> PolicyController {
-    let (states, seen) = (model.stateStandardiser, seenDisturbances(model).standardiser)
+    controller(makePolicy(), parameters, on: model)
+  }
+
+  /// A policy of this task's machine with the standardisers of a model; its parameters are those of a beginning.
+  public func standardisers(of policy: Policy, on model: DynamicsModel) -> PolicyController {
+    controller(policy, policy.initialParameters(0), on: model)
+  }
+
+  private func controller(
+    _ policy: Policy, _ parameters: [Double], on model: DynamicsModel
+  ) -> PolicyController {
+    let states = model.stateStandardiser
+    let seen =
+      policy.inputs.disturbanceLength == 0
+      ? Standardiser(mean: [], scale: []) : model.loggedDisturbances.standardiser
     return PolicyController(
-      policy: makePolicy(), parameters: parameters, stateMean: states.mean + seen.mean,
+      policy: policy, parameters: parameters, stateMean: states.mean + seen.mean,
       stateScale: states.scale + seen.scale, goals: goalStandardiser(model))
   }
 

@@ -59,7 +59,8 @@ private func writePolicy(_ path: String, of task: String, seed: UInt64 = 1) thro
 
 @Suite("written files")
 struct WrittenFilesTests {
-  @Test("what is replaced by other bytes is kept, and said with the return that its file knows")
+  @Test(
+    "what is replaced by other bytes is a version, and said with the return that its file knows")
   func formerFiles() throws {
     let folder = try Scratch.folder()
     let yaml = QuickPendulum.yaml(trials: 1).replacingOccurrences(
@@ -74,15 +75,15 @@ struct WrittenFilesTests {
       #expect([0, 2].contains(outcome.status), "\(outcome.errors)")
       return outcome.output
     }
-    #expect(try !say("fit", "quick.yaml").contains("is kept"))
+    #expect(try !say("fit", "quick.yaml").contains("former"))
     let first = contents("model.safetensors")
-    // The same bytes again replace nothing.
-    #expect(try !say("fit", "quick.yaml").contains("is kept"))
-    #expect(contents("model.previous.safetensors") == nil)
+    // The same bytes again replace nothing, and are no other version.
+    #expect(try !say("fit", "quick.yaml").contains("former"))
+    #expect(contents("versions/2/version.json") == nil)
     #expect(
       try say("fit", "quick.yaml", "--seed", "5").contains(
-        "the former model is kept: quick-out/model.previous.safetensors"))
-    #expect(first != nil && contents("model.previous.safetensors") == first)
+        "the former model is version 1; this one is version 2"))
+    #expect(first != nil && contents("versions/1/model.safetensors") == first)
     #expect(contents("model.safetensors") != first && contents("model.safetensors.new") == nil)
 
     _ = try say("optimize", "quick.yaml")
@@ -90,12 +91,12 @@ struct WrittenFilesTests {
     let value = try PolicyController.read(path: output + "/policy.safetensors").description
       .predictedReturn
     let found = try #require(value)
-    let kept =
-      "the former policy (return \(number(found)) on its model) is kept: quick-out/policy.previous.safetensors"
-    // The loop's policy replaces that of `optimize`.
-    let learnt = try say("learn", "quick.yaml")
-    #expect(learnt.contains(kept), "\(learnt)")
-    #expect(policy != nil && contents("policy.previous.safetensors") == policy)
+    // The loop's policy replaces that of `optimize`, or stays beside it where that one is better.
+    let learnt = try say("learn", "quick.yaml", "--replace")
+    #expect(
+      learnt.contains("the former policy is version 3, return \(number(found)) on its model"),
+      "\(learnt)")
+    #expect(policy != nil && contents("versions/3/policy.safetensors") == policy)
   }
 
   @Test("a machine's log stays where a simulation follows it")
@@ -205,7 +206,7 @@ struct WrittenFilesTests {
       layout: LogLayout(
         states: ["x", "speed", "goal.x"].map { Channel(name: $0) },
         actions: [Channel(name: "u")], timeStep: 0.1))
-    #expect(log.header == ["t", "x", "u", "speed", "goal.x", "goal.speed"])
+    #expect(log.header == ["t", "x", "u", "speed", "goal.x", "goal.speed", "watch"])
     #expect(log.column("goal.x").allSatisfy { $0 == 0.25 })
     // As the controller saw it: zero, then the difference, then filtered (a filter time of one time step).
     let (x, speed) = (log.column("x"), log.column("speed"))

@@ -25,12 +25,15 @@ struct DemoCommand: ParsableCommand {
     policy.describe(console)
     let evaluation = try task.evaluate(policy.best, seed: common.seed)
     evaluation.describe(task, console)
-    try console.replaceModel(folder + "/model.safetensors") {
-      try fit.model.write(to: $0, provenance: "demo, seed \(common.seed)")
+    let store = VersionStore(folder: folder)
+    try console.keepModel(Version(of: fit, task, seed: common.seed), in: store) {
+      try fit.model.write(
+        to: $0 + "/model.safetensors", provenance: "demo, seed \(common.seed)")
     }
-    try console.replacePolicy(folder + "/policy.safetensors") {
-      try policy.best.write(to: $0, description: task.description(of: policy, on: fit.model))
-    }
+    let description = task.description(of: policy, on: fit.model)
+    try console.keepPolicy(
+      Version(of: policy, description, seed: common.seed), in: store, task, on: nil
+    ) { try policy.best.write(to: $0 + "/policy.safetensors", description: description) }
     try common.report(
       Report(
         task: task, fit: fit, policy: policy, evaluation: evaluation,

@@ -75,6 +75,7 @@ struct EvaluateCommand: ParsableCommand {
     words.sayTiming()
     if let logs = words.logWords { console.say(logs) }
     if plant == nil, vary ?? 0 == 0 {
+      try VersionStore(folder: folder).note(evaluation, of: controller.fingerprint)
       try evaluation.teachWatch(
         task, description, in: policyOptions.folder(or: folder), console)
     }

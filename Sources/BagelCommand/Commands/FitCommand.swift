@@ -177,13 +177,16 @@ struct FitCommand: ParsableCommand {
       throw OutputError(path: "event files in \(tensorBoard.tensorboard ?? "")", error)
     }
     let path = folder + "/model.safetensors"
-    try console.replaceModel(path) {
+    let provenance = (task.logs.isEmpty ? [task.name] : task.logs).joined(separator: ", ")
+    try console.keepModel(
+      Version(of: fit, task, seed: common.seed), in: VersionStore(folder: folder)
+    ) {
       try fit.model.write(
-        to: $0, provenance: (task.logs.isEmpty ? [task.name] : task.logs).joined(separator: ", "),
-        verdict: fit.horizons?.verdict)
+        to: $0 + "/model.safetensors", provenance: provenance, verdict: fit.horizons?.verdict)
+      // Without a task there is nothing to run.
+      if self.task != nil { try console.writeWatch(fit, task, in: $0) }
     }
     console.say("model: \(path)")
-    if self.task != nil { try console.writeWatch(fit, task, in: folder) }
     try writePredictions(fit, task, folder: folder, console)
     let policy = try? PolicyController.read(path: folder + "/policy.safetensors")
     if let words = policy?.description.otherModel(in: folder) { console.say(words) }

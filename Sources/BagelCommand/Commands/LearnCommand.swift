@@ -36,6 +36,10 @@ struct LearnCommand: ParsableCommand {
   @Flag(help: "Go on with earlier episodes although the task has changed.")
   var force = false
 
+  @Flag(
+    help: "Take the last policy also where it is not solved and the current one would earn more.")
+  var replace = false
+
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
@@ -164,26 +168,7 @@ struct LearnCommand: ParsableCommand {
       (record.isSolved ? "solved at trial \(count)" : "not solved at trial \(count), the last")
         + judged)
     guard let outputs else { return }
-    for (what, replace) in [("model", console.replaceModel), ("policy", console.replacePolicy)] {
-      let source = folder + "/" + what + String(format: "-%03d.safetensors", count)
-      guard let data = FileManager.default.contents(atPath: source) else { continue }
-      try replace(outputs + "/" + what + ".safetensors") { target in
-        do {
-          try data.write(to: URL(fileURLWithPath: target), options: .atomic)
-        } catch {
-          throw OutputError(path: target, error)
-        }
-      }
-    }
-    let watch = folder + String(format: "/watch-%03d.safetensors", count)
-    if let data = FileManager.default.contents(atPath: watch) {
-      let target = "\(outputs)/\(WatchCalibration.fileName)"
-      do {
-        try data.write(to: URL(fileURLWithPath: target), options: .atomic)
-      } catch {
-        throw OutputError(path: target, error)
-      }
-    }
+    try keep(record, folder, VersionStore(folder: outputs), console)
     let report = folder + "/report.html"
     guard FileManager.default.fileExists(atPath: outputs + "/policy.safetensors") else {
       return console.say("no policy: \(folder) has none of trial \(count)")
@@ -193,6 +178,43 @@ struct LearnCommand: ParsableCommand {
         + (FileManager.default.fileExists(atPath: report) ? "; report: \(report)" : ""))
   }
 
+  /// The last trial's model, watch and policy as versions. A policy that was not solved does not replace one that would earn more.
+  private func keep(
+    _ record: LoopRecord, _ folder: String, _ store: VersionStore, _ console: Console
+  ) throws {
+    let trial = record.trials.count
+    func source(_ what: String) -> String? {
+      let path = folder + "/" + what + String(format: "-%03d.safetensors", trial)
+      return FileManager.default.fileExists(atPath: path) ? path : nil
+    }
+    func copy(_ path: String?, _ target: String) throws {
+      guard let path else { return }
+      do {
+        try FileManager.default.copyItem(atPath: path, toPath: target)
+      } catch {
+        throw OutputError(path: target, error)
+      }
+    }
+    let task = try taskArgument.load(seed: record.seed)
+    let words = "trial \(trial) of `learn`" + (record.isSolved ? ", solved" : "")
+    guard let path = source("model") else { return }
+    var model = Version(kind: .model, seed: record.seed, task: task.name, words: words)
+    model.model = try DynamicsModel.fingerprint(path: path)
+    try console.keepModel(model, in: store) { place in
+      try copy(path, place + "/model.safetensors")
+      try copy(source("watch"), "\(place)/\(WatchCalibration.fileName)")
+    }
+    guard let path = source("policy") else { return }
+    let (controller, description) = try PolicyController.read(path: path)
+    var policy = Version(kind: .policy, seed: record.seed, task: task.name, words: words)
+    (policy.model, policy.policy) = (description.model, controller.fingerprint)
+    policy.predictedReturn = description.predictedReturn
+    let mayReplace = replace || record.isSolved
+    try console.keepPolicy(
+      policy, in: store, task,
+      on: mayReplace ? nil : try DynamicsModel(path: store.folder + "/model.safetensors")
+    ) { try copy(path, $0 + "/policy.safetensors") }
+  }
 }
 
 /// What is left of a loop for the table.

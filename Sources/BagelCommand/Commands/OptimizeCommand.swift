@@ -26,6 +26,9 @@ struct OptimizeCommand: ParsableCommand {
   @Flag(help: "Start afresh even where an interrupted search could go on.")
   var restart = false
 
+  @Flag(help: "Take the new policy also where the current one would earn more on this model.")
+  var replace = false
+
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
@@ -70,19 +73,29 @@ struct OptimizeCommand: ParsableCommand {
     }
     policy.describe(console)
     let description = task.description(of: policy, on: dynamics)
-    try console.replacePolicy(folder + "/policy.safetensors") {
-      try policy.best.write(to: $0, description: description)
-    }
+    let kept = try console.keepPolicy(
+      Version(of: policy, description, seed: common.seed), in: VersionStore(folder: folder), task,
+      on: replace ? nil : dynamics
+    ) { try policy.best.write(to: $0 + "/policy.safetensors", description: description) }
     try policy.last.write(to: folder + "/policy-last.safetensors", description: description)
     try? FileManager.default.removeItem(atPath: checkpoint)
-    console.say("policy: \(folder)/policy.safetensors (the last one: policy-last.safetensors)")
+    console.say(
+      "policy: \(folder)/policy.safetensors"
+        + (kept.isCurrent ? ", version \(kept.version.number)" : ", as before")
+        + " (the last one: policy-last.safetensors)")
     try common.report(
       Report(
         task: task, policy: policy,
         origin: ReportOrigin(
           seed: common.seed, model: description.model, policy: policy.best.fingerprint)),
       in: folder, name: "report-optimize.html", console: console)
-    try console.finish(resultJSON(policy.json, ["modelFingerprint": description.model ?? NSNull()]))
+    try console.finish(
+      resultJSON(
+        policy.json,
+        [
+          "modelFingerprint": description.model ?? NSNull(), "version": kept.version.number,
+          "isCurrent": kept.isCurrent,
+        ]))
   }
 }
 

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// bagel compare: two policies on one model, with paired rollouts.
+
+import ArgumentParser
+import Bagel
+import Foundation
+
+struct CompareCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "compare", abstract: "Compare two policies on the current model.",
+    discussion: """
+      Both drive the same 1,000 rollouts: the same starts, goals and draws. Their difference is what the model says, which the
+      policies may have exploited; `bagel evaluate --policy FILE` asks the plant.
+      """)
+
+  @OptionGroup var taskArgument: TaskArgument
+  @Argument(help: "A policy: its number in `bagel history`, or its file.") var first: String
+  @Argument(help: "Another one.") var second: String
+  @OptionGroup var deviceOptions: DeviceOptions
+  @OptionGroup var common: CommonOptions
+
+  func run() throws {
+    let console = Console(json: common.json)
+    try deviceOptions.checkAvailable()
+    let task = try taskArgument.load(seed: common.seed)
+    try task.checkSearchable()
+    let folder = try common.folder(for: task)
+    let model = try readModel(folder + "/model.safetensors", for: task)
+    let policies = try [first, second].map { name -> PolicyController in
+      let store = VersionStore(folder: folder)
+      let path = try Int(name).map { try store.policyPath($0) } ?? name
+      guard FileManager.default.fileExists(atPath: path) else {
+        throw TensorFileError(path: path, "no such file")
+      }
+      return try PolicyController.read(path: path, for: task.policyDescription).controller
+    }
+    let comparison = try task.compare(
+      policies[0], policies[1], on: model, device: deviceOptions.device)
+    console.say(
+      "on \(folder)/model.safetensors \(first) earns \(number(comparison.returns.first)), \(second) "
+        + "\(number(comparison.returns.second)): \(comparison.words)")
+    let verdict =
+      comparison.secondIsBetter
+      ? "\(second) is better"
+      : comparison.secondIsWorse ? "\(first) is better" : "neither is better, as far as these tell"
+    console.say("\(verdict), if the model is right")
+    try console.finish(resultJSON(comparison.json))
+  }
+}
+
+extension VersionStore {
+  /// The file of a policy's version. Throws: `LogError` where it is none.
+  fileprivate func policyPath(_ number: Int) throws -> String {
+    let version = try version(number)
+    guard version.kind == .policy else {
+      throw LogError(file: folder, "has a \(version.kind.rawValue) as version \(number), no policy")
+    }
+    return path(version)
+  }
+}

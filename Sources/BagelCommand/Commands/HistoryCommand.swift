@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// bagel history: the models and policies of an output folder.
+
+import ArgumentParser
+import Bagel
+import Foundation
+
+struct HistoryCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "history", abstract: "List every model and policy of the output folder.",
+    discussion: """
+      Each fit and each search leaves a version in OUTPUT/versions. A star marks the current ones, which the other commands
+      read. `bagel use` takes another one, `bagel compare` tries two policies on one model.
+      """)
+
+  @OptionGroup var taskArgument: TaskArgument
+  @OptionGroup var common: CommonOptions
+
+  func run() throws {
+    let console = Console(json: common.json)
+    let task = try taskArgument.load(seed: common.seed)
+    let store = VersionStore(folder: try common.folder(for: task))
+    let versions = store.versions
+    let current = [Version.Kind.model, .policy].compactMap { store.current($0)?.number }
+    if versions.isEmpty {
+      console.say("no version yet in \(store.folder); `bagel fit` and `bagel optimize` leave some")
+    }
+    let width = String(versions.last?.number ?? 0).count
+    for version in versions {
+      let number = String(version.number)
+      let padding = String(repeating: " ", count: width - number.count)
+      console.say(
+        "\(current.contains(version.number) ? "*" : " ") \(padding)\(number)  \(version.line)")
+    }
+    try console.finish(
+      resultJSON(["versions": versions.map(\.json), "current": current]))
+  }
+}

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+// Models and policies as versions of an output folder, in words: what was kept, what is the current one, and why.
+
+import Bagel
+import Foundation
+
+extension Console {
+  /// Keeps a model, and makes it the current one.
+  ///
+  /// - Parameters:
+  ///   - version: what is known of it.
+  ///   - store: of the output folder.
+  ///   - write: writes its files into the folder that it gets.
+  /// - Throws: `OutputError`, and what `write` throws.
+  func keepModel(
+    _ version: Version, in store: VersionStore, write: (_ folder: String) throws -> Void
+  ) throws {
+    let kept = try store.add(version, write: write)
+    if let former = try store.use(kept) {
+      say("the former model is version \(former.number); this one is version \(kept.number)")
+    }
+  }
+
+  /// Keeps a policy, and makes it the current one unless the one that is would earn more on the same model.
+  ///
+  /// - Parameters:
+  ///   - version: what is known of it.
+  ///   - store: of the output folder.
+  ///   - task: by whose reward, starts and goals policies are compared.
+  ///   - model: on which they are; nil for taking it in any case.
+  ///   - write: writes its files into the folder that it gets.
+  /// - Returns: the version, and whether it is the current one. Throws: `OutputError`, and what `write` throws.
+  @discardableResult func keepPolicy(
+    _ version: Version, in store: VersionStore, _ task: ControlTask, on model: DynamicsModel?,
+    write: (_ folder: String) throws -> Void
+  ) throws -> (version: Version, isCurrent: Bool) {
+    let kept = try store.add(version, write: write)
+    if let model, let former = try store.adopt(.policy), former.number != kept.number,
+      try isBetter(former, than: kept, in: store, task, on: model)
+    {
+      return (kept, false)
+    }
+    if let former = try store.use(kept) {
+      let value = (former.predictedReturn).map { ", return \(number($0)) on its model" } ?? ""
+      say(
+        "the former policy is version \(former.number)\(value); this one is version \(kept.number)")
+    }
+    return (kept, true)
+  }
+
+  /// Whether a former policy would earn more than a new one, beyond chance; says so.
+  private func isBetter(
+    _ former: Version, than new: Version, in store: VersionStore, _ task: ControlTask,
+    on model: DynamicsModel
+  ) throws -> Bool {
+    let expected = task.policyDescription
+    // A policy of another machine is no rival.
+    guard let one = try? PolicyController.read(path: store.path(former), for: expected) else {
+      return false
+    }
+    let other = try PolicyController.read(path: store.path(new), for: expected)
+    let comparison: PolicyComparison
+    do {
+      comparison = try task.compare(one.controller, other.controller, on: model)
+    } catch let error as UnsuitableSampler {
+      say("the former policy could not be compared with this one: \(error)")
+      return false
+    }
+    guard comparison.secondIsWorse else { return false }
+    say(
+      "version \(former.number) stays the current policy: on this model it earns \(number(comparison.returns.first)), the new one "
+        + "\(number(comparison.returns.second)) (\(comparison.words)). The new one is version \(new.number); --replace or "
+        + "`bagel use` takes it")
+    return true
+  }
+}
+
+extension PolicyComparison {
+  /// "12.3 less, 10.1 to 14.5 with 95 %, in 1000 paired rollouts"
+  var words: String {
+    let (low, high) = (interval.lowerBound, interval.upperBound)
+    let size = number(abs(difference))
+    let range =
+      difference < 0
+      ? "\(number(-high)) to \(number(-low))" : "\(number(low)) to \(number(high))"
+    return
+      "\(size) \(difference < 0 ? "less" : "more"), \(range) with 95 %, in \(rollouts) paired rollouts"
+  }
+
+  var json: [String: Any] {
+    [
+      "returns": [returns.first, returns.second], "difference": difference,
+      "standardError": standardError, "rollouts": rollouts,
+      "interval95": [interval.lowerBound, interval.upperBound],
+    ]
+  }
+}
+
+extension Version {
+  /// One line of `bagel history`.
+  var line: String {
+    let seed = seed.map { ", seed \($0)" } ?? ""
+    let plant =
+      plantEpisodes.map { "; \(plantSuccesses ?? 0) of \(counted($0, "episode")) on the plant" }
+      ?? ""
+    let parts = [date.replacingOccurrences(of: "T", with: " "), kind.rawValue]
+    return "\(parts.joined(separator: "  "))\(seed)  \(words)\(plant)"
+  }
+
+  var json: [String: Any] {
+    [
+      "version": number, "kind": kind.rawValue, "date": date,
+      "seed": seed.map { $0 as Any } ?? NSNull(),
+      "task": task, "words": words, "modelFingerprint": model ?? NSNull(),
+      "policyFingerprint": policy ?? NSNull(), "data": data ?? NSNull(),
+      "predictedReturn": predictedReturn ?? NSNull(),
+      "plantSuccesses": plantSuccesses ?? NSNull(), "plantEpisodes": plantEpisodes ?? NSNull(),
+    ]
+  }
+}
