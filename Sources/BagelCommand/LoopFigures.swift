@@ -16,6 +16,8 @@ final class LoopFigures {
   /// Of what was said once, each trial would find the same again.
   private var said: Set<String> = []
   private var policy: OptimizedPolicy?
+  /// Of the trial that is under way.
+  private var promise: Promise?
   /// The episodes of the last trial, as far as this command drove them.
   private var judged: [EvaluatedEpisode] = []
 
@@ -64,9 +66,13 @@ final class LoopFigures {
         state.fraction(of: task.search),
         "trial \(trial), iteration \(state.iteration), best \(number(state.bestReturn))")
     case .optimized(let trial, let policy):
+      // While the machine still rests.
+      let promised = fit.flatMap { try? task.promise(of: policy.best, on: $0.model) }
       rest.end()
       self.policy = policy
       finish()
+      promised?.describe(task, console, prefix: "trial \(trial): ")
+      promise = promised
       policy.warnOfFlatness(console)
       policy.sayWidening(console)
       policy.describeDoubts(console, prefix: "trial \(trial): ")
@@ -78,6 +84,10 @@ final class LoopFigures {
     case .tried(let record, let evaluated):
       judged = [evaluated]
       let verdict = record.verdict(over: task.evaluation.episodes)
+      if let promise, let fit {
+        try task.score(promise, by: Evaluation(episodes: judged), on: fit.model)
+          .describe(task, console, prefix: "trial \(record.last.trial): ")
+      }
       say(record.last, verdict)
       if let verdict, verdict.isOpen {
         beginJudging(verdict)

@@ -33,6 +33,8 @@ public enum DrawStream: UInt32, Hashable, Sendable, CaseIterable {
   case fourierFeatures = 0x7061_7468
   /// Rows from which runs begin that a mean is refined on.
   case runStarts = 0x7275_6e73
+  /// Sensors of the rollouts by which a policy's errors are promised.
+  case promisedSensors = 0x7072_6f6d
   /// Populations of CMA-ES.
   case evolution = 0x63_6d61
 }

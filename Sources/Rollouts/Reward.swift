@@ -24,6 +24,35 @@ public struct RewardInputs {
   public let action: Value
   public let previousAction: Value
 
+  /// - Parameters:
+  ///   - state: standardised [S].
+  ///   - physicalState: the same in physical units.
+  ///   - goal: standardised [G].
+  ///   - form: what goals are of.
+  ///   - action: physical [A].
+  ///   - previousAction: the one before.
+  init(
+    state: Value, physicalState: Value, goal: Value, of form: GoalForm, action: Value,
+    previousAction: Value
+  ) {
+    let reached = form.reached(physicalState)
+    self.init(
+      state: state, physicalState: physicalState, goalForm: form, goal: goal,
+      reached: form.quantities == nil ? state : form.standardised(reached),
+      physicalGoal: form.physical(goal), physicalReached: reached, action: action,
+      previousAction: previousAction)
+  }
+
+  fileprivate init(
+    state: Value, physicalState: Value, goalForm: GoalForm, goal: Value, reached: Value,
+    physicalGoal: Value, physicalReached: Value, action: Value, previousAction: Value
+  ) {
+    (self.state, self.physicalState, self.goalForm) = (state, physicalState, goalForm)
+    (self.goal, self.reached) = (goal, reached)
+    (self.physicalGoal, self.physicalReached) = (physicalGoal, physicalReached)
+    (self.action, self.previousAction) = (action, previousAction)
+  }
+
   /// The same at another physical state [S]; what goals are of stays.
   func withPhysicalState(_ physicalState: Value) -> RewardInputs {
     RewardInputs(

@@ -174,14 +174,9 @@ struct StepBuilder {
   private func inputs(
     _ state: Value, _ goal: Value, action: Value, previousAction: Value
   ) -> RewardInputs {
-    let form = policy.inputs.goalForm
-    let physical = expressions.physical(state)
-    let reached = form.reached(physical)
-    return RewardInputs(
-      state: state, physicalState: physical, goalForm: form, goal: goal,
-      reached: form.quantities == nil ? state : form.standardised(reached),
-      physicalGoal: form.physical(goal), physicalReached: reached,
-      action: action, previousAction: previousAction)
+    RewardInputs(
+      state: state, physicalState: expressions.physical(state), goal: goal,
+      of: policy.inputs.goalForm, action: action, previousAction: previousAction)
   }
 }
 

@@ -55,6 +55,10 @@ struct EvaluateCommand: ParsableCommand {
     let folder = try common.folder(for: task)
     let (controller, description) = try policyOptions.read(for: task, in: folder, console)
     if let other = task.otherPlant(than: description, usual: usual) { console.say(other) }
+    let promised =
+      plant == nil
+      ? try task.promise(
+        of: controller, description, in: policyOptions.folder(or: folder), console) : nil
     InterruptSignal.watch(isDriving: true)
     realTime.apply(console)
     let words = EpisodeWords(console, task)
@@ -68,6 +72,8 @@ struct EvaluateCommand: ParsableCommand {
           + (words.leaving ?? "nothing was moved"))
     }
     evaluation.describe(task, console)
+    let score = try promised.map { try task.score($0.promise, by: evaluation, on: $0.model) }
+    score?.describe(task, console, prefix: "  ")
     let beyond = task.sentencesBeyond(
       description.dataBounds, of: evaluation.episodes.map(\.episode))
     for sentence in beyond { console.say("  warning: \(sentence)") }
@@ -89,7 +95,8 @@ struct EvaluateCommand: ParsableCommand {
       resultJSON(
         evaluation.json(task),
         [
-          "beyondData": beyond, "timing": words.timing.json, "earlyEnds": words.earlyEnds,
+          "beyondData": beyond, "promise": promised?.promise.json(task, score) ?? NSNull(),
+          "timing": words.timing.json, "earlyEnds": words.earlyEnds,
           "policyFingerprint": controller.fingerprint,
           "modelFingerprint": description.model ?? NSNull(),
         ]))

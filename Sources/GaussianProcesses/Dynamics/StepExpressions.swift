@@ -30,6 +30,17 @@ public struct StepExpressions: Sendable {
   private static let saturation = "saturation"
   private let hasLinearPart: Bool
 
+  /// The shared array by which a model whose standardised increments are off by a constant [M] moves.
+  package static func offset(
+    of model: DynamicsModel, offBy constants: [Double]
+  ) -> (name: String, values: [Double]) {
+    let (increments, states) = (model.incrementStandardiser, model.stateStandardiser)
+    let values = model.form.outputStates.enumerated().map { m, state in
+      (increments.mean[m] + constants[m] * increments.scale[m]) / states.scale[state]
+    }
+    return (incrementOffset, values)
+  }
+
   public init(_ model: DynamicsModel) {
     form = model.form
     timeStep = model.layout.timeStep

@@ -1,0 +1,71 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""How promises are kept: for every seed `bagel learn`, then `bagel evaluate`, whose 90 % bounds of the plant's errors and intervals of
+its return are stated before it drives.
+
+    Benchmarks/promises_table.py RECORD.json [TASK [SEEDS]]
+
+Without TASK: boom, boom-goals, boom-delayed and pendulum, 20 seeds each. Fifteen minutes on two cores.
+"""
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+
+BAGEL = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".build", "release", "bagel"))
+ROWS = {"boom": 20, "boom-goals": 20, "boom-delayed": 20, "pendulum": 20}
+
+
+def bagel(*arguments):
+    done = subprocess.run([BAGEL, *map(str, arguments), "--json"], capture_output=True, text=True)
+    lines = done.stdout.strip().split("\n")
+    # 2: not solved, and says so.
+    if done.returncode not in (0, 2) or not lines[-1].startswith("{"):
+        raise SystemExit(f"bagel {arguments}: {done.returncode} {done.stderr[-400:]}")
+    return json.loads(lines[-1])
+
+
+def run(task, seed):
+    with tempfile.TemporaryDirectory() as folder:
+        bagel("learn", task, "--seed", seed, "--output", folder)
+        found = bagel("evaluate", task, "--seed", seed + 100, "--output", folder)
+    kept = found["promise"]
+    return {"seed": seed, "promise": kept, "tracked": found.get("tracked"), "successes": found["successes"]}
+
+
+def summary(runs):
+    result = {"seeds": len(runs), "promised": sum(r["promise"] is not None for r in runs)}
+    errors = [(entry, r["tracked"][name]["steadyStateError"]) for r in runs if r["promise"]
+              for name, entry in r["promise"]["tracked"].items()]
+    if errors:
+        result["errors"] = {
+            "inside": sum(e["inside"] for e, _ in errors), "responses": sum(e["steps"] for e, _ in errors),
+            "medianBound": statistics.median(e["atMost90"] for e, _ in errors),
+            "medianError": statistics.median(mean for _, mean in errors),
+            "insideBySeed": [e["inside"] / e["steps"] for e, _ in errors],
+        }
+    returns = [r["promise"]["return"] for r in runs if r["promise"] and "return" in r["promise"]]
+    if returns:
+        result["returns"] = {"inside": sum(e["inside"] for e in returns), "episodes": sum(e["episodes"] for e in returns)}
+    exploited = [100 * r["promise"]["exploited"] / abs(r["promise"]["searchedReturn"]) for r in runs if r["promise"]]
+    result["medianExploitedPercent"] = statistics.median(exploited) if exploited else None
+    return result
+
+
+def main():
+    record = sys.argv[1]
+    rows = {sys.argv[2]: ROWS.get(sys.argv[2], 5)} if len(sys.argv) > 2 else ROWS
+    if len(sys.argv) > 3:
+        rows = {task: int(sys.argv[3]) for task in rows}
+    table = json.load(open(record)) if os.path.exists(record) else {}
+    for task, seeds in rows.items():
+        runs = [run(task, seed) for seed in range(seeds)]
+        table[task] = {**summary(runs), "runs": runs}
+        print(task, json.dumps(summary(runs)), flush=True)
+        json.dump(table, open(record, "w"), indent=1, sort_keys=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a policy will do on the plant, said before it drives, and scored afterwards. In: a policy, and the model that it was found on.
+// Out: with 90 %, the most that each tracked error will be, and an interval of the return.
+//
+// The policy drives rollouts of two models that have half of the rows each (`DynamicsModel.halves`), with functions of the posterior,
+// process noise, other starts and goals, sensors with noise, and a mean that is off all along by as much as that half is on the other's
+// rows; every rollout is judged as an episode on the plant is. The intervals hold 90 % of them. How much less the policy earns there than on its own model is what the search exploited.
+
+import Draws
+import Execution
+import Foundation
+import GaussianProcesses
+import LinearAlgebra
+import MachineLogs
+import Policies
+import PolicySearch
+import Rollouts
+import Samplers
+import Tasks
+
+/// What is promised of a policy.
+public struct Promise: Sendable {
+  /// The most that the mean |state - goal| after the settling time will be, in the order of `EvaluationOptions.tracked`; empty where
+  /// episodes are judged by something else, or rollouts are too short. (An interval of two sides promises too little noise of sensors as
+  /// well: nearly all that fell out of it on the boom was better than its lower end.)
+  public var errors: [Double]
+  /// The interval of the return of one goal; nil where an episode has several, or is shorter than a rollout.
+  public var episodeReturn: ClosedRange<Double>?
+  /// Mean return on the halves, and on the model that the policy was found on.
+  public var meanReturn: Double
+  public var searchedReturn: Double
+  public var rollouts: Int
+
+  /// How much of the search's return is not there on models of other rows.
+  public var exploited: Double { searchedReturn - meanReturn }
+}
+
+/// How a promise was kept.
+public struct PromiseScore: Hashable, Sendable {
+  /// Responses to goals with no larger error, by tracked quantity, of how many.
+  public var errorsInside: [Int]
+  public var steps: Int
+  /// Returns of episodes within theirs, of how many; 0 of 0 where none was promised.
+  public var returnsInside: Int
+  public var returns: Int
+}
+
+extension ControlTask {
+  /// Rollouts at one offset of the mean, and offsets on each half.
+  private static let promisedRollouts = 25
+  private static let promisedOffsets = 20
+  /// Of rollouts that an interval leaves out on either side; a bound leaves out both.
+  private static let tail = 0.05
+  /// Fewer transitions leave halves that tell nothing.
+  private static let fewestRows = 60
+  /// Rows after the settling time that make a mean error.
+  private static let settledRows = 10
+
+  /// Why nothing can be promised of policies on a model, in words; nil where it can.
+  func obstacleToPromise(_ model: DynamicsModel) -> String? {
+    model.features.rows < Self.fewestRows
+      ? "the model knows \(model.features.rows) transitions, too few to promise anything by halves of them"
+      : nil
+  }
+
+  /// What a policy will do.
+  ///
+  /// - Parameters:
+  ///   - controller: the policy.
+  ///   - model: on which it was found.
+  ///   - device: where rollouts run.
+  /// - Returns: nil where nothing can be promised. Throws: `FactorizationError`, `UnsuitableSampler`, `ExecutionError`, `LogError`.
+  public func promise(
+    of controller: PolicyController, on model: DynamicsModel, device: ExecutionDevice? = nil
+  ) throws -> Promise? {
+    guard obstacleToPromise(model) == nil else { return nil }
+    let reward = try makeReward(model)
+    let key = DrawKey(seed: search.seed, stream: .promisedSensors)
+    let none = model.form.outputStates.map { _ in 0.0 }
+    let halves = try model.halves().enumerated().map { index, half in
+      let offsets = (0..<Self.promisedOffsets).map { k in
+        zip(half.offDeviations, key.normals(particle: index, step: k, count: none.count)).map(*)
+      }
+      return try drive(controller, half.model, offsets, reward, device)
+    }
+    let own = try drive(
+      controller, model, Array(repeating: none, count: Self.promisedOffsets), reward, device)
+    func mean(_ values: [Double]) -> Double { values.reduce(0, +) / Double(values.count) }
+    let returns = halves.flatMap(\.returns)
+    let errors = halves.flatMap(\.errors)
+    let hasOneGoal = evaluation.schedule.isEmpty && evaluation.goalInterval == nil
+    let isWhole = evaluation.seconds >= Double(search.horizon) * layout.timeStep - 1e-9
+    return Promise(
+      errors: evaluation.tracked.indices.compactMap { t in
+        errors.isEmpty ? nil : Self.quantile(1 - 2 * Self.tail, errors.map { $0[t] })
+      },
+      episodeReturn: hasOneGoal && isWhole ? Self.interval(returns) : nil,
+      meanReturn: mean(returns), searchedReturn: mean(own.returns), rollouts: returns.count)
+  }
+
+  private static func quantile(_ fraction: Double, _ values: [Double]) -> Double {
+    values.sorted()[Int(fraction * Double(values.count - 1))]
+  }
+
+  private static func interval(_ values: [Double]) -> ClosedRange<Double> {
+    quantile(tail, values)...quantile(1 - tail, values)
+  }
+
+  /// Returns [B] and mean errors after the settling time [B][tracked] of rollouts on a model, some at each offset of its mean [M].
+  private func drive(
+    _ controller: PolicyController, _ model: DynamicsModel, _ offsets: [[Double]],
+    _ reward: Reward, _ device: ExecutionDevice?
+  ) throws -> (returns: [Double], errors: [[Double]]) {
+    let sampler =
+      try functionSampler(of: model)?.sampler ?? makeSampler(model, device: device).sampler
+    let own = controller.restandardised(as: standardisers(of: controller.policy, on: model))
+    let rollout = try makeRollout(model, sampler, policy: own.policy, dropout: 0, reward: reward)
+    var options = search
+    (options.particles, options.starts) = (Self.promisedRollouts, 1)
+    let executor = try ExecutionDevice.makeExecutor(
+      on: device, rollout.program, data: rollout.data, particles: options.particles,
+      horizon: options.horizon)
+    let optimizer = PolicyOptimizer(
+      PolicyOptimizer.Executors(executor), rollout: rollout, model: model,
+      initialStates: start.resolved(by: model), goals: try goals(for: model), options: options,
+      initialParameters: own.policy.initialParameters)
+    var (returns, errors) = ([Double](), [[Double]]())
+    for (index, offset) in offsets.enumerated() {
+      let (name, values) = StepExpressions.offset(of: model, offBy: offset)
+      try executor.rebind(name, values)
+      let batch = optimizer.batch(
+        parameters: own.parameters, iteration: Self.firstPromised + UInt32(index))
+      let trajectories = try executor.trajectories(batch)
+      returns += trajectories.returns.returns
+      errors += errorsAfterSettling(trajectories, batch, model)
+    }
+    return (returns, errors)
+  }
+
+  /// Batches that no search draws.
+  private static let firstPromised = UInt32(5) << 29
+
+  /// Of each particle, of each tracked quantity; empty where rollouts are too short for it, or something else judges.
+  private func errorsAfterSettling(
+    _ trajectories: BatchTrajectories, _ batch: RolloutBatch, _ model: DynamicsModel
+  ) -> [[Double]] {
+    let settled = Int((evaluation.settle / layout.timeStep).rounded())
+    guard hasGoal, evaluation.measures.isEmpty, !evaluation.isPath,
+      settled + Self.settledRows <= trajectories.horizon
+    else { return [] }
+    let goals =
+      goalStandardiser(model).map { Standardiser(mean: $0.mean, scale: $0.scale) }
+      ?? model.stateStandardiser
+    let (noise, length) = (model.sensorDeviations, goalForm.length)
+    return (0..<trajectories.particles).map { b in
+      let episode = trajectories.episode(
+        b, standardiser: model.stateStandardiser, noise: noise, key: batch.draws)
+      let goal = goals.restore(Array(batch.goals[b * length..<(b + 1) * length]))
+      return judge(episode, goals: [.init(time: 0, goal: goal)]).steps[0].tracked
+        .map(\.steadyStateError)
+    }
+  }
+
+  /// How a promise was kept in an evaluation.
+  ///
+  /// - Parameters:
+  ///   - promise: that was made before.
+  ///   - evaluation: what the plant did.
+  ///   - model: by whose standardisers the reward measures.
+  /// - Throws: `LogError`.
+  public func score(
+    _ promise: Promise, by evaluation: Evaluation, on model: DynamicsModel
+  ) throws -> PromiseScore {
+    // What ended early has no error after the settling time.
+    let whole = evaluation.episodes.filter { $0.earlyEnd == nil }
+    let steps = whole.flatMap(\.steps)
+    var score = PromiseScore(
+      errorsInside: promise.errors.indices.map { t in
+        steps.count { $0.tracked[t].steadyStateError <= promise.errors[t] }
+      },
+      steps: promise.errors.isEmpty ? 0 : evaluation.steps.count, returnsInside: 0, returns: 0)
+    guard let range = promise.episodeReturn else { return score }
+    let rewards = EpisodeReturn(
+      try makeReward(model), on: model, goalForm: goalForm, goals: goalStandardiser(model))
+    score.returns = evaluation.episodes.count
+    score.returnsInside = whole.count { episode in
+      let value = rewards.value(
+        episode.episode, goal: episode.reference[0].goal, steps: search.horizon, rest: safeAction)
+      return range.contains(value)
+    }
+    return score
+  }
+}
+
+extension BatchTrajectories {
+  /// A particle as an episode, its states as sensors with noise would measure them.
+  fileprivate func episode(
+    _ particle: Int, standardiser: Standardiser, noise: [Double], key: DrawKey
+  ) -> Episode {
+    let width = noise.count
+    let key = DrawKey(seed: key.seed &+ UInt64(key.iteration), stream: .promisedSensors)
+    let states = (0...horizon).map { k in
+      let carry = carry(step: k, particle: particle)
+      let draws = key.normals(particle: particle, step: k, count: width)
+      let state = standardiser.restore(Array(carry.prefix(width)))
+      return state.indices.map { state[$0] + noise[$0] * draws[$0] }
+    }
+    let actions = (0..<horizon).map { Array(action(step: $0, particle: particle)) }
+    // What a judge reads of it has no time of its own.
+    return Episode(
+      name: "rollout \(particle)", timeStep: 1, states: states, actions: actions + actions.suffix(1)
+    )
+  }
+}

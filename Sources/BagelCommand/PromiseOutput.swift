@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+// A promise, and how it was kept, as sentences and as keys of the JSON contract.
+
+import Bagel
+import Foundation
+
+extension Promise {
+  /// Says what is promised, each line behind a prefix.
+  func describe(_ task: ControlTask, _ console: Console, prefix: String = "") {
+    for (most, tracked) in zip(errors, task.evaluation.tracked) {
+      let channel = task.goalChannels[tracked.goal]
+      console.say(
+        "\(prefix)promised with 90 %: \(channel.name) at most \(Unit(channel.units).shown(most)) from its goal, on average from "
+          + "\(number(task.evaluation.settle)) s on")
+    }
+    let part = 100 * exploited / max(abs(searchedReturn), 1e-9)
+    let range = episodeReturn.map {
+      "\(number($0.lowerBound)) to \(number($0.upperBound)), "
+    }
+    console.say(
+      "\(prefix)return \(range ?? "")\(number(meanReturn)) on average, by models of half of the rows each; \(number(searchedReturn)) on "
+        + "the model of the search, of which \(number(max(part, 0))) % may be what the search exploited"
+    )
+  }
+
+  func json(_ task: ControlTask, _ score: PromiseScore?) -> [String: Any] {
+    let names = task.evaluation.tracked.map { task.goalChannels[$0.goal].name }
+    let tracked = zip(names, errors.indices).map { name, t -> (String, Any) in
+      var entry: [String: Any] = ["atMost90": errors[t]]
+      if let score { (entry["inside"], entry["steps"]) = (score.errorsInside[t], score.steps) }
+      return (name, entry)
+    }
+    var result: [String: Any] = [
+      "tracked": Dictionary(tracked) { $1 }, "meanReturn": meanReturn,
+      "searchedReturn": searchedReturn, "exploited": exploited, "rollouts": rollouts,
+    ]
+    if let episodeReturn {
+      result["return"] = [
+        "interval90": [episodeReturn.lowerBound, episodeReturn.upperBound],
+        "inside": score?.returnsInside ?? 0, "episodes": score?.returns ?? 0,
+      ]
+    }
+    return result
+  }
+}
+
+extension PromiseScore {
+  /// Says how a promise was kept, each line behind a prefix.
+  func describe(_ task: ControlTask, _ console: Console, prefix: String = "") {
+    for (inside, tracked) in zip(errorsInside, task.evaluation.tracked) {
+      let name = task.goalChannels[tracked.goal].name
+      console.say(
+        "\(prefix)the promise for \(name) was kept in \(inside) of \(counted(steps, "response"))")
+    }
+    if returns > 0 {
+      console.say(
+        "\(prefix)the return was as promised in \(returnsInside) of \(counted(returns, "episode"))")
+    }
+  }
+}
+
+extension ControlTask {
+  /// The promise of a policy, by the model in its folder if that is the one it was found on; says why where there is none.
+  ///
+  /// - Parameters:
+  ///   - controller: the policy.
+  ///   - description: of its file.
+  ///   - folder: of its file.
+  ///   - console: hears of it.
+  /// - Returns: it and the model. Throws: `FactorizationError`, `ExecutionError`, `LogError`.
+  func promise(
+    of controller: PolicyController, _ description: PolicyDescription, in folder: String,
+    _ console: Console
+  ) throws -> (promise: Promise, model: DynamicsModel)? {
+    let path = folder + "/model.safetensors"
+    guard !rewards.isEmpty, hasStart, description.model != nil,
+      description.model == (try? DynamicsModel.fingerprint(path: path))
+    else { return nil }
+    let model = try DynamicsModel(path: path)
+    do {
+      guard let promise = try promise(of: controller, on: model) else { return nil }
+      promise.describe(self, console)
+      return (promise, model)
+    } catch let error as UnsuitableSampler {
+      console.say("nothing is promised: \(error)")
+      return nil
+    }
+  }
+}

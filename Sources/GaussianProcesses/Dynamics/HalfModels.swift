@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+// Two models of half of the data each. A search exploits whatever its model is wrong about; a model that saw other rows is wrong about
+// other things, so that what both halves say of a policy is freer of it. And each half is tried on the rows of the other: how far its
+// mean stays off there for a second at a time, beyond what noise does, is what no posterior knows of itself.
+
+import LinearAlgebra
+
+/// A model of half of the data.
+package struct HalfModel: Sendable {
+  package let model: DynamicsModel
+  /// Standard deviation of what the mean of each output is off by, for a second at a time, on the other half's rows: standardised
+  /// increments [M].
+  package let offDeviations: [Double]
+}
+
+extension DynamicsModel {
+  /// Blocks of rows that go to the halves in turn.
+  private static let blocks = 16
+
+  /// Models with this one's form, standardisers, hyperparameters and linear part, whose processes are conditioned on one half of the
+  /// transitions each: blocks of neighbouring ones in turn.
+  ///
+  /// - Throws: `FactorizationError`.
+  package func halves() throws -> [HalfModel] {
+    let block = max(1, (features.rows + Self.blocks - 1) / Self.blocks)
+    let parts = (0..<2).map { half in
+      (0..<features.rows).filter { ($0 / block) % 2 == half }
+    }
+    return try inParallel(2) { half in
+      let names = outputNames
+      var model = DynamicsModel(
+        layout: layout, form: form, stateStandardiser: stateStandardiser,
+        featureStandardiser: featureStandardiser, incrementStandardiser: incrementStandardiser,
+        featureBounds: featureBounds, stateBounds: stateBounds, loggedStates: loggedStates,
+        loggedDisturbances: loggedDisturbances, features: features.selecting(rows: parts[half]),
+        linear: linear, physics: physics,
+        processes: try processes.enumerated().map { m, process in
+          try process.conditioned(onRows: parts[half], what: "output '\(names[m])'")
+        }, rewardModel: rewardModel)
+      model.processNoise = processNoise
+      let window = max(4, Int((1 / layout.timeStep).rounded()))
+      let off = zip(model.processes, processes).map { part, whole in
+        part.offDeviation(
+          on: parts[1 - half].map { whole.y[$0] },
+          at: whole.x.selecting(rows: parts[1 - half]), window: window)
+      }
+      return HalfModel(model: model, offDeviations: off)
+    }
+  }
+}
+
+extension GaussianProcess {
+  /// The same conditioned on some of its data. Throws: `FactorizationError`.
+  fileprivate func conditioned(onRows rows: [Int], what: String) throws -> GaussianProcess {
+    var part = try GaussianProcess(
+      hyperparameters, x: x.selecting(rows: rows), y: rows.map { y[$0] },
+      noiseProfile: noiseProfile, what: what)
+    part.calibration = calibration
+    if isRefined { part.keepLikelihood(logMarginalLikelihood) }
+    return part
+  }
+
+  /// Of the means of residuals over windows of rows, the deviation that is not the residuals' own: 0 where they vary by chance alone.
+  ///
+  /// - Parameters:
+  ///   - y: targets [n] that it has not seen, row after row.
+  ///   - x: of those rows [n, D].
+  ///   - window: rows.
+  fileprivate func offDeviation(on y: [Double], at x: Matrix, window: Int) -> Double {
+    let residuals = zip(y, predict(x).mean).map { $0 - $1 }
+    let windows = stride(from: 0, through: residuals.count - window, by: window).map {
+      residuals[$0..<$0 + window]
+    }
+    guard windows.count > 1 else { return 0 }
+    let means = windows.map { $0.reduce(0, +) / Double(window) }
+    let within = zip(windows, means).reduce(0) { sum, part in
+      sum + part.0.reduce(0) { $0 + ($1 - part.1) * ($1 - part.1) } / Double(window - 1)
+    }
+    let chance = within / Double(windows.count) / Double(window)
+    let all = means.reduce(0) { $0 + $1 * $1 } / Double(means.count)
+    return max(0, all - chance).squareRoot()
+  }
+}
