@@ -66,13 +66,13 @@ final class LoopFigures {
         state.fraction(of: task.search),
         "trial \(trial), iteration \(state.iteration), best \(number(state.bestReturn))")
     case .optimized(let trial, let policy):
+      finish()
       // While the machine still rests.
-      let promised = fit.flatMap { try? task.promise(of: policy.best, on: $0.model) }
+      promise = try fit.flatMap {
+        try task.promise(of: policy.best, on: $0.model, console, prefix: "trial \(trial): ")
+      }
       rest.end()
       self.policy = policy
-      finish()
-      promised?.describe(task, console, prefix: "trial \(trial): ")
-      promise = promised
       policy.warnOfFlatness(console)
       policy.sayWidening(console)
       policy.describeDoubts(console, prefix: "trial \(trial): ")

@@ -98,9 +98,11 @@ struct PolicyFileOptions: ParsableArguments {
   @Option(help: "Policy file (default: policy.safetensors in the output folder).")
   var policy: String?
 
-  /// The folder of the policy's file.
-  func folder(or folder: String) -> String {
-    policy.map { URL(fileURLWithPath: $0).deletingLastPathComponent().path } ?? folder
+  /// The folder with the model and the watch of a policy: of its file, or the output folder, or a version.
+  func folder(of description: PolicyDescription, or folder: String) -> String {
+    let own = policy.map { URL(fileURLWithPath: $0).deletingLastPathComponent().path }
+    return VersionStore(folder: folder).folder(
+      ofModel: description.model, besides: [own, folder].compactMap(\.self))
   }
 
   /// The policy, checked against the task; says if the folder's is one for another model than the folder's.

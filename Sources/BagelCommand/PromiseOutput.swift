@@ -77,13 +77,36 @@ extension ControlTask {
       description.model == (try? DynamicsModel.fingerprint(path: path))
     else { return nil }
     let model = try DynamicsModel(path: path)
-    do {
-      guard let promise = try promise(of: controller, on: model) else { return nil }
-      promise.describe(self, console)
-      return (promise, model)
-    } catch let error as UnsuitableSampler {
-      console.say("nothing is promised: \(error)")
+    return try promise(of: controller, on: model, console).map { ($0, model) }
+  }
+
+  /// The promise of a policy on a model; says why where there is none.
+  ///
+  /// - Parameters:
+  ///   - controller: the policy.
+  ///   - model: on which it was found.
+  ///   - console: hears of it.
+  ///   - prefix: of what is said.
+  /// - Throws: `ExecutionError`, `LogError`.
+  func promise(
+    of controller: PolicyController, on model: DynamicsModel, _ console: Console,
+    prefix: String = ""
+  ) throws -> Promise? {
+    func none(_ why: String) -> Promise? {
+      console.say("\(prefix)nothing is promised: \(why)")
       return nil
+    }
+    if let obstacle = obstacleToPromise(model) { return none(obstacle) }
+    do {
+      guard let promise = try promise(of: controller, on: model) else {
+        return none("most returns of its rollouts are no numbers")
+      }
+      promise.describe(self, console, prefix: prefix)
+      return promise
+    } catch let error as UnsuitableSampler {
+      return none("\(error)")
+    } catch let error as FactorizationError {
+      return none("\(error)")
     }
   }
 }

@@ -53,6 +53,13 @@ extension Console {
     _ former: Version, than new: Version, in store: VersionStore, _ task: ControlTask,
     on model: DynamicsModel
   ) throws -> Bool {
+    // What the plant says counts more than what a model says.
+    if new.isSolved == false, former.isProven {
+      say(
+        "version \(former.number) stays the current policy: it succeeded on the plant, and the new one did not. The new one is version "
+          + "\(new.number); --replace or `bagel use` takes it")
+      return true
+    }
     let expected = task.policyDescription
     // A policy of another machine is no rival.
     guard let one = try? PolicyController.read(path: store.path(former), for: expected) else {
@@ -67,6 +74,7 @@ extension Console {
       return false
     }
     guard comparison.secondIsWorse else { return false }
+    comparison.describe("version \(former.number)", "the new one", self)
     say(
       "version \(former.number) stays the current policy: on this model it earns \(number(comparison.returns.first)), the new one "
         + "\(number(comparison.returns.second)) (\(comparison.words)). The new one is version \(new.number); --replace or "
@@ -87,8 +95,22 @@ extension PolicyComparison {
       "\(size) \(difference < 0 ? "less" : "more"), \(range) with 95 %, in \(rollouts) paired rollouts"
   }
 
+  /// What beside returns tells the two apart, each line on its own.
+  func describe(_ first: String, _ second: String, _ console: Console) {
+    if keeps.first != keeps.second {
+      console.say(
+        "\(keeps.first ? first : second) keeps the constraints in these rollouts, \(keeps.first ? second : first) does not"
+      )
+    }
+    for (name, count) in [(first, diverged.first), (second, diverged.second)] where count > 0 {
+      console.say("\(name): \(counted(count, "rollout")) diverged and stood still from then on")
+    }
+  }
+
   var json: [String: Any] {
     [
+      "keepsConstraints": [keeps.first, keeps.second],
+      "diverged": [diverged.first, diverged.second],
       "returns": [returns.first, returns.second], "difference": difference,
       "standardError": standardError, "rollouts": rollouts,
       "interval95": [interval.lowerBound, interval.upperBound],
@@ -103,7 +125,8 @@ extension Version {
     let plant =
       plantEpisodes.map { "; \(plantSuccesses ?? 0) of \(counted($0, "episode")) on the plant" }
       ?? ""
-    let parts = [date.replacingOccurrences(of: "T", with: " "), kind.rawValue]
+    let parts = [date.replacingOccurrences(of: "T", with: " "), kind.rawValue, task]
+      .filter { !$0.isEmpty }
     return "\(parts.joined(separator: "  "))\(seed)  \(words)\(plant)"
   }
 

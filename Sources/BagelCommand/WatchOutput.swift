@@ -26,7 +26,7 @@ extension Console {
 
 extension Evaluation {
   /// Nine in ten succeed: nothing is wrong with the machine.
-  private var isUsual: Bool { 10 * successes >= 9 * episodes.count }
+  private var isUsual: Bool { !episodes.isEmpty && 10 * successes >= 9 * episodes.count }
 
   /// Teaches the folder's watch what is usual where this policy drives.
   ///
@@ -35,14 +35,18 @@ extension Evaluation {
   ///   - description: of the policy's file.
   ///   - folder: of the policy's file.
   ///   - console: hears of it.
-  /// - Throws: `TensorFileError`, `FactorizationError`.
+  /// - Throws: `TensorFileError`.
   func teachWatch(
     _ task: ControlTask, _ description: PolicyDescription, in folder: String, _ console: Console
   ) throws {
-    guard isUsual,
-      let watch = try task.widenedWatch(
-        by: episodes.map(\.episode), of: description, in: folder)
-    else { return }
+    let driven = episodes.filter(\.isSuccess).map(\.episode)
+    let widened: WatchCalibration?
+    do {
+      widened = isUsual ? try task.widenedWatch(by: driven, of: description, in: folder) : nil
+    } catch let error as FactorizationError {
+      return console.say("the watch has learnt nothing of these episodes: \(error)")
+    }
+    guard let watch = widened else { return }
     let path = "\(folder)/\(WatchCalibration.fileName)"
     try watch.write(to: path)
     try VersionStore(folder: folder).copyBack(WatchCalibration.fileName)
@@ -62,12 +66,18 @@ extension ControlTask.Fallback {
 
 extension RealTimeRun {
   /// What the watch found, in one line; nothing where it found nothing.
-  func describeWatch(_ console: Console) {
+  func describeWatch(_ fallback: ControlTask.Fallback, _ console: Console) {
     let counts = WatchedMatter.allCases.compactMap { matter in
       findingCounts[matter].map { "\(matter.rawValue) \($0)" }
     }
-    if counts.isEmpty { return }
-    console.say("the watch found: \(counts.joined(separator: ", "))")
+    if let fallbackStep {
+      let seconds = number(Double(fallbackStep) * outcome.timing.timeStep)
+      console.say("from \(seconds) s on \(fallback.words) drove, not the policy")
+    }
+    let part = 100 * judgedRows / max(outcome.rows, 1)
+    console.say(
+      "the watch found \(counts.isEmpty ? "nothing" : counts.joined(separator: ", ")); it judged innovations in \(part) % of the rows"
+    )
   }
 
   var watchJSON: [String: Any] {
@@ -75,7 +85,8 @@ extension RealTimeRun {
       "counts": Dictionary(
         uniqueKeysWithValues: findingCounts.map { ($0.key.rawValue, $0.value) }),
       "findings": findings.map(\.json),
-      "fallbackStep": fallbackStep ?? NSNull(), "stopped": outcome.isStopped,
+      "fallbackStep": fallbackStep ?? NSNull(), "judgedRows": judgedRows,
+      "stopped": outcome.isStopped,
     ]
   }
 }

@@ -5,20 +5,23 @@
 public struct MeasuredRow: Sendable {
   /// Measured columns as the sensors gave them [C] (`LogLayout.measuredColumns`).
   public var measured: [Double]
-  /// States [S], derived rates among them, then disturbances [W]; physical units.
+  /// States [S], derived rates among them; physical units.
   public var states: [Double]
+  /// [W], physical units.
   public var disturbances: [Double]
   /// The command that was sent after the row before [A]; nil at the first row.
   public var action: [Double]?
   /// Seconds since the row before; nil for one time step.
   public var elapsed: Double?
+  /// Whether an operator commands in place of the controller.
+  public var isOverridden: Bool
 
   public init(
     measured: [Double], states: [Double], disturbances: [Double] = [], action: [Double]?,
-    elapsed: Double? = nil
+    elapsed: Double? = nil, isOverridden: Bool = false
   ) {
     (self.measured, self.states, self.disturbances) = (measured, states, disturbances)
-    (self.action, self.elapsed) = (action, elapsed)
+    (self.action, self.elapsed, self.isOverridden) = (action, elapsed, isOverridden)
   }
 }
 

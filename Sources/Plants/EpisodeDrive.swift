@@ -92,6 +92,16 @@ struct EpisodeDrive {
     if time.isReal && age > oldest { throw StaleMeasurement(age: age, step: step) }
   }
 
+  /// The part of a time step below which an answer is one at once.
+  private static let atOnce = 0.5
+
+  /// Seconds that a step has lasted as its plant answers, for the watch: from its action on; nil of a simulation.
+  private func stepSeconds(until arrived: Double, _ measured: Measurement) -> Double? {
+    if measured.time != nil { return sinceLast }
+    guard time.isReal, let lastSent else { return nil }
+    return max(arrived - measured.age - lastSent, run.layout.timeStep)
+  }
+
   /// Seconds without a turn that a busy computer can cause.
   private static let busyMachine = 0.1
 
@@ -115,7 +125,9 @@ struct EpisodeDrive {
     defer { lastMeasured = (now, measured.time) }
     guard let lastMeasured else { return nil }
     if let own = measured.time, let before = lastMeasured.own { return own - before }
-    return time.isReal ? now - lastMeasured.time : nil
+    // A plant that answers at once, and is then waited for, has moved by a time step all the same.
+    let seconds = now - lastMeasured.time
+    return time.isReal && seconds > Self.atOnce * run.layout.timeStep ? seconds : nil
   }
 
   /// The last step: the safe action, while the plant answers as it should.
@@ -216,18 +228,21 @@ struct EpisodeDrive {
   }
 
   private mutating func earlyEnd(_ measured: Measurement, _ states: [Double]) -> String? {
+    let row = MeasuredRow(
+      measured: columns.map { measured.states[$0] }, states: states,
+      disturbances: disturbing(measured), action: lastAction,
+      elapsed: stepSeconds(until: run.clock.now(), measured),
+      isOverridden: measured.override != nil)
+    let stop = run.supervise(row)
     for limit in run.limits {
       let value = limit.quantity.value(states)
       if limit.range.contains(value) { continue }
       outcome.hasLeftLimits = true
       return "'\(limit.quantity.name)' left its limits at step \(step): \(value)"
     }
-    let row = MeasuredRow(
-      measured: columns.map { measured.states[$0] }, states: states,
-      disturbances: disturbing(measured), action: lastAction, elapsed: sinceLast)
-    if let words = run.supervise(row) {
+    if let stop {
       outcome.isStopped = true
-      return words
+      return stop
     }
     guard measured.isDone else { return nil }
     let meaning = measured.isSuccess.map { $0 ? .success : .failure } ?? run.doneMeans

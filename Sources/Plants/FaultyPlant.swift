@@ -5,7 +5,7 @@ import MachineLogs
 
 /// What breaks.
 public enum PlantFault: Hashable, Sendable {
-  /// Sensor i repeats its last value.
+  /// Sensor i repeats the value that it has as the fault begins.
   case freeze(Int)
   /// Sensor i reads another by so much, in one row.
   case spike(Int, by: Double)

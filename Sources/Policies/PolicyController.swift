@@ -81,6 +81,8 @@ public struct ControllerRun {
   private let controller: PolicyController
   /// Newest first.
   private var past: [[Double]] = []
+  /// Whether the newest is its own action of this step.
+  private var hasActed = false
 
   init(controller: PolicyController) { self.controller = controller }
 
@@ -94,12 +96,19 @@ public struct ControllerRun {
     let action = controller.action(state: seen, goal: goal, past: past)
     past.insert(action, at: 0)
     past = Array(past.prefix(controller.policy.actionMemory))
+    hasActed = true
     return action
   }
 
-  /// Remembers what was really sent [A] in place of its last action: an operator's command, another controller's. Its next actions
-  /// go on from there, within its rate limits.
+  /// Remembers what was really sent [A] in place of its action of this step, if it had one: an operator's command, another
+  /// controller's. Its next actions go on from there, within its rate limits.
   public mutating func sent(_ action: [Double]) {
-    if !past.isEmpty { past[0] = action }
+    if hasActed && !past.isEmpty {
+      past[0] = action
+    } else {
+      past.insert(action, at: 0)
+      past = Array(past.prefix(controller.policy.actionMemory))
+    }
+    hasActed = false
   }
 }

@@ -16,17 +16,10 @@ extension ControlTask {
   /// watch: {beyondData: warn, innovation: warn, frozen: stop, late: warn}   and   fallback: hold, or a policy's file
   mutating func readWatch(_ yaml: YAMLMapping, _ folder: String) throws {
     if let section = try yaml.mapping("watch") {
-      if let response = try section.choice("beyondData", WatchResponse.self) {
-        watch.responses[.beyondData] = response
-      }
-      if let response = try section.choice("innovation", WatchResponse.self) {
-        watch.responses[.innovation] = response
-      }
-      if let response = try section.choice("frozen", WatchResponse.self) {
-        watch.responses[.frozen] = response
-      }
-      if let response = try section.choice("late", WatchResponse.self) {
-        watch.responses[.late] = response
+      for matter in WatchedMatter.allCases {
+        if let response = try section.choice(matter.rawValue, WatchResponse.self) {
+          watch.responses[matter] = response
+        }
       }
     }
     guard let word = try yaml.string("fallback") else { return }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// What may have become of a machine or its sensors, and how much whitened innovations w speak for it.
+// Ways in which a machine or its sensors may have changed, and how strongly whitened innovations w speak for each.
 //
 // In the usual state w is normal with mean 0 and deviation 1. Where a departure moves its mean to m, the log likelihood ratio of one row is
 // m w - m^2 / 2; Page's test (1954) adds it up from the best moment on, S' = max(0, S + m w - m^2 / 2 - |m| b), and alarms above a limit.
-// b is how far the model is off for a second or more anyway. m is known for each departure: a machine that moves more than it should, that
+// b is what the model's mean may be off by for a second or more where nothing is wrong. m is known for each departure: a machine that moves more than it should, that
 // answers commands by a fifth less (a worn pump), or one row later. An offset of a sensor leaves the response h of the whitening, whose
 // size is unknown: (h w)^2 / (2 h h); one of a single row, a glitch, that of its two innovations, 1 and -1. A jump is w^2 / 2 of one row; a scatter its sum over a second (chi-square).
 
@@ -51,7 +51,8 @@ struct DepartureAlarm {
     case .jump: "\(name) jumped: \(format(abs(size))) deviations from what the model says"
     case .glitch: "\(name) jumped for one row, against what the model says"
     case .scatter: "\(name) has scattered about what the model says more than its noise explains"
-    case .offset: "\(name) is off from where the model says by a constant: has its sensor shifted?"
+    case .offset:
+      "\(name) is off from where the model says by a constant: its sensor may have shifted"
     case .higher: "\(name) has moved higher than the model says \(since)"
     case .lower: "\(name) has moved lower than the model says \(since)"
     case .weaker: "\(name) has answered commands less than the model says \(since)"

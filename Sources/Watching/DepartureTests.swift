@@ -43,8 +43,9 @@ struct DepartureTests: Sendable {
       switch departure {
       case .jump: statistics[k] = 0.5 * w * w
       case .scatter: statistics[k] = 0.5 * last.suffix(windowRows).reduce(0) { $0 + $1.w * $1.w }
-      case .glitch: statistics[k] = matched([1, response.count > 1 ? response[1] - 1 : -1])
-      case .offset: statistics[k] = matched(response)
+      case .glitch:
+        statistics[k] = matched([1, response.count > 1 ? response[1] - 1 : -1], from: 2)
+      case .offset: statistics[k] = matched(response, from: min(2, response.count))
       case .higher, .lower, .weaker, .stronger, .later:
         guard let m = departure.shift(commands: commands, delay: delay) else { continue }
         statistics[k] = max(0, statistics[k] + m * w - 0.5 * m * m - abs(m) * slack)
@@ -54,9 +55,13 @@ struct DepartureTests: Sendable {
   }
 
   /// The largest of (h w)^2 / (2 h h) over the rows since a beginning, whichever of the last rows that was.
-  private func matched(_ response: [Double]) -> Double {
+  ///
+  /// - Parameters:
+  ///   - response: h, from the beginning on.
+  ///   - fewest: rows since the beginning, at least.
+  private func matched(_ response: [Double], from fewest: Int) -> Double {
     var best = 0.0
-    for rows in 1...response.count where rows <= last.count {
+    for rows in fewest...response.count where rows <= last.count {
       var (product, square) = (0.0, 0.0)
       for (h, row) in zip(response, last.suffix(rows)) {
         let h = h / row.deviation

@@ -37,12 +37,14 @@ package struct FrozenSensors: Sendable {
   /// The limits of a log.
   ///
   /// - Parameters:
-  ///   - columns: measured values by column, episodes apart [episodes][C][T].
+  ///   - columns: measured values by column, episodes apart [episodes][C][T]; empty of a column that nobody has.
+  ///   - count: C
   ///   - falseAlarms: that may come in a row, a probability.
   /// - Returns: repeats [C]; 0 where nothing can be said.
-  package static func limits(_ columns: [[[Double]]], falseAlarms: Double) -> [Int] {
-    guard let count = columns.first?.count else { return [] }
-    return (0..<count).map { c in
+  package static func limits(
+    _ columns: [[[Double]]], count: Int, falseAlarms: Double
+  ) -> [Int] {
+    (0..<count).map { c in
       var (rows, repeated, longest) = (0, 0, 0)
       for episode in columns {
         var run = 0
@@ -51,6 +53,7 @@ package struct FrozenSensors: Sendable {
           (rows, repeated, longest) = (rows + 1, repeated + (run > 0 ? 1 : 0), max(longest, run))
         }
       }
+      if rows == 0 { return 0 }
       // One more than was seen: what a short log has not seen may happen.
       let part = Double(repeated + 1) / Double(rows + 2)
       guard part <= mostRepeating else { return 0 }

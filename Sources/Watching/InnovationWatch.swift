@@ -165,7 +165,7 @@ struct InnovationWatch: Sendable {
     add(row)
   }
 
-  /// The row, and for its command, which is not known yet, the one before.
+  /// The row; its command is not known yet, and what stands for it is replaced when the next row says it.
   private mutating func add(_ row: MeasuredRow) {
     window.states.append(row.states)
     window.actions.append(row.action ?? [])

@@ -52,7 +52,8 @@ public struct RunWatch: Sendable {
 
   /// - Parameters:
   ///   - layout: channels of the run.
-  ///   - bounds: of the data behind the policy, of the states [S] first; nil where nobody knows.
+  ///   - bounds: of the data behind the policy, of the states [S], and after them of the disturbances that it sees; nil where nobody
+  ///     knows.
   ///   - calibration: of sensors and innovations; nil where there is none.
   ///   - predictor: of the model that the calibration belongs to.
   public init(
@@ -90,11 +91,13 @@ public struct RunWatch: Sendable {
       )
     }
     if let box {
-      for (i, channel) in layout.states.enumerated() where channel.turn == nil {
-        guard i < box.bounds.count, box.isWellBeyond(row.states[i], of: i) else { continue }
+      let seen = row.states + row.disturbances
+      let channels = layout.states + layout.disturbances.map(\.channel)
+      for (i, channel) in channels.enumerated() where channel.turn == nil {
+        guard i < box.bounds.count, box.isWellBeyond(seen[i], of: i) else { continue }
         note(
           .beyondData, channel.name,
-          "'\(channel.name)' is \(format(row.states[i])), outside the data behind the policy (\(box.words(of: i)))"
+          "'\(channel.name)' is \(format(seen[i])), outside the data behind the policy (\(box.words(of: i)))"
         )
       }
     }
@@ -102,12 +105,13 @@ public struct RunWatch: Sendable {
       let name = layout.measuredColumns[column]
       note(
         .frozen, name,
-        "'\(name)' has been \(format(row.measured[column])) for \(rows) rows: is its sensor frozen?"
+        "'\(name)' has been \(format(row.measured[column])) for \(rows) rows: its sensor may be frozen"
       )
     }
     let isOnTime = abs(elapsed - timeStep) <= InnovationWatch.steadiness * timeStep
     for alarm in innovations?.next(row, isOnTime: isOnTime) ?? [] {
-      note(.innovation, layout.states[alarm.state].name, alarm.words(layout))
+      note(
+        .innovation, "\(layout.states[alarm.state].name) \(alarm.departure)", alarm.words(layout))
     }
     return found
   }

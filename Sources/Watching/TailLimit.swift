@@ -35,7 +35,7 @@ package func tailLimit(_ series: [[Double]], rows: Double) -> Double {
   }
   let count = Double(max(peaks.count, 1))
   let mean = peaks.reduce(0) { $0 + $1 - threshold } / count
-  // What is beyond a right model's excess is known from few peaks: its upper bound, right in 95 of 100 logs.
+  // How far the excess lies above 1 is estimated from few peaks; its upper bound, right in 95 of 100 logs, counts.
   let excess = max(1, 1 + exponentialUpperFactor(count) * (mean - 1))
   return threshold + excess * log(max(rows * count / Double(sorted.count), 1))
 }

@@ -23,7 +23,4 @@ public struct WatchOptions: Hashable, Sendable {
   public init() {}
 
   public subscript(matter: WatchedMatter) -> WatchResponse { responses[matter] ?? .warn }
-
-  /// Whether anything falls back.
-  public var hasFallback: Bool { responses.values.contains(.fallback) }
 }

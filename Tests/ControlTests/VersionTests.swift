@@ -49,11 +49,20 @@ struct VersionTests {
     try "{".write(toFile: folder + "/versions/3/version.json", atomically: true, encoding: .utf8)
     #expect(store.versions.map(\.number) == [1, 2])
     #expect(try add("d", to: store).number == 4)
+    // Numbers that JSON does not have come back.
+    var odd = version(.policy, "odd")
+    odd.predictedReturn = -.infinity
+    #expect(
+      try store.add(odd) {
+        try "e".write(toFile: $0 + "/policy.safetensors", atomically: true, encoding: .utf8)
+      }.number == 5)
+    #expect(store.versions.last?.predictedReturn == -.infinity)
     // What fails leaves nothing.
     struct Failure: Error {}
     #expect(throws: Failure.self) { try store.add(version(.model, "")) { _ in throw Failure() } }
-    #expect(store.versions.count == 3)
-    #expect(!FileManager.default.fileExists(atPath: folder + "/versions/.new"))
+    #expect(store.versions.count == 4)
+    let names = try FileManager.default.contentsOfDirectory(atPath: folder + "/versions")
+    #expect(names.allSatisfy { !$0.hasPrefix(".") })
   }
 
   @Test(
@@ -145,19 +154,38 @@ struct VersionTests {
     #expect(FileManager.default.contents(atPath: path) == best)
     let history = try run("history", "quick.yaml")
     #expect(history.json["current"] as? [Int] == [1, 2])
-    #expect(history.errors.contains("* 2 ") && history.errors.contains("  3 "))
+    #expect(history.errors.contains("* 2  ") && history.errors.contains("\n  3  "))
     let comparison = try run("compare", "quick.yaml", "3", "2")
     #expect(comparison.errors.contains("2 is better"), "\(comparison.errors)")
     #expect((comparison.json["difference"] as? Double ?? 0) > 0)
     _ = try run("use", "quick.yaml", "3")
     #expect(FileManager.default.contents(atPath: path) != best)
     #expect(try run("use", "quick.yaml", "7", status: 65).errors.contains("it has 1, 2, 3"))
+    // A version that is not what its record says is not used.
+    let second = folder + "/quick-out/versions/2/policy.safetensors"
+    let third = FileManager.default.contents(atPath: path)
+    try FileManager.default.removeItem(atPath: second)
+    #expect(try run("use", "quick.yaml", "2", status: 65).errors.contains("is missing"))
+    try third?.write(to: URL(fileURLWithPath: second))
+    #expect(try run("use", "quick.yaml", "2", status: 65).errors.contains("any more"))
+    #expect(FileManager.default.contents(atPath: path) == third)
+    try best?.write(to: URL(fileURLWithPath: second))
     let replaced = try run(
       "optimize", "quick.yaml", "--iterations", "1", "--seed", "8", "--replace")
     #expect(replaced.json["isCurrent"] as? Bool == true)
     // The log that was learnt from is explained; it is too short to judge innovations by.
     let judged = try run("judge", "quick.yaml", "--log", "quick-out/simulated-1.csv")
-    #expect(
-      judged.errors.contains("fewer than 300 rows") && judged.json["changed"] as? Bool == false)
+    #expect(judged.errors.contains("fewer than 300 rows") && judged.json["changed"] is NSNull)
+    #expect(judged.errors.contains("no row was judged by the model"), "\(judged.errors)")
+    // A watch that is lost comes back with the same fit.
+    let watch = folder + "/quick-out/watch.safetensors"
+    try FileManager.default.removeItem(atPath: watch)
+    _ = try run("fit", "quick.yaml")
+    #expect(FileManager.default.fileExists(atPath: watch))
+    // A version's policy finds its model and watch wherever it lies.
+    let driven = try run(
+      "run", "quick.yaml", "--policy", "quick-out/versions/2/policy.safetensors", "--seconds",
+      "0.5")
+    #expect(!driven.errors.contains("there is no"), "\(driven.errors)")
   }
 }

@@ -17,6 +17,8 @@ public struct RealTimeRun {
   /// What the watch found: the first findings, and how many there were of each matter.
   public var findings: [WatchFinding]
   public var findingCounts: [WatchedMatter: Int]
+  /// Rows whose innovations were judged.
+  public var judgedRows: Int
   /// Row from which on the fallback drove; nil where the policy drove to the end.
   public var fallbackStep: Int?
 }
@@ -146,7 +148,8 @@ extension ControlTask {
       if let states = outcome.lastStates, let number { judge(states, wanted, of: number) }
       return RealTimeRun(
         outcome: outcome, goals: verdicts, findings: supervisor.findings,
-        findingCounts: supervisor.counts, fallbackStep: supervisor.fallbackStep)
+        findingCounts: supervisor.counts, judgedRows: supervisor.watch?.judgedRows ?? 0,
+        fallbackStep: supervisor.fallbackStep)
     }
   }
 

@@ -9,7 +9,7 @@ import Watching
 
 /// Watches a run, and says who drives.
 final class RunSupervisor {
-  private var watch: RunWatch?
+  private(set) var watch: RunWatch?
   private let options: WatchOptions
   /// nil holds the safe action.
   private var fallback: ControllerRun?
@@ -28,7 +28,7 @@ final class RunSupervisor {
   /// Findings that are kept.
   private static let mostFindings = 1_000
   /// Bits of the column beside those of `WatchedMatter.bit`.
-  private static let fallbackBit = 16
+  private static let (fallbackBit, overrideBit) = (16, 32)
 
   /// - Parameters:
   ///   - watch: over the run; nil for none.
@@ -48,7 +48,7 @@ final class RunSupervisor {
   /// Takes a row; why the run must end, in words, or nil.
   func take(_ row: MeasuredRow) -> String? {
     defer { step += 1 }
-    mark = fallbackStep == nil ? 0 : Self.fallbackBit
+    mark = (fallbackStep == nil ? 0 : Self.fallbackBit) + (row.isOverridden ? Self.overrideBit : 0)
     var end: String?
     for finding in watch?.findings(row) ?? [] {
       let response = options[finding.matter]
@@ -56,7 +56,8 @@ final class RunSupervisor {
       mark |= finding.matter.bit
       counts[finding.matter, default: 0] += 1
       if findings.count < Self.mostFindings { findings.append(finding) }
-      tell(finding, response)
+      // It drives already.
+      tell(finding, response == .fallback && fallbackStep != nil ? .warn : response)
       switch response {
       case .off, .warn: break
       case .fallback:

@@ -57,7 +57,7 @@ extension ControlTask {
   private static let settledRows = 10
 
   /// Why nothing can be promised of policies on a model, in words; nil where it can.
-  func obstacleToPromise(_ model: DynamicsModel) -> String? {
+  public func obstacleToPromise(_ model: DynamicsModel) -> String? {
     model.features.rows < Self.fewestRows
       ? "the model knows \(model.features.rows) transitions, too few to promise anything by halves of them"
       : nil
@@ -86,8 +86,10 @@ extension ControlTask {
     let own = try drive(
       controller, model, Array(repeating: none, count: Self.promisedOffsets), reward, device)
     func mean(_ values: [Double]) -> Double { values.reduce(0, +) / Double(values.count) }
-    let returns = halves.flatMap(\.returns)
-    let errors = halves.flatMap(\.errors)
+    // What is no number foretells nothing.
+    let returns = halves.flatMap(\.returns).filter(\.isFinite)
+    let errors = halves.flatMap(\.errors).filter { $0.allSatisfy(\.isFinite) }
+    guard 2 * returns.count > halves.reduce(0, { $0 + $1.returns.count }) else { return nil }
     let hasOneGoal = evaluation.schedule.isEmpty && evaluation.goalInterval == nil
     let isWhole = evaluation.seconds >= Double(search.horizon) * layout.timeStep - 1e-9
     return Promise(
@@ -95,7 +97,8 @@ extension ControlTask {
         errors.isEmpty ? nil : Self.quantile(1 - 2 * Self.tail, errors.map { $0[t] })
       },
       episodeReturn: hasOneGoal && isWhole ? Self.interval(returns) : nil,
-      meanReturn: mean(returns), searchedReturn: mean(own.returns), rollouts: returns.count)
+      meanReturn: mean(returns), searchedReturn: mean(own.returns.filter(\.isFinite)),
+      rollouts: returns.count)
   }
 
   private static func quantile(_ fraction: Double, _ values: [Double]) -> Double {
@@ -113,26 +116,32 @@ extension ControlTask {
   ) throws -> (returns: [Double], errors: [[Double]]) {
     let sampler =
       try functionSampler(of: model)?.sampler ?? makeSampler(model, device: device).sampler
-    let own = controller.restandardised(as: standardisers(of: controller.policy, on: model))
-    let rollout = try makeRollout(model, sampler, policy: own.policy, dropout: 0, reward: reward)
-    var options = search
-    (options.particles, options.starts) = (Self.promisedRollouts, 1)
-    let executor = try ExecutionDevice.makeExecutor(
-      on: device, rollout.program, data: rollout.data, particles: options.particles,
-      horizon: options.horizon)
-    let optimizer = PolicyOptimizer(
-      PolicyOptimizer.Executors(executor), rollout: rollout, model: model,
-      initialStates: start.resolved(by: model), goals: try goals(for: model), options: options,
-      initialParameters: own.policy.initialParameters)
+    let loop = try PolicyLoop(
+      self, controller, on: model, sampler, reward, particles: Self.promisedRollouts, device)
+    let rewards = EpisodeReturn(
+      reward, on: model, goalForm: goalForm, goals: goalStandardiser(model))
+    // A promise of errors counts with the most noise that the log allows, or with what the task says.
+    let most = model.sensorDeviations(countsAll: true)
+    let noise = most.indices.map { i in
+      i < sensorNoise.count && sensorNoise[i] > 0 ? sensorNoise[i] : most[i]
+    }
     var (returns, errors) = ([Double](), [[Double]]())
     for (index, offset) in offsets.enumerated() {
       let (name, values) = StepExpressions.offset(of: model, offBy: offset)
-      try executor.rebind(name, values)
-      let batch = optimizer.batch(
-        parameters: own.parameters, iteration: Self.firstPromised + UInt32(index))
-      let trajectories = try executor.trajectories(batch)
-      returns += trajectories.returns.returns
-      errors += errorsAfterSettling(trajectories, batch, model)
+      try loop.executor.rebind(name, values)
+      let batch = loop.batch(iteration: Self.firstPromised + UInt32(index))
+      let trajectories = try loop.executor.trajectories(batch)
+      let measured = trajectories.measured(
+        model, noise: noise, timeStep: layout.timeStep,
+        key: DrawKey(seed: search.seed, stream: .promisedSensors),
+        from: index * Self.promisedRollouts)
+      let goals = goals(of: batch, model)
+      // What the noise of the sensors makes of a return, as the plant's is measured with it; of one particle of each batch.
+      let noisy = rewards.value(
+        measured[0], goal: goals[0], steps: trajectories.horizon, rest: safeAction)
+      let shift = noisy - trajectories.returns.returns[0]
+      returns += trajectories.returns.returns.map { $0 + shift }
+      errors += errorsAfterSettling(measured, goals)
     }
     return (returns, errors)
   }
@@ -140,23 +149,25 @@ extension ControlTask {
   /// Batches that no search draws.
   private static let firstPromised = UInt32(5) << 29
 
-  /// Of each particle, of each tracked quantity; empty where rollouts are too short for it, or something else judges.
-  private func errorsAfterSettling(
-    _ trajectories: BatchTrajectories, _ batch: RolloutBatch, _ model: DynamicsModel
-  ) -> [[Double]] {
-    let settled = Int((evaluation.settle / layout.timeStep).rounded())
-    guard hasGoal, evaluation.measures.isEmpty, !evaluation.isPath,
-      settled + Self.settledRows <= trajectories.horizon
-    else { return [] }
-    let goals =
+  /// Goals [B][G] of a batch, physical units.
+  private func goals(of batch: RolloutBatch, _ model: DynamicsModel) -> [[Double]] {
+    let standardiser =
       goalStandardiser(model).map { Standardiser(mean: $0.mean, scale: $0.scale) }
       ?? model.stateStandardiser
-    let (noise, length) = (model.sensorDeviations, goalForm.length)
-    return (0..<trajectories.particles).map { b in
-      let episode = trajectories.episode(
-        b, standardiser: model.stateStandardiser, noise: noise, key: batch.draws)
-      let goal = goals.restore(Array(batch.goals[b * length..<(b + 1) * length]))
-      return judge(episode, goals: [.init(time: 0, goal: goal)]).steps[0].tracked
+    let length = goalForm.length
+    return (0..<batch.particles).map { b in
+      standardiser.restore(Array(batch.goals[b * length..<(b + 1) * length]))
+    }
+  }
+
+  /// Of each rollout, of each tracked quantity; empty where rollouts are too short for it, or something else judges.
+  private func errorsAfterSettling(_ rollouts: [Episode], _ goals: [[Double]]) -> [[Double]] {
+    let settled = Int((evaluation.settle / layout.timeStep).rounded())
+    guard hasGoal, evaluation.measures.isEmpty, !evaluation.isPath,
+      settled + Self.settledRows < rollouts[0].count
+    else { return [] }
+    return zip(rollouts, goals).map { episode, goal in
+      judge(episode, goals: [.init(time: 0, goal: goal)]).steps[0].tracked
         .map(\.steadyStateError)
     }
   }
@@ -174,15 +185,18 @@ extension ControlTask {
     // What ended early has no error after the settling time.
     let whole = evaluation.episodes.filter { $0.earlyEnd == nil }
     let steps = whole.flatMap(\.steps)
+    // One that the plant ended with success has neither kept nor broken it.
+    let judged = evaluation.episodes.filter { $0.doneAs != .success || $0.earlyEnd == nil }
     var score = PromiseScore(
       errorsInside: promise.errors.indices.map { t in
         steps.count { $0.tracked[t].steadyStateError <= promise.errors[t] }
       },
-      steps: promise.errors.isEmpty ? 0 : evaluation.steps.count, returnsInside: 0, returns: 0)
+      steps: promise.errors.isEmpty ? 0 : judged.reduce(0) { $0 + $1.steps.count },
+      returnsInside: 0, returns: 0)
     guard let range = promise.episodeReturn else { return score }
     let rewards = EpisodeReturn(
       try makeReward(model), on: model, goalForm: goalForm, goals: goalStandardiser(model))
-    score.returns = evaluation.episodes.count
+    score.returns = judged.count
     score.returnsInside = whole.count { episode in
       let value = rewards.value(
         episode.episode, goal: episode.reference[0].goal, steps: search.horizon, rest: safeAction)
@@ -193,22 +207,28 @@ extension ControlTask {
 }
 
 extension BatchTrajectories {
-  /// A particle as an episode, its states as sensors with noise would measure them.
-  fileprivate func episode(
-    _ particle: Int, standardiser: Standardiser, noise: [Double], key: DrawKey
-  ) -> Episode {
-    let width = noise.count
-    let key = DrawKey(seed: key.seed &+ UInt64(key.iteration), stream: .promisedSensors)
-    let states = (0...horizon).map { k in
-      let carry = carry(step: k, particle: particle)
-      let draws = key.normals(particle: particle, step: k, count: width)
-      let state = standardiser.restore(Array(carry.prefix(width)))
-      return state.indices.map { state[$0] + noise[$0] * draws[$0] }
+  /// The particles as episodes, their states as sensors with noise would measure them.
+  ///
+  /// - Parameters:
+  ///   - model: of the rollouts.
+  ///   - noise: deviations of the sensors [S].
+  ///   - timeStep: s.
+  ///   - key: of the noise.
+  ///   - first: number of the first particle's draws.
+  fileprivate func measured(
+    _ model: DynamicsModel, noise: [Double], timeStep: Double, key: DrawKey, from first: Int
+  ) -> [Episode] {
+    return (0..<particles).map { b in
+      let states = (0...horizon).map { k in
+        let draws = key.normals(particle: first + b, step: k, count: noise.count)
+        let state = model.stateStandardiser.restore(
+          Array(carry(step: k, particle: b).prefix(noise.count)))
+        return state.indices.map { state[$0] + noise[$0] * draws[$0] }
+      }
+      let actions = (0..<horizon).map { Array(action(step: $0, particle: b)) }
+      return Episode(
+        name: "rollout \(b)", timeStep: timeStep, states: states,
+        actions: actions + actions.suffix(1))
     }
-    let actions = (0..<horizon).map { Array(action(step: $0, particle: particle)) }
-    // What a judge reads of it has no time of its own.
-    return Episode(
-      name: "rollout \(particle)", timeStep: 1, states: states, actions: actions + actions.suffix(1)
-    )
   }
 }

@@ -124,15 +124,18 @@ public struct InteractionLoop {
     let path = files.path("model", trial, ".safetensors")
     guard FileManager.default.fileExists(atPath: path) else { return }
     let model = try DynamicsModel(path: path)
-    let own = record.lastTrialEpisodes.filter { $0.failure == nil && $0.rows >= fewestRows }
-    let watch = try WatchCalibration(
-      model, episodes: try episodes(before: trial), safeAction: task.safeAction
-    )
-    .widened(
-      by: try task.layout.episodes(
-        from: own.map { folder + "/" + $0.log }, needsExcitation: false, checksValues: false),
-      model, safeAction: task.safeAction)
-    try watch.write(to: files.path("watch", trial, ".safetensors"))
+    // Nothing was wrong where it succeeded.
+    let own = record.lastTrialEpisodes.filter { $0.isSuccess == true && $0.rows >= fewestRows }
+    let driven = try task.layout.episodes(
+      from: own.map { folder + "/" + $0.log }, needsExcitation: false, checksValues: false)
+    do {
+      try WatchCalibration(
+        model, episodes: try episodes(before: trial), safeAction: task.safeAction
+      ).widened(by: driven, model, safeAction: task.safeAction)
+        .write(to: files.path("watch", trial, ".safetensors"))
+    } catch is FactorizationError {
+      // The loop has its policy; `run` says that there is no watch.
+    }
   }
 
   private var explorations: Int { task.logs.isEmpty ? task.exploration.episodes : 0 }

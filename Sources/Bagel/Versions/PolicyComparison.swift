@@ -18,16 +18,29 @@ public struct PolicyComparison: Sendable {
   /// Second less first, its mean and standard error.
   public let difference: Double
   public let standardError: Double
+  /// Pairs of rollouts whose returns are numbers.
   public let rollouts: Int
+  /// Whether each keeps all constraints as often as the task wants.
+  public let keeps: (first: Bool, second: Bool)
+  /// Rollouts that diverged and were frozen.
+  public let diverged: (first: Int, second: Int)
 
   /// The 95 % interval of the mean difference.
   public var interval: ClosedRange<Double> {
     difference - 1.96 * standardError...difference + 1.96 * standardError
   }
 
-  /// Whether the second is worse, beyond chance.
-  public var secondIsWorse: Bool { interval.upperBound < 0 }
-  public var secondIsBetter: Bool { interval.lowerBound > 0 }
+  /// Whether the second is worse: it leaves constraints that the first keeps, or, where they are alike in this, earns a
+  /// thousandth less, beyond chance.
+  public var secondIsWorse: Bool {
+    keeps.first == keeps.second ? interval.upperBound < -smallest : keeps.first
+  }
+  public var secondIsBetter: Bool {
+    keeps.first == keeps.second ? interval.lowerBound > smallest : keeps.second
+  }
+
+  /// A difference of less than a thousandth of the return matters to nobody.
+  private var smallest: Double { 1e-3 * max(abs(returns.first), abs(returns.second)) }
 }
 
 extension ControlTask {
@@ -49,34 +62,28 @@ extension ControlTask {
   ) throws -> PolicyComparison {
     let sampler =
       try functionSampler(of: model)?.sampler ?? makeSampler(model, device: device).sampler
-    let returns = try [first, second].map {
-      try self.returns(of: $0, on: model, sampler, device)
+    let reward = try makeReward(model)
+    let loops = try [first, second].map { controller in
+      let loop = try PolicyLoop(
+        self, controller, on: model, sampler, reward, particles: Self.comparedRollouts, device)
+      return try loop.executor.returns(loop.batch(iteration: .max))
     }
-    let differences = zip(returns[1], returns[0]).map { $0 - $1 }
+    let pairs = zip(loops[0].returns, loops[1].returns).filter { $0.isFinite && $1.isFinite }
+    guard !pairs.isEmpty else {
+      throw LogError(
+        file: place, "has a reward that is no number in the rollouts of these policies")
+    }
     func mean(_ values: [Double]) -> Double { values.reduce(0, +) / Double(values.count) }
+    let differences = pairs.map { $1 - $0 }
+    func keeps(_ returns: BatchReturns) -> Bool {
+      constraints.indices.allSatisfy { c in
+        Double(returns.violations(c)) <= (1 - constraints[c].probability)
+          * Double(Self.comparedRollouts)
+      }
+    }
     return PolicyComparison(
-      returns: (mean(returns[0]), mean(returns[1])), difference: mean(differences),
-      standardError: standardError(differences), rollouts: differences.count)
-  }
-
-  /// Returns of the rollouts of a policy [B], the same starts, goals and draws for any.
-  private func returns(
-    of controller: PolicyController, on model: DynamicsModel, _ sampler: any PosteriorSampler,
-    _ device: ExecutionDevice?
-  ) throws -> [Double] {
-    let own = controller.restandardised(as: standardisers(of: controller.policy, on: model))
-    let rollout = try makeRollout(
-      model, sampler, policy: own.policy, dropout: 0, reward: makeReward(model))
-    var options = search
-    (options.particles, options.starts) = (Self.comparedRollouts, 1)
-    let executor = try ExecutionDevice.makeExecutor(
-      on: device, rollout.program, data: rollout.data, particles: options.particles,
-      horizon: options.horizon)
-    let optimizer = PolicyOptimizer(
-      PolicyOptimizer.Executors(executor), rollout: rollout, model: model,
-      initialStates: start.resolved(by: model), goals: try goals(for: model), options: options,
-      initialParameters: own.policy.initialParameters)
-    return try executor.returns(optimizer.batch(parameters: own.parameters, iteration: .max))
-      .returns
+      returns: (mean(pairs.map(\.0)), mean(pairs.map(\.1))), difference: mean(differences),
+      standardError: standardError(differences), rollouts: pairs.count,
+      keeps: (keeps(loops[0]), keeps(loops[1])), diverged: (loops[0].diverged, loops[1].diverged))
   }
 }

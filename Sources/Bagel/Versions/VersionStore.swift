@@ -3,7 +3,8 @@
 //
 //   OUTPUT/versions/3/version.json       what it is: date, seed, task, fingerprints, figures
 //   OUTPUT/versions/3/policy.safetensors      or model.safetensors and watch.safetensors
-//   OUTPUT/policy.safetensors            the current one: the same bytes (one file of two names where the file system can)
+//   OUTPUT/policy.safetensors            the current one: the same bytes. (Rejected: a second name of the version's file. Whoever copies
+//                                        another file over it writes into the version.)
 //
 // A version is written beside the others and renamed into its place whole; so is the current one. Whoever ends the process in between
 // leaves whole files.
@@ -14,6 +15,8 @@ import GaussianProcesses
 import MachineLogs
 import Policies
 import Tasks
+import TensorFiles
+import Watching
 
 /// A kept model or policy.
 public struct Version: Codable, Hashable, Sendable {
@@ -36,6 +39,14 @@ public struct Version: Codable, Hashable, Sendable {
   public var predictedReturn: Double?
   public var plantSuccesses: Int?
   public var plantEpisodes: Int?
+  /// Whether `learn` ended with it as solved.
+  public var isSolved: Bool?
+
+  /// Whether it succeeded on the plant: solved, or in nine of ten episodes.
+  public var isProven: Bool {
+    guard let plantEpisodes, plantEpisodes > 0 else { return isSolved ?? false }
+    return 10 * (plantSuccesses ?? 0) >= 9 * plantEpisodes
+  }
 
   public init(kind: Kind, date: Date = Date(), seed: UInt64?, task: String, words: String) {
     (self.kind, self.seed, self.task, self.words) = (kind, seed, task, words)
@@ -81,14 +92,23 @@ public struct VersionStore {
   /// All that can be read, by number.
   public var versions: [Version] {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: root)) ?? []
+    let decoder = JSONDecoder()
+    decoder.nonConformingFloatDecodingStrategy = .convertFromString(
+      positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
     return names.compactMap { name -> Version? in
       guard let number = Int(name), number > 0, "\(number)" == name,
         let data = FileManager.default.contents(atPath: "\(root)/\(name)/\(Self.recordName)"),
-        var version = try? JSONDecoder().decode(Version.self, from: data)
+        var version = try? decoder.decode(Version.self, from: data)
       else { return nil }
       version.number = number
       return version
     }.sorted { $0.number < $1.number }
+  }
+
+  /// Numbers of versions without a record that can be read.
+  public var unreadable: [Int] {
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: root)) ?? []
+    return Set(names.compactMap { Int($0) }).subtracting(versions.map(\.number)).sorted()
   }
 
   /// The version whose bytes stand in the folder; nil where there is none.
@@ -108,7 +128,7 @@ public struct VersionStore {
   /// - Returns: it with its number; of the same kind and bytes as the current one, that one. Throws: `OutputError`, and what
   ///   `write` throws.
   public func add(_ version: Version, write: (_ folder: String) throws -> Void) throws -> Version {
-    let new = "\(root)/.new"
+    let new = "\(root)/.new-\(getpid())"
     let files = FileManager.default
     try? files.removeItem(atPath: new)
     try writing(new) {
@@ -116,21 +136,37 @@ public struct VersionStore {
     }
     defer { try? files.removeItem(atPath: new) }
     try write(new)
-    if let same = current(version.kind),
-      files.contentsEqual(atPath: path(same), andPath: "\(new)/\(version.file)")
-    {
-      return same
-    }
+    if let same = current(version.kind), try takes(same, filesOf: new) { return same }
     var version = version
     let names = (try? files.contentsOfDirectory(atPath: root)) ?? []
     version.number = 1 + (names.compactMap { Int($0) }.max() ?? 0)
     try save(version, in: new)
     let target = "\(root)/\(version.number)"
-    guard rename(new, target) == 0 else {
-      throw OutputError(
-        description: "cannot write \(target): \(String(cString: strerror(errno)))")
+    // Another process may have taken the number.
+    while rename(new, target) != 0 {
+      guard errno == ENOTEMPTY || errno == EEXIST else {
+        throw OutputError(
+          description: "cannot write \(target): \(String(cString: strerror(errno)))")
+      }
+      return try add(version, write: write)
     }
     return version
+  }
+
+  /// Whether a version has the main file of a folder; it then takes the others, which may be lost or older.
+  private func takes(_ version: Version, filesOf folder: String) throws -> Bool {
+    let files = FileManager.default
+    guard files.contentsEqual(atPath: path(version), andPath: "\(folder)/\(version.file)") else {
+      return false
+    }
+    for name in try files.contentsOfDirectory(atPath: folder) where name != version.file {
+      let target = "\(root)/\(version.number)/\(name)"
+      try writing(target) {
+        try Data(contentsOf: URL(fileURLWithPath: "\(folder)/\(name)"))
+          .write(to: URL(fileURLWithPath: target), options: .atomic)
+      }
+    }
+    return true
   }
 
   /// Writes down what became known of a version. Throws: `OutputError`.
@@ -138,9 +174,11 @@ public struct VersionStore {
 
   /// Writes down what a policy did on the plant, if it is one of the versions. Throws: `OutputError`.
   public func note(_ evaluation: Evaluation, of policy: String) throws {
-    guard var version = versions.last(where: { $0.kind == .policy && $0.policy == policy }) else {
-      return
-    }
+    guard !evaluation.episodes.isEmpty,
+      var version = versions.last(where: { $0.kind == .policy && $0.policy == policy })
+    else { return }
+    // A few episodes say less than many.
+    guard evaluation.episodes.count >= version.plantEpisodes ?? 0 else { return }
     (version.plantSuccesses, version.plantEpisodes) = (
       evaluation.successes, evaluation.episodes.count
     )
@@ -172,16 +210,39 @@ public struct VersionStore {
   ///
   /// - Returns: the former current one, if it is another. Throws: `OutputError`.
   @discardableResult public func use(_ version: Version) throws -> Version? {
+    try check(version)
     let former = try adopt(version.kind)
-    if former?.number == version.number { return nil }
     let files = FileManager.default
-    let names = (try? files.contentsOfDirectory(atPath: "\(root)/\(version.number)")) ?? []
-    // A model's watch first: a run that finds it alone says that it is of another model.
-    for name in names.sorted().reversed() where name.hasSuffix(".safetensors") {
-      try point("\(folder)/\(name)", to: "\(root)/\(version.number)/\(name)")
+    let names = try writing(root) {
+      try files.contentsOfDirectory(atPath: "\(root)/\(version.number)")
+    }.filter { $0.hasSuffix(".safetensors") }
+    // A watch is of one model.
+    if version.kind == .model, !names.contains(Self.watchName) {
+      unlink("\(folder)/\(Self.watchName)")
     }
-    return former
+    // First what stands beside: a run that finds it alone says that it is of another model.
+    for name in names.filter({ $0 != version.file }) + [version.file] {
+      let (path, file) = ("\(folder)/\(name)", "\(root)/\(version.number)/\(name)")
+      if !files.contentsEqual(atPath: path, andPath: file) { try point(path, to: file) }
+    }
+    return former?.number == version.number ? nil : former
   }
+
+  /// Where a policy's model and watch are: the first of some folders, and then of the versions, that has the model.
+  ///
+  /// - Parameters:
+  ///   - model: fingerprint; nil where nobody knows it.
+  ///   - folders: to look in first, of which the first is taken where none has it.
+  public func folder(ofModel model: String?, besides folders: [String]) -> String {
+    let kept = versions.filter { $0.kind == .model && $0.model == model }
+      .map { "\(root)/\($0.number)" }
+    let found = (folders + kept.reversed()).first {
+      (try? DynamicsModel.fingerprint(path: $0 + "/model.safetensors")) == model
+    }
+    return model == nil ? folders[0] : found ?? folders[0]
+  }
+
+  private static let watchName = WatchCalibration.fileName
 
   /// The current one; where it is none of the versions, it becomes one. Throws: `OutputError`.
   @discardableResult public func adopt(_ kind: Version.Kind) throws -> Version? {
@@ -190,28 +251,59 @@ public struct VersionStore {
     let files = FileManager.default
     guard files.fileExists(atPath: path) else { return nil }
     let date = (try? files.attributesOfItem(atPath: path)[.modificationDate]) as? Date
-    let found = Version(
+    var found = Version(
       kind: kind, date: date ?? Date(), seed: nil, task: "", words: "found in the folder")
+    switch kind {
+    case .model: found.model = try? DynamicsModel.fingerprint(path: path)
+    case .policy:
+      if let (controller, description) = try? PolicyController.read(path: path) {
+        (found.task, found.model) = (description.task, description.model)
+        (found.policy, found.predictedReturn) = (
+          controller.fingerprint, description.predictedReturn
+        )
+      }
+    }
+    let names = ["\(kind.rawValue).safetensors"] + (kind == .model ? [Self.watchName] : [])
     return try add(found) { place in
-      let target = "\(place)/\(kind.rawValue).safetensors"
-      try writing(target) { try files.copyItem(atPath: path, toPath: target) }
+      for name in names where files.fileExists(atPath: "\(folder)/\(name)") {
+        try writing("\(place)/\(name)") {
+          try files.copyItem(atPath: "\(folder)/\(name)", toPath: "\(place)/\(name)")
+        }
+      }
     }
   }
 
-  /// One more name for a file, or a copy where the file system has no second names, renamed into its place.
+  /// Copies a file, renamed into its place whole.
   private func point(_ path: String, to file: String) throws {
-    let new = path + ".new"
-    unlink(new)
-    if link(file, new) != 0 {
-      try writing(path) { try FileManager.default.copyItem(atPath: file, toPath: new) }
+    try writing(path) {
+      try Data(contentsOf: URL(fileURLWithPath: file))
+        .write(to: URL(fileURLWithPath: path), options: .atomic)
     }
-    guard rename(new, path) == 0 else {
-      let reason = String(cString: strerror(errno))
-      unlink(new)
-      throw OutputError(description: "cannot write \(path): \(reason)")
+  }
+
+  /// Refuses a version whose file is missing, damaged, or another one than its record says. Throws: `TensorFileError`.
+  private func check(_ version: Version) throws {
+    let path = path(version)
+    guard FileManager.default.fileExists(atPath: path) else {
+      throw TensorFileError(path: path, "is missing: version \(version.number) cannot be used")
     }
-    // POSIX: two names of one file are left as they are.
-    unlink(new)
+    let (found, recorded): (String?, String?) =
+      switch version.kind {
+      case .model:
+        (version.model == nil ? nil : try DynamicsModel.fingerprint(path: path), version.model)
+      case .policy:
+        (
+          version.policy == nil
+            ? nil : try PolicyController.read(path: path).controller.fingerprint,
+          version.policy
+        )
+      }
+    guard found == recorded else {
+      throw TensorFileError(
+        path: path,
+        "is not version \(version.number) any more: its fingerprint is \(found ?? "none"), the record says \(recorded ?? "none")"
+      )
+    }
   }
 }
 

@@ -39,6 +39,7 @@ struct CompareCommand: ParsableCommand {
     console.say(
       "on \(folder)/model.safetensors \(first) earns \(number(comparison.returns.first)), \(second) "
         + "\(number(comparison.returns.second)): \(comparison.words)")
+    comparison.describe(first, second, console)
     let verdict =
       comparison.secondIsBetter
       ? "\(second) is better"

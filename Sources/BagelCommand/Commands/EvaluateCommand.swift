@@ -58,7 +58,8 @@ struct EvaluateCommand: ParsableCommand {
     let promised =
       plant == nil
       ? try task.promise(
-        of: controller, description, in: policyOptions.folder(or: folder), console) : nil
+        of: controller, description, in: policyOptions.folder(of: description, or: folder), console)
+      : nil
     InterruptSignal.watch(isDriving: true)
     realTime.apply(console)
     let words = EpisodeWords(console, task)
@@ -83,7 +84,7 @@ struct EvaluateCommand: ParsableCommand {
     if plant == nil, vary ?? 0 == 0 {
       try VersionStore(folder: folder).note(evaluation, of: controller.fingerprint)
       try evaluation.teachWatch(
-        task, description, in: policyOptions.folder(or: folder), console)
+        task, description, in: policyOptions.folder(of: description, or: folder), console)
     }
     try common.report(
       Report(

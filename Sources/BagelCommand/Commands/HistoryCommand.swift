@@ -32,6 +32,9 @@ struct HistoryCommand: ParsableCommand {
       console.say(
         "\(current.contains(version.number) ? "*" : " ") \(padding)\(number)  \(version.line)")
     }
+    for number in store.unreadable {
+      console.say("versions/\(number) has no version.json that can be read")
+    }
     try console.finish(
       resultJSON(["versions": versions.map(\.json), "current": current]))
   }

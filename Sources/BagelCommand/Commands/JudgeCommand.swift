@@ -33,42 +33,71 @@ struct JudgeCommand: ParsableCommand {
     for gap in gaps { console.say("  \(gap)") }
     var logs: [[String: Any]] = []
     var all: [WatchFinding] = []
+    var judgedRows = 0
     for path in log {
-      var findings: [WatchFinding] = []
+      var found: [(time: Double, finding: WatchFinding)] = []
       var (rows, judged) = (0, 0)
       for episode in try task.layout.episodes(from: [path], needsExcitation: false) {
-        var watch = watch
-        findings += episode.measuredRows(task.layout).flatMap { watch.findings($0) }
+        // What is interpolated is not what a model says of steps.
+        let isResampled = episode.reading?.isResampled == true
+        var watch =
+          isResampled
+          ? RunWatch(
+            layout: task.layout, bounds: model.stateBounds + model.loggedDisturbances.bounds)
+          : watch
+        if isResampled {
+          console.say("\(episode.name) was resampled: its innovations are not judged")
+        }
+        for finding in episode.measuredRows(task.layout).flatMap({ watch.findings($0) }) {
+          let time =
+            episode.times.count == episode.count
+            ? episode.times[finding.step] : Double(finding.step) * task.layout.timeStep
+          found.append((time, finding))
+        }
         rows += episode.count
         judged += watch.judgedRows
       }
-      let counts = Dictionary(grouping: findings, by: \.matter).mapValues(\.count)
-      let words = WatchedMatter.allCases.compactMap { matter in
-        counts[matter].map { "\(matter.rawValue) \($0)" }
-      }
-      console.say(
-        "\(path): \(counted(rows, "row")), \(judged) with innovations judged; "
-          + (words.isEmpty ? "nothing found" : "found: \(words.joined(separator: ", "))"))
-      for finding in findings.prefix(Self.mostLines) {
-        let time = Double(finding.step) * task.layout.timeStep
-        console.say("  at \(number(time)) s: \(finding.words)")
-      }
-      if findings.count > Self.mostLines {
-        console.say("  and \(findings.count - Self.mostLines) more")
-      }
-      all += findings
+      say(found, path, rows: rows, judged: judged, console)
+      all += found.map(\.finding)
+      judgedRows += judged
       logs.append([
-        "log": path, "rows": rows, "judged": judged,
-        "counts": Dictionary(uniqueKeysWithValues: counts.map { ($0.key.rawValue, $0.value) }),
-        "findings": findings.map(\.json),
+        "log": path, "rows": rows, "judged": judged, "counts": counts(found.map(\.finding)),
+        "findings": found.map { $0.finding.json.merging(["time": $0.time]) { $1 } },
       ])
     }
     let hasChanged = all.contains { $0.matter == .innovation }
     console.say(
       hasChanged
-        ? "the machine or a sensor is not what the model learnt: `bagel fit` with these logs learns it anew"
-        : "the model explains these logs as it explained its own")
-    try console.finish(resultJSON(["logs": logs, "changed": hasChanged]))
+        ? "a sensor or the machine is not as it was: look at both. If the machine is as it should be from now on, `bagel fit` with these logs among "
+          + "the task's `logs:` learns it anew"
+        : judgedRows == 0
+          ? "whether the machine has changed is not known: no row was judged by the model"
+          : all.isEmpty
+            ? "the model explains these logs as it explained its own"
+            : "what the model judged is as it was; see what was found")
+    try console.finish(
+      resultJSON([
+        "logs": logs, "changed": hasChanged || judgedRows > 0 ? hasChanged : NSNull(),
+      ]))
     if !all.isEmpty { throw notSolved }
+  }
+
+  private func counts(_ findings: [WatchFinding]) -> [String: Int] {
+    Dictionary(grouping: findings, by: \.matter.rawValue).mapValues(\.count)
+  }
+
+  /// What was found in one log.
+  private func say(
+    _ found: [(time: Double, finding: WatchFinding)], _ path: String, rows: Int, judged: Int,
+    _ console: Console
+  ) {
+    let words = counts(found.map(\.finding)).sorted { $0.key < $1.key }.map { "\($0) \($1)" }
+    console.say(
+      "\(path): \(counted(rows, "row")), \(judged) with innovations judged; "
+        + (words.isEmpty ? "nothing found" : "found: \(words.joined(separator: ", "))"))
+    for (time, finding) in found.prefix(Self.mostLines) {
+      console.say("  at \(number(time)) s: \(finding.words)")
+    }
+    if found.count > Self.mostLines { console.say("  and \(found.count - Self.mostLines) more") }
   }
 }

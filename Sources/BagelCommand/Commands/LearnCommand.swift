@@ -208,7 +208,7 @@ struct LearnCommand: ParsableCommand {
     let (controller, description) = try PolicyController.read(path: path)
     var policy = Version(kind: .policy, seed: record.seed, task: task.name, words: words)
     (policy.model, policy.policy) = (description.model, controller.fingerprint)
-    policy.predictedReturn = description.predictedReturn
+    (policy.predictedReturn, policy.isSolved) = (description.predictedReturn, record.isSolved)
     let mayReplace = replace || record.isSolved
     try console.keepPolicy(
       policy, in: store, task,

@@ -13,7 +13,7 @@ struct RunCommand: ParsableCommand {
       Limits are enforced at the last moment; Ctrl-C, a state outside its limits and any failure end with the safe
       action. A watch looks at every row: states beyond the data, frozen sensors, a machine that no longer does what its
       model says (`watch:` in the task says what follows). The log is a CSV file that `bagel fit --log` reads. Exit code 0
-      also after Ctrl-C, 2 if a state left its limits or the watch stopped it, 65 if the plant failed or did not take the safe action.
+      also after Ctrl-C, 2 if a state left its limits, or the watch stopped it or gave it to the fallback, 65 if the plant failed or did not take the safe action.
       """)
 
   @OptionGroup var taskArgument: TaskArgument
@@ -45,7 +45,8 @@ struct RunCommand: ParsableCommand {
     let task = try taskArgument.load(seed: common.seed)
     let folder = try common.folder(for: task)
     let (controller, description) = try policyOptions.read(for: task, in: folder, console)
-    let (watch, gaps) = try task.runWatch(of: description, in: policyOptions.folder(or: folder))
+    let (watch, gaps) = try task.runWatch(
+      of: description, in: policyOptions.folder(of: description, or: folder))
     let fallback = try task.fallbackController()
     let goal = try goal.map { try numbers($0, task, description) }
     let path =
@@ -95,7 +96,7 @@ struct RunCommand: ParsableCommand {
       console.say("the operator commanded \(outcome.overridden) of \(counted(outcome.rows, "row"))")
     }
     run.describe(task, console)
-    run.describeWatch(console)
+    run.describeWatch(task.fallback, console)
     let beyond = task.sentencesBeyond(description.dataBounds, of: [outcome.episode])
     for sentence in beyond { console.say("  warning: \(sentence)") }
     outcome.timing.describe(console)
@@ -111,7 +112,7 @@ struct RunCommand: ParsableCommand {
           "overridden": outcome.overridden, "policyFingerprint": controller.fingerprint,
         ]))
     if isNotSafe { throw machineNotSafe }
-    if outcome.hasLeftLimits || outcome.isStopped { throw notSolved }
+    if outcome.hasLeftLimits || outcome.isStopped || run.fallbackStep != nil { throw notSolved }
   }
 
   /// The goal, which must lie where the policy was searched. Throws: `LogError`.

@@ -21,6 +21,14 @@ struct UseCommand: ParsableCommand {
     let task = try taskArgument.load(seed: common.seed)
     let store = VersionStore(folder: try common.folder(for: task))
     let chosen = try store.version(version)
+    // One of another machine's is no use to this task.
+    let path = store.path(chosen)
+    if FileManager.default.fileExists(atPath: path) {
+      switch chosen.kind {
+      case .model: _ = try readModel(path, for: task)
+      case .policy: _ = try PolicyController.read(path: path, for: task.policyDescription)
+      }
+    }
     try store.use(chosen)
     console.say("version \(chosen.number) is the current \(chosen.kind.rawValue): \(chosen.words)")
     if chosen.kind == .policy, let wanted = chosen.model {
@@ -40,7 +48,7 @@ struct UseCommand: ParsableCommand {
 }
 
 extension VersionStore {
-  /// A version by its number. Throws: `OutputError` where there is none.
+  /// A version by its number. Throws: `LogError` where there is none.
   func version(_ number: Int) throws -> Version {
     guard let version = versions.first(where: { $0.number == number }) else {
       let numbers = versions.map { "\($0.number)" }.joined(separator: ", ")

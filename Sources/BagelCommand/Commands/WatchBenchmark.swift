@@ -10,8 +10,8 @@ struct WatchBenchmark: ParsableCommand {
     commandName: "watch",
     abstract: "Count a watch's alarms in quiet hours, and time how it notices faults.",
     discussion: """
-      The output folder has the task's model, policy and watch (`bagel learn` writes all three). Every run is ten minutes of
-      the simulated plant with that policy; goals change every eight seconds where the policy sees them.
+      The output folder has the task's model, policy and watch (`bagel learn` writes all three). A quiet run is ten minutes of
+      the simulated plant with that policy; a faulty one has a minute before its fault. Goals change every eight seconds where the policy sees them.
       """)
 
   @OptionGroup var taskArgument: TaskArgument
@@ -56,6 +56,7 @@ struct WatchBenchmark: ParsableCommand {
       "judged": Double(judged) / Double(max(rows, 1)),
     ]
     let deviations = try bench.sensorDeviations()
+    let sensors = try task.makePlant().columns(for: task.layout)
     var faults: [[String: Any]] = []
     for fault in Fault.allCases where runs > 0 {
       let before = Int((Self.beforeFault / task.layout.timeStep).rounded())
@@ -63,7 +64,8 @@ struct WatchBenchmark: ParsableCommand {
         try bench.run(
           Self.beforeFault + fault.seconds, index: 1_000 + index,
           fault: fault.made(
-            sensor: index % deviations.count, deviations, timeStep: task.layout.timeStep),
+            sensor: sensors[index % sensors.count], deviations[index % sensors.count],
+            timeStep: task.layout.timeStep),
           from: before + index)
       }
       let delays = found.enumerated().map { index, run in
@@ -107,13 +109,13 @@ struct WatchBenchmark: ParsableCommand {
     /// Seconds of the run after it began.
     var seconds: Double { max(limit, 30) }
 
-    func made(sensor: Int, _ deviations: [Double], timeStep: Double) -> PlantFault {
+    func made(sensor: Int, _ deviation: Double, timeStep: Double) -> PlantFault {
       switch self {
       case .freeze: .freeze(sensor)
-      case .jump: .offset(sensor, by: 8 * deviations[sensor])
-      case .spike: .spike(sensor, by: 8 * deviations[sensor])
+      case .jump: .offset(sensor, by: 8 * deviation)
+      case .spike: .spike(sensor, by: 8 * deviation)
       case .dropOut: .dropOut(sensor, steps: max(1, Int(0.3 / timeStep)))
-      case .bias: .offset(sensor, by: 3 * deviations[sensor])
+      case .bias: .offset(sensor, by: 3 * deviation)
       case .delay: .delay
       // A fifth in ten minutes.
       case .fading: .fading(byStep: 0.2 / 600 * timeStep)

@@ -8,8 +8,8 @@ import LinearAlgebra
 /// A model of half of the data.
 package struct HalfModel: Sendable {
   package let model: DynamicsModel
-  /// Standard deviation of what the mean of each output is off by, for a second at a time, on the other half's rows: standardised
-  /// increments [M].
+  /// Standard deviation of what the mean of each output is off by, for a second at a time (longer where the model has a part of the
+  /// logs' rows), on the other half's rows: standardised increments [M]; 0 where blocks are shorter than that.
   package let offDeviations: [Double]
 }
 
@@ -39,10 +39,13 @@ extension DynamicsModel {
         }, rewardModel: rewardModel)
       model.processNoise = processNoise
       let window = max(4, Int((1 / layout.timeStep).rounded()))
+      let others = stride(from: 0, to: features.rows, by: block)
+        .filter { ($0 / block) % 2 != half }.map { Array($0..<min($0 + block, features.rows)) }
       let off = zip(model.processes, processes).map { part, whole in
         part.offDeviation(
-          on: parts[1 - half].map { whole.y[$0] },
-          at: whole.x.selecting(rows: parts[1 - half]), window: window)
+          others.map { rows in
+            (whole.x.selecting(rows: rows), rows.map { whole.y[$0] })
+          }, window: window)
       }
       return HalfModel(model: model, offDeviations: off)
     }
@@ -63,13 +66,14 @@ extension GaussianProcess {
   /// Of the means of residuals over windows of rows, the deviation that is not the residuals' own: 0 where they vary by chance alone.
   ///
   /// - Parameters:
-  ///   - y: targets [n] that it has not seen, row after row.
-  ///   - x: of those rows [n, D].
+  ///   - blocks: of neighbouring rows that it has not seen: inputs [n, D] and targets [n].
   ///   - window: rows.
-  fileprivate func offDeviation(on y: [Double], at x: Matrix, window: Int) -> Double {
-    let residuals = zip(y, predict(x).mean).map { $0 - $1 }
-    let windows = stride(from: 0, through: residuals.count - window, by: window).map {
-      residuals[$0..<$0 + window]
+  fileprivate func offDeviation(_ blocks: [(x: Matrix, y: [Double])], window: Int) -> Double {
+    let windows = blocks.flatMap { block -> [ArraySlice<Double>] in
+      let residuals = zip(block.y, predict(block.x).mean).map { $0 - $1 }
+      return stride(from: 0, through: residuals.count - window, by: window).map {
+        residuals[$0..<$0 + window]
+      }
     }
     guard windows.count > 1 else { return 0 }
     let means = windows.map { $0.reduce(0, +) / Double(window) }

@@ -28,10 +28,13 @@ extension DynamicsModel {
   /// The standard deviation of each state's sensor, as residuals tell it: of what is the sensor's of them (all, where nobody split it),
   /// an increment has two errors of a measured state, and one of a derived rate six of its position, of which the rate itself has
   /// two. 0 of positions that follow from a rate with a sensor of its own: nothing tells of theirs. Physical units [S].
-  public var sensorDeviations: [Double] {
+  public var sensorDeviations: [Double] { sensorDeviations(countsAll: false) }
+
+  /// The same; if it counts all, as though nothing of the residuals were the machine's: the most that the sensors' noise can be.
+  package func sensorDeviations(countsAll: Bool) -> [Double] {
     form.updates.indices.map { state in
       guard case .increment(let m) = form.updates[state] else { return 0 }
-      let share = processNoise?[m].share ?? 0
+      let share = countsAll ? 0 : processNoise?[m].share ?? 0
       let process = processes[m]
       let points = process.x.selecting(
         rows: evenlySpreadRows(count: process.x.rows, wanted: 500))
