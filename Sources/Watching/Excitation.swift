@@ -26,15 +26,21 @@ struct CommandActivity: Sendable {
 
 /// The factor of a state's deviation.
 struct Excitation: Hashable, Sendable {
-  /// Index of the memory, and c.
-  var memory = 0
-  var weight = 0.0
+  /// c of each memory; one of them where it is fitted.
+  var weights = CommandActivity.memories.map { _ in 0.0 }
 
-  /// sqrt(1 + c v)
-  func deviation(_ activity: [Double]) -> Double { (1 + weight * activity[memory]).squareRoot() }
+  /// sqrt(1 + sum over the memories of c v)
+  func deviation(_ activity: [Double]) -> Double {
+    (1 + zip(weights, activity).reduce(0) { $0 + $1.0 * $1.1 }).squareRoot()
+  }
+
+  /// The larger of both weights of each memory.
+  func widened(by other: Excitation) -> Excitation {
+    Excitation(weights: zip(weights, other.weights).map(max))
+  }
 
   /// c that are compared: from a hundredth of a usual change's effect to all of it.
-  private static let weights = [0] + (0..<24).map { 1e-4 * pow(2, Double($0)) }
+  private static let compared = [0] + (0..<24).map { 1e-4 * pow(2, Double($0)) }
 
   /// The likeliest for values [n] with their activities [n], and their deviation without activity.
   static func fit(
@@ -43,14 +49,16 @@ struct Excitation: Hashable, Sendable {
     let n = Double(max(values.count, 1))
     var best = (likelihood: -Double.infinity, excitation: Excitation(), deviation: 1.0)
     for memory in CommandActivity.memories.indices {
-      for weight in weights {
+      for weight in compared {
         let factors = activities.map { 1 + weight * $0[memory] }
         let variance = zip(values, factors).reduce(0) { $0 + $1.0 * $1.0 / $1.1 } / n
         let likelihood =
           -0.5
           * (n * log(max(variance, .leastNormalMagnitude)) + factors.reduce(0) { $0 + log($1) })
         if likelihood > best.likelihood {
-          best = (likelihood, Excitation(memory: memory, weight: weight), variance.squareRoot())
+          var excitation = Excitation()
+          excitation.weights[memory] = weight
+          best = (likelihood, excitation, variance.squareRoot())
         }
       }
     }

@@ -54,15 +54,8 @@ extension InnovationLimits {
     for i in deviations.indices {
       let (excitation, deviation) = Excitation.fit(
         rows.joined().map { $0.innovations[i] }, rows.joined().map(\.activity))
-      // One more likely on these rows, if it says that changes of commands do more.
-      let usual = rows.joined().map { $0.activity[excitation.memory] }
-      let before = rows.joined().map { $0.activity[self.excitation[i].memory] }
-      func effect(_ excitation: Excitation, _ activities: [Double]) -> Double {
-        excitation.weight * activities.reduce(0, +)
-      }
-      if effect(excitation, usual) > effect(self.excitation[i], before) {
-        wider.excitation[i] = excitation
-      }
+      // Of the rows that are most like what comes.
+      wider.excitation[i] = excitation
       wider.whitenedDeviations[i] = max(whitenedDeviations[i], deviation)
     }
     let judged = replayed.whitened(wider)

@@ -69,7 +69,7 @@ private struct StoredWatch {
   private var repeats: [Double] = []
   private var deviations: [Double] = []
   private var changeDeviations: [Double] = []
-  private var excitationMemories: [Double] = []
+  /// [S, memories]
   private var excitationWeights: [Double] = []
   /// [S, p (S + A)]; none where p is 0.
   private var whitening: [Double] = []
@@ -88,8 +88,7 @@ private struct StoredWatch {
     repeats = calibration.longestRepeats.map(Double.init)
     guard let innovations else { return }
     (deviations, changeDeviations) = (innovations.deviations, innovations.changeDeviations)
-    excitationMemories = innovations.excitation.map { Double($0.memory) }
-    excitationWeights = innovations.excitation.map(\.weight)
+    excitationWeights = innovations.excitation.flatMap(\.weights)
     whitening = innovations.whitening.coefficients.flatMap { $0 }
     (whitenedDeviations, slacks) = (innovations.whitenedDeviations, innovations.slacks)
     limits = innovations.limits.flatMap { $0 }
@@ -103,9 +102,9 @@ private struct StoredWatch {
     let actions = TensorTable.Size.count(structure.actions)
     try table.row("deviations", &deviations, [states], .positive)
     try table.row("change_deviations", &changeDeviations, [actions], .positive)
-    let last = Double(CommandActivity.memories.count - 1)
-    try table.row("excitation_memories", &excitationMemories, [states], .within(0...last))
-    try table.row("excitation_weights", &excitationWeights, [states], .within(0...1e9))
+    try table.row(
+      "excitation_weights", &excitationWeights, [states, .count(CommandActivity.memories.count)],
+      .within(0...1e9))
     if order > 0 {
       try table.row(
         "whitening", &whitening,
@@ -127,9 +126,8 @@ private struct StoredWatch {
         whitening: Whitening(
           order: order, states: structure.states.count, actions: structure.actions,
           coefficients: rows(whitening)),
-        excitation: zip(excitationMemories, excitationWeights).map {
-          Excitation(memory: Int($0), weight: $1)
-        }, whitenedDeviations: whitenedDeviations, slacks: slacks, limits: rows(limits))
+        excitation: rows(excitationWeights).map { Excitation(weights: $0) },
+        whitenedDeviations: whitenedDeviations, slacks: slacks, limits: rows(limits))
     }
     return WatchCalibration(
       model: structure.model, columns: structure.columns, states: structure.states,

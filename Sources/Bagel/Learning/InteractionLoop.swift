@@ -124,8 +124,7 @@ public struct InteractionLoop {
     let path = files.path("model", trial, ".safetensors")
     guard FileManager.default.fileExists(atPath: path) else { return }
     let model = try DynamicsModel(path: path)
-    // Nothing was wrong where it succeeded.
-    let own = record.lastTrialEpisodes.filter { $0.isSuccess == true && $0.rows >= fewestRows }
+    let own = record.lastTrialEpisodes.filter { $0.failure == nil && $0.rows >= fewestRows }
     let driven = try task.layout.episodes(
       from: own.map { folder + "/" + $0.log }, needsExcitation: false, checksValues: false)
     do {
