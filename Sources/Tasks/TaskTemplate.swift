@@ -136,7 +136,7 @@ extension BuiltInTasks {
     evaluate: {episodes: 16, seconds: 15, startSpread: 0.05, tolerance: 0.02, settle: 5}
 
     # What `bagel run` looks for, row by row, and what it does then: off, warn, fallback (what `fallback:` names drives), stop (safe action).
-    # watch: {frozen: stop, innovation: warn, beyondData: warn, late: warn}
+    # watch: {frozen: stop, innovation: warn, beyondData: warn, late: warn}   # each warns unless it says otherwise
     # fallback: hold           # the safe action within the rate limits; or policy-2.safetensors, a policy's file
 
     # `bagel learn`: policy: both starts one search from the last policy and the others afresh (or warm, fresh).

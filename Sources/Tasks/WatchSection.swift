@@ -13,7 +13,7 @@ extension ControlTask {
     case policy(String)
   }
 
-  /// watch: {beyondData: warn, innovation: warn, frozen: stop, late: warn}   and   fallback: hold, or a policy's file
+  /// watch: {beyondData: warn, innovation: warn, frozen: warn, late: warn}   and   fallback: hold, or a policy's file
   mutating func readWatch(_ yaml: YAMLMapping, _ folder: String) throws {
     if let section = try yaml.mapping("watch") {
       for matter in WatchedMatter.allCases {

@@ -15,9 +15,9 @@ public enum WatchResponse: String, Hashable, Sendable, CaseIterable {
 
 /// Responses by matter.
 public struct WatchOptions: Hashable, Sendable {
-  /// A policy that reads a frozen sensor drives blindly; the others may be no harm.
+  /// Nothing ends a run unless the task says so: a simulation without noise repeats its values at rest.
   public var responses: [WatchedMatter: WatchResponse] = [
-    .beyondData: .warn, .innovation: .warn, .frozen: .stop, .late: .warn,
+    .beyondData: .warn, .innovation: .warn, .frozen: .warn, .late: .warn,
   ]
 
   public init() {}

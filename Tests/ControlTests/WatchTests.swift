@@ -248,7 +248,7 @@ struct WatchTests {
       try ControlTask(yaml: SmallTask.yaml + "\n" + lines, file: "t.yaml", folder: "logs")
     }
     let usual = try task("")
-    #expect(usual.watch[.frozen] == .stop && usual.watch[.innovation] == .warn)
+    #expect(usual.watch[.frozen] == .warn && usual.watch[.innovation] == .warn)
     #expect(usual.fallback == .hold)
     let own = try task(
       "watch: {frozen: fallback, innovation: off}\nfallback: other.safetensors")
@@ -344,7 +344,7 @@ struct WatchedRunTests {
 
   @Test("a frozen sensor ends the run with the safe action, exit code 2, and the words say why")
   func stops() throws {
-    let folder = try Self.folder("", freeze: 30)
+    let folder = try Self.folder("watch: {frozen: stop}", freeze: 30)
     let done = try bagel(["run", "watched.yaml", "--seconds", "2", "--json"], in: folder)
     #expect(done.status == 2, "\(done.errors)")
     #expect(done.errors.contains("its sensor may be frozen"), "\(done.errors)")

@@ -125,11 +125,14 @@ public struct InteractionLoop {
     guard FileManager.default.fileExists(atPath: path) else { return }
     let model = try DynamicsModel(path: path)
     let own = record.lastTrialEpisodes.filter { $0.failure == nil && $0.rows >= fewestRows }
+    let learnt = try episodes(before: trial)
+    // A record that was altered may have none.
+    if learnt.isEmpty || own.isEmpty { return }
     let driven = try task.layout.episodes(
       from: own.map { folder + "/" + $0.log }, needsExcitation: false, checksValues: false)
     do {
       try WatchCalibration(
-        model, episodes: try episodes(before: trial), safeAction: task.safeAction
+        model, episodes: learnt, safeAction: task.safeAction
       ).widened(by: driven, model, safeAction: task.safeAction)
         .write(to: files.path("watch", trial, ".safetensors"))
     } catch is FactorizationError {
@@ -183,6 +186,7 @@ public struct InteractionLoop {
     let logs = record.episodes
       .filter { $0.rows >= fewestRows && $0.isLearntFrom && $0.trial < trial }
       .map { folder + "/" + $0.log }
+    if logs.isEmpty && task.logs.isEmpty { return [] }
     if let missing = logs.first(where: { !FileManager.default.fileExists(atPath: $0) }) {
       throw LoopError(
         description: "\(missing) is gone; put it back, or begin afresh with --restart")
