@@ -10,21 +10,12 @@ Without TASK: boom, boom-goals, boom-delayed and pendulum, 20 seeds each. Fiftee
 import json
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 
-BAGEL = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".build", "release", "bagel"))
+from bagel_runs import bagel, wanted_rows
+
 ROWS = {"boom": 20, "boom-goals": 20, "boom-delayed": 20, "pendulum": 20}
-
-
-def bagel(*arguments):
-    done = subprocess.run([BAGEL, *map(str, arguments), "--json"], capture_output=True, text=True)
-    lines = done.stdout.strip().split("\n")
-    # 2: not solved, and says so.
-    if done.returncode not in (0, 2) or not lines[-1].startswith("{"):
-        raise SystemExit(f"bagel {arguments}: {done.returncode} {done.stderr[-400:]}")
-    return json.loads(lines[-1])
 
 
 def run(task, seed):
@@ -56,9 +47,7 @@ def summary(runs):
 
 def main():
     record = sys.argv[1]
-    rows = {sys.argv[2]: ROWS.get(sys.argv[2], 5)} if len(sys.argv) > 2 else ROWS
-    if len(sys.argv) > 3:
-        rows = {task: int(sys.argv[3]) for task in rows}
+    rows = wanted_rows(ROWS, 5)
     table = json.load(open(record)) if os.path.exists(record) else {}
     for task, seeds in rows.items():
         runs = [run(task, seed) for seed in range(seeds)]

@@ -7,23 +7,13 @@
 Without TASK: boom-goals (10 seeds of an hour), boom-delayed and crane (3 seeds each). Five minutes on two cores.
 """
 import json
-import os
 import statistics
-import subprocess
 import sys
 import tempfile
 
-BAGEL = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".build", "release", "bagel"))
+from bagel_runs import bagel, wanted_rows
+
 ROWS = {"boom-goals": 10, "boom-delayed": 3, "crane": 3}
-
-
-def bagel(*arguments):
-    done = subprocess.run([BAGEL, *map(str, arguments), "--json"], capture_output=True, text=True)
-    lines = done.stdout.strip().split("\n")
-    # 2: not solved, and says so.
-    if done.returncode not in (0, 2) or not lines[-1].startswith("{"):
-        raise SystemExit(f"bagel {arguments}: {done.returncode} {done.stderr[-400:]}")
-    return json.loads(lines[-1])
 
 
 def run(task, seed, hours):
@@ -41,9 +31,7 @@ def run(task, seed, hours):
 
 def main():
     record = sys.argv[1]
-    rows = {sys.argv[2]: ROWS.get(sys.argv[2], 3)} if len(sys.argv) > 2 else ROWS
-    if len(sys.argv) > 3:
-        rows = {task: int(sys.argv[3]) for task in rows}
+    rows = wanted_rows(ROWS, 3)
     hours = float(sys.argv[4]) if len(sys.argv) > 4 else 1
     table = {}
     for task, seeds in rows.items():

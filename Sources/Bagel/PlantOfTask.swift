@@ -54,13 +54,9 @@ extension ControlTask {
   /// The columns that are measured, with their units.
   private var measuredChannels: [Channel] {
     layout.measuredColumns.map { column in
-      Channel(name: column, units: state(of: column).map { layout.states[$0].units } ?? "")
+      Channel(
+        name: column, units: layout.state(ofColumn: column).map { layout.states[$0].units } ?? "")
     }
-  }
-
-  /// The state that is a measured column itself.
-  private func state(of column: String) -> Int? {
-    layout.states.firstIndex { $0.source == .column && $0.column == column }
   }
 
   private func check(_ made: any Plant, _ plant: String) throws {
@@ -114,7 +110,7 @@ extension ControlTask {
     let columns = (try? plant.columns(for: layout)) ?? []
     var full: [Double] = plant.states.map { _ in 0 }
     for (column, index) in zip(layout.measuredColumns, columns) {
-      if let own = self.state(of: column) { full[index] = state[own] }
+      if let own = layout.state(ofColumn: column) { full[index] = state[own] }
     }
     return full
   }

@@ -9,6 +9,18 @@ import Rollouts
 import Samplers
 import Tasks
 
+extension ControlTask {
+  /// What judges policies on a model: particles draw functions of the posterior where its covariance has some to draw, else what the
+  /// task's sampler draws.
+  ///
+  /// - Throws: `UnsuitableSampler`, `GridError`, `FactorizationError`, `ExecutionError`, `LogError`.
+  func judgingSampler(
+    of model: DynamicsModel, _ device: ExecutionDevice?
+  ) throws -> any PosteriorSampler {
+    try functionSampler(of: model)?.sampler ?? makeSampler(model, device: device).sampler
+  }
+}
+
 /// A closed loop of a model and a policy, with batches of a task's starts and goals.
 struct PolicyLoop {
   let executor: any RolloutExecutor

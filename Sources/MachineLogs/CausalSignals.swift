@@ -61,7 +61,12 @@ public struct CausalSignals: Sendable {
 extension LogLayout {
   /// A full turn of a measured column that turns round, in its units; nil of others.
   package func turn(ofColumn column: String) -> Double? {
-    states.first { $0.source == .column && $0.column == column }?.turn
+    state(ofColumn: column).flatMap { states[$0].turn }
+  }
+
+  /// The state that is a measured column itself; nil of a column that rates alone are read from.
+  package func state(ofColumn column: String) -> Int? {
+    states.firstIndex { $0.source == .column && $0.column == column }
   }
 }
 

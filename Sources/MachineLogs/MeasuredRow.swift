@@ -28,9 +28,7 @@ public struct MeasuredRow: Sendable {
 extension Episode {
   /// Its rows as a run measured them. What a derived rate's column measured is its state's value, turns undone.
   public func measuredRows(_ layout: LogLayout) -> [MeasuredRow] {
-    let columns = layout.measuredColumns.map { column in
-      layout.states.firstIndex { $0.source == .column && $0.column == column }
-    }
+    let columns = layout.measuredColumns.map { layout.state(ofColumn: $0) }
     return states.indices.map { k in
       let elapsed = k > 0 && times.count == count ? times[k] - times[k - 1] : nil
       return MeasuredRow(

@@ -34,11 +34,6 @@ struct Excitation: Hashable, Sendable {
     (1 + zip(weights, activity).reduce(0) { $0 + $1.0 * $1.1 }).squareRoot()
   }
 
-  /// The larger of both weights of each memory.
-  func widened(by other: Excitation) -> Excitation {
-    Excitation(weights: zip(weights, other.weights).map(max))
-  }
-
   /// c that are compared: from a hundredth of a usual change's effect to all of it.
   private static let compared = [0] + (0..<24).map { 1e-4 * pow(2, Double($0)) }
 

@@ -55,9 +55,7 @@ public struct WatchCalibration: Hashable, Sendable {
     (columns, states) = (layout.measuredColumns, layout.states.map(\.name))
     actions = layout.actions.count
     let rows = Self.quietHours * 3_600 / layout.timeStep
-    let measured = columns.map { column in
-      layout.states.firstIndex { $0.source == .column && $0.column == column }
-    }
+    let measured = columns.map { layout.state(ofColumn: $0) }
     // What is interpolated repeats nothing.
     let whole = episodes.filter { $0.reading?.isResampled != true }
     longestRepeats = FrozenSensors.limits(

@@ -114,8 +114,7 @@ extension ControlTask {
     _ controller: PolicyController, _ model: DynamicsModel, _ offsets: [[Double]],
     _ reward: Reward, _ device: ExecutionDevice?
   ) throws -> (returns: [Double], errors: [[Double]]) {
-    let sampler =
-      try functionSampler(of: model)?.sampler ?? makeSampler(model, device: device).sampler
+    let sampler = try judgingSampler(of: model, device)
     let loop = try PolicyLoop(
       self, controller, on: model, sampler, reward, particles: Self.promisedRollouts, device)
     let rewards = EpisodeReturn(

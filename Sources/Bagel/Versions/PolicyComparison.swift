@@ -60,8 +60,7 @@ extension ControlTask {
     _ first: PolicyController, _ second: PolicyController, on model: DynamicsModel,
     device: ExecutionDevice? = nil
   ) throws -> PolicyComparison {
-    let sampler =
-      try functionSampler(of: model)?.sampler ?? makeSampler(model, device: device).sampler
+    let sampler = try judgingSampler(of: model, device)
     let reward = try makeReward(model)
     let loops = try [first, second].map { controller in
       let loop = try PolicyLoop(

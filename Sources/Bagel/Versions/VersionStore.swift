@@ -18,66 +18,6 @@ import Tasks
 import TensorFiles
 import Watching
 
-/// A kept model or policy.
-public struct Version: Codable, Hashable, Sendable {
-  public enum Kind: String, Codable, Sendable { case model, policy }
-  public var number = 0
-  public var kind: Kind
-  /// When it was made, ISO 8601.
-  public var date: String
-  /// nil where nobody knows: it stood in the folder, and no version did.
-  public var seed: UInt64?
-  public var task: String
-  /// Fingerprints of the model (a policy's is the one it was found on) and of the policy.
-  public var model: String?
-  public var policy: String?
-  /// Fingerprint of the episodes that a model was learnt from.
-  public var data: String?
-  /// In words: what is known of how good it is.
-  public var words: String
-  /// A policy's return on its model, and what it did on the plant since.
-  public var predictedReturn: Double?
-  public var plantSuccesses: Int?
-  public var plantEpisodes: Int?
-  /// Whether `learn` ended with it as solved.
-  public var isSolved: Bool?
-
-  /// Whether it succeeded on the plant: solved, or in nine of ten episodes.
-  public var isProven: Bool {
-    guard let plantEpisodes, plantEpisodes > 0 else { return isSolved ?? false }
-    return 10 * (plantSuccesses ?? 0) >= 9 * plantEpisodes
-  }
-
-  public init(kind: Kind, date: Date = Date(), seed: UInt64?, task: String, words: String) {
-    (self.kind, self.seed, self.task, self.words) = (kind, seed, task, words)
-    self.date = ISO8601DateFormatter().string(from: date)
-  }
-
-  /// The file that commands read.
-  public var file: String { kind.rawValue + ".safetensors" }
-}
-
-extension Version {
-  /// A model that was fitted.
-  public init(of fit: FittedModel, _ task: ControlTask, seed: UInt64) {
-    let rows = fit.training.reduce(0) { $0 + $1.count }
-    let verdict = fit.horizons.map { "; held out: \($0.verdict)" } ?? ""
-    self.init(
-      kind: .model, seed: seed, task: task.name,
-      words: "learnt from \(counted(rows, "row"))\(verdict)")
-    (model, data) = (fit.model.fingerprint, fingerprint(of: fit.training))
-  }
-
-  /// A policy that was searched.
-  public init(of found: OptimizedPolicy, _ description: PolicyDescription, seed: UInt64) {
-    let value = description.predictedReturn.map { "return \(Bagel.number($0)) on its model" }
-    self.init(
-      kind: .policy, seed: seed, task: description.task, words: value ?? "without a return")
-    (model, policy) = (description.model, found.best.fingerprint)
-    predictedReturn = description.predictedReturn
-  }
-}
-
 /// The versions of an output folder.
 public struct VersionStore {
   public let folder: String
@@ -142,15 +82,13 @@ public struct VersionStore {
     version.number = 1 + (names.compactMap { Int($0) }.max() ?? 0)
     try save(version, in: new)
     let target = "\(root)/\(version.number)"
-    // Another process may have taken the number.
-    while rename(new, target) != 0 {
-      guard errno == ENOTEMPTY || errno == EEXIST else {
-        throw OutputError(
-          description: "cannot write \(target): \(String(cString: strerror(errno)))")
-      }
-      return try add(version, write: write)
+    if rename(new, target) == 0 { return version }
+    guard errno == ENOTEMPTY || errno == EEXIST else {
+      throw OutputError(
+        description: "cannot write \(target): \(String(cString: strerror(errno)))")
     }
-    return version
+    // Another process has taken the number.
+    return try add(version, write: write)
   }
 
   /// Whether a version has the main file of a folder; it then takes the others, which may be lost or older.
@@ -160,11 +98,7 @@ public struct VersionStore {
       return false
     }
     for name in try files.contentsOfDirectory(atPath: folder) where name != version.file {
-      let target = "\(root)/\(version.number)/\(name)"
-      try writing(target) {
-        try Data(contentsOf: URL(fileURLWithPath: "\(folder)/\(name)"))
-          .write(to: URL(fileURLWithPath: target), options: .atomic)
-      }
+      try copy("\(folder)/\(name)", to: "\(root)/\(version.number)/\(name)")
     }
     return true
   }
@@ -188,11 +122,7 @@ public struct VersionStore {
   /// A file of the current model that has changed, into its version. Throws: `OutputError`.
   public func copyBack(_ name: String) throws {
     guard let version = current(.model) else { return }
-    let target = "\(root)/\(version.number)/\(name)"
-    try writing(target) {
-      try Data(contentsOf: URL(fileURLWithPath: "\(folder)/\(name)"))
-        .write(to: URL(fileURLWithPath: target), options: .atomic)
-    }
+    try copy("\(folder)/\(name)", to: "\(root)/\(version.number)/\(name)")
   }
 
   private func save(_ version: Version, in place: String) throws {
@@ -223,7 +153,7 @@ public struct VersionStore {
     // First what stands beside: a run that finds it alone says that it is of another model.
     for name in names.filter({ $0 != version.file }) + [version.file] {
       let (path, file) = ("\(folder)/\(name)", "\(root)/\(version.number)/\(name)")
-      if !files.contentsEqual(atPath: path, andPath: file) { try point(path, to: file) }
+      if !files.contentsEqual(atPath: path, andPath: file) { try copy(file, to: path) }
     }
     return former?.number == version.number ? nil : former
   }
@@ -274,7 +204,7 @@ public struct VersionStore {
   }
 
   /// Copies a file, renamed into its place whole.
-  private func point(_ path: String, to file: String) throws {
+  private func copy(_ file: String, to path: String) throws {
     try writing(path) {
       try Data(contentsOf: URL(fileURLWithPath: file))
         .write(to: URL(fileURLWithPath: path), options: .atomic)
@@ -305,13 +235,4 @@ public struct VersionStore {
       )
     }
   }
-}
-
-/// 16 hexadecimal digits of the SHA-256 of episodes: states, commands and disturbances.
-public func fingerprint(of episodes: [Episode]) -> String {
-  let hashes = episodes.map { episode in
-    (episode.states + episode.actions + episode.disturbances).flatMap { $0 }
-      .withUnsafeBytes { sha256($0) }
-  }
-  return String(sha256(hashes.joined().utf8).prefix(16))
 }
