@@ -23,7 +23,7 @@ extension ControlTask {
     let states = layout.states.count
     // The least that a rollout keeps: the states, and the policy's units.
     let carry = states * (1 + model.stateHistory)
-    let units = self.policy.layers.reduce(0, +) + (self.policy.basisFunctions ?? 0)
+    let units = self.policy.form.units + policy.memoryLength
     let plan = HostMemoryPlan(
       kept: carry + units, carry: carry, actions: layout.actions.count, draws: states,
       parameterCount: policy.parameterCount, horizon: search.horizon, particles: search.particles,
@@ -50,8 +50,8 @@ extension ControlTask {
     let largest = max(plan.steps, plan.parameters, plan.particles)
     let keys =
       switch largest {
-      case plan.parameters: "the policy's size (policy.layers: \(policy.layers))"
-      case plan.steps: "optimise.horizon (\(search.horizon)) or policy.layers (\(policy.layers))"
+      case plan.parameters: "the policy's size (\(policy.form.words))"
+      case plan.steps: "optimise.horizon (\(search.horizon)) or the policy's size (\(policy.form.words))"
       default: "optimise.particles (\(search.particles)) or optimise.horizon (\(search.horizon))"
       }
     throw LogError(

@@ -59,6 +59,7 @@ extension ControlTask.Fallback {
   var words: String {
     switch self {
     case .hold: "the safe action"
+    case .pid: "the PID controller"
     case .policy(let path): "the policy \(path)"
     }
   }

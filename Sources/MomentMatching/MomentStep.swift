@@ -29,7 +29,9 @@ struct MomentStep {
 
   /// Throws: `CannotMatchMoments` for what remembers earlier steps, and for outputs with inputs of their own.
   init(_ model: DynamicsModel, _ policy: Policy, _ reward: ExpectedReward) throws {
-    guard model.form.longestLag == 0, model.form.filters.isEmpty, policy.actionMemory == 0 else {
+    guard model.form.longestLag == 0, model.form.filters.isEmpty, policy.actionMemory == 0,
+      policy.memoryLength == 0
+    else {
       throw CannotMatchMoments(
         description:
           "moment matching carries the present state only: no histories, delays, rate limits")

@@ -18,7 +18,7 @@ extension Policy {
     let widths = [inputs.length] + hidden + [lower.count]
     let layers = Layer.layers(widths: widths)
     return Policy(
-      architecture: hidden.isEmpty ? .linear : .network(hidden: hidden), inputs: inputs,
+      form: .network(hidden: hidden), inputs: inputs,
       lower: lower, upper: upper, largestChange: largestChange, rest: rest,
       parameterCount: layers.reduce(0) { $0 + $1.inputs * $1.outputs + $1.outputs },
       parameterBlocks: layers.enumerated().flatMap { index, layer in

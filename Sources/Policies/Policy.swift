@@ -5,7 +5,8 @@
 //
 //   u = middle + half range * tanh(raw),  then at most the rate limit away from the last action
 //
-// so limits hold by construction.
+// so limits hold by construction. Integral action and PID controllers remember more than actions: a memory [M] that rollouts carry
+// from step to step, as the machine's controller does.
 
 import Programs
 
@@ -21,19 +22,48 @@ public struct ParameterBlock: Hashable, Sendable {
   }
 }
 
+/// What a policy's law reads at a step.
+struct PolicyReading {
+  let inputs: PolicyInputs
+  let state: Value
+  let goal: Value?
+  /// Physical actions, newest first, as many rows as inputs have; limits mapped to -1 ... 1.
+  let pastActions: Value?
+  /// For rollouts of a search.
+  let dropout: Dropout
+  var builder: ProgramBuilder { state.builder }
+
+  /// z, standardised.
+  var z: Value { inputs.value(state: state, goal: goal, pastActions: pastActions) }
+  /// What the integrated goals are of [E], standardised.
+  var reached: Value { inputs.integrated(inputs.reached(state)) }
+  /// Those goals less that [E].
+  var errors: Value {
+    shorterWay(inputs.integrated(inputs.required(goal)) - reached)
+  }
+  /// A difference of them [E], less whole turns where it is of an angle.
+  func shorterWay(_ difference: Value) -> Value { inputs.shorterWay(difference) }
+}
+
+/// What a policy computes before integral and limits.
+struct Law: Sendable {
+  struct Answer {
+    /// Limits at -1 and 1 [A].
+    var command: Value
+    /// What it keeps for the next step [M]; nil for nothing.
+    var memory: Value?
+    /// What the step adds to the integral [A], where that is the law's affair.
+    var integrand: Value?
+  }
+  typealias Body = @Sendable (_ reading: PolicyReading, _ memory: Value) -> Answer
+  /// Its memory before the first step [M]; empty for none, and it is given nothing then.
+  let start: [Double]
+  let body: Body
+}
+
 /// A deterministic feedback policy pi_theta(x, x_g).
 public struct Policy: Sendable {
-  /// What can be written to a file and read back; `custom` policies live in their program only.
-  public enum Architecture: Hashable, Sendable {
-    /// Feedforward network with tanh hidden layers of these widths.
-    case network(hidden: [Int])
-    case linear
-    /// Gaussian basis functions.
-    case radialBasis(count: Int)
-    case custom(String)
-  }
-
-  public let architecture: Architecture
+  public let form: PolicyForm
   public let inputs: PolicyInputs
   /// Physical limits of each action.
   public let lower: [Double]
@@ -44,22 +74,40 @@ public struct Policy: Sendable {
   public let rest: [Double]
   /// P
   public let parameterCount: Int
-  /// Where the layers' tensors stand in theta; empty for custom policies.
+  /// Where the tensors stand in theta; empty for custom policies.
   public let parameterBlocks: [ParameterBlock]
   /// theta at the start, from a seed.
   public let initialParameters: @Sendable (UInt64) -> [Double]
-  /// Inputs -> raw actions before squashing, both standardised.
-  private let body: @Sendable (_ inputs: Value, _ dropout: Dropout) -> Value
+  /// What it remembers before the first step [M], beside past actions; empty for most.
+  public let memoryStart: [Double]
+  private let law: Law
+  private let integral: IntegralAction?
 
   /// A policy from a closure that maps its inputs [inputs.length] to raw actions [lower.count]; it reads
   /// its parameters by `inputs.builder.shared(RolloutProgram.parameters, ...)`, and calls the dropout once, on what its
-  /// last layer reads, if it has one. Without `rest`, actions rest nearest to zero.
+  /// last layer reads, if it has one. Without `rest`, actions rest nearest to zero. Where its inputs have goals to integrate,
+  /// integral action follows it (`IntegralAction`), and its parameters follow in theta.
   public init(
-    architecture: Architecture, inputs: PolicyInputs, lower: [Double], upper: [Double],
+    form: PolicyForm, inputs: PolicyInputs, lower: [Double], upper: [Double],
     largestChange: [Double] = [], rest: [Double]? = nil, parameterCount: Int,
     parameterBlocks: [ParameterBlock] = [],
     initialParameters: @escaping @Sendable (UInt64) -> [Double],
     body: @escaping @Sendable (_ inputs: Value, _ dropout: Dropout) -> Value
+  ) {
+    self.init(
+      form: form, inputs: inputs, lower: lower, upper: upper, largestChange: largestChange,
+      rest: rest, parameterCount: parameterCount, parameterBlocks: parameterBlocks,
+      initialParameters: initialParameters,
+      law: Law(start: []) { reading, _ in
+        Law.Answer(command: tanh(body(reading.z, reading.dropout)))
+      })
+  }
+
+  init(
+    form: PolicyForm, inputs: PolicyInputs, lower: [Double], upper: [Double],
+    largestChange: [Double], rest: [Double]?, parameterCount: Int,
+    parameterBlocks: [ParameterBlock], initialParameters: @escaping @Sendable (UInt64) -> [Double],
+    law: Law
   ) {
     precondition(
       lower.count == upper.count && lower.count == inputs.actionLength
@@ -73,16 +121,30 @@ public struct Policy: Sendable {
       rest.count == lower.count
         && rest.indices.allSatisfy { lower[$0] <= rest[$0] && rest[$0] <= upper[$0] },
       "actions rest at \(rest), outside \(lower) ... \(upper)")
-    self.architecture = architecture
+    precondition(
+      inputs.integrated.isEmpty ? form != .pid : inputs.goal != .none,
+      "integral action needs a goal, and a PID controller something to integrate")
+    self.form = form
     self.inputs = inputs
     self.lower = lower
     self.upper = upper
     self.largestChange = largestChange
     self.rest = rest
-    self.parameterCount = parameterCount
-    self.parameterBlocks = parameterBlocks
-    self.initialParameters = initialParameters
-    self.body = body
+    self.law = law
+    let integral =
+      inputs.integrated.isEmpty
+      ? nil
+      : IntegralAction(
+        errors: inputs.integrated.count, actions: lower.count, offset: parameterCount,
+        hasGain: form != .pid)
+    self.integral = integral
+    self.parameterCount = parameterCount + (integral?.parameterCount ?? 0)
+    self.parameterBlocks = parameterBlocks + (integral?.blocks ?? [])
+    self.initialParameters = { initialParameters($0) + (integral?.initialParameters ?? []) }
+    let restOfUnit = zip(rest, zip(lower, upper)).map { rest, limits in
+      (2 * rest - limits.0 - limits.1) / (limits.1 - limits.0)
+    }
+    memoryStart = law.start + (integral?.start(rest: restOfUnit) ?? [])
   }
 
   /// Zero, or what of the limits is nearest to it.
@@ -92,20 +154,28 @@ public struct Policy: Sendable {
 
   public var stateLength: Int { inputs.stateLength }
   public var actionLength: Int { lower.count }
-  /// Rows of past actions that `action` reads.
-  public var actionMemory: Int { max(inputs.actionHistory, largestChange.isEmpty ? 0 : 1) }
+  /// M
+  public var memoryLength: Int { memoryStart.count }
+  /// Rows of past actions that `step` reads.
+  public var actionMemory: Int {
+    max(inputs.actionHistory, largestChange.isEmpty && integral == nil ? 0 : 1)
+  }
 
-  /// The physical action for a standardised state and goal of a program under construction.
+  /// The physical action of a program under construction, and what is remembered for the next.
   ///
   /// - Parameters:
   ///   - state: standardised [S], and after it the disturbances that it sees.
   ///   - goal: standardised [G] (`GoalForm`); nil for policies that see none.
-  ///   - past: physical actions, newest first, `actionMemory` rows [A] each.
+  ///   - past: physical actions as they were sent, newest first, `actionMemory` rows [A] each.
+  ///   - memory: of the step before [M], `memoryStart` at first; nil for policies without.
   ///   - dropout: for rollouts of a search.
-  public func action(
-    state: Value, goal: Value?, past: [Value] = [], dropout: Dropout = .none
-  ) -> Value {
+  /// - Returns: the action [A], and the memory [M]; nil for policies without.
+  public func step(
+    state: Value, goal: Value?, past: [Value] = [], memory: Value? = nil, dropout: Dropout = .none
+  ) -> (action: Value, memory: Value?) {
     precondition(past.count >= actionMemory, "\(past.count) past actions, \(actionMemory) needed")
+    precondition(
+      memory?.length ?? 0 == memoryLength, "a memory of \(memory?.length ?? 0), not \(memoryLength)")
     let builder = state.builder
     let middle = zip(lower, upper).map { 0.5 * ($0 + $1) }
     let half = zip(lower, upper).map { 0.5 * ($1 - $0) }
@@ -115,17 +185,35 @@ public struct Policy: Sendable {
       return isScaled ? centred * builder.constant(half.map { 1 / $0 }) : centred
     }
     let history = past.prefix(inputs.actionHistory).map(toUnit)
-    let raw = body(
-      inputs.value(
-        state: state, goal: goal,
-        pastActions: history.isEmpty ? nil : builder.concatenate(history)), dropout)
-    precondition(raw.length == actionLength, "\(raw.length) actions from the policy's closure")
-    let squashed = tanh(raw)
-    let scaled = isScaled ? squashed * builder.constant(half) : squashed
+    let reading = PolicyReading(
+      inputs: inputs, state: state, goal: goal,
+      pastActions: history.isEmpty ? nil : builder.concatenate(history), dropout: dropout)
+    let own = law.start.count
+    let answer = law.body(reading, memory.map { $0[0..<own] } ?? state)
+    var (command, kept) = (answer.command, answer.memory)
+    precondition(
+      command.length == actionLength, "\(command.length) actions from the policy's closure")
+    if let integral, let memory {
+      let (sum, remembered) = integral(
+        command, integrand: answer.integrand, errors: reading.errors, sent: toUnit(past[0]), memory: memory[own..<memoryLength])
+      command = sum
+      kept = kept.map { builder.concatenate([$0, remembered]) } ?? remembered
+    }
+    let scaled = isScaled ? command * builder.constant(half) : command
     let wanted = isShifted ? scaled + builder.constant(middle) : scaled
-    guard let last = past.first, !largestChange.isEmpty else { return wanted }
+    guard let last = past.first, !largestChange.isEmpty else { return (wanted, kept) }
     let change = builder.constant(
       zip(largestChange, half).map { $0.isFinite ? $0 : 2 * $1 })
-    return wanted.clamped(lower: last - change, upper: last + change)
+    return (wanted.clamped(lower: last - change, upper: last + change), kept)
+  }
+
+  /// The action of a policy without a memory; see `step`.
+  ///
+  /// - Parameters:
+  ///   - state: standardised [S], and after it the disturbances that it sees.
+  ///   - goal: standardised [G]; nil for policies that see none.
+  ///   - past: physical actions, newest first.
+  public func action(state: Value, goal: Value?, past: [Value] = []) -> Value {
+    step(state: state, goal: goal, past: past).action
   }
 }

@@ -14,8 +14,8 @@ public struct PolicyController: Sendable {
   public let stateScale: [Double]
   /// Standardiser of goals that are of quantities; nil where they are of the states.
   public let goals: GoalStandardiser?
-  /// From "state" [S] and "goal" [G], if the policy takes one, in physical units and "past" [actionMemory * A] to
-  /// "action" [A]; shared arrays as in `sharedArrays`.
+  /// From "state" [S] and "goal" [G], if the policy takes one, in physical units, "past" [actionMemory * A] and "memory" [M] to
+  /// "action" [A] and "next_memory" [M]; without past actions or memory there are no such ports. Shared arrays as in `sharedArrays`.
   public let program: Program
   private let interpreter: Interpreter
 
@@ -52,27 +52,47 @@ public struct PolicyController: Sendable {
     let (memory, actions) = (policy.actionMemory, policy.actionLength)
     let past = memory == 0 ? nil : builder.input("past", length: memory * actions)
     let rows = (0..<memory).compactMap { past?[$0 * actions..<($0 + 1) * actions] }
-    builder.output("action", policy.action(state: state, goal: goal, past: rows))
+    let (action, next) = policy.step(
+      state: state, goal: goal, past: rows,
+      memory: policy.memoryStart.isEmpty
+        ? nil : builder.input("memory", length: policy.memoryLength))
+    builder.output("action", action)
+    if let next { builder.output("next_memory", next) }
     return builder.finish()
   }
 
   /// Values of the program's shared arrays.
   public var sharedArrays: [String: [Double]] { interpreter.shared }
 
-  /// The action [A] for a state [S] and a goal [G], physical units.
+  /// The action [A] for a state [S] and a goal [G], physical units: the first one of a policy with a memory.
   ///
   /// - Parameters:
   ///   - state: [S], and after it the disturbances that it sees, physical units.
   ///   - goal: [G], physical units.
   ///   - past: the last actions, newest first; missing ones count as rest.
   public func action(state: [Double], goal: [Double], past: [[Double]] = []) -> [Double] {
-    let rows = (0..<policy.actionMemory).flatMap { $0 < past.count ? past[$0] : policy.rest }
-    let inputs = ["state": state, "goal": goal, "past": rows]
-    return interpreter.run(program, inputs: inputs.filter { program.inputs[$0.key] != nil })
-      .outputs["action"] ?? []
+    step(state: state, goal: goal, past: past, memory: policy.memoryStart).action
   }
 
-  /// A run of the controller that remembers its actions.
+  /// The action [A], and what is remembered for the next [M].
+  ///
+  /// - Parameters:
+  ///   - state: [S], and after it the disturbances that it sees, physical units.
+  ///   - goal: [G], physical units.
+  ///   - past: the last actions, newest first; missing ones count as rest.
+  ///   - memory: of the step before [M], `Policy.memoryStart` at first.
+  public func step(
+    state: [Double], goal: [Double], past: [[Double]], memory: [Double]
+  ) -> (action: [Double], memory: [Double]) {
+    let rows = (0..<policy.actionMemory).flatMap { $0 < past.count ? past[$0] : policy.rest }
+    let inputs = ["state": state, "goal": goal, "past": rows, "memory": memory]
+    let outputs = interpreter.run(
+      program, inputs: inputs.filter { program.inputs[$0.key] != nil }
+    ).outputs
+    return (outputs["action"] ?? [], outputs["next_memory"] ?? [])
+  }
+
+  /// A run of the controller that remembers its actions, and what its policy wants remembered.
   public func begin() -> ControllerRun { ControllerRun(controller: self) }
 }
 
@@ -81,10 +101,14 @@ public struct ControllerRun {
   private let controller: PolicyController
   /// Newest first.
   private var past: [[Double]] = []
+  private var memory: [Double]
   /// Whether the newest is its own action of this step.
   private var hasActed = false
 
-  init(controller: PolicyController) { self.controller = controller }
+  init(controller: PolicyController) {
+    self.controller = controller
+    memory = controller.policy.memoryStart
+  }
 
   /// The action [A] for what was observed, of which it takes what it sees, and a goal [G], physical units.
   ///
@@ -93,7 +117,8 @@ public struct ControllerRun {
   ///   - goal: [G]
   public mutating func action(observed: [Double], goal: [Double]) -> [Double] {
     let seen = Array(observed.prefix(controller.policy.stateLength))
-    let action = controller.action(state: seen, goal: goal, past: past)
+    let (action, kept) = controller.step(state: seen, goal: goal, past: past, memory: memory)
+    memory = kept
     past.insert(action, at: 0)
     past = Array(past.prefix(controller.policy.actionMemory))
     hasActed = true

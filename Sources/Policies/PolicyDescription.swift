@@ -18,9 +18,7 @@ public struct PolicyDescription: Hashable, Sendable {
   /// What actuators are sent before the first action.
   public var rest: [Double]
   public var timeStep: Double
-  public var hiddenLayers: [Int]
-  /// Gaussian basis functions in place of layers, or nil.
-  public var basisFunctions: Int?
+  public var form: PolicyForm
   public var inputs: PolicyInputs
   /// Bounds of those in the data that its model was learnt from; goals beyond were never tried.
   public var dataBounds: [ClosedRange<Double>]?
@@ -36,7 +34,7 @@ public struct PolicyDescription: Hashable, Sendable {
   public init(
     task: String, stateNames: [String], stateUnits: [String], actionNames: [String],
     lower: [Double], upper: [Double], largestChange: [Double?], rest: [Double],
-    timeStep: Double, hiddenLayers: [Int], basisFunctions: Int? = nil, inputs: PolicyInputs
+    timeStep: Double, form: PolicyForm, inputs: PolicyInputs
   ) {
     self.task = task
     self.stateNames = stateNames
@@ -47,8 +45,7 @@ public struct PolicyDescription: Hashable, Sendable {
     self.largestChange = largestChange
     self.rest = rest
     self.timeStep = timeStep
-    self.hiddenLayers = hiddenLayers
-    self.basisFunctions = basisFunctions
+    self.form = form
     self.inputs = inputs
   }
 
@@ -56,23 +53,8 @@ public struct PolicyDescription: Hashable, Sendable {
   public func makePolicy() -> Policy {
     let changes =
       largestChange.contains { $0 != nil } ? largestChange.map { $0 ?? .infinity } : []
-    return Self.makePolicy(
-      hiddenLayers: hiddenLayers, basisFunctions: basisFunctions, inputs: inputs, lower: lower,
-      upper: upper, largestChange: changes, rest: rest)
-  }
-
-  static func makePolicy(
-    hiddenLayers: [Int], basisFunctions: Int?, inputs: PolicyInputs, lower: [Double],
-    upper: [Double], largestChange: [Double] = [], rest: [Double]? = nil
-  ) -> Policy {
-    if let basisFunctions {
-      return Policy.radialBasis(
-        count: basisFunctions, inputs: inputs, lower: lower, upper: upper,
-        largestChange: largestChange, rest: rest)
-    }
-    return Policy.network(
-      hidden: hiddenLayers, inputs: inputs, lower: lower, upper: upper,
-      largestChange: largestChange, rest: rest)
+    return form.makePolicy(
+      inputs: inputs, lower: lower, upper: upper, largestChange: changes, rest: rest)
   }
 
   /// The first difference that makes the policy useless for `other`'s machine, or nil.

@@ -61,6 +61,10 @@ private struct PolicyStructure: FileStructure {
   var actionNames: [String]
   var hiddenLayers: [Int]
   var basisFunctions: Int?
+  /// Whether it is a PID controller; left out of others.
+  var isPID: Bool?
+  /// Goals whose errors are integrated; left out where none are.
+  var integrated: [Int]?
   var goal: GoalInput
   /// What goals are of; left out where they are of the states.
   var goals: [StoredQuantity]?
@@ -79,7 +83,14 @@ private struct PolicyStructure: FileStructure {
     let count = description.inputs.disturbanceLength
     disturbances = count == 0 ? nil : count
     actionNames = description.actionNames
-    (hiddenLayers, basisFunctions) = (description.hiddenLayers, description.basisFunctions)
+    hiddenLayers = []
+    switch description.form {
+    case .network(let hidden): hiddenLayers = hidden
+    case .radialBasis(let count): basisFunctions = count
+    case .pid: isPID = true
+    case .custom(let name): preconditionFailure("'\(name)' is a closure, which no file holds")
+    }
+    integrated = description.inputs.integrated.isEmpty ? nil : description.inputs.integrated
     (goal, angles) = (description.inputs.goal, description.inputs.angles)
     goals = description.inputs.goalQuantities?.map(StoredQuantity.init)
     actionHistory = description.inputs.actionHistory
@@ -115,10 +126,27 @@ private struct PolicyStructure: FileStructure {
     guard Set(angles).count == angles.count, angles.allSatisfy(ownStates.indices.contains) else {
       return "its angles are the states \(angles) of \(stateNames.count)"
     }
+    if let problem = integralProblem { return problem }
     if let goals, !(1...mostChannels).contains(goals.count) {
       return "it has \(goals.count) quantities as goals"
     }
     return goals?.lazy.compactMap { $0.problem(states: ownStates) }.first
+  }
+
+  private var integralProblem: String? {
+    let kinds = [!hiddenLayers.isEmpty, basisFunctions != nil, isPID == true].count { $0 }
+    if kinds > 1 { return "it is of \(kinds) forms" }
+    guard let integrated else { return isPID == true ? "it is a PID controller of no goal" : nil }
+    let count = goals?.count ?? ownStates.count
+    guard !integrated.isEmpty, Set(integrated).count == integrated.count,
+      integrated.allSatisfy((0..<count).contains)
+    else { return "it integrates the goals \(integrated) of \(count)" }
+    return goal == .none ? "it integrates errors of a goal that it does not see" : nil
+  }
+
+  var form: PolicyForm {
+    if isPID == true { return .pid }
+    return basisFunctions.map { .radialBasis(count: $0) } ?? .network(hidden: hiddenLayers)
   }
 
   /// Without the disturbances.
@@ -129,15 +157,15 @@ private struct PolicyStructure: FileStructure {
       stateLength: stateNames.count, disturbanceLength: disturbances ?? 0,
       actionLength: actionNames.count, goal: goal,
       goalQuantities: goals?.compactMap { $0.quantity(states: ownStates) }, angles: angles,
-      radians: hasRadians ? radians : nil, actionHistory: actionHistory)
+      radians: hasRadians ? radians : nil, actionHistory: actionHistory,
+      integrated: integrated ?? [])
   }
 
   /// What the parameters' tensor must have; nothing is allocated for it.
   var parameterCount: Int {
     let bounds = actionNames.map { _ in 1.0 }
-    return PolicyDescription.makePolicy(
-      hiddenLayers: hiddenLayers, basisFunctions: basisFunctions, inputs: inputs(radians: []),
-      lower: bounds.map { -$0 }, upper: bounds
+    return form.makePolicy(
+      inputs: inputs(radians: []), lower: bounds.map { -$0 }, upper: bounds
     ).parameterCount
   }
 }
@@ -217,8 +245,7 @@ private struct StoredPolicy {
       task: structure.task, stateNames: structure.stateNames, stateUnits: structure.stateUnits,
       actionNames: structure.actionNames, lower: lower, upper: upper,
       largestChange: largestChange.map { $0.isFinite ? $0 : nil }, rest: rest, timeStep: timeStep,
-      hiddenLayers: structure.hiddenLayers, basisFunctions: structure.basisFunctions,
-      inputs: structure.inputs(radians: radians))
+      form: structure.form, inputs: structure.inputs(radians: radians))
     (description.plant, description.model) = (structure.plant, structure.model)
     if structure.hasDataBounds {
       description.dataBounds = zip(dataLower, dataUpper).map { $0...$1 }

@@ -33,11 +33,13 @@ public struct PolicyInputs: Hashable, Sendable {
   public var radians: [Double]?
   /// Rows of past actions.
   public var actionHistory: Int
+  /// Goals whose error the policy integrates, by their index [E]; beside z.
+  public var integrated: [Int]
 
   public init(
     stateLength: Int, disturbanceLength: Int = 0, actionLength: Int, goal: GoalInput = .none,
     goalQuantities: [Quantity]? = nil, angles: [Int] = [], radians: [Double]? = nil,
-    actionHistory: Int = 0
+    actionHistory: Int = 0, integrated: [Int] = []
   ) {
     self.radians = radians
     self.stateLength = stateLength
@@ -46,6 +48,7 @@ public struct PolicyInputs: Hashable, Sendable {
     (self.goal, self.goalQuantities) = (goal, goalQuantities)
     self.angles = angles
     self.actionHistory = actionHistory
+    self.integrated = integrated
   }
 
   /// Length of z.
@@ -63,18 +66,49 @@ public struct PolicyInputs: Hashable, Sendable {
   /// z from standardised states and disturbances [S + W], a goal [G] and past actions in -1 ... 1, newest first [actionHistory * A].
   func value(state: Value, goal: Value?, pastActions: Value?) -> Value {
     var parts = [features(state)]
-    let own = disturbanceLength == 0 ? state : state[0..<ofStates.length]
+    let own = own(state)
     switch self.goal {
     case .none: break
     case .concatenated:
       parts.append(goalQuantities == nil ? features(required(goal)) : required(goal))
-    case .error where goalQuantities != nil:
-      let physical = ofStates.physical(own)
-      parts.append(required(goal) - goalForm.standardised(goalForm.reached(physical)))
+    case .error where goalQuantities != nil: parts.append(required(goal) - reached(state))
     case .error: parts.append(features(required(goal) - own, isDifference: true))
     }
     if actionHistory > 0 { parts.append(required(pastActions)) }
     return parts.count == 1 ? parts[0] : state.builder.concatenate(parts)
+  }
+
+  /// Without the disturbances.
+  private func own(_ state: Value) -> Value {
+    disturbanceLength == 0 ? state : state[0..<ofStates.length]
+  }
+
+  /// What goals are of, standardised [G], from standardised states and disturbances [S + W].
+  func reached(_ state: Value) -> Value {
+    guard goalQuantities != nil else { return own(state) }
+    return goalForm.standardised(goalForm.reached(ofStates.physical(own(state))))
+  }
+
+  /// Of all goals [G] those that are integrated [E].
+  func integrated(_ goals: Value) -> Value {
+    if integrated.elementsEqual(0..<goals.length) { return goals }
+    return goals.builder.concatenate(integrated.map { goals[$0] })
+  }
+
+  /// A standardised difference of integrated goals [E], less whole turns where it is of an angle.
+  func shorterWay(_ difference: Value) -> Value {
+    guard goalQuantities == nil, integrated.contains(where: angles.contains) else {
+      return difference
+    }
+    let builder = difference.builder
+    return builder.concatenate(
+      integrated.enumerated().map { e, state in
+        guard let number = angles.firstIndex(of: state) else { return difference[e] }
+        let scale = builder.shared(RolloutProgram.stateScale, offset: state, length: 1)
+          .scaled(by: radians?[number] ?? 1)
+        let angle = difference[e] * scale
+        return atan2(sin(angle), cos(angle)) / scale
+      })
   }
 
   private func features(_ x: Value, isDifference: Bool = false) -> Value {
@@ -93,7 +127,7 @@ public struct PolicyInputs: Hashable, Sendable {
     return builder.concatenate(parts)
   }
 
-  private func required(_ value: Value?) -> Value {
+  func required(_ value: Value?) -> Value {
     guard let value else {
       preconditionFailure("the policy takes a goal or past actions and got none")
     }

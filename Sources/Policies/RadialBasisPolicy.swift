@@ -25,7 +25,7 @@ extension Policy {
     let biases = weights + actions * count
     let array = RolloutProgram.parameters
     return Policy(
-      architecture: .radialBasis(count: count), inputs: inputs, lower: lower, upper: upper,
+      form: .radialBasis(count: count), inputs: inputs, lower: lower, upper: upper,
       largestChange: largestChange, rest: rest, parameterCount: biases + actions,
       parameterBlocks: [
         ParameterBlock(name: "inverse_widths", offset: 0, shape: [width]),

@@ -5,6 +5,8 @@
 //   network        W z + b                                        W' = W f,  b' = b + W o
 //   radial basis   exp(-1/2 |s z|^2 + c (s z) + a)                s' = s f,  c' = c - s o,  a' = a + c (s o) - 1/2 |s o|^2
 //
+//   PID, integral  K e                                            K' = K f
+//
 // Inputs that are not standardised (sines, past actions) stay; of differences to a goal the mean drops out.
 
 extension PolicyController {
@@ -12,8 +14,12 @@ extension PolicyController {
   public func restandardised(as other: PolicyController) -> PolicyController {
     precondition(other.policy.inputs == policy.inputs, "policies with other inputs")
     let change = policy.inputs.change(from: other, to: self)
+    func scale(_ one: PolicyController, _ goal: Int) -> Double {
+      one.goals?.scale[goal] ?? one.stateScale[goal]
+    }
+    let factors = policy.inputs.integrated.map { scale(other, $0) / scale(self, $0) }
     return PolicyController(
-      policy: policy, parameters: policy.reading(change, parameters), stateMean: other.stateMean,
+      policy: policy, parameters: policy.reading(change, errorFactors: factors, parameters), stateMean: other.stateMean,
       stateScale: other.stateScale, goals: other.goals)
   }
 }
@@ -64,8 +70,10 @@ extension PolicyInputs {
 }
 
 extension Policy {
-  /// Parameters with which the changed inputs give what the inputs gave with these.
-  fileprivate func reading(_ change: InputChange, _ parameters: [Double]) -> [Double] {
+  /// Parameters with which the changed inputs, and errors by their factors [E], give what inputs and errors gave with these.
+  fileprivate func reading(
+    _ change: InputChange, errorFactors: [Double], _ parameters: [Double]
+  ) -> [Double] {
     var changed = parameters
     func block(_ name: String) -> ParameterBlock {
       guard let block = parameterBlocks.first(where: { $0.name == name }) else {
@@ -74,8 +82,8 @@ extension Policy {
       return block
     }
     let width = change.factors.count
-    switch architecture {
-    case .linear, .network:
+    switch form {
+    case .network:
       let (weights, bias) = (block("layers.0.weight"), block("layers.0.bias"))
       for row in 0..<weights.shape[0] {
         for d in 0..<width {
@@ -98,7 +106,16 @@ extension Policy {
           changed[exponents.offset + k] += c * shift - 0.5 * shift * shift
         }
       }
+    case .pid: break
     case .custom: preconditionFailure("a policy of a user's own has no first layer that is known")
+    }
+    for name in ["gain", "integral.gain"] {
+      guard let gains = parameterBlocks.first(where: { $0.name == name }) else { continue }
+      for row in 0..<gains.shape[0] {
+        for (e, factor) in errorFactors.enumerated() {
+          changed[gains.offset + row * errorFactors.count + e] *= factor
+        }
+      }
     }
     return changed
   }

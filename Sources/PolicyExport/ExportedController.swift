@@ -100,9 +100,9 @@ extension ExportedController {
       metadata: disturbances.merging([
         "format": "bagel-export-2", "task": name, "states": list(ownStates),
         "actions": list(layout.actions), "time_step_seconds": "\(layout.timeStep)",
-        "architecture": "\(policy.architecture)", "goal": policy.inputs.goal.rawValue,
+        "architecture": "\(policy.form)", "goal": policy.inputs.goal.rawValue,
         "inputs": inputsInWords,
-        "formula": "action = middle + half_range * tanh(policy(inputs))"
+        "formula": formulaInWords
           + (policy.largestChange.isEmpty
             ? ""
             : ", then at most action_largest_change from the last action (action_rest at first)")
@@ -120,8 +120,27 @@ extension ExportedController {
   var ownStates: [Channel] { layout.states.dropLast(policy.inputs.disturbanceLength) }
   var seenDisturbances: [Channel] { layout.states.suffix(policy.inputs.disturbanceLength) }
 
+  /// How the command comes of the layers, before rate limits.
+  private var formulaInWords: String {
+    let errors = policy.inputs.integrated.map { goals[$0].name }.joined(separator: ", ")
+    let integral =
+      "clamp(command + s, -1, 1), s' = s + K_i e + logistic(integral.tracking) (sent - wanted), wanted = "
+      + "command + s of the row before, sent = (action - middle) / half_range of the row before, e = standardised errors of "
+      + errors
+    return switch policy.form {
+    case .pid:
+      "action = middle + half_range * \(integral); command = gain e - K_d d + biases, "
+        + "K_i = gain exp(log_integral_rate) / 50, K_d = 10 gain exp(log_derivative_time), d' = d + logistic(derivative_filter) (y' - y - d), y standardised, d = 0 at first"
+    case .network, .radialBasis, .custom:
+      policy.inputs.integrated.isEmpty
+        ? "action = middle + half_range * tanh(policy(inputs))"
+        : "action = middle + half_range * \(integral); command = tanh(policy(inputs)), K_i = integral.gain / 50"
+    }
+  }
+
   /// What the first layer sees, as `PolicyInputs` has it.
   private var inputsInWords: String {
+    guard policy.form != .pid else { return "none: it reads errors alone" }
     let (inputs, z) = (policy.inputs, "(x - state_mean) / state_scale")
     let angles = inputs.angles.map { layout.states[$0].name }.joined(separator: ", ")
     let turned = angles.isEmpty ? "" : " (sin x, cos x in place of \(angles))"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A controller as an ONNX model (operator set 13, double precision): one node an instruction. Inputs "state" [N, S + W] (states, and
 // after them the disturbances that it sees), "goal" [N, G] if the policy takes one, "past" [N, K A] if it remembers actions, all in
-// physical units; output "action" [N, A]. Derived rates are not in it: the caller feeds states. Messages are swift-protobuf's, made
+// physical units, "memory" [N, M] if it remembers more; outputs "action" [N, A] and "next_memory" [N, M], which is the next step's. Derived rates are not in it: the caller feeds states. Messages are swift-protobuf's, made
 // from Protobuf/onnx.proto.
 
 import Foundation
@@ -15,7 +15,9 @@ extension ExportedController {
     for (index, instruction) in program.instructions.enumerated() {
       try graph.add(instruction, index)
     }
-    graph.node("Identity", ["v\(program.output("action").index)"], "action")
+    for output in program.outputs {
+      graph.node("Identity", ["v\(output.value.index)"], output.name)
+    }
     var model = Onnx_ModelProto()
     model.irVersion = 8
     model.producerName = "bagel"
@@ -25,10 +27,11 @@ extension ExportedController {
     operators.version = 13
     model.opsetImport = [operators]
     model.graph = graph.graph
-    let facts = [
+    var facts = [
       "task": name, "states": list(layout.states), "actions": list(layout.actions),
       "time_step_seconds": "\(layout.timeStep)",
     ]
+    if policy.memoryLength > 0 { facts["memory_before_the_first_step"] = "\(policy.memoryStart)" }
     model.metadataProps = facts.sorted { $0.key < $1.key }.map { key, value in
       var entry = Onnx_StringStringEntryProto()
       (entry.key, entry.value) = (key, printable(value))
@@ -56,6 +59,9 @@ private struct ONNXGraph {
       graph.input.append(Self.value(name, length))
     }
     graph.output.append(Self.value("action", export.policy.actionLength))
+    if export.policy.memoryLength > 0 {
+      graph.output.append(Self.value("next_memory", export.policy.memoryLength))
+    }
   }
 
   private static func value(_ name: String, _ length: Int) -> Onnx_ValueInfoProto {

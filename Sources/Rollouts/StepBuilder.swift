@@ -27,6 +27,8 @@ struct StepBuilder {
   private let states: [CarrySlot]
   /// Physical; 1, 2, ... rows ago.
   private let pastActions: [CarrySlot]
+  /// What the policy remembers; nil where it remembers nothing.
+  private let policyMemory: CarrySlot?
   /// The commands that the model reads through filters, physical, of the row before.
   private let filters: [CarrySlot]
   /// Of the model.
@@ -63,6 +65,11 @@ struct StepBuilder {
         "action \(j) through a filter of \(steps) steps", length: 1, start: .fixed([policy.rest[j]])
       )
     }
+    policyMemory =
+      policy.memoryLength == 0
+      ? nil
+      : slots.carry(
+        "policy's memory", length: policy.memoryLength, start: .fixed(policy.memoryStart))
     let outputs = model.form.outputCount
     draws = slots.draws("model", length: outputs)
     let correlations = model.processNoise?.map(\.correlation) ?? []
@@ -117,8 +124,11 @@ struct StepBuilder {
       policy.inputs.disturbanceLength == 0
       ? seen
       : builder.concatenate([seen, DisturbanceReplay.standardised(rows[0])])
-    let action = policy.action(state: observed, goal: goal, past: past, dropout: dropout)
-      .named("action")
+    let acting = policy.step(
+      state: observed, goal: goal, past: past, memory: policyMemory.map { carry[$0] },
+      dropout: dropout)
+    let action = acting.action.named("action")
+    if let policyMemory { next[policyMemory] = acting.memory }
     let filtered = zip(filters, expressions.form.filters).map { slot, filter in
       let before = carry[slot]
       return before

@@ -9,38 +9,6 @@ import Rollouts
 import SafeText
 
 extension ControlTask {
-  mutating func readPolicy(_ yaml: YAMLMapping) throws {
-    if let entry = try yaml.mapping("policy") {
-      if let layers = try entry.numbers("layers") {
-        guard layers.allSatisfy({ $0 == $0.rounded() && $0 >= 1 && $0 <= 4_096 }) else {
-          throw entry.error("layers", "must be a list of whole numbers from 1 to 4096")
-        }
-        policy.layers = layers.map { Int($0) }
-      }
-      policy.basisFunctions = try entry.integer("radialBasis", 1...4_096)
-      if policy.basisFunctions != nil, try entry.numbers("layers") != nil {
-        throw entry.error("radialBasis", "and layers exclude each other: one kind of policy")
-      }
-      if let dropout = try entry.number("dropout", 0...0.999) {
-        if dropout > 0 && policy.layers.isEmpty && policy.basisFunctions == nil {
-          throw entry.error("dropout", "needs hidden layers or basis functions to drop")
-        }
-        policy.dropout = dropout
-      }
-      if let goal = try entry.choice("goal", GoalInput.self) {
-        guard hasGoal || goal == .none else {
-          throw entry.error("goal", "is \(goal.rawValue), and the task has no `goal:`")
-        }
-        policy.goalInput = goal
-      }
-      policy.actionHistory = try entry.integer("actionHistory", 0...100) ?? 0
-      policy.seesDisturbances = try entry.bool("disturbances") ?? false
-      guard !policy.seesDisturbances || !layout.disturbances.isEmpty else {
-        throw entry.error("disturbances", "is true, and the task has no `disturbances:`")
-      }
-    }
-  }
-
   mutating func readRewards(_ yaml: YAMLMapping) throws {
     rewards = try (yaml.mappings("reward") ?? []).map { try rewardTerm($0) }
     for case .learned(let column, _) in rewards {

@@ -75,10 +75,11 @@ extension ControlTask {
 
   /// The policy's form.
   public struct PolicyOptions: Hashable, Sendable {
-    /// Widths of hidden layers; none for a linear policy.
-    public var layers = [8, 8]
-    /// Gaussian basis functions in place of layers, or nil.
-    public var basisFunctions: Int?
+    public var form = PolicyForm.network(hidden: [8, 8])
+    /// Whether it integrates the errors of its goals; PID controllers do.
+    public var integrates = false
+    /// The goals whose errors are integrated and a PID controller reads; nil for those that the evaluation tracks.
+    public var errors: [Int]?
     public var goalInput = GoalInput.none
     /// Probability that a unit before the last layer is dropped at a step of a search's rollouts.
     public var dropout = 0.0

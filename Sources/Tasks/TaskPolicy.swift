@@ -14,8 +14,7 @@ extension ControlTask {
       actionNames: layout.actions.map(\.name), lower: actionLimits.map(\.lowerBound),
       upper: actionLimits.map(\.upperBound),
       largestChange: actionRates.map { $0.map { $0 * layout.timeStep } }, rest: safeAction,
-      timeStep: layout.timeStep, hiddenLayers: policy.layers,
-      basisFunctions: policy.basisFunctions, inputs: policyInputs)
+      timeStep: layout.timeStep, form: policy.form, inputs: policyInputs)
   }
 
   /// Refuses a goal beyond the states' limits or, where the policy sees its goal, beyond both the data behind it and
@@ -70,6 +69,9 @@ extension ControlTask {
     return description
   }
 
+  /// The goals whose errors a PID controller reads, and integral action integrates.
+  public var pidErrors: [Int] { policy.errors ?? evaluation.tracked.map(\.goal) }
+
   private var policyInputs: PolicyInputs {
     let angles = layout.states.indices.filter { layout.states[$0].turn != nil }
     let radians = angles.map { 2 * Double.pi / (layout.states[$0].turn ?? 1) }
@@ -79,7 +81,8 @@ extension ControlTask {
       actionLength: layout.actions.count, goal: policy.goalInput,
       goalQuantities: goalQuantities, angles: angles,
       radians: radians.allSatisfy { $0 == 1 } ? nil : radians,
-      actionHistory: policy.actionHistory)
+      actionHistory: policy.actionHistory,
+      integrated: policy.integrates ? pidErrors : [])
   }
 
   /// The layout in which the disturbances that the policy sees follow the states.

@@ -9,11 +9,13 @@ extension ControlTask {
   public enum Fallback: Hashable, Sendable {
     /// The safe action, reached within the rate limits, until the run ends.
     case hold
+    /// The PID controller of the same model, in the output folder.
+    case pid
     /// Path of a policy's file.
     case policy(String)
   }
 
-  /// watch: {beyondData: warn, innovation: warn, frozen: warn, late: warn}   and   fallback: hold, or a policy's file
+  /// watch: {beyondData: warn, innovation: warn, frozen: warn, late: warn}   and   fallback: hold, pid, or a policy's file
   mutating func readWatch(_ yaml: YAMLMapping, _ folder: String) throws {
     if let section = try yaml.mapping("watch") {
       for matter in WatchedMatter.allCases {
@@ -25,12 +27,14 @@ extension ControlTask {
     guard let word = try yaml.string("fallback") else { return }
     if word == "hold" {
       fallback = .hold
+    } else if word == "pid" {
+      fallback = .pid
     } else if word.hasSuffix(".safetensors") {
       fallback = .policy(resolved(word, in: folder))
     } else {
       throw yaml.error(
         "fallback",
-        "must be hold, or the file of a policy (NAME.safetensors), not '\(shortened(word))'")
+        "must be hold, pid, or the file of a policy (NAME.safetensors), not '\(shortened(word))'")
     }
   }
 }

@@ -69,10 +69,11 @@ final class RunSupervisor {
     return end
   }
 
-  /// The fallback's action [A] for what was observed; nil while the controller drives.
+  /// The fallback's action [A] for what was observed; nil while the controller drives. It is asked at every row all the same: what it
+  /// remembers follows what is sent.
   func action(observed: [Double], goal: [Double]) -> [Double]? {
-    guard fallbackStep != nil else { return nil }
-    return fallback?.action(observed: observed, goal: goal) ?? safeAction
+    let action = fallback?.action(observed: observed, goal: goal) ?? safeAction
+    return fallbackStep == nil ? nil : action
   }
 
   /// What was sent [A]: a fallback goes on from there.

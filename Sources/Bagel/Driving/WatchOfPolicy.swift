@@ -110,11 +110,27 @@ extension ControlTask {
     return try files.calibration.widened(by: episodes, model, safeAction: safeAction)
   }
 
-  /// The fallback's policy; nil where the safe action is held. Throws: `TensorFileError`.
-  public func fallbackController() throws -> PolicyController? {
+  /// The fallback's policy; nil where the safe action is held.
+  ///
+  /// - Parameter folder: of the output, with its PID controller.
+  /// - Throws: `TensorFileError`.
+  public func fallbackController(in folder: String) throws -> PolicyController? {
+    let path: String
     switch fallback {
-    case .hold: nil
-    case .policy(let path): try PolicyController.read(path: path, for: policyDescription).controller
+    case .hold: return nil
+    case .policy(let file): path = file
+    case .pid:
+      path = "\(folder)/\(Self.pidFileName)"
+      guard FileManager.default.fileExists(atPath: path) else {
+        throw TensorFileError(
+          path: path,
+          "is the task's fallback, and there is none; `bagel optimize` and `bagel evaluate` write it")
+      }
     }
+    // It need not see the disturbances that the policy sees.
+    var task = self
+    let own = try PolicyController.read(path: path)
+    task.policy.seesDisturbances = own.description.inputs.disturbanceLength > 0
+    return try PolicyController.read(path: path, for: task.policyDescription).controller
   }
 }

@@ -274,8 +274,7 @@ public struct InteractionLoop {
     let wanted = task.policyDescription
     let (controller, found) = try PolicyController.read(path: path)
     let isAlike =
-      found.inputs == wanted.inputs && found.hiddenLayers == wanted.hiddenLayers
-      && found.basisFunctions == wanted.basisFunctions
+      found.inputs == wanted.inputs && found.form == wanted.form
     return isAlike ? controller.parameters : nil
   }
 

@@ -16,6 +16,8 @@ public struct Report {
   public var fit: FittedModel?
   public var policy: OptimizedPolicy?
   public var evaluation: Evaluation?
+  /// The same episodes with a PID controller.
+  public var rival: Evaluation?
   /// What goals are of at some logged states [n][G], where there is no fit; empty where goals are of the states.
   public var loggedGoals: [[Double]] = []
   /// The interaction loop so far.
@@ -25,7 +27,7 @@ public struct Report {
 
   public init(
     task: ControlTask, fit: FittedModel? = nil, policy: OptimizedPolicy? = nil,
-    evaluation: Evaluation? = nil, loggedGoals: [[Double]] = [], loop: LoopRecord? = nil,
+    evaluation: Evaluation? = nil, rival: Evaluation? = nil, loggedGoals: [[Double]] = [], loop: LoopRecord? = nil,
     origin: ReportOrigin
   ) {
     self.loggedGoals = loggedGoals
@@ -34,7 +36,7 @@ public struct Report {
     self.task = task
     self.fit = fit
     self.policy = policy
-    self.evaluation = evaluation
+    (self.evaluation, self.rival) = (evaluation, rival)
   }
 
   /// Writes the page; returns why a picture is missing, or nil. Throws: Foundation's file errors.
@@ -106,6 +108,14 @@ public struct Report {
     var plot = ribbon(
       title: quantity.name, yLabel: unit.axisTitle(quantity.name), particles.map(unit.convert),
       real.map(unit.convert))
+    let rivals = rival?.episodes.map { $0.episode.states.map { quantity.value($0) } } ?? []
+    for (index, path) in rivals.map(unit.convert).enumerated() {
+      plot.curves.append(
+        .init(
+          title: index == 0 ? "PID controller" : nil,
+          style: .lines(color: rivals.count > 3 ? "#702e8b57" : "#2e8b57", width: 1),
+          x: path.indices.map { Double($0) * task.layout.timeStep }, y: path))
+    }
     let goal = task.goalChannels.firstIndex { $0.name == quantity.name }
     if let (times, goals) = goal.flatMap(commonGoals) {
       plot.curves.append(

@@ -50,6 +50,33 @@ extension Report {
       }
       + (isStepResponse
         ? task.evaluation.tracked.indices.flatMap { responses(evaluation, $0) } : [])
+      + (rival.map { rivalSummary($0, beside: evaluation) } ?? [])
+  }
+
+  /// The policy and a PID controller in the same episodes.
+  private func rivalSummary(_ rival: Evaluation, beside evaluation: Evaluation) -> [String] {
+    let names = task.evaluation.tracked.map { task.goalChannels[$0.goal] }
+    func row(_ title: String, _ evaluation: Evaluation) -> String {
+      let errors = names.indices.map { t -> String in
+        let figures = evaluation.figures(ofTracked: t)
+        let unit = Unit(names[t].units)
+        let mean = figures.reduce(0) { $0 + $1.steadyStateError } / Double(max(figures.count, 1))
+        return "<td>\(number(unit.convert([mean])[0]))</td>"
+          + "<td>\(number(unit.convert([figures.map(\.largestError).max() ?? .nan])[0]))</td>"
+      }
+      return "<tr><td>\(title)</td><td>\(evaluation.stepSuccesses) of \(evaluation.steps.count)</td>"
+        + errors.joined() + "</tr>"
+    }
+    let heads = names.map { channel in
+      let title = escapedForHTML(channel.name) + Unit(channel.units).suffix
+      return "<th>mean error of \(title)</th><th>largest error of \(title)</th>"
+    }
+    return [
+      "<h3>Beside a PID controller</h3>",
+      "<p>The same episodes with a PID controller that the same search found on the same model.</p>",
+      "<table><tr><th>controller</th><th>successful steps</th>\(heads.joined())</tr>",
+      row("this policy", evaluation), row("PID", rival), "</table>",
+    ]
   }
 
   /// The table of the responses of one of the tracked.

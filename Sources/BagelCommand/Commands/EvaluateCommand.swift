@@ -24,6 +24,11 @@ struct EvaluateCommand: ParsableCommand {
     help: "Vary every parameter of a simulated plant by up to this fraction, episode by episode.")
   var vary: Double?
 
+  @Flag(
+    inversion: .prefixedNo,
+    help: "Drive the same episodes with a PID controller of the same model (default: on simulated plants).")
+  var rival: Bool?
+
   @OptionGroup var realTime: RealTimeOptions
   @OptionGroup var common: CommonOptions
 
@@ -75,6 +80,13 @@ struct EvaluateCommand: ParsableCommand {
     evaluation.describe(task, console)
     let score = try promised.map { try task.score($0.promise, by: evaluation, on: $0.model) }
     score?.describe(task, console, prefix: "  ")
+    let isSimulated = if case .simulated = task.plant { true } else { false }
+    let rival =
+      plant == nil && self.rival ?? isSimulated
+      ? try task.evaluateRival(
+        of: description, in: policyOptions.folder(of: description, or: folder), seed: common.seed,
+        spread: vary ?? 0, console) : nil
+    rival?.describe(task, console)
     let beyond = task.sentencesBeyond(
       description.dataBounds, of: evaluation.episodes.map(\.episode))
     for sentence in beyond { console.say("  warning: \(sentence)") }
@@ -88,7 +100,7 @@ struct EvaluateCommand: ParsableCommand {
     }
     try common.report(
       Report(
-        task: task, evaluation: evaluation, loggedGoals: description.loggedGoals,
+        task: task, evaluation: evaluation, rival: rival?.evaluation, loggedGoals: description.loggedGoals,
         origin: ReportOrigin(
           seed: common.seed, model: description.model, policy: controller.fingerprint)),
       in: folder, name: "report-evaluate.html", console: console)
@@ -97,7 +109,7 @@ struct EvaluateCommand: ParsableCommand {
         evaluation.json(task),
         [
           "beyondData": beyond, "promise": promised?.promise.json(task, score) ?? NSNull(),
-          "timing": words.timing.json, "earlyEnds": words.earlyEnds,
+          "rival": rival?.json(task) ?? NSNull(), "timing": words.timing.json, "earlyEnds": words.earlyEnds,
           "policyFingerprint": controller.fingerprint,
           "modelFingerprint": description.model ?? NSNull(),
         ]))

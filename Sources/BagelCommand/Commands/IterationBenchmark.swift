@@ -98,7 +98,7 @@ struct IterationBenchmark: ParsableCommand {
   private func makeTask() throws -> ControlTask {
     var task = try BuiltInTasks.experiment1()
     task.search.seed = common.seed
-    task.policy.layers = layers.split(separator: ",").compactMap { Int($0) }
+    task.policy.form = .network(hidden: layers.split(separator: ",").compactMap { Int($0) })
     task.exploration.seconds = Double(points) * task.layout.timeStep
     task.model.sampler = SamplerOptions()
     task.model.sampler.name = sampler.option

@@ -72,6 +72,8 @@ struct OptimizeCommand: ParsableCommand {
       throw SearchError(description: "\(error) (the model: \(modelPath))")
     }
     policy.describe(console)
+    let gains = PIDGains(policy.best, timeStep: task.layout.timeStep)
+    for line in gains?.lines(task) ?? [] { console.say("  \(line)") }
     let description = task.description(of: policy, on: dynamics)
     let kept = try console.keepPolicy(
       Version(of: policy, description, seed: common.seed), in: VersionStore(folder: folder), task,
@@ -79,6 +81,8 @@ struct OptimizeCommand: ParsableCommand {
     ) { try policy.best.write(to: $0 + "/policy.safetensors", description: description) }
     try policy.last.write(to: folder + "/policy-last.safetensors", description: description)
     try? FileManager.default.removeItem(atPath: checkpoint)
+    ControlTask.forgetPID(in: folder)
+    if task.fallback == .pid { try task.findFallback(on: dynamics, in: folder, deviceOptions, console) }
     console.say(
       "policy: \(folder)/policy.safetensors"
         + (kept.isCurrent ? ", version \(kept.version.number)" : ", as before")
@@ -94,7 +98,7 @@ struct OptimizeCommand: ParsableCommand {
         policy.json,
         [
           "modelFingerprint": description.model ?? NSNull(), "version": kept.version.number,
-          "isCurrent": kept.isCurrent,
+          "isCurrent": kept.isCurrent, "gains": gains?.json ?? NSNull(),
         ]))
   }
 }

@@ -47,7 +47,7 @@ struct RunCommand: ParsableCommand {
     let (controller, description) = try policyOptions.read(for: task, in: folder, console)
     let (watch, gaps) = try task.runWatch(
       of: description, in: policyOptions.folder(of: description, or: folder))
-    let fallback = try task.fallbackController()
+    let fallback = try task.fallbackController(in: folder)
     let goal = try goal.map { try numbers($0, task, description) }
     let path =
       log

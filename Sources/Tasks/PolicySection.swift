@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+// The policy that a task file wants: its form, and what it sees.
+
+import Policies
+import SafeText
+
+extension ControlTask {
+  /// The forms that `kind` names; the others have keys of their own.
+  private enum Kind: String, CaseIterable {
+    case network
+    case pid
+  }
+
+  mutating func readPolicy(_ yaml: YAMLMapping) throws {
+    guard let entry = try yaml.mapping("policy") else { return }
+    policy.form = try policyForm(entry) ?? policy.form
+    if let dropout = try entry.number("dropout", 0...0.999) {
+      if dropout > 0 && policy.form.units == 0 {
+        throw entry.error("dropout", "needs hidden layers or basis functions to drop")
+      }
+      policy.dropout = dropout
+    }
+    let isPID = policy.form == .pid
+    if let goal = try entry.choice("goal", GoalInput.self) {
+      guard hasGoal || goal == .none else {
+        throw entry.error("goal", "is \(goal.rawValue), and the task has no `goal:`")
+      }
+      guard !isPID else {
+        throw entry.error("goal", "has no effect: a PID controller sees the error to its goal")
+      }
+      policy.goalInput = goal
+    }
+    policy.actionHistory = try entry.integer("actionHistory", 0...100) ?? 0
+    policy.seesDisturbances = try entry.bool("disturbances") ?? false
+    guard !policy.seesDisturbances || !layout.disturbances.isEmpty else {
+      throw entry.error("disturbances", "is true, and the task has no `disturbances:`")
+    }
+    policy.integrates = try entry.bool("integral") ?? isPID
+    try isPID ? checkPID(entry) : checkIntegral(entry)
+    if let names = try entry.strings("errors") { policy.errors = try goals(names, entry) }
+  }
+
+  /// Goals by their names.
+  private func goals(_ names: [String], _ entry: YAMLMapping) throws -> [Int] {
+    guard policy.integrates else {
+      throw entry.error("errors", "has no effect: nothing is integrated (kind: pid, or integral: true)")
+    }
+    let known = goalChannels.map(\.name)
+    let indices = try names.map { name in
+      guard let index = known.firstIndex(of: name) else {
+        throw entry.error(
+          "errors",
+          "'\(shortened(name))' has no goal; there are goals of \(known.joined(separator: ", "))")
+      }
+      return index
+    }
+    guard !indices.isEmpty, Set(indices).count == indices.count else {
+      throw entry.error("errors", "must name goals, each once")
+    }
+    return indices
+  }
+
+  /// Of `kind`, `layers` or `radialBasis`; nil where nothing is said.
+  private func policyForm(_ entry: YAMLMapping) throws -> PolicyForm? {
+    let keys = ["layers", "radialBasis"].filter(entry.has)
+    if keys.count > 1 {
+      throw entry.error("radialBasis", "and layers exclude each other: one kind of policy")
+    }
+    if try entry.choice("kind", Kind.self) == .pid {
+      if let key = keys.first {
+        throw entry.error(key, "has no effect: the policy is a PID controller")
+      }
+      return .pid
+    }
+    if let count = try entry.integer("radialBasis", 1...4_096) { return .radialBasis(count: count) }
+    guard let layers = try entry.numbers("layers") else { return nil }
+    guard layers.allSatisfy({ $0 == $0.rounded() && $0 >= 1 && $0 <= 4_096 }) else {
+      throw entry.error("layers", "must be a list of whole numbers from 1 to 4096")
+    }
+    return .network(hidden: layers.map { Int($0) })
+  }
+
+  private mutating func checkPID(_ entry: YAMLMapping) throws {
+    guard hasGoal else {
+      throw entry.error("kind", "is pid, and the task has no `goal:` whose error it could read")
+    }
+    guard policy.integrates else {
+      throw entry.error("integral", "is false: a PID controller integrates")
+    }
+    for key in ["actionHistory", "disturbances"] where entry.has(key) {
+      guard policy.actionHistory == 0, !policy.seesDisturbances else {
+        throw entry.error(key, "has no effect: a PID controller sees errors alone")
+      }
+    }
+    policy.goalInput = .error
+  }
+
+  private func checkIntegral(_ entry: YAMLMapping) throws {
+    guard policy.integrates, policy.goalInput == .none else { return }
+    throw entry.error(
+      "integral", "integrates the error to a goal, which the policy does not see; add goal: error")
+  }
+}
