@@ -64,10 +64,15 @@ let package = Package(
       name: "Policies",
       dependencies: ["Draws", "Formulas", "Programs", "SafeText", "TensorFiles"]),
     .target(
+      name: "Watching",
+      dependencies: [
+        "GaussianProcesses", "LinearAlgebra", "MachineLogs", "SafeText", "TensorFiles",
+      ]),
+    .target(
       name: "PolicyExport",
       dependencies: [
-        "Formulas", "GaussianProcesses", "MachineLogs", "Policies", "Programs", "SafeText",
-        "TensorFiles", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+        "Draws", "Formulas", "GaussianProcesses", "MachineLogs", "Policies", "Programs", "SafeText",
+        "TensorFiles", "Watching", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
       ]),
     .target(
       name: "Rollouts",
@@ -78,11 +83,6 @@ let package = Package(
     .target(
       name: "ModelChoice",
       dependencies: ["GaussianProcesses", "LinearAlgebra", "MachineLogs"]),
-    .target(
-      name: "Watching",
-      dependencies: [
-        "GaussianProcesses", "LinearAlgebra", "MachineLogs", "SafeText", "TensorFiles",
-      ]),
     // Beside the way: long-term predictions in closed form, a baseline of the paper.
     .target(
       name: "MomentMatching",

@@ -51,7 +51,8 @@ extension ControlTask {
     let keys =
       switch largest {
       case plan.parameters: "the policy's size (\(policy.form.words))"
-      case plan.steps: "optimise.horizon (\(search.horizon)) or the policy's size (\(policy.form.words))"
+      case plan.steps:
+        "optimise.horizon (\(search.horizon)) or the policy's size (\(policy.form.words))"
       default: "optimise.particles (\(search.particles)) or optimise.horizon (\(search.horizon))"
       }
     throw LogError(

@@ -61,7 +61,8 @@ extension ControlTask {
     guard pidTask != nil else {
       throw LogError(
         file: place,
-        "has `fallback: pid`, and a PID controller needs a goal with a tolerance, and another policy beside it")
+        "has `fallback: pid`, and a PID controller needs a goal with a tolerance, and another policy beside it"
+      )
     }
     guard let found = try pidRival(on: model, in: folder, device: device.device) else { return }
     console.say("fallback: a PID controller, \(folder)/\(Self.pidFileName)")
@@ -77,7 +78,8 @@ extension RivalEvaluation {
       ? "\(successes) of \(steps) steps"
       : "\(evaluation.successes) of \(evaluation.episodes.count) episodes succeed"
     console.say("rival: a PID controller that was found on the same model: \(what)")
-    for (index, tracked) in task.evaluation.tracked.enumerated() where !evaluation.whole.episodes.isEmpty {
+    for (index, tracked) in task.evaluation.tracked.enumerated()
+    where !evaluation.whole.episodes.isEmpty {
       let figures = evaluation.whole.figures(ofTracked: index)
       let unit = Unit(task.goalChannels[tracked.goal].units)
       let mean =

@@ -35,6 +35,8 @@ public enum DrawStream: UInt32, Hashable, Sendable, CaseIterable {
   case runStarts = 0x7275_6e73
   /// Sensors of the rollouts by which a policy's errors are promised.
   case promisedSensors = 0x7072_6f6d
+  /// Rows by which exported code is tested.
+  case exportedVectors = 0x6578_7063
   /// Populations of CMA-ES.
   case evolution = 0x63_6d61
 }

@@ -175,7 +175,8 @@ public struct Policy: Sendable {
   ) -> (action: Value, memory: Value?) {
     precondition(past.count >= actionMemory, "\(past.count) past actions, \(actionMemory) needed")
     precondition(
-      memory?.length ?? 0 == memoryLength, "a memory of \(memory?.length ?? 0), not \(memoryLength)")
+      memory?.length ?? 0 == memoryLength, "a memory of \(memory?.length ?? 0), not \(memoryLength)"
+    )
     let builder = state.builder
     let middle = zip(lower, upper).map { 0.5 * ($0 + $1) }
     let half = zip(lower, upper).map { 0.5 * ($1 - $0) }
@@ -195,7 +196,8 @@ public struct Policy: Sendable {
       command.length == actionLength, "\(command.length) actions from the policy's closure")
     if let integral, let memory {
       let (sum, remembered) = integral(
-        command, integrand: answer.integrand, errors: reading.errors, sent: toUnit(past[0]), memory: memory[own..<memoryLength])
+        command, integrand: answer.integrand, errors: reading.errors, sent: toUnit(past[0]),
+        memory: memory[own..<memoryLength])
       command = sum
       kept = kept.map { builder.concatenate([$0, remembered]) } ?? remembered
     }
@@ -213,7 +215,10 @@ public struct Policy: Sendable {
   ///   - state: standardised [S], and after it the disturbances that it sees.
   ///   - goal: standardised [G]; nil for policies that see none.
   ///   - past: physical actions, newest first.
-  public func action(state: Value, goal: Value?, past: [Value] = []) -> Value {
-    step(state: state, goal: goal, past: past).action
+  ///   - dropout: for rollouts of a search.
+  public func action(
+    state: Value, goal: Value?, past: [Value] = [], dropout: Dropout = .none
+  ) -> Value {
+    step(state: state, goal: goal, past: past, dropout: dropout).action
   }
 }

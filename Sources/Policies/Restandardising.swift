@@ -19,7 +19,8 @@ extension PolicyController {
     }
     let factors = policy.inputs.integrated.map { scale(other, $0) / scale(self, $0) }
     return PolicyController(
-      policy: policy, parameters: policy.reading(change, errorFactors: factors, parameters), stateMean: other.stateMean,
+      policy: policy, parameters: policy.reading(change, errorFactors: factors, parameters),
+      stateMean: other.stateMean,
       stateScale: other.stateScale, goals: other.goals)
   }
 }

@@ -17,9 +17,17 @@ public struct ExportedController {
   public let layout: LogLayout
   /// Of the task, for comments.
   public let name: String
+  /// What it looks for beside computing its action; of C alone.
+  public let guards: ExportedGuards
+  /// Where it comes from: lines for the README beside C code.
+  public let provenance: [String]
 
-  public init(_ controller: PolicyController, layout: LogLayout, name: String) {
+  public init(
+    _ controller: PolicyController, layout: LogLayout, name: String,
+    guards: ExportedGuards = .none, provenance: [String] = []
+  ) {
     (self.controller, self.layout, self.name) = (controller, layout, name)
+    (self.guards, self.provenance) = (guards, provenance)
   }
 
   var program: Program { controller.program }
@@ -29,6 +37,12 @@ public struct ExportedController {
   var goals: [Channel] {
     policy.inputs.goalQuantities?.map { Channel(name: $0.name, units: $0.units) }
       ?? Array(layout.states.prefix(policy.inputs.goalForm.length))
+  }
+
+  /// States with bounds of the data: angles that turn have none.
+  var boundedStates: [Int] {
+    let count = guards.bounds?.count ?? 0
+    return layout.states.indices.filter { $0 < count && layout.states[$0].turn == nil }
   }
 
   /// "angle (rad), rate (rad/s)"
@@ -72,6 +86,17 @@ extension ExportedController {
   /// What belongs beside a format's file: the C header. nil where nothing does.
   public func header(_ format: ExportFormat) -> Data? {
     format == .c ? Data(cHeader().utf8) : nil
+  }
+
+  /// The files of a folder for C: source, header, a test with answers of this controller, and what its reader must know.
+  ///
+  /// Throws: `CannotExport`.
+  public func cFolder() throws -> [(name: String, data: Data)] {
+    let texts = [
+      ("controller.c", try cSource()), ("controller.h", cHeader()), ("controller_test.c", cTest()),
+      ("README.md", cReadme()),
+    ]
+    return texts.map { ($0, Data($1.utf8)) }
   }
 
   /// One tensor a layer, with standardiser and limits beside.

@@ -43,7 +43,8 @@ extension ControlTask {
   /// Goals by their names.
   private func goals(_ names: [String], _ entry: YAMLMapping) throws -> [Int] {
     guard policy.integrates else {
-      throw entry.error("errors", "has no effect: nothing is integrated (kind: pid, or integral: true)")
+      throw entry.error(
+        "errors", "has no effect: nothing is integrated (kind: pid, or integral: true)")
     }
     let known = goalChannels.map(\.name)
     let indices = try names.map { name in

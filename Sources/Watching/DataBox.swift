@@ -12,10 +12,16 @@ public struct DataBox: Hashable, Sendable {
 
   public init(bounds: [ClosedRange<Double>]) { self.bounds = bounds }
 
+  /// Beyond which a value of channel i is well beyond.
+  package func edges(of i: Int) -> (lower: Double, upper: Double) {
+    let margin = Self.margin * (bounds[i].upperBound - bounds[i].lowerBound)
+    return (bounds[i].lowerBound - margin, bounds[i].upperBound + margin)
+  }
+
   /// Whether a value of channel i is well beyond.
   public func isWellBeyond(_ value: Double, of i: Int) -> Bool {
-    let margin = Self.margin * (bounds[i].upperBound - bounds[i].lowerBound)
-    return value < bounds[i].lowerBound - margin || value > bounds[i].upperBound + margin
+    let edges = edges(of: i)
+    return value < edges.lower || value > edges.upper
   }
 
   /// "-0.6 to 0.72"

@@ -48,7 +48,7 @@ public struct RunWatch: Sendable {
   /// Seconds without a finding after which the same is said again.
   private static let quiet = 10.0
   /// A measurement this many time steps after the one before is late: one at least is missing.
-  private static let lateSteps = 2.0
+  package static let lateSteps = 2.0
 
   /// - Parameters:
   ///   - layout: channels of the run.

@@ -31,6 +31,11 @@ public struct WatchCalibration: Hashable, Sendable {
   /// Of a state's deviation in the log: smaller innovations are the rounding of a state that follows exactly.
   private static let rounding = 1e-9
 
+  /// Rows with one value from which on a sensor is frozen, by its column; of those that are judged.
+  public var rowsOfFrozenSensors: [String: Int] {
+    Dictionary(uniqueKeysWithValues: zip(columns, longestRepeats).filter { $1 > 0 })
+  }
+
   /// Whether innovations can be judged.
   public var judgesInnovations: Bool { innovations != nil }
 

@@ -52,7 +52,7 @@ private struct Loop {
     var task = try ControlTask("boom")
     task.exploration.seconds = 12
     task.model.fit.criterion = .marginalLikelihood
-    task.policy.layers = [4]
+    task.policy.form = .network(hidden: [4])
     model = try task.fit().model
     policy = task.makePolicy()
     self.task = task

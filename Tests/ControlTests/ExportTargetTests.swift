@@ -22,9 +22,9 @@ struct ExportTargetTests {
       stateScale: [1, 1])
     try controller.write(
       to: folder + "/policy.safetensors", description: task.policyDescription)
-    whole = String(
-      decoding: try ExportedController(controller, layout: task.layout, name: task.name).data(.c),
-      as: UTF8.self)
+    let export = try task.exported(
+      controller, task.policyDescription, in: folder, provenance: [])
+    whole = String(decoding: try export.data(.c), as: UTF8.self)
   }
 
   private func export(_ file: String) throws -> Outcome {
@@ -52,6 +52,25 @@ struct ExportTargetTests {
     }
     #expect(try text("a.h").contains("#ifndef") && text("new/deep/a.h").contains("#ifndef"))
     #expect(!FileManager.default.fileExists(atPath: folder + "/small-out"))
+  }
+
+  @Test("C without a file is a folder in the output folder, with a test and a README")
+  func folderOfC() throws {
+    for _ in 0..<2 {
+      let outcome = try bagel(
+        [
+          "export", "small.yaml", "--policy", "policy.safetensors", "--format", "c", "--output",
+          "out", "--json",
+        ], in: folder)
+      #expect(outcome.status == 0, "\(outcome.errors)")
+      #expect(outcome.json["path"] as? String == "out/controller/controller.c")
+    }
+    let names = try FileManager.default.contentsOfDirectory(atPath: folder + "/out/controller")
+    #expect(
+      Set(names) == ["controller.c", "controller.h", "controller_test.c", "README.md"],
+      "the same bytes are no former file: \(names)")
+    #expect(try text("out/controller/controller.c") == whole)
+    #expect(try text("out/controller/README.md").contains("policy "))
   }
 
   @Test("links are followed, to nothing too, and stay")

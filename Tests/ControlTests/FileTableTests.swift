@@ -129,14 +129,47 @@ struct FileTableTests {
       #expect(back.controller.stateMean == controller.stateMean)
       #expect(back.controller.stateScale == controller.stateScale)
     }
-    var radial = full
-    radial.basisFunctions = 5
-    let policy = radial.makePolicy()
-    try PolicyController(
-      policy: policy, parameters: policy.initialParameters(1), stateMean: [0, 0],
-      stateScale: [1, 1]
-    ).write(to: path, description: radial)
-    #expect(try PolicyController.read(path: path).description == radial)
+    func change(_ edit: (inout PolicyDescription) -> Void) -> PolicyDescription {
+      var other = full
+      edit(&other)
+      return other
+    }
+    for description in [
+      change { $0.form = .radialBasis(count: 5) }, change { $0.inputs.integrated = [1] },
+      change { ($0.form, $0.inputs.integrated) = (.pid, [1, 0]) },
+    ] {
+      let policy = description.makePolicy()
+      try PolicyController(
+        policy: policy, parameters: policy.initialParameters(1), stateMean: [0, 0],
+        stateScale: [1, 1]
+      ).write(to: path, description: description)
+      let back = try PolicyController.read(path: path)
+      #expect(back.description == description)
+      #expect(back.controller.parameters == policy.initialParameters(1))
+    }
+    // Of several forms, or with an integral of nothing.
+    try controller.write(to: path, description: full)
+    let file = try TensorFile(path: path)
+    let words = try #require(file.metadata["structure"])
+    let structure = try #require(
+      try JSONSerialization.jsonObject(with: Data(words.utf8)) as? [String: Any])
+    let edits: [([String: Any], String)] = [
+      (["isPID": true, "hiddenLayers": [Int]()], "PID controller of no goal"),
+      (["isPID": true, "integrated": [0]], "it is of 2 forms"),
+      (["integrated": [2]], "integrates the goals [2] of 2"),
+      (["integrated": [0, 0]], "integrates the goals [0, 0] of 2"),
+      (["integrated": [0], "goal": "none"], "a goal that it does not see"),
+    ]
+    for (edit, words) in edits {
+      let changed = try JSONSerialization.data(
+        withJSONObject: structure.merging(edit) { $1 }, options: .sortedKeys)
+      var metadata = file.metadata
+      metadata["structure"] = String(decoding: changed, as: UTF8.self)
+      try TensorFile(tensors: file.tensors, metadata: metadata).serialized().write(
+        to: URL(fileURLWithPath: path))
+      let error = #expect(throws: TensorFileError.self) { try PolicyController.read(path: path) }
+      #expect(error?.problem.contains(words) == true, "\(error as Any)")
+    }
   }
 
   @Test(

@@ -51,7 +51,7 @@ struct ExportCase: CustomStringConvertible, Sendable {
   ]
 
   static let all: [ExportCase] =
-    ofStates + disturbed
+    ofStates + disturbed + integrating
     + [GoalInput.error, .concatenated].map { goal in
       ExportCase(
         description: "network, goal \(goal) of quantities",
@@ -76,6 +76,36 @@ struct ExportCase: CustomStringConvertible, Sendable {
         lower: [-1, 10], upper: [1, 90]))
   }
 
+  /// A PID controller of an angle that turns, for which ONNX has no word.
+  static let turning = ExportCase(
+    description: "PID of an angle",
+    policy: .pid(
+      inputs: PolicyInputs(
+        stateLength: 3, actionLength: 2, goal: .error, angles: [0], integrated: [0]),
+      lower: [-1, 10], upper: [1, 90]))
+
+  private static let integrating: [ExportCase] =
+    [
+      ("PID of states", nil, [1], []), ("PID of quantities", quantities, [0, 1], [0.3, 5]),
+    ].map { name, quantities, integrated, change in
+      ExportCase(
+        description: name,
+        policy: .pid(
+          inputs: PolicyInputs(
+            stateLength: 3, actionLength: 2, goal: .error, goalQuantities: quantities, angles: [0],
+            integrated: integrated),
+          lower: [-1, 10], upper: [1, 90], largestChange: change))
+    } + [
+      ExportCase(
+        description: "network with integral action",
+        policy: .network(
+          hidden: [4],
+          inputs: PolicyInputs(
+            stateLength: 3, actionLength: 2, goal: .error, angles: [0], actionHistory: 2,
+            integrated: [1, 2]),
+          lower: [-1, 10], upper: [1, 90]))
+    ]
+
   private static let ofStates: [ExportCase] = [GoalInput.none, .error, .concatenated].flatMap {
     goal in
     let inputs = PolicyInputs(
@@ -97,7 +127,10 @@ struct ExportCase: CustomStringConvertible, Sendable {
 
   var controller: PolicyController {
     PolicyController(
-      policy: policy, parameters: policy.initialParameters(3),
+      policy: policy,
+      parameters: policy.memoryLength == 0
+        ? policy.initialParameters(3)
+        : DrawKey(seed: 3).normals(particle: 0, step: 0, count: policy.parameterCount),
       stateMean: [0.1, 2, -0.3] + (0..<policy.inputs.disturbanceLength).map { 3 + Double($0) },
       stateScale: [0.4, 1.5, 0.7] + (0..<policy.inputs.disturbanceLength).map { 2 + Double($0) },
       goals: policy.inputs.goalQuantities.map { _ in
@@ -225,6 +258,81 @@ struct PolicyExportTests {
     }
   }
 
+  @Test(
+    "the folder for C: its own test passes, its code keeps MISRA but for what its README says",
+    arguments: ExportCase.all + [ExportCase.turning])
+  func cFolder(example: ExportCase) throws {
+    var responses = WatchOptions()
+    (responses.responses[.frozen], responses.responses[.beyondData]) = (.stop, .fallback)
+    let states = example.policy.stateLength
+    let guards = ExportedGuards(
+      bounds: (0..<states).map { Double($0) - 4...Double($0) + 5 },
+      longestRepeats: ["height": 6],
+      limits: [
+        (Quantity(name: "height", units: "m", definition: .state(1)), -1...9),
+        (
+          Quantity(
+            name: "turn", units: "",
+            formula: try Formula("cos(a) + 0.1 * h^2", names: ["a", "h"]), states: ["a", "h"]),
+          -3...8
+        ),
+      ], responses: responses)
+    for guards in [guards, .none] {
+      let export = ExportedController(
+        example.controller, layout: example.layout, name: "Loader boom 2", guards: guards,
+        provenance: ["a test"])
+      let folder = try Scratch.folder()
+      for (name, data) in try export.cFolder() {
+        try data.write(to: URL(fileURLWithPath: "\(folder)/\(name)"))
+      }
+      let program = "\(folder)/controller_test"
+      let files = ["\(folder)/controller.c", "\(folder)/controller_test.c"]
+      _ = try output(
+        ["cc", "-std=c99", "-Wall", "-Wextra", "-Werror", "-Wconversion", "-Wshadow", "-pedantic"]
+          + files + ["-o", program, "-lm"])
+      #expect(try output([program]).hasSuffix("passed\n"))
+      let test = try String(contentsOfFile: files[1], encoding: .utf8)
+      for (finding, isThere) in [
+        (ControllerFinding.notFinite, true), (.late, guards.bounds != nil),
+        (.stopped, guards.bounds != nil), (.holding, guards.bounds != nil),
+        (.frozen, guards.bounds != nil), (.leftLimits, guards.bounds != nil),
+      ] {
+        let has = test.matches(of: try Regex(#", (\d+)u\},"#)).contains {
+          (($0.output[1].substring.flatMap { Int($0) } ?? 0) & finding.bit) != 0
+        }
+        #expect(has == isThere, "\(finding)")
+      }
+      // A test that is given another controller fails.
+      let other = try String(contentsOfFile: files[0], encoding: .utf8).replacingOccurrences(
+        of: "next = smaller(larger(next, lower[j]), upper[j]);",
+        with: "next = smaller(larger(next + 1e-6, lower[j]), upper[j]);")
+      try other.write(toFile: files[0], atomically: true, encoding: .utf8)
+      _ = try output(["cc", "-std=c99"] + files + ["-o", program, "-lm"])
+      let failing = Process()
+      failing.executableURL = URL(fileURLWithPath: program)
+      failing.standardOutput = FileHandle.nullDevice
+      try failing.run()
+      failing.waitUntilExit()
+      #expect(failing.terminationStatus == 1)
+      guard let python else { continue }
+      let check = URL(fileURLWithPath: python).deletingLastPathComponent().path + "/cppcheck"
+      guard FileManager.default.fileExists(atPath: check) else {
+        print("skipped: no cppcheck beside BAGEL_PYTHON")
+        continue
+      }
+      let found = try output([
+        "sh", "-c", "'\(check)' --addon=misra --enable=style '\(folder)/controller.c' 2>&1",
+      ])
+      let rules = Set(
+        found.matches(of: try Regex(#"misra-c2012-([0-9.]+)"#)).compactMap {
+          $0.output[1].substring.map(String.init)
+        })
+      let readme = try String(contentsOfFile: folder + "/README.md", encoding: .utf8)
+      #expect(rules.allSatisfy { readme.contains("| \($0) |") }, "\(found)")
+      #expect(rules.contains("8.7"), "\(found)")
+    }
+  }
+
   @Test("ONNX, run by ONNX Runtime on a batch of random states", arguments: ExportCase.all)
   func onnx(example: ExportCase) throws {
     guard let python else { return print("skipped: no BAGEL_PYTHON, ONNX is not run") }
@@ -241,7 +349,8 @@ struct PolicyExportTests {
       import json, sys, numpy, onnxruntime
       session = onnxruntime.InferenceSession(sys.argv[1], providers=["CPUExecutionProvider"])
       feeds = {k: numpy.array(v, numpy.float64) for k, v in json.loads(sys.argv[2]).items()}
-      print(json.dumps(session.run(["action"], feeds)[0].tolist()))
+      names = [output.name for output in session.get_outputs()]
+      print(json.dumps([numpy.hstack(rows).tolist() for rows in zip(*session.run(names, feeds))]))
       """
     let text = try output([python, "-c", script, path, json])
     let found = try #require(
@@ -251,9 +360,13 @@ struct PolicyExportTests {
         inputs["past"].map { all in
           stride(from: 0, to: all[k].count, by: 2).map { Array(all[k][$0..<$0 + 2]) }
         } ?? []
-      let expected = example.controller.action(
-        state: inputs["state"]?[k] ?? [], goal: inputs["goal"]?[k] ?? [0, 0, 0], past: past)
-      for (a, b) in zip(found[k], expected) { #expect(abs(a - b) < 1e-6 * max(1, abs(b))) }
+      let expected = example.controller.step(
+        state: inputs["state"]?[k] ?? [], goal: inputs["goal"]?[k] ?? [0, 0, 0], past: past,
+        memory: inputs["memory"]?[k] ?? [])
+      #expect(found[k].count == 2 + example.policy.memoryLength)
+      for (a, b) in zip(found[k], expected.action + expected.memory) {
+        #expect(abs(a - b) < 1e-6 * max(1, abs(b)))
+      }
     }
   }
 
@@ -309,7 +422,7 @@ struct PolicyExportTests {
   @Test("what a format has no words for is refused by name")
   func refusal() {
     let policy = Policy(
-      architecture: .custom("noisy"), inputs: PolicyInputs(stateLength: 1, actionLength: 1),
+      form: .custom("noisy"), inputs: PolicyInputs(stateLength: 1, actionLength: 1),
       lower: [-1], upper: [1], parameterCount: 0, initialParameters: { _ in [] }
     ) { z, _ in z + z.builder.normal(length: 1) }
     let exported = ExportedController(

@@ -31,7 +31,7 @@ private func doubleIntegratorTask() -> ControlTask {
   task.layout = LogLayout(
     states: [Channel(name: "x"), Channel(name: "v")], actions: [Channel(name: "u")], timeStep: 0.1)
   task.actionLimits = [-8...8]
-  task.policy.layers = []
+  task.policy.form = .network(hidden: [])
   task.rewards = [.quadratic(weights: [1, 0.2], actionWeights: [0.1], units: .physical)]
   task.start = .normal(mean: [0, 0], deviation: [0.3, 0.3])
   task.goal = .fixed([0, 0])
@@ -218,7 +218,7 @@ struct PolicySearchTests {
   )
   func widening() throws {
     var task = doubleIntegratorTask()
-    task.policy.layers = [8]
+    task.policy.form = .network(hidden: [8])
     task.rewards = [.saturating(weights: [1, 0], width: 0.05, units: .physical)]
     task.start = .fixed([0, 0])
     task.goal = .fixed([1, 0])

@@ -185,7 +185,7 @@ struct RewardAndPolicyTests {
     var (task, episodes) = try taskWithoutScore()
     task.sensorNoise = [1e-3, 1e-2]
     // More draws than are unrolled.
-    task.policy.basisFunctions = 80
+    task.policy.form = .radialBasis(count: 80)
     task.policy.dropout = 0.25
     let (model, _) = try DynamicsModel.fit(
       episodes, layout: task.layout, form: try task.modelForm(), options: task.model.fit)

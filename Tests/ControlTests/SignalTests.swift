@@ -38,7 +38,7 @@ private func model(_ layout: LogLayout) throws -> DynamicsModel {
 /// A policy whose action is the standardised state `index`, within +-100.
 private func reading(_ index: Int, largestChange: [Double] = [], history: Int = 0) -> Policy {
   Policy(
-    architecture: .custom("reading"),
+    form: .custom("reading"),
     inputs: PolicyInputs(stateLength: 2, actionLength: 1, actionHistory: history), lower: [-100],
     upper: [100], largestChange: largestChange, parameterCount: 1, initialParameters: { _ in [1] }
   ) { z, _ in

@@ -69,7 +69,8 @@ struct VersionTests {
     "a policy on other standardisers is the same function",
     arguments: [
       "layers: [5, 3], goal: error", "layers: [], goal: concatenated", "layers: [4]",
-      "radialBasis: 6, goal: error", "radialBasis: 4, goal: concatenated, actionHistory: 2",
+      "kind: pid", "layers: [3], goal: error, integral: true", "radialBasis: 6, goal: error",
+      "radialBasis: 4, goal: concatenated, actionHistory: 2",
     ])
   func restandardised(_ policy: String) throws {
     let yaml = SmallFiles.yaml.replacingOccurrences(

@@ -124,7 +124,8 @@ extension ControlTask {
       guard FileManager.default.fileExists(atPath: path) else {
         throw TensorFileError(
           path: path,
-          "is the task's fallback, and there is none; `bagel optimize` and `bagel evaluate` write it")
+          "is the task's fallback, and there is none; `bagel optimize` and `bagel evaluate` write it"
+        )
       }
     }
     // It need not see the disturbances that the policy sees.

@@ -27,7 +27,8 @@ public struct Report {
 
   public init(
     task: ControlTask, fit: FittedModel? = nil, policy: OptimizedPolicy? = nil,
-    evaluation: Evaluation? = nil, rival: Evaluation? = nil, loggedGoals: [[Double]] = [], loop: LoopRecord? = nil,
+    evaluation: Evaluation? = nil, rival: Evaluation? = nil, loggedGoals: [[Double]] = [],
+    loop: LoopRecord? = nil,
     origin: ReportOrigin
   ) {
     self.loggedGoals = loggedGoals

@@ -64,7 +64,8 @@ extension Report {
         return "<td>\(number(unit.convert([mean])[0]))</td>"
           + "<td>\(number(unit.convert([figures.map(\.largestError).max() ?? .nan])[0]))</td>"
       }
-      return "<tr><td>\(title)</td><td>\(evaluation.stepSuccesses) of \(evaluation.steps.count)</td>"
+      return
+        "<tr><td>\(title)</td><td>\(evaluation.stepSuccesses) of \(evaluation.steps.count)</td>"
         + errors.joined() + "</tr>"
     }
     let heads = names.map { channel in

@@ -56,7 +56,9 @@ struct EmitCommand: ParsableCommand {
     let model =
       FileManager.default.fileExists(atPath: path)
       ? try readModel(path, for: task) : try sketch(task)
-    if let layers { task.policy.form = .network(hidden: layers.split(separator: ",").compactMap { Int($0) }) }
+    if let layers {
+      task.policy.form = .network(hidden: layers.split(separator: ",").compactMap { Int($0) })
+    }
     let rollout = try task.makeRollout(model, try task.makeSampler(model).sampler)
     let console = Console(json: common.json)
     let text: String

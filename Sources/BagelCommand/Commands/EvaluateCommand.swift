@@ -26,7 +26,9 @@ struct EvaluateCommand: ParsableCommand {
 
   @Flag(
     inversion: .prefixedNo,
-    help: "Drive the same episodes with a PID controller of the same model (default: on simulated plants).")
+    help:
+      "Drive the same episodes with a PID controller of the same model (default: on simulated plants)."
+  )
   var rival: Bool?
 
   @OptionGroup var realTime: RealTimeOptions
@@ -100,7 +102,8 @@ struct EvaluateCommand: ParsableCommand {
     }
     try common.report(
       Report(
-        task: task, evaluation: evaluation, rival: rival?.evaluation, loggedGoals: description.loggedGoals,
+        task: task, evaluation: evaluation, rival: rival?.evaluation,
+        loggedGoals: description.loggedGoals,
         origin: ReportOrigin(
           seed: common.seed, model: description.model, policy: controller.fingerprint)),
       in: folder, name: "report-evaluate.html", console: console)
@@ -109,7 +112,8 @@ struct EvaluateCommand: ParsableCommand {
         evaluation.json(task),
         [
           "beyondData": beyond, "promise": promised?.promise.json(task, score) ?? NSNull(),
-          "rival": rival?.json(task) ?? NSNull(), "timing": words.timing.json, "earlyEnds": words.earlyEnds,
+          "rival": rival?.json(task) ?? NSNull(), "timing": words.timing.json,
+          "earlyEnds": words.earlyEnds,
           "policyFingerprint": controller.fingerprint,
           "modelFingerprint": description.model ?? NSNull(),
         ]))

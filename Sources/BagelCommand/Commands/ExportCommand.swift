@@ -10,8 +10,8 @@ struct ExportCommand: ParsableCommand {
     commandName: "export",
     abstract: "Write a controller as C, ONNX or safetensors, for use without BAGEL.",
     discussion: """
-      c            one C99 file without dependencies: derived rates, normalisation, limits, memory inside; its header
-                   for C and C++ is written beside it
+      c            a folder with C99 without dependencies (derived rates, normalisation, limits, rate limits, watch and memory
+                   inside), its header, a test of 1,000 rows for the target, and a README; --file writes source and header alone
       onnx         a graph in double precision from states (and goal, past actions) to actions
       safetensors  one tensor a layer, with the standardiser and the limits
       """)
@@ -24,7 +24,9 @@ struct ExportCommand: ParsableCommand {
   @OptionGroup var policyOptions: PolicyFileOptions
 
   @Option(
-    help: "File to write (default: controller.c, .onnx or .safetensors in the output folder).")
+    help:
+      "File to write (default: controller.onnx or .safetensors, or the folder controller, in the output folder)."
+  )
   var file: String?
 
   @OptionGroup var common: CommonOptions
@@ -35,8 +37,35 @@ struct ExportCommand: ParsableCommand {
     let folder = common.path(for: task)
     // A file elsewhere leaves the output folder as it is.
     if isWithin(folder) { _ = try common.folder(for: task) }
-    let (controller, _) = try policyOptions.read(for: task, in: folder, console)
-    let export = ExportedController(controller, layout: task.observedLayout, name: task.name)
+    let (controller, description) = try policyOptions.read(for: task, in: folder, console)
+    let export = try task.exported(
+      controller, description, in: policyOptions.folder(of: description, or: folder),
+      provenance: ["BAGEL \(RootCommand.configuration.version)"])
+    guard format == .c, file == nil else {
+      return try writeFile(export, task, folder, console)
+    }
+    let place = "\(folder)/controller"
+    try OutputFolders.make(place)
+    var words = "controller: \(place)"
+    for (name, data) in try export.cFolder() {
+      let path = "\(place)/\(name)"
+      if let kept = try file(path, reads: []).write(data) {
+        words += "\nthe former file is kept: \(kept)"
+      }
+    }
+    console.say(
+      words + "\ntest it on the target: cc -std=c99 controller.c controller_test.c -lm && ./a.out")
+    try console.finish([
+      "path": "\(place)/controller.c", "header": "\(place)/controller.h",
+      "test": "\(place)/controller_test.c", "readme": "\(place)/README.md",
+      "format": format.rawValue, "bytes": try export.data(.c).count,
+    ])
+  }
+
+  /// Writes one file, and of C its header.
+  private func writeFile(
+    _ export: ExportedController, _ task: ControlTask, _ folder: String, _ console: Console
+  ) throws {
     let path = file ?? "\(folder)/controller.\(format.rawValue)"
     let data = try export.data(format)
     let written = try file(path, reads: inputs(of: task, in: folder))

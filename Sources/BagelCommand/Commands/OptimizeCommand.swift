@@ -82,7 +82,9 @@ struct OptimizeCommand: ParsableCommand {
     try policy.last.write(to: folder + "/policy-last.safetensors", description: description)
     try? FileManager.default.removeItem(atPath: checkpoint)
     ControlTask.forgetPID(in: folder)
-    if task.fallback == .pid { try task.findFallback(on: dynamics, in: folder, deviceOptions, console) }
+    if task.fallback == .pid {
+      try task.findFallback(on: dynamics, in: folder, deviceOptions, console)
+    }
     console.say(
       "policy: \(folder)/policy.safetensors"
         + (kept.isCurrent ? ", version \(kept.version.number)" : ", as before")

@@ -23,7 +23,7 @@ extension ExportedController {
     let n = instruction.length
     func v(_ id: ValueID) -> String { "v\(id.index)[i]" }
     func each(_ expression: String) -> [String] {
-      ["double \(name)[\(n)];", "for (int i = 0; i < \(n); ++i) \(name)[i] = \(expression);"]
+      ["double \(name)[\(n)];", loop("i", n, "\(name)[i] = \(expression);")]
     }
     func fixed(_ values: [Double]) -> [String] {
       ["static const double \(name)[\(n)] = {\(numbers(values))};"]
@@ -35,14 +35,14 @@ extension ExportedController {
     case .unary(let function, let a): return each(function.row.word.cText(v(a)))
     case .binary(let function, let a, let b): return each(function.row.word.cText(v(a), v(b)))
     case .select(let condition, let a, let b):
-      return each("\(v(condition)) >= 0 ? \(v(a)) : \(v(b))")
-    case .slice(let a, let start): return each("v\(a.index)[i + \(start)]")
+      return each("(\(v(condition)) >= 0.0) ? \(v(a)) : \(v(b))")
+    case .slice(let a, let start): return each("v\(a.index)[\(index("i", plus: start))]")
     case .broadcast(let a): return each("v\(a.index)[0]")
     case .concatenate(let parts):
       var (lines, offset) = (["double \(name)[\(n)];"], 0)
       for part in parts {
         let count = program[part].length
-        lines.append("for (int i = 0; i < \(count); ++i) \(name)[i + \(offset)] = \(v(part));")
+        lines.append(loop("i", count, "\(name)[\(index("i", plus: offset))] = \(v(part));"))
         offset += count
       }
       return lines
@@ -61,10 +61,16 @@ extension ExportedController {
     }
   }
 
+  private func index(_ name: String, plus offset: Int) -> String {
+    offset == 0 ? name : "\(name) + \(offset)"
+  }
+
+  private func loop(_ index: String, _ count: Int, _ body: String) -> String {
+    "for (int \(index) = 0; \(index) < \(count); ++\(index)) { \(body) }"
+  }
+
   private func sum(_ name: String, count: Int, _ term: String) -> [String] {
-    [
-      "double \(name)[1] = {0};", "for (int i = 0; i < \(count); ++i) \(name)[0] += \(term);",
-    ]
+    ["double \(name)[1] = {0.0};", loop("i", count, "\(name)[0] += \(term);")]
   }
 
   /// name_i = start_i + sum over j of W times x_j.
@@ -81,8 +87,8 @@ extension ExportedController {
       "static const double \(name)_w[\(weights.rows)][\(weights.columns)] = {"
     ] + text.map { "  \($0)," } + [
       "};", "double \(name)[\(rows)] = {\(numbers(start))};",
-      "for (int i = 0; i < \(rows); ++i)",
-      "  for (int j = 0; j < \(terms); ++j) \(name)[i] += \(name)_w\(element) * v\(x.index)[j];",
+      "for (int i = 0; i < \(rows); ++i) {",
+      "  " + loop("j", terms, "\(name)[i] += \(name)_w\(element) * v\(x.index)[j];"), "}",
     ]
   }
 

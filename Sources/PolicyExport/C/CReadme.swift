@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+// README.md of a folder of exported C code: what its integrator must know.
+
+import Foundation
+import MachineLogs
+import SafeText
+
+extension ExportedController {
+  func cReadme() -> String {
+    let (measured, states) = (layout.measuredColumns, layout.states)
+    let columns = measured.enumerated().map { c, name -> String in
+      let units = layout.state(ofColumn: name).map { states[$0].units } ?? ""
+      let seen = seenDisturbances.contains { $0.column == name } ? ", a disturbance" : ""
+      return "| `measured[\(c)]` | \(cell(name))\(seen) | \(cell(units)) |"
+    }
+    let wanted = goals.enumerated().map { g, channel in
+      "| `goal[\(g)]` | \(cell(channel.name))\(policy.inputs.goal == .none ? " (not used)" : "") | \(cell(channel.units)) |"
+    }
+    let actions = layout.actions.enumerated().map { j, channel -> String in
+      let change =
+        policy.largestChange.isEmpty || !policy.largestChange[j].isFinite
+        ? "" : ", at most \(policy.largestChange[j]) from one call to the next"
+      return
+        "| `action[\(j)]` | \(cell(channel.name)), \(policy.lower[j]) to \(policy.upper[j])\(change); "
+        + "at rest \(policy.rest[j]) | \(cell(channel.units)) |"
+    }
+    let bits = usedFindings.map { "| `\(cMacro)_\($0.cName)` | \($0.bit) | \($0.words) |" }
+    let limits = guards.limits.map {
+      "- \(cell($0.quantity.statement)) within \($0.range.lowerBound) to \($0.range.upperBound)"
+    }
+    return """
+      # Controller \(cell(name))
+
+      Written by `bagel export --format c`. It is no safety component: what keeps people and the machine from harm stays outside of it
+      and does not depend on it.
+
+      | file | |
+      |---|---|
+      | controller.c | the controller: C99 or C++, `<math.h>` alone, no allocation, no static state |
+      | controller.h | its header |
+      | controller_test.c | \(1_000) rows and the answers of the original: run it on the target |
+
+          cc -std=c99 -o controller_test controller.c controller_test.c -lm && ./controller_test
+
+      Call `\(cName)_reset` before the first step and after every standstill, then `\(cName)_step` every \(layout.timeStep) s;
+      `\(cName)_step_after` with the seconds that have passed where a sample was lost or calls have a clock.
+
+      | | what | unit |
+      |---|---|---|
+      \((columns + wanted + actions).joined(separator: "\n"))
+
+      ## Status
+
+      A step returns 0, or the sum of:
+
+      | bit | value | what it means |
+      |---|---|---|
+      \(bits.joined(separator: "\n"))
+
+      Actions are within their limits and rate limits\(policy.largestChange.isEmpty ? " (this task has no rate limits)" : "") whatever is measured. A number that is not finite takes the
+      resting action at once, also where rate limits would go there slowly. \(limits.isEmpty ? "The task has no limits of states." : "The controller stops where one of these leaves its limits:")
+      \(limits.joined(separator: "\n"))
+      \(unwatchedWords)
+
+      ## Size
+
+      \(Int(program.operationCount)) floating-point operations in double precision a step beside derived rates and the watch, in the same
+      order whatever is measured; \(programConstants) constants (\(8 * programConstants) bytes); the struct has `sizeof(\(cName))` bytes.
+
+      ## Where it comes from
+
+      \(provenance.map { "- \(cell($0))" }.joined(separator: "\n"))
+
+      ## MISRA C:2012
+
+      `cppcheck --addon=misra --enable=style controller.c` finds deviations from these rules alone:
+
+      | rule | why |
+      |---|---|
+      \(Self.deviations.map { "| \($0.rule) | \($0.why) |" }.joined(separator: "\n"))
+
+      """
+  }
+
+  /// Rules that generated code deviates from, as `cppcheck --addon=misra` finds them.
+  static let deviations: [(rule: String, why: String)] = [
+    ("8.7", "reset and the steps are called from other files, which the check does not see")
+  ]
+
+  private var unwatchedWords: String {
+    let base =
+      "The part of BAGEL's watch that needs the model (innovations) is not in here; `bagel run` has it."
+    let fallback = guards.responses.responses.values.contains(.fallback)
+    return fallback
+      ? base
+        + " Where the task says `fallback`, this controller holds the resting action, whatever the task's fallback is."
+      : base
+  }
+
+  /// Numbers of the program that are constants.
+  private var programConstants: Int {
+    program.instructions.reduce(0) { total, instruction in
+      switch instruction.operation {
+      case .constant, .shared: total + instruction.length
+      case .affine(let weights, let bias, _):
+        total + weights.rows * weights.columns + (bias == nil ? 0 : weights.rows)
+      case .transposedProduct(let weights, _): total + weights.rows * weights.columns
+      case .input, .unary, .binary, .select, .slice, .broadcast, .concatenate, .sum, .dot, .normal,
+        .matrixVector, .transposedMatrixVector, .apply, .jacobian:
+        total
+      }
+    }
+  }
+
+  /// Words of a user in a table or list of Markdown.
+  private func cell(_ text: String) -> String {
+    escapedForC(text).replacing("|", with: "\\|").replacing("\n", with: " ")
+  }
+}

@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: Apache-2.0
+// PID controllers and integral action: the law against one that is written out by hand, gradients through the memory, limits that do not wind
+// it up, drivers that hand over without a bump, loads that it takes up, and a search that finds gains.
+
+import Draws
+import Bagel
+import Foundation
+import TestSupport
+import Testing
+
+/// A position and its rate, one command within -2 ... 3, at most 0.4 from row to row.
+private func pid(rate: [Double] = [], integrated: [Int] = [0]) -> Policy {
+  .pid(
+    inputs: PolicyInputs(stateLength: 2, actionLength: 1, goal: .error, integrated: integrated),
+    lower: [-2], upper: [3], largestChange: rate, rest: [0.5])
+}
+
+private func driven(_ policy: Policy, _ parameters: [Double]) -> PolicyController {
+  PolicyController(
+    policy: policy, parameters: parameters, stateMean: [1, 0], stateScale: [4, 2])
+}
+
+/// gain, log integral rate, log derivative time, bias, derivative filter, tracking; with integral and derivative times of 10 and 5 rows.
+private let gains: [Double] = [1.6, Foundation.log(5), Foundation.log(0.5), 0.1, 0.3, -1]
+
+@Suite("PID controllers and integral action")
+struct PIDTests {
+  @Test("the law, row by row, as it is written in textbooks", arguments: [[], [0.4]])
+  func law(rate: [Double]) throws {
+    let controller = driven(pid(rate: rate), gains)
+    let found = try #require(PIDGains(controller, timeStep: 0.1))
+    // Half the range is 2.5, a standardised error 4 units.
+    let kp = 2.5 * 1.6 / 4
+    #expect(abs(found.proportional[0][0] - kp) < 1e-12)
+    #expect(abs(found.integral[0][0] - kp / (10 * 0.1)) < 1e-12)
+    #expect(abs(found.derivative[0][0] - kp * 5 * 0.1) < 1e-12)
+    #expect(abs(found.bias[0] - (0.5 + 0.25)) < 1e-12)
+    // First-order lags that take the same part in a row: 1 - exp(-0.1 / T).
+    func part(_ time: Double) -> Double { 1 - exp(-0.1 / time) }
+    let (alpha, beta) = (1 / (1 + exp(-0.3)), 1 / (1 + exp(1.0)))
+    #expect(abs(part(found.filterTime[0]) - alpha) < 1e-12)
+    #expect(abs(part(found.trackingTime[0]) - beta) < 1e-12)
+    var run = controller.begin()
+    var (integral, slope, before, wanted, sent) = (0.0, 0.0, Double?.none, 0.5, 0.5)
+    let key = DrawKey(seed: 5)
+    var reached = (low: false, high: false)
+    for k in 0..<200 {
+      let draws = key.normals(particle: 0, step: k, count: 3)
+      let (x, goal) = (1 + 3 * draws[0], k % 50 < 25 ? 6.0 : -4.0)
+      let action = run.action(observed: [x, draws[1]], goal: [goal, 0])[0]
+      let e = goal - x
+      slope += alpha * ((before.map { x - $0 } ?? 0) / 0.1 - slope)
+      integral += found.integral[0][0] * 0.1 * e + beta * (sent - wanted)
+      wanted = found.bias[0] + kp * e + integral - found.derivative[0][0] * slope
+      var expected = min(max(wanted, -2), 3)
+      if let rate = rate.first { expected = min(max(expected, sent - rate), sent + rate) }
+      #expect(abs(action - expected) < 1e-10, "row \(k)")
+      reached = (reached.low || action == -2, reached.high || action == 3)
+      (before, sent) = (x, expected)
+      // An operator's command now and then: the integral follows it.
+      if k % 30 > 24 {
+        sent = 1
+        run.sent([sent])
+      }
+    }
+    // Limits were reached, or rate limits kept it from them.
+    #expect((reached.low && reached.high) == rate.isEmpty)
+  }
+
+  @Test("limits do not wind it up: it leaves them within rows, not after as long as it was there")
+  func windup() throws {
+    let controller = driven(pid(), gains)
+    func rowsAtLimit(_ controller: PolicyController) -> Int {
+      var run = controller.begin()
+      for _ in 0..<300 { _ = run.action(observed: [0, 0], goal: [20, 0]) }
+      return (1...300).first { _ in run.action(observed: [0, 0], goal: [-2, 0])[0] < 3 } ?? 301
+    }
+    #expect(rowsAtLimit(controller) <= 3)
+    // Without following what was sent it would be there for longer than it was wound up.
+    var wound = gains
+    wound[5] = -40
+    #expect(rowsAtLimit(driven(pid(), wound)) > 100)
+  }
+
+  @Test("it takes over without a bump from whoever drove, also where it had never acted")
+  func bumpless() throws {
+    let controller = driven(pid(), gains)
+    for hasActed in [true, false] {
+      var run = controller.begin()
+      for _ in 0..<60 {
+        if hasActed { _ = run.action(observed: [2, 0], goal: [2, 0]) }
+        run.sent([-1.2])
+      }
+      if !hasActed {
+        // The first row of a controller that only heard: nearer to what was sent than to its own rest.
+        let first = run.action(observed: [2, 0], goal: [2, 0])[0]
+        #expect(first < 0.75)
+        continue
+      }
+      let next = run.action(observed: [2, 0], goal: [2, 0])[0]
+      #expect(abs(next + 1.2) < 1e-6, "\(next)")
+    }
+  }
+
+  @Test("angles that turn: the shorter way")
+  func turning() throws {
+    let policy = Policy.pid(
+      inputs: PolicyInputs(
+        stateLength: 2, actionLength: 1, goal: .error, angles: [0], radians: [.pi / 180],
+        integrated: [0]), lower: [-1], upper: [1])
+    let controller = PolicyController(
+      policy: policy, parameters: [0.2, -9, -9, 0, 0, 0], stateMean: [10, 0], stateScale: [50, 1])
+    let (a, b) = (
+      controller.action(state: [170, 0], goal: [-170, 0])[0],
+      controller.action(state: [170, 0], goal: [190, 0])[0]
+    )
+    #expect(a > 0 && abs(a - b) < 1e-12)
+  }
+
+  @Test(
+    "rollouts carry its memory: the host computes what the interpreter defines, gradients are slopes",
+    arguments: [
+      "kind: pid", "layers: [4], goal: error, integral: true",
+      "layers: [], goal: error, integral: true, actionHistory: 1",
+    ])
+  func rollouts(_ policy: String) throws {
+    let yaml = SmallFiles.yaml.replacingOccurrences(
+      of: "layers: [3], goal: error, actionHistory: 2", with: policy)
+    var task = try ControlTask(yaml: yaml, file: "t.yaml", folder: ".")
+    task.rewards = [.quadratic(weights: [1, 0.1], actionWeights: [], units: .standardised)]
+    let model = try DynamicsModel.fit(
+      [SmallFiles.episode(rows: 40)], layout: task.layout, form: try task.modelForm(),
+      options: task.model.fit
+    ).model
+    let rollout = try task.makeRollout(model, ExactSampler(model.groups[0]))
+    let made = task.makePolicy()
+    #expect(made.memoryLength > 0 && rollout.slots.carryLength > made.memoryLength)
+    // Near the middle of the limits, where nothing is cut.
+    let parameters = DrawKey(seed: 6).normals(particle: 0, step: 0, count: made.parameterCount)
+      .map { 0.05 * $0 }
+    func batch(_ parameters: [Double]) -> RolloutBatch {
+      RolloutBatch(
+        parameters: parameters,
+        initialStates: (0..<4).flatMap {
+          rollout.start(state: [0.2 * Double($0), 0.1], particle: $0, key: DrawKey(seed: 1))
+        }, goals: (0..<4).flatMap { [0.1 * Double($0), 0] }, particles: 4, horizon: 12,
+        draws: DrawKey(seed: 1))
+    }
+    let reference = InterpreterExecutor(rollout.program, data: rollout.data)
+    let host = try ExecutionDevice.makeExecutor(
+      on: .host, rollout.program, data: rollout.data, particles: 4, horizon: 12)
+    let a = reference.gradient(batch(parameters))
+    let b = try host.gradient(batch(parameters))
+    let mean = reference.returns(batch(parameters)).mean
+    #expect(abs(mean - (try host.returns(batch(parameters)).mean)) < 1e-4 * abs(mean))
+    let size = a.gradient.reduce(0) { max($0, abs($1)) }
+    for i in parameters.indices {
+      #expect(abs(a.gradient[i] - b.gradient[i]) < 2e-3 * size)
+      var (up, down) = (parameters, parameters)
+      up[i] += 1e-5
+      down[i] -= 1e-5
+      let slope =
+        (reference.returns(batch(up)).mean - reference.returns(batch(down)).mean) / 2e-5
+      #expect(abs(a.gradient[i] - slope) < 1e-4 * size, "parameter \(i)")
+    }
+    // Every parameter matters, the integral's too.
+    #expect(a.gradient.count { $0 != 0 } >= a.gradient.count - 2)
+  }
+
+  @Test("it takes up a load that it does not see, which a policy without an integral does not")
+  func load() throws {
+    func end(_ policy: Policy, _ parameters: [Double]) -> Double {
+      var run = driven(policy, parameters).begin()
+      var (x, v) = (0.0, 0.0)
+      for _ in 0..<1_500 {
+        let u = run.action(observed: [x, v], goal: [2, 0])[0]
+        v += 0.05 * (2 * u - 0.8 - 1.5 * v)
+        x += 0.05 * v
+      }
+      return abs(x - 2)
+    }
+    #expect(end(pid(), [1.6, Foundation.log(0.5), Foundation.log(0.1), 0, 0, -1]) < 1e-3)
+    #expect(end(pid(), [1.6, -30, Foundation.log(0.1), 0, 0, -1]) > 0.05)
+    let linear = Policy.linear(
+      inputs: PolicyInputs(stateLength: 2, actionLength: 1, goal: .error, integrated: [0]),
+      lower: [-2], upper: [3], rest: [0.5])
+    #expect(linear.parameterBlocks.last?.name == "integral.tracking")
+    // Of state, and of the error; then bias, integral gain, tracking.
+    #expect(end(linear, [0, -0.2, 1.6, 0, -0.2, 2, -1]) < 1e-3)
+    #expect(end(linear, [0, -0.2, 1.6, 0, -0.2, 0, -40]) > 0.1)
+  }
+
+  @Test("policies of a task file, and what is wrong with one")
+  func taskFile() throws {
+    func policy(_ words: String) throws -> ControlTask {
+      try ControlTask(
+        yaml: SmallTask.yaml + "\npolicy: {\(words)}\nevaluate: {tolerance: 0.1}", file: "t.yaml",
+        folder: ".")
+    }
+    let made = try policy("kind: pid").makePolicy()
+    #expect(made.form == .pid && made.inputs.integrated == [0] && made.inputs.goal == .error)
+    #expect(made.parameterCount == 6)
+    #expect(try policy("kind: pid, errors: [v, x]").makePolicy().inputs.integrated == [1, 0])
+    #expect(try policy("layers: [4]").makePolicy().memoryLength == 0)
+    let integral = try policy("layers: [4], goal: error, integral: true").makePolicy()
+    #expect(integral.memoryLength == 2 && integral.form == .network(hidden: [4]))
+    for (words, problem) in [
+      ("kind: bang", "network, pid"), ("kind: pid, layers: [4]", "'policy.layers' has no effect"),
+      ("kind: pid, goal: error", "'policy.goal' has no effect"),
+      ("kind: pid, integral: false", "a PID controller integrates"),
+      ("kind: pid, actionHistory: 2", "'policy.actionHistory' has no effect"),
+      ("kind: pid, errors: [z]", "'z' has no goal; there are goals of x, v"),
+      ("kind: pid, errors: [x, x]", "each once"), ("kind: pid, errors: []", "must name goals"),
+      ("layers: [4], errors: [x]", "has no effect: nothing is integrated"),
+      ("layers: [4], integral: true", "add goal: error"),
+      ("kind: pid, dropout: 0.1", "needs hidden layers"),
+    ] {
+      let found = SmallTask.problem(SmallTask.yaml + "\npolicy: {\(words)}")
+      #expect(found.contains(problem), "\(words): \(found)")
+    }
+    let aimless = SmallTask.yaml.replacingOccurrences(
+      of: "goal: {lower: [0, 0], upper: [1, 0]}", with: ""
+    ).replacingOccurrences(
+      of: "reward: {saturating: {weights: [1, 0]}}", with: "reward: {formula: -x^2}")
+    #expect(
+      SmallTask.problem(aimless + "\npolicy: {kind: pid}").contains("whose error it could read"))
+  }
+
+  @Test(
+    "a search finds a PID controller of the boom; it is kept, and forgotten with the next search")
+  func rival() throws {
+    var task = try ControlTask("boom-goals")
+    task.exploration.seconds = 40
+    task.model.fit.fullIterations = 1
+    (task.search.horizons, task.search.horizon) = ([100], 100)
+    task.search.iterations = 200
+    let model = try DynamicsModel.fit(
+      try task.trainingEpisodes(seed: 0), layout: task.layout, form: try task.modelForm(),
+      options: task.model.fit
+    ).model
+    let folder = try Scratch.folder()
+    let rival = try #require(try task.pidRival(on: model, in: folder))
+    #expect(rival.seconds != nil && rival.gains.proportional[0][0] > 1)
+    #expect(rival.gains.integral[0][0] > 0 && rival.gains.derivative[0][0] > 0)
+    // From the same folder at once; of another model anew.
+    let again = try #require(try task.pidRival(on: model, in: folder))
+    #expect(again.seconds == nil && again.controller.parameters == rival.controller.parameters)
+    var other = model
+    other.layout.states[0].units = "deg"
+    #expect(try #require(try task.pidRival(on: other, in: folder)).seconds != nil)
+    // It drives where a task asks for it, also beside a policy that sees more.
+    task.fallback = .pid
+    #expect(try task.fallbackController(in: folder)?.policy.form == .pid)
+    ControlTask.forgetPID(in: folder)
+    #expect(throws: TensorFileError.self) { try task.fallbackController(in: folder) }
+    task.policy.form = .pid
+    #expect(task.pidTask == nil)
+    #expect(try ControlTask("cart-pole").pidTask == nil)
+  }
+}
