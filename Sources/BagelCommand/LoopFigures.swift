@@ -47,6 +47,12 @@ final class LoopFigures {
       console.say(
         "the plant failed; its \(record.last.rows) rows are kept in \(folder)/\(record.last.log). Mend it: the same "
           + "command goes on")
+    case .proposing:
+      rest.begin()
+      bar = ProgressBar("looking for what to explore")
+    case .proposed:
+      finish()
+      rest.end()
     case .fitting:
       rest.begin()
       bar = ProgressBar("learning")

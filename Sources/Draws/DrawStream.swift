@@ -37,6 +37,8 @@ public enum DrawStream: UInt32, Hashable, Sendable, CaseIterable {
   case promisedSensors = 0x7072_6f6d
   /// Rows by which exported code is tested.
   case exportedVectors = 0x6578_7063
+  /// Commands that are tried for a proposal.
+  case proposals = 0x7072_6f70
   /// Populations of CMA-ES.
   case evolution = 0x63_6d61
 }

@@ -106,6 +106,12 @@ public struct Matrix: Hashable, Sendable {
     return result
   }
 
+  /// A over B, of as many columns.
+  public func above(_ other: Matrix) -> Matrix {
+    precondition(columns == other.columns, "\(columns) columns above \(other.columns)")
+    return Matrix(rows: rows + other.rows, columns: columns, values: values + other.values)
+  }
+
   public var transposed: Matrix {
     var result = Matrix(rows: columns, columns: rows)
     result.values.withUnsafeMutableBufferPointer { out in

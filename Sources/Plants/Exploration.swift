@@ -15,6 +15,8 @@ public enum ExplorationKind: String, Hashable, Sendable, Codable, CaseIterable {
   case sinusoids
   /// A driver who moves state j to and fro by action j, each by itself (`ManualDriving`).
   case manual
+  /// First as `smooth`; then, episode by episode, the commands that are expected to tell most. (Whoever knows models finds them.)
+  case informative
 }
 
 /// What to do before anything is known, and for how long.
@@ -73,7 +75,7 @@ public struct Explorer {
     case .random:
       let index = Int((Double(step) * timeStep / hold + 1e-9).rounded(.down))
       unit = draws.uniforms(particle: index, step: 0, count: limits.count).map { 2 * $0 - 1 }
-    case .smooth:
+    case .smooth, .informative:
       // The stationary deviation of the filter is sqrt(gain / (2 - gain)); scaled to 0.6 of the limits.
       let gain = 1 - exp(-timeStep / hold)
       let noise = draws.normals(particle: step, step: 0, count: limits.count)

@@ -131,7 +131,7 @@ extension ControlTask {
       let batch = loop.batch(iteration: Self.firstPromised + UInt32(index))
       let trajectories = try loop.executor.trajectories(batch)
       let measured = trajectories.measured(
-        model, noise: noise, timeStep: layout.timeStep,
+        model, noise: noise,
         key: DrawKey(seed: search.seed, stream: .promisedSensors),
         from: index * Self.promisedRollouts)
       let goals = goals(of: batch, model)
@@ -202,32 +202,5 @@ extension ControlTask {
       return range.contains(value)
     }
     return score
-  }
-}
-
-extension BatchTrajectories {
-  /// The particles as episodes, their states as sensors with noise would measure them.
-  ///
-  /// - Parameters:
-  ///   - model: of the rollouts.
-  ///   - noise: deviations of the sensors [S].
-  ///   - timeStep: s.
-  ///   - key: of the noise.
-  ///   - first: number of the first particle's draws.
-  fileprivate func measured(
-    _ model: DynamicsModel, noise: [Double], timeStep: Double, key: DrawKey, from first: Int
-  ) -> [Episode] {
-    return (0..<particles).map { b in
-      let states = (0...horizon).map { k in
-        let draws = key.normals(particle: first + b, step: k, count: noise.count)
-        let state = model.stateStandardiser.restore(
-          Array(carry(step: k, particle: b).prefix(noise.count)))
-        return state.indices.map { state[$0] + noise[$0] * draws[$0] }
-      }
-      let actions = (0..<horizon).map { Array(action(step: $0, particle: b)) }
-      return Episode(
-        name: "rollout \(b)", timeStep: timeStep, states: states,
-        actions: actions + actions.suffix(1))
-    }
   }
 }

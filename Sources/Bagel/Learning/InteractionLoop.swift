@@ -153,10 +153,13 @@ public struct InteractionLoop {
     {
       attempt += 1
     }
+    let commands = try informativeCommands(index, tell)
+    guard goesOn() else { return false }
     for _ in 0...Self.explorationsAgain {
       let log = try LogWriter(path: path, layout: task.layout)
       let outcome = try task.explore(
-        &plant, index: index, attempt: attempt, seed: seed, log: log, goesOn: goesOn)
+        &plant, index: index, attempt: attempt, seed: seed, commands: commands, log: log,
+        goesOn: goesOn)
       log.close()
       let mayGoOn = tell(.drove(outcome))
       if outcome.isInterrupted { return false }
@@ -179,6 +182,17 @@ public struct InteractionLoop {
   }
 
   private static let explorationsAgain = 3
+
+  /// What tells most, where the task explores so and there is an episode to begin with.
+  private func informativeCommands(
+    _ index: Int, _ tell: (LoopEvent) -> Bool
+  ) throws -> [[Double]]? {
+    guard task.exploration.kind == .informative, index > 0 else { return nil }
+    guard tell(.proposing) else { return nil }
+    defer { _ = tell(.proposed) }
+    return try task.informativeCommands(
+      index: index, after: episodes(before: 1), seed: seed, device: device, goesOn: goesOn)
+  }
 
   /// All episodes before a trial that are learnt from and long enough, read from their files: what is learnt from is what is on the
   /// disk.

@@ -95,6 +95,9 @@ extension EpisodeRecord {
 public enum LoopEvent {
   /// An episode on the plant has ended, in whatever way; the events below say what becomes of it.
   case drove(EpisodeRun.Outcome)
+  /// What to explore next is looked for, by a model so far and a policy on it; from here to `proposed` the machine is at rest.
+  case proposing
+  case proposed
   /// It was too short to learn from; exploring begins again with other draws.
   case exploringAgain(EpisodeRun.Outcome)
   case explored(LoopRecord, Episode)

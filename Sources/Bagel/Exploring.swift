@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is learnt from where there are no logs: episodes that explore the task's plant.
+
+import Draws
+import Execution
+import Foundation
+import MachineLogs
+import Plants
+import Tasks
+
+extension ControlTask {
+  /// Episodes to learn from: the task's logs, or the exploration of its plant.
+  ///
+  /// - Parameters:
+  ///   - seed: of the exploration and the plant's noise.
+  ///   - logFolder: where what the plant did is written, line by line.
+  ///   - goesOn: asked at every step on the plant; false ends the episode with the safe action, and begins no other.
+  ///   - tell: hears of every episode on the plant as it ends.
+  /// - Throws: `LogError`, `LogWritingError`, `EpisodeFailure`.
+  public func trainingEpisodes(
+    seed: UInt64 = 0, logFolder: String? = nil, goesOn: @escaping () -> Bool = { true },
+    tell: (EpisodeRun.Outcome) -> Void = { _ in }
+  ) throws -> [Episode] {
+    if !logs.isEmpty { return try layout.episodes(from: logs) }
+    guard plant != nil else {
+      throw LogError(file: place, "has no logs and no plant to learn from")
+    }
+    var plant = try makePlant()
+    defer { plant.close(safeAction: safeAction) }
+    var episodes: [Episode] = []
+    for index in 0..<exploration.episodes {
+      guard goesOn() else { break }
+      let log = try logFolder.map {
+        plant is any SimulatedPlant
+          ? try LogWriter(simulation: index + 1, in: $0, layout)
+          : try LogWriter(episode: "exploration-\(index + 1)", in: $0, layout)
+      }
+      defer { log?.close() }
+      let commands = try informativeCommands(
+        index: index, after: episodes, seed: seed, goesOn: goesOn)
+      guard goesOn() else { break }
+      let outcome = try explore(
+        &plant, index: index, seed: seed, commands: commands, log: log, goesOn: goesOn)
+      tell(outcome)
+      if let failure = outcome.failure { throw failure }
+      if let log, !(plant is any SimulatedPlant), !outcome.isInterrupted {
+        // With the holes that its stamps show.
+        log.close()
+        episodes += try layout.episodes(
+          from: [log.path], needsExcitation: false, checksValues: false)
+      } else {
+        // As it would be read from the log.
+        episodes.append(outcome.episode.dropFirst(layout.unknownRows))
+      }
+    }
+    return episodes
+  }
+
+  /// One exploring episode on the plant.
+  ///
+  /// - Parameters:
+  ///   - plant: the machine; it is reset first.
+  ///   - index: of the episode; with the seed and the attempt it determines start, actions and noise.
+  ///   - attempt: 0, or how often this episode was too short to learn from.
+  ///   - seed: see `index`.
+  ///   - commands: to play back [T][A]; nil for those of the task's kind of exploration.
+  ///   - log: where rows are written as they come.
+  ///   - goesOn: asked at every step; false ends the episode with the safe action.
+  /// - Throws: `PlantFailure`.
+  public func explore(
+    _ plant: inout any Plant, index: Int, attempt: Int = 0, seed: UInt64,
+    commands: [[Double]]? = nil, log: LogWriter?,
+    goesOn: @escaping () -> Bool = { true }
+  ) throws -> EpisodeRun.Outcome {
+    let seed =
+      seed &+ 0x5851_F42D_4C95_7F2D &* UInt64(index) &+ 0x2545_F491_4F6C_DD1D &* UInt64(attempt)
+    var explorer = Explorer(
+      exploration, limits: actionLimits, rest: safeAction, timeStep: layout.timeStep, seed: seed)
+    var run = episodeRun(seconds: exploration.seconds)
+    run.log = log
+    run.needsReward = true
+    run.goesOn = goesOn
+    return try run.run(
+      &plant, from: explorationStart(plant, seed: seed), seed: seed,
+      name: "exploration \(index + 1)"
+    ) { step, observed in
+      guard let commands else {
+        return explorer.action(step: step, states: Array(observed.prefix(layout.states.count)))
+      }
+      return commands[min(step, commands.count - 1)]
+    }
+  }
+
+  /// Manual driving begins where the machine happens to stand, other exploration where trials begin.
+  private func explorationStart(_ plant: any Plant, seed: UInt64) -> [Double]? {
+    guard hasStart, exploration.kind != .manual, plant is any SimulatedPlant else { return nil }
+    switch start {
+    case .bounds, .logged: return nil
+    case .fixed, .uniform, .normal, .rows, .reached, .cells: break
+    }
+    let key = DrawKey(seed: seed, stream: .explorationStart)
+    return initialState(start.draw(particle: 0, key: key, for: .initialStates), of: plant)
+  }
+
+  /// The commands of an informative episode (`explore: {kind: informative}`): those that tell most, by a model of the episodes so far and
+  /// a policy that is found on it.
+  ///
+  /// - Parameters:
+  ///   - index: of the episode; the first is random.
+  ///   - episodes: so far.
+  ///   - seed: of the search and of what is tried.
+  ///   - device: where rollouts run.
+  ///   - goesOn: asked while it computes; false ends it.
+  /// - Returns: nil for the first episode, other kinds, and where `goesOn` ended it.
+  /// - Throws: as `fit`, `optimize` and `proposeCommands`.
+  func informativeCommands(
+    index: Int, after episodes: [Episode], seed: UInt64, device: ExecutionDevice? = nil,
+    goesOn: () -> Bool
+  ) throws -> [[Double]]? {
+    guard exploration.kind == .informative, index > 0, !episodes.isEmpty else { return nil }
+    let model = try fit(episodes).model
+    let policy = try optimize(model, device: device) { _ in goesOn() }
+    guard policy.isFinished else { return nil }
+    return try proposeCommands(
+      for: policy.best, on: model, seconds: exploration.seconds, seed: seed &+ UInt64(index),
+      device: device, judges: false
+    ) { _ in goesOn() }?.commands
+  }
+}
