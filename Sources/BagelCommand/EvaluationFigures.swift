@@ -79,7 +79,7 @@ extension Evaluation {
 
   private static let mostFailures = 4
 
-  private func describeSteps(_ task: ControlTask, _ console: Console) {
+  func describeSteps(_ task: ControlTask, _ console: Console) {
     for (index, tracked) in task.evaluation.tracked.enumerated() {
       let (channel, figures) = (task.goalChannels[tracked.goal], ResponseFigures(self, index))
       let unit = Unit(channel.units)

@@ -11,82 +11,115 @@ struct RivalEvaluation {
 }
 
 extension ControlTask {
-  /// The same episodes with the PID controller of the same model; nil where there is none, says why where one could be.
+  /// The PID controller of a policy's model, with a progress bar; says why there is none.
+  ///
+  /// - Parameters:
+  ///   - description: of the policy.
+  ///   - modelFolder: with that policy's model.
+  ///   - folder: of the output, where the controller is kept.
+  ///   - console: hears of it.
+  /// - Returns: nil where there is none, or it was interrupted. Throws: as `pidRival`.
+  private func pidController(
+    of description: PolicyDescription, modelIn modelFolder: String, in folder: String,
+    _ console: Console
+  ) throws -> PIDRival? {
+    func none(_ why: String) -> PIDRival? {
+      console.say("no PID controller: \(why)")
+      return nil
+    }
+    if let obstacleToPID { return none(obstacleToPID) }
+    let path = "\(modelFolder)/model.safetensors"
+    guard description.model != nil,
+      description.model == (try? DynamicsModel.fingerprint(path: path))
+    else { return none("the model that the policy was found on is not in \(modelFolder)") }
+    let bar = ProgressBar("finding a PID controller")
+    defer { bar.finish() }
+    do {
+      return try pidRival(on: DynamicsModel(path: path), in: folder) { fraction in
+        bar.update(fraction, "\(Int(100 * fraction)) %")
+        return !InterruptSignal.wasRaised
+      }
+    } catch let error as SearchError {
+      return none("\(error)")
+    } catch let error as UnsuitableSampler {
+      return none("\(error)")
+    }
+  }
+
+  /// The same episodes with the PID controller of the same model.
   ///
   /// - Parameters:
   ///   - description: of the policy whose rival it is.
-  ///   - folder: with that policy's model; its PID controller is kept there.
+  ///   - modelFolder: with that policy's model.
+  ///   - folder: of the output: where the controller, and the rows of a machine, are kept.
   ///   - seed: of the episodes.
   ///   - spread: of the plant's parameters.
-  ///   - console: hears why there is none.
+  ///   - console: hears of it, also why there is none.
+  /// - Returns: nil where there is none, or it was interrupted.
   /// - Throws: as `pidRival` and `evaluate`.
   func evaluateRival(
-    of description: PolicyDescription, in folder: String, seed: UInt64, spread: Double,
-    _ console: Console
+    of description: PolicyDescription, modelIn modelFolder: String, in folder: String,
+    seed: UInt64, spread: Double, _ console: Console
   ) throws -> RivalEvaluation? {
-    let path = "\(folder)/model.safetensors"
-    guard pidTask != nil, description.model != nil,
-      description.model == (try? DynamicsModel.fingerprint(path: path))
-    else { return nil }
-    do {
-      let rival = try pidRival(on: DynamicsModel(path: path), in: folder) {
-        !InterruptSignal.wasRaised
-      }
-      guard let rival, !InterruptSignal.wasRaised else { return nil }
-      let evaluation = try evaluate(
-        rival.controller, seed: seed, spread: spread, within: .init(rival.description),
-        goesOn: { !InterruptSignal.wasRaised })
-      return InterruptSignal.wasRaised ? nil : RivalEvaluation(rival: rival, evaluation: evaluation)
-    } catch let error as SearchError {
-      console.say("  no PID controller as a rival: \(error)")
-    } catch let error as UnsuitableSampler {
-      console.say("  no PID controller as a rival: \(error)")
+    let rival = try pidController(
+      of: description, modelIn: modelFolder, in: folder, console)
+    guard let rival, !InterruptSignal.wasRaised else { return nil }
+    console.say("the same episodes with a PID controller:")
+    rival.found?.describeDoubts(console)
+    let words = EpisodeWords(console, self)
+    let evaluation = try evaluate(
+      rival.controller, seed: seed, spread: spread, within: .init(rival.description),
+      logFolder: folder, logName: "evaluation-pid",
+      goesOn: { !InterruptSignal.wasRaised }, tell: words.tell)
+    words.sayEarlyEnds(of: evaluation.episodes.count)
+    if let logs = words.logWords { console.say(logs) }
+    if InterruptSignal.wasRaised {
+      if let leaving = words.leaving { console.say(leaving) }
+      return nil
     }
-    return nil
+    return RivalEvaluation(rival: rival, evaluation: evaluation)
   }
-}
 
-extension ControlTask {
-  /// Searches the PID controller that is the task's fallback.
+  /// The policy that drives where a run's watch gives it to the fallback; nil where the safe action is held. A PID controller is found now
+  /// where there is none yet.
   ///
   /// - Parameters:
-  ///   - model: of the machine.
-  ///   - folder: where its file goes.
-  ///   - device: where rollouts run.
+  ///   - description: of the policy.
+  ///   - modelFolder: with that policy's model.
+  ///   - folder: of the output.
   ///   - console: hears of it.
-  /// - Throws: as `pidRival`; `LogError` where there is nothing that it could track.
+  /// - Throws: `TensorFileError`; as `pidRival`.
   func findFallback(
-    on model: DynamicsModel, in folder: String, _ device: DeviceOptions, _ console: Console
-  ) throws {
-    guard pidTask != nil else {
-      throw LogError(
-        file: place,
-        "has `fallback: pid`, and a PID controller needs a goal with a tolerance, and another policy beside it"
-      )
+    for description: PolicyDescription, modelIn modelFolder: String, in folder: String,
+    _ console: Console
+  ) throws -> PolicyController? {
+    switch fallback {
+    case .hold: return nil
+    case .policy(let path): return try fallbackController(path)
+    case .pid:
+      let found = try pidController(
+        of: description, modelIn: modelFolder, in: folder, console)
+      guard let found else {
+        throw LogError(file: place, "has `fallback: pid`, and there is no PID controller")
+      }
+      console.say("fallback: a PID controller, \(folder)/\(Self.pidFileName)")
+      found.found?.describeDoubts(console)
+      for line in found.gains.lines(self) { console.say("  \(line)") }
+      return found.controller
     }
-    guard let found = try pidRival(on: model, in: folder, device: device.device) else { return }
-    console.say("fallback: a PID controller, \(folder)/\(Self.pidFileName)")
-    for line in found.gains.lines(self) { console.say("  \(line)") }
   }
 }
 
 extension RivalEvaluation {
   func describe(_ task: ControlTask, _ console: Console) {
     let (steps, successes) = (evaluation.steps.count, evaluation.stepSuccesses)
-    let what =
+    console.say(
       steps > evaluation.episodes.count
-      ? "\(successes) of \(steps) steps"
-      : "\(evaluation.successes) of \(evaluation.episodes.count) episodes succeed"
-    console.say("rival: a PID controller that was found on the same model: \(what)")
-    for (index, tracked) in task.evaluation.tracked.enumerated()
-    where !evaluation.whole.episodes.isEmpty {
-      let figures = evaluation.whole.figures(ofTracked: index)
-      let unit = Unit(task.goalChannels[tracked.goal].units)
-      let mean =
-        figures.reduce(0) { $0 + $1.steadyStateError } / Double(max(figures.count, 1))
-      console.say(
-        "  \(task.goalChannels[tracked.goal].name): mean steady-state error \(unit.shown(mean)), largest error "
-          + unit.shown(figures.map(\.largestError).max() ?? 0))
+        ? "  \(successes) of \(steps) steps of the reference"
+        : "  \(evaluation.successes) of \(evaluation.episodes.count) episodes succeed")
+    for figures in task.violations(in: evaluation) { console.say("  \(figures.plantSentence)") }
+    if task.evaluation.measures.isEmpty, !evaluation.whole.episodes.isEmpty {
+      evaluation.whole.describeSteps(task, console)
     }
     for line in rival.gains.lines(task) { console.say("  \(line)") }
   }
@@ -99,20 +132,26 @@ extension RivalEvaluation {
 }
 
 extension PIDGains {
-  /// A line for each action, in physical units: "valve = 0.1 + 2.3 e + 0.4 int e - 0.2 d/dt, e = goal - angle".
+  /// A line for each action, in physical units, and one of the time constants:
+  /// "valve = 0.1 + 2.3 e + 0.4 int e - 0.2 d/dt angle   (angle in rad, e = goal - angle, s)".
   func lines(_ task: ControlTask) -> [String] {
-    let goals = task.pidErrors.map { task.goalChannels[$0].name }
-    return task.layout.actions.indices.map { j in
-      let terms = goals.indices.map { e in
-        let name = goals.count == 1 ? "e" : "e(\(goals[e]))"
-        let rate = "d/dt \(goals[e])"
+    let channels = task.pidErrors.map { task.goalChannels[$0] }
+    let actions = task.layout.actions.indices.map { j in
+      let terms = channels.indices.map { e in
+        let name = channels.count == 1 ? "e" : "e(\(channels[e].name))"
         return "\(signed(proportional[j][e])) \(name) \(signed(integral[j][e])) int \(name) "
-          + "\(signed(-derivative[j][e])) \(rate)"
+          + "\(signed(-derivative[j][e])) d/dt \(channels[e].name)"
       }
-      return "\(task.layout.actions[j].name) = \(number(bias[j])) \(terms.joined(separator: " ")), "
-        + "e = goal - measured, its filter \(filterTime.map { number($0) }.joined(separator: ", ")) s, anti-windup "
-        + "\(number(trackingTime[j])) s"
+      return "\(task.layout.actions[j].name) = \(number(bias[j])) \(terms.joined(separator: " "))"
     }
+    let units = channels.map { $0.units.isEmpty ? $0.name : "\($0.name) in \($0.units)" }
+    func seconds(_ times: [Double]) -> String {
+      times.map { number($0) }.joined(separator: ", ") + " s"
+    }
+    return actions + [
+      "e = goal - measured; \(units.joined(separator: ", ")), s; filter of the rate \(seconds(filterTime)), integral follows limits in "
+        + seconds(trackingTime)
+    ]
   }
 
   private func signed(_ value: Double) -> String {

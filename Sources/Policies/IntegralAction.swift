@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Integral action: what a policy adds to its command for as long as a goal is missed, which overcomes stiction and loads that it does
 // not see. It integrates towards the command, not the error, and follows what was really sent (back-calculation, Astrom and Hagglund,
-// Advanced PID Control, 2006, section 3.5): limits do not wind it up, and it takes over without a bump from whoever drove before.
+// Advanced PID Control, 2006, section 3.5), so that limits do not wind it up.
 //
 //   s' = s + K_i e + beta (sent - wanted)       e [E] standardised errors, s [A] in commands whose limits are -1 ... 1
-//   wanted' = command + s',  command' = wanted' within -1 ... 1
+//   wanted' = command' + s',  sent' = wanted' within -1 ... 1 (and rate limits, or whoever drives in its place)
+//
+// One measurement that is far off may not move it far: e counts up to 4 deviations, sent - wanted up to 1, s up to 2; and while the
+// command is at a limit, nothing is integrated that holds it there.
 //
 // In: errors, the command of the policy's body, the last command that was sent. Memory: s [A], wanted [A].
 
@@ -23,6 +26,10 @@ struct IntegralAction: Hashable, Sendable {
   /// Rows in which the error, times its parameter, is added to the command once: gains of a row are small, and parameters of a search
   /// should be near 1.
   static let rowsOfGain = 50.0
+  /// Deviations of the data up to which an error counts.
+  static let mostDeviations = 4.0
+  /// Commands: from one limit to the other is 2.
+  private static let (mostIntegral, mostFollowed) = (2.0, 1.0)
   /// logit(beta) before a search: a command that was not sent is forgotten in ten rows.
   private static let firstLogit = -2.2
 
@@ -59,25 +66,46 @@ struct IntegralAction: Hashable, Sendable {
   ) -> (command: Value, memory: Value) {
     let builder = command.builder
     let (sum, wanted) = (memory[0..<actions], memory[actions..<2 * actions])
-    var added = tracking(builder) * (sent - wanted)
-    if let integrand { added = integrand + added }
+    var added = integrand ?? builder.zeros(actions)
     if let gain {
       let matrix = SharedMatrix(
         array: RolloutProgram.parameters, offset: gain.offset, rows: actions, columns: self.errors)
-      added = (1 / Self.rowsOfGain) * builder.affine(matrix, bias: nil, errors) + added
+      let counted = errors.kept(within: Self.mostDeviations)
+      added = added + (1 / Self.rowsOfGain) * builder.affine(matrix, bias: nil, counted)
     }
-    let integrated = (sum + added).named("integral")
+    // Beyond a limit, and further: no more of that.
+    let beyond = wanted - wanted.kept(within: 1)
+    added = select(-(added * beyond), added, builder.zeros(actions))
+    let followed = tracking(builder) * (sent - wanted).kept(within: Self.mostFollowed)
+    let integrated = (sum + added + followed).kept(within: Self.mostIntegral).named("integral")
     let now = command + integrated
-    let limit = builder.constant(Array(repeating: 1, count: actions))
-    return (
-      now.clamped(lower: -limit, upper: limit), builder.concatenate([integrated, now])
-    )
+    return (now.kept(within: 1), builder.concatenate([integrated, now]))
+  }
+
+  /// The memory once another driver has sent a command in this one's place [A]: it goes on from there.
+  ///
+  /// - Parameters:
+  ///   - memory: [2 A]
+  ///   - sent: limits at -1 and 1.
+  func following(_ memory: [Double], sent: [Double]) -> [Double] {
+    let sums = (0..<actions).map { j in
+      min(max(memory[j] + sent[j] - memory[actions + j], -Self.mostIntegral), Self.mostIntegral)
+    }
+    return sums + sent
   }
 
   /// beta [A]
   private func tracking(_ builder: ProgramBuilder) -> Value {
     logistic(
       builder.shared(RolloutProgram.parameters, offset: tracking.offset, length: actions))
+  }
+}
+
+extension Value {
+  /// min(max(self, -bound), bound); what is no number stays so, and reaches whoever asks whether it is one.
+  func kept(within bound: Double) -> Value {
+    let limit = builder.constant(Array(repeating: bound, count: length))
+    return minimum(limit, maximum(-limit, self))
   }
 }
 

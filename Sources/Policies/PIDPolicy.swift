@@ -3,7 +3,7 @@
 // other policy, and one that its reader can check by hand. Each command reads the error of every goal that is tracked:
 //
 //   command = b + K (e - T_d d) + s        e [E] standardised errors; s' = s + K / T_i e + ..., the integral (IntegralAction)
-//   d' = d + alpha (y' - y - d)            of what goals are of, not of the error: a goal that jumps is no kick
+//   d' = d + alpha (y' - y - d)            of what goals are of, not of the error: a goal that jumps is no kick; y' - y up to 4
 //
 // T_i and T_d are positive by construction, so that integral and derivative act the way the gain acts: without this a search takes
 // gains that push along with the motion where its model has no lag (the boom: K_d of the wrong sign, 1 of 9 steps on the plant).
@@ -86,7 +86,8 @@ private struct PIDLaw: Sendable {
     }
     let (before, rate) = (memory[0..<errors], memory[errors..<2 * errors])
     let hasBefore = memory[2 * errors].broadcast(to: errors)
-    let change = hasBefore * reading.shorterWay(reading.reached - before)
+    let moved = reading.shorterWay(reading.reached - before)
+    let change = hasBefore * moved.kept(within: IntegralAction.mostDeviations)
     let filtered = (rate + logistic(parameters(filter)) * (change - rate)).named("rate")
     let gains = parameters(gain)
     let derivative = PIDGains.rowsOfRate * (gains * exp(parameters(derivativeTime)))
@@ -94,7 +95,7 @@ private struct PIDLaw: Sendable {
     return Law.Answer(
       command: product(gains, reading.errors) - product(derivative, filtered) + parameters(biases),
       memory: builder.concatenate([reading.reached, filtered, builder.constant([1])]),
-      integrand: product(integral, reading.errors))
+      integrand: product(integral, reading.errors.kept(within: IntegralAction.mostDeviations)))
   }
 }
 
@@ -111,6 +112,12 @@ public struct PIDGains: Hashable, Sendable {
   public var filterTime: [Double]
   /// Time constant with which the integral follows what was sent [A], s.
   public var trackingTime: [Double]
+
+  /// Whether all are numbers that a machine can have.
+  var areSound: Bool {
+    let all = (proportional + integral + derivative).joined() + bias + filterTime + trackingTime
+    return all.allSatisfy(\.isFinite)
+  }
 
   /// A change a row counts as one in so many rows: a search's parameters should be near 1.
   static let rowsOfRate = 10.0

@@ -5,7 +5,7 @@
 //
 //   u = middle + half range * tanh(raw),  then at most the rate limit away from the last action
 //
-// so limits hold by construction. Integral action and PID controllers remember more than actions: a memory [M] that rollouts carry
+// (of a PID controller, and with integral action, a sum within -1 ... 1 in place of tanh), so limits hold by construction. Integral action and PID controllers remember more than actions: a memory [M] that rollouts carry
 // from step to step, as the machine's controller does.
 
 import Programs
@@ -206,7 +206,16 @@ public struct Policy: Sendable {
     guard let last = past.first, !largestChange.isEmpty else { return (wanted, kept) }
     let change = builder.constant(
       zip(largestChange, half).map { $0.isFinite ? $0 : 2 * $1 })
-    return (wanted.clamped(lower: last - change, upper: last + change), kept)
+    // In this order, what is no number stays so.
+    return (minimum(last + change, maximum(last - change, wanted)), kept)
+  }
+
+  /// The memory [M] once another driver has sent an action [A] in this policy's place; the same without integral action.
+  func memory(_ memory: [Double], following sent: [Double]) -> [Double] {
+    guard let integral else { return memory }
+    let own = law.start.count
+    let unit = sent.indices.map { (2 * sent[$0] - lower[$0] - upper[$0]) / (upper[$0] - lower[$0]) }
+    return memory[..<own] + integral.following(Array(memory[own...]), sent: unit)
   }
 
   /// The action of a policy without a memory; see `step`.

@@ -115,9 +115,15 @@ public struct ControllerRun {
   /// - Parameters:
   ///   - observed: states [S], then disturbances [W].
   ///   - goal: [G]
+  /// - Returns: NaN where it, or what is to be remembered, is not finite; then nothing is remembered.
   public mutating func action(observed: [Double], goal: [Double]) -> [Double] {
     let seen = Array(observed.prefix(controller.policy.stateLength))
     let (action, kept) = controller.step(state: seen, goal: goal, past: past, memory: memory)
+    // What is no number must not stay in the memory, nor pass unseen.
+    guard action.allSatisfy(\.isFinite), kept.allSatisfy(\.isFinite) else {
+      hasActed = false
+      return action.map { _ in .nan }
+    }
     memory = kept
     past.insert(action, at: 0)
     past = Array(past.prefix(controller.policy.actionMemory))
@@ -129,6 +135,11 @@ public struct ControllerRun {
   /// controller's. Its next actions go on from there, within its rate limits.
   public mutating func sent(_ action: [Double]) {
     if hasActed && !past.isEmpty {
+      let policy = controller.policy
+      let isOwn = action.indices.allSatisfy { j in
+        abs(action[j] - past[0][j]) <= 1e-9 * (policy.upper[j] - policy.lower[j])
+      }
+      if !isOwn { memory = policy.memory(memory, following: action) }
       past[0] = action
     } else {
       past.insert(action, at: 0)

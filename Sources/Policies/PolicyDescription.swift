@@ -28,6 +28,8 @@ public struct PolicyDescription: Hashable, Sendable {
   public var plant: String?
   /// Fingerprint of the model that it was found on (`DynamicsModel.fingerprint`); nil where nobody knows.
   public var model: String?
+  /// Fingerprint of the task that it was searched for; nil where nobody asks.
+  public var searched: String?
   /// Its return on its model, as the search judged it.
   public var predictedReturn: Double?
 

@@ -47,7 +47,11 @@ extension PolicyController {
     try TensorTable.read(file, path: path) { table throws(TensorFileError) in
       try stored.rows(&table)
     }
-    return stored.policy
+    let found = stored.policy
+    if let gains = PIDGains(found.controller, timeStep: found.description.timeStep), !gains.areSound {
+      throw TensorFileError(path: path, "is damaged: gains of its PID controller are not finite")
+    }
+    return found
   }
 }
 
@@ -74,11 +78,13 @@ private struct PolicyStructure: FileStructure {
   var hasRateLimits: Bool
   var hasDataBounds: Bool
   var hasPredictedReturn: Bool
+  var searched: String?
   var plant: String?
   var model: String?
 
   init(_ description: PolicyDescription) {
     (task, plant, model) = (description.task, description.plant, description.model)
+    searched = description.searched
     (stateNames, stateUnits) = (description.stateNames, description.stateUnits)
     let count = description.inputs.disturbanceLength
     disturbances = count == 0 ? nil : count
@@ -109,6 +115,9 @@ private struct PolicyStructure: FileStructure {
     }
     if let plant, shortened(plant, to: longestMessage) != plant {
       return "the words for its plant are not as they are written: '\(shortened(plant))'"
+    }
+    if let searched, searched.count != 16 || !searched.allSatisfy(\.isHexDigit) {
+      return "'\(shortened(searched))' is no fingerprint of a task"
     }
     if let model, model.count != 16 || !model.allSatisfy(\.isHexDigit) {
       return "'\(shortened(model))' is no fingerprint of a model"
@@ -247,6 +256,7 @@ private struct StoredPolicy {
       largestChange: largestChange.map { $0.isFinite ? $0 : nil }, rest: rest, timeStep: timeStep,
       form: structure.form, inputs: structure.inputs(radians: radians))
     (description.plant, description.model) = (structure.plant, structure.model)
+    description.searched = structure.searched
     if structure.hasDataBounds {
       description.dataBounds = zip(dataLower, dataUpper).map { $0...$1 }
     }

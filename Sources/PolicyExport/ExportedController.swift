@@ -149,17 +149,18 @@ extension ExportedController {
   private var formulaInWords: String {
     let errors = policy.inputs.integrated.map { goals[$0].name }.joined(separator: ", ")
     let integral =
-      "clamp(command + s, -1, 1), s' = s + K_i e + logistic(integral.tracking) (sent - wanted), wanted = "
-      + "command + s of the row before, sent = (action - middle) / half_range of the row before, e = standardised errors of "
-      + errors
+      "clamp(wanted', -1, 1), wanted' = command' + s', s' = clamp(s + i + logistic(integral.tracking) clamp(sent - wanted, -1, 1), -2, 2), "
+      + "i = K_i clamp(e', -4, 4), but 0 where wanted is beyond -1 ... 1 and i leads further; a mark is this row's, no mark the row's before; "
+      + "sent = (action - middle) / half_range; wanted = sent = action_rest so and s = 0 before the first; e = standardised errors of "
+      + errors + ", the shorter way of angles"
     return switch policy.form {
     case .pid:
-      "action = middle + half_range * \(integral); command = gain e - K_d d + biases, "
-        + "K_i = gain exp(log_integral_rate) / 50, K_d = 10 gain exp(log_derivative_time), d' = d + logistic(derivative_filter) (y' - y - d), y standardised, d = 0 at first"
+      "action = middle + half_range * \(integral); command' = gain e' - K_d d' + biases, "
+        + "K_i = gain exp(log_integral_rate) / 50, K_d = 10 gain exp(log_derivative_time), d' = d + logistic(derivative_filter) (clamp(y' - y, -4, 4) - d), y = standardised goals' quantities, d' = 0 at first"
     case .network, .radialBasis, .custom:
       policy.inputs.integrated.isEmpty
         ? "action = middle + half_range * tanh(policy(inputs))"
-        : "action = middle + half_range * \(integral); command = tanh(policy(inputs)), K_i = integral.gain / 50"
+        : "action = middle + half_range * \(integral); command' = tanh(policy(inputs)), K_i = integral.gain / 50"
     }
   }
 

@@ -9,7 +9,7 @@ import Watching
 
 /// What a step of an exported controller may find; bits of its status.
 public enum ControllerFinding: String, Sendable, CaseIterable {
-  /// A measurement, the goal or the action is no finite number: the action is the resting one, and the row is not remembered.
+  /// A measurement, the goal or the action is not finite: the action is the resting one, and the row is not remembered.
   case notFinite
   case beyondData, frozen, late
   /// A state or quantity is outside its limits: the controller stops.
@@ -37,10 +37,10 @@ public enum ControllerFinding: String, Sendable, CaseIterable {
   var words: String {
     switch self {
     case .notFinite:
-      "a measurement, the goal or the action is no finite number: the action is the resting one, the row is not remembered"
+      "a measurement, the goal or the action is not finite (NaN or infinite): the action is the resting one, the row is not remembered"
     case .beyondData: "a state is well outside the data behind the policy"
     case .frozen: "a sensor repeats its value longer than its log ever did"
-    case .late: "the measurement comes two time steps or more after the one before"
+    case .late: "two time steps or more since the last measurement whose numbers were finite"
     case .leftLimits: "a state or quantity is outside its limits"
     case .stopped: "stopped: the action is the resting one until the next reset"
     case .holding:
@@ -59,20 +59,23 @@ public struct ExportedGuards: Sendable {
   public var limits: [(quantity: Quantity, range: ClosedRange<Double>)]
   /// What follows; `fallback` holds the resting action here.
   public var responses: WatchOptions
+  /// The task's fallback in words, where it is none that exported code has.
+  public var fallback: String?
 
   public init(
     bounds: [ClosedRange<Double>]? = nil, longestRepeats: [String: Int] = [:],
     limits: [(quantity: Quantity, range: ClosedRange<Double>)] = [],
-    responses: WatchOptions = WatchOptions()
+    responses: WatchOptions = WatchOptions(), fallback: String? = nil
   ) {
+    self.fallback = fallback
     (self.bounds, self.longestRepeats) = (bounds, longestRepeats)
     (self.limits, self.responses) = (limits, responses)
   }
 
-  /// Those without which nothing is looked for but numbers that are not finite.
+  /// Nothing is looked for but numbers that are not finite.
   public static var none: ExportedGuards {
     var responses = WatchOptions()
-    responses.responses[.late] = .off
+    for matter in WatchedMatter.allCases { responses.responses[matter] = .off }
     return ExportedGuards(responses: responses)
   }
 

@@ -34,11 +34,11 @@ struct ExportedRun {
   /// - Parameters:
   ///   - measured: [C], physical units.
   ///   - goal: [G], physical units.
-  ///   - seconds: since the last call.
+  ///   - seconds: since the last call; a time step where it is not positive or not finite.
   mutating func step(
     measured: [Double], goal: [Double], seconds: Double
   ) -> (action: [Double], status: Int) {
-    elapsed += seconds
+    elapsed += seconds > 0 && seconds.isFinite ? seconds : export.layout.timeStep
     var found: Set<ControllerFinding> = []
     let seesGoal = export.policy.inputs.goal != .none
     var action = export.policy.rest
@@ -120,6 +120,7 @@ private struct RandomWalk {
   private let widths: [Double]
   private(set) var measured: [Double]
   private var pace: [Double]
+  private let turns: [Double?]
 
   init(_ export: ExportedController) {
     func ofState(_ column: String, _ values: [Double], or other: Double) -> Double {
@@ -129,7 +130,11 @@ private struct RandomWalk {
     centres = columns.map { ofState($0, export.controller.stateMean, or: 0) }
     widths = columns.map { ofState($0, export.controller.stateScale, or: 1) }
     (measured, pace) = (centres, centres.map { _ in 0 })
+    turns = columns.map { export.layout.turn(ofColumn: $0) }
   }
+
+  /// As sensors give it: angles that turn within half a turn of zero.
+  var seen: [Double] { zip(measured, turns).map { shorterWay($0, turn: $1) } }
 
   /// - Parameters:
   ///   - draws: standard normal [C].
@@ -137,8 +142,8 @@ private struct RandomWalk {
   mutating func step(_ draws: [Double], drift: Double) {
     for c in measured.indices {
       pace[c] = 0.9 * pace[c] + 0.01 * widths[c] * draws[c]
-      let back = drift > 0 ? 0 : 0.02 * (centres[c] - measured[c])
-      measured[c] += pace[c] + back + drift * widths[c]
+      let back = drift > 0 || turns[c] != nil ? 0 : 0.02 * (centres[c] - measured[c])
+      measured[c] += (turns[c] == nil ? pace[c] : 3 * pace[c]) + back + drift * widths[c]
     }
   }
 }
@@ -165,8 +170,9 @@ extension ExportedController {
         let draws = key.normals(particle: k, step: 1, count: goal.count)
         goal = goal.indices.map { goalMean[$0] + 0.5 * goalScale[$0] * draws[$0] }
       }
-      let seconds = layout.timeStep * (part == 1 && row % 7 == 6 ? 2.5 : 1)
-      var (seen, wanted) = (walk.measured, goal)
+      var seconds = layout.timeStep * (part == 1 && row % 7 == 6 ? 2.5 : 1)
+      if part == 1, row % 50 == 48 { seconds = [0, -1, .infinity, .nan][row / 50 % 4] }
+      var (seen, wanted) = (walk.seen, goal)
       if part == 2, row % 11 == 10 { seen[row % seen.count] = row % 2 == 0 ? .nan : .infinity }
       if part == 2, row % 29 == 28 { wanted[row % wanted.count] = -.infinity }
       let (action, status) = run.step(measured: seen, goal: wanted, seconds: seconds)

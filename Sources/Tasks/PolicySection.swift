@@ -40,6 +40,24 @@ extension ControlTask {
     if let names = try entry.strings("errors") { policy.errors = try goals(names, entry) }
   }
 
+  /// Why a PID controller has nothing to read beside this task's policy, in words; nil where it has.
+  public var obstacleToPID: String? {
+    if policy.form == .pid { return "the policy is a PID controller itself" }
+    if !hasGoal { return "the task has no `goal:`, whose error it could read" }
+    return evaluation.measures.isEmpty || policy.errors != nil
+      ? nil : "success is judged by measures, and nothing says which goals' errors it is to read"
+  }
+
+  /// Refuses integral action of what nobody named: it is of what is tracked, and measures track nothing. Throws: `LogError`.
+  func checkErrors(_ yaml: YAMLMapping) throws {
+    guard policy.integrates, policy.errors == nil, !evaluation.measures.isEmpty,
+      let entry = try yaml.mapping("policy")
+    else { return }
+    throw entry.error(
+      entry.has("kind") ? "kind" : "integral",
+      "reads errors of goals, and success is judged by measures: say which goals, errors: [\(goalChannels[0].name)]")
+  }
+
   /// Goals by their names.
   private func goals(_ names: [String], _ entry: YAMLMapping) throws -> [Int] {
     guard policy.integrates else {
@@ -67,7 +85,11 @@ extension ControlTask {
     if keys.count > 1 {
       throw entry.error("radialBasis", "and layers exclude each other: one kind of policy")
     }
-    if try entry.choice("kind", Kind.self) == .pid {
+    let kind = try entry.choice("kind", Kind.self)
+    if kind == .network, keys == ["radialBasis"] {
+      throw entry.error("radialBasis", "and kind: network exclude each other: one kind of policy")
+    }
+    if kind == .pid {
       if let key = keys.first {
         throw entry.error(key, "has no effect: the policy is a PID controller")
       }

@@ -63,6 +63,7 @@ extension ControlTask {
     try checkColumns(yaml)
     try readSearch(yaml)
     try readEvaluation(yaml, folder)
+    try checkErrors(yaml)
     try readLearning(yaml)
     try readWatch(yaml, folder)
     try yaml.finish()

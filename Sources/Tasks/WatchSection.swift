@@ -28,6 +28,7 @@ extension ControlTask {
     if word == "hold" {
       fallback = .hold
     } else if word == "pid" {
+      if let obstacleToPID { throw yaml.error("fallback", "is pid, but \(obstacleToPID)") }
       fallback = .pid
     } else if word.hasSuffix(".safetensors") {
       fallback = .policy(resolved(word, in: folder))

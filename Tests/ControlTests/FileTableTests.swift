@@ -135,7 +135,8 @@ struct FileTableTests {
       return other
     }
     for description in [
-      change { $0.form = .radialBasis(count: 5) }, change { $0.inputs.integrated = [1] },
+      change { ($0.form, $0.searched) = (.radialBasis(count: 5), "0123456789abcdef") },
+      change { $0.inputs.integrated = [1] },
       change { ($0.form, $0.inputs.integrated) = (.pid, [1, 0]) },
     ] {
       let policy = description.makePolicy()
@@ -147,6 +148,16 @@ struct FileTableTests {
       #expect(back.description == description)
       #expect(back.controller.parameters == policy.initialParameters(1))
     }
+    // Gains that no machine has.
+    let pid = change { ($0.form, $0.inputs.integrated) = (.pid, [0]) }
+    let made = pid.makePolicy()
+    var parameters = made.initialParameters(1)
+    parameters[2] = 800
+    try PolicyController(
+      policy: made, parameters: parameters, stateMean: [0, 0], stateScale: [1, 1]
+    ).write(to: path, description: pid)
+    let infinite = #expect(throws: TensorFileError.self) { try PolicyController.read(path: path) }
+    #expect(infinite?.problem.contains("gains of its PID controller are not finite") == true)
     // Of several forms, or with an integral of nothing.
     try controller.write(to: path, description: full)
     let file = try TensorFile(path: path)

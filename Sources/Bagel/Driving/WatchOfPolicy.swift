@@ -110,24 +110,11 @@ extension ControlTask {
     return try files.calibration.widened(by: episodes, model, safeAction: safeAction)
   }
 
-  /// The fallback's policy; nil where the safe action is held.
+  /// The policy in the file that a task names as its fallback.
   ///
-  /// - Parameter folder: of the output, with its PID controller.
+  /// - Parameter path: of the file.
   /// - Throws: `TensorFileError`.
-  public func fallbackController(in folder: String) throws -> PolicyController? {
-    let path: String
-    switch fallback {
-    case .hold: return nil
-    case .policy(let file): path = file
-    case .pid:
-      path = "\(folder)/\(Self.pidFileName)"
-      guard FileManager.default.fileExists(atPath: path) else {
-        throw TensorFileError(
-          path: path,
-          "is the task's fallback, and there is none; `bagel optimize` and `bagel evaluate` write it"
-        )
-      }
-    }
+  public func fallbackController(_ path: String) throws -> PolicyController {
     // It need not see the disturbances that the policy sees.
     var task = self
     let own = try PolicyController.read(path: path)

@@ -89,12 +89,14 @@ extension ControlTask {
   ///   - spread: every parameter of a simulated plant varies within 1 - spread ... 1 + spread from episode to episode.
   ///   - data: behind the policy, where start or goal are drawn from it.
   ///   - logFolder: where what a machine did is written, line by line; nothing is written of simulations.
+  ///   - logName: how the names of those files begin.
   ///   - goesOn: asked at every step; false ends the evaluation with the safe action.
   ///   - tell: hears of every episode as it ends.
   /// - Throws: `LogError` where the task has no plant or a goal of its schedule is out of bounds, `EpisodeFailure`.
   public func evaluate(
     _ controller: PolicyController, seed: UInt64 = 0, spread: Double = 0,
     within data: SearchedData = SearchedData(), logFolder: String? = nil,
+    logName: String = "evaluation",
     goesOn: @escaping () -> Bool = { true }, tell: (EpisodeRun.Outcome) -> Void = { _ in }
   ) throws -> Evaluation {
     try checkSchedule(for: controller.policy.inputs.goal, within: data)
@@ -108,7 +110,7 @@ extension ControlTask {
       }
       let isMachine = !(plant is any SimulatedPlant)
       let log = try (isMachine ? logFolder : nil).map {
-        try LogWriter(episode: "evaluation-\(index + 1)", in: $0, layout)
+        try LogWriter(episode: "\(logName)-\(index + 1)", in: $0, layout)
       }
       defer { log?.close() }
       let (outcome, goals) = try drive(

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The PID controller of a task: found by the same search on the same model, it is the rival of every other policy, since it is what most
-// machines have today, and what `fallback: pid` drives with. It is kept as OUTPUT/pid.safetensors until the next search.
+// machines have today, and what `fallback: pid` drives with. It is kept as OUTPUT/pid.safetensors, for its model and its task.
 
+import Execution
 import Foundation
 import GaussianProcesses
 import Policies
@@ -13,68 +14,59 @@ public struct PIDRival: Sendable {
   public let controller: PolicyController
   public let description: PolicyDescription
   public let gains: PIDGains
-  /// Seconds of its search; nil where it was read.
-  public let seconds: Double?
+  /// Its search; nil where it was read.
+  public let found: OptimizedPolicy?
 }
 
 extension ControlTask {
   /// The name of its file in an output folder.
   public static let pidFileName = "pid.safetensors"
 
-  /// Most starts of its search: few parameters rarely need another one.
-  private static let pidStarts = 2
-
-  /// This task for a PID controller; nil where there is no error for it to read: no goal, success by measures alone, or a controller that
-  /// is one itself.
+  /// This task for a PID controller; nil where `obstacleToPID` says why.
   public var pidTask: ControlTask? {
-    guard hasGoal, !rewards.isEmpty, hasStart, evaluation.measures.isEmpty, policy.form != .pid
-    else { return nil }
+    guard obstacleToPID == nil, !rewards.isEmpty, hasStart else { return nil }
     var task = self
     task.policy = PolicyOptions()
     (task.policy.form, task.policy.goalInput) = (.pid, .error)
     (task.policy.integrates, task.policy.errors) = (true, policy.errors)
-    task.search.starts = min(search.starts, Self.pidStarts)
     return task
   }
 
-  /// The PID controller of a folder, if it was found on this model; else one is searched and written there.
+  /// The PID controller of a folder, if it was found on this model and for the task as it is; else one is searched and written there.
   ///
   /// - Parameters:
   ///   - model: of this task's machine.
   ///   - folder: of the output.
   ///   - device: where rollouts run.
-  ///   - goesOn: asked after every iteration; false ends the search.
+  ///   - progress: called after every iteration with the part that is done; false ends the search.
   /// - Returns: nil where the task has none (`pidTask`), or the search was ended.
   /// - Throws: as `optimize`; `TensorFileError`.
   public func pidRival(
     on model: DynamicsModel, in folder: String, device: ExecutionDevice? = nil,
-    goesOn: () -> Bool = { true }
+    progress: (_ fraction: Double) -> Bool = { _ in true }
   ) throws -> PIDRival? {
     guard let task = pidTask else { return nil }
     let path = "\(folder)/\(Self.pidFileName)"
-    if FileManager.default.fileExists(atPath: path) {
-      let (controller, description) = try PolicyController.read(path: path)
+    let searched = String(sha256(source.utf8).prefix(16))
+    // One that cannot be read is found again.
+    if let (controller, description) = try? PolicyController.read(path: path) {
       let wanted = task.policyDescription
-      if description.model == model.fingerprint, description.inputs == wanted.inputs,
+      if description.searched == searched, description.model == model.fingerprint, description.inputs == wanted.inputs,
         description.mismatch(with: wanted) == nil,
         let gains = PIDGains(controller, timeStep: layout.timeStep)
       {
         return PIDRival(
-          controller: controller, description: description, gains: gains, seconds: nil)
+          controller: controller, description: description, gains: gains, found: nil)
       }
     }
-    let found = try task.optimize(model, device: device) { _ in goesOn() }
+    let found = try task.optimize(model, device: device) { progress($0.fraction(of: task.search)) }
     guard found.isFinished, let gains = PIDGains(found.best, timeStep: layout.timeStep) else {
       return nil
     }
-    let description = task.description(of: found, on: model)
+    var description = task.description(of: found, on: model)
+    description.searched = searched
     try found.best.write(to: path, description: description)
     return PIDRival(
-      controller: found.best, description: description, gains: gains, seconds: found.seconds)
-  }
-
-  /// Forgets the PID controller of a folder: a new search may be of another reward.
-  public static func forgetPID(in folder: String) {
-    try? FileManager.default.removeItem(atPath: "\(folder)/\(pidFileName)")
+      controller: found.best, description: description, gains: gains, found: found)
   }
 }

@@ -58,7 +58,7 @@ extension Report {
     let names = task.evaluation.tracked.map { task.goalChannels[$0.goal] }
     func row(_ title: String, _ evaluation: Evaluation) -> String {
       let errors = names.indices.map { t -> String in
-        let figures = evaluation.figures(ofTracked: t)
+        let figures = evaluation.whole.figures(ofTracked: t)
         let unit = Unit(names[t].units)
         let mean = figures.reduce(0) { $0 + $1.steadyStateError } / Double(max(figures.count, 1))
         return "<td>\(number(unit.convert([mean])[0]))</td>"

@@ -82,13 +82,6 @@ struct EvaluateCommand: ParsableCommand {
     evaluation.describe(task, console)
     let score = try promised.map { try task.score($0.promise, by: evaluation, on: $0.model) }
     score?.describe(task, console, prefix: "  ")
-    let isSimulated = if case .simulated = task.plant { true } else { false }
-    let rival =
-      plant == nil && self.rival ?? isSimulated
-      ? try task.evaluateRival(
-        of: description, in: policyOptions.folder(of: description, or: folder), seed: common.seed,
-        spread: vary ?? 0, console) : nil
-    rival?.describe(task, console)
     let beyond = task.sentencesBeyond(
       description.dataBounds, of: evaluation.episodes.map(\.episode))
     for sentence in beyond { console.say("  warning: \(sentence)") }
@@ -100,6 +93,7 @@ struct EvaluateCommand: ParsableCommand {
       try evaluation.teachWatch(
         task, description, in: policyOptions.folder(of: description, or: folder), console)
     }
+    let (rival, trouble) = rivalEvaluation(task, description, folder, console)
     try common.report(
       Report(
         task: task, evaluation: evaluation, rival: rival?.evaluation,
@@ -117,6 +111,29 @@ struct EvaluateCommand: ParsableCommand {
           "policyFingerprint": controller.fingerprint,
           "modelFingerprint": description.model ?? NSNull(),
         ]))
+    if InterruptSignal.wasRaised {
+      throw Interruption(description: "interrupted with the PID controller; the policy's evaluation is whole")
+    }
+    if let trouble { throw trouble }
     if evaluation.successes == 0 { throw notSolved }
+  }
+
+  /// The rival's episodes, after all that is known of the policy was said and kept; or what a machine did not do in them.
+  private func rivalEvaluation(
+    _ task: ControlTask, _ description: PolicyDescription, _ folder: String, _ console: Console
+  ) -> (RivalEvaluation?, (any Error)?) {
+    let isSimulated = if case .simulated = task.plant { true } else { false }
+    guard self.rival ?? (isSimulated && plant == nil && task.obstacleToPID == nil) else { return (nil, nil) }
+    do {
+      let rival = try task.evaluateRival(
+        of: description, modelIn: policyOptions.folder(of: description, or: folder), in: folder,
+        seed: common.seed, spread: vary ?? 0, console)
+      rival?.describe(task, console)
+      return (rival, nil)
+    } catch {
+      console.say("the PID controller was not evaluated: \(error)")
+      // A simulation is no worse for it.
+      return (nil, isSimulated ? nil : error)
+    }
   }
 }

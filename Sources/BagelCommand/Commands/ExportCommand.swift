@@ -38,9 +38,16 @@ struct ExportCommand: ParsableCommand {
     // A file elsewhere leaves the output folder as it is.
     if isWithin(folder) { _ = try common.folder(for: task) }
     let (controller, description) = try policyOptions.read(for: task, in: folder, console)
-    let export = try task.exported(
-      controller, description, in: policyOptions.folder(of: description, or: folder),
-      provenance: ["BAGEL \(RootCommand.configuration.version)"])
+    // The watch is inside C code alone.
+    let export =
+      try format == .c
+      ? task.exported(
+        controller, description, in: policyOptions.folder(of: description, or: folder),
+        provenance: ["BAGEL \(RootCommand.configuration.version)"])
+      : ExportedController(controller, layout: task.observedLayout, name: task.name)
+    for gap in export.notWatched where gap.response != .warn {
+      Console.error("warning: not in the code: \(gap.words)")
+    }
     guard format == .c, file == nil else {
       return try writeFile(export, task, folder, console)
     }
@@ -59,6 +66,7 @@ struct ExportCommand: ParsableCommand {
       "path": "\(place)/controller.c", "header": "\(place)/controller.h",
       "test": "\(place)/controller_test.c", "readme": "\(place)/README.md",
       "format": format.rawValue, "bytes": try export.data(.c).count,
+      "notWatched": export.notWatched.map(\.words),
     ])
   }
 
@@ -93,8 +101,9 @@ struct ExportCommand: ParsableCommand {
   }
 
   private func file(_ path: String, reads inputs: [String]) throws -> WrittenFile {
-    try OutputFolders.make(for: path, option: "--file")
-    let file = try WrittenFile(path, option: "--file")
+    let option = file == nil ? "--output" : "--file"
+    try OutputFolders.make(for: path, option: option)
+    let file = try WrittenFile(path, option: option)
     try file.check(isNoneOf: inputs)
     return file
   }

@@ -81,10 +81,6 @@ struct OptimizeCommand: ParsableCommand {
     ) { try policy.best.write(to: $0 + "/policy.safetensors", description: description) }
     try policy.last.write(to: folder + "/policy-last.safetensors", description: description)
     try? FileManager.default.removeItem(atPath: checkpoint)
-    ControlTask.forgetPID(in: folder)
-    if task.fallback == .pid {
-      try task.findFallback(on: dynamics, in: folder, deviceOptions, console)
-    }
     console.say(
       "policy: \(folder)/policy.safetensors"
         + (kept.isCurrent ? ", version \(kept.version.number)" : ", as before")

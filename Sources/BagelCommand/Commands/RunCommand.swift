@@ -47,7 +47,9 @@ struct RunCommand: ParsableCommand {
     let (controller, description) = try policyOptions.read(for: task, in: folder, console)
     let (watch, gaps) = try task.runWatch(
       of: description, in: policyOptions.folder(of: description, or: folder))
-    let fallback = try task.fallbackController(in: folder)
+    let fallback = try task.findFallback(
+      for: description, modelIn: policyOptions.folder(of: description, or: folder), in: folder,
+      console)
     let goal = try goal.map { try numbers($0, task, description) }
     let path =
       log

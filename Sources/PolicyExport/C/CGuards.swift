@@ -29,15 +29,36 @@ extension ExportedController {
     }
   }
 
-  /// Whether it can stop or hold.
-  var hasLatches: Bool {
-    !guards.limits.isEmpty || watched.contains { [.stop, .fallback].contains($0.response) }
+  /// Whether it can stop, and whether it can hold.
+  var canStop: Bool { !guards.limits.isEmpty || watched.contains { $0.response == .stop } }
+  var canHold: Bool { watched.contains { $0.response == .fallback } }
+
+  /// What a task looks for, and exported code does not, in words; and what the task says follows.
+  public var notWatched: [(response: WatchResponse, words: String)] {
+    var gaps: [(response: WatchResponse, words: String)] = []
+    func add(_ matter: WatchedMatter, _ isGap: Bool, _ words: String) {
+      let response = guards.responses[matter]
+      guard isGap, response != .off else { return }
+      gaps.append((response, "\(matter.rawValue) (\(response.rawValue)): \(words)"))
+    }
+    let unjudged = layout.measuredColumns.filter { guards.longestRepeats[$0, default: 0] == 0 }
+    add(.innovation, true, "it needs the model; `bagel run` has it")
+    add(.beyondData, !watchesBounds, "the policy's file does not know the bounds of its data")
+    add(
+      .frozen, !unjudged.isEmpty,
+      "of \(unjudged.joined(separator: ", ")): no log of this policy's model says how often they repeat themselves, or it says that they often do"
+    )
+    if let fallback = guards.fallback {
+      gaps.append(
+        (.fallback, "\(fallback): where the task says `fallback`, this code goes to the resting action"))
+    }
+    return gaps
   }
 
   /// Bits that its status can have.
   var usedFindings: [ControllerFinding] {
     [.notFinite] + watched.map(\.finding) + (guards.limits.isEmpty ? [] : [.leftLimits])
-      + (hasLatches ? [.stopped, .holding] : [])
+      + (canStop ? [.stopped] : []) + (canHold ? [.holding] : [])
   }
 
   /// The limited quantities of a row of states, as a program: "state" [S] -> "limited" [L].
@@ -52,8 +73,7 @@ extension ExportedController {
   /// The call of `findings` in a step.
   var findingLine: String {
     guard !watched.isEmpty || !guards.limits.isEmpty else { return "" }
-    let latches = hasLatches ? latchingLines : ""
-    return "    status |= findings(self, measured, states);\n" + latches
+    return "    status |= findings(self, position, states);\n" + latchingLines
   }
 
   private var latchingLines: String {
@@ -78,7 +98,7 @@ extension ExportedController {
         "  {",
         "    static const int longest[\(limits.count)] = {\(limits.map { "\($0)" }.joined(separator: ", "))}; /* 0: not judged */",
         "    for (int c = 0; c < \(limits.count); ++c) {",
-        "      if ((self->rows == 0) || (measured[c] < self->measured[c]) || (measured[c] > self->measured[c])) {",
+        "      if ((self->rows == 0) || (position[c] < self->measured[c]) || (position[c] > self->measured[c])) {",
         "        self->repeats[c] = 0;",
         "      } else if (self->repeats[c] < longest[c]) {", "        self->repeats[c] += 1;",
         "      } else {", "        /* as long as is counted */", "      }",
@@ -123,12 +143,12 @@ extension ExportedController {
       }
       lines.append("  }")
     }
-    let measured = watchesFrozen ? "" : "  (void)measured;\n"
+    let measured = watchesFrozen ? "" : "  (void)position;\n"
     let states = watchesBounds || !guards.limits.isEmpty ? "" : "  (void)states;\n"
     let own = watchesFrozen || guards.responses[.late] != .off ? "" : "  (void)self;\n"
     return limited + """
 
-      static unsigned int findings(\(watchesFrozen ? "" : "const ")\(cName) *self, const double *measured, const double *states)
+      static unsigned int findings(\(watchesFrozen ? "" : "const ")\(cName) *self, const double *position, const double *states)
       {
         unsigned int status = 0u;
       \(measured)\(states)\(own)\(lines.joined(separator: "\n"))

@@ -38,7 +38,7 @@ extension ExportedController {
       |---|---|
       | controller.c | the controller: C99 or C++, `<math.h>` alone, no allocation, no static state |
       | controller.h | its header |
-      | controller_test.c | \(1_000) rows and the answers of the original: run it on the target |
+      | controller_test.c | \(Self.testRows) rows and the answers of the original: run it on the target |
 
           cc -std=c99 -o controller_test controller.c controller_test.c -lm && ./controller_test
 
@@ -57,10 +57,12 @@ extension ExportedController {
       |---|---|---|
       \(bits.joined(separator: "\n"))
 
-      Actions are within their limits and rate limits\(policy.largestChange.isEmpty ? " (this task has no rate limits)" : "") whatever is measured. A number that is not finite takes the
-      resting action at once, also where rate limits would go there slowly. \(limits.isEmpty ? "The task has no limits of states." : "The controller stops where one of these leaves its limits:")
+      Actions are within their limits whatever is measured. \(policy.largestChange.isEmpty ? "The task has no rate limits." : "They keep their rate limits, with two exceptions, which go to the resting action at once: a number that is not finite, and a stop.")
+
+      \(limits.isEmpty ? "The task has no limits of states." : "The controller stops where one of these leaves its limits:\n")
       \(limits.joined(separator: "\n"))
-      \(unwatchedWords)
+
+      \(notWatched.isEmpty ? "" : "What the task looks for, and this code does not:\n\n")\(notWatched.map { "- " + cell($0.words) }.joined(separator: "\n"))
 
       ## Size
 
@@ -86,16 +88,6 @@ extension ExportedController {
   static let deviations: [(rule: String, why: String)] = [
     ("8.7", "reset and the steps are called from other files, which the check does not see")
   ]
-
-  private var unwatchedWords: String {
-    let base =
-      "The part of BAGEL's watch that needs the model (innovations) is not in here; `bagel run` has it."
-    let fallback = guards.responses.responses.values.contains(.fallback)
-    return fallback
-      ? base
-        + " Where the task says `fallback`, this controller holds the resting action, whatever the task's fallback is."
-      : base
-  }
 
   /// Numbers of the program that are constants.
   private var programConstants: Int {

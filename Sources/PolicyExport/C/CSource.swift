@@ -44,12 +44,12 @@ extension ExportedController {
       watchesFrozen
       ? "\n  int repeats[\(layout.measuredColumns.count)];           /* rows with the same value */"
       : ""
-    let latches = hasLatches ? "\n  int stopped;\n  int holding;" : ""
+    let latches = (canStop ? "\n  int stopped;" : "") + (canHold ? "\n  int holding;" : "")
     return """
       typedef struct {
         int rows;                 /* measurements so far, 2 for more */
         double elapsed;           /* s since the last of them */
-        double measured[\(layout.measuredColumns.count)];       /* the last ones */
+        double measured[\(layout.measuredColumns.count)];       /* the last ones\(hasTurns ? ", angles without their jumps" : "") */
         double states[\(states)];
         double past[\(pastRows)][\(actions)];        /* actions, newest first */\(memory)\(repeats)\(latches)
       } \(cName);
@@ -95,7 +95,8 @@ extension ExportedController {
         \(cName) *self, const double measured[\(cMacro)_MEASURED], const double goal[\(cMacro)_GOALS],
         double action[\(cMacro)_ACTIONS]);
 
-    /* The same where other than a time step has passed since the last call: after a lost sample, or with a clock. */
+    /* The same where other than a time step has passed since the last call: after a lost sample, or with a clock. Seconds that are not
+       positive or not finite count as a time step. */
     unsigned int \(cName)_step_after(
         \(cName) *self, double seconds, const double measured[\(cMacro)_MEASURED],
         const double goal[\(cMacro)_GOALS], double action[\(cMacro)_ACTIONS]);
@@ -162,13 +163,13 @@ extension ExportedController {
       \(each("i", columns, "if (isfinite(measured[i]) == 0) { sound = 0; }"))
       \(goalLines)  if (sound != 0) {
           double states[\(states)];
-      \(memoryLines)\(timeLine)\(stateLines)\(findingLine)    for (int i = 0; i < \(states); ++i) { self->states[i] = states[i]; }
-          for (int i = 0; i < \(columns); ++i) { self->measured[i] = measured[i]; }
+      \(positionLines)\(memoryLines)\(timeLine)\(stateLines)\(findingLine)    for (int i = 0; i < \(states); ++i) { self->states[i] = states[i]; }
+          for (int i = 0; i < \(columns); ++i) { self->measured[i] = position[i]; }
           if (self->rows < 2) { self->rows += 1; }
           self->elapsed = 0.0;
           policy(states, goal, &self->past[0][0]\(policyMemory > 0 ? ", self->memory, memory" : ""), action);
           for (int j = 0; j < \(actions); ++j) { if (isfinite(action[j]) == 0) { sound = 0; } }
-      \(policyMemory > 0 ? "    for (int i = 0; (sound != 0) && (i < \(policyMemory)); ++i) { self->memory[i] = memory[i]; }\n" : "")  }
+      \(policyMemory > 0 ? "    for (int i = 0; i < \(policyMemory); ++i) { if (isfinite(memory[i]) == 0) { sound = 0; } }\n" : "")\(policyMemory > 0 ? "    for (int i = 0; (sound != 0) && (i < \(policyMemory)); ++i) { self->memory[i] = memory[i]; }\n" : "")  }
         if (sound == 0) { status |= \(bit(.notFinite)); }
         for (int j = 0; j < \(actions); ++j) {
           double next = (sound != 0) ? action[j] : rest[j];
@@ -215,7 +216,8 @@ extension ExportedController {
     if watchesFrozen {
       lines += each("i", layout.measuredColumns.count, "self->repeats[i] = 0;") + "\n"
     }
-    if hasLatches { lines += "  self->stopped = 0;\n  self->holding = 0;\n" }
+    if canStop { lines += "  self->stopped = 0;\n" }
+    if canHold { lines += "  self->holding = 0;\n" }
     return lines
   }
 
@@ -225,37 +227,29 @@ extension ExportedController {
 
   /// What a controller that has stopped or holds does in place of its own action.
   private var latchLines: String {
-    guard hasLatches else { return "" }
-    let changes = policy.largestChange
-    let held: String
-    if changes.isEmpty {
-      held = "rest[j]"
-    } else {
-      // The action's whole range for none.
-      let limits = zip(changes, zip(policy.lower, policy.upper)).map {
-        $0.isFinite ? $0 : $1.1 - $1.0
+    var lines: [String] = []
+    if canHold {
+      let changes = policy.largestChange
+      if changes.isEmpty {
+        lines.append("if (self->holding != 0) { next = rest[j]; }")
+      } else {
+        // The action's whole range for none.
+        let limits = zip(changes, zip(policy.lower, policy.upper)).map {
+          $0.isFinite ? $0 : $1.1 - $1.0
+        }
+        lines += [
+          "static const double change[\(changes.count)] = {\(numbers(limits))};",
+          "if (self->holding != 0) { next = smaller(larger(rest[j], self->past[0][j] - change[j]), self->past[0][j] + change[j]); }",
+        ]
       }
-      held = "smaller(larger(rest[j], self->past[0][j] - change[j]), self->past[0][j] + change[j])"
-      return """
-            static const double change[\(changes.count)] = {\(numbers(limits))};
-            if (self->holding != 0) { next = \(held); }
-            if (self->stopped != 0) { next = rest[j]; }
-
-        """
     }
-    return """
-          if ((self->holding != 0) || (self->stopped != 0)) { next = \(held); }
-
-      """
+    if canStop { lines.append("if (self->stopped != 0) { next = rest[j]; }") }
+    return lines.map { "    \($0)\n" }.joined()
   }
 
   private var latchStatus: String {
-    hasLatches
-      ? """
-        if (self->stopped != 0) { status |= \(bit(.stopped)); }
-        if (self->holding != 0) { status |= \(bit(.holding)); }
-
-      """ : ""
+    (canStop ? "  if (self->stopped != 0) { status |= \(bit(.stopped)); }\n" : "")
+      + (canHold ? "  if (self->holding != 0) { status |= \(bit(.holding)); }\n" : "")
   }
 
   /// Moves past actions one row back.
@@ -285,6 +279,22 @@ extension ExportedController {
     }.joined()
   }
 
+  private var hasTurns: Bool {
+    layout.measuredColumns.contains { layout.turn(ofColumn: $0) != nil }
+  }
+
+  /// position[c] = measured[c], of angles that turn within half a turn of the one before, as `CausalSignals` has them.
+  private var positionLines: String {
+    let columns = layout.measuredColumns
+    let lines = columns.enumerated().compactMap { c, column in
+      layout.turn(ofColumn: column).map { turn in
+        "    if (self->rows > 0) { position[\(c)] -= \(turn) * floor(((position[\(c)] - self->measured[\(c)]) / \(turn)) + 0.5); }\n"
+      }
+    }
+    return "    double position[\(columns.count)];\n  "
+      + each("i", columns.count, "position[i] = measured[i];") + "\n" + lines.joined()
+  }
+
   private var hasRates: Bool { layout.states.contains { $0.source != .column } }
 
   /// states[i] = ..., as `CausalSignals` has them.
@@ -293,19 +303,15 @@ extension ExportedController {
     return layout.states.enumerated().map { i, channel -> String in
       let c = columns.firstIndex(of: channel.column) ?? 0
       guard case .rate(_, let filterTime) = channel.source else {
-        return "    states[\(i)] = measured[\(c)];\n"
+        return "    states[\(i)] = position[\(c)];\n"
       }
       let gain =
         filterTime > 0 ? "(self->rows < 2) ? 1.0 : (1.0 - exp(-passed / \(filterTime)))" : "1.0"
-      // The shorter way between two angles.
-      let turn = layout.turn(ofColumn: channel.column)
-      let unwrapped =
-        turn.map { "\n      change -= \($0) * floor((change / \($0)) + 0.5);" } ?? ""
       return """
             {
               const double inverse = 1.0 / passed;
               const double gain = \(gain);
-              double change = measured[\(c)] - self->measured[\(c)];\(unwrapped)
+              const double change = position[\(c)] - self->measured[\(c)];
               states[\(i)] = (self->rows == 0) ? 0.0 : causal_rate(&change, &inverse, &self->states[\(i)], &gain);
             }
 

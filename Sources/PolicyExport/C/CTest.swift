@@ -6,7 +6,7 @@ import Foundation
 
 extension ExportedController {
   /// Rows of the test.
-  private static let testRows = 1_000
+  static let testRows = 1_000
   /// |difference| allowed, of 1 or the value where that is larger: compilers may fuse multiply-adds, and libraries differ in the last
   /// digit of exp and tanh.
   private static let tolerance = 1e-9
@@ -23,7 +23,7 @@ extension ExportedController {
       }.joined(separator: ", ")
     }
     let rows = vectors(Self.testRows).map { row in
-      "  {\(row.isFirst ? 1 : 0), \(row.seconds), {\(text(row.measured))}, {\(text(row.goal))}, "
+      "  {\(row.isFirst ? 1 : 0), \(text([row.seconds])), {\(text(row.measured))}, {\(text(row.goal))}, "
         + "{\(text(row.action))}, \(row.status)u},"
     }
     return """

@@ -31,7 +31,8 @@ extension ControlTask {
       bounds: description.dataBounds,
       longestRepeats: isOfModel ? calibration?.rowsOfFrozenSensors ?? [:] : [:],
       limits: episodeRun(seconds: layout.timeStep).limits.map { ($0.quantity, $0.range) },
-      responses: watch)
+      responses: watch,
+      fallback: watch.responses.values.contains(.fallback) ? fallbackOfCode : nil)
     let lines = [
       "task '\(description.task)'", "policy \(controller.fingerprint)",
       description.model.map { "found on the model \($0)" },
@@ -40,5 +41,14 @@ extension ControlTask {
     return ExportedController(
       controller, layout: observedLayout, name: name, guards: guards,
       provenance: lines.compactMap(\.self) + provenance)
+  }
+
+  /// The task's fallback, where exported code does not have it.
+  private var fallbackOfCode: String? {
+    switch fallback {
+    case .hold: nil
+    case .pid: "the PID controller as a fallback"
+    case .policy(let path): "the fallback \(path)"
+    }
   }
 }
