@@ -123,6 +123,14 @@ struct PolicyFileOptions: ParsableArguments {
     }
     let found = try PolicyController.read(path: path, for: task.policyDescription)
     if policy == nil, let words = found.description.otherModel(in: folder) { console.say(words) }
+    let wanted = task.policyDescription
+    if found.description.form != wanted.form
+      || found.description.inputs.integrated.isEmpty != wanted.inputs.integrated.isEmpty
+    {
+      console.say(
+        "the policy is of another form than the task's: \(found.description.formWords), the task's \(wanted.formWords)"
+      )
+    }
     return found
   }
 }
@@ -203,3 +211,10 @@ where Named: RawRepresentable & CaseIterable & Sendable, Named.RawValue == Strin
 
 extension ExecutionDevice: ExpressibleByArgument {}
 extension FitCriterion: ExpressibleByArgument {}
+
+extension PolicyDescription {
+  /// "policy.layers: [8, 8], integral"
+  fileprivate var formWords: String {
+    form.words + (form != .pid && !inputs.integrated.isEmpty ? ", integral" : "")
+  }
+}

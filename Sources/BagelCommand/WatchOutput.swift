@@ -73,7 +73,8 @@ extension RealTimeRun {
     }
     if let fallbackStep {
       let seconds = number(Double(fallbackStep) * outcome.timing.timeStep)
-      console.say("from \(seconds) s on \(fallback.words) drove, not the policy")
+      let driver = holds ? ControlTask.Fallback.hold : fallback
+      console.say("from \(seconds) s on \(driver.words) drove, not the policy")
     }
     let part = 100 * judgedRows / max(outcome.rows, 1)
     console.say(

@@ -48,7 +48,8 @@ extension PolicyController {
       try stored.rows(&table)
     }
     let found = stored.policy
-    if let gains = PIDGains(found.controller, timeStep: found.description.timeStep), !gains.areSound {
+    if let gains = PIDGains(found.controller, timeStep: found.description.timeStep), !gains.areSound
+    {
       throw TensorFileError(path: path, "is damaged: gains of its PID controller are not finite")
     }
     return found

@@ -14,19 +14,21 @@ extension ControlTask {
   mutating func readPolicy(_ yaml: YAMLMapping) throws {
     guard let entry = try yaml.mapping("policy") else { return }
     policy.form = try policyForm(entry) ?? policy.form
+    let isPID = policy.form == .pid
+    if isPID {
+      for key in ["dropout", "goal", "actionHistory", "disturbances"] where entry.has(key) {
+        throw entry.error(key, "has no effect: a PID controller sees the errors to its goals alone")
+      }
+    }
     if let dropout = try entry.number("dropout", 0...0.999) {
       if dropout > 0 && policy.form.units == 0 {
         throw entry.error("dropout", "needs hidden layers or basis functions to drop")
       }
       policy.dropout = dropout
     }
-    let isPID = policy.form == .pid
     if let goal = try entry.choice("goal", GoalInput.self) {
       guard hasGoal || goal == .none else {
         throw entry.error("goal", "is \(goal.rawValue), and the task has no `goal:`")
-      }
-      guard !isPID else {
-        throw entry.error("goal", "has no effect: a PID controller sees the error to its goal")
       }
       policy.goalInput = goal
     }
@@ -55,7 +57,8 @@ extension ControlTask {
     else { return }
     throw entry.error(
       entry.has("kind") ? "kind" : "integral",
-      "reads errors of goals, and success is judged by measures: say which goals, errors: [\(goalChannels[0].name)]")
+      "reads errors of goals, and success is judged by measures: say which goals, errors: [\(goalChannels[0].name)]"
+    )
   }
 
   /// Goals by their names.
@@ -110,17 +113,14 @@ extension ControlTask {
     guard policy.integrates else {
       throw entry.error("integral", "is false: a PID controller integrates")
     }
-    for key in ["actionHistory", "disturbances"] where entry.has(key) {
-      guard policy.actionHistory == 0, !policy.seesDisturbances else {
-        throw entry.error(key, "has no effect: a PID controller sees errors alone")
-      }
-    }
     policy.goalInput = .error
   }
 
   private func checkIntegral(_ entry: YAMLMapping) throws {
     guard policy.integrates, policy.goalInput == .none else { return }
     throw entry.error(
-      "integral", "integrates the error to a goal, which the policy does not see; add goal: error")
+      "integral",
+      "integrates the error to a goal, which the policy does not see; add goal: error (or concatenated)"
+    )
   }
 }

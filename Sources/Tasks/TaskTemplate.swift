@@ -93,9 +93,9 @@ extension BuiltInTasks {
     policy:
       layers: [8, 8]           # widths of the tanh layers; [] is a linear policy
       # radialBasis: 50        # Gaussian basis functions in place of layers
-      # kind: pid              # a PID controller in place of a network (or network): its gains are found by the same search
-      # integral: true         # a network adds the integral of the error, against stiction and loads; needs goal: error
-      # errors: [boom_angle]   # the goals that a PID controller or an integral is of (default: those that are tracked)
+      # kind: pid              # a PID controller in place of a network, its gains found by the same search; default: network
+      # integral: true         # a network adds the integral of the error, against stiction and loads; it must see its goal
+      # errors: [boom_angle]   # goals whose errors a PID controller or an integral reads; default: those that are tracked
       # dropout: 0.25          # probability that a unit before the last layer is dropped at a step of a search's rollouts
       goal: none               # or concatenated, error: the policy sees the goal
       # actionHistory: 3       # the policy sees its last actions (delays)
@@ -140,8 +140,8 @@ extension BuiltInTasks {
 
     # What `bagel run` looks for, row by row, and what it does then: off, warn, fallback (what `fallback:` names drives), stop (safe action).
     # watch: {frozen: stop, innovation: warn, beyondData: warn, late: warn}   # each warns unless it says otherwise
-    # fallback: hold           # the safe action within the rate limits; or pid (a PID controller that `optimize` finds on the same
-    #   model), or policy-2.safetensors, a policy's file
+    # fallback: hold           # the safe action within the rate limits; or pid, a PID controller that `run` finds on the same model;
+    #   or the file of a policy, its path relative to this file: my-boom-out/versions/2/policy.safetensors
 
     # `bagel learn`: policy: both starts one search from the last policy and the others afresh (or warm, fresh).
     # learn: {trials: 5, policy: both, model: warm, untilSolved: true}

@@ -89,7 +89,9 @@ struct PIDTests {
     #expect(rowsAtLimit(slow) <= 30)
   }
 
-  @Test("one measurement that is far off, or no number, does not stay in its memory", arguments: [100, 1e6, 1e300])
+  @Test(
+    "one measurement that is far off, or no number, does not stay in its memory",
+    arguments: [100, 1e6, 1e300])
   func outlier(_ size: Double) throws {
     // Gains as a search finds them: an integral over minutes, which follows what was sent slowly.
     let controller = driven(pid(), [3, Foundation.log(0.15), Foundation.log(0.02), 0, 0, -4])
@@ -104,7 +106,11 @@ struct PIDTests {
     // What is not finite is said, and leaves the memory as it was.
     let sound = run
     #expect(drive(.nan).isNaN)
-    #expect(drive(2) == { var run = sound; return run.action(observed: [2, 0], goal: [2, 0])[0] }())
+    #expect(
+      drive(2)
+        == {
+          var run = sound; return run.action(observed: [2, 0], goal: [2, 0])[0]
+        }())
   }
 
   @Test(
@@ -247,7 +253,8 @@ struct PIDTests {
       ("kind: pid, errors: [x, x]", "each once"), ("kind: pid, errors: []", "must name goals"),
       ("layers: [4], errors: [x]", "has no effect: nothing is integrated"),
       ("layers: [4], integral: true", "add goal: error"),
-      ("kind: pid, dropout: 0.1", "needs hidden layers"),
+      ("kind: pid, dropout: 0.1", "'policy.dropout' has no effect"),
+      ("kind: pid, disturbances: true", "'policy.disturbances' has no effect"),
       ("kind: network, radialBasis: 4", "exclude each other"),
     ] {
       let found = SmallTask.problem(SmallTask.yaml + "\npolicy: {\(words)}")
@@ -293,5 +300,53 @@ struct PIDTests {
     task.policy.form = .pid
     #expect(task.pidTask == nil)
     #expect(try ControlTask("cart-pole").pidTask == nil)
+  }
+
+  @Test("evaluate drives the rival in the same episodes; run finds the fallback")
+  func commands() throws {
+    let folder = try Scratch.folder()
+    let yaml = """
+      name: pid
+      timeStep: 0.05
+      states: [{name: angle, units: rad}, {name: rate, units: rad/s}]
+      actions: [{name: valve, limits: [-1, 1]}]
+      plant: boom
+      explore: {kind: manual, seconds: 20, turningPoints: [-0.6, 0.8]}
+      model: {covariance: squared-exponential, mean: linear, stateHistory: 0, sampler: tabulated}
+      policy: {layers: [4], goal: error}
+      reward: [{saturating: {weights: [10, 0.1]}}, {actionChange: 1}]
+      start: [0, 0]
+      goal: {lower: [-0.3, 0], upper: [0.3, 0]}
+      optimise: {particles: 32, horizon: 60, iterations: 40, starts: 1}
+      evaluate: {episodes: 2, seconds: 4, tolerance: 0.05, settle: 3}
+      fallback: pid
+      """
+    try yaml.write(toFile: folder + "/pid.yaml", atomically: true, encoding: .utf8)
+    func command(_ arguments: String...) throws -> Outcome {
+      try bagel(arguments + ["pid.yaml", "--json"], in: folder)
+    }
+    for name in ["fit", "optimize"] { #expect(try command(name).status == 0, "\(name)") }
+    let path = folder + "/pid-out/pid.safetensors"
+    let without = try command("evaluate", "--no-rival")
+    #expect(without.json["rival"] is NSNull && !FileManager.default.fileExists(atPath: path))
+    let first = try command("evaluate")
+    let rival = try #require(first.json["rival"] as? [String: Any], "\(first.errors)")
+    #expect(rival["episodes"] as? Int == 2 && rival["gains"] is [String: Any])
+    #expect(first.errors.contains("the same episodes with a PID controller"))
+    #expect(first.json["successes"] as? Int == without.json["successes"] as? Int)
+    // What is damaged is found again, the same.
+    let bytes = FileManager.default.contents(atPath: path)
+    try "damaged".write(toFile: path, atomically: true, encoding: .utf8)
+    #expect(try command("evaluate").json["rival"] is [String: Any])
+    #expect(FileManager.default.contents(atPath: path) == bytes)
+    let run = try command("run", "--seconds", "0.3", "--goal", "0.1,0")
+    #expect(run.status == 0 && run.errors.contains("fallback: a PID controller"), "\(run.errors)")
+    // A folder whose policy is of another form says so.
+    try yaml.replacingOccurrences(of: "layers: [4], goal: error", with: "kind: pid")
+      .replacingOccurrences(of: "fallback: pid", with: "fallback: hold")
+      .write(toFile: folder + "/pid.yaml", atomically: true, encoding: .utf8)
+    let other = try command("evaluate", "--rival")
+    #expect(other.errors.contains("another form than the task's"), "\(other.errors)")
+    #expect(other.errors.contains("no PID controller: the policy is a PID controller itself"))
   }
 }

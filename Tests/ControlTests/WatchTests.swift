@@ -373,6 +373,18 @@ struct WatchedRunTests {
     #expect(quiet.status == 0 && !quiet.errors.contains("watch, step"), "\(quiet.errors)")
   }
 
+  @Test("no policy drives by a frozen sensor: the safe action does, whatever the fallback is")
+  func frozenFallback() throws {
+    let folder = try Self.folder(
+      "watch: {frozen: fallback, innovation: off}\nfallback: watched-out/policy.safetensors",
+      freeze: 30)
+    let done = try bagel(["run", "watched.yaml", "--seconds", "2", "--json"], in: folder)
+    #expect(done.errors.contains("from here on the safe action drives"), "\(done.errors)")
+    #expect(done.errors.contains("the safe action drove, not the policy"), "\(done.errors)")
+    let rows = try log(folder)
+    #expect(rows.u.suffix(20).allSatisfy { $0 == -0.5 })
+  }
+
   @Test(
     "an operator's command goes to the machine, within its limits, and the policy goes on from it")
   func override() throws {

@@ -21,6 +21,8 @@ public struct RealTimeRun {
   public var judgedRows: Int
   /// Row from which on the fallback drove; nil where the policy drove to the end.
   public var fallbackStep: Int?
+  /// Whether that was the safe action, also where the task's fallback is another.
+  public var holds: Bool
 }
 
 /// How a run came to one of its goals (physical units, seconds).
@@ -149,7 +151,7 @@ extension ControlTask {
       return RealTimeRun(
         outcome: outcome, goals: verdicts, findings: supervisor.findings,
         findingCounts: supervisor.counts, judgedRows: supervisor.watch?.judgedRows ?? 0,
-        fallbackStep: supervisor.fallbackStep)
+        fallbackStep: supervisor.fallbackStep, holds: supervisor.holds)
     }
   }
 

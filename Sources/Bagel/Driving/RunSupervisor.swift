@@ -14,13 +14,15 @@ final class RunSupervisor {
   /// nil holds the safe action.
   private var fallback: ControllerRun?
   private let safeAction: [Double]
-  /// Hears every finding as it is made.
+  /// Hears every finding, once it is known who drives.
   private let tell: (WatchFinding, WatchResponse) -> Void
   /// Findings of the run, the first ones; a run of days has no more.
   private(set) var findings: [WatchFinding] = []
   private(set) var counts: [WatchedMatter: Int] = [:]
   /// Row from which on the fallback drives; nil while the controller does.
   private(set) var fallbackStep: Int?
+  /// Whether the safe action drives in the fallback's place: a controller would go by a sensor that is frozen.
+  private(set) var holds: Bool
   private var step = 0
   /// The number of the row in the column `watch` of the log.
   private(set) var mark = 0
@@ -42,6 +44,7 @@ final class RunSupervisor {
   ) {
     (self.watch, self.options, self.safeAction) = (watch, options, safeAction)
     self.fallback = fallback?.begin()
+    holds = fallback == nil
     self.tell = tell
   }
 
@@ -57,11 +60,13 @@ final class RunSupervisor {
       counts[finding.matter, default: 0] += 1
       if findings.count < Self.mostFindings { findings.append(finding) }
       // It drives already.
-      tell(finding, response == .fallback && fallbackStep != nil ? .warn : response)
+      let isNew = fallbackStep == nil || finding.matter == .frozen && !holds
+      defer { tell(finding, response == .fallback && !isNew ? .warn : response) }
       switch response {
       case .off, .warn: break
       case .fallback:
         fallbackStep = fallbackStep ?? step
+        holds = holds || finding.matter == .frozen
         mark |= Self.fallbackBit
       case .stop: end = end ?? "the watch stopped it at step \(step): \(finding.words)"
       }
@@ -72,8 +77,9 @@ final class RunSupervisor {
   /// The fallback's action [A] for what was observed; nil while the controller drives. It is asked at every row all the same: what it
   /// remembers follows what is sent.
   func action(observed: [Double], goal: [Double]) -> [Double]? {
-    let action = fallback?.action(observed: observed, goal: goal) ?? safeAction
-    return fallbackStep == nil ? nil : action
+    let action = fallback?.action(observed: observed, goal: goal)
+    if fallbackStep == nil { return nil }
+    return holds ? safeAction : action ?? safeAction
   }
 
   /// What was sent [A]: a fallback goes on from there.

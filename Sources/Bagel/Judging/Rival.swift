@@ -51,7 +51,8 @@ extension ControlTask {
     // One that cannot be read is found again.
     if let (controller, description) = try? PolicyController.read(path: path) {
       let wanted = task.policyDescription
-      if description.searched == searched, description.model == model.fingerprint, description.inputs == wanted.inputs,
+      if description.searched == searched, description.model == model.fingerprint,
+        description.inputs == wanted.inputs,
         description.mismatch(with: wanted) == nil,
         let gains = PIDGains(controller, timeStep: layout.timeStep)
       {

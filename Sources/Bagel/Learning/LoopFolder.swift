@@ -79,7 +79,8 @@ struct LoopFolder {
   /// Throws: `OutputError`.
   func save(_ task: ControlTask) throws {
     try writing(taskPath) {
-      try task.source.write(toFile: taskPath, atomically: true, encoding: .utf8)
+      let text = task.source.hasSuffix("\n") ? task.source : task.source + "\n"
+      try text.write(toFile: taskPath, atomically: true, encoding: .utf8)
     }
   }
 

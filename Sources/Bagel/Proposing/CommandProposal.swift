@@ -99,8 +99,13 @@ extension ControlTask {
           self, trial, seed: seed, number: number,
           recorded: number % 3 == 0 ? way.actions[number / 3 % way.actions.count] : nil)
         // Among them rest, which hardly leaves anything.
-        let knots = candidate == 0 ? RandomCommands.resting(chosen, from: range.lowerBound, self, trial) : random.replacing(range, of: chosen)
-        let (episodes, leaving) = try trial.run(knots, rows: range.upperBound)
+        let knots =
+          candidate == 0
+          ? RandomCommands.resting(chosen, from: range.lowerBound, self, trial)
+          : random.replacing(range, of: chosen)
+        // With rest after it: what cannot come to rest inside its limits is no beginning of anything.
+        let (episodes, leaving) = try trial.run(
+          knots, rows: min(range.upperBound + range.count, rows))
         tried += 1
         // Nothing is worth a machine outside its limits; among those that leave them, the one that does least.
         if let best, leaving > max(mostLeaving, best.leaving) { continue }

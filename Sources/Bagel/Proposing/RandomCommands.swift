@@ -52,12 +52,13 @@ struct RandomCommands {
     (2 * action - limits.lowerBound - limits.upperBound) / (limits.upperBound - limits.lowerBound)
   }
 
-  /// The same sequence with new commands in some rows, and their last one after them.
+  /// The same sequence with new commands in some rows, and rest after them.
   func replacing(
     _ rows: Range<Int>, of knots: CommandTrial.Knots
   ) -> CommandTrial.Knots {
     var changed = knots
-    let (first, last) = (rows.lowerBound / trial.spacing, trial.knotCount)
+    let first = rows.lowerBound / trial.spacing
+    let last = min(rows.upperBound / trial.spacing + 1, trial.knotCount)
     for j in limits.indices {
       let u = key.uniforms(particle: number, step: j, count: 3)
       let size = amplitude * (recorded == nil ? 0.05 + 0.95 * u[0] : Self.noise * u[0])

@@ -55,7 +55,8 @@ public final class TrainingCurves {
   /// Adds what a loop tells. Throws: Foundation's file errors.
   public func add(_ event: LoopEvent) throws {
     switch event {
-    case .drove, .proposing, .proposed, .exploringAgain, .explored, .fitting, .judged, .failed: break
+    case .drove, .proposing, .proposed, .exploringAgain, .explored, .fitting, .judged, .failed:
+      break
     case .fitted(let trial, let fit): try add(fit, trial: trial)
     case .searching(_, let state): try add(state)
     case .optimized: (base, written) = (base + written, 0)

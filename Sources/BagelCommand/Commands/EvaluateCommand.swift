@@ -80,6 +80,8 @@ struct EvaluateCommand: ParsableCommand {
           + (words.leaving ?? "nothing was moved"))
     }
     evaluation.describe(task, console)
+    let gains = PIDGains(controller, timeStep: task.layout.timeStep)
+    for line in gains?.lines(task) ?? [] { console.say("  \(line)") }
     let score = try promised.map { try task.score($0.promise, by: evaluation, on: $0.model) }
     score?.describe(task, console, prefix: "  ")
     let beyond = task.sentencesBeyond(
@@ -106,13 +108,15 @@ struct EvaluateCommand: ParsableCommand {
         evaluation.json(task),
         [
           "beyondData": beyond, "promise": promised?.promise.json(task, score) ?? NSNull(),
-          "rival": rival?.json(task) ?? NSNull(), "timing": words.timing.json,
+          "gains": gains?.json ?? NSNull(), "rival": rival?.json(task) ?? NSNull(),
+          "timing": words.timing.json,
           "earlyEnds": words.earlyEnds,
           "policyFingerprint": controller.fingerprint,
           "modelFingerprint": description.model ?? NSNull(),
         ]))
     if InterruptSignal.wasRaised {
-      throw Interruption(description: "interrupted with the PID controller; the policy's evaluation is whole")
+      throw Interruption(
+        description: "interrupted with the PID controller; the policy's evaluation is whole")
     }
     if let trouble { throw trouble }
     if evaluation.successes == 0 { throw notSolved }
@@ -123,7 +127,9 @@ struct EvaluateCommand: ParsableCommand {
     _ task: ControlTask, _ description: PolicyDescription, _ folder: String, _ console: Console
   ) -> (RivalEvaluation?, (any Error)?) {
     let isSimulated = if case .simulated = task.plant { true } else { false }
-    guard self.rival ?? (isSimulated && plant == nil && task.obstacleToPID == nil) else { return (nil, nil) }
+    guard self.rival ?? (isSimulated && plant == nil && task.obstacleToPID == nil) else {
+      return (nil, nil)
+    }
     do {
       let rival = try task.evaluateRival(
         of: description, modelIn: policyOptions.folder(of: description, or: folder), in: folder,

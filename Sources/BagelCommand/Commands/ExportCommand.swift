@@ -12,7 +12,8 @@ struct ExportCommand: ParsableCommand {
     discussion: """
       c            a folder with C99 without dependencies (derived rates, normalisation, limits, rate limits, watch and memory
                    inside), its header, a test of 1,000 rows for the target, and a README; --file writes source and header alone
-      onnx         a graph in double precision from states (and goal, past actions) to actions
+      onnx         a graph in double precision from states (and goal, past actions, memory of integrals) to actions (and the next
+                   memory)
       safetensors  one tensor a layer, with the standardiser and the limits
       """)
 
@@ -53,15 +54,18 @@ struct ExportCommand: ParsableCommand {
     }
     let place = "\(folder)/controller"
     try OutputFolders.make(place)
-    var words = "controller: \(place)"
     for (name, data) in try export.cFolder() {
       let path = "\(place)/\(name)"
-      if let kept = try file(path, reads: []).write(data) {
-        words += "\nthe former file is kept: \(kept)"
+      // What stood there was generated as well, and a copy of it would be compiled with the others.
+      do {
+        try data.write(to: URL(fileURLWithPath: path), options: .atomic)
+      } catch {
+        throw OutputError(path: path, error)
       }
     }
     console.say(
-      words + "\ntest it on the target: cc -std=c99 controller.c controller_test.c -lm && ./a.out")
+      "controller: \(place)\ntest it on the target: cd \(place) && cc -std=c99 controller.c controller_test.c -lm && ./a.out"
+    )
     try console.finish([
       "path": "\(place)/controller.c", "header": "\(place)/controller.h",
       "test": "\(place)/controller_test.c", "readme": "\(place)/README.md",

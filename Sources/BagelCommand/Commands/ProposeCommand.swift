@@ -100,7 +100,8 @@ extension CommandProposal {
     return zip(zip(promises.now.errors, promises.expected.errors), task.evaluation.tracked).map {
       let channel = task.goalChannels[$1.goal]
       let unit = Unit(channel.units)
-      return "\(channel.name): promised now at most \(unit.shown($0.0)) from its goal, with them an expected \(unit.shown($0.1))"
+      return
+        "\(channel.name): promised now at most \(unit.shown($0.0)) from its goal, with them an expected \(unit.shown($0.1))"
     }
   }
 

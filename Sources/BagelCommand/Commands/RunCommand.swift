@@ -80,8 +80,9 @@ struct RunCommand: ParsableCommand {
       controller, goal: goal, within: .init(description), seconds: seconds, seed: common.seed,
       log: path, watch: watch, fallback: fallback,
       tell: { finding, response in
-        let words =
-          response == .fallback ? "; from here on \(task.fallback.words) drives" : ""
+        // A frozen sensor is what another fallback would go by.
+        let driver = finding.matter == .frozen ? ControlTask.Fallback.hold : task.fallback
+        let words = response == .fallback ? "; from here on \(driver.words) drives" : ""
         console.say("  watch, step \(finding.step): \(finding.words)\(words)")
       }
     ) { !InterruptSignal.wasRaised }

@@ -50,7 +50,10 @@ extension ExportedController {
     )
     if let fallback = guards.fallback {
       gaps.append(
-        (.fallback, "\(fallback): where the task says `fallback`, this code goes to the resting action"))
+        (
+          .fallback,
+          "\(fallback): where the task says `fallback`, this code goes to the resting action"
+        ))
     }
     return gaps
   }

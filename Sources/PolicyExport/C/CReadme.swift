@@ -24,7 +24,9 @@ extension ExportedController {
         "| `action[\(j)]` | \(cell(channel.name)), \(policy.lower[j]) to \(policy.upper[j])\(change); "
         + "at rest \(policy.rest[j]) | \(cell(channel.units)) |"
     }
-    let bits = usedFindings.map { "| `\(cMacro)_\($0.cName)` | \($0.bit) | \($0.words) |" }
+    let bits = usedFindings.map {
+      "| `\(cMacro)_\($0.cName)` | \($0.bit) | \($0.words) | \(consequence($0)) |"
+    }
     let limits = guards.limits.map {
       "- \(cell($0.quantity.statement)) within \($0.range.lowerBound) to \($0.range.upperBound)"
     }
@@ -49,12 +51,23 @@ extension ExportedController {
       |---|---|---|
       \((columns + wanted + actions).joined(separator: "\n"))
 
+          \(cName) c;  double measured[..], goal[..], action[..];      /* with this controller's names and sizes */
+          \(cName)_reset(&c);
+          for (;;) {                                    /* every \(layout.timeStep) s */
+            unsigned int status = \(cName)_step(&c, measured, goal, action);
+            if (status != 0u) { /* log it; tell the operator */ }
+            /* send action */
+          }
+
+      Integrals and rate limits go on from the actions that it gave: after an operator or another controller has driven, reset it.
+      Rates of a PID controller and its integral count calls, not seconds.
+
       ## Status
 
       A step returns 0, or the sum of:
 
-      | bit | value | what it means |
-      |---|---|---|
+      | bit | value | what it means | what the controller does |
+      |---|---|---|---|
       \(bits.joined(separator: "\n"))
 
       Actions are within their limits whatever is measured. \(policy.largestChange.isEmpty ? "The task has no rate limits." : "They keep their rate limits, with two exceptions, which go to the resting action at once: a number that is not finite, and a stop.")
@@ -88,6 +101,22 @@ extension ExportedController {
   static let deviations: [(rule: String, why: String)] = [
     ("8.7", "reset and the steps are called from other files, which the check does not see")
   ]
+
+  /// What follows a finding.
+  private func consequence(_ finding: ControllerFinding) -> String {
+    switch finding {
+    case .notFinite: return "the resting action in this row"
+    case .leftLimits: return "it stops"
+    case .stopped, .holding: return "until the next reset"
+    case .beyondData, .frozen, .late:
+      let matter = ExportedGuards.watched.first { $0.finding == finding }?.matter
+      return switch matter.map({ guards.responses[$0] }) ?? .warn {
+      case .stop: "it stops"
+      case .fallback: "it holds"
+      case .warn, .off: "nothing: it is told"
+      }
+    }
+  }
 
   /// Numbers of the program that are constants.
   private var programConstants: Int {

@@ -14,7 +14,10 @@ import SafeText
 
 extension ExportedController {
   /// The C identifier that stands before everything.
-  var cName: String { cIdentifier(name, prefix: "bagel_") }
+  var cName: String { String(cIdentifier(name, prefix: "bagel_").prefix(Self.longestName)) }
+
+  /// Of macros, C99 tells the first 63 characters apart.
+  private static let longestName = 46
 
   /// Of macros.
   var cMacro: String { cName.uppercased() }
