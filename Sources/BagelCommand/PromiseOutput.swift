@@ -13,6 +13,7 @@ extension Promise {
         "\(prefix)promised with 90 %: \(channel.name) at most \(Unit(channel.units).shown(most)) from its goal, on average from "
           + "\(number(task.evaluation.settle)) s on")
     }
+    for figures in constraints { console.say("\(prefix)promised: \(figures.promise)") }
     let part = 100 * exploited / max(abs(searchedReturn), 1e-9)
     let range = episodeReturn.map {
       "\(number($0.lowerBound)) to \(number($0.upperBound)), "
@@ -33,6 +34,7 @@ extension Promise {
     var result: [String: Any] = [
       "tracked": Dictionary(tracked) { $1 }, "meanReturn": meanReturn,
       "searchedReturn": searchedReturn, "exploited": exploited, "rollouts": rollouts,
+      "constraints": constraints.map { $0.json("rollouts") },
     ]
     if let episodeReturn {
       result["return"] = [

@@ -56,6 +56,8 @@ public struct Episode: Hashable, Sendable {
   /// T
   public var count: Int { states.count }
 
+  /// Its first rows.
+  package func prefix(_ rows: Int) -> Episode { rowsOnly(0..<min(rows, count)) }
   /// Without its first rows.
   public func dropFirst(_ rows: Int) -> Episode { rowsOnly(min(rows, count)..<count) }
 

@@ -59,6 +59,7 @@ extension BuiltInTasks {
     # How `bagel learn` (and `fit`, without logs) moves the plant before anything is known of it.
     # explore: {kind: smooth, episodes: 1, seconds: 10, amplitude: 0.5}   # or random, sinusoids; amplitude: of the limits
     # explore: {kind: random, seconds: 10, holdSeconds: 0.5}          # a new action every so often
+    # explore: {kind: informative, seconds: 10, episodes: 4}   # smooth at first, then what tells most of what a policy needs to know
     # explore: {kind: manual, seconds: 110, turningPoints: [-0.5, 0.5]}   # to and fro between values of the first
     #   state; [[-0.5, 0.5], [-2, 0]]: action 2 moves state 2 likewise
 

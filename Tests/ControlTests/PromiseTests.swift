@@ -106,6 +106,22 @@ struct PromiseTests {
     #expect(try task.score(promise, by: ended, on: model).steps == 3)
   }
 
+  @Test("of constraints it says how many rollouts of the halves leave them")
+  func constraints() throws {
+    var (task, model) = try Self.boom(seconds: 60)
+    let text =
+      task.source
+      + "\nconstraints: [{quantity: abs(rate), below: 0.1}, {quantity: rate, below: 50}]"
+    task.ownConstraints = try ControlTask(yaml: text, file: "t.yaml", folder: ".").ownConstraints
+    var parameters = task.makePolicy().initialParameters(0).map { _ in 0.0 }
+    parameters[parameters.count - 1] = 0.6
+    let promise = try #require(
+      try task.promise(of: task.controller(parameters, on: model), on: model))
+    #expect(promise.constraints.map(\.trials) == [1_000, 1_000])
+    #expect(promise.constraints[0].violations > 900 && promise.constraints[1].violations == 0)
+    #expect(promise.constraints[1].upperBound95 < 0.004)
+  }
+
   @Test("of a few rows nothing is promised")
   func tooFew() throws {
     let (task, model) = try Self.boom(seconds: 2.5)

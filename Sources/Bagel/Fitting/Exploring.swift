@@ -102,6 +102,9 @@ extension ControlTask {
     return initialState(start.draw(particle: 0, key: key, for: .initialStates), of: plant)
   }
 
+  /// The part of the variance that is left after commands that are worth driving.
+  private static let worthDriving = 0.95
+
   /// The commands of an informative episode (`explore: {kind: informative}`): those that tell most, by a model of the episodes so far and
   /// a policy that is found on it.
   ///
@@ -111,7 +114,7 @@ extension ControlTask {
   ///   - seed: of the search and of what is tried.
   ///   - device: where rollouts run.
   ///   - goesOn: asked while it computes; false ends it.
-  /// - Returns: nil for the first episode, other kinds, and where `goesOn` ended it.
+  /// - Returns: nil for the first episode, other kinds, where nothing tells much, and where `goesOn` ended it.
   /// - Throws: as `fit`, `optimize` and `proposeCommands`.
   func informativeCommands(
     index: Int, after episodes: [Episode], seed: UInt64, device: ExecutionDevice? = nil,
@@ -121,9 +124,12 @@ extension ControlTask {
     let model = try fit(episodes).model
     let policy = try optimize(model, device: device) { _ in goesOn() }
     guard policy.isFinished else { return nil }
-    return try proposeCommands(
+    let proposal = try proposeCommands(
       for: policy.best, on: model, seconds: exploration.seconds, seed: seed &+ UInt64(index),
       device: device, judges: false
-    ) { _ in goesOn() }?.commands
+    ) { _ in goesOn() }
+    // A model that knows next to nothing leaves little but rest; noise tells more.
+    guard let proposal, proposal.remainingVariance < Self.worthDriving else { return nil }
+    return proposal.commands
   }
 }

@@ -32,6 +32,12 @@ public struct ConstraintFigures: Sendable {
       + "\(violations) of \(trials) rollouts leave it, \(boundWords)"
   }
 
+  /// What is promised: counted on models of half of the rows each.
+  public var promise: String {
+    "\(constraint.words): \(violations) of \(trials) rollouts leave it by models of half of the rows each, at most "
+      + "\(number(100 * upperBound95)) % (95 % sure)"
+  }
+
   /// What was counted on the plant.
   public var plantSentence: String {
     "\(constraint.words): left in \(violations) of \(trials) episodes on the plant, \(boundWords)"

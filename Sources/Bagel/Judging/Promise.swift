@@ -30,6 +30,8 @@ public struct Promise: Sendable {
   public var meanReturn: Double
   public var searchedReturn: Double
   public var rollouts: Int
+  /// What of the halves' rollouts leaves each constraint.
+  public var constraints: [ConstraintFigures]
 
   /// How much of the search's return is not there on models of other rows.
   public var exploited: Double { searchedReturn - meanReturn }
@@ -98,7 +100,12 @@ extension ControlTask {
       },
       episodeReturn: hasOneGoal && isWhole ? Self.interval(returns) : nil,
       meanReturn: mean(returns), searchedReturn: mean(own.returns.filter(\.isFinite)),
-      rollouts: returns.count)
+      rollouts: returns.count,
+      constraints: constraints.indices.map { c in
+        ConstraintFigures(
+          constraint: constraints[c], violations: halves.reduce(0) { $0 + $1.violations[c] },
+          trials: halves.reduce(0) { $0 + $1.returns.count })
+      })
   }
 
   private static func quantile(_ fraction: Double, _ values: [Double]) -> Double {
@@ -109,11 +116,12 @@ extension ControlTask {
     quantile(tail, values)...quantile(1 - tail, values)
   }
 
-  /// Returns [B] and mean errors after the settling time [B][tracked] of rollouts on a model, some at each offset of its mean [M].
+  /// Returns [B], mean errors after the settling time [B][tracked], and how many leave each constraint, of rollouts on a model, some at each
+  /// offset of its mean [M].
   private func drive(
     _ controller: PolicyController, _ model: DynamicsModel, _ offsets: [[Double]],
     _ reward: Reward, _ device: ExecutionDevice?
-  ) throws -> (returns: [Double], errors: [[Double]]) {
+  ) throws -> (returns: [Double], errors: [[Double]], violations: [Int]) {
     let sampler = try judgingSampler(of: model, device)
     let loop = try PolicyLoop(
       self, controller, on: model, sampler, reward, particles: Self.promisedRollouts, device)
@@ -125,6 +133,7 @@ extension ControlTask {
       i < sensorNoise.count && sensorNoise[i] > 0 ? sensorNoise[i] : most[i]
     }
     var (returns, errors) = ([Double](), [[Double]]())
+    var violations = constraints.map { _ in 0 }
     for (index, offset) in offsets.enumerated() {
       let (name, values) = StepExpressions.offset(of: model, offBy: offset)
       try loop.executor.rebind(name, values)
@@ -140,9 +149,10 @@ extension ControlTask {
         measured[0], goal: goals[0], steps: trajectories.horizon, rest: safeAction)
       let shift = noisy - trajectories.returns.returns[0]
       returns += trajectories.returns.returns.map { $0 + shift }
+      for c in violations.indices { violations[c] += trajectories.returns.violations(c) }
       errors += errorsAfterSettling(measured, goals)
     }
-    return (returns, errors)
+    return (returns, errors, violations)
   }
 
   /// Batches that no search draws.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What to drive next: the commands that tell most of what the policy needs to know. In: a model, and a policy on it. Out: commands within
-// limits, and what they are expected to tell.
+// What to drive next: the commands that tell most of what the policy needs to know. In: a model, and a policy on it. Out: commands, and
+// what they are expected to tell. Rows that a rollout would have beyond its limits tell nothing, and leaving them costs.
 //
 // The policy's rollouts say where the model matters: states and commands on its way to its goals. A sequence of commands is worth as much
 // as rows along its rollouts would take of the model's variance there (`ModelGain`), which is known before it is driven. Sequences grow
@@ -40,7 +40,7 @@ public struct CannotPropose: Error, CustomStringConvertible {
 
 extension ControlTask {
   /// Seconds of a piece, and pieces at most.
-  private static let (pieceSeconds, mostPieces) = (10.0, 12)
+  private static let (pieceSeconds, mostPieces) = (3.0, 12)
   /// Sequences that are tried for each piece.
   private static let candidates = 24
   /// Points on the policy's way, and rows of each piece, by which a sequence is judged.
@@ -49,8 +49,8 @@ extension ControlTask {
   private static let judgedRollouts = 2
   /// Rows with which an expected model is made.
   private static let expectedRows = 600
-  /// The part of rollouts that may leave limits.
-  private static let mostLeaving = 0.1
+  /// What a rollout that leaves its limits costs beside its rows: it takes as much as telling this part of the variance gives.
+  private static let leavingCost = 0.25
 
   /// The commands that tell most of what a policy needs to know.
   ///
@@ -84,17 +84,12 @@ extension ControlTask {
     var chosen = RandomCommands.resting(nil, from: 0, self, trial)
     var (told, tried) = ([[Double]](), 0)
     let pieces = min(max(Int((seconds / Self.pieceSeconds).rounded()), 1), Self.mostPieces)
-    var best: (knots: CommandTrial.Knots, features: [[Double]], left: Double, leaving: Double)?
     for piece in 0..<pieces {
       let range = piece * rows / pieces..<(piece + 1) * rows / pieces
-      best = nil
-      // Early pieces may not use up what later ones need.
-      let mostLeaving = Self.mostLeaving * Double(piece + 1) / Double(pieces)
+      var best: (knots: CommandTrial.Knots, features: [[Double]], score: Double)?
       for candidate in 0..<Self.candidates {
-        guard
-          goesOn(Double(piece * Self.candidates + candidate) / Double(pieces * Self.candidates))
-        else { return nil }
         let number = piece * Self.candidates + candidate
+        guard goesOn(Double(number) / Double(pieces * Self.candidates)) else { return nil }
         let random = RandomCommands(
           self, trial, seed: seed, number: number,
           recorded: number % 3 == 0 ? way.actions[number / 3 % way.actions.count] : nil)
@@ -104,38 +99,32 @@ extension ControlTask {
           ? RandomCommands.resting(chosen, from: range.lowerBound, self, trial)
           : random.replacing(range, of: chosen)
         // With rest after it: what cannot come to rest inside its limits is no beginning of anything.
-        let (episodes, leaving) = try trial.run(
+        let (episodes, leaving, _) = try trial.run(
           knots, rows: min(range.upperBound + range.count, rows))
         tried += 1
-        // Nothing is worth a machine outside its limits; among those that leave them, the one that does least.
-        if let best, leaving > max(mostLeaving, best.leaving) { continue }
         let features = features(
           of: episodes.prefix(Self.judgedRollouts), in: range, model, count: Self.judgedRows)
-        let left = try gain.remaining(observing: told + features)
-        let isBetter =
-          best.map {
-            let excess = max(leaving, mostLeaving) - max($0.leaving, mostLeaving)
-            return excess < 0 || excess == 0 && left < $0.left
-          } ?? true
-        if isBetter { best = (knots, features, left, leaving) }
+        let left = features.isEmpty ? 1 : try gain.remaining(observing: told + features)
+        let score = left + Self.leavingCost * leaving
+        if best.map({ score < $0.score }) ?? true { best = (knots, features, score) }
       }
       guard let best else { preconditionFailure("no sequence was tried") }
       chosen = best.knots
       told += best.features
     }
-    let (episodes, leaving) = try trial.run(chosen, rows: rows)
+    let (episodes, leaving, commands) = try trial.run(chosen, rows: rows)
     let expected = features(
       of: episodes.prefix(1), in: 0..<rows, model, count: Self.expectedRows)
     let promises =
-      judges
+      judges && !expected.isEmpty
       ? try promise(of: controller, on: model, device: device).flatMap { now in
         try promise(of: controller, on: model.expected(with: expected), device: device).map {
           (now: now, expected: $0)
         }
       } : nil
     return CommandProposal(
-      commands: Array(episodes[0].actions.prefix(rows)),
-      remainingVariance: try gain.remaining(observing: told), leaving: leaving,
+      commands: commands,
+      remainingVariance: told.isEmpty ? 1 : try gain.remaining(observing: told), leaving: leaving,
       promises: promises, tried: tried, seconds: start.duration(to: .now).seconds)
   }
 
@@ -161,7 +150,7 @@ extension ControlTask {
   ) -> [[Double]] {
     let all = episodes.flatMap { episode -> [[Double]] in
       let features = EpisodeFeatures(model.form, episode)
-      return rows.filter { $0 >= model.form.longestLag }.map { features[$0] }
+      return rows.filter { $0 >= model.form.longestLag && $0 < episode.count }.map { features[$0] }
     }
     // A rollout that diverged says nothing.
     let finite = all.filter { $0.allSatisfy(\.isFinite) }

@@ -74,47 +74,50 @@ struct CommandTrial {
   /// Draws that no search has.
   private static let firstIteration = UInt32(3) << 30
 
-  /// What particles do, and the part of them that leaves limits.
+  /// What particles do, as far as their limits; the part of them that leaves limits; and the commands, physical units [rows][A].
   ///
   /// - Parameters:
   ///   - knots: of the sequence.
   ///   - rows: how many of it.
   /// - Throws: `ExecutionError`.
-  func run(_ knots: Knots, rows: Int) throws -> (episodes: [Episode], leaving: Double) {
+  func run(_ knots: Knots, rows: Int) throws
+    -> (episodes: [Episode], leaving: Double, commands: [[Double]])
+  {
     let trajectories = try executor.trajectories(
       RolloutBatch(
         parameters: knots, initialStates: starts,
         goals: Array(repeating: 0, count: Self.particles * rollout.program.goalLength),
         particles: Self.particles, horizon: rows, draws: key,
         functionDraws: rollout.functionDraws(Self.particles, key)))
-    let episodes = (0..<Self.particles).map { trajectories.episode(of: $0, model) }
-    let leaving = episodes.count { episode in
-      episode.states.contains { state in
+    let whole = (0..<Self.particles).map { trajectories.episode(of: $0, model) }
+    let ends = whole.map { episode in
+      episode.states.firstIndex { state in
         limits.contains { !$0.range.contains($0.quantity.value(state)) }
       }
     }
-    return (episodes, Double(leaving) / Double(Self.particles))
+    let episodes = zip(whole, ends).map { episode, end in
+      end.map { episode.prefix(max($0, 1)) } ?? episode
+    }
+    let leaving = Double(ends.count { $0 != nil }) / Double(Self.particles)
+    return (episodes, leaving, Array(whole[0].actions.prefix(rows)))
   }
 }
 
 extension ControlTask {
-  /// Of the range that data have of a state without limits, on either side: so far beyond them commands may lead.
-  private static let stepOutside = 0.2
+  /// Of the range that data have of a state, on either side: so far beyond them commands may lead where no limits are known.
+  private static let stepOutside = 0.5
 
-  /// Where commands that are proposed may lead: the limits of states and quantities; of other states a fifth of the data's range
-  /// beyond the data.
-  func limitsOfProposals(_ model: DynamicsModel) -> [EpisodeRun.Limit] {
+  /// Where commands that are proposed may lead: within the limits of states and quantities; where the task has none, half of the data's
+  /// range beyond the data.
+  fileprivate func limitsOfProposals(_ model: DynamicsModel) -> [EpisodeRun.Limit] {
     let own = episodeRun(seconds: layout.timeStep).limits
-    let limited = Set(own.compactMap(\.quantity.state))
-    return own
-      + layout.states.indices.filter { !limited.contains($0) && layout.states[$0].turn == nil }
-      .compactMap { i in
-        quantity(layout.states[i].name).map { quantity in
-          let bounds = model.stateBounds[i]
-          let margin = Self.stepOutside * (bounds.upperBound - bounds.lowerBound)
-          return EpisodeRun.Limit(
-            quantity, bounds.lowerBound - margin...bounds.upperBound + margin)
-        }
+    if !own.isEmpty { return own }
+    return layout.states.indices.filter { layout.states[$0].turn == nil }.compactMap { i in
+      quantity(layout.states[i].name).map { quantity in
+        let bounds = model.stateBounds[i]
+        let margin = Self.stepOutside * (bounds.upperBound - bounds.lowerBound)
+        return EpisodeRun.Limit(quantity, bounds.lowerBound - margin...bounds.upperBound + margin)
       }
+    }
   }
 }

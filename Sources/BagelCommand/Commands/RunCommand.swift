@@ -63,6 +63,8 @@ struct RunCommand: ParsableCommand {
       try task.checkGoal(goal, for: description.inputs.goal, within: .init(description))
     }
     try OutputFolders.make(for: path, option: "--log")
+    let promised = try task.promise(
+      of: controller, description, in: policyOptions.folder(of: description, or: folder), console)
     InterruptSignal.watch(isDriving: true)
     let seconds = seconds ?? task.evaluation.seconds
     guard seconds >= 0.5 * task.layout.timeStep else {
@@ -112,6 +114,7 @@ struct RunCommand: ParsableCommand {
         [
           "log": path, "beyondData": beyond, "earlyEnd": outcome.earlyEnd ?? NSNull(),
           "interrupted": outcome.isInterrupted, "watch": run.watchJSON,
+          "promise": promised?.promise.json(task, nil) ?? NSNull(),
           "overridden": outcome.overridden, "policyFingerprint": controller.fingerprint,
         ]))
     if isNotSafe { throw machineNotSafe }

@@ -22,97 +22,6 @@ extension ExportedController {
   /// Of macros.
   var cMacro: String { cName.uppercased() }
 
-  /// What a caller must know, above source and header.
-  var cComment: String {
-    let actions = layout.actions.count
-    return """
-      /* Controller '\(escapedForC(name))', written by `bagel export --format c`. C99 and C++, needs <math.h> only.
-       *
-       * Call every \(layout.timeStep) s:
-       *   measured[\(layout.measuredColumns.count)]: \(escapedForC(layout.measuredColumns.joined(separator: ", ")))\(seenDisturbances.isEmpty ? "" : ", of which the last \(seenDisturbances.count) disturb")
-       *   goal[\(goals.count)]: \(escapedForC(list(goals)))\(policy.inputs.goal == .none ? " (not used by this policy)" : "")
-       *   action[\(actions)]: \(escapedForC(list(layout.actions))), within \(zip(policy.lower, policy.upper).map { "\($0) ... \($1)" }.joined(separator: ", "))
-       */
-      """
-  }
-
-  /// The controller's memory.
-  private var cStruct: String {
-    let (states, actions) = (layout.states.count, layout.actions.count)
-    let memory =
-      policy.memoryLength == 0
-      ? ""
-      : "\n  double memory[\(policy.memoryLength)];         /* integrals and rates of the policy */"
-    let repeats =
-      watchesFrozen
-      ? "\n  int repeats[\(layout.measuredColumns.count)];           /* rows with the same value */"
-      : ""
-    let latches = (canStop ? "\n  int stopped;" : "") + (canHold ? "\n  int holding;" : "")
-    return """
-      typedef struct {
-        int rows;                 /* measurements so far, 2 for more */
-        double elapsed;           /* s since the last of them */
-        double measured[\(layout.measuredColumns.count)];       /* the last ones\(hasTurns ? ", angles without their jumps" : "") */
-        double states[\(states)];
-        double past[\(pastRows)][\(actions)];        /* actions, newest first */\(memory)\(repeats)\(latches)
-      } \(cName);
-      """
-  }
-
-  /// Rows of past actions, at least one.
-  private var pastRows: Int { max(policy.actionMemory, 1) }
-
-  /// Macros that source and header share: bits of the status.
-  private var cStatus: String {
-    usedFindings.map { "#define \(cMacro)_\($0.cName) \($0.bit)u /* \($0.words) */" }
-      .joined(separator: "\n")
-  }
-
-  /// The header beside the source: sizes and bits as macros, the struct, prototypes; for C99 and C++.
-  func cHeader() -> String {
-    """
-    \(cComment)
-    #ifndef \(cMacro)_H
-    #define \(cMacro)_H
-
-    #define \(cMacro)_MEASURED \(layout.measuredColumns.count)
-    #define \(cMacro)_STATES \(layout.states.count)
-    #define \(cMacro)_GOALS \(goals.count)
-    #define \(cMacro)_ACTIONS \(layout.actions.count)
-    #define \(cMacro)_TIME_STEP \(layout.timeStep) /* s */
-
-    /* Bits of a step's status. */
-    \(cStatus)
-
-    #ifdef __cplusplus
-    extern "C" {
-    #endif
-
-    \(cStruct)
-
-    /* Before the first step, and after every standstill. */
-    void \(cName)_reset(\(cName) *self);
-
-    /* Returns 0, or the bits of what was found in the row. */
-    unsigned int \(cName)_step(
-        \(cName) *self, const double measured[\(cMacro)_MEASURED], const double goal[\(cMacro)_GOALS],
-        double action[\(cMacro)_ACTIONS]);
-
-    /* The same where other than a time step has passed since the last call: after a lost sample, or with a clock. Seconds that are not
-       positive or not finite count as a time step. */
-    unsigned int \(cName)_step_after(
-        \(cName) *self, double seconds, const double measured[\(cMacro)_MEASURED],
-        const double goal[\(cMacro)_GOALS], double action[\(cMacro)_ACTIONS]);
-
-    #ifdef __cplusplus
-    }
-    #endif
-
-    #endif
-
-    """
-  }
-
   /// Throws: `CannotExport`.
   func cSource() throws -> String {
     let (states, actions) = (layout.states.count, layout.actions.count)
@@ -197,7 +106,7 @@ extension ExportedController {
   }
 
   /// "  for (int i = 0; i < n; ++i) { ... }"
-  private func each(_ index: String, _ count: Int, _ body: String) -> String {
+  func each(_ index: String, _ count: Int, _ body: String) -> String {
     "  for (int \(index) = 0; \(index) < \(count); ++\(index)) { \(body) }"
   }
 
@@ -263,14 +172,6 @@ extension ExportedController {
       "    for (int k = \(memory - 1); k > 0; --k) { self->past[k][j] = self->past[k - 1][j]; }\n"
   }
 
-  /// The seconds by which rates are derived: a call that is nearly on time is on time, as `CausalSignals` has it.
-  private var timeLine: String {
-    guard hasRates else { return "" }
-    let (step, tolerance) = (layout.timeStep, CausalSignals.timeTolerance * layout.timeStep)
-    return
-      "    const double passed = (fabs(self->elapsed - \(step)) <= \(tolerance)) ? \(step) : self->elapsed;\n"
-  }
-
   /// Functions that the program calls and <math.h> does not have.
   private var definitions: String {
     let called = (program.instructions + limitsProgram.instructions).compactMap {
@@ -280,68 +181,6 @@ extension ExportedController {
     return BinaryFunction.allCases.filter(called.contains).compactMap(\.row.cDefinition).map {
       "\n" + $0
     }.joined()
-  }
-
-  private var hasTurns: Bool {
-    layout.measuredColumns.contains { layout.turn(ofColumn: $0) != nil }
-  }
-
-  /// position[c] = measured[c], of angles that turn within half a turn of the one before, as `CausalSignals` has them.
-  private var positionLines: String {
-    let columns = layout.measuredColumns
-    let lines = columns.enumerated().compactMap { c, column in
-      layout.turn(ofColumn: column).map { turn in
-        "    if (self->rows > 0) { position[\(c)] -= \(turn) * floor(((position[\(c)] - self->measured[\(c)]) / \(turn)) + 0.5); }\n"
-      }
-    }
-    return "    double position[\(columns.count)];\n  "
-      + each("i", columns.count, "position[i] = measured[i];") + "\n" + lines.joined()
-  }
-
-  private var hasRates: Bool { layout.states.contains { $0.source != .column } }
-
-  /// states[i] = ..., as `CausalSignals` has them.
-  private var stateLines: String {
-    let columns = layout.measuredColumns
-    return layout.states.enumerated().map { i, channel -> String in
-      let c = columns.firstIndex(of: channel.column) ?? 0
-      guard case .rate(_, let filterTime) = channel.source else {
-        return "    states[\(i)] = position[\(c)];\n"
-      }
-      let gain =
-        filterTime > 0 ? "(self->rows < 2) ? 1.0 : (1.0 - exp(-passed / \(filterTime)))" : "1.0"
-      return """
-            {
-              const double inverse = 1.0 / passed;
-              const double gain = \(gain);
-              const double change = position[\(c)] - self->measured[\(c)];
-              states[\(i)] = (self->rows == 0) ? 0.0 : causal_rate(&change, &inverse, &self->states[\(i)], &gain);
-            }
-
-        """
-    }.joined()
-  }
-
-  /// The next rate of a measured position.
-  private func cCausalRate() throws -> String {
-    guard hasRates else { return "" }
-    let inputs = ["change", "inverse_seconds", "rate", "gain"]
-    let builder = ProgramBuilder()
-    let values = inputs.map { builder.input($0, length: 1) }
-    builder.output(
-      "next",
-      causalRate(
-        change: values[0], inverseSeconds: values[1], rate: values[2], gain: values[3]))
-    let program = builder.finish()
-    return """
-
-      static double causal_rate(\(inputs.map { "const double *\($0)" }.joined(separator: ", ")))
-      {
-      \(try cBody(program).joined(separator: "\n"))
-        return v\(program.output("next").index)[0];
-      }
-
-      """
   }
 
   private func cPolicy() throws -> String {
