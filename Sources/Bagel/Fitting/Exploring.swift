@@ -116,7 +116,7 @@ extension ControlTask {
   ///   - goesOn: asked while it computes; false ends it.
   /// - Returns: nil for the first episode, other kinds, where nothing tells much, and where `goesOn` ended it.
   /// - Throws: as `fit`, `optimize` and `proposeCommands`.
-  func informativeCommands(
+  package func informativeCommands(
     index: Int, after episodes: [Episode], seed: UInt64, device: ExecutionDevice? = nil,
     goesOn: () -> Bool
   ) throws -> [[Double]]? {

@@ -21,16 +21,17 @@ package struct ModelGain: Sendable {
     }
   }
 
-  /// The part of the variance that is left once rows with these features [c][D], physical units, are known: the mean over the outputs,
-  /// each of its sum over all points. 1 where nothing is told.
+  /// The part of the variance that is left once rows with these features [c][D], physical units, are known: the mean over outputs and
+  /// points (of sums, points far outside the data would be nearly all). 1 where nothing is told.
   ///
   /// Throws: `FactorizationError`.
   package func remaining(observing features: [[Double]]) throws -> Double {
     let x = model.inputs(features)
     let parts = try inParallel(gains.count) { m -> Double? in
       guard let gain = gains[m] else { return nil }
-      let now = gain.variances.reduce(0, +)
-      return now > 0 ? try gain.variances(observing: x[m]).reduce(0, +) / now : nil
+      let parts = zip(try gain.variances(observing: x[m]), gain.variances).filter { $1 > 0 }
+        .map { $0 / $1 }
+      return parts.isEmpty ? nil : parts.reduce(0, +) / Double(parts.count)
     }.compactMap(\.self)
     return parts.isEmpty ? 1 : parts.reduce(0, +) / Double(parts.count)
   }
