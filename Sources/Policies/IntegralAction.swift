@@ -6,8 +6,9 @@
 //   s' = s + K_i e + beta (sent - wanted)       e [E] standardised errors, s [A] in commands whose limits are -1 ... 1
 //   wanted' = command' + s',  sent' = wanted' within -1 ... 1 (and rate limits, or whoever drives in its place)
 //
-// One measurement that is far off may not move it far: e counts up to 4 deviations, sent - wanted up to 1, s up to 2; and while the
-// command is at a limit, nothing is integrated that holds it there.
+// One measurement that is far off may not move it far: e counts up to 4 deviations of the data (bounds stand among the parameters, where
+// no gradient reaches them: on other standardisers they are other numbers), sent - wanted up to 1, s up to 2; and while the command is at a
+// limit, nothing is integrated that holds it there.
 //
 // In: errors, the command of the policy's body, the last command that was sent. Memory: s [A], wanted [A].
 
@@ -26,8 +27,8 @@ struct IntegralAction: Hashable, Sendable {
   /// Rows in which the error, times its parameter, is added to the command once: gains of a row are small, and parameters of a search
   /// should be near 1.
   static let rowsOfGain = 50.0
-  /// Deviations of the data up to which an error counts.
-  static let mostDeviations = 4.0
+  /// Deviations of the data up to which an error counts, before a search and after.
+  private static let mostDeviations = 4.0
   /// Commands: from one limit to the other is 2.
   private static let (mostIntegral, mostFollowed) = (2.0, 1.0)
   /// logit(beta) before a search: a command that was not sent is forgotten in ten rows.
@@ -41,13 +42,18 @@ struct IntegralAction: Hashable, Sendable {
       name: "integral.tracking", offset: offset + (hasGain ? actions * errors : 0),
       shape: [actions])
   }
-  var blocks: [ParameterBlock] { [gain].compactMap(\.self) + [tracking] }
-  var parameterCount: Int { tracking.offset + actions - offset }
+  private var bounds: ParameterBlock {
+    ParameterBlock(
+      name: "integral.error_bounds", offset: tracking.offset + actions, shape: [errors])
+  }
+  var blocks: [ParameterBlock] { [gain].compactMap(\.self) + [tracking, bounds] }
+  var parameterCount: Int { bounds.offset + errors - offset }
 
   /// Before a search: no integral action of its own.
   var initialParameters: [Double] {
-    Array(repeating: 0, count: parameterCount - actions)
+    Array(repeating: 0, count: parameterCount - actions - errors)
       + Array(repeating: Self.firstLogit, count: actions)
+      + Array(repeating: Self.mostDeviations, count: errors)
   }
 
   /// Before the first step: nothing is integrated, and the command that is wanted is the one at rest [A].
@@ -70,7 +76,7 @@ struct IntegralAction: Hashable, Sendable {
     if let gain {
       let matrix = SharedMatrix(
         array: RolloutProgram.parameters, offset: gain.offset, rows: actions, columns: self.errors)
-      let counted = errors.kept(within: Self.mostDeviations)
+      let counted = errors.kept(within: errorBounds(builder))
       added = added + (1 / Self.rowsOfGain) * builder.affine(matrix, bias: nil, counted)
     }
     // Beyond a limit, and further: no more of that.
@@ -94,6 +100,12 @@ struct IntegralAction: Hashable, Sendable {
     return sums + sent
   }
 
+  /// Up to which an error counts [E].
+  func errorBounds(_ builder: ProgramBuilder) -> Value {
+    detach(
+      builder.shared(RolloutProgram.parameters, offset: bounds.offset, length: errors))
+  }
+
   /// beta [A]
   private func tracking(_ builder: ProgramBuilder) -> Value {
     logistic(
@@ -103,9 +115,10 @@ struct IntegralAction: Hashable, Sendable {
 
 extension Value {
   /// min(max(self, -bound), bound); what is no number stays so, and reaches whoever asks whether it is one.
+  func kept(within bound: Value) -> Value { minimum(bound, maximum(-bound, self)) }
+
   func kept(within bound: Double) -> Value {
-    let limit = builder.constant(Array(repeating: bound, count: length))
-    return minimum(limit, maximum(-limit, self))
+    kept(within: builder.constant(Array(repeating: bound, count: length)))
   }
 }
 

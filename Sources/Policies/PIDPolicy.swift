@@ -8,8 +8,8 @@
 // T_i and T_d are positive by construction, so that integral and derivative act the way the gain acts: without this a search takes
 // gains that push along with the motion where its model has no lag (the boom: K_d of the wrong sign, 1 of 9 steps on the plant).
 //
-// Parameters: gains K [A, E], log(50 / T_i) and log(T_d / 10) in rows [A, E], biases b [A], logit(alpha) [E]; then logit(beta) [A] of the
-// integral. Memory: y [E], d [E], and 1 once there is a row before.
+// Parameters: gains K [A, E], log(50 / T_i) and log(T_d / 10) in rows [A, E], biases b [A], logit(alpha) [E]; then logit(beta) [A] and
+// bounds of errors [E] of the integral. Memory: y [E], d [E], and 1 once there is a row before.
 
 import Draws
 import Foundation
@@ -87,7 +87,8 @@ private struct PIDLaw: Sendable {
     let (before, rate) = (memory[0..<errors], memory[errors..<2 * errors])
     let hasBefore = memory[2 * errors].broadcast(to: errors)
     let moved = reading.shorterWay(reading.reached - before)
-    let change = hasBefore * moved.kept(within: IntegralAction.mostDeviations)
+    let bounds = reading.errorBounds
+    let change = hasBefore * moved.kept(within: bounds)
     let filtered = (rate + logistic(parameters(filter)) * (change - rate)).named("rate")
     let gains = parameters(gain)
     let derivative = PIDGains.rowsOfRate * (gains * exp(parameters(derivativeTime)))
@@ -95,7 +96,7 @@ private struct PIDLaw: Sendable {
     return Law.Answer(
       command: product(gains, reading.errors) - product(derivative, filtered) + parameters(biases),
       memory: builder.concatenate([reading.reached, filtered, builder.constant([1])]),
-      integrand: product(integral, reading.errors.kept(within: IntegralAction.mostDeviations)))
+      integrand: product(integral, reading.errors.kept(within: bounds)))
   }
 }
 

@@ -31,6 +31,7 @@ struct PolicyReading {
   let pastActions: Value?
   /// For rollouts of a search.
   let dropout: Dropout
+  fileprivate let integral: IntegralAction?
   var builder: ProgramBuilder { state.builder }
 
   /// z, standardised.
@@ -40,6 +41,11 @@ struct PolicyReading {
   /// Those goals less that [E].
   var errors: Value {
     shorterWay(inputs.integrated(inputs.required(goal)) - reached)
+  }
+  /// Up to which an error counts [E], of policies with integral action.
+  var errorBounds: Value {
+    guard let integral else { preconditionFailure("a policy without integral action") }
+    return integral.errorBounds(builder)
   }
   /// A difference of them [E], less whole turns where it is of an angle.
   func shorterWay(_ difference: Value) -> Value { inputs.shorterWay(difference) }
@@ -188,7 +194,8 @@ public struct Policy: Sendable {
     let history = past.prefix(inputs.actionHistory).map(toUnit)
     let reading = PolicyReading(
       inputs: inputs, state: state, goal: goal,
-      pastActions: history.isEmpty ? nil : builder.concatenate(history), dropout: dropout)
+      pastActions: history.isEmpty ? nil : builder.concatenate(history), dropout: dropout,
+      integral: integral)
     let own = law.start.count
     let answer = law.body(reading, memory.map { $0[0..<own] } ?? state)
     var (command, kept) = (answer.command, answer.memory)

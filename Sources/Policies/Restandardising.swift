@@ -118,6 +118,9 @@ extension Policy {
         }
       }
     }
+    if let bounds = parameterBlocks.first(where: { $0.name == "integral.error_bounds" }) {
+      for (e, factor) in errorFactors.enumerated() { changed[bounds.offset + e] /= factor }
+    }
     return changed
   }
 }

@@ -150,13 +150,13 @@ extension ExportedController {
     let errors = policy.inputs.integrated.map { goals[$0].name }.joined(separator: ", ")
     let integral =
       "clamp(wanted', -1, 1), wanted' = command' + s', s' = clamp(s + i + logistic(integral.tracking) clamp(sent - wanted, -1, 1), -2, 2), "
-      + "i = K_i clamp(e', -4, 4), but 0 where wanted is beyond -1 ... 1 and i leads further; a mark is this row's, no mark the row's before; "
+      + "i = K_i clamp(e', -integral.error_bounds, integral.error_bounds), but 0 where wanted is beyond -1 ... 1 and i leads further; a mark is this row's, no mark the row's before; "
       + "sent = (action - middle) / half_range; wanted = sent = action_rest so and s = 0 before the first; e = standardised errors of "
       + errors + ", the shorter way of angles"
     return switch policy.form {
     case .pid:
       "action = middle + half_range * \(integral); command' = gain e' - K_d d' + biases, "
-        + "K_i = gain exp(log_integral_rate) / 50, K_d = 10 gain exp(log_derivative_time), d' = d + logistic(derivative_filter) (clamp(y' - y, -4, 4) - d), y = standardised goals' quantities, d' = 0 at first"
+        + "K_i = gain exp(log_integral_rate) / 50, K_d = 10 gain exp(log_derivative_time), d' = d + logistic(derivative_filter) (clamp(y' - y, -integral.error_bounds, integral.error_bounds) - d), y = standardised goals' quantities, d' = 0 at first"
     case .network, .radialBasis, .custom:
       policy.inputs.integrated.isEmpty
         ? "action = middle + half_range * tanh(policy(inputs))"

@@ -20,8 +20,15 @@ private func driven(_ policy: Policy, _ parameters: [Double]) -> PolicyControlle
     policy: policy, parameters: parameters, stateMean: [1, 0], stateScale: [4, 2])
 }
 
-/// gain, log integral rate, log derivative time, bias, derivative filter, tracking; with integral and derivative times of 10 and 5 rows.
-private let gains: [Double] = [1.6, Foundation.log(5), Foundation.log(0.5), 0.1, 0.3, -1]
+/// gain, log integral rate, log derivative time, bias, derivative filter, tracking, bound of the error; with integral and derivative times of 10 and 5 rows.
+private let gains: [Double] = [1.6, Foundation.log(5), Foundation.log(0.5), 0.1, 0.3, -1, 4]
+
+extension [Double] {
+  /// Parameters drawn at random, but for the bounds of errors, which are those before a search.
+  fileprivate func withSoundBounds(_ policy: Policy) -> [Double] {
+    dropLast(policy.inputs.integrated.count) + policy.inputs.integrated.map { _ in 4 }
+  }
+}
 
 @Suite("PID controllers and integral action")
 struct PIDTests {
@@ -94,7 +101,7 @@ struct PIDTests {
     arguments: [100, 1e6, 1e300])
   func outlier(_ size: Double) throws {
     // Gains as a search finds them: an integral over minutes, which follows what was sent slowly.
-    let controller = driven(pid(), [3, Foundation.log(0.15), Foundation.log(0.02), 0, 0, -4])
+    let controller = driven(pid(), [3, Foundation.log(0.15), Foundation.log(0.02), 0, 0, -4, 4])
     var run = controller.begin()
     func drive(_ x: Double) -> Double { run.action(observed: [x, 0], goal: [2, 0])[0] }
     for _ in 0..<50 { _ = drive(2) }
@@ -139,7 +146,8 @@ struct PIDTests {
         stateLength: 2, actionLength: 1, goal: .error, angles: [0], radians: [.pi / 180],
         integrated: [0]), lower: [-1], upper: [1])
     let controller = PolicyController(
-      policy: policy, parameters: [0.2, -9, -9, 0, 0, 0], stateMean: [10, 0], stateScale: [50, 1])
+      policy: policy, parameters: [0.2, -9, -9, 0, 0, 0, 4], stateMean: [10, 0],
+      stateScale: [50, 1])
     let (a, b) = (
       controller.action(state: [170, 0], goal: [-170, 0])[0],
       controller.action(state: [170, 0], goal: [190, 0])[0]
@@ -167,7 +175,7 @@ struct PIDTests {
     #expect(made.memoryLength > 0 && rollout.slots.carryLength > made.memoryLength)
     // Near the middle of the limits, where nothing is cut.
     let parameters = DrawKey(seed: 6).normals(particle: 0, step: 0, count: made.parameterCount)
-      .map { 0.05 * $0 }
+      .map { 0.05 * $0 }.withSoundBounds(made)
     func batch(_ parameters: [Double]) -> RolloutBatch {
       RolloutBatch(
         parameters: parameters,
@@ -201,7 +209,7 @@ struct PIDTests {
     }
     let cut = reference.gradient(batch(wide)).gradient
     #expect(cut[tracking.offset...].contains { $0 != 0 }, "\(cut)")
-    for block in blocks where block.name != "integral.tracking" {
+    for block in blocks where !["integral.tracking", "integral.error_bounds"].contains(block.name) {
       let count = block.shape.reduce(1, *)
       #expect(a.gradient[block.offset..<block.offset + count].contains { $0 != 0 }, "\(block.name)")
     }
@@ -219,15 +227,15 @@ struct PIDTests {
       }
       return abs(x - 2)
     }
-    #expect(end(pid(), [1.6, Foundation.log(0.5), Foundation.log(0.1), 0, 0, -1]) < 1e-3)
-    #expect(end(pid(), [1.6, -30, Foundation.log(0.1), 0, 0, -1]) > 0.05)
+    #expect(end(pid(), [1.6, Foundation.log(0.5), Foundation.log(0.1), 0, 0, -1, 4]) < 1e-3)
+    #expect(end(pid(), [1.6, -30, Foundation.log(0.1), 0, 0, -1, 4]) > 0.05)
     let linear = Policy.linear(
       inputs: PolicyInputs(stateLength: 2, actionLength: 1, goal: .error, integrated: [0]),
       lower: [-2], upper: [3], rest: [0.5])
-    #expect(linear.parameterBlocks.last?.name == "integral.tracking")
+    #expect(linear.parameterBlocks.last?.name == "integral.error_bounds")
     // Of state, and of the error; then bias, integral gain, tracking.
-    #expect(end(linear, [0, -0.2, 1.6, 0, -0.2, 2, -1]) < 1e-3)
-    #expect(end(linear, [0, -0.2, 1.6, 0, -0.2, 0, -40]) > 0.1)
+    #expect(end(linear, [0, -0.2, 1.6, 0, -0.2, 2, -1, 4]) < 1e-3)
+    #expect(end(linear, [0, -0.2, 1.6, 0, -0.2, 0, -40, 4]) > 0.1)
   }
 
   @Test("policies of a task file, and what is wrong with one")
@@ -239,7 +247,7 @@ struct PIDTests {
     }
     let made = try policy("kind: pid").makePolicy()
     #expect(made.form == .pid && made.inputs.integrated == [0] && made.inputs.goal == .error)
-    #expect(made.parameterCount == 6)
+    #expect(made.parameterCount == 7)
     #expect(try policy("kind: pid, errors: [v, x]").makePolicy().inputs.integrated == [1, 0])
     #expect(try policy("layers: [4]").makePolicy().memoryLength == 0)
     let integral = try policy("layers: [4], goal: error, integral: true").makePolicy()

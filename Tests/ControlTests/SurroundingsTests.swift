@@ -41,7 +41,7 @@ struct SurroundingsTests {
       }
       words.append(said)
       var made: [String: Data] = [:]
-      for name in ["model.safetensors", "policy.safetensors", "controller.c"] {
+      for name in ["model.safetensors", "policy.safetensors", "controller/controller.c"] {
         made[name] = FileManager.default.contents(atPath: "\(folder)/quick-out/\(name)")
       }
       files.append(made)
