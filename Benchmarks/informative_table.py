@@ -16,7 +16,7 @@ import tempfile
 from bagel_runs import bagel, wanted_rows
 
 ROWS = {"boom": 8, "crane": 8}
-EPISODES = (1, 2, 4)
+EPISODES = (2, 4, 8)
 TASKS = {
     "boom": """
 name: boom-KIND

@@ -27,7 +27,7 @@ struct EvaluateCommand: ParsableCommand {
   @Flag(
     inversion: .prefixedNo,
     help:
-      "Drive the same episodes with a PID controller of the same model (default: on simulated plants)."
+      "Drive the same episodes with a PID controller found on the same model (default: on simulated plants)."
   )
   var rival: Bool?
 

@@ -11,9 +11,11 @@ struct ProposeCommand: ParsableCommand {
     commandName: "propose",
     abstract: "Propose the commands whose log would tell most of what the policy needs to know.",
     discussion: """
-      Writes a CSV file with a time column and the commands, within the limits of the actions: drive them from where episodes
-      start, log as usual, and add the log to the task's. Rollouts of the model that leave the `limits:` of states and
-      quantities count against them. `explore: {kind: informative}` explores so in `fit` and `learn`.
+      Writes a CSV file with a time column and the commands, within the limits of
+      the actions. Drive them from where episodes start, log as usual, and add the
+      log to the task's. Rollouts of the model that leave the `limits:` of states
+      and quantities count against them. `explore: {kind: informative}` explores so
+      in `fit` and `learn`.
       """)
 
   @OptionGroup var taskArgument: TaskArgument
