@@ -24,3 +24,16 @@ def wanted_rows(usual, seeds):
     usual: seeds by task without TASK; seeds: of another task."""
     rows = {sys.argv[2]: usual.get(sys.argv[2], seeds)} if len(sys.argv) > 2 else usual
     return {task: int(sys.argv[3]) for task in rows} if len(sys.argv) > 3 else rows
+
+
+def write_table(rows, run, summary):
+    """Runs every task and seed, prints a summary a task, and keeps both in RECORD.json beside what stands there.
+
+    rows: seeds by task; run: (task, seed) -> what a run found; summary: of a task's runs."""
+    record = sys.argv[1]
+    table = json.load(open(record)) if os.path.exists(record) else {}
+    for task, seeds in rows.items():
+        runs = [run(task, seed) for seed in range(seeds)]
+        table[task] = {**summary(runs), "runs": runs}
+        print(task, json.dumps(summary(runs)), flush=True)
+        json.dump(table, open(record, "w"), indent=1, sort_keys=True)

@@ -7,13 +7,10 @@ model drives too.
 
 Without TASK: boom, boom-goals and boom-delayed with 8 seeds, crane with 3. Fifteen minutes on two cores.
 """
-import json
-import os
 import statistics
-import sys
 import tempfile
 
-from bagel_runs import bagel, wanted_rows
+from bagel_runs import bagel, wanted_rows, write_table
 
 ROWS = {"boom": 8, "boom-goals": 8, "boom-delayed": 8, "crane": 3}
 
@@ -41,16 +38,5 @@ def summary(runs):
     return {"seeds": len(runs), "policy": of("policy"), "pid": of("pid")}
 
 
-def main():
-    record = sys.argv[1]
-    rows = wanted_rows(ROWS, 5)
-    table = json.load(open(record)) if os.path.exists(record) else {}
-    for task, seeds in rows.items():
-        runs = [run(task, seed) for seed in range(seeds)]
-        table[task] = {**summary(runs), "runs": runs}
-        print(task, json.dumps(summary(runs)), flush=True)
-        json.dump(table, open(record, "w"), indent=1, sort_keys=True)
-
-
 if __name__ == "__main__":
-    main()
+    write_table(wanted_rows(ROWS, 5), run, summary)
