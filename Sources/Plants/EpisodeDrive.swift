@@ -54,6 +54,7 @@ struct EpisodeDrive {
     hasBegun = true
     while true {
       let arrived = run.clock.now()
+      measured.override = measured.override ?? run.operatorCommand()
       let states = try take(measured)
       outcome.earlyEnd = earlyEnd(measured, states)
       let isLast = step == run.steps || outcome.earlyEnd != nil

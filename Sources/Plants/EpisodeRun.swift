@@ -44,6 +44,8 @@ public struct EpisodeRun {
   public var clock = StepClock.real
   /// Hears every row before its action is decided; what it answers ends the episode, in words.
   public var supervise: (_ row: MeasuredRow) -> String? = { _ in nil }
+  /// What an operator beside the plant commands in the controller's place [A]; nil while nobody does. (A plant may say it as well.)
+  public var operatorCommand: () -> [Double]? = { nil }
   /// Hears every action as it is sent [A]: within its limits, or the operator's.
   public var sent: (_ action: [Double]) -> Void = { _ in }
   /// Asked before every action and while the plant is silent; false ends the episode (Ctrl-C).
@@ -84,7 +86,7 @@ public struct EpisodeRun {
     public var hasLeftLimits = false
     /// Whether `supervise` ended it.
     public var isStopped = false
-    /// Actions that were the operator's (`Measurement.override`).
+    /// Actions that were the operator's.
     public var overridden = 0
     /// Whether `goesOn` ended it.
     public var isInterrupted = false

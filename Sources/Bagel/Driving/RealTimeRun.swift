@@ -83,6 +83,7 @@ extension ControlTask {
   ///   - log: path of the CSV that is written line by line.
   ///   - watch: over its rows; nil for none.
   ///   - fallback: drives after a finding that asks for it; nil for the safe action.
+  ///   - operator: whose commands go to the machine in the controller's place; nil for nobody but the plant's own.
   ///   - clock: real, but in tests.
   ///   - tell: hears what the watch finds as it finds it, and what follows.
   ///   - goesOn: false ends the run with the safe action.
@@ -90,7 +91,7 @@ extension ControlTask {
   public func runInRealTime(
     _ controller: PolicyController, goal: [Double]?, within data: SearchedData = SearchedData(),
     seconds: Double, seed: UInt64 = 0, log: String, watch: RunWatch? = nil,
-    fallback: PolicyController? = nil, clock: StepClock = .real,
+    fallback: PolicyController? = nil, operator input: OperatorInput? = nil, clock: StepClock = .real,
     tell: @escaping (WatchFinding, WatchResponse) -> Void = { _, _ in },
     goesOn: @escaping () -> Bool
   ) throws -> RealTimeRun {
@@ -113,6 +114,7 @@ extension ControlTask {
     run.keepsRows = false
     run.clock = clock
     run.goesOn = goesOn
+    if let input { run.operatorCommand = { input.next() } }
     var controllerRun = controller.begin()
     run.supervise = { supervisor.take($0) }
     run.sent = { action in

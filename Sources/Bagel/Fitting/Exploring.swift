@@ -28,8 +28,12 @@ extension ControlTask {
     var plant = try makePlant()
     defer { plant.close(safeAction: safeAction) }
     var episodes: [Episode] = []
-    for index in 0..<exploration.episodes {
+    var ends: [String] = []
+    var isInterrupted = false
+    var index = 0
+    while wantsToExplore(after: index, rows: episodes.rows, ends: ends.count) {
       guard goesOn() else { break }
+      defer { index += 1 }
       let log = try logFolder.map {
         plant is any SimulatedPlant
           ? try LogWriter(simulation: index + 1, in: $0, layout)
@@ -40,8 +44,11 @@ extension ControlTask {
         index: index, after: episodes, seed: seed, goesOn: goesOn)
       guard goesOn() else { break }
       let outcome = try explore(
-        &plant, index: index, seed: seed, commands: commands, log: log, goesOn: goesOn)
+        &plant, index: index, earlyEnds: ends.count, after: episodes, seed: seed,
+        commands: commands, log: log, goesOn: goesOn)
       tell(outcome)
+      isInterrupted = isInterrupted || outcome.isInterrupted
+      if outcome.hasLeftLimits, let end = outcome.earlyEnd { ends.append(end) }
       if let failure = outcome.failure { throw failure }
       if let log, !(plant is any SimulatedPlant), !outcome.isInterrupted {
         // With the holes that its stamps show.
@@ -53,6 +60,9 @@ extension ControlTask {
         episodes.append(outcome.episode.dropFirst(layout.unknownRows))
       }
     }
+    if !isInterrupted, let obstacle = obstacleToLearning(exploredRows: episodes.rows, ends: ends) {
+      throw LogError(file: place, obstacle)
+    }
     return episodes
   }
 
@@ -63,32 +73,84 @@ extension ControlTask {
   ///   - index: of the episode; with the seed and the attempt it determines start, actions and noise.
   ///   - attempt: 0, or how often this episode was too short to learn from.
   ///   - seed: see `index`.
+  ///   - earlyEnds: exploring episodes that left limits so far: each leaves less of the actions' range.
+  ///   - episodes: that were explored before; they tell how limited quantities follow commands.
   ///   - commands: to play back [T][A]; nil for those of the task's kind of exploration.
   ///   - log: where rows are written as they come.
   ///   - goesOn: asked at every step; false ends the episode with the safe action.
   /// - Throws: `PlantFailure`.
   public func explore(
-    _ plant: inout any Plant, index: Int, attempt: Int = 0, seed: UInt64,
-    commands: [[Double]]? = nil, log: LogWriter?,
+    _ plant: inout any Plant, index: Int, attempt: Int = 0, earlyEnds: Int = 0,
+    after episodes: [Episode] = [], seed: UInt64, commands: [[Double]]? = nil, log: LogWriter?,
     goesOn: @escaping () -> Bool = { true }
   ) throws -> EpisodeRun.Outcome {
     let seed =
       seed &+ 0x5851_F42D_4C95_7F2D &* UInt64(index) &+ 0x2545_F491_4F6C_DD1D &* UInt64(attempt)
+    var options = exploration
+    options.amplitude *= pow(Self.keptAmplitude, Double(earlyEnds))
     var explorer = Explorer(
-      exploration, limits: actionLimits, rest: safeAction, timeStep: layout.timeStep, seed: seed)
+      options, limits: actionLimits, rest: safeAction, timeStep: layout.timeStep, seed: seed)
     var run = episodeRun(seconds: exploration.seconds)
+    var keeper = ExplorationGuard(
+      run.limits, actions: actionLimits, rest: safeAction, timeStep: layout.timeStep)
+    for episode in episodes { keeper.learn(from: episode) }
+    keeper.begin()
     run.log = log
     run.needsReward = true
     run.goesOn = goesOn
-    return try run.run(
+    run.sent = { keeper.sent($0) }
+    var outcome = try run.run(
       &plant, from: explorationStart(plant, seed: seed), seed: seed,
       name: "exploration \(index + 1)"
     ) { step, observed in
-      guard let commands else {
-        return explorer.action(step: step, states: Array(observed.prefix(layout.states.count)))
-      }
-      return commands[min(step, commands.count - 1)]
+      let states = Array(observed.prefix(layout.states.count))
+      let wanted =
+        commands.map { $0[min(step, $0.count - 1)] } ?? explorer.action(step: step, states: states)
+      return keeper.kept(wanted, states: states)
     }
+    if keeper.scaledRows > 0 {
+      outcome.remarks.append(
+        "exploring commands were moved back in \(keeper.scaledRows) of \(counted(outcome.rows, "row")), to stay inside the "
+          + "limits of \(keeper.names.map { "'\($0)'" }.joined(separator: ", "))")
+    }
+    return outcome
+  }
+
+  /// What is left of the actions' range after an exploring episode that ended early.
+  private static let keptAmplitude = 0.7
+
+  /// Rows from which on exploring that left limits is no failure.
+  private static let fewestExplored = 100
+
+  /// Further episodes, at most, where limits ended the task's own.
+  private static let explorationsAgain = 5
+
+  private var rowsToExplore: Int {
+    exploration.episodes * Int((exploration.seconds / layout.timeStep).rounded())
+  }
+
+  /// Whether there is more to explore: the task's episodes, and further ones where limits left too few rows of them.
+  ///
+  /// - Parameters:
+  ///   - done: episodes so far.
+  ///   - rows: of them together.
+  ///   - ends: how many of them left limits.
+  func wantsToExplore(after done: Int, rows: Int, ends: Int) -> Bool {
+    if done < exploration.episodes { return true }
+    return ends > 0 && rows < min(Self.fewestExplored, rowsToExplore)
+      && done < exploration.episodes + Self.explorationsAgain
+  }
+
+  /// Why limits left too little of an exploration to learn from, in words; nil where they did not.
+  ///
+  /// - Parameters:
+  ///   - rows: of its episodes together.
+  ///   - ends: why those that left limits ended.
+  func obstacleToLearning(exploredRows rows: Int, ends: [String]) -> String? {
+    guard rows < min(Self.fewestExplored, rowsToExplore), let last = ends.last else { return nil }
+    return "explored \(rows) of \(rowsToExplore) rows, too few to learn from (\(Self.fewestExplored)): in \(counted(ends.count, "episode")) "
+      + "\(last). Widen that limit, start further inside it, or lower `explore: {amplitude: "
+      + "\(number(exploration.amplitude))}`"
   }
 
   /// Manual driving begins where the machine happens to stand, other exploration where trials begin.
@@ -132,4 +194,9 @@ extension ControlTask {
     guard let proposal, proposal.remainingVariance < Self.worthDriving else { return nil }
     return proposal.commands
   }
+}
+
+extension [Episode] {
+  /// Together.
+  fileprivate var rows: Int { reduce(0) { $0 + $1.count } }
 }

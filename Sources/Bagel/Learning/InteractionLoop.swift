@@ -108,9 +108,8 @@ public struct InteractionLoop {
     try files.setAside("interrupted", episode: record.episodes.count)
     self.goesOn = goesOn
     defer { plant.close(safeAction: task.safeAction) }
-    while record.episodes.count(where: { $0.trial == 0 && $0.failure == nil }) < explorations {
-      guard try explore(tell) else { return false }
-    }
+    while wantsToExplore { guard try explore(tell) else { return false } }
+    try checkExplored()
     while !isFinished {
       guard try openVerdict.map({ try judge($0, tell) }) ?? trial(tell) else { return false }
     }
@@ -140,7 +139,17 @@ public struct InteractionLoop {
     }
   }
 
-  private var explorations: Int { task.logs.isEmpty ? task.exploration.episodes : 0 }
+  /// Exploring episodes that the plant did not break off.
+  private var explored: [EpisodeRecord] {
+    record.episodes.filter { $0.trial == 0 && $0.failure == nil }
+  }
+
+  private var exploredRows: Int { explored.reduce(0) { $0 + $1.rows } }
+
+  private var wantsToExplore: Bool {
+    task.logs.isEmpty && record.trials.isEmpty
+      && task.wantsToExplore(after: explored.count, rows: exploredRows, ends: limitEnds.count)
+  }
 
   /// Explores once; with other draws where the episode ends too early to learn from it.
   private mutating func explore(_ tell: @escaping (LoopEvent) -> Bool) throws -> Bool {
@@ -154,19 +163,22 @@ public struct InteractionLoop {
       attempt += 1
     }
     let commands = try informativeCommands(index, tell)
+    let before = try task.layout.episodes(
+      from: explored.map { folder + "/" + $0.log }, needsExcitation: false, checksValues: false)
     guard goesOn() else { return false }
     for _ in 0...Self.explorationsAgain {
       let log = try LogWriter(path: path, layout: task.layout)
       let outcome = try task.explore(
-        &plant, index: index, attempt: attempt, seed: seed, commands: commands, log: log,
-        goesOn: goesOn)
+        &plant, index: index, attempt: attempt, earlyEnds: attempt + limitEnds.count,
+        after: before, seed: seed, commands: commands, log: log, goesOn: goesOn)
       log.close()
       let mayGoOn = tell(.drove(outcome))
       if outcome.isInterrupted { return false }
       if outcome.rows >= fewestRows || outcome.failure != nil {
         let entry = EpisodeRecord(
           trial: 0, log: files.name("episode", index, ".csv"), rows: outcome.rows,
-          earlyEnd: outcome.earlyEnd, failure: outcome.failure.map { "\($0)" })
+          earlyEnd: outcome.earlyEnd, hasLeftLimits: outcome.hasLeftLimits,
+          failure: outcome.failure.map { "\($0)" })
         try keep(entry, outcome, tell)
         return tell(.explored(record, outcome.episode))
       }
@@ -182,6 +194,19 @@ public struct InteractionLoop {
   }
 
   private static let explorationsAgain = 3
+
+  /// Why exploring episodes that left limits ended.
+  private var limitEnds: [String] {
+    explored.filter { $0.hasLeftLimits == true }.compactMap(\.earlyEnd)
+  }
+
+  /// Throws `LoopError` where limits left too little to learn from.
+  private func checkExplored() throws {
+    guard record.trials.isEmpty, task.logs.isEmpty,
+      let obstacle = task.obstacleToLearning(exploredRows: exploredRows, ends: limitEnds)
+    else { return }
+    throw LoopError(description: "\(task.place) \(obstacle); then begin afresh with --restart")
+  }
 
   /// What tells most, where the task explores so and there is an episode to begin with.
   private func informativeCommands(
@@ -313,6 +338,7 @@ public struct InteractionLoop {
     if outcome.isInterrupted { return false }
     entry.rows = outcome.rows
     entry.earlyEnd = outcome.earlyEnd
+    entry.hasLeftLimits = outcome.hasLeftLimits
     entry.failure = outcome.failure.map { "\($0)" }
     if let failure = outcome.failure {
       try keep(entry, outcome, tell)

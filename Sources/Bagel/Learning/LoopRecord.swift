@@ -31,6 +31,8 @@ public struct EpisodeRecord: Codable, Hashable, Sendable {
   public var steadyStateErrors: [Double] = []
   /// Why it ended before its time.
   public var earlyEnd: String?
+  /// Whether a state or quantity outside its limits ended it; nil in records of before this was kept.
+  public var hasLeftLimits: Bool?
   /// What failed on the plant.
   public var failure: String?
 

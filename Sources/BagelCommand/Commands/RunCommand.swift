@@ -31,6 +31,14 @@ struct RunCommand: ParsableCommand {
   @Option(help: "Log to write (default: run-1.csv, run-2.csv, ... in the output folder).")
   var log: String?
 
+  @Flag(
+    inversion: .prefixedNo,
+    help: """
+      Take the operator's commands from standard input: one number for each action (0.3,-0.1) drives in the policy's place, \
+      'release' hands back (default: where standard input is a terminal).
+      """)
+  var `operator`: Bool?
+
   @OptionGroup var realTime: RealTimeOptions
   @OptionGroup var common: CommonOptions
 
@@ -74,13 +82,14 @@ struct RunCommand: ParsableCommand {
     console.say("driving '\(task.plant?.name ?? "")' for \(number(seconds)) s -> \(path)")
     for gap in gaps { console.say("  \(gap)") }
     realTime.apply(console)
+    let input = operatorInput(task, console)
     let sidecar = RunSidecar(log: path)
     try sidecar.write(controller, description, task)
     var hasRows = false
     defer { if !hasRows { sidecar.remove() } }
     let run = try task.runInRealTime(
       controller, goal: goal, within: .init(description), seconds: seconds, seed: common.seed,
-      log: path, watch: watch, fallback: fallback,
+      log: path, watch: watch, fallback: fallback, operator: input,
       tell: { finding, response in
         // A frozen sensor is what another fallback would go by.
         let driver = finding.matter == .frozen ? ControlTask.Fallback.hold : task.fallback
@@ -119,6 +128,25 @@ struct RunCommand: ParsableCommand {
         ]))
     if isNotSafe { throw machineNotSafe }
     if outcome.hasLeftLimits || outcome.isStopped || run.fallbackStep != nil { throw notSolved }
+  }
+
+  /// Standard input, where it is the operator's; says so.
+  private func operatorInput(_ task: ControlTask, _ console: Console) -> OperatorInput? {
+    guard `operator` ?? (isatty(STDIN_FILENO) == 1) else { return nil }
+    let names = task.layout.actions.map(\.name).joined(separator: ",")
+    console.say(
+      "type \(names) and Enter to drive yourself; '\(OperatorInput.release)' and Enter to hand back")
+    return OperatorInput(descriptor: STDIN_FILENO, safeAction: task.safeAction) { event in
+      switch event {
+      case .takes(let command):
+        console.say("  the operator drives: \(command.map(number).joined(separator: ", "))")
+      case .releases: console.say("  the operator hands back")
+      case .isGone: console.say("  the operator's input ended: the safe action drives")
+      case .notUnderstood(let line):
+        console.say(
+          "  '\(line)' is no command: wanted is \(names), one number each, or '\(OperatorInput.release)'")
+      }
+    }
   }
 
   /// The goal, which must lie where the policy was searched. Throws: `LogError`.

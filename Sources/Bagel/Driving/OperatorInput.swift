@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+// The operator's override, typed. In: lines from a terminal or pipe. Out: the command that holds now.
+//
+//   0.3,-0.1    one number for each action: from the next row on they go to the machine in the controller's place
+//   release     the controller drives on, from the last command that was sent
+//
+// Lines are taken between two rows without waiting for any. Where the input ends while the operator drives, nobody knows what the
+// operator wants, and the policy was taken the machine away: the safe action drives.
+
+import Foundation
+import MachineLogs
+
+/// Reads what an operator commands.
+public final class OperatorInput {
+  /// What a line did.
+  public enum Event: Hashable, Sendable {
+    /// The operator drives, with these commands [A].
+    case takes([Double])
+    case releases
+    /// The input ended while the operator drove: the safe action drives.
+    case isGone
+    /// A line that says neither; nothing changes.
+    case notUnderstood(String)
+  }
+
+  /// What the operator commands [A]; nil while nobody does.
+  public private(set) var command: [Double]?
+  private let descriptor: Int32
+  private let safeAction: [Double]
+  private let tell: (Event) -> Void
+  private var bytes: [UInt8] = []
+  private var isOpen = true
+
+  /// What hands the machine back.
+  public static let release = "release"
+  /// Bytes of a line, at most; what is longer is no command.
+  private static let longestLine = 4_096
+
+  /// - Parameters:
+  ///   - descriptor: a file that is open for reading.
+  ///   - safeAction: for where the operator is gone [A].
+  ///   - tell: hears what each line did.
+  public init(descriptor: Int32, safeAction: [Double], tell: @escaping (Event) -> Void) {
+    (self.descriptor, self.safeAction, self.tell) = (descriptor, safeAction, tell)
+  }
+
+  /// Takes the lines that have come; the command that holds now [A], or nil.
+  public func next() -> [Double]? {
+    while isOpen && isReadable {
+      var buffer = [UInt8](repeating: 0, count: Self.longestLine)
+      let count = read(descriptor, &buffer, buffer.count)
+      // 0 is the end; a job in the background may not read its terminal, and tries again.
+      if count == 0 { end() }
+      if count <= 0 { break }
+      bytes += buffer[..<count]
+      takeLines()
+      // The rest of a line that was cut is understood by nobody.
+      if bytes.count > Self.longestLine { bytes = Array("?".utf8) }
+    }
+    return command
+  }
+
+  private func end() {
+    isOpen = false
+    if command == nil { return }
+    command = safeAction
+    tell(.isGone)
+  }
+
+  private var isReadable: Bool {
+    var file = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+    return poll(&file, 1, 0) > 0 && file.revents & Int16(POLLIN | POLLHUP) != 0
+  }
+
+  private func takeLines() {
+    while let end = bytes.firstIndex(of: UInt8(ascii: "\n")) {
+      take(String(decoding: bytes[..<end], as: UTF8.self))
+      bytes.removeSubrange(...end)
+    }
+  }
+
+  private func take(_ line: String) {
+    let words = line.split { " ,\t\r".contains($0) }.map(String.init)
+    if words.isEmpty { return }
+    if words == [Self.release] {
+      if command != nil { tell(.releases) }
+      command = nil
+      return
+    }
+    let numbers = words.compactMap(Double.init)
+    guard numbers.count == words.count, numbers.count == safeAction.count, numbers.allSatisfy(\.isFinite)
+    else { return tell(.notUnderstood(line)) }
+    if command != numbers { tell(.takes(numbers)) }
+    command = numbers
+  }
+}
