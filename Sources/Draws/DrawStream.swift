@@ -49,6 +49,8 @@ public enum ReservedStep: Int, Hashable, Sendable, CaseIterable {
   case goals = 0x4000_0001
   /// Rows of logs from which particles are disturbed.
   case disturbances = 0x4000_0002
+  /// How far a machine's answers to commands are off what a model says.
+  case commandErrors = 0x4000_0003
   /// Functions drawn from the posterior: output m has this step plus m.
   case functionDraws = 0x5000_0000
 }

@@ -20,6 +20,7 @@ struct CandidateStages: Sendable {
 
   /// Time constants of filtered commands, in steps: of quick, slower and slow machines.
   private static let filters = [[2.0, 5, 10], [5, 10, 30], [5, 20, 80]]
+  private static let actuatorFilters = [1.0, 2]
   /// Steps of the runs that linear models are fitted to.
   private static let linearSteps = 40
   /// And of those that processes are refined on, beside a linear part.
@@ -114,7 +115,10 @@ struct CandidateStages: Sendable {
     if !deadTimes.isEmpty && straight.deadTimes.isEmpty {
       try curved(.joint, rows: 1, deadTimes: deadTimes)
     }
-    if choice.purpose == .search { try curved(.joint, rows: 1) }
+    if choice.purpose == .search {
+      try curved(.joint, rows: 1)
+      try considerActuators(&contest)
+    }
     try curved(.joint, rows: 2)
     try curved(.first, rows: 2, processRows: 2, ridge: Self.heavyRidge)
     try curved(.joint, rows: 5)
@@ -140,6 +144,22 @@ struct CandidateStages: Sendable {
     }
     try considerFewerInputs(&contest)
     try considerRefined(&contest)
+  }
+
+  /// For a search: one row and each command through one filter, as an actuator with a little lag has it, where tables serve that; alone
+  /// and beside a linear part.
+  private func considerActuators(_ contest: inout Contest) throws {
+    for steps in Self.actuatorFilters {
+      var shape = CandidateShape()
+      (shape.linear, shape.filters) = (.joint, [steps])
+      let form = forms.form(forms.fixing(shape))
+      if form.mostInputs > choice.lightInputs ?? .max { return }
+      try consider(shape, forms, &contest)
+      guard let straight = contest.straight?.shape else { continue }
+      (shape.linear, shape.rows, shape.processRows) = (.first, straight.rows, 1)
+      shape.ridge = straight.ridge
+      try consider(shape, forms, &contest)
+    }
   }
 
   /// For a search: of the inputs of the best those few that matter most to each output, so that tables serve it; as it is, and

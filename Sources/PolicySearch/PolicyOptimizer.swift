@@ -28,9 +28,8 @@ public final class PolicyOptimizer {
   public let options: SearchOptions
   public private(set) var state: SearchState
   private let executors: Executors
+  private let rollout: Rollout
   private let widened: RewardWidening?
-  private let start: @Sendable ([Double], _ particle: Int, DrawKey) -> [Double]
-  private let functionDraws: @Sendable (Int, DrawKey) -> [Double]
   private let standardise: @Sendable ([Double]) -> [Double]
   private let standardiseGoal: @Sendable ([Double]) -> [Double]
   /// Seconds of each iteration so far, evaluations left out.
@@ -46,7 +45,7 @@ public final class PolicyOptimizer {
     /// Of evaluations and trajectories; another where iterations see less than the whole policy (`Dropout`).
     public let judge: any RolloutExecutor
     /// Of the count of what leaves constraints; nil for `judge`.
-    public let counter: Counter?
+    public let counter: ViolationCounter?
 
     /// - Parameters:
     ///   - iterations: differentiates and updates.
@@ -54,20 +53,9 @@ public final class PolicyOptimizer {
     ///   - counter: nil for `judge`.
     public init(
       _ iterations: any RolloutExecutor, judge: (any RolloutExecutor)? = nil,
-      counter: Counter? = nil
+      counter: ViolationCounter? = nil
     ) {
       (self.iterations, self.judge, self.counter) = (iterations, judge ?? iterations, counter)
-    }
-  }
-
-  /// A rollout of the same model and policy whose particles draw a function of the posterior each: where the model's mean is wrong it
-  /// is so at every step, which draws of each step for itself average out.
-  public struct Counter {
-    let rollout: Rollout
-    let executor: any RolloutExecutor
-
-    public init(_ rollout: Rollout, _ executor: any RolloutExecutor) {
-      (self.rollout, self.executor) = (rollout, executor)
     }
   }
 
@@ -76,7 +64,7 @@ public final class PolicyOptimizer {
   /// So have the batches in which violations are counted.
   private static let firstCounted = UInt32(1) << 31
   private static let firstConfirmed = UInt32(3) << 30
-  /// Rollouts of a policy that leaves a constraint as often as it may leave it so many times, where one is confirmed to keep it.
+  /// Of rollouts that leave a constraint as often as they may so many do, where a policy is confirmed to keep it.
   private static let confirmedViolations = 20.0
   private static let confirmedConfidence = 0.999
   /// Policies are confirmed at one evaluation in so many.
@@ -98,7 +86,7 @@ public final class PolicyOptimizer {
     initialParameters: @escaping @Sendable (UInt64) -> [Double], state: SearchState? = nil,
     widened: (() throws -> Executors)? = nil
   ) {
-    self.executors = executors
+    (self.executors, self.rollout) = (executors, rollout)
     let isOfStates = rollout.goals == nil
     self.widened = widened.map { make in
       RewardWidening(
@@ -111,8 +99,6 @@ public final class PolicyOptimizer {
       state ?? SearchState(parameters: initialParameters(options.seed), options: options)
     self.initialStates = initialStates
     self.goals = goals
-    start = { rollout.start(state: $0, particle: $1, key: $2) }
-    functionDraws = rollout.functionDraws
     let standardiser = model.stateStandardiser
     standardise = { standardiser.standardise($0) }
     let ofGoals =
@@ -126,18 +112,25 @@ public final class PolicyOptimizer {
   ///   - parameters: theta [P].
   ///   - iteration: whose draws these are.
   ///   - horizon: steps; nil for the longest.
+  ///   - particles: B; nil for those of the options.
+  ///   - other: whose particles they are; nil for the search's rollout.
   public func batch(
-    parameters: [Double], iteration: UInt32, horizon: Int? = nil
+    parameters: [Double], iteration: UInt32, horizon: Int? = nil, particles: Int? = nil,
+    of other: Rollout? = nil
   ) -> RolloutBatch {
+    let rollout = other ?? rollout
     let key = DrawKey(seed: options.seed, iteration: iteration)
-    let starts = initialStates.draw(options.particles, key: key, for: .initialStates)
-    let targets = goals.draw(options.particles, key: key, for: .goals)
+    let particles = particles ?? options.particles
+    let starts = initialStates.draw(particles, key: key, for: .initialStates)
+    let targets = goals.draw(particles, key: key, for: .goals)
     return RolloutBatch(
       parameters: parameters,
-      initialStates: starts.enumerated().flatMap { start(standardise($1), $0, key) },
-      goals: targets.flatMap(standardiseGoal), particles: options.particles,
+      initialStates: starts.enumerated().flatMap {
+        rollout.start(state: standardise($1), particle: $0, key: key)
+      },
+      goals: targets.flatMap(standardiseGoal), particles: particles,
       horizon: horizon ?? options.horizon, draws: key,
-      functionDraws: functionDraws(options.particles, key),
+      functionDraws: rollout.functionDraws(particles, key),
       totalWeights: state.multipliers.isEmpty
         ? [] : Rollout.totalWeights(multipliers: state.multipliers))
   }
@@ -226,21 +219,23 @@ public final class PolicyOptimizer {
   /// How much of new rollouts leaves each constraint, and whether that is more than can be allowed: as many rollouts as it takes to
   /// show the one or the other. A search asks for many policies, so the bound is surer than the one that is told of one.
   private func violatedParts(_ parameters: [Double]) throws -> [(part: Double, isLeft: Bool)] {
-    let least = options.allowedViolations.min() ?? 1
-    let batches = (Self.confirmedViolations / least / Double(options.particles)).rounded(.up)
-    let rollouts = Int(batches) * options.particles
-    func isLeft(_ count: Int, _ allowed: Double, of trials: Int) -> Bool {
-      binomialUpperBound(count: count, trials: trials, confidence: Self.confirmedConfidence)
-        > allowed
+    let allowed = options.allowedViolations
+    let counter = try counter()
+    let rollouts = counter.rollouts(
+      confirming: allowed.min() ?? 1, violations: Self.confirmedViolations,
+      confidence: Self.confirmedConfidence)
+    func isLeft(_ count: ViolationCount, _ c: Int, of planned: Int?) -> Bool {
+      count.upperBound(c, confidence: Self.confirmedConfidence, of: planned) > allowed[c]
     }
-    let counted = try countViolations(parameters, rollouts: rollouts, first: Self.firstConfirmed) {
-      violations, trials in
-      let pairs = zip(violations, options.allowedViolations)
-      return !pairs.contains { isLeft($0, $1, of: rollouts) }
-        && (trials == 0 || pairs.contains { isLeft($0, $1, of: trials) })
+    let counted = try count(parameters, counter, rollouts, first: Self.firstConfirmed) { count in
+      !allowed.indices.contains { isLeft(count, $0, of: rollouts) }
+        && (count.rollouts == 0 || allowed.indices.contains { isLeft(count, $0, of: nil) })
     }
-    return zip(counted.violations, options.allowedViolations).map {
-      (Double($0) / Double(counted.rollouts), isLeft($0, $1, of: rollouts))
+    return allowed.indices.map { c in
+      (
+        Double(counted.violations[c]) / Double(max(counted.rollouts, 1)),
+        isLeft(counted, c, of: rollouts)
+      )
     }
   }
 
@@ -334,34 +329,30 @@ public final class PolicyOptimizer {
   /// - Throws: `ExecutionError`.
   public func countViolations(
     _ parameters: [Double], rollouts: Int, goesOn: () -> Bool = { true }
-  ) throws -> (violations: [Int], rollouts: Int)? {
+  ) throws -> ViolationCount? {
     var isWhole = true
-    let counted = try countViolations(parameters, rollouts: rollouts, first: Self.firstCounted) {
-      _, _ in
+    let counted = try count(parameters, counter(), rollouts, first: Self.firstCounted) { _ in
       isWhole = goesOn()
       return isWhole
     }
     return isWhole ? counted : nil
   }
 
-  /// The same, as far as `goesOn` says of the violations so far and of how many rollouts these are.
-  private func countViolations(
-    _ parameters: [Double], rollouts: Int, first: UInt32, goesOn: ([Int], Int) -> Bool
-  ) throws -> (violations: [Int], rollouts: Int) {
-    let batches = (rollouts + options.particles - 1) / options.particles
-    var violations = options.allowedViolations.map { _ in 0 }
-    let judge = try executors.counter?.executor ?? present().judge
-    for index in 0..<batches {
-      let done = index * options.particles
-      guard goesOn(violations, done) else { return (violations, done) }
-      var batch = batch(parameters: parameters, iteration: first + UInt32(index))
-      if let counter = executors.counter {
-        batch.functionDraws = counter.rollout.functionDraws(batch.particles, batch.draws)
-      }
-      let returns = try judge.returns(batch)
-      for c in violations.indices { violations[c] += returns.violations(c) }
-    }
-    return (violations, batches * options.particles)
+  private func counter() throws -> ViolationCounter {
+    try executors.counter
+      ?? ViolationCounter(
+        rollout, present().judge, functions: .ofParticles, particles: options.particles)
+  }
+
+  private func count(
+    _ parameters: [Double], _ counter: ViolationCounter, _ rollouts: Int, first: UInt32,
+    goesOn: (ViolationCount) -> Bool
+  ) throws -> ViolationCount {
+    try counter.count(
+      rollouts, constraints: options.allowedViolations.count, first: first, seed: options.seed,
+      batch: {
+        batch(parameters: parameters, iteration: $0, particles: $1, of: counter.rollout)
+      }, goesOn: goesOn)
   }
 
   /// Mean return of parameters on the batch of an iteration.

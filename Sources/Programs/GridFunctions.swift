@@ -78,6 +78,13 @@ public struct Interpolation: Hashable, Sendable {
     }
     return table
   }
+
+  /// One of the columns that stand side by side in a table.
+  public static func column(_ output: Int, of table: [Double], columns: Int) -> [Double] {
+    let size = table.count / ((columns + 3) / 4 * 4)
+    let start = output / 4 * size * 4 + output % 4
+    return (0..<size).map { table[start + 4 * $0] }
+  }
 }
 
 /// The predictive variance of a process on the grid's points, interpolated by cubic convolution (KISS-GP,

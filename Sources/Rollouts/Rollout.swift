@@ -16,7 +16,7 @@ public struct Rollout: Sendable {
   public let data: [String: [Double]]
   /// What particles carry.
   public let slots: StepSlots
-  private let disturbances: DisturbanceReplay?
+  private let drawn: @Sendable (_ key: DrawKey, _ particle: Int) -> [CarrySlot: [Double]]
   /// Standardiser of goals that are of quantities; nil where they are of the states.
   public let goals: GoalStandardiser?
   /// Functions that particles draw for a whole rollout [B, F] (`PosteriorSampler.functionDraws`).
@@ -30,6 +30,8 @@ public struct Rollout: Sendable {
   ///   - reward: of states, goals and actions.
   ///   - constraints: bounds whose costs are added up beside the return.
   ///   - measurementNoise: what the policy's sensors add to the states; the reward sees the states.
+  ///   - commandErrors: by how much each output [M] answers changes of commands otherwise, each particle by its own normals [M][A]
+  ///     (`UnseenErrors.ofCommands`); empty for not at all.
   ///   - horizon: steps of the longest rollout, wanted where the model has disturbances: as far as they are to go on.
   ///   - dropout: probability that a unit before the policy's last layer is dropped (`Dropout`).
   ///   - stateLimit: standardised states beyond this count as diverged.
@@ -37,8 +39,8 @@ public struct Rollout: Sendable {
   public init(
     model: DynamicsModel, sampler: any PosteriorSampler, policy: Policy,
     goals: GoalStandardiser? = nil, reward: Reward, constraints: [StepConstraint] = [],
-    measurementNoise: MeasurementNoise = MeasurementNoise(), horizon: Int? = nil,
-    dropout: Double = 0,
+    measurementNoise: MeasurementNoise = MeasurementNoise(), commandErrors: [[Double]] = [],
+    horizon: Int? = nil, dropout: Double = 0,
     stateLimit: Double = 1_000, adjointLimit: Double = 1e6
   ) {
     let (states, actions) = (model.layout.states.count, model.layout.actions.count)
@@ -50,8 +52,10 @@ public struct Rollout: Sendable {
         + "\(states) and \(actions), and \(model.layout.disturbances.count) disturbances")
     let step = StepBuilder(
       model: model, sampler: sampler, policy: policy, reward: reward, constraints: constraints,
-      noise: measurementNoise, dropoutProbability: dropout, horizon: horizon ?? 0)
-    disturbances = step.disturbances
+      noise: measurementNoise, commandErrors: commandErrors, dropoutProbability: dropout,
+      horizon: horizon ?? 0)
+    let disturbances = step.disturbances
+    drawn = { step.drawn($0, particle: $1) }
     precondition(
       disturbances == nil || horizon != nil, "how long are rollouts? Disturbances go on as far")
     self.goals = goals
@@ -78,6 +82,6 @@ public struct Rollout: Sendable {
   ///   - particle: its number.
   ///   - key: of what is drawn for it.
   public func start(state: [Double], particle: Int, key: DrawKey) -> [Double] {
-    slots.first(state: state, drawn: disturbances?.first(key, particle: particle) ?? [:])
+    slots.first(state: state, drawn: drawn(key, particle))
   }
 }

@@ -2,6 +2,7 @@
 // One step of a closed loop as a program: u = pi(x + measurement noise, g), x' ~ f(x, u, w), r(x', g), and what constraints cost. The parts declare what they
 // carry and draw, then the program is written.
 
+import Draws
 import GaussianProcesses
 import Policies
 import Programs
@@ -35,12 +36,15 @@ struct StepBuilder {
   private let draws: DrawSlot
   /// Of the sensors that constraints see states by, and their deviations [S], physical; nil without constraints.
   private let seenByConstraints: (draws: DrawSlot, deviations: [Double])?
+  /// By how much each output [M] answers changes of commands otherwise [M][A], in particles' own normals [M]; nil for not at all.
+  private let commandErrors: (normals: CarrySlot, errors: [[Double]])?
   /// Where draws follow those of the step before: these [M], and how much of them is kept [M], 0 at the first step.
   private let memory: (draws: CarrySlot, kept: CarrySlot, correlations: [Double])?
 
   init(
     model: DynamicsModel, sampler: any PosteriorSampler, policy: Policy, reward: Reward,
-    constraints: [StepConstraint], noise: MeasurementNoise, dropoutProbability: Double, horizon: Int
+    constraints: [StepConstraint], noise: MeasurementNoise, commandErrors: [[Double]],
+    dropoutProbability: Double, horizon: Int
   ) {
     (self.sampler, self.policy, self.reward) = (sampler, policy, reward)
     (self.constraints, self.dropoutProbability) = (constraints, dropoutProbability)
@@ -56,7 +60,8 @@ struct StepBuilder {
     let readers = [reward] + constraints.map(\.quantity)
     let actionRows = max(
       model.form.actionLag, policy.actionMemory,
-      readers.contains(where: \.usesPreviousAction) ? 1 : 0)
+      readers.contains(where: \.usesPreviousAction) ? 1 : 0,
+      commandErrors.isEmpty ? 0 : UnseenErrors.rows)
     pastActions = (0..<actionRows).map {
       slots.carry("action \($0 + 1) rows ago", length: actions, start: .fixed(policy.rest))
     }
@@ -81,6 +86,12 @@ struct StepBuilder {
         slots.carry("draws of the step before", length: outputs, start: zeros),
         slots.carry("what is kept of them", length: outputs, start: zeros), correlations
       )
+    self.commandErrors =
+      commandErrors.isEmpty
+      ? nil
+      : (
+        slots.carry("errors of answers to commands", length: outputs, start: .drawn), commandErrors
+      )
     sensors = Sensors(noise, layout: model.layout, &slots)
     disturbances = DisturbanceReplay(model, horizon: horizon, &slots)
     let deviations = constraints.isEmpty ? [] : model.sensorDeviations
@@ -88,6 +99,16 @@ struct StepBuilder {
       deviations.allSatisfy { $0 == 0 }
       ? nil : (slots.draws("sensors of constraints", length: states), deviations)
     self.slots = slots
+  }
+
+  /// What a particle carries before its first step, of slots that are drawn.
+  func drawn(_ key: DrawKey, particle: Int) -> [CarrySlot: [Double]] {
+    var drawn = disturbances?.first(key, particle: particle) ?? [:]
+    if let (slot, _) = commandErrors {
+      drawn[slot] = key.normals(
+        particle: particle, step: ReservedStep.commandErrors.rawValue, count: slot.length)
+    }
+    return drawn
   }
 
   /// r(S_0, G) (line 10), with no action yet. Constraints begin with the first step: no policy chooses where it starts.
@@ -145,8 +166,15 @@ struct StepBuilder {
     precondition(
       increments.length == draws.length,
       "the sampler has \(increments.length) outputs, the model \(draws.length)")
+    let off = commandErrors.map { slot, errors -> Value in
+      next[slot] = carry[slot]
+      let change = action - past[UnseenErrors.rows - 1]
+      return carry[slot] * builder.concatenate(errors.map { dot(builder.constant($0), change) })
+    }
     let nextState = expressions.next(
-      state, increments: expressions.increments(increments, features: features)
+      state,
+      increments: expressions.increments(
+        off.map { increments + $0 } ?? increments, features: features)
     ).named("next_state")
     for (slot, value) in zip(states, [nextState] + states.map { carry[$0] }) { next[slot] = value }
     for (slot, value) in zip(pastActions, [action] + past) { next[slot] = value }

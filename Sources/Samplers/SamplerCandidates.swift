@@ -211,7 +211,7 @@ private struct GroupCandidates {
     case .sparsePathwise:
       try SparsePathwiseSampler(
         group, features: options.features, inducingPoints: options.inducingPoints,
-        noise: options.noise)
+        spreads: options.functionSpreads, noise: options.noise)
     }
   }
 }

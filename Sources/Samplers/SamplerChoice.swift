@@ -39,6 +39,9 @@ public struct SamplerOptions: Hashable, Sendable, Codable {
   public var inducingPoints = 300
   /// Random Fourier features of the pathwise samplers.
   public var features = 256
+  /// How many times wider than the posterior the sparse-pathwise sampler spreads functions about its mean, by output of the model [M]
+  /// (`UnseenErrors`); empty for once.
+  public var functionSpreads: [Double] = []
 
   public init() {}
 

@@ -4,7 +4,8 @@
 //
 //   f(x) = h(x)^T beta + sum_j w_j phi_j(x) + k(x, P) v
 //   v = K_P^-1 (u - Phi_P w),   u ~ the posterior of the inducing values (LowRankPosterior)
-//     = c + T z - K_P^-1 Phi_P w,   z ~ N(0, I), c and T its weights' mean and root
+//     = c + s (T z - K_P^-1 Phi_P w),   z ~ N(0, I), c and T its weights' mean and root; w is s times standard normal, with the spread
+//                                       s = 1 of the posterior, or more where the posterior is known to be too sure
 //
 // F + m multiply-adds a particle-step and output, whatever n is, where `sparse` has m + m^2: what outputs that read many inputs of
 // long logs need.
@@ -28,8 +29,10 @@ public struct SparsePathwiseSampler: GroupSampler {
     let posterior: LowRankPosterior
     /// c [m]
     let mean: [Double]
-    /// T beside -K_P^-1 Phi_P [m, m + F]: what z and w come to.
-    let spread: Matrix
+    /// s T beside -s K_P^-1 Phi_P [m, m + F]: what z and w come to.
+    let roots: Matrix
+    /// s
+    let spread: Double
 
     var points: Int { mean.count }
   }
@@ -38,10 +41,11 @@ public struct SparsePathwiseSampler: GroupSampler {
   ///   - group: whose posterior is drawn from.
   ///   - features: F of each output.
   ///   - inducingPoints: at most this many; fewer where fewer explain the data.
+  ///   - spreads: s, by output of the model [M]; empty for 1.
   ///   - noise: whether draws contain the measurements' noise.
   /// - Throws: `UnsuitableSampler` for covariance functions that are not stationary, `FactorizationError`.
   public init(
-    _ group: ProcessGroup, features: Int = 256, inducingPoints: Int,
+    _ group: ProcessGroup, features: Int = 256, inducingPoints: Int, spreads: [Double] = [],
     noise: DrawnNoise = .latent
   ) throws {
     self.group = group
@@ -50,9 +54,10 @@ public struct SparsePathwiseSampler: GroupSampler {
       let posterior = try LowRankPosterior(
         process, tolerance: 1e-3, largestRank: inducingPoints)
       let prior = posterior.pivotWeights(of: fourier.values(posterior.pivots))
+      let spread = spreads.isEmpty ? 1 : spreads[group.outputs[k]]
       return Output(
         features: fourier, posterior: posterior, mean: posterior.meanWeights,
-        spread: posterior.weightRoot.beside(-1 * prior))
+        roots: spread * posterior.weightRoot.beside(-1 * prior), spread: spread)
     }
     self.outputs = outputs
     function = FunctionDraw(
@@ -77,18 +82,41 @@ public struct SparsePathwiseSampler: GroupSampler {
     ) { k, normals in
       // z, then w.
       let (output, m) = (outputs[k], outputs[k].points)
-      var v = withOneBLASThread { normals.times(output.spread, transposingSecond: true) }
+      var v = withOneBLASThread { normals.times(output.roots, transposingSecond: true) }
       for b in 0..<particles { for i in 0..<m { v[b, i] += output.mean[i] } }
       let w = normals.selecting(columns: m..<normals.columns)
-      return (output.features.amplitude * w, v)
+      return (output.spread * output.features.amplitude * w, v)
     }
+  }
+
+  /// What the functions of an output are off the posterior's mean at points, by their normals: [points, m + F].
+  func deviations(output k: Int, at points: Matrix) -> Matrix {
+    let (output, process) = (outputs[k], group.processes[k])
+    var result = process.hyperparameters.covariance.matrix(points, output.posterior.pivots)
+      .times(output.roots)
+    let features = output.features.values(points)
+    let m = output.points
+    for i in 0..<points.rows {
+      for j in 0..<features.columns { result[i, m + j] += output.spread * features[i, j] }
+    }
+    return result
+  }
+
+  /// The most normals that a function of an output takes, m + F.
+  var mostNormals: Int { outputs.map { $0.points + $0.features.count }.max() ?? 0 }
+
+  /// Normals of functions of an output [functions, m + F], as `functionDraws` takes them.
+  func normals(output k: Int, functions: Int, key: DrawKey) -> Matrix {
+    FourierFeatures.normals(
+      functions, count: outputs[k].points + outputs[k].features.count, output: group.outputs[k],
+      key: key)
   }
 
   /// The moments of the draws in closed form: their mean is the low-rank posterior's, their variance
   ///
   ///   ||phi(x) - Phi_P^T K_P^-1 k(P, x)||^2 + ||T^T k(P, x)||^2
   ///
-  /// differs from it by what F features miss of the prior. With observed noise, what the calibration adds to the latent
+  /// s^2 times both, differs from it by what F features miss of the prior. With observed noise, what the calibration adds to the latent
   /// variance is left out.
   public func certificate(at sets: [Matrix], noise: DrawnNoise) throws -> SamplerCertificate {
     try SamplerCertificate(self, sets: sets, noise: noise) { set in
@@ -96,21 +124,14 @@ public struct SparsePathwiseSampler: GroupSampler {
       var deviation = mean
       for (k, output) in outputs.enumerated() {
         let process = group.processes[k]
-        let (m, f) = (output.points, output.features.count)
         let own = output.posterior.predict(set).mean
-        let covariance = process.hyperparameters.covariance.matrix(output.posterior.pivots, set)
-        let parts = output.spread.times(covariance, transposingFirst: true)
-        let features = output.features.values(set)
+        let roots = deviations(output: k, at: set)
         let added =
           noise == .observed
           ? process.addedVariance(set, share: group.noiseShares[k]) : own.map { _ in 0 }
         for i in 0..<set.rows {
           var variance = added[i]
-          for j in 0..<m { variance += parts[j, i] * parts[j, i] }
-          for j in 0..<f {
-            let left = features[i, j] + parts[m + j, i]
-            variance += left * left
-          }
+          for root in roots.row(i) { variance += root * root }
           (mean[i, k], deviation[i, k]) = (own[i], variance.squareRoot())
         }
       }

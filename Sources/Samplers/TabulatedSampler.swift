@@ -16,6 +16,8 @@ public struct TabulatedSampler: MarginalSampler {
   public let data: [String: [Double]]
   /// Grid points along each feature inside the box.
   public let pointsPerAxis: [Int]
+  /// Where values are needed: the box and the support of splines beyond it.
+  let grid: RegularGrid
 
   /// Fills a table.
   ///
@@ -46,8 +48,9 @@ public struct TabulatedSampler: MarginalSampler {
       posteriors: posteriors, data: group.x, box: box, noise: noise,
       tolerance: tolerance, budget: largestTable
     ).pointsPerAxis()
-    let support = SplineTable.support
-    let grid = RegularGrid(box: box, pointsPerAxis: pointsPerAxis, margin: support)
+    let grid = RegularGrid(
+      box: box, pointsPerAxis: pointsPerAxis, margin: SplineTable.support)
+    self.grid = grid
     let points = grid.points
     let columns = posteriors.flatMap { posterior -> [[Double]] in
       let moments = posterior.residualMoments(points, noise: noise)
@@ -64,6 +67,14 @@ public struct TabulatedSampler: MarginalSampler {
     data = SharedArrays.joined([own, group.priorMeanData])
   }
 
+  /// The shared array that holds the table.
+  var tableName: String { group.array("table") }
+
+  /// Coefficients of an output's mean without its linear part, a grid point each.
+  func meanCoefficients(output k: Int) -> [Double] {
+    Interpolation.column(2 * k, of: data[tableName] ?? [], columns: 2 * group.processes.count)
+  }
+
   public var summary: String {
     pointsPerAxis.map(String.init).joined(separator: " x ") + " points"
   }
@@ -73,7 +84,7 @@ public struct TabulatedSampler: MarginalSampler {
     let table = x.builder.apply(
       .interpolation(
         Interpolation(
-          table: group.array("table"), geometry: group.array("geometry"),
+          table: tableName, geometry: group.array("geometry"),
           dimensions: pointsPerAxis.count, outputs: 2 * m,
           basis: .cubicSpline)), x)
     let residuals = (0..<m).map { table[2 * $0] }

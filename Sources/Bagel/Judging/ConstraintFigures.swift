@@ -12,11 +12,15 @@ public struct ConstraintFigures: Sendable {
   /// Rollouts or episodes that left it in any step, of how many.
   public var violations: Int
   public var trials: Int
+  /// How many of them are worth one independent one: more than 1 where rollouts share a function of the posterior.
+  public var designEffect = 1.0
   /// Weight of its penalty at the search's end; nil on a plant.
   public var multiplier: Double?
 
-  /// Of the probability to leave it, 95 %, one-sided (Clopper and Pearson).
-  public var upperBound95: Double { binomialUpperBound(count: violations, trials: trials) }
+  /// Of the probability to leave it, 95 %, one-sided (Clopper and Pearson; of rollouts that share functions Korn and Graubard).
+  public var upperBound95: Double {
+    binomialUpperBound(count: violations, trials: trials, designEffect: designEffect)
+  }
   /// How likely leaving it may be.
   public var allowed: Double { 1 - constraint.probability }
   /// Whether it is kept with the probability that was asked for, as far as the count tells.
@@ -46,7 +50,7 @@ public struct ConstraintFigures: Sendable {
 
 extension ControlTask {
   /// Rollouts in which violations are counted: through functions drawn from the posterior, as that takes seconds.
-  public static let countedRollouts = 20_000
+  public static let countedRollouts = 100_000
 
   /// Counts what the best policy of a search leaves; nil where `progress` ends it.
   func countViolations(
@@ -61,7 +65,8 @@ extension ControlTask {
     return constraints.indices.map {
       ConstraintFigures(
         constraint: constraints[$0], violations: counted.violations[$0],
-        trials: counted.rollouts, multiplier: state.multipliers[$0])
+        trials: counted.rollouts, designEffect: counted.designEffect($0),
+        multiplier: state.multipliers[$0])
     }
   }
 

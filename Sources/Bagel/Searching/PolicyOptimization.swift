@@ -61,14 +61,14 @@ extension ControlTask {
 
   func makeRollout(
     _ model: DynamicsModel, _ sampler: any PosteriorSampler, policy: Policy? = nil,
-    dropout: Double, reward: Reward
+    dropout: Double, reward: Reward, commandErrors: [[Double]] = []
   ) throws -> Rollout {
     Rollout(
       model: model, sampler: sampler, policy: policy ?? makePolicy(),
       goals: goalStandardiser(model),
       reward: reward, constraints: makeConstraints(model),
-      measurementNoise: MeasurementNoise(deviations: sensorNoise), horizon: search.horizon,
-      dropout: dropout,
+      measurementNoise: MeasurementNoise(deviations: sensorNoise), commandErrors: commandErrors,
+      horizon: search.horizon, dropout: dropout,
       adjointLimit: search.adjointLimit)
   }
 
@@ -109,7 +109,7 @@ extension ControlTask {
     try checkMemory(rollout, on: device)
     /// Of a rollout with this reward; where iterations drop units, the whole policy judges, as the machine will see it.
     func executors(
-      _ rollout: Rollout, _ reward: Reward, _ counter: PolicyOptimizer.Counter?
+      _ rollout: Rollout, _ reward: Reward, _ counter: ViolationCounter?
     ) throws -> PolicyOptimizer.Executors {
       try PolicyOptimizer.Executors(
         makeExecutor(rollout, device: device),
@@ -164,31 +164,6 @@ extension ControlTask {
       seconds: start.duration(to: .now).seconds,
       secondsPerIteration: median(optimizer.iterationSeconds),
       isFinished: counted != nil, beginning: beginning, constraints: counted ?? [])
-  }
-
-  /// What counts violations: particles with functions of their own. nil without constraints, where the search draws functions
-  /// itself, and where the covariance has none to draw.
-  private func makeCounter(
-    _ model: DynamicsModel, _ reward: Reward, _ sampler: any PosteriorSampler,
-    _ device: ExecutionDevice?
-  ) throws -> PolicyOptimizer.Counter? {
-    guard !constraints.isEmpty, sampler.functionLength == 0 else { return nil }
-    guard let functions = try functionSampler(of: model) else { return nil }
-    let rollout = try makeRollout(model, functions.sampler, dropout: 0, reward: reward)
-    return PolicyOptimizer.Counter(rollout, try makeExecutor(rollout, device: device))
-  }
-
-  /// A sampler whose particles draw functions; nil where the covariance has none to draw. Throws: `GridError`.
-  func functionSampler(of model: DynamicsModel) throws -> MeasuredSampler? {
-    var options = self.model.sampler
-    options.name = .sparsePathwise
-    do {
-      return try model.sampler(options, actionLimits: actionLimits)
-    } catch is UnsuitableSampler {
-      return nil
-    } catch is FactorizationError {
-      return nil
-    }
   }
 
   /// How the search is done, constraints included.

@@ -11,6 +11,10 @@ package struct HalfModel: Sendable {
   /// Standard deviation of what the mean of each output is off by, for a second at a time (longer where the model has a part of the
   /// logs' rows), on the other half's rows: standardised increments [M]; 0 where blocks are shorter than that.
   package let offDeviations: [Double]
+  /// What the posterior says of the same: root of the mean latent variance on those rows [M].
+  package let latentDeviations: [Double]
+  /// `UnseenErrors.ofCommands`, on those rows [M][A].
+  package let commandErrors: [[Double]]
 }
 
 extension DynamicsModel {
@@ -47,7 +51,14 @@ extension DynamicsModel {
             (whole.x.selecting(rows: rows), rows.map { whole.y[$0] })
           }, window: window)
       }
-      return HalfModel(model: model, offDeviations: off)
+      let latent = zip(model.processes, processes).map { part, whole in
+        part.latentDeviation(at: others.map { whole.x.selecting(rows: $0) })
+      }
+      return HalfModel(
+        model: model, offDeviations: off, latentDeviations: latent,
+        commandErrors: zip(model.processes, processes).map { part, whole in
+          commandErrors(of: part, whole, others)
+        })
     }
   }
 }
@@ -61,6 +72,12 @@ extension GaussianProcess {
     part.calibration = calibration
     if isRefined { part.keepLikelihood(logMarginalLikelihood) }
     return part
+  }
+
+  /// Root of the mean latent variance at blocks of inputs [n, D].
+  fileprivate func latentDeviation(at blocks: [Matrix]) -> Double {
+    let variances = blocks.flatMap { predict($0).variance }
+    return (variances.reduce(0, +) / Double(max(variances.count, 1))).squareRoot()
   }
 
   /// Of the means of residuals over windows of rows, the deviation that is not the residuals' own: 0 where they vary by chance alone.

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+// How far a model is off on rows that it has not seen, beyond what its posterior knows: what rollouts must allow for that stand for what
+// the machine may do. From its two halves, each tried on the rows of the other (HalfModels.swift).
+//
+//   spread       how many times more the mean is off for a second at a time than the posterior says
+//   of commands  the more commands change, the less right a model is, which lacks lags and dead bands. With d the change of a command
+//                over the last rows, the residuals e of an output have
+//
+//                  E[e^2] = v + c^2 d^2         c by least squares, 0 where that is not two standard errors above it
+
+import LinearAlgebra
+
+/// What a posterior does not know of its own errors.
+package struct UnseenErrors: Sendable {
+  /// Of functions about the mean, one an output, 1 at least [M].
+  package var spreads: [Double]
+  /// c of each output and command: standardised increments per unit of the command's change over `rows` rows [M][A].
+  package var ofCommands: [[Double]]
+
+  /// Rows over which a change of commands counts.
+  package static let rows = 3
+}
+
+extension DynamicsModel {
+  /// Throws: `FactorizationError`.
+  package func unseenErrors() throws -> UnseenErrors {
+    let halves = try halves()
+    func root(_ m: Int, _ value: (HalfModel) -> Double) -> Double {
+      (halves.reduce(0) { $0 + value($1) * value($1) } / Double(halves.count)).squareRoot()
+    }
+    return UnseenErrors(
+      spreads: processes.indices.map { m in
+        let latent = root(m) { $0.latentDeviations[m] }
+        return latent > 0 ? max(1, root(m) { $0.offDeviations[m] } / latent) : 1
+      },
+      ofCommands: processes.indices.map { m in
+        layout.actions.indices.map { j in root(m) { $0.commandErrors[m][j] } }
+      })
+  }
+
+  /// c of each command, of a model's process on blocks of rows that it has not seen [A]; 0 of commands that no feature is of.
+  ///
+  /// - Parameters:
+  ///   - part: the process.
+  ///   - whole: with the data of all rows.
+  ///   - blocks: of neighbouring rows.
+  func commandErrors(
+    of part: GaussianProcess, _ whole: GaussianProcess, _ blocks: [[Int]]
+  ) -> [Double] {
+    let residuals = blocks.flatMap { rows in
+      zip(rows.map { whole.y[$0] }, part.predict(whole.x.selecting(rows: rows)).mean).map { $0 - $1 }
+    }
+    let squares = residuals.map { $0 * $0 }
+    return layout.actions.indices.map { j in
+      guard
+        let column = form.features.firstIndex(where: {
+          if case .action(j, _) = $0 { true } else { false }
+        })
+      else { return 0 }
+      let scale = featureStandardiser.scale[column]
+      let changes = blocks.flatMap { rows in
+        rows.indices.map { k -> Double in
+          let before = rows[max(k - UnseenErrors.rows, 0)]
+          let change = scale * (features[rows[k], column] - features[before, column])
+          return change * change
+        }
+      }
+      return slopeAboveChance(of: squares, over: changes).squareRoot()
+    }
+  }
+}
+
+/// The slope of y over x by least squares; 0 where it is not two standard errors above it.
+private func slopeAboveChance(of y: [Double], over x: [Double]) -> Double {
+  let n = Double(x.count)
+  guard n > 2 else { return 0 }
+  let (meanX, meanY) = (x.reduce(0, +) / n, y.reduce(0, +) / n)
+  let variance = x.reduce(0) { $0 + ($1 - meanX) * ($1 - meanX) }
+  guard variance > 0 else { return 0 }
+  let slope = zip(x, y).reduce(0) { $0 + ($1.0 - meanX) * ($1.1 - meanY) } / variance
+  let left = zip(x, y).reduce(0) { sum, pair in
+    let error = pair.1 - meanY - slope * (pair.0 - meanX)
+    return sum + error * error
+  }
+  let standardError = (left / (n - 2) / variance).squareRoot()
+  return slope > doubtfulStandardErrors * standardError ? slope : 0
+}
