@@ -34,9 +34,17 @@ extension Promise {
     var result: [String: Any] = [
       "tracked": Dictionary(tracked) { $1 }, "meanReturn": meanReturn,
       "searchedReturn": searchedReturn, "exploited": exploited, "rollouts": rollouts,
-      "constraints": constraints.map { $0.json("rollouts") },
+      "constraints": constraints.indices.map { c in
+        var entry = constraints[c].json("rollouts")
+        if let own = score?.constraints[c] {
+          entry["plant"] = [
+            "violations": own.violations, "episodes": own.trials, "isKept": own.isKept,
+          ]
+        }
+        return entry
+      },
     ]
-    if let episodeReturn {
+    if let episodeReturn, score.map({ $0.returns > 0 }) ?? true {
       result["return"] = [
         "interval90": [episodeReturn.lowerBound, episodeReturn.upperBound],
         "inside": score?.returnsInside ?? 0, "episodes": score?.returns ?? 0,
@@ -49,10 +57,15 @@ extension Promise {
 extension PromiseScore {
   /// Says how a promise was kept, each line behind a prefix.
   func describe(_ task: ControlTask, _ console: Console, prefix: String = "") {
-    for (inside, tracked) in zip(errorsInside, task.evaluation.tracked) {
+    for (inside, tracked) in zip(errorsInside, task.evaluation.tracked) where steps > 0 {
       let name = task.goalChannels[tracked.goal].name
       console.say(
         "\(prefix)the promise for \(name) was kept in \(inside) of \(counted(steps, "response"))")
+    }
+    for (own, constraint) in zip(constraints, task.constraints) {
+      console.say(
+        "\(prefix)the promise for \(constraint.words) was \(own.isKept ? "kept" : "BROKEN"): \(own.violations) of "
+          + "\(counted(own.trials, "episode")) left it")
     }
     if returns > 0 {
       console.say(

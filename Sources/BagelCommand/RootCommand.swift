@@ -33,6 +33,7 @@ struct RootCommand: ParsableCommand {
     ])
 
   static func main() {
+    BLASConfiguration.restartWhereCPUIsUnknown()
     InterruptSignal.prepare()
     keepFreedMemory()
     var command: any ParsableCommand = RootCommand()

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which kernels OpenBLAS runs. It chooses them when it is loaded, before main, by the CPU or by
-// OPENBLAS_CORETYPE. A variable left over from elsewhere costs a factor of two: on an AVX-512 machine
-// OpenBLAS 0.3.21 runs Cooperlake kernels at 420-450 GFLOP/s (single precision, 2 cores), but 225-240 under
-// OPENBLAS_CORETYPE=Haswell. Rejected: replacing the choice from inside the process (possible through
-// OpenBLAS's private gotoblas_dynamic_init); who sets the variable wants those bits.
+// Which kernels OpenBLAS runs. It chooses them when it is loaded, before main, by the CPU or by OPENBLAS_CORETYPE. A CPU that is newer
+// than the library gets the oldest kernels there are: on an Intel of model 207 OpenBLAS 0.3.21 runs Prescott's (SSE3), and a search of four
+// inputs took 102 s in place of 45 s. So a program begins again with the variable set where the kernels are older than the CPU. A
+// variable left over from elsewhere costs a factor of two: on an AVX-512 machine Cooperlake kernels do 420-450 GFLOP/s (single
+// precision, 2 cores), but 225-240 under OPENBLAS_CORETYPE=Haswell; who sets it wants those bits. Rejected: replacing the choice from
+// inside the process (possible through OpenBLAS's private gotoblas_dynamic_init).
 
 import COpenBLAS
 import Foundation
@@ -20,18 +21,55 @@ public struct BLASConfiguration: Sendable {
 
   public static var current: BLASConfiguration {
     let coreType = String(cString: openblas_get_corename())
-    let forced = ProcessInfo.processInfo.environment["OPENBLAS_CORETYPE"]
-    let older = ["Haswell", "Zen", "Sandybridge", "Excavator", "Prescott", "Core2", "Nehalem"]
-    var advice: String?
-    if older.contains(coreType), cpuFeatures().isSuperset(of: ["avx512f", "avx512bw", "avx512vl"]) {
-      advice =
-        forced == nil
-        ? "this CPU has AVX-512 and OpenBLAS did not see it; set OPENBLAS_CORETYPE=SkylakeX"
-        : "OPENBLAS_CORETYPE=\(coreType) is set, but this CPU has AVX-512; unset it (up to 2 x faster)"
+    let forced = ProcessInfo.processInfo.environment[variable]
+    let advice = newerCoreType(than: coreType).map { newer in
+      forced == nil
+        ? "this CPU can do more than OpenBLAS saw; set \(variable)=\(newer)"
+        : "\(variable)=\(coreType) is set, but this CPU can do more; unset it (\(newer) is up to 2 x faster)"
     }
     return BLASConfiguration(
       library: String(cString: openblas_get_config()), coreType: coreType,
       threads: Int(openblas_get_num_threads()), advice: advice)
+  }
+
+  private static let variable = "OPENBLAS_CORETYPE"
+  /// Core types without AVX-512, and those without AVX2.
+  private static let older: Set = [
+    "Haswell", "Zen", "Sandybridge", "Excavator", "Steamroller", "Piledriver", "Bulldozer",
+  ]
+  private static let oldest: Set = [
+    "Generic", "Prescott", "Core2", "Penryn", "Dunnington", "Nehalem", "Atom", "Nano", "Katmai",
+    "Coppermine", "Northwood", "Banias", "Athlon", "Opteron", "Opteron_SSE3", "Barcelona", "Bobcat",
+    "Sandybridge", "Bulldozer",
+  ]
+
+  /// The core type that this CPU's features allow in place of an older one; nil where none is newer.
+  private static func newerCoreType(than coreType: String) -> String? {
+    let features = cpuFeatures()
+    let names = older.union(oldest)
+    if names.contains(coreType), features.isSuperset(of: ["avx512f", "avx512bw", "avx512vl"]) {
+      return "SkylakeX"
+    }
+    return oldest.contains(coreType) && features.isSuperset(of: ["avx2", "fma"]) ? "Haswell" : nil
+  }
+
+  /// First in main: begins the process again, as the same one to everybody else, where OpenBLAS did not know the CPU and nobody told it
+  /// which kernels to run.
+  public static func restartWhereCPUIsUnknown() {
+    #if os(Linux)
+      guard ProcessInfo.processInfo.environment[variable] == nil,
+        let newer = newerCoreType(than: String(cString: openblas_get_corename()))
+      else { return }
+      // By its own path: it goes on under its own name.
+      guard
+        let path = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+      else { return }
+      setenv(variable, newer, 1)
+      var arguments: [UnsafeMutablePointer<CChar>?] = CommandLine.arguments.map { strdup($0) }
+      arguments.append(nil)
+      // It does not return; where it cannot be done, kernels are slow and right.
+      _ = execv(path, arguments)
+    #endif
   }
 }
 

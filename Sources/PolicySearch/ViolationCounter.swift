@@ -33,7 +33,7 @@ public struct ViolationCounter {
   private let particles: Int
 
   /// Functions that are made at a time.
-  private static let functionsAtOnce = 64
+  private static let functionsAtOnce = 32
 
   /// - Parameters:
   ///   - rollout: what it runs.

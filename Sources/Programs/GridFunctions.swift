@@ -74,7 +74,9 @@ public struct Interpolation: Hashable, Sendable {
     var table = [Double](repeating: 0, count: (columns.count + 3) / 4 * size * 4)
     for (output, values) in columns.enumerated() {
       let start = output / 4 * size * 4 + output % 4
-      for (i, value) in values.enumerated() { table[start + 4 * i] = value }
+      table.withUnsafeMutableBufferPointer { table in
+        for (i, value) in values.enumerated() { table[start + 4 * i] = value }
+      }
     }
     return table
   }

@@ -3,13 +3,15 @@
 // as much as any other of that sampler. In: a tabulated sampler and a sparse-pathwise one of the same model. Out: tables, one a function
 // and group.
 //
-// A function is off the mean by A n, n its standard normals and A one column each [points, m + F] (SparsePathwiseSampler). Coefficients
-// of splines are linear in values, so the columns of A are made coefficients once, and a function's are
+// A function is off the mean by A n, n its standard normals and A one column each [points, m + F] (SparsePathwiseSampler). Few directions
+// of n matter: with V the first eigenvectors of A^T A, each row of A scaled to length 1 (where the data are, deviations are small), A V n'
+// with fewer normals n' has all but a thousandth of each variance. Coefficients of splines are linear in values, so the columns of A V
+// are made coefficients once, and a function's are
 //
-//   c_mean + A n                of the mean's columns
+//   c_mean + A V n'             of the mean's columns
 //   those of the noise alone    of the deviation's columns
 //
-// 2 (m + F) operations a grid point, function and output; nothing depends on the steps that read it.
+// 2 operations a grid point, function, output and normal n'; nothing depends on the steps that read it.
 
 import Draws
 import GaussianProcesses
@@ -20,8 +22,8 @@ import Programs
 public struct FunctionTables: Sendable {
   private let groups: [GroupTables]
 
-  /// Grid points times normals, at most, of one output: 160 MB.
-  private static let largestRoot = 20_000_000
+  /// Grid points of a table, at most.
+  private static let largestTable = 1 << 18
 
   /// nil where a group's table is no spline table, or too large.
   ///
@@ -39,7 +41,7 @@ public struct FunctionTables: Sendable {
     var groups: [GroupTables] = []
     for pair in pairs {
       guard let table = pair.0, let functions = pair.1,
-        table.grid.size * functions.mostNormals <= Self.largestRoot
+        table.grid.size <= Self.largestTable
       else { return nil }
       groups.append(GroupTables(table, functions, noise))
     }
@@ -64,10 +66,17 @@ private struct GroupTables: Sendable {
   /// Of the shared array.
   let name: String
   private let functions: SparsePathwiseSampler
-  /// Coefficients of each output's mean [points], of its A [m + F, points], and of its noise's deviation [points].
+  /// Coefficients of each output's mean [points], of its A V [normals, points], and of its noise's deviation [points].
   private let means: [[Double]]
   private let roots: [Matrix]
   private let noises: [[Double]]
+
+  /// Points by which directions are chosen, of the grid and of the data each.
+  private static let sampledPoints = 1_000
+  /// Part of the variance that the other directions have.
+  private static let neglected = 1e-3
+  /// Grid points whose deviations are computed at a time.
+  private static let pointsAtOnce = 2_048
 
   init(_ table: TabulatedSampler, _ functions: SparsePathwiseSampler, _ noise: DrawnNoise) {
     (name, self.functions) = (table.tableName, functions)
@@ -75,8 +84,20 @@ private struct GroupTables: Sendable {
     let points = grid.points
     let outputs = group.processes.indices
     means = outputs.map { table.meanCoefficients(output: $0) }
-    let columns = outputs.map { functions.deviations(output: $0, at: points).transposed }
-    roots = columns.map { values in
+    let sampled = Matrix(
+      evenlySpreadRows(count: points.rows, wanted: Self.sampledPoints).map(points.row)
+        + group.spreadInputs(Self.sampledPoints))
+    roots = outputs.map { k in
+      let directions = Self.directions(of: functions.deviations(output: k, at: sampled))
+      let starts = Array(stride(from: 0, to: points.rows, by: Self.pointsAtOnce))
+      let blocks = inParallel(starts.count) { block -> Matrix in
+        let rows = starts[block]..<min(starts[block] + Self.pointsAtOnce, points.rows)
+        return functions.deviations(output: k, at: points.selecting(rows: Array(rows)))
+          .times(directions)
+      }
+      let values = Matrix(
+        rows: points.rows, columns: directions.columns, values: blocks.flatMap(\.values)
+      ).transposed
       let rows = inParallel(values.rows) {
         SplineTable.coefficients(of: values.row($0), counts: grid.counts)
       }
@@ -91,16 +112,34 @@ private struct GroupTables: Sendable {
     }
   }
 
+  /// V [m + F, normals] of deviations [points, m + F].
+  private static func directions(of deviations: Matrix) -> Matrix {
+    let lengths = (0..<deviations.rows).map { i in
+      deviations.row(i).reduce(0) { $0 + $1 * $1 }.squareRoot()
+    }
+    let scaled = deviations.scalingRows(by: lengths.map { $0 > 0 ? 1 / $0 : 0 })
+    let (values, vectors) = scaled.times(scaled, transposingFirst: true).symmetricEigenvalues
+    var left = neglected * values.reduce(0, +)
+    var first = 0
+    while first < values.count - 1, values[first] <= left {
+      left -= max(values[first], 0)
+      first += 1
+    }
+    return vectors.selecting(columns: first..<values.count)
+  }
+
   func tables(_ count: Int, key: DrawKey) -> [[Double]] {
     let off = roots.indices.map { k in
-      functions.normals(output: k, functions: count, key: key).times(roots[k])
+      functions.normals(roots[k].rows, output: k, functions: count, key: key).times(roots[k])
     }
     return inParallel(count) { index in
       Interpolation.sideBySide(
         roots.indices.flatMap { k -> [[Double]] in
-          let size = means[k].count
-          let row = off[k].values[index * size..<(index + 1) * size]
-          return [zip(means[k], row).map { $0 + $1 }, noises[k]]
+          let mean = means[k]
+          let first = index * mean.count
+          return off[k].values.withUnsafeBufferPointer { off in
+            [mean.indices.map { mean[$0] + off[first + $0] }, noises[k]]
+          }
         })
     }
   }

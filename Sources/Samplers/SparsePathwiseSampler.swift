@@ -102,14 +102,9 @@ public struct SparsePathwiseSampler: GroupSampler {
     return result
   }
 
-  /// The most normals that a function of an output takes, m + F.
-  var mostNormals: Int { outputs.map { $0.points + $0.features.count }.max() ?? 0 }
-
-  /// Normals of functions of an output [functions, m + F], as `functionDraws` takes them.
-  func normals(output k: Int, functions: Int, key: DrawKey) -> Matrix {
-    FourierFeatures.normals(
-      functions, count: outputs[k].points + outputs[k].features.count, output: group.outputs[k],
-      key: key)
+  /// Standard normals of functions of an output [functions, count].
+  func normals(_ count: Int, output k: Int, functions: Int, key: DrawKey) -> Matrix {
+    FourierFeatures.normals(functions, count: count, output: group.outputs[k], key: key)
   }
 
   /// The moments of the draws in closed form: their mean is the low-rank posterior's, their variance

@@ -43,7 +43,7 @@ extension ControlTask {
     }
 
     /// Whether a value keeps it; NaN does not.
-    func isKept(by value: Double) -> Bool {
+    public func isKept(by value: Double) -> Bool {
       value >= lower ?? -.infinity && value <= upper ?? .infinity
     }
   }

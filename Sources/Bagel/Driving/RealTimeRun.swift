@@ -19,56 +19,12 @@ public struct RealTimeRun {
   public var findingCounts: [WatchedMatter: Int]
   /// Rows whose innovations were judged.
   public var judgedRows: Int
+  /// Whether each of the task's constraints was left in any row after the first.
+  public var constraintsLeft: [Bool]
   /// Row from which on the fallback drove; nil where the policy drove to the end.
   public var fallbackStep: Int?
   /// Whether that was the safe action, also where the task's fallback is another.
   public var holds: Bool
-}
-
-/// How a run came to one of its goals (physical units, seconds).
-public struct GoalVerdict: Hashable, Sendable {
-  /// From when on it was wanted, since the first action.
-  public var time: Double
-  /// The last one of a goal that moved.
-  public var goal: [Double]
-  /// Until when it was wanted, or the run ended.
-  public var end: Double
-  /// From when on it was met without a break until the end; nil if it was not met at the end.
-  public var reached: Double?
-  /// In the order of `EvaluationOptions.tracked`.
-  public var tracked: [Nearness]
-
-  /// How one of what goals are of came to its goal.
-  public struct Nearness: Hashable, Sendable {
-    /// Its index.
-    public let goal: Int
-    /// Smallest and last |state - goal|, and the largest since all were reached.
-    public var nearest = Double.infinity
-    public var last = Double.infinity
-    public var worstSinceReached: Double?
-  }
-
-  init(time: Double, goal: [Double], tracked: [Int]) {
-    (self.time, self.goal, end) = (time, goal, time)
-    self.tracked = tracked.map { Nearness(goal: $0) }
-  }
-
-  /// - Parameters:
-  ///   - errors: |state - goal| of each of what goals are of [G].
-  ///   - wanted: the goal, which may move [G].
-  ///   - isMet: whether the state is as near as the task wants.
-  ///   - time: seconds since the start.
-  mutating func add(errors: [Double], wanted: [Double], isMet: Bool, time: Double) {
-    (end, goal) = (time, wanted)
-    reached = isMet ? reached ?? time : nil
-    for index in tracked.indices {
-      let error = errors[tracked[index].goal]
-      tracked[index].last = error
-      tracked[index].nearest = min(tracked[index].nearest, error)
-      tracked[index].worstSinceReached =
-        isMet ? max(tracked[index].worstSinceReached ?? 0, error) : nil
-    }
-  }
 }
 
 extension ControlTask {
@@ -116,7 +72,11 @@ extension ControlTask {
     run.goesOn = goesOn
     if let input { run.operatorCommand = { input.next() } }
     var controllerRun = controller.begin()
-    run.supervise = { supervisor.take($0) }
+    var tracker = ConstraintTracker(self)
+    run.supervise = { row in
+      tracker.take(row)
+      return supervisor.take(row)
+    }
     run.sent = { action in
       controllerRun.sent(action)
       supervisor.sent(action)
@@ -132,7 +92,9 @@ extension ControlTask {
       if next != number {
         number = next
         verdicts.append(
-          GoalVerdict(time: time, goal: wanted, tracked: evaluation.tracked.map(\.goal)))
+          GoalVerdict(
+            time: time, goal: wanted, tracked: evaluation.tracked.map(\.goal),
+            settle: evaluation.settle))
       }
       verdicts[verdicts.count - 1].add(
         errors: errors(of: states, wanted), wanted: wanted, isMet: isMet(wanted, by: states),
@@ -153,6 +115,7 @@ extension ControlTask {
       return RealTimeRun(
         outcome: outcome, goals: verdicts, findings: supervisor.findings,
         findingCounts: supervisor.counts, judgedRows: supervisor.watch?.judgedRows ?? 0,
+        constraintsLeft: tracker.left,
         fallbackStep: supervisor.fallbackStep, holds: supervisor.holds)
     }
   }

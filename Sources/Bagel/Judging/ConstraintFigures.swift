@@ -42,6 +42,14 @@ public struct ConstraintFigures: Sendable {
       + "\(number(100 * upperBound95)) % (95 % sure)"
   }
 
+  /// What a plant left, beside this as the promise: more than is likely at the promised bound (5 %) breaks it.
+  func score(violations: Int, of trials: Int) -> PromiseScore.ConstraintScore {
+    let least = 1 - binomialUpperBound(count: trials - violations, trials: max(trials, 1))
+    return .init(
+      violations: violations, trials: trials,
+      isKept: violations == 0 || least <= upperBound95)
+  }
+
   /// What was counted on the plant.
   public var plantSentence: String {
     "\(constraint.words): left in \(violations) of \(trials) episodes on the plant, \(boundWords)"

@@ -37,16 +37,6 @@ public struct Promise: Sendable {
   public var exploited: Double { searchedReturn - meanReturn }
 }
 
-/// How a promise was kept.
-public struct PromiseScore: Hashable, Sendable {
-  /// Responses to goals with no larger error, by tracked quantity, of how many.
-  public var errorsInside: [Int]
-  public var steps: Int
-  /// Returns of episodes within theirs, of how many; 0 of 0 where none was promised.
-  public var returnsInside: Int
-  public var returns: Int
-}
-
 extension ControlTask {
   /// Rollouts at one offset of the mean, and offsets on each half.
   private static let promisedRollouts = 25
@@ -56,7 +46,7 @@ extension ControlTask {
   /// Fewer transitions leave halves that tell nothing.
   private static let fewestRows = 60
   /// Rows after the settling time that make a mean error.
-  private static let settledRows = 10
+  static let settledRows = 10
 
   /// Why nothing can be promised of policies on a model, in words; nil where it can.
   public func obstacleToPromise(_ model: DynamicsModel) -> String? {
@@ -179,38 +169,5 @@ extension ControlTask {
       judge(episode, goals: [.init(time: 0, goal: goal)]).steps[0].tracked
         .map(\.steadyStateError)
     }
-  }
-
-  /// How a promise was kept in an evaluation.
-  ///
-  /// - Parameters:
-  ///   - promise: that was made before.
-  ///   - evaluation: what the plant did.
-  ///   - model: by whose standardisers the reward measures.
-  /// - Throws: `LogError`.
-  public func score(
-    _ promise: Promise, by evaluation: Evaluation, on model: DynamicsModel
-  ) throws -> PromiseScore {
-    // What ended early has no error after the settling time.
-    let whole = evaluation.episodes.filter { $0.earlyEnd == nil }
-    let steps = whole.flatMap(\.steps)
-    // One that the plant ended with success has neither kept nor broken it.
-    let judged = evaluation.episodes.filter { $0.doneAs != .success || $0.earlyEnd == nil }
-    var score = PromiseScore(
-      errorsInside: promise.errors.indices.map { t in
-        steps.count { $0.tracked[t].steadyStateError <= promise.errors[t] }
-      },
-      steps: promise.errors.isEmpty ? 0 : judged.reduce(0) { $0 + $1.steps.count },
-      returnsInside: 0, returns: 0)
-    guard let range = promise.episodeReturn else { return score }
-    let rewards = EpisodeReturn(
-      try makeReward(model), on: model, goalForm: goalForm, goals: goalStandardiser(model))
-    score.returns = judged.count
-    score.returnsInside = whole.count { episode in
-      let value = rewards.value(
-        episode.episode, goal: episode.reference[0].goal, steps: search.horizon, rest: safeAction)
-      return range.contains(value)
-    }
-    return score
   }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What counts violations of constraints: rollouts through functions of the posterior, spread as far as the mean is really off on rows
-// that a model has not seen, whose answers to commands are off as they are there (`UnseenErrors`). Through tables where the search reads a table, else a function a particle.
+// that a model has not seen, whose answers to commands are off as they are there (`UnseenErrors`). Through tables where the model reads few
+// inputs, else a function a particle.
 
 import Execution
 import GaussianProcesses
@@ -12,39 +13,55 @@ import Tasks
 extension ControlTask {
   /// Particles that go through one function of a table: two vectors of the host's lanes; more on a GPU, which takes as long for one.
   private static let (hostParticles, deviceParticles) = (32, 256)
+  /// Points of a function's table. Coarser than a search's, whose errors are far below what functions are spread; made in less time than
+  /// it takes to go through them.
+  private static let tablePoints = 1 << 14
 
   /// nil without constraints, and where the covariance has no functions to draw.
   ///
   /// - Parameters:
   ///   - model: of the search.
   ///   - reward: of the search.
-  ///   - sampler: of the search.
   ///   - device: where it runs; nil for the host.
   /// - Throws: `GridError`, `FactorizationError`, `ExecutionError`.
   func makeCounter(
-    _ model: DynamicsModel, _ reward: Reward, _ sampler: any PosteriorSampler,
-    _ device: ExecutionDevice?
+    _ model: DynamicsModel, _ reward: Reward, _ device: ExecutionDevice?
   ) throws -> ViolationCounter? {
     guard !constraints.isEmpty else { return nil }
     let errors = try model.unseenErrors()
     guard let functions = try functionSampler(of: model, spreads: errors.spreads) else {
       return nil
     }
-    func rollout(_ sampler: any PosteriorSampler) throws -> Rollout {
-      try makeRollout(
+    func counter(
+      _ sampler: any PosteriorSampler, _ functions: ViolationCounter.Functions, particles: Int
+    ) throws -> ViolationCounter {
+      let rollout = try makeRollout(
         model, sampler, dropout: 0, reward: reward, commandErrors: errors.ofCommands)
-    }
-    let noise = model.processNoise == nil ? self.model.sampler.noise : .observed
-    if let tables = FunctionTables(sampler, functions.sampler, noise: noise) {
-      let rollout = try rollout(sampler)
       return ViolationCounter(
-        rollout, try makeExecutor(rollout, device: device),
-        functions: .ofBatches(tables.tables), particles: device == .cuda ? Self.deviceParticles : Self.hostParticles)
+        rollout, try makeExecutor(rollout, device: device), functions: functions,
+        particles: particles)
     }
-    let rollout = try rollout(functions.sampler)
-    return ViolationCounter(
-      rollout, try makeExecutor(rollout, device: device), functions: .ofParticles,
-      particles: search.particles)
+    if let (table, tables) = try functionTables(of: model, functions) {
+      return try counter(
+        table, .ofBatches(tables.tables),
+        particles: device == .cuda ? Self.deviceParticles : Self.hostParticles)
+    }
+    return try counter(functions, .ofParticles, particles: search.particles)
+  }
+
+  /// A tabulated sampler and functions that stand in its tables; nil where the model reads too many inputs for tables.
+  private func functionTables(
+    of model: DynamicsModel, _ functions: any PosteriorSampler
+  ) throws -> (any PosteriorSampler, FunctionTables)? {
+    var options = self.model.sampler
+    (options.name, options.tablePoints) = (.tabulated, Self.tablePoints)
+    do {
+      let table = try model.sampler(options, actionLimits: actionLimits).sampler
+      let noise = model.processNoise == nil ? options.noise : .observed
+      return FunctionTables(table, functions, noise: noise).map { (table, $0) }
+    } catch is UnsuitableSampler {
+      return nil
+    }
   }
 
   /// A sampler whose particles draw functions; nil where the covariance has none to draw.
@@ -55,12 +72,12 @@ extension ControlTask {
   /// - Throws: `GridError`.
   func functionSampler(
     of model: DynamicsModel, spreads: [Double] = []
-  ) throws -> MeasuredSampler? {
+  ) throws -> (any PosteriorSampler)? {
     var options = self.model.sampler
     options.name = .sparsePathwise
     options.functionSpreads = spreads
     do {
-      return try model.sampler(options, actionLimits: actionLimits)
+      return try model.sampler(options, actionLimits: actionLimits).sampler
     } catch is UnsuitableSampler {
       return nil
     } catch is FactorizationError {

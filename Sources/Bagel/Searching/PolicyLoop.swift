@@ -17,7 +17,7 @@ extension ControlTask {
   func judgingSampler(
     of model: DynamicsModel, _ device: ExecutionDevice?
   ) throws -> any PosteriorSampler {
-    try functionSampler(of: model)?.sampler ?? makeSampler(model, device: device).sampler
+    try functionSampler(of: model) ?? makeSampler(model, device: device).sampler
   }
 }
 

@@ -117,7 +117,7 @@ extension ControlTask {
           ? nil : makeExecutor(makeRollout(reward, dropout: 0), device: device),
         counter: counter)
     }
-    let counter = try makeCounter(model, reward, sampler.sampler, device)
+    let counter = try makeCounter(model, reward, device)
     let made = try executors(rollout, reward, counter)
     let executor = made.iterations
     let policy = makePolicy()

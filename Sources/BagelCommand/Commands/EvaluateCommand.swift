@@ -99,6 +99,7 @@ struct EvaluateCommand: ParsableCommand {
     try common.report(
       Report(
         task: task, evaluation: evaluation, rival: rival?.evaluation,
+        promised: promised.flatMap { made in score.map { (made.promise, $0) } },
         loggedGoals: description.loggedGoals,
         origin: ReportOrigin(
           seed: common.seed, model: description.model, policy: controller.fingerprint)),

@@ -110,6 +110,8 @@ struct RunCommand: ParsableCommand {
       console.say("the operator commanded \(outcome.overridden) of \(counted(outcome.rows, "row"))")
     }
     run.describe(task, console)
+    let score = promised.map { task.score($0.promise, by: run) }
+    score?.describe(task, console, prefix: "  ")
     run.describeWatch(task.fallback, console)
     let beyond = task.sentencesBeyond(description.dataBounds, of: [outcome.episode])
     for sentence in beyond { console.say("  warning: \(sentence)") }
@@ -123,7 +125,7 @@ struct RunCommand: ParsableCommand {
         [
           "log": path, "beyondData": beyond, "earlyEnd": outcome.earlyEnd ?? NSNull(),
           "interrupted": outcome.isInterrupted, "watch": run.watchJSON,
-          "promise": promised?.promise.json(task, nil) ?? NSNull(),
+          "promise": promised?.promise.json(task, score) ?? NSNull(),
           "overridden": outcome.overridden, "policyFingerprint": controller.fingerprint,
         ]))
     if isNotSafe { throw machineNotSafe }

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+// How a promise was kept: in the episodes of an evaluation, and in a run.
+
+import MachineLogs
+import Rollouts
+import Tasks
+
+/// How a promise was kept.
+public struct PromiseScore: Hashable, Sendable {
+  /// Responses to goals with no larger error, by tracked quantity, of how many.
+  public var errorsInside: [Int]
+  public var steps: Int
+  /// Returns of episodes within theirs, of how many; 0 of 0 where none was promised.
+  public var returnsInside: Int
+  public var returns: Int
+  /// Returns of the episodes that ran to their end, where one was promised.
+  public var episodeReturns: [Double] = []
+  /// Of each constraint, what the plant's episodes left, and whether the promise allows as many: they are no surprise (5 %) at the
+  /// promised bound of the probability.
+  public var constraints: [ConstraintScore] = []
+
+  /// How the promise of a constraint was kept.
+  public struct ConstraintScore: Hashable, Sendable {
+    public var violations: Int
+    public var trials: Int
+    public var isKept: Bool
+  }
+}
+
+/// Which constraints rows leave.
+struct ConstraintTracker {
+  private let task: ControlTask
+  /// One a constraint.
+  private(set) var left: [Bool]
+  /// The one before a row's.
+  private var previous: [Double]
+
+  init(_ task: ControlTask) {
+    self.task = task
+    left = task.constraints.map { _ in false }
+    previous = task.safeAction
+  }
+
+  mutating func take(_ row: MeasuredRow) {
+    guard let action = row.action else { return }
+    defer { previous = action }
+    for (c, constraint) in task.constraints.enumerated() where !left[c] {
+      left[c] = !constraint.isKept(
+        by: task.value(of: constraint, state: row.states, action: action, previous: previous))
+    }
+  }
+}
+
+extension ControlTask {
+  /// How a promise was kept in an evaluation.
+  ///
+  /// - Parameters:
+  ///   - promise: that was made before.
+  ///   - evaluation: what the plant did.
+  ///   - model: by whose standardisers the reward measures.
+  /// - Throws: `LogError`.
+  public func score(
+    _ promise: Promise, by evaluation: Evaluation, on model: DynamicsModel
+  ) throws -> PromiseScore {
+    // What ended early has no error after the settling time.
+    let whole = evaluation.episodes.filter { $0.earlyEnd == nil }
+    let steps = whole.flatMap(\.steps)
+    // One that the plant ended with success has neither kept nor broken it.
+    let judged = evaluation.episodes.filter { $0.doneAs != .success || $0.earlyEnd == nil }
+    var score = PromiseScore(
+      errorsInside: promise.errors.indices.map { t in
+        steps.count { $0.tracked[t].steadyStateError <= promise.errors[t] }
+      },
+      steps: promise.errors.isEmpty ? 0 : judged.reduce(0) { $0 + $1.steps.count },
+      returnsInside: 0, returns: 0)
+    score.constraints = zip(promise.constraints, violations(in: evaluation)).map {
+      $0.score(violations: $1.violations, of: $1.trials)
+    }
+    guard let range = promise.episodeReturn else { return score }
+    let rewards = EpisodeReturn(
+      try makeReward(model), on: model, goalForm: goalForm, goals: goalStandardiser(model))
+    score.returns = judged.count
+    score.episodeReturns = whole.map { episode in
+      rewards.value(
+        episode.episode, goal: episode.reference[0].goal, steps: search.horizon, rest: safeAction)
+    }
+    score.returnsInside = score.episodeReturns.count(where: range.contains)
+    return score
+  }
+
+  /// How a promise was kept in a run: errors of the goals that were held long enough, and constraints in the whole of it. No return: a run
+  /// is no episode.
+  public func score(_ promise: Promise, by run: RealTimeRun) -> PromiseScore {
+    let held = run.goals.filter { goal in
+      goal.tracked.allSatisfy { $0.settledRows >= Self.settledRows }
+    }
+    var score = PromiseScore(
+      errorsInside: promise.errors.indices.map { t in
+        held.count { $0.tracked[t].settledError ?? .infinity <= promise.errors[t] }
+      },
+      steps: promise.errors.isEmpty ? 0 : held.count, returnsInside: 0, returns: 0)
+    score.constraints = zip(promise.constraints, run.constraintsLeft).map {
+      $0.score(violations: $1 ? 1 : 0, of: 1)
+    }
+    return score
+  }
+}
