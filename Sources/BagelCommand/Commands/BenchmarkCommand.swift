@@ -8,8 +8,10 @@ import Foundation
 struct BenchmarkCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "benchmark",
-    abstract: "Measure an iteration or a fit on the simulated boom, a watch, or the GPU itself.",
+    abstract:
+      "Measure an iteration or a fit on the simulated boom, a watch, promises, or the GPU itself.",
     subcommands: [
-      IterationBenchmark.self, FitBenchmark.self, WatchBenchmark.self, DeviceBenchmark.self,
+      IterationBenchmark.self, FitBenchmark.self, WatchBenchmark.self, PromiseBenchmark.self,
+      DeviceBenchmark.self,
     ])
 }
