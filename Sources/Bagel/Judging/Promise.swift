@@ -3,8 +3,8 @@
 // Out: with 90 %, the most that each tracked error will be, and an interval of the return.
 //
 // The policy drives rollouts of two models that have half of the rows each (`DynamicsModel.halves`), with functions of the posterior,
-// process noise, other starts and goals, sensors with noise, and a mean that is off all along by as much as that half is on the other's
-// rows; every rollout is judged as an episode on the plant is. The intervals hold 90 % of them. How much less the policy earns there than on its own model is what the search exploited.
+// process noise, other starts and goals, sensors with noise, and a mean and answers to commands that are off by as much as halves are on
+// rows that they have not seen (`UnseenErrors`); every rollout is judged as an episode on the plant is. The intervals hold 90 % of them. How much less the policy earns there than on its own model is what the search exploited.
 
 import Draws
 import Execution
@@ -69,14 +69,16 @@ extension ControlTask {
     let reward = try makeReward(model)
     let key = DrawKey(seed: search.seed, stream: .promisedSensors)
     let none = model.form.outputStates.map { _ in 0.0 }
-    let halves = try model.halves().enumerated().map { index, half in
+    let parts = try model.halves()
+    let commandErrors = UnseenErrors(parts, of: model).ofCommands
+    let halves = try parts.enumerated().map { index, half in
       let offsets = (0..<Self.promisedOffsets).map { k in
         zip(half.offDeviations, key.normals(particle: index, step: k, count: none.count)).map(*)
       }
-      return try drive(controller, half.model, offsets, reward, device)
+      return try drive(controller, half.model, offsets, commandErrors, reward, device)
     }
     let own = try drive(
-      controller, model, Array(repeating: none, count: Self.promisedOffsets), reward, device)
+      controller, model, Array(repeating: none, count: Self.promisedOffsets), [], reward, device)
     func mean(_ values: [Double]) -> Double { values.reduce(0, +) / Double(values.count) }
     // What is no number foretells nothing.
     let returns = halves.flatMap(\.returns).filter(\.isFinite)
@@ -107,14 +109,15 @@ extension ControlTask {
   }
 
   /// Returns [B], mean errors after the settling time [B][tracked], and how many leave each constraint, of rollouts on a model, some at each
-  /// offset of its mean [M].
+  /// offset of its mean [M], whose answers to commands are off by errors [M][A].
   private func drive(
     _ controller: PolicyController, _ model: DynamicsModel, _ offsets: [[Double]],
-    _ reward: Reward, _ device: ExecutionDevice?
+    _ commandErrors: [[Double]], _ reward: Reward, _ device: ExecutionDevice?
   ) throws -> (returns: [Double], errors: [[Double]], violations: [Int]) {
     let sampler = try judgingSampler(of: model, device)
     let loop = try PolicyLoop(
-      self, controller, on: model, sampler, reward, particles: Self.promisedRollouts, device)
+      self, controller, on: model, sampler, reward, commandErrors: commandErrors,
+      particles: Self.promisedRollouts, device)
     let rewards = EpisodeReturn(
       reward, on: model, goalForm: goalForm, goals: goalStandardiser(model))
     // A promise of errors counts with the most noise that the log allows, or with what the task says.

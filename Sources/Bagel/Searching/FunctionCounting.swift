@@ -28,7 +28,7 @@ extension ControlTask {
     _ model: DynamicsModel, _ reward: Reward, _ device: ExecutionDevice?
   ) throws -> ViolationCounter? {
     guard !constraints.isEmpty else { return nil }
-    let errors = try model.unseenErrors()
+    let errors = UnseenErrors(try model.halves(), of: model)
     guard let functions = try functionSampler(of: model, spreads: errors.spreads) else {
       return nil
     }

@@ -33,17 +33,19 @@ struct PolicyLoop {
   ///   - model: that it drives.
   ///   - sampler: of that model.
   ///   - reward: of the task.
+  ///   - commandErrors: as of a `Rollout`.
   ///   - particles: of a batch.
   ///   - device: where it runs.
   /// - Throws: `ExecutionError`, `LogError`.
   init(
     _ task: ControlTask, _ controller: PolicyController, on model: DynamicsModel,
-    _ sampler: any PosteriorSampler, _ reward: Reward, particles: Int, _ device: ExecutionDevice?
+    _ sampler: any PosteriorSampler, _ reward: Reward, commandErrors: [[Double]] = [],
+    particles: Int, _ device: ExecutionDevice?
   ) throws {
     let own = controller.restandardised(
       as: task.standardisers(of: controller.policy, on: model))
     let rollout = try task.makeRollout(
-      model, sampler, policy: own.policy, dropout: 0, reward: reward)
+      model, sampler, policy: own.policy, dropout: 0, reward: reward, commandErrors: commandErrors)
     var options = task.search
     (options.particles, options.starts) = (particles, 1)
     executor = try ExecutionDevice.makeExecutor(

@@ -21,23 +21,23 @@ package struct UnseenErrors: Sendable {
   package static let rows = 3
 }
 
-extension DynamicsModel {
-  /// Throws: `FactorizationError`.
-  package func unseenErrors() throws -> UnseenErrors {
-    let halves = try halves()
+extension UnseenErrors {
+  /// What the halves of a model tell.
+  package init(_ halves: [HalfModel], of model: DynamicsModel) {
     func root(_ m: Int, _ value: (HalfModel) -> Double) -> Double {
       (halves.reduce(0) { $0 + value($1) * value($1) } / Double(halves.count)).squareRoot()
     }
-    return UnseenErrors(
-      spreads: processes.indices.map { m in
-        let latent = root(m) { $0.latentDeviations[m] }
-        return latent > 0 ? max(1, root(m) { $0.offDeviations[m] } / latent) : 1
-      },
-      ofCommands: processes.indices.map { m in
-        layout.actions.indices.map { j in root(m) { $0.commandErrors[m][j] } }
-      })
+    spreads = model.processes.indices.map { m in
+      let latent = root(m) { $0.latentDeviations[m] }
+      return latent > 0 ? max(1, root(m) { $0.offDeviations[m] } / latent) : 1
+    }
+    ofCommands = model.processes.indices.map { m in
+      model.layout.actions.indices.map { j in root(m) { $0.commandErrors[m][j] } }
+    }
   }
+}
 
+extension DynamicsModel {
   /// c of each command, of a model's process on blocks of rows that it has not seen [A]; 0 of commands that no feature is of.
   ///
   /// - Parameters:
