@@ -113,17 +113,21 @@ public struct ViolationCount: Sendable {
   private let particles: Int
   private let sharesFunctions: Bool
 
-  init(constraints: Int, particles: Int, sharesFunctions: Bool) {
+  package init(constraints: Int, particles: Int, sharesFunctions: Bool) {
     violations = Array(repeating: 0, count: constraints)
     squares = violations
     (self.particles, self.sharesFunctions) = (particles, sharesFunctions)
   }
 
   mutating func add(_ returns: BatchReturns) {
+    add(violations.indices.map(returns.violations))
+  }
+
+  /// Adds the violations of a batch [C].
+  package mutating func add(_ own: [Int]) {
     for c in violations.indices {
-      let own = returns.violations(c)
-      violations[c] += own
-      squares[c] += own * own
+      violations[c] += own[c]
+      squares[c] += own[c] * own[c]
     }
     rollouts += particles
   }
@@ -147,7 +151,9 @@ public struct ViolationCount: Sendable {
   ///   - constraint: which.
   ///   - confidence: 0 to 1.
   ///   - planned: as if no more were left in so many rollouts; nil for those that were counted.
-  func upperBound(_ constraint: Int, confidence: Double, of planned: Int? = nil) -> Double {
+  package func upperBound(
+    _ constraint: Int, confidence: Double, of planned: Int? = nil
+  ) -> Double {
     binomialUpperBound(
       count: violations[constraint], trials: planned ?? rollouts, confidence: confidence,
       designEffect: designEffect(constraint))

@@ -132,10 +132,14 @@ struct ConstraintTests {
 
   @Test("constraints see states as sensors do")
   func sensors() throws {
-    let model = try Self.fitted.get()
+    var model = try Self.fitted.get()
+    // What of the residual moves particles is no sensor's: here none, then all of it.
+    model.processNoise = nil
     // The boom's: 5e-4 rad and 5e-3 rad/s; its rate's residual has hidden motion besides.
     #expect(model.sensorDeviations[0] == 0, "a position that is integrated")
     #expect((2e-3...3e-2).contains(model.sensorDeviations[1]))
+    model.processNoise = model.processes.map { _ in ProcessNoise(share: 1, correlation: 0) }
+    #expect(model.sensorDeviations[1] == 0)
   }
 
   @Test("a search keeps what it is told, and counts it; without constraints it does not")
