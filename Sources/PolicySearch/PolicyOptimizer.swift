@@ -225,7 +225,8 @@ public final class PolicyOptimizer {
       confirming: allowed.min() ?? 1, violations: Self.confirmedViolations,
       confidence: Self.confirmedConfidence)
     func isLeft(_ count: ViolationCount, _ c: Int, of planned: Int?) -> Bool {
-      count.upperBound(c, confidence: Self.confirmedConfidence, of: planned) > allowed[c]
+      count.isLeft(
+        c, allowed: allowed[c], confidence: Self.confirmedConfidence, of: planned)
     }
     let counted = try count(parameters, counter, rollouts, first: Self.firstConfirmed) { count in
       !allowed.indices.contains { isLeft(count, $0, of: rollouts) }

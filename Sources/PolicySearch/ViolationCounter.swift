@@ -7,7 +7,8 @@
 //
 //   d = max(1, s^2 B / (p (1 - p)))      p = k / N, s^2 the variance of the batches' parts, B particles a batch
 //
-// and of as many trials as there are functions where none is violated.
+// and of as many trials as there are functions where none is violated. A few violations tell too little of d; so what decides about a
+// policy counts one batch more, all of which leaves the constraint.
 
 import Draws
 import Execution
@@ -62,7 +63,7 @@ public struct ViolationCounter {
   }
 
   /// Trials that prove a constraint with a few violations, of those that prove it without any.
-  private static let moreThanNone = 1.5
+  private static let moreThanNone = 2.0
 
   /// Counts.
   ///
@@ -145,17 +146,20 @@ public struct ViolationCount: Sendable {
     return min(max(1, effect), size)
   }
 
-  /// Of the probability to leave a constraint, one-sided.
+  /// Whether a constraint is left more than is allowed, as far as the count can tell with confidence.
   ///
   /// - Parameters:
   ///   - constraint: which.
-  ///   - confidence: 0 to 1.
+  ///   - allowed: how likely it may be left.
+  ///   - confidence: of the bound, 0 to 1.
   ///   - planned: as if no more were left in so many rollouts; nil for those that were counted.
-  package func upperBound(
-    _ constraint: Int, confidence: Double, of planned: Int? = nil
-  ) -> Double {
-    binomialUpperBound(
-      count: violations[constraint], trials: planned ?? rollouts, confidence: confidence,
-      designEffect: designEffect(constraint))
+  package func isLeft(
+    _ constraint: Int, allowed: Double, confidence: Double, of planned: Int? = nil
+  ) -> Bool {
+    var cautious = self
+    if sharesFunctions { cautious.add(violations.map { _ in particles }) }
+    return binomialUpperBound(
+      count: cautious.violations[constraint], trials: planned ?? cautious.rollouts,
+      confidence: confidence, designEffect: cautious.designEffect(constraint)) > allowed
   }
 }
