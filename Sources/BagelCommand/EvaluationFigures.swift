@@ -118,10 +118,9 @@ private struct ResponseFigures {
     slowestRise =
       figures.contains { $0.riseTime == nil } ? nil : figures.compactMap(\.riseTime).max()
     overshoot = figures.map(\.overshoot).max() ?? 0
-    largestError = figures.map(\.largestError).max() ?? 0
     successes = figures.count(where: \.isNear)
-    steadyStateError =
-      figures.reduce(0) { $0 + $1.steadyStateError } / Double(max(figures.count, 1))
+    (steadyStateError, largestError) =
+      figures.isEmpty ? (0, 0) : evaluation.errors(ofTracked: tracked)
   }
 
   var json: [String: Any] {

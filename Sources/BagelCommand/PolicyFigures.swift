@@ -45,6 +45,7 @@ extension OptimizedPolicy {
     ]
     if !constraints.isEmpty {
       result["constraints"] = constraints.map { $0.json("rollouts") }
+      result["countSeconds"] = countSeconds
       result["freestReturn"] = state.freestReturn
     }
     result.merge(sampler.json) { $1 }

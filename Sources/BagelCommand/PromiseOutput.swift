@@ -11,7 +11,9 @@ extension Promise {
       let channel = task.goalChannels[tracked.goal]
       console.say(
         "\(prefix)promised with 90 %: \(channel.name) at most \(Unit(channel.units).shown(most)) from its goal, on average from "
-          + "\(number(task.evaluation.settle)) s on")
+          + "\(number(task.evaluation.settle)) s on"
+          + (seenResponses > 0
+            ? ", by models and \(counted(seenResponses, "response")) on the plant" : ""))
     }
     for figures in constraints { console.say("\(prefix)promised: \(figures.promise)") }
     let part = 100 * exploited / max(abs(searchedReturn), 1e-9)
@@ -34,6 +36,7 @@ extension Promise {
     var result: [String: Any] = [
       "tracked": Dictionary(tracked) { $1 }, "meanReturn": meanReturn,
       "searchedReturn": searchedReturn, "exploited": exploited, "rollouts": rollouts,
+      "seenResponses": seenResponses,
       "constraints": constraints.indices.map { c in
         var entry = constraints[c].json("rollouts")
         if let own = score?.constraints[c] {
@@ -81,18 +84,19 @@ extension ControlTask {
   ///   - controller: the policy.
   ///   - description: of its file.
   ///   - folder: of its file.
+  ///   - seen: errors of its responses on the plant so far [responses][tracked].
   ///   - console: hears of it.
   /// - Returns: it and the model. Throws: `FactorizationError`, `ExecutionError`, `LogError`.
   func promise(
     of controller: PolicyController, _ description: PolicyDescription, in folder: String,
-    _ console: Console
+    seen: [[Double]], _ console: Console
   ) throws -> (promise: Promise, model: DynamicsModel)? {
     let path = folder + "/model.safetensors"
     guard !rewards.isEmpty, hasStart, description.model != nil,
       description.model == (try? DynamicsModel.fingerprint(path: path))
     else { return nil }
     let model = try DynamicsModel(path: path)
-    return try promise(of: controller, on: model, console).map { ($0, model) }
+    return try promise(of: controller, on: model, seen: seen, console).map { ($0, model) }
   }
 
   /// The promise of a policy on a model; says why where there is none.
@@ -100,12 +104,13 @@ extension ControlTask {
   /// - Parameters:
   ///   - controller: the policy.
   ///   - model: on which it was found.
+  ///   - seen: errors of its responses on the plant so far [responses][tracked].
   ///   - console: hears of it.
   ///   - prefix: of what is said.
   /// - Throws: `ExecutionError`, `LogError`.
   func promise(
-    of controller: PolicyController, on model: DynamicsModel, _ console: Console,
-    prefix: String = ""
+    of controller: PolicyController, on model: DynamicsModel, seen: [[Double]] = [],
+    _ console: Console, prefix: String = ""
   ) throws -> Promise? {
     func none(_ why: String) -> Promise? {
       console.say("\(prefix)nothing is promised: \(why)")
@@ -113,7 +118,7 @@ extension ControlTask {
     }
     if let obstacle = obstacleToPromise(model) { return none(obstacle) }
     do {
-      guard let promise = try promise(of: controller, on: model) else {
+      guard let promise = try promise(of: controller, on: model, seen: seen) else {
         return none("most returns of its rollouts are no numbers")
       }
       promise.describe(self, console, prefix: prefix)

@@ -147,10 +147,13 @@ public struct Policy: Sendable {
     self.parameterCount = parameterCount + (integral?.parameterCount ?? 0)
     self.parameterBlocks = parameterBlocks + (integral?.blocks ?? [])
     self.initialParameters = { initialParameters($0) + (integral?.initialParameters ?? []) }
-    let restOfUnit = zip(rest, zip(lower, upper)).map { rest, limits in
-      (2 * rest - limits.0 - limits.1) / (limits.1 - limits.0)
-    }
+    let restOfUnit = rest.indices.map { Self.unit(rest[$0], lower[$0], upper[$0]) }
     memoryStart = law.start + (integral?.start(rest: restOfUnit) ?? [])
+  }
+
+  /// An action in its unit: -1 at its lower limit, 1 at its upper.
+  package static func unit(_ action: Double, _ lower: Double, _ upper: Double) -> Double {
+    (2 * action - lower - upper) / (upper - lower)
   }
 
   /// Zero, or what of the limits is nearest to it.
@@ -221,7 +224,7 @@ public struct Policy: Sendable {
   func memory(_ memory: [Double], following sent: [Double]) -> [Double] {
     guard let integral else { return memory }
     let own = law.start.count
-    let unit = sent.indices.map { (2 * sent[$0] - lower[$0] - upper[$0]) / (upper[$0] - lower[$0]) }
+    let unit = sent.indices.map { Self.unit(sent[$0], lower[$0], upper[$0]) }
     return memory[..<own] + integral.following(Array(memory[own...]), sent: unit)
   }
 

@@ -51,12 +51,15 @@ public struct PolicyDescription: Hashable, Sendable {
     self.inputs = inputs
   }
 
+  /// The largest change of each action a step as policies take it [A]; empty where none has a limit.
+  package var largestChanges: [Double] {
+    largestChange.contains { $0 != nil } ? largestChange.map { $0 ?? .infinity } : []
+  }
+
   /// The policy it describes.
   public func makePolicy() -> Policy {
-    let changes =
-      largestChange.contains { $0 != nil } ? largestChange.map { $0 ?? .infinity } : []
-    return form.makePolicy(
-      inputs: inputs, lower: lower, upper: upper, largestChange: changes, rest: rest)
+    form.makePolicy(
+      inputs: inputs, lower: lower, upper: upper, largestChange: largestChanges, rest: rest)
   }
 
   /// The first difference that makes the policy useless for `other`'s machine, or nil.

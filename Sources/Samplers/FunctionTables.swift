@@ -31,7 +31,9 @@ public struct FunctionTables: Sendable {
   ///   - tabulated: what rollouts read; tables replace its own.
   ///   - pathwise: draws the functions; of the same model.
   ///   - noise: whether rollouts draw the measurements' noise beside the function.
-  public init?(_ tabulated: any PosteriorSampler, _ pathwise: any PosteriorSampler, noise: DrawnNoise) {
+  public init?(
+    _ tabulated: any PosteriorSampler, _ pathwise: any PosteriorSampler, noise: DrawnNoise
+  ) {
     func parts(_ sampler: any PosteriorSampler) -> [any PosteriorSampler] {
       (sampler as? GroupedSampler)?.parts.map(\.sampler) ?? [sampler]
     }

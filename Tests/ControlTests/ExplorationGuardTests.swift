@@ -99,7 +99,8 @@ struct ExplorationGuardTests {
 
 @Suite("the operator's lines")
 struct OperatorInputTests {
-  @Test("numbers take over, release hands back, other lines change nothing, an end is the safe action")
+  @Test(
+    "numbers take over, release hands back, other lines change nothing, an end is the safe action")
   func lines() throws {
     let pipe = Pipe()
     var events: [OperatorInput.Event] = []

@@ -24,7 +24,9 @@ struct ViolationCountTests {
     return try model.sampler(options, actionLimits: task.actionLimits).sampler
   }
 
-  @Test("functions in tables have the posterior's mean, its spread as often as was asked for, and the noise")
+  @Test(
+    "functions in tables have the posterior's mean, its spread as often as was asked for, and the noise"
+  )
   func tables() throws {
     let (_, model) = try Self.fixture.get()
     let spreads = [1.0, 3]

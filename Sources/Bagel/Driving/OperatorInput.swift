@@ -88,7 +88,8 @@ public final class OperatorInput {
       return
     }
     let numbers = words.compactMap(Double.init)
-    guard numbers.count == words.count, numbers.count == safeAction.count, numbers.allSatisfy(\.isFinite)
+    guard numbers.count == words.count, numbers.count == safeAction.count,
+      numbers.allSatisfy(\.isFinite)
     else { return tell(.notUnderstood(line)) }
     if command != numbers { tell(.takes(numbers)) }
     command = numbers

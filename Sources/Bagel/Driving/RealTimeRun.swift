@@ -47,7 +47,8 @@ extension ControlTask {
   public func runInRealTime(
     _ controller: PolicyController, goal: [Double]?, within data: SearchedData = SearchedData(),
     seconds: Double, seed: UInt64 = 0, log: String, watch: RunWatch? = nil,
-    fallback: PolicyController? = nil, operator input: OperatorInput? = nil, clock: StepClock = .real,
+    fallback: PolicyController? = nil, operator input: OperatorInput? = nil,
+    clock: StepClock = .real,
     tell: @escaping (WatchFinding, WatchResponse) -> Void = { _, _ in },
     goesOn: @escaping () -> Bool
   ) throws -> RealTimeRun {

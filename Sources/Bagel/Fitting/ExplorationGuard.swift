@@ -47,7 +47,9 @@ struct ExplorationGuard {
   ) {
     let lookAhead = max(Self.leastRows, Int((Self.leastSeconds / timeStep).rounded()))
     (limits, self.rest) = (actions, rest)
-    halves = actions.map { $0.upperBound > $0.lowerBound ? 0.5 * ($0.upperBound - $0.lowerBound) : 1 }
+    halves = actions.map {
+      $0.upperBound > $0.lowerBound ? 0.5 * ($0.upperBound - $0.lowerBound) : 1
+    }
     softRows = quantities.isEmpty ? 0 : Int((Self.softSeconds / timeStep).rounded())
     lines = quantities.map { RateLine($0, actions: actions.count, lookAhead: lookAhead) }
   }

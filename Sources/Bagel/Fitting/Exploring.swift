@@ -148,7 +148,8 @@ extension ControlTask {
   ///   - ends: why those that left limits ended.
   func obstacleToLearning(exploredRows rows: Int, ends: [String]) -> String? {
     guard rows < min(Self.fewestExplored, rowsToExplore), let last = ends.last else { return nil }
-    return "explored \(rows) of \(rowsToExplore) rows, too few to learn from (\(Self.fewestExplored)): in \(counted(ends.count, "episode")) "
+    return
+      "explored \(rows) of \(rowsToExplore) rows, too few to learn from (\(Self.fewestExplored)): in \(counted(ends.count, "episode")) "
       + "\(last). Widen that limit, start further inside it, or lower `explore: {amplitude: "
       + "\(number(exploration.amplitude))}`"
   }

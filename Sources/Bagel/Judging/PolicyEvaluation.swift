@@ -55,6 +55,11 @@ public struct EvaluatedEpisode: Sendable {
   /// What it means that the plant ended it; nil where it did not.
   public var doneAs: DoneMeaning?
 
+  /// Mean |state - goal| from the settling time on [steps][tracked]; empty of an episode that ended early.
+  public var responseErrors: [[Double]] {
+    earlyEnd == nil ? steps.map { $0.tracked.map(\.steadyStateError) } : []
+  }
+
   /// Whether the plant ended it with success, or it ran to its end and every step succeeded.
   public var isSuccess: Bool {
     switch doneAs {
@@ -78,6 +83,15 @@ public struct Evaluation: Sendable {
 
   /// Of one tracked state in every step.
   public func figures(ofTracked index: Int) -> [TrackedFigures] { steps.map { $0.tracked[index] } }
+
+  /// The mean of one tracked state's steady-state errors over all steps, and its largest error; NaN of none.
+  package func errors(ofTracked index: Int) -> (mean: Double, largest: Double) {
+    let figures = figures(ofTracked: index)
+    return (
+      figures.reduce(0) { $0 + $1.steadyStateError } / Double(figures.count),
+      figures.map(\.largestError).max() ?? .nan
+    )
+  }
 }
 
 extension ControlTask {

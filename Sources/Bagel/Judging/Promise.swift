@@ -4,7 +4,8 @@
 //
 // The policy drives rollouts of two models that have half of the rows each (`DynamicsModel.halves`), with functions of the posterior,
 // process noise, other starts and goals, sensors with noise, and a mean and answers to commands that are off by as much as halves are on
-// rows that they have not seen (`UnseenErrors`); every rollout is judged as an episode on the plant is. The intervals hold 90 % of them. How much less the policy earns there than on its own model is what the search exploited.
+// rows that they have not seen (`UnseenErrors`); every rollout is judged as an episode on the plant is. The intervals hold 90 % of them; a bound of errors is no smaller than what the plant has shown of the policy before.
+// How much less the policy earns there than on its own model is what the search exploited.
 
 import Draws
 import Execution
@@ -24,6 +25,8 @@ public struct Promise: Sendable {
   /// episodes are judged by something else, or rollouts are too short. (An interval of two sides promises too little noise of sensors as
   /// well: nearly all that fell out of it on the boom was better than its lower end.)
   public var errors: [Double]
+  /// Responses on the plant that they allow for beside what the models say.
+  public var seenResponses = 0
   /// The interval of the return of one goal; nil where an episode has several, or is shorter than a rollout.
   public var episodeReturn: ClosedRange<Double>?
   /// Mean return on the halves, and on the model that the policy was found on.
@@ -60,10 +63,13 @@ extension ControlTask {
   /// - Parameters:
   ///   - controller: the policy.
   ///   - model: on which it was found.
+  ///   - seen: errors of its responses on the plant so far [responses][tracked]: with 90 % the next will not be larger than nearly the
+  ///     largest of them (a conformal bound), whatever models say.
   ///   - device: where rollouts run.
   /// - Returns: nil where nothing can be promised. Throws: `FactorizationError`, `UnsuitableSampler`, `ExecutionError`, `LogError`.
   public func promise(
-    of controller: PolicyController, on model: DynamicsModel, device: ExecutionDevice? = nil
+    of controller: PolicyController, on model: DynamicsModel, seen: [[Double]] = [],
+    device: ExecutionDevice? = nil
   ) throws -> Promise? {
     guard obstacleToPromise(model) == nil else { return nil }
     let reward = try makeReward(model)
@@ -88,8 +94,12 @@ extension ControlTask {
     let isWhole = evaluation.seconds >= Double(search.horizon) * layout.timeStep - 1e-9
     return Promise(
       errors: evaluation.tracked.indices.compactMap { t in
-        errors.isEmpty ? nil : Self.quantile(1 - 2 * Self.tail, errors.map { $0[t] })
+        errors.isEmpty
+          ? nil
+          : max(
+            Self.quantile(1 - 2 * Self.tail, errors.map { $0[t] }), Self.bound(t, of: seen))
       },
+      seenResponses: seen.count,
       episodeReturn: hasOneGoal && isWhole ? Self.interval(returns) : nil,
       meanReturn: mean(returns), searchedReturn: mean(own.returns.filter(\.isFinite)),
       rollouts: returns.count,
@@ -102,6 +112,14 @@ extension ControlTask {
 
   private static func quantile(_ fraction: Double, _ values: [Double]) -> Double {
     values.sorted()[Int(fraction * Double(values.count - 1))]
+  }
+
+  /// The conformal bound of the next value of a tracked quantity: of n values that of rank 0.9 (n + 1), rounded up, or the largest.
+  private static func bound(_ t: Int, of seen: [[Double]]) -> Double {
+    let values = seen.compactMap { $0.indices.contains(t) ? $0[t] : nil }.filter(\.isFinite)
+      .sorted()
+    let rank = Int(((1 - 2 * tail) * Double(values.count + 1)).rounded(.up))
+    return values.isEmpty ? 0 : values[min(rank, values.count) - 1]
   }
 
   private static func interval(_ values: [Double]) -> ClosedRange<Double> {

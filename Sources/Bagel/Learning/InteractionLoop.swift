@@ -349,6 +349,7 @@ public struct InteractionLoop {
     entry.steps = evaluated.steps.count
     entry.stepSuccesses = evaluated.steps.count { $0.isSuccess }
     entry.steadyStateErrors = evaluated.steps.map { $0.tracked[0].steadyStateError }
+    entry.responseErrors = evaluated.responseErrors
     try keep(entry, outcome, tell)
     return tell(entry.judging == nil ? .tried(record, evaluated) : .judged(record, evaluated))
   }

@@ -29,6 +29,8 @@ public struct EpisodeRecord: Codable, Hashable, Sendable {
   public var isSolved = false
   /// Mean |state - goal| at the end of each step, of the first tracked state, physical units.
   public var steadyStateErrors: [Double] = []
+  /// The same of every tracked state [steps][tracked]; nil in records of before this was kept.
+  public var responseErrors: [[Double]]?
   /// Why it ended before its time.
   public var earlyEnd: String?
   /// Whether a state or quantity outside its limits ended it; nil in records of before this was kept.

@@ -43,6 +43,11 @@ extension LoopRecord {
     }
   }
 
+  /// Errors of the responses of those episodes [responses][tracked].
+  public var lastTrialErrors: [[Double]] {
+    lastTrialEpisodes.flatMap { $0.responseErrors ?? [] }
+  }
+
   /// What is known of the last trial; nil before the first, and where the plant broke it off.
   ///
   /// - Parameter wanted: episodes that judge a trial.

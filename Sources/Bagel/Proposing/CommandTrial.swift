@@ -54,9 +54,7 @@ struct CommandTrial {
         stateLength: model.layout.states.count, actionLength: description.lower.count,
         goalQuantities: task.goalQuantities),
       lower: description.lower, upper: description.upper,
-      largestChange: description.largestChange.contains { $0 != nil }
-        ? description.largestChange.map { $0 ?? .infinity } : [],
-      rest: description.rest)
+      largestChange: description.largestChanges, rest: description.rest)
     rollout = try task.makeRollout(
       model, sampler, policy: policy, dropout: 0,
       reward: Reward { inputs in inputs.state.builder.zeros(1) })

@@ -49,7 +49,7 @@ struct RandomCommands {
   }
 
   private static func unit(_ action: Double, _ limits: ClosedRange<Double>) -> Double {
-    (2 * action - limits.lowerBound - limits.upperBound) / (limits.upperBound - limits.lowerBound)
+    Policy.unit(action, limits.lowerBound, limits.upperBound)
   }
 
   /// The same sequence with new commands in some rows, and rest after them.

@@ -58,11 +58,9 @@ extension Report {
     let names = task.evaluation.tracked.map { task.goalChannels[$0.goal] }
     func row(_ title: String, _ evaluation: Evaluation) -> String {
       let errors = names.indices.map { t -> String in
-        let figures = evaluation.whole.figures(ofTracked: t)
-        let unit = Unit(names[t].units)
-        let mean = figures.reduce(0) { $0 + $1.steadyStateError } / Double(max(figures.count, 1))
-        return "<td>\(number(unit.convert([mean])[0]))</td>"
-          + "<td>\(number(unit.convert([figures.map(\.largestError).max() ?? .nan])[0]))</td>"
+        let (mean, largest) = evaluation.whole.errors(ofTracked: t)
+        let shown = Unit(names[t].units).convert([mean, largest]).map(number)
+        return shown.map { "<td>\($0)</td>" }.joined()
       }
       return
         "<tr><td>\(title)</td><td>\(evaluation.stepSuccesses) of \(evaluation.steps.count)</td>"

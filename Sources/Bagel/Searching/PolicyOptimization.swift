@@ -38,6 +38,8 @@ public struct OptimizedPolicy: Sendable {
   /// What the best policy keeps, counted in rollouts that no search has seen; empty without constraints and where the search or the
   /// count was interrupted.
   public var constraints: [ConstraintFigures] = []
+  /// Seconds of that count.
+  public var countSeconds = 0.0
 }
 
 /// Where a search began.
@@ -152,7 +154,9 @@ extension ControlTask {
       sampler.certificate.outcome = try judge.outcome(
         of: sampler.sampler, policy: state.bestParameters)
     }
+    let beforeCount = ContinuousClock.now
     let counted = isFinished ? try countViolations(by: optimizer, progress) : nil
+    let countSeconds = beforeCount.duration(to: .now).seconds
     let outside = model.outside(predicted)
     return OptimizedPolicy(
       best: controller(state.bestParameters, on: model),
@@ -163,7 +167,8 @@ extension ControlTask {
       device: executor.device, deviceReason: reason,
       seconds: start.duration(to: .now).seconds,
       secondsPerIteration: median(optimizer.iterationSeconds),
-      isFinished: counted != nil, beginning: beginning, constraints: counted ?? [])
+      isFinished: counted != nil, beginning: beginning, constraints: counted ?? [],
+      countSeconds: countSeconds)
   }
 
   /// How the search is done, constraints included.

@@ -28,6 +28,8 @@ public struct Version: Codable, Hashable, Sendable {
   public var predictedReturn: Double?
   public var plantSuccesses: Int?
   public var plantEpisodes: Int?
+  /// Errors of its responses there [responses][tracked] (`EvaluatedEpisode.responseErrors`).
+  public var plantErrors: [[Double]]?
   /// Whether `learn` ended with it as solved.
   public var isSolved: Bool?
 

@@ -116,7 +116,13 @@ public struct VersionStore {
     (version.plantSuccesses, version.plantEpisodes) = (
       evaluation.successes, evaluation.episodes.count
     )
+    version.plantErrors = evaluation.episodes.flatMap(\.responseErrors)
     try note(version)
+  }
+
+  /// Errors of a policy's responses on the plant, as they were noted last [responses][tracked]; empty where there are none.
+  public func plantErrors(of policy: String) -> [[Double]] {
+    versions.last { $0.kind == .policy && $0.policy == policy }?.plantErrors ?? []
   }
 
   /// A file of the current model that has changed, into its version. Throws: `OutputError`.

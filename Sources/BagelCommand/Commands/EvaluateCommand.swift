@@ -65,7 +65,8 @@ struct EvaluateCommand: ParsableCommand {
     let promised =
       plant == nil
       ? try task.promise(
-        of: controller, description, in: policyOptions.folder(of: description, or: folder), console)
+        of: controller, description, in: policyOptions.folder(of: description, or: folder),
+        seen: VersionStore(folder: folder).plantErrors(of: controller.fingerprint), console)
       : nil
     InterruptSignal.watch(isDriving: true)
     realTime.apply(console)

@@ -8,10 +8,11 @@ import Foundation
 struct PromiseBenchmark: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "promises",
-    abstract: "Count how often promises of errors, returns and constraints are kept, over tasks and seeds.",
+    abstract:
+      "Count how often promises of errors, returns and constraints are kept, over tasks and seeds.",
     discussion: """
-      Every seed learns as `bagel learn` does, promises what its last policy will do, and then drives the task's evaluation. Bounds and \
-      intervals are of 90 %: nine in ten should hold. Minutes per task.
+      Every seed learns as `bagel learn` does, promises what its last policy will do, by models and by what it did in its trial, and then \
+      drives the task's evaluation. Bounds and intervals are of 90 %: nine in ten should hold. Minutes per task.
       """)
 
   @Argument(help: "Tasks, built in or files, with simulated plants.")
@@ -63,7 +64,8 @@ private struct PromisedRun {
     self.seed = seed
     var task = task
     task.search.seed = seed
-    let folder = FileManager.default.temporaryDirectory.path + "/bagel-promises-\(UUID().uuidString)"
+    let folder =
+      FileManager.default.temporaryDirectory.path + "/bagel-promises-\(UUID().uuidString)"
     defer { try? FileManager.default.removeItem(atPath: folder) }
     var loop = try InteractionLoop(task: task, folder: folder, seed: seed)
     var (model, policy): (DynamicsModel?, OptimizedPolicy?)
@@ -78,7 +80,8 @@ private struct PromisedRun {
     guard isFinished, let model, let policy else {
       throw Interruption(description: "interrupted at seed \(seed); nothing was written")
     }
-    promise = try task.promise(of: policy.best, on: model)
+    promise = try task.promise(
+      of: policy.best, on: model, seen: loop.record.lastTrialErrors)
     // Other starts, goals and noise than those of the trials.
     evaluation = try task.evaluate(
       policy.best, seed: seed &+ 1_000, within: .init(task.policyDescription(on: model)))
@@ -134,11 +137,7 @@ private struct PromiseTable {
     return (
       own.reduce(0) { $0 + $1.score.errorsInside[t] }, own.reduce(0) { $0 + $1.score.steps },
       median(own.map { $0.promise.errors[t] }),
-      median(
-        own.map { run in
-          let errors = run.evaluation.whole.figures(ofTracked: t).map(\.steadyStateError)
-          return errors.reduce(0, +) / Double(max(errors.count, 1))
-        })
+      median(own.map { $0.evaluation.whole.errors(ofTracked: t).mean })
     )
   }
 
@@ -161,7 +160,8 @@ private struct PromiseTable {
     var lines = tracked.map { t -> String in
       let channel = task.goalChannels[task.evaluation.tracked[t].goal]
       let (unit, own) = (Unit(channel.units), errors(t))
-      return "\(channel.name): \(own.inside) of \(counted(own.steps, "response")) inside; median bound \(unit.shown(own.bound)), "
+      return
+        "\(channel.name): \(own.inside) of \(counted(own.steps, "response")) inside; median bound \(unit.shown(own.bound)), "
         + "median error \(unit.shown(own.error))"
     }
     let returns = returns
@@ -173,7 +173,8 @@ private struct PromiseTable {
       lines.append("\(constraint.words): kept in \(kept) of \(counted(promised.count, "run"))")
     }
     lines.append(
-      "kept in \(keptRuns.kept) of \(counted(keptRuns.of, "run")); the search exploits \(number(exploited)) % of its return (median)")
+      "kept in \(keptRuns.kept) of \(counted(keptRuns.of, "run")); the search exploits \(number(exploited)) % of its return (median)"
+    )
     return lines
   }
 

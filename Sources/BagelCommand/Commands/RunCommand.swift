@@ -72,7 +72,8 @@ struct RunCommand: ParsableCommand {
     }
     try OutputFolders.make(for: path, option: "--log")
     let promised = try task.promise(
-      of: controller, description, in: policyOptions.folder(of: description, or: folder), console)
+      of: controller, description, in: policyOptions.folder(of: description, or: folder),
+      seen: VersionStore(folder: folder).plantErrors(of: controller.fingerprint), console)
     InterruptSignal.watch(isDriving: true)
     let seconds = seconds ?? task.evaluation.seconds
     guard seconds >= 0.5 * task.layout.timeStep else {
@@ -137,7 +138,8 @@ struct RunCommand: ParsableCommand {
     guard `operator` ?? (isatty(STDIN_FILENO) == 1) else { return nil }
     let names = task.layout.actions.map(\.name).joined(separator: ",")
     console.say(
-      "type \(names) and Enter to drive yourself; '\(OperatorInput.release)' and Enter to hand back")
+      "type \(names) and Enter to drive yourself; '\(OperatorInput.release)' and Enter to hand back"
+    )
     return OperatorInput(descriptor: STDIN_FILENO, safeAction: task.safeAction) { event in
       switch event {
       case .takes(let command):
@@ -146,7 +148,8 @@ struct RunCommand: ParsableCommand {
       case .isGone: console.say("  the operator's input ended: the safe action drives")
       case .notUnderstood(let line):
         console.say(
-          "  '\(line)' is no command: wanted is \(names), one number each, or '\(OperatorInput.release)'")
+          "  '\(line)' is no command: wanted is \(names), one number each, or '\(OperatorInput.release)'"
+        )
       }
     }
   }

@@ -192,6 +192,22 @@ public struct DynamicsModel: Sendable {
     }
   }
 
+  /// This model with processes that are conditioned on other rows.
+  ///
+  /// - Parameters:
+  ///   - processes: one an output.
+  ///   - features: of their rows, standardised [n, D].
+  func with(_ processes: [GaussianProcess], of features: Matrix) -> DynamicsModel {
+    var model = DynamicsModel(
+      layout: layout, form: form, stateStandardiser: stateStandardiser,
+      featureStandardiser: featureStandardiser, incrementStandardiser: incrementStandardiser,
+      featureBounds: featureBounds, stateBounds: stateBounds, loggedStates: loggedStates,
+      loggedDisturbances: loggedDisturbances, features: features, linear: linear, physics: physics,
+      processes: processes, rewardModel: rewardModel)
+    model.processNoise = processNoise
+    return model
+  }
+
   /// What the processes read of standardised features [m, D]: beside a linear part, which goes on outside the data, they stay with
   /// what they know there.
   func saturated(_ z: Matrix) -> Matrix { linear == nil ? z : kept(z) }

@@ -32,16 +32,10 @@ extension DynamicsModel {
     }
     return try inParallel(2) { half in
       let names = outputNames
-      var model = DynamicsModel(
-        layout: layout, form: form, stateStandardiser: stateStandardiser,
-        featureStandardiser: featureStandardiser, incrementStandardiser: incrementStandardiser,
-        featureBounds: featureBounds, stateBounds: stateBounds, loggedStates: loggedStates,
-        loggedDisturbances: loggedDisturbances, features: features.selecting(rows: parts[half]),
-        linear: linear, physics: physics,
-        processes: try processes.enumerated().map { m, process in
+      let model = with(
+        try processes.enumerated().map { m, process in
           try process.conditioned(onRows: parts[half], what: "output '\(names[m])'")
-        }, rewardModel: rewardModel)
-      model.processNoise = processNoise
+        }, of: features.selecting(rows: parts[half]))
       let window = max(4, Int((1 / layout.timeStep).rounded()))
       let others = stride(from: 0, to: features.rows, by: block)
         .filter { ($0 / block) % 2 != half }.map { Array($0..<min($0 + block, features.rows)) }

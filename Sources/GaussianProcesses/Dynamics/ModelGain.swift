@@ -61,13 +61,6 @@ extension DynamicsModel {
       if process.isRefined { more.keepLikelihood(process.logMarginalLikelihood) }
       return more
     }
-    var model = DynamicsModel(
-      layout: layout, form: form, stateStandardiser: stateStandardiser,
-      featureStandardiser: featureStandardiser, incrementStandardiser: incrementStandardiser,
-      featureBounds: featureBounds, stateBounds: stateBounds, loggedStates: loggedStates,
-      loggedDisturbances: loggedDisturbances, features: self.features.above(z), linear: linear,
-      physics: physics, processes: processes, rewardModel: rewardModel)
-    model.processNoise = processNoise
-    return model
+    return with(processes, of: self.features.above(z))
   }
 }

@@ -48,7 +48,9 @@ extension DynamicsModel {
     of part: GaussianProcess, _ whole: GaussianProcess, _ blocks: [[Int]]
   ) -> [Double] {
     let residuals = blocks.flatMap { rows in
-      zip(rows.map { whole.y[$0] }, part.predict(whole.x.selecting(rows: rows)).mean).map { $0 - $1 }
+      zip(rows.map { whole.y[$0] }, part.predict(whole.x.selecting(rows: rows)).mean).map {
+        $0 - $1
+      }
     }
     let squares = residuals.map { $0 * $0 }
     return layout.actions.indices.map { j in
