@@ -50,11 +50,12 @@ LIMITS = {"kept": ", limits: [-0.6, 0.6]", "free": ""}
 
 def run(task, seed):
     with tempfile.TemporaryDirectory() as folder:
-        path = os.path.join(folder, "short-track.yaml")
+        path, kept = (os.path.join(folder, name) for name in ("short-track.yaml", "kept.yaml"))
         open(path, "w").write(TASK % LIMITS[task])
+        open(kept, "w").write(TASK % LIMITS["kept"])
         learnt = bagel("learn", path, "--seed", seed, "--output", folder)
         # Where the track ends counts for both.
-        driven = bagel("evaluate", path, "--seed", seed + 100, "--output", folder, "--episodes", 20, "--no-rival")
+        driven = bagel("evaluate", kept, "--policy", os.path.join(folder, "policy.safetensors"), "--seed", seed + 100, "--output", folder, "--episodes", 20, "--no-rival")
     print(task, seed, {k: learnt.get(k) for k in ("solved", "trials")}, driven["successes"], driven.get("earlyEnds"), driven.get("constraints"), flush=True)
     return {"seed": seed, "solved": learnt.get("solved"), "trials": learnt.get("trials"), "successes": driven["successes"],
             "episodes": driven["episodes"], "constraints": driven.get("constraints"), "earlyEnds": driven.get("earlyEnds"),

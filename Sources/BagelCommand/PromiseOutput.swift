@@ -59,7 +59,11 @@ extension Promise {
 
 extension PromiseScore {
   /// Says how a promise was kept, each line behind a prefix.
-  func describe(_ task: ControlTask, _ console: Console, prefix: String = "") {
+  ///
+  /// - Parameter what: constraints were counted of.
+  func describe(
+    _ task: ControlTask, _ console: Console, prefix: String = "", of what: String = "episode"
+  ) {
     for (inside, tracked) in zip(errorsInside, task.evaluation.tracked) where steps > 0 {
       let name = task.goalChannels[tracked.goal].name
       console.say(
@@ -68,7 +72,7 @@ extension PromiseScore {
     for (own, constraint) in zip(constraints, task.constraints) {
       console.say(
         "\(prefix)the promise for \(constraint.words) was \(own.isKept ? "kept" : "BROKEN"): \(own.violations) of "
-          + "\(counted(own.trials, "episode")) left it")
+          + "\(counted(own.trials, what)) left it")
     }
     if returns > 0 {
       console.say(

@@ -33,14 +33,14 @@ public struct BLASConfiguration: Sendable {
   }
 
   private static let variable = "OPENBLAS_CORETYPE"
-  /// Core types without AVX-512, and those without AVX2.
-  private static let older: Set = [
-    "Haswell", "Zen", "Sandybridge", "Excavator", "Steamroller", "Piledriver", "Bulldozer",
-  ]
+  /// Set while a process begins again.
+  private static let marker = "BAGEL_CORETYPE_FOUND"
+  /// Core types with AVX2 and without AVX-512, and those without either.
+  private static let older: Set = ["Haswell", "Zen", "Excavator"]
   private static let oldest: Set = [
     "Generic", "Prescott", "Core2", "Penryn", "Dunnington", "Nehalem", "Atom", "Nano", "Katmai",
     "Coppermine", "Northwood", "Banias", "Athlon", "Opteron", "Opteron_SSE3", "Barcelona", "Bobcat",
-    "Sandybridge", "Bulldozer",
+    "Sandybridge", "Bulldozer", "Piledriver", "Steamroller",
   ]
 
   /// The core type that this CPU's features allow in place of an older one; nil where none is newer.
@@ -57,18 +57,24 @@ public struct BLASConfiguration: Sendable {
   /// which kernels to run.
   public static func restartWhereCPUIsUnknown() {
     #if os(Linux)
-      guard ProcessInfo.processInfo.environment[variable] == nil,
-        let newer = newerCoreType(than: String(cString: openblas_get_corename()))
-      else { return }
-      // By its own path: it goes on under its own name.
-      guard
+      if getenv(marker) != nil {
+        // The choice is made; programs that BAGEL starts make their own.
+        unsetenv(marker)
+        unsetenv(variable)
+        return
+      }
+      guard getenv(variable) == nil,
+        String(cString: openblas_get_config()).contains("DYNAMIC_ARCH"),
+        let newer = newerCoreType(than: String(cString: openblas_get_corename())),
+        // By its own path: it goes on under its own name.
         let path = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
       else { return }
       setenv(variable, newer, 1)
-      var arguments: [UnsafeMutablePointer<CChar>?] = CommandLine.arguments.map { strdup($0) }
-      arguments.append(nil)
-      // It does not return; where it cannot be done, kernels are slow and right.
-      _ = execv(path, arguments)
+      setenv(marker, "1", 1)
+      _ = execv(path, CommandLine.unsafeArgv)
+      // It does not return, unless it failed: then kernels are slow and right.
+      unsetenv(variable)
+      unsetenv(marker)
     #endif
   }
 }

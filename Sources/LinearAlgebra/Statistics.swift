@@ -46,7 +46,7 @@ public func binomialUpperBound(count: Int, trials: Int, confidence: Double = 0.9
   return high
 }
 
-/// The same of trials so many of which are worth one independent one (Korn and Graubard 1998): of `count / designEffect` of
+/// The same of trials in clusters, `designEffect` of which are worth one independent one (Korn and Graubard 1998): of `count / designEffect` of
 /// `trials / designEffect`, rounded to the side of a larger bound.
 public func binomialUpperBound(
   count: Int, trials: Int, confidence: Double = 0.95, designEffect: Double

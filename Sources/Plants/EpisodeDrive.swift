@@ -54,7 +54,9 @@ struct EpisodeDrive {
     hasBegun = true
     while true {
       let arrived = run.clock.now()
-      measured.override = measured.override ?? run.operatorCommand()
+      // Asked at every row: what was typed while the plant overrides does not wait for its end.
+      let command = run.operatorCommand()
+      measured.override = measured.override ?? command
       let states = try take(measured)
       outcome.earlyEnd = earlyEnd(measured, states)
       let isLast = step == run.steps || outcome.earlyEnd != nil

@@ -64,7 +64,7 @@ public final class PolicyOptimizer {
   /// So have the batches in which violations are counted.
   private static let firstCounted = UInt32(1) << 31
   private static let firstConfirmed = UInt32(3) << 30
-  /// Of rollouts that leave a constraint as often as they may so many do, where a policy is confirmed to keep it.
+  /// Violations that are expected in a confirmation of a policy at the allowed probability.
   private static let confirmedViolations = 20.0
   private static let confirmedConfidence = 0.999
   /// Policies are confirmed at one evaluation in so many.
@@ -221,9 +221,7 @@ public final class PolicyOptimizer {
   private func violatedParts(_ parameters: [Double]) throws -> [(part: Double, isLeft: Bool)] {
     let allowed = options.allowedViolations
     let counter = try counter()
-    let rollouts = counter.rollouts(
-      confirming: allowed.min() ?? 1, violations: Self.confirmedViolations,
-      confidence: Self.confirmedConfidence)
+    let rollouts = confirmedRollouts(counter)
     func isLeft(_ count: ViolationCount, _ c: Int, of planned: Int?) -> Bool {
       count.isLeft(
         c, allowed: allowed[c], confidence: Self.confirmedConfidence, of: planned)
@@ -332,11 +330,21 @@ public final class PolicyOptimizer {
     _ parameters: [Double], rollouts: Int, goesOn: () -> Bool = { true }
   ) throws -> ViolationCount? {
     var isWhole = true
-    let counted = try count(parameters, counter(), rollouts, first: Self.firstCounted) { _ in
+    let counter = try counter()
+    // Enough to show what a search has confirmed.
+    let rollouts = max(rollouts, confirmedRollouts(counter))
+    let counted = try count(parameters, counter, rollouts, first: Self.firstCounted) { _ in
       isWhole = goesOn()
       return isWhole
     }
     return isWhole ? counted : nil
+  }
+
+  /// Rollouts that can confirm that all constraints are kept.
+  private func confirmedRollouts(_ counter: ViolationCounter) -> Int {
+    counter.rollouts(
+      confirming: options.allowedViolations.min() ?? 1, violations: Self.confirmedViolations,
+      confidence: Self.confirmedConfidence)
   }
 
   private func counter() throws -> ViolationCounter {

@@ -114,6 +114,9 @@ public struct ViolationCount: Sendable {
   private let particles: Int
   private let sharesFunctions: Bool
 
+  /// Functions that the rollouts share; nil where each has its own.
+  public var functions: Int? { sharesFunctions ? rollouts / particles : nil }
+
   package init(constraints: Int, particles: Int, sharesFunctions: Bool) {
     violations = Array(repeating: 0, count: constraints)
     squares = violations

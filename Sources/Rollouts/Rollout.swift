@@ -30,8 +30,8 @@ public struct Rollout: Sendable {
   ///   - reward: of states, goals and actions.
   ///   - constraints: bounds whose costs are added up beside the return.
   ///   - measurementNoise: what the policy's sensors add to the states; the reward sees the states.
-  ///   - commandErrors: by how much each output [M] answers changes of commands otherwise, each particle by its own normals [M][A]
-  ///     (`UnseenErrors.ofCommands`); empty for not at all.
+  ///   - commandErrors: by how much each output answers changes of each command otherwise [M][A] (`UnseenErrors.ofCommands`), each particle
+  ///     by normals of its own; empty for not at all.
   ///   - horizon: steps of the longest rollout, wanted where the model has disturbances: as far as they are to go on.
   ///   - dropout: probability that a unit before the policy's last layer is dropped (`Dropout`).
   ///   - stateLimit: standardised states beyond this count as diverged.

@@ -36,7 +36,7 @@ struct StepBuilder {
   private let draws: DrawSlot
   /// Of the sensors that constraints see states by, and their deviations [S], physical; nil without constraints.
   private let seenByConstraints: (draws: DrawSlot, deviations: [Double])?
-  /// By how much each output [M] answers changes of commands otherwise [M][A], in particles' own normals [M]; nil for not at all.
+  /// By how much each output answers changes of each command otherwise [M][A], in particles' own normals [M, A]; nil for not at all.
   private let commandErrors: (normals: CarrySlot, errors: [[Double]])?
   /// Where draws follow those of the step before: these [M], and how much of them is kept [M], 0 at the first step.
   private let memory: (draws: CarrySlot, kept: CarrySlot, correlations: [Double])?
@@ -61,7 +61,10 @@ struct StepBuilder {
     let actionRows = max(
       model.form.actionLag, policy.actionMemory,
       readers.contains(where: \.usesPreviousAction) ? 1 : 0,
-      commandErrors.isEmpty ? 0 : UnseenErrors.rows)
+      commandErrors.isEmpty
+        ? 0
+        : UnseenErrors.rows
+          + ((0..<actions).compactMap { model.form.firstLag(ofAction: $0) }.max() ?? 0))
     pastActions = (0..<actionRows).map {
       slots.carry("action \($0 + 1) rows ago", length: actions, start: .fixed(policy.rest))
     }
@@ -90,7 +93,8 @@ struct StepBuilder {
       commandErrors.isEmpty
       ? nil
       : (
-        slots.carry("errors of answers to commands", length: outputs, start: .drawn), commandErrors
+        slots.carry(
+          "errors of answers to commands", length: outputs * actions, start: .drawn), commandErrors
       )
     sensors = Sensors(noise, layout: model.layout, &slots)
     disturbances = DisturbanceReplay(model, horizon: horizon, &slots)
@@ -168,8 +172,17 @@ struct StepBuilder {
       "the sampler has \(increments.length) outputs, the model \(draws.length)")
     let off = commandErrors.map { slot, errors -> Value in
       next[slot] = carry[slot]
-      let change = action - past[UnseenErrors.rows - 1]
-      return carry[slot] * builder.concatenate(errors.map { dot(builder.constant($0), change) })
+      let all = [action] + past
+      let changes = builder.concatenate(
+        (0..<actionLength).map { j in
+          let lag = expressions.form.firstLag(ofAction: j) ?? 0
+          return all[lag][j] - all[lag + UnseenErrors.rows][j]
+        })
+      return builder.concatenate(
+        errors.enumerated().map { m, own in
+          let normals = carry[slot][m * actionLength..<(m + 1) * actionLength]
+          return dot(builder.constant(own) * normals, changes)
+        })
     }
     let nextState = expressions.next(
       state,

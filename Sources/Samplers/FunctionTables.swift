@@ -5,7 +5,7 @@
 //
 // A function is off the mean by A n, n its standard normals and A one column each [points, m + F] (SparsePathwiseSampler). Few directions
 // of n matter: with V the first eigenvectors of A^T A, each row of A scaled to length 1 (where the data are, deviations are small), A V n'
-// with fewer normals n' has all but a thousandth of each variance. Coefficients of splines are linear in values, so the columns of A V
+// with fewer normals n' has all but a thousandth of those variances together. Coefficients of splines are linear in values, so the columns of A V
 // are made coefficients once, and a function's are
 //
 //   c_mean + A V n'             of the mean's columns
@@ -23,7 +23,7 @@ public struct FunctionTables: Sendable {
   private let groups: [GroupTables]
 
   /// Grid points of a table, at most.
-  private static let largestTable = 1 << 18
+  private static let largestTable = 1 << 16
 
   /// nil where a group's table is no spline table, or too large.
   ///
@@ -130,19 +130,30 @@ private struct GroupTables: Sendable {
     return vectors.selecting(columns: first..<values.count)
   }
 
+  /// Functions that are made together: so many at a time read A V from memory once.
+  private static let functionsTogether = 8
+
   func tables(_ count: Int, key: DrawKey) -> [[Double]] {
-    let off = roots.indices.map { k in
-      functions.normals(roots[k].rows, output: k, functions: count, key: key).times(roots[k])
+    let normals = roots.indices.map { k in
+      functions.normals(roots[k].rows, output: k, functions: count, key: key)
     }
-    return inParallel(count) { index in
-      Interpolation.sideBySide(
-        roots.indices.flatMap { k -> [[Double]] in
-          let mean = means[k]
-          let first = index * mean.count
-          return off[k].values.withUnsafeBufferPointer { off in
-            [mean.indices.map { mean[$0] + off[first + $0] }, noises[k]]
-          }
-        })
-    }
+    let starts = Array(stride(from: 0, to: count, by: Self.functionsTogether))
+    return inParallel(starts.count) { block in
+      let rows = Array(starts[block]..<min(starts[block] + Self.functionsTogether, count))
+      // One thread a block, so that no number of threads changes bits.
+      let off = roots.indices.map { k in
+        withOneBLASThread { normals[k].selecting(rows: rows).times(roots[k]) }
+      }
+      return rows.indices.map { index in
+        Interpolation.sideBySide(
+          roots.indices.flatMap { k -> [[Double]] in
+            let mean = means[k]
+            let first = index * mean.count
+            return off[k].values.withUnsafeBufferPointer { off in
+              [mean.indices.map { mean[$0] + off[first + $0] }, noises[k]]
+            }
+          })
+      }
+    }.flatMap { $0 }
   }
 }

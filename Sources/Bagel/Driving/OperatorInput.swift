@@ -2,10 +2,11 @@
 // The operator's override, typed. In: lines from a terminal or pipe. Out: the command that holds now.
 //
 //   0.3,-0.1    one number for each action: from the next row on they go to the machine in the controller's place
+//   stop        the safe action goes to the machine
 //   release     the controller drives on, from the last command that was sent
 //
-// Lines are taken between two rows without waiting for any. Where the input ends while the operator drives, nobody knows what the
-// operator wants, and the policy was taken the machine away: the safe action drives.
+// Lines are taken between two rows, without waiting for any. Where the input ends or fails while the operator drives, nobody knows what the
+// operator wants, and the policy no longer drives: the safe action does.
 
 import Foundation
 import MachineLogs
@@ -33,6 +34,8 @@ public final class OperatorInput {
 
   /// What hands the machine back.
   public static let release = "release"
+  /// What commands the safe action.
+  public static let stop = "stop"
   /// Bytes of a line, at most; what is longer is no command.
   private static let longestLine = 4_096
 
@@ -44,20 +47,28 @@ public final class OperatorInput {
     (self.descriptor, self.safeAction, self.tell) = (descriptor, safeAction, tell)
   }
 
-  /// Takes the lines that have come; the command that holds now [A], or nil.
+  /// Takes lines that have come, so many bytes at most; the command that holds now [A], or nil.
   public func next() -> [Double]? {
-    while isOpen && isReadable {
-      var buffer = [UInt8](repeating: 0, count: Self.longestLine)
-      let count = read(descriptor, &buffer, buffer.count)
-      // 0 is the end; a job in the background may not read its terminal, and tries again.
-      if count == 0 { end() }
-      if count <= 0 { break }
+    guard isOpen else { return command }
+    var file = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+    guard poll(&file, 1, 0) > 0 else { return command }
+    var buffer = [UInt8](repeating: 0, count: Self.longestLine)
+    let count = read(descriptor, &buffer, buffer.count)
+    if count > 0 {
       bytes += buffer[..<count]
       takeLines()
       // The rest of a line that was cut is understood by nobody.
       if bytes.count > Self.longestLine { bytes = Array("?".utf8) }
+    } else if count == 0 || !isPassing(errno) {
+      end()
     }
     return command
+  }
+
+  /// Whether a failed read may succeed later. A job in the background may not read its terminal (EIO): that matters once the operator
+  /// drives.
+  private func isPassing(_ error: Int32) -> Bool {
+    error == EINTR || error == EAGAIN || error == EIO && command == nil
   }
 
   private func end() {
@@ -65,11 +76,6 @@ public final class OperatorInput {
     if command == nil { return }
     command = safeAction
     tell(.isGone)
-  }
-
-  private var isReadable: Bool {
-    var file = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-    return poll(&file, 1, 0) > 0 && file.revents & Int16(POLLIN | POLLHUP) != 0
   }
 
   private func takeLines() {
@@ -85,6 +91,11 @@ public final class OperatorInput {
     if words == [Self.release] {
       if command != nil { tell(.releases) }
       command = nil
+      return
+    }
+    if words == [Self.stop] {
+      if command != safeAction { tell(.takes(safeAction)) }
+      command = safeAction
       return
     }
     let numbers = words.compactMap(Double.init)

@@ -19,8 +19,9 @@ public struct RealTimeRun {
   public var findingCounts: [WatchedMatter: Int]
   /// Rows whose innovations were judged.
   public var judgedRows: Int
-  /// Whether each of the task's constraints was left in any row after the first.
-  public var constraintsLeft: [Bool]
+  /// Stretches as long as a rollout that left each of the task's constraints, of how many.
+  public var constraintViolations: [Int]
+  public var stretches: Int
   /// Row from which on the fallback drove; nil where the policy drove to the end.
   public var fallbackStep: Int?
   /// Whether that was the safe action, also where the task's fallback is another.
@@ -116,7 +117,7 @@ extension ControlTask {
       return RealTimeRun(
         outcome: outcome, goals: verdicts, findings: supervisor.findings,
         findingCounts: supervisor.counts, judgedRows: supervisor.watch?.judgedRows ?? 0,
-        constraintsLeft: tracker.left,
+        constraintViolations: tracker.violations, stretches: tracker.stretches,
         fallbackStep: supervisor.fallbackStep, holds: supervisor.holds)
     }
   }

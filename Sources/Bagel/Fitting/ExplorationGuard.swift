@@ -19,7 +19,7 @@ import Plants
 /// Moves exploring commands back where a quantity would leave its limits.
 struct ExplorationGuard {
   /// Rows whose command was moved back, and the quantities for which.
-  private(set) var scaledRows = 0
+  private(set) var correctedRows = 0
   private(set) var names: [String] = []
 
   private var lines: [RateLine]
@@ -56,24 +56,38 @@ struct ExplorationGuard {
 
   /// The command [A] of a row.
   mutating func kept(_ wanted: [Double], states: [Double]) -> [Double] {
-    let part = Self.softPart + (1 - Self.softPart) * Double(rows) / Double(max(softRows, 1))
-    var action = rows < softRows ? zip(wanted, rest).map { $1 + part * ($0 - $1) } : wanted
-    let soft = action
-    rows += 1
-    for index in lines.indices {
-      lines[index].take(states)
-      guard lines[index].leaves(unit(action)) else { continue }
-      if !names.contains(lines[index].name) { names.append(lines[index].name) }
-      for target in [rest, inward(lines[index])] {
+    for index in lines.indices { lines[index].take(states) }
+    let soft = softened(wanted)
+    var action = soft
+    var targets = [rest]
+    for line in lines where line.leaves(unit(action)) {
+      if !names.contains(line.name) { names.append(line.name) }
+      targets.append(inward(line))
+      for target in [rest, inward(line)] {
         let from = action
-        for tenth in 1...Self.tenths where lines[index].leaves(unit(action)) {
+        for tenth in 1...Self.tenths where line.leaves(unit(action)) {
           let part = Double(tenth) / Double(Self.tenths)
           action = zip(from, target).map { $0 + part * ($1 - $0) }
         }
       }
     }
-    if action != soft { scaledRows += 1 }
+    // What is good for one quantity may be bad for another: then the least bad.
+    if targets.count > 2, lines.contains(where: { $0.leaves(unit(action)) }) {
+      func worst(_ action: [Double]) -> Double {
+        lines.map { $0.worstExcess(unit(action)) }.max() ?? 0
+      }
+      action = ([action] + targets).min { worst($0) < worst($1) } ?? action
+    }
+    if action != soft { correctedRows += 1 }
     return action
+  }
+
+  /// Small commands in the first rows, while it is not known what they do.
+  private mutating func softened(_ wanted: [Double]) -> [Double] {
+    defer { rows += 1 }
+    guard rows < softRows, !lines.allSatisfy(\.isKnown) else { return wanted }
+    let part = Self.softPart + (1 - Self.softPart) * Double(rows) / Double(softRows)
+    return zip(wanted, rest).map { $1 + part * ($0 - $1) }
   }
 
   /// Learns from an episode that was driven before.
@@ -114,9 +128,10 @@ private struct RateLine {
   let name: String
   private let limit: EpisodeRun.Limit
   private let lookAhead: Int
-  /// Value and rate now; the rate is smoothed over about two rows.
+  /// Value and rate now; the rate is smoothed over about two rows, and not known at the first.
   private var value = Double.nan
   private var rate = 0.0
+  private var hasRate = false
   /// v [A].
   private var felt: [Double]
   /// Features of the row before, whose next rate is not known yet.
@@ -165,7 +180,7 @@ private struct RateLine {
     defer { value = next }
     guard value.isFinite, next.isFinite else { return }
     let change = Double(lookAhead) * (next - value) / width
-    let smoothed = rate + Self.smoothing * (change - rate)
+    let smoothed = hasRate ? rate + Self.smoothing * (change - rate) : change
     if let open {
       let target = smoothed - rate
       gram += Matrix.outer(open, open)
@@ -174,17 +189,17 @@ private struct RateLine {
       rows += 1
       solve()
     }
-    rate = smoothed
+    (rate, hasRate) = (smoothed, true)
   }
 
   /// Hears the command of the row, in halves of the ranges from rest [A].
   mutating func sent(_ unit: [Double]) {
     felt = Self.felt(felt, unit)
-    open = value.isFinite ? features(value, rate, felt) : nil
+    open = hasRate ? features(value, rate, felt) : nil
   }
 
   mutating func begin() {
-    (value, rate, open) = (.nan, 0, nil)
+    (value, rate, hasRate, open) = (.nan, 0, false, nil)
     felt = felt.map { _ in 0 }
   }
 
@@ -230,18 +245,29 @@ private struct RateLine {
       + max(limit.range.lowerBound - value, value - limit.range.upperBound)
   }
 
+  /// Whether the sign of some command is known.
+  var isKnown: Bool { signs.contains { $0 != 0 } }
+
   /// Whether it comes nearer to a limit than the margin within the look-ahead with a command held [A]. Where it is there already it has
   /// to come back, or to go no further while it is not known how it comes back.
   func leaves(_ unit: [Double]) -> Bool {
-    guard value.isFinite else { return false }
-    var (value, rate, felt) = (value, rate, felt)
     let present = max(excess(value), 0)
-    for _ in 0..<lookAhead {
+    let ahead = excesses(unit)
+    return ahead.contains { $0 > present } || isKnown && (ahead.last ?? 0) > 0
+  }
+
+  /// The largest excess within the look-ahead with a command held [A], in widths.
+  func worstExcess(_ unit: [Double]) -> Double { (excesses(unit).max() ?? 0) / width }
+
+  /// How far it is beyond the margin at each row of the look-ahead with a command held [A]; none before its value is known.
+  private func excesses(_ unit: [Double]) -> [Double] {
+    guard value.isFinite else { return [] }
+    var (value, rate, felt) = (value, rate, felt)
+    return (0..<lookAhead).map { _ in
       felt = Self.felt(felt, unit)
       rate += zip(weights, features(value, rate, felt)).reduce(0) { $0 + $1.0 * $1.1 }
       value += rate * width / Double(lookAhead)
-      if excess(value) > present { return true }
+      return excess(value)
     }
-    return signs.contains { $0 != 0 } && excess(value) > 0
   }
 }

@@ -53,6 +53,8 @@ extension ControlTask {
       if let log, !(plant is any SimulatedPlant), !outcome.isInterrupted {
         // With the holes that its stamps show.
         log.close()
+        // Too short to be read: there are others, or the limit is named.
+        if outcome.hasLeftLimits, outcome.rows < 3 + layout.unknownRows { continue }
         episodes += try layout.episodes(
           from: [log.path], needsExcitation: false, checksValues: false)
       } else {
@@ -87,31 +89,34 @@ extension ControlTask {
     let seed =
       seed &+ 0x5851_F42D_4C95_7F2D &* UInt64(index) &+ 0x2545_F491_4F6C_DD1D &* UInt64(attempt)
     var options = exploration
-    options.amplitude *= pow(Self.keptAmplitude, Double(earlyEnds))
+    let part = pow(Self.keptAmplitude, Double(earlyEnds))
+    options.amplitude *= part
     var explorer = Explorer(
       options, limits: actionLimits, rest: safeAction, timeStep: layout.timeStep, seed: seed)
     var run = episodeRun(seconds: exploration.seconds)
-    var keeper = ExplorationGuard(
+    var explorationGuard = ExplorationGuard(
       run.limits, actions: actionLimits, rest: safeAction, timeStep: layout.timeStep)
-    for episode in episodes { keeper.learn(from: episode) }
-    keeper.begin()
+    for episode in episodes { explorationGuard.learn(from: episode) }
+    explorationGuard.begin()
     run.log = log
     run.needsReward = true
     run.goesOn = goesOn
-    run.sent = { keeper.sent($0) }
+    run.sent = { explorationGuard.sent($0) }
     var outcome = try run.run(
       &plant, from: explorationStart(plant, seed: seed), seed: seed,
       name: "exploration \(index + 1)"
     ) { step, observed in
       let states = Array(observed.prefix(layout.states.count))
       let wanted =
-        commands.map { $0[min(step, $0.count - 1)] } ?? explorer.action(step: step, states: states)
-      return keeper.kept(wanted, states: states)
+        commands.map { commands in
+          zip(commands[min(step, commands.count - 1)], safeAction).map { $1 + part * ($0 - $1) }
+        } ?? explorer.action(step: step, states: states)
+      return explorationGuard.kept(wanted, states: states)
     }
-    if keeper.scaledRows > 0 {
+    if explorationGuard.correctedRows > 0 {
       outcome.remarks.append(
-        "exploring commands were moved back in \(keeper.scaledRows) of \(counted(outcome.rows, "row")), to stay inside the "
-          + "limits of \(keeper.names.map { "'\($0)'" }.joined(separator: ", "))")
+        "exploring commands were moved back in \(explorationGuard.correctedRows) of \(counted(outcome.rows, "row")), to stay inside the "
+          + "limits of \(explorationGuard.names.map { "'\($0)'" }.joined(separator: ", "))")
     }
     return outcome
   }
@@ -149,7 +154,7 @@ extension ControlTask {
   func obstacleToLearning(exploredRows rows: Int, ends: [String]) -> String? {
     guard rows < min(Self.fewestExplored, rowsToExplore), let last = ends.last else { return nil }
     return
-      "explored \(rows) of \(rowsToExplore) rows, too few to learn from (\(Self.fewestExplored)): in \(counted(ends.count, "episode")) "
+      "explored \(rows) of \(rowsToExplore) rows, too few to learn from: in \(counted(ends.count, "episode")) "
       + "\(last). Widen that limit, start further inside it, or lower `explore: {amplitude: "
       + "\(number(exploration.amplitude))}`"
   }

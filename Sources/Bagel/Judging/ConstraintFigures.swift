@@ -14,12 +14,17 @@ public struct ConstraintFigures: Sendable {
   public var trials: Int
   /// How many of them are worth one independent one: more than 1 where rollouts share a function of the posterior.
   public var designEffect = 1.0
+  /// Functions of the posterior that they share; nil where each has its own.
+  public var functions: Int?
   /// Weight of its penalty at the search's end; nil on a plant.
   public var multiplier: Double?
 
   /// Of the probability to leave it, 95 %, one-sided (Clopper and Pearson; of rollouts that share functions Korn and Graubard).
   public var upperBound95: Double {
-    binomialUpperBound(count: violations, trials: trials, designEffect: designEffect)
+    let bound = binomialUpperBound(
+      count: violations, trials: trials, designEffect: designEffect)
+    // A few violations tell little of the design effect: no less than if there were none.
+    return max(bound, functions.map { binomialUpperBound(count: 0, trials: $0) } ?? 0)
   }
   /// How likely leaving it may be.
   public var allowed: Double { 1 - constraint.probability }
@@ -57,7 +62,7 @@ public struct ConstraintFigures: Sendable {
 }
 
 extension ControlTask {
-  /// Rollouts in which violations are counted: through functions drawn from the posterior, as that takes seconds.
+  /// Rollouts in which violations are counted, at least.
   public static let countedRollouts = 100_000
 
   /// Counts what the best policy of a search leaves; nil where `progress` ends it.
@@ -74,6 +79,7 @@ extension ControlTask {
       ConstraintFigures(
         constraint: constraints[$0], violations: counted.violations[$0],
         trials: counted.rollouts, designEffect: counted.designEffect($0),
+        functions: counted.functions,
         multiplier: state.multipliers[$0])
     }
   }

@@ -95,6 +95,14 @@ public struct Evaluation: Sendable {
 }
 
 extension ControlTask {
+  /// What errors of responses are of, in words that change with it.
+  public var judgedResponses: String {
+    let names = evaluation.tracked.map { goalChannels[$0.goal] }.map { "\($0.name) \($0.units)" }
+    return "\(names.joined(separator: ", ")) from \(evaluation.settle) s on"
+  }
+}
+
+extension ControlTask {
   /// Drives the task's plant with a policy, each episode with its own noise and start.
   ///
   /// - Parameters:

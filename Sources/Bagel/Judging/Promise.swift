@@ -4,8 +4,8 @@
 //
 // The policy drives rollouts of two models that have half of the rows each (`DynamicsModel.halves`), with functions of the posterior,
 // process noise, other starts and goals, sensors with noise, and a mean and answers to commands that are off by as much as halves are on
-// rows that they have not seen (`UnseenErrors`); every rollout is judged as an episode on the plant is. The intervals hold 90 % of them; a bound of errors is no smaller than what the plant has shown of the policy before.
-// How much less the policy earns there than on its own model is what the search exploited.
+// rows that they have not seen (`UnseenErrors`); every rollout is judged as an episode on the plant is. The intervals hold 90 % of them; a
+// bound of errors is no smaller than what the plant has shown of the policy before. How much less the policy earns there than on its own model is what the search exploited.
 
 import Draws
 import Execution
@@ -63,8 +63,8 @@ extension ControlTask {
   /// - Parameters:
   ///   - controller: the policy.
   ///   - model: on which it was found.
-  ///   - seen: errors of its responses on the plant so far [responses][tracked]: with 90 % the next will not be larger than nearly the
-  ///     largest of them (a conformal bound), whatever models say.
+  ///   - seen: errors of its responses on the plant so far [responses][tracked]: no bound is smaller than the value below which nine in
+  ///     ten of as many responses lie (of nine and more a conformal bound), or than the largest of fewer.
   ///   - device: where rollouts run.
   /// - Returns: nil where nothing can be promised. Throws: `FactorizationError`, `UnsuitableSampler`, `ExecutionError`, `LogError`.
   public func promise(
@@ -81,10 +81,13 @@ extension ControlTask {
       let offsets = (0..<Self.promisedOffsets).map { k in
         zip(half.offDeviations, key.normals(particle: index, step: k, count: none.count)).map(*)
       }
-      return try drive(controller, half.model, offsets, commandErrors, reward, device)
+      return try drive(
+        controller, half.model, offsets, commandErrors, reward, device,
+        from: Self.firstPromised + UInt32(index * Self.promisedOffsets))
     }
     let own = try drive(
-      controller, model, Array(repeating: none, count: Self.promisedOffsets), [], reward, device)
+      controller, model, Array(repeating: none, count: Self.promisedOffsets), [], reward, device,
+      from: Self.firstPromised)
     func mean(_ values: [Double]) -> Double { values.reduce(0, +) / Double(values.count) }
     // What is no number foretells nothing.
     let returns = halves.flatMap(\.returns).filter(\.isFinite)
@@ -130,7 +133,8 @@ extension ControlTask {
   /// offset of its mean [M], whose answers to commands are off by errors [M][A].
   private func drive(
     _ controller: PolicyController, _ model: DynamicsModel, _ offsets: [[Double]],
-    _ commandErrors: [[Double]], _ reward: Reward, _ device: ExecutionDevice?
+    _ commandErrors: [[Double]], _ reward: Reward, _ device: ExecutionDevice?,
+    from first: UInt32
   ) throws -> (returns: [Double], errors: [[Double]], violations: [Int]) {
     let sampler = try judgingSampler(of: model, device)
     let loop = try PolicyLoop(
@@ -148,7 +152,7 @@ extension ControlTask {
     for (index, offset) in offsets.enumerated() {
       let (name, values) = StepExpressions.offset(of: model, offBy: offset)
       try loop.executor.rebind(name, values)
-      let batch = loop.batch(iteration: Self.firstPromised + UInt32(index))
+      let batch = loop.batch(iteration: first + UInt32(index))
       let trajectories = try loop.executor.trajectories(batch)
       let measured = trajectories.measured(
         model, noise: noise,

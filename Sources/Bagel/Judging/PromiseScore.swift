@@ -27,26 +27,38 @@ public struct PromiseScore: Hashable, Sendable {
   }
 }
 
-/// Which constraints rows leave.
+/// How often rows leave constraints: in stretches as long as a rollout, which is what promises are of.
 struct ConstraintTracker {
   private let task: ControlTask
-  /// One a constraint.
-  private(set) var left: [Bool]
+  /// Stretches that left each constraint, of how many.
+  private(set) var violations: [Int]
+  private(set) var stretches = 0
+  /// Whether the present one left each.
+  private var left: [Bool]
+  private var rows = 0
   /// The one before a row's.
   private var previous: [Double]
 
   init(_ task: ControlTask) {
     self.task = task
     left = task.constraints.map { _ in false }
+    violations = left.map { _ in 0 }
     previous = task.safeAction
   }
 
   mutating func take(_ row: MeasuredRow) {
     guard let action = row.action else { return }
-    defer { previous = action }
+    defer { (previous, rows) = (action, rows + 1) }
+    if rows % max(task.search.horizon, 1) == 0 {
+      stretches += 1
+      left = left.map { _ in false }
+    }
     for (c, constraint) in task.constraints.enumerated() where !left[c] {
-      left[c] = !constraint.isKept(
+      let isKept = constraint.isKept(
         by: task.value(of: constraint, state: row.states, action: action, previous: previous))
+      if isKept { continue }
+      left[c] = true
+      violations[c] += 1
     }
   }
 }
@@ -88,9 +100,10 @@ extension ControlTask {
     return score
   }
 
-  /// How a promise was kept in a run: errors of the goals that were held long enough, and constraints in the whole of it. No return: a run
-  /// is no episode.
-  public func score(_ promise: Promise, by run: RealTimeRun) -> PromiseScore {
+  /// How a promise was kept in a run: errors of the goals that were held long enough, and constraints in stretches as long as a rollout.
+  /// No return: a run is no episode. nil where somebody else drove, of whom nothing was promised.
+  public func score(_ promise: Promise, by run: RealTimeRun) -> PromiseScore? {
+    guard run.outcome.overridden == 0, run.fallbackStep == nil else { return nil }
     let held = run.goals.filter { goal in
       goal.tracked.allSatisfy { $0.settledRows >= Self.settledRows }
     }
@@ -99,8 +112,8 @@ extension ControlTask {
         held.count { $0.tracked[t].settledError ?? .infinity <= promise.errors[t] }
       },
       steps: promise.errors.isEmpty ? 0 : held.count, returnsInside: 0, returns: 0)
-    score.constraints = zip(promise.constraints, run.constraintsLeft).map {
-      $0.score(violations: $1 ? 1 : 0, of: 1)
+    score.constraints = zip(promise.constraints, run.constraintViolations).map {
+      $0.score(violations: $1, of: run.stretches)
     }
     return score
   }

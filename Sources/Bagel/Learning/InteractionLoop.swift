@@ -147,8 +147,11 @@ public struct InteractionLoop {
   private var exploredRows: Int { explored.reduce(0) { $0 + $1.rows } }
 
   private var wantsToExplore: Bool {
-    task.logs.isEmpty && record.trials.isEmpty
-      && task.wantsToExplore(after: explored.count, rows: exploredRows, ends: limitEnds.count)
+    // What limits cut short is made up for before the first trial.
+    task.logs.isEmpty
+      && task.wantsToExplore(
+        after: explored.count, rows: exploredRows,
+        ends: record.trials.isEmpty ? limitEnds.count : 0)
   }
 
   /// Explores once; with other draws where the episode ends too early to learn from it.

@@ -28,7 +28,7 @@ extension ControlTask {
     _ model: DynamicsModel, _ reward: Reward, _ device: ExecutionDevice?
   ) throws -> ViolationCounter? {
     guard !constraints.isEmpty else { return nil }
-    let errors = UnseenErrors(try model.halves(), of: model)
+    let errors = try unseenErrors(of: model)
     guard let functions = try functionSampler(of: model, spreads: errors.spreads) else {
       return nil
     }
@@ -47,6 +47,16 @@ extension ControlTask {
         particles: device == .cuda ? Self.deviceParticles : Self.hostParticles)
     }
     return try counter(functions, .ofParticles, particles: search.particles)
+  }
+
+  /// Nothing is known of rows that a model has not seen where it has too few to leave some out.
+  private func unseenErrors(of model: DynamicsModel) throws -> UnseenErrors {
+    guard obstacleToPromise(model) == nil else { return UnseenErrors(spreads: [], ofCommands: []) }
+    do {
+      return UnseenErrors(try model.halves(), of: model)
+    } catch is FactorizationError {
+      return UnseenErrors(spreads: [], ofCommands: [])
+    }
   }
 
   /// A tabulated sampler and functions that stand in its tables; nil where the model reads too many inputs for tables.

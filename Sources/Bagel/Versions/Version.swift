@@ -28,10 +28,24 @@ public struct Version: Codable, Hashable, Sendable {
   public var predictedReturn: Double?
   public var plantSuccesses: Int?
   public var plantEpisodes: Int?
-  /// Errors of its responses there [responses][tracked] (`EvaluatedEpisode.responseErrors`).
-  public var plantErrors: [[Double]]?
+  /// Errors of its responses there, and what they are of.
+  public var plantErrors: PlantErrors?
   /// Whether `learn` ended with it as solved.
   public var isSolved: Bool?
+
+  /// Errors of responses on a plant.
+  public struct PlantErrors: Codable, Hashable, Sendable {
+    /// Mean |state - goal| from the settling time on [responses][tracked] (`EvaluatedEpisode.responseErrors`).
+    public var values: [[Double]]
+    /// `ControlTask.judgedResponses`, as it was.
+    public var judged: String
+    /// Of the episodes' starts, goals and noise.
+    public var seed: UInt64
+
+    public init(_ values: [[Double]], _ task: ControlTask, seed: UInt64) {
+      (self.values, judged, self.seed) = (values, task.judgedResponses, seed)
+    }
+  }
 
   /// Whether it succeeded on the plant: solved, or in nine of ten episodes.
   public var isProven: Bool {

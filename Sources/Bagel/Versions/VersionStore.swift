@@ -107,7 +107,9 @@ public struct VersionStore {
   public func note(_ version: Version) throws { try save(version, in: "\(root)/\(version.number)") }
 
   /// Writes down what a policy did on the plant, if it is one of the versions. Throws: `OutputError`.
-  public func note(_ evaluation: Evaluation, of policy: String) throws {
+  public func note(
+    _ evaluation: Evaluation, of policy: String, _ task: ControlTask, seed: UInt64
+  ) throws {
     guard !evaluation.episodes.isEmpty,
       var version = versions.last(where: { $0.kind == .policy && $0.policy == policy })
     else { return }
@@ -116,13 +118,18 @@ public struct VersionStore {
     (version.plantSuccesses, version.plantEpisodes) = (
       evaluation.successes, evaluation.episodes.count
     )
-    version.plantErrors = evaluation.episodes.flatMap(\.responseErrors)
+    version.plantErrors = Version.PlantErrors(
+      evaluation.episodes.flatMap(\.responseErrors), task, seed: seed)
     try note(version)
   }
 
-  /// Errors of a policy's responses on the plant, as they were noted last [responses][tracked]; empty where there are none.
-  public func plantErrors(of policy: String) -> [[Double]] {
-    versions.last { $0.kind == .policy && $0.policy == policy }?.plantErrors ?? []
+  /// Errors of a policy's responses on the plant, as they were noted last [responses][tracked]; empty where there are none of what the
+  /// task judges now, and where a simulated plant would repeat the same episodes.
+  public func plantErrors(of policy: String, _ task: ControlTask, seed: UInt64) -> [[Double]] {
+    let noted = versions.last { $0.kind == .policy && $0.policy == policy }?.plantErrors
+    guard let noted, noted.judged == task.judgedResponses else { return [] }
+    let isSimulated = if case .simulated = task.plant { true } else { false }
+    return isSimulated && noted.seed == seed ? [] : noted.values
   }
 
   /// A file of the current model that has changed, into its version. Throws: `OutputError`.

@@ -66,7 +66,8 @@ struct EvaluateCommand: ParsableCommand {
       plant == nil
       ? try task.promise(
         of: controller, description, in: policyOptions.folder(of: description, or: folder),
-        seen: VersionStore(folder: folder).plantErrors(of: controller.fingerprint), console)
+        seen: VersionStore(folder: folder).plantErrors(
+          of: controller.fingerprint, task, seed: common.seed), console)
       : nil
     InterruptSignal.watch(isDriving: true)
     realTime.apply(console)
@@ -92,7 +93,8 @@ struct EvaluateCommand: ParsableCommand {
     words.sayTiming()
     if let logs = words.logWords { console.say(logs) }
     if plant == nil, vary ?? 0 == 0 {
-      try VersionStore(folder: folder).note(evaluation, of: controller.fingerprint)
+      try VersionStore(folder: folder).note(
+        evaluation, of: controller.fingerprint, task, seed: common.seed)
       try evaluation.teachWatch(
         task, description, in: policyOptions.folder(of: description, or: folder), console)
     }

@@ -209,7 +209,7 @@ struct LearnCommand: ParsableCommand {
     var policy = Version(kind: .policy, seed: record.seed, task: task.name, words: words)
     (policy.model, policy.policy) = (description.model, controller.fingerprint)
     (policy.predictedReturn, policy.isSolved) = (description.predictedReturn, record.isSolved)
-    policy.plantErrors = record.lastTrialErrors
+    policy.plantErrors = Version.PlantErrors(record.lastTrialErrors, task, seed: record.seed)
     let mayReplace = replace || record.isSolved
     try console.keepPolicy(
       policy, in: store, task,

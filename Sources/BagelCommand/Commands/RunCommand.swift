@@ -35,7 +35,7 @@ struct RunCommand: ParsableCommand {
     inversion: .prefixedNo,
     help: """
       Take the operator's commands from standard input: one number for each action (0.3,-0.1) drives in the policy's place, \
-      'release' hands back (default: where standard input is a terminal).
+      'stop' commands the safe action, 'release' hands back (default: where standard input is a terminal).
       """)
   var `operator`: Bool?
 
@@ -73,7 +73,8 @@ struct RunCommand: ParsableCommand {
     try OutputFolders.make(for: path, option: "--log")
     let promised = try task.promise(
       of: controller, description, in: policyOptions.folder(of: description, or: folder),
-      seen: VersionStore(folder: folder).plantErrors(of: controller.fingerprint), console)
+      seen: VersionStore(folder: folder).plantErrors(
+        of: controller.fingerprint, task, seed: common.seed), console)
     InterruptSignal.watch(isDriving: true)
     let seconds = seconds ?? task.evaluation.seconds
     guard seconds >= 0.5 * task.layout.timeStep else {
@@ -111,8 +112,8 @@ struct RunCommand: ParsableCommand {
       console.say("the operator commanded \(outcome.overridden) of \(counted(outcome.rows, "row"))")
     }
     run.describe(task, console)
-    let score = promised.map { task.score($0.promise, by: run) }
-    score?.describe(task, console, prefix: "  ")
+    let score = promised.flatMap { task.score($0.promise, by: run) }
+    score?.describe(task, console, prefix: "  ", of: "stretch")
     run.describeWatch(task.fallback, console)
     let beyond = task.sentencesBeyond(description.dataBounds, of: [outcome.episode])
     for sentence in beyond { console.say("  warning: \(sentence)") }
@@ -137,18 +138,21 @@ struct RunCommand: ParsableCommand {
   private func operatorInput(_ task: ControlTask, _ console: Console) -> OperatorInput? {
     guard `operator` ?? (isatty(STDIN_FILENO) == 1) else { return nil }
     let names = task.layout.actions.map(\.name).joined(separator: ",")
+    // What was typed before the machine moves commands nothing.
+    if isatty(STDIN_FILENO) == 1 { tcflush(STDIN_FILENO, TCIFLUSH) }
     console.say(
-      "type \(names) and Enter to drive yourself; '\(OperatorInput.release)' and Enter to hand back"
+      "type \(names) and Enter to drive yourself, '\(OperatorInput.stop)' for the safe action, '\(OperatorInput.release)' to hand back"
     )
     return OperatorInput(descriptor: STDIN_FILENO, safeAction: task.safeAction) { event in
       switch event {
       case .takes(let command):
-        console.say("  the operator drives: \(command.map(number).joined(separator: ", "))")
+        console.say(
+          "  the operator drives, and wants \(command.map(number).joined(separator: ", "))")
       case .releases: console.say("  the operator hands back")
       case .isGone: console.say("  the operator's input ended: the safe action drives")
       case .notUnderstood(let line):
         console.say(
-          "  '\(line)' is no command: wanted is \(names), one number each, or '\(OperatorInput.release)'"
+          "  '\(line)' is no command: wanted is \(names), one number each, '\(OperatorInput.stop)' or '\(OperatorInput.release)'"
         )
       }
     }

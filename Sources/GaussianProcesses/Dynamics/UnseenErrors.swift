@@ -19,6 +19,11 @@ package struct UnseenErrors: Sendable {
 
   /// Rows over which a change of commands counts.
   package static let rows = 3
+
+  /// Both empty where nothing is known.
+  package init(spreads: [Double], ofCommands: [[Double]]) {
+    (self.spreads, self.ofCommands) = (spreads, ofCommands)
+  }
 }
 
 extension UnseenErrors {
@@ -38,7 +43,8 @@ extension UnseenErrors {
 }
 
 extension DynamicsModel {
-  /// c of each command, of a model's process on blocks of rows that it has not seen [A]; 0 of commands that no feature is of.
+  /// c of each command, of a model's process on blocks of rows that it has not seen [A]; 0 of commands that are read through filters and
+  /// formulas alone.
   ///
   /// - Parameters:
   ///   - part: the process.
@@ -54,10 +60,8 @@ extension DynamicsModel {
     }
     let squares = residuals.map { $0 * $0 }
     return layout.actions.indices.map { j in
-      guard
-        let column = form.features.firstIndex(where: {
-          if case .action(j, _) = $0 { true } else { false }
-        })
+      guard let lag = form.firstLag(ofAction: j),
+        let column = form.features.firstIndex(of: .action(j, lag: lag))
       else { return 0 }
       let scale = featureStandardiser.scale[column]
       let changes = blocks.flatMap { rows in
@@ -69,6 +73,13 @@ extension DynamicsModel {
       }
       return slopeAboveChance(of: squares, over: changes).squareRoot()
     }
+  }
+}
+
+extension ModelForm {
+  /// The lag of the newest row in which an action is read as it is; nil where it is not.
+  package func firstLag(ofAction j: Int) -> Int? {
+    features.compactMap { if case .action(j, let lag) = $0, lag >= 0 { lag } else { nil } }.min()
   }
 }
 
