@@ -34,7 +34,7 @@ struct ExplorationGuard {
   private static let (leastSeconds, leastRows) = (0.5, 5)
   private static let tenths = 10
   /// Seconds until commands have their whole size, and their part before.
-  private static let (softSeconds, softPart) = (2.0, 0.2)
+  private static let (softSeconds, softPart) = (2.0, 0.1)
 
   /// - Parameters:
   ///   - quantities: with their limits.
@@ -82,11 +82,12 @@ struct ExplorationGuard {
     return action
   }
 
-  /// Small commands in the first rows, while it is not known what they do.
+  /// Small commands in the first rows of the first episode, while it is not known what they do.
   private mutating func softened(_ wanted: [Double]) -> [Double] {
     defer { rows += 1 }
-    guard rows < softRows, !lines.allSatisfy(\.isKnown) else { return wanted }
-    let part = Self.softPart + (1 - Self.softPart) * Double(rows) / Double(softRows)
+    guard rows < softRows else { return wanted }
+    let time = Double(rows) / Double(softRows)
+    let part = Self.softPart + (1 - Self.softPart) * time * time
     return zip(wanted, rest).map { $1 + part * ($0 - $1) }
   }
 
@@ -97,11 +98,11 @@ struct ExplorationGuard {
       for index in lines.indices { lines[index].take(states) }
       sent(action)
     }
+    rows += episode.count
   }
 
   /// An episode begins, where the machine stands now; what is known of its motion stays.
   mutating func begin() {
-    rows = 0
     for index in lines.indices { lines[index].begin() }
   }
 
