@@ -10,7 +10,7 @@
 //
 // If q, run on so for the look-ahead with u held, comes nearer to a limit than a margin, u moves in tenths towards rest, and then
 // towards the command that drives q inward: the end of an action's range where the sign of b is known. In the first rows, when nothing
-// is known, commands are small.
+// is known, small square waves take the place of commands.
 
 import LinearAlgebra
 import MachineLogs
@@ -27,14 +27,15 @@ struct ExplorationGuard {
   private let rest: [Double]
   /// Halves of the actions' ranges [A]; 1 for an action that cannot move.
   private let halves: [Double]
-  private let softRows: Int
+  private let probeRows: Int
+  private let lookAhead: Int
   private var rows = 0
 
   /// Seconds and rows of the look-ahead, at least: within it a command must be able to turn a motion round.
   private static let (leastSeconds, leastRows) = (0.5, 5)
   private static let tenths = 10
-  /// Seconds until commands have their whole size, and their part before.
-  private static let (softSeconds, softPart) = (2.0, 0.1)
+  /// Seconds of probing, and its part of the actions' range.
+  private static let (probeSeconds, probePart) = (1.5, 0.15)
 
   /// - Parameters:
   ///   - quantities: with their limits.
@@ -50,15 +51,16 @@ struct ExplorationGuard {
     halves = actions.map {
       $0.upperBound > $0.lowerBound ? 0.5 * ($0.upperBound - $0.lowerBound) : 1
     }
-    softRows = quantities.isEmpty ? 0 : Int((Self.softSeconds / timeStep).rounded())
+    probeRows = quantities.isEmpty ? 0 : Int((Self.probeSeconds / timeStep).rounded())
+    self.lookAhead = lookAhead
     lines = quantities.map { RateLine($0, actions: actions.count, lookAhead: lookAhead) }
   }
 
   /// The command [A] of a row.
   mutating func kept(_ wanted: [Double], states: [Double]) -> [Double] {
     for index in lines.indices { lines[index].take(states) }
-    let soft = softened(wanted)
-    var action = soft
+    let probed = probing(wanted)
+    var action = probed
     var targets = [rest]
     for line in lines where line.leaves(unit(action)) {
       if !names.contains(line.name) { names.append(line.name) }
@@ -78,17 +80,22 @@ struct ExplorationGuard {
       }
       action = ([action] + targets).min { worst($0) < worst($1) } ?? action
     }
-    if action != soft { correctedRows += 1 }
+    if action != probed { correctedRows += 1 }
     return action
   }
 
-  /// Small commands in the first rows of the first episode, while it is not known what they do.
-  private mutating func softened(_ wanted: [Double]) -> [Double] {
+  /// In the first rows of the first episode small square waves about rest take the place of commands: they tell soon what commands do,
+  /// and lead nowhere. A slow command tells its sign when a machine without friction is under way already.
+  private mutating func probing(_ wanted: [Double]) -> [Double] {
     defer { rows += 1 }
-    guard rows < softRows else { return wanted }
-    let time = Double(rows) / Double(softRows)
-    let part = Self.softPart + (1 - Self.softPart) * time * time
-    return zip(wanted, rest).map { $1 + part * ($0 - $1) }
+    guard rows < probeRows else { return wanted }
+    return rest.indices.map { j in
+      // Half a period is a quarter of the look-ahead at first, so that each wave ends where it began; no two actions have the same.
+      let half = max(2, lookAhead / 2) * (j + 1)
+      let sign = (rows + half / 2) / half % 2 == 0 ? 1.0 : -1
+      let command = rest[j] + sign * Self.probePart * halves[j]
+      return min(max(command, limits[j].lowerBound), limits[j].upperBound)
+    }
   }
 
   /// Learns from an episode that was driven before.
