@@ -35,17 +35,20 @@ struct ExplorationGuard {
   private static let (leastSeconds, leastRows) = (0.5, 5)
   private static let tenths = 10
   /// Seconds of probing, and its part of the actions' range.
-  private static let (probeSeconds, probePart) = (1.5, 0.15)
+  private static let (probeSeconds, wholeProbe) = (1.5, 0.15)
+  private let probePart: Double
 
   /// - Parameters:
   ///   - quantities: with their limits.
   ///   - actions: limits [A].
   ///   - rest: the safe action [A].
   ///   - timeStep: seconds.
+  ///   - part: of the commands that is left after episodes that ended at limits.
   init(
     _ quantities: [EpisodeRun.Limit], actions: [ClosedRange<Double>], rest: [Double],
-    timeStep: Double
+    timeStep: Double, part: Double = 1
   ) {
+    probePart = Self.wholeProbe * part
     let lookAhead = max(Self.leastRows, Int((Self.leastSeconds / timeStep).rounded()))
     (limits, self.rest) = (actions, rest)
     halves = actions.map {
@@ -93,7 +96,7 @@ struct ExplorationGuard {
       // Half a period is a quarter of the look-ahead at first, so that each wave ends where it began; no two actions have the same.
       let half = max(2, lookAhead / 2) * (j + 1)
       let sign = (rows + half / 2) / half % 2 == 0 ? 1.0 : -1
-      let command = rest[j] + sign * Self.probePart * halves[j]
+      let command = rest[j] + sign * probePart * halves[j]
       return min(max(command, limits[j].lowerBound), limits[j].upperBound)
     }
   }

@@ -95,7 +95,8 @@ extension ControlTask {
       options, limits: actionLimits, rest: safeAction, timeStep: layout.timeStep, seed: seed)
     var run = episodeRun(seconds: exploration.seconds)
     var explorationGuard = ExplorationGuard(
-      run.limits, actions: actionLimits, rest: safeAction, timeStep: layout.timeStep)
+      run.limits, actions: actionLimits, rest: safeAction, timeStep: layout.timeStep,
+      part: part)
     for episode in episodes { explorationGuard.learn(from: episode) }
     explorationGuard.begin()
     run.log = log
