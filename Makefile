@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # make demo    install what is missing, build, run the tour
-# make test    install what is missing, build, run all tests, build the documentation
+# make test    install what is missing, build the program and the documentation, run all tests
 # make build   the release binary only: .build/release/bagel
 # make docs    the library's reference and the articles as a DocC archive, without a warning
 # make gpu-check   on a machine with an NVIDIA GPU (Swift not needed there once the bundle is built): checks and
@@ -20,9 +20,9 @@ demo: build
 	.build/release/bagel demo
 
 test: build
+	Scripts/documentation.sh --if-possible
 	BAGEL_NVRTC="$$(Scripts/setup-nvrtc.sh)" BAGEL_PYTHON="$$(Scripts/setup-python.sh)" \
 	  $(SWIFT) test $(BUILD_FLAGS) --no-parallel
-	Scripts/documentation.sh --if-possible
 
 docs: build
 	Scripts/documentation.sh

@@ -40,7 +40,7 @@ extension ControlTask {
   ///   - log: path of the CSV that is written line by line.
   ///   - watch: over its rows; nil for none.
   ///   - fallback: drives after a finding that asks for it; nil for the safe action.
-  ///   - operator: whose commands go to the machine in the controller's place; nil for nobody but the plant's own.
+  ///   - input: of an operator, whose commands go to the machine in the controller's place; nil for nobody but the plant's own.
   ///   - clock: real, but in tests.
   ///   - tell: hears what the watch finds as it finds it, and what follows.
   ///   - goesOn: false ends the run with the safe action.
