@@ -37,6 +37,7 @@ let package = Package(
     .systemLibrary(
       name: "CLBFGS", pkgConfig: "liblbfgs",
       providers: [.apt(["liblbfgs-dev"]), .brew(["liblbfgs"])]),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
     .target(name: "CVectorMath"),
     .target(name: "CProcessGuard"),
@@ -50,7 +51,7 @@ let package = Package(
     .target(name: "Formulas", dependencies: ["Programs", "SafeText"]),
     .target(
       name: "Execution", dependencies: ["CKernelFiles", "CProcessGuard", "Draws", "Programs"]),
-    .target(name: "MachineLogs", dependencies: ["SafeText"]),
+    .target(name: "MachineLogs", dependencies: ["CZlib", "SafeText"]),
     .target(
       name: "GaussianProcesses",
       dependencies: [

@@ -29,7 +29,7 @@ fi
 
 rm -rf "$output"
 mkdir -p "$output/symbols" "$output/Bagel.docc"
-set -- "$@" -I "$build/Modules" -I Sources/COpenBLAS -I Sources/CLBFGS \
+set -- "$@" -I "$build/Modules" -I Sources/COpenBLAS -I Sources/CLBFGS -I Sources/CZlib \
   -Xcc "-fmodule-map-file=$build/CVectorMath.build/module.modulemap" \
   -Xcc "-fmodule-map-file=$build/CProcessGuard.build/module.modulemap" \
   -Xcc "-fmodule-map-file=$build/CKernelFiles.build/module.modulemap" \

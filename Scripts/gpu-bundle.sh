@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Builds a bagel that runs on any Linux machine of this architecture without Swift: Swift's libraries linked in,
-# OpenBLAS, libLBFGS and what they need beside it, packed into one file.
+# OpenBLAS, libLBFGS, zlib and what they need beside it, packed into one file.
 # usage: Scripts/gpu-bundle.sh FILE.tar.gz
 set -eu
 file=${1:?usage: Scripts/gpu-bundle.sh FILE.tar.gz}
@@ -14,7 +14,7 @@ cp .build/portable/release/bagel "$folder/bagel/"
 strip "$folder/bagel/bagel"
 # glibc, libstdc++ and libgcc are everywhere; the rest of what it loads is not.
 ldd .build/portable/release/bagel | awk '/=> \// {print $3}' \
-  | grep -E 'lib(openblas|lbfgs|gfortran|quadmath)' | while read -r library; do
+  | grep -E 'lib(openblas|lbfgs|gfortran|quadmath|z\.so)' | while read -r library; do
   cp -L "$library" "$folder/bagel/"
 done
 mkdir -p "$(dirname "$file")"

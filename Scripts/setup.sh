@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Installs what BAGEL needs and this machine lacks: OpenBLAS and libLBFGS (libraries), gnuplot (pictures in
-# reports). Says aloud what it does; where it may not, says what to do.
+# Installs what BAGEL needs and this machine lacks: OpenBLAS, libLBFGS and zlib (libraries), gnuplot (pictures
+# in reports). Says aloud what it does; where it may not, says what to do.
 set -eu
 
 if ! command -v swift >/dev/null 2>&1; then
@@ -25,6 +25,7 @@ missing=""
   && [ -n "$(find /usr/lib /usr/local/lib -name 'libopenblas.so' 2>/dev/null | head -n 1)" ] \
   || missing="$missing libopenblas-dev"
 [ -n "$(find /usr/include /usr/local/include -name lbfgs.h 2>/dev/null | head -n 1)" ] || missing="$missing liblbfgs-dev"
+[ -n "$(find /usr/include /usr/local/include -name zlib.h 2>/dev/null | head -n 1)" ] || missing="$missing zlib1g-dev"
 command -v gnuplot >/dev/null 2>&1 || missing="$missing gnuplot-nox"
 [ -z "$missing" ] && exit 0
 

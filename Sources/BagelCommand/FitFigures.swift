@@ -16,7 +16,7 @@ extension FittedModel {
       },
       "fullEvaluations": results.map(\.fullEvaluations),
       "reward": model.rewardModel.map { ["column": $0.column] as [String: Any] } ?? NSNull(),
-      "warnings": notes + findings, "advice": advice,
+      "warnings": notes + findings, "advice": advice, "read": readingSentences,
       "unconvergedSolves": results.reduce(0) { $0 + $1.unconvergedSolves },
     ]
     if let physics = model.physics {
@@ -126,12 +126,32 @@ extension FittedModel {
     return words
   }
 
+  /// What was understood of how logs are written, each once with the logs that it is of.
+  var readingSentences: [String] {
+    let readings = (training + heldOutEpisodes).compactMap(\.reading)
+    var order: [String] = []
+    var files: [String: Set<String>] = [:]
+    for reading in readings where !reading.habits.isEmpty {
+      let words = reading.habits.joined(separator: "; ")
+      if files[words] == nil { order.append(words) }
+      files[words, default: []].insert(reading.file)
+    }
+    let all = Set(readings.map(\.file))
+    return order.map { words in
+      let of = files[words] ?? []
+      let some = of.sorted().prefix(3).map { URL(fileURLWithPath: $0).lastPathComponent }
+      let more = of.count > 3 ? " and \(of.count - 3) others" : ""
+      return "read\(of == all ? "" : " \(some.joined(separator: ", "))\(more)"): \(words)"
+    }
+  }
+
   func describe(_ console: Console) {
     console.say(
       "learnt \(model.outputNames.count) output\(model.outputNames.count == 1 ? "" : "s") from "
         + "\(model.features.rows) transitions in \(number(seconds)) s")
     for line in model.summaryLines { console.say("  " + line) }
     console.say("  " + logSummary(training))
+    for line in readingSentences { console.say("  " + line) }
     describeChoice(console)
     for note in notes + findings { console.say("  warning: \(note)") }
     for line in advice { console.say("  note: \(line)") }

@@ -64,6 +64,11 @@ extension LogLayout {
     state(ofColumn: column).flatMap { states[$0].turn }
   }
 
+  /// From a log's units of a measured column to the task's; nil where they are the same.
+  package func conversion(ofColumn column: String) -> UnitConversion? {
+    state(ofColumn: column).flatMap { states[$0].conversion }
+  }
+
   /// The state that is a measured column itself; nil of a column that rates alone are read from.
   package func state(ofColumn column: String) -> Int? {
     states.firstIndex { $0.source == .column && $0.column == column }

@@ -36,6 +36,8 @@ public struct Episode: Hashable, Sendable {
     public var isResampled: Bool
     /// Rows of the episode within a hole of the log, interpolated.
     public var filled: Int
+    /// What was understood of how the log is written, where that is not plain, in words for people.
+    public var habits: [String] = []
   }
 
   public init(
@@ -105,6 +107,10 @@ public struct Channel: Hashable, Sendable, Codable {
   public var turn: Double?
   /// The file's name of the column (for a rate, of its base's), where it is not what `source` says.
   public var columnName: String?
+  /// What logs hold the column in, where that is not `units`: logs are converted when they are read and written.
+  public var loggedUnits: String?
+  /// What is done with rows where it has no value; nil for refusing the log.
+  public var missing: MissingValues?
 
   public init(
     name: String, units: String = "", source: Source = .column, columnName: String? = nil
@@ -113,6 +119,11 @@ public struct Channel: Hashable, Sendable, Codable {
     self.units = units
     self.source = source
     self.columnName = columnName
+  }
+
+  /// From a log's units to the channel's; nil where they are the same.
+  public var conversion: UnitConversion? {
+    loggedUnits.flatMap { UnitConversion(from: $0, to: units) }
   }
 
   /// The column this channel is read from.
@@ -155,6 +166,8 @@ public struct LogLayout: Hashable, Sendable, Codable {
   public var rewardColumn: String?
   /// nil for the first of `LogLayout.usualTimeColumns` that exists.
   public var timeColumn: String?
+  /// What the stamps of logs count; nil where the logs tell.
+  public var timeUnit: TimeUnit?
 
   /// Numbers of the states that are measured; the others are derived.
   public var measured: [Int] { states.indices.filter { states[$0].source == .column } }
@@ -177,7 +190,7 @@ public struct LogLayout: Hashable, Sendable, Codable {
   public static let usualTimeColumns = ["t", "time", "timestamp", "seconds", "time_s"]
 
   private enum CodingKeys: String, CodingKey {
-    case states, actions, timeStep, rewardColumn, timeColumn
+    case states, actions, timeStep, rewardColumn, timeColumn, timeUnit
     case ownDisturbances = "disturbances"
   }
 

@@ -12,20 +12,31 @@ extension LogLayout {
   /// Most rows of all episodes together: no method here learns from more in the memory of a workstation.
   static let mostRows = 2_000_000
 
-  /// The episodes of several files.
+  /// The episodes of several logs.
   ///
   /// - Parameters:
-  ///   - paths: CSV files.
+  ///   - sources: of the logs.
   ///   - needsExcitation: throw where a channel is constant over all the files (wanted of
   ///     training data, not of a short held-out log).
   ///   - checksValues: look for what no sensor measures (wanted of what people bring, not of what BAGEL itself has logged).
   /// - Throws: `LogError`.
   public func episodes(
+    from sources: [LogSource], needsExcitation: Bool = true, checksValues: Bool = true
+  ) throws -> [Episode] {
+    try episodes(
+      in: sources.map { source in { try LogFile(source, layout: self) } }, needsExcitation,
+      checksValues)
+  }
+
+  /// The episodes of several CSV files.
+  ///
+  /// Throws: `LogError`.
+  public func episodes(
     from paths: [String], needsExcitation: Bool = true, checksValues: Bool = true
   ) throws -> [Episode] {
     try episodes(
-      in: paths.map { path in { try LogFile(path: path, layout: self) } }, needsExcitation,
-      checksValues)
+      from: paths.map { LogSource($0) }, needsExcitation: needsExcitation,
+      checksValues: checksValues)
   }
 
   /// The episodes of files that have been read.
@@ -60,18 +71,12 @@ extension LogLayout {
         "has \(counted(times.count, "row")) of data; "
           + "at least \(least) are needed")
     }
-    // The median of as many as are enough.
-    let stride = max(1, times.count / 100_000)
-    let spacings = Swift.stride(from: 1, to: times.count, by: stride).map {
-      times[$0] - times[$0 - 1]
-    }
-    .sorted()
-    let spacing = spacings[spacings.count / 2]
+    let spacing = LogFile.spacing(of: times)
     guard timeStep > spacing / Self.finestStep else {
       throw LogError(
         file: file.path,
         "rows are \(format(spacing)) s apart; a time step of "
-          + "\(format(timeStep)) s would invent what lies between them (are the stamps in seconds?)"
+          + "\(format(timeStep)) s would invent what lies between them (are the stamps in seconds? If not, say --time-unit ms)"
       )
     }
     let checks = ValueChecks(file: file, layout: self, longestGap: Self.longestGap * spacing)
@@ -150,7 +155,8 @@ extension LogLayout {
     episode.times = (0..<grid.count).map(grid.time)
     episode = episode.dropFirst(unknownRows)
     episode.reading = Episode.Reading(
-      file: file.path, rows: range.count, isResampled: !grid.isRegular, filled: grid.filled)
+      file: file.path, rows: range.count, isResampled: !grid.isRegular, filled: grid.filled,
+      habits: file.habits)
     return episode
   }
 

@@ -31,7 +31,7 @@ public struct OwnLogs: Sendable {
   func applied(to boom: ControlTask) -> ControlTask {
     var task = boom
     task.plant = nil
-    task.logs = files
+    task.logs = files.map { LogSource($0) }
     let rateUnits = units.isEmpty ? "" : units + "/s"
     let rate =
       states.count > 1

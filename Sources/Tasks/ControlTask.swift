@@ -45,9 +45,9 @@ public struct ControlTask: Sendable {
   public var doneMeans = DoneMeaning.failure
   /// The machine's joints in its plane, from its foot to its tip, for pictures; nil for none.
   public var picture: [PicturePoint]?
-  /// CSV files to learn from, and to judge the model by.
-  public var logs: [String] = []
-  public var heldOutLogs: [String] = []
+  /// To learn from, and to judge the model by.
+  public var logs: [LogSource] = []
+  public var heldOutLogs: [LogSource] = []
   public var plant: PlantChoice?
   /// How data are collected from the plant where there are no logs.
   public var exploration = ExplorationOptions()

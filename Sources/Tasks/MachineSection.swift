@@ -13,14 +13,42 @@ extension ControlTask {
     name = try required(yaml.name("name"), "name", yaml)
     layout.timeStep = try required(yaml.positive("timeStep", 1e-6...1e5), "timeStep", yaml)
     layout.timeColumn = try yaml.column("timeColumn")
+    layout.timeUnit = try yaml.choice("timeUnit", TimeUnit.self)
     for entry in try required(yaml.mappings("states"), "states", yaml) { try readState(entry) }
     try resolveRates(yaml)
     safeAction = try required(yaml.mappings("actions"), "actions", yaml).map { try readAction($0) }
     try readDisturbances(yaml)
     try checkNames(yaml)
-    logs = (try yaml.strings("logs") ?? []).map { resolved($0, in: folder) }
+    logs = try readLogs(yaml, "logs", in: folder)
     if let means = try yaml.choice("done", DoneMeaning.self) { doneMeans = means }
-    heldOutLogs = (try yaml.strings("heldOut") ?? []).map { resolved($0, in: folder) }
+    heldOutLogs = try readLogs(yaml, "heldOut", in: folder)
+    if let missing = try yaml.choice("missing", MissingValues.self) {
+      layout.setMissing(missing)
+    }
+  }
+
+  /// logs: [a.csv, {file: run.mcap, process: [python3, bag_to_csv.py, /joint_states]}, {file: b.csv, header: [t, x, u]}]
+  private func readLogs(
+    _ yaml: YAMLMapping, _ key: String, in folder: String
+  ) throws -> [LogSource] {
+    guard yaml.isListOfMappings(key) || yaml.isMapping(key) else {
+      return (try yaml.strings(key) ?? []).map { LogSource(resolved($0, in: folder)) }
+    }
+    return try (yaml.wordsOrMappings(key) ?? []).map { entry in
+      switch entry {
+      case .word(let path): return LogSource(resolved(path, in: folder))
+      case .mapping(let entry):
+        var source = LogSource(
+          resolved(try required(entry.string("file"), "file", entry), in: folder))
+        source.converter = try entry.strings("process") ?? []
+        source.folder = folder
+        source.header = try entry.strings("header")
+        if let process = source.converter.first, process.isEmpty {
+          throw entry.error("process", "names no program")
+        }
+        return source
+      }
+    }
   }
 
   /// A path of a task file in the file's folder.
@@ -41,10 +69,11 @@ extension ControlTask {
       throw entry.error(
         "column", "is a measured state's; a derived rate is read from that of its base")
     }
-    layout.states.append(
-      Channel(
-        name: name, units: try entry.units(), source: source,
-        columnName: column == name ? nil : column))
+    var channel = Channel(
+      name: name, units: try entry.units(), source: source,
+      columnName: column == name ? nil : column)
+    try readLogged(&channel, entry)
+    layout.states.append(channel)
     let noise = try entry.number("noise", 0...1e9) ?? 0
     guard noise == 0 || source == .column else {
       throw entry.error(
@@ -54,15 +83,35 @@ extension ControlTask {
     stateLimits.append(try limits(entry, "limits"))
   }
 
+  /// How logs hold a channel: `from:` (units), `missing:`.
+  private func readLogged(_ channel: inout Channel, _ entry: YAMLMapping) throws {
+    channel.missing = try entry.choice("missing", MissingValues.self)
+    guard let from = try entry.string("from") else { return }
+    guard channel.source == .column else {
+      throw entry.error("from", "is the unit of a measured column; a derived rate follows its base")
+    }
+    guard !channel.units.isEmpty else {
+      throw entry.error("from", "is the unit in logs; say the task's unit too, such as units: rad")
+    }
+    channel.loggedUnits = from
+    guard channel.conversion == nil else { return }
+    let unknown = [from, channel.units].filter { !UnitConversion.knows($0) }
+    throw entry.error(
+      "from",
+      unknown.isEmpty
+        ? "is '\(shortened(from))', which is no unit of the kind of '\(shortened(channel.units))'"
+        : "wants units that are known here, such as deg, rad, mm, bar, mm/s; '\(shortened(unknown[0]))' is not")
+  }
+
   /// Adds an action; returns its safe value.
   private mutating func readAction(_ entry: YAMLMapping) throws -> Double {
     let name = try channelName(entry)
     let column = try entry.column("column")
     let limits = try required(limits(entry, "limits"), "limits", entry)
-    layout.actions.append(
-      Channel(
-        name: name, units: try entry.units(),
-        columnName: column == name ? nil : column))
+    var channel = Channel(
+      name: name, units: try entry.units(), columnName: column == name ? nil : column)
+    try readLogged(&channel, entry)
+    layout.actions.append(channel)
     actionLimits.append(limits)
     actionRates.append(try entry.positive("rateLimit"))
     let given = try entry.number("safe")
@@ -83,11 +132,11 @@ extension ControlTask {
       if let problem = problem(ofName: name) { throw section.error(name, problem) }
       if section.isMapping(name), let entry = try section.mapping(name) {
         let column = try entry.column("column")
+        var channel = Channel(
+          name: name, units: try entry.units(), columnName: column == name ? nil : column)
+        try readLogged(&channel, entry)
         layout.disturbances.append(
-          Disturbance(
-            Channel(
-              name: name, units: try entry.units(), columnName: column == name ? nil : column),
-            isConstant: try entry.bool("constant") ?? false))
+          Disturbance(channel, isConstant: try entry.bool("constant") ?? false))
       } else {
         let kind = try section.choice(name, DisturbanceKind.self)
         layout.disturbances.append(

@@ -135,6 +135,11 @@ final class YAMLMapping {
   /// Whether the key's value is a list whose first element is one.
   func isListOfLists(_ key: String) -> Bool { value(key)?.sequence?.first?.sequence != nil }
 
+  /// Whether the key's value is a list with a mapping in it.
+  func isListOfMappings(_ key: String) -> Bool {
+    value(key)?.sequence?.contains { $0.mapping != nil } == true
+  }
+
   /// Whether the key's value is a mapping.
   func isMapping(_ key: String) -> Bool { value(key)?.mapping != nil }
 
@@ -269,6 +274,29 @@ final class YAMLMapping {
     }
     children += found
     return found
+  }
+
+  enum WordOrMapping {
+    case word(String)
+    case mapping(YAMLMapping)
+  }
+
+  /// A list whose elements are words or mappings (a single one is a list of one).
+  func wordsOrMappings(_ key: String) throws -> [WordOrMapping]? {
+    guard let value = value(key) else { return nil }
+    let nodes = value.sequence.map(Array.init) ?? [value]
+    return try nodes.enumerated().map { index, node in
+      if node.mapping != nil {
+        let child = try YAMLMapping(node, file: file, path: "\(full(key))[\(index)]")
+        children.append(child)
+        return .mapping(child)
+      }
+      guard let text = node.scalar?.string, node.null == nil else {
+        throw error(key, "must be a list of names, or of mappings such as {file: a.csv}")
+      }
+      try checkForNUL(text, key)
+      return .word(text)
+    }
   }
 
   /// A mapping of names to names.

@@ -77,13 +77,13 @@ extension ControlTask {
     _ training: [Episode], from earlier: DynamicsModel? = nil,
     progress: @escaping (Double) -> Void = { _ in }
   ) throws -> FittedModel {
-    func place(_ path: String) -> String {
-      URL(fileURLWithPath: path).standardizedFileURL.resolvingSymlinksInPath().path
+    func place(_ log: LogSource) -> String {
+      URL(fileURLWithPath: log.path).standardizedFileURL.resolvingSymlinksInPath().path
     }
     let learntFrom = Set(logs.map(place))
     if let both = heldOutLogs.first(where: { learntFrom.contains(place($0)) }) {
       throw LogError(
-        file: both,
+        file: both.path,
         "is learnt from and held out; a log can judge only what has not seen it, so take it out of one"
       )
     }

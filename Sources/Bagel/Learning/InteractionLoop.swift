@@ -235,7 +235,7 @@ public struct InteractionLoop {
     }
     let brought = try task.layout.episodes(from: task.logs, needsExcitation: false)
     let own = try task.layout.episodes(from: logs, needsExcitation: false, checksValues: false)
-    try task.layout.checkExcitation(brought + own, task.logs + logs)
+    try task.layout.checkExcitation(brought + own, task.logs.map(\.name) + logs)
     return brought + own
   }
 

@@ -115,7 +115,7 @@ struct ExportCommand: ParsableCommand {
   /// What is not to be replaced by a controller: what the command or its task reads.
   private func inputs(of task: ControlTask, in folder: String) -> [String] {
     [taskArgument.task, folder + "/model.safetensors", folder + "/policy.safetensors"]
-      + [policyOptions.policy].compactMap { $0 } + task.logs + task.heldOutLogs
+      + [policyOptions.policy].compactMap { $0 } + (task.logs + task.heldOutLogs).map(\.path)
   }
 }
 

@@ -18,10 +18,10 @@ struct FitCommand: ParsableCommand {
     help: "A task file or built-in task; or none, and --log, --states, --actions, --time-step.")
   var task: String?
 
-  @Option(parsing: .upToNextOption, help: "CSV logs to learn from.")
+  @Option(parsing: .upToNextOption, help: "Logs to learn from.")
   var log: [String] = []
 
-  @Option(parsing: .upToNextOption, help: "CSV logs to judge the model by.")
+  @Option(parsing: .upToNextOption, help: "Logs to judge the model by.")
   var heldOut: [String] = []
 
   @Option(help: "State columns, separated by commas.")
@@ -36,9 +36,6 @@ struct FitCommand: ParsableCommand {
 
   @Option(help: "Seconds between rows; other stamps are resampled.")
   var timeStep: Double?
-
-  @Option(help: "Name of the column with seconds (default: t, time, timestamp, seconds or time_s).")
-  var timeColumn: String?
 
   @Option(
     help: """
@@ -69,6 +66,7 @@ struct FitCommand: ParsableCommand {
   @Option(help: "Rows of an episode that --simulation begins with.")
   var knownRows = 10
 
+  @OptionGroup(title: "How logs are written") var logOptions: LogOptions
   @OptionGroup var deviceOptions: DeviceOptions
   @OptionGroup var tensorBoard: TensorBoardOptions
   @OptionGroup var common: CommonOptions
@@ -89,7 +87,7 @@ struct FitCommand: ParsableCommand {
       if columnNames(states ?? "").isEmpty || columnNames(actions ?? "").isEmpty {
         throw ValidationError("--states and --actions need at least one name each")
       }
-      for name in listed + (timeColumn.map { [$0] } ?? []) {
+      for name in listed {
         if let problem = problem(ofColumn: name) {
           throw ValidationError("the column '\(shortened(name))' \(problem)")
         }
@@ -103,10 +101,10 @@ struct FitCommand: ParsableCommand {
         throw ValidationError("--time-step must be a positive number of seconds")
       }
     } else if !log.isEmpty || states != nil || actions != nil || timeStep != nil
-      || rates != "auto" || timeColumn != nil || angles != nil || disturbances != nil
+      || rates != "auto" || logOptions.isGiven || angles != nil || disturbances != nil
     {
       throw ValidationError(
-        "give either a task or --log, --states, --actions, --disturbances, --time-step, --time-column, --rates, --angles"
+        "give either a task (which says how its logs are written) or --log, --states, --actions, --disturbances, --time-step, --rates, --angles, \(LogOptions.names)"
       )
     }
   }
@@ -142,7 +140,7 @@ struct FitCommand: ParsableCommand {
     var logged: [Episode]?
     if let name = self.task {
       task = try ControlTask(name)
-      if !heldOut.isEmpty { task.heldOutLogs = heldOut }
+      if !heldOut.isEmpty { task.heldOutLogs = heldOut.map { LogSource($0) } }
     } else {
       (task, logged) = try taskFromOptions(console)
     }
@@ -177,7 +175,7 @@ struct FitCommand: ParsableCommand {
       throw OutputError(path: "event files in \(tensorBoard.tensorboard ?? "")", error)
     }
     let path = folder + "/model.safetensors"
-    let provenance = (task.logs.isEmpty ? [task.name] : task.logs).joined(separator: ", ")
+    let provenance = (task.logs.isEmpty ? [task.name] : task.logs.map(\.name)).joined(separator: ", ")
     try console.keepModel(
       Version(of: fit, task, seed: common.seed), in: VersionStore(folder: folder)
     ) {
@@ -219,7 +217,7 @@ struct FitCommand: ParsableCommand {
     ] {
       guard let path else { continue }
       let file = try WrittenFile(path, option: option)
-      try file.check(isNoneOf: task.logs + task.heldOutLogs + own)
+      try file.check(isNoneOf: (task.logs + task.heldOutLogs).map(\.path) + own)
       try OutputFolders.make(for: path, option: option)
       let rows = text()
       try file.write(Data(rows.utf8))
@@ -237,8 +235,8 @@ struct FitCommand: ParsableCommand {
     var task = ControlTask()
     task.name = "log"
     (task.model.choice.fixed, task.model.choice.purpose) = ([], .forecasts)
-    task.logs = log
-    task.heldOutLogs = heldOut
+    task.logs = log.map(logOptions.source)
+    task.heldOutLogs = heldOut.map(logOptions.source)
     let turns = try angleTurns()
     task.layout = LogLayout(
       states: columnNames(states ?? "").map { name in
@@ -246,12 +244,12 @@ struct FitCommand: ParsableCommand {
         channel.turn = turns[name]?.turn
         return channel
       },
-      actions: columnNames(actions ?? "").map { Channel(name: $0) }, timeStep: timeStep ?? 0,
-      timeColumn: timeColumn)
+      actions: columnNames(actions ?? "").map { Channel(name: $0) }, timeStep: timeStep ?? 0)
     task.layout.disturbances = columnNames(disturbances ?? "").map {
       Disturbance(Channel(name: $0))
     }
-    let files = try log.map { try LogFile(path: $0, layout: task.layout) }
+    logOptions.apply(to: &task.layout)
+    let files = try readLogs(task)
     let (derived, words) = ratesToDerive(task.layout.states.map(\.name), files)
     for name in derived {
       let units = turns[name].map { $0.units + "/s" } ?? ""
@@ -261,6 +259,16 @@ struct FitCommand: ParsableCommand {
     let episodes = try task.layout.episodes(in: files)
     console.say(words)
     return (task, episodes)
+  }
+
+  private func readLogs(_ task: ControlTask) throws -> [LogFile] {
+    let bar = ProgressBar("reading")
+    defer { bar.finish() }
+    return try task.logs.enumerated().map { index, log in
+      try LogFile(log, layout: task.layout) { fraction in
+        bar.update((Double(index) + fraction) / Double(task.logs.count), URL(fileURLWithPath: log.path).lastPathComponent)
+      }
+    }
   }
 
   /// Full turns by name, of --angles theta,yaw:deg.

@@ -14,7 +14,8 @@ struct JudgeCommand: ParsableCommand {
       """)
 
   @OptionGroup var taskArgument: TaskArgument
-  @Option(parsing: .upToNextOption, help: "CSV logs of the machine.") var log: [String]
+  @Option(parsing: .upToNextOption, help: "Logs of the machine.") var log: [String]
+  @OptionGroup(title: "How logs are written") var logOptions: LogOptions
   @OptionGroup var common: CommonOptions
 
   /// Findings of a log that are said.
@@ -26,7 +27,8 @@ struct JudgeCommand: ParsableCommand {
 
   func run() throws {
     let console = Console(json: common.json)
-    let task = try taskArgument.load(seed: common.seed)
+    var task = try taskArgument.load(seed: common.seed)
+    logOptions.apply(to: &task.layout)
     let folder = try common.folder(for: task)
     let model = try readModel(folder + "/model.safetensors", for: task)
     let (watch, gaps) = try task.runWatch(of: task.policyDescription(on: model), in: folder)
@@ -37,7 +39,8 @@ struct JudgeCommand: ParsableCommand {
     for path in log {
       var found: [(time: Double, finding: WatchFinding)] = []
       var (rows, judged) = (0, 0)
-      for episode in try task.layout.episodes(from: [path], needsExcitation: false) {
+      for episode in try task.layout.episodes(
+        from: [logOptions.source(path)], needsExcitation: false) {
         // What is interpolated is not what a model says of steps.
         let isResampled = episode.reading?.isResampled == true
         var watch =

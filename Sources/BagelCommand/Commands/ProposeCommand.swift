@@ -52,7 +52,7 @@ struct ProposeCommand: ParsableCommand {
     let path = file ?? "\(folder)/proposal.csv"
     try OutputFolders.make(for: path, option: "--file")
     let written = try WrittenFile(path, option: "--file")
-    try written.check(isNoneOf: [taskArgument.task] + task.logs + task.heldOutLogs)
+    try written.check(isNoneOf: [taskArgument.task] + (task.logs + task.heldOutLogs).map(\.path))
     InterruptSignal.watch()
     let bar = ProgressBar("trying commands")
     let proposal: CommandProposal?

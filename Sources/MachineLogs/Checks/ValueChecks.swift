@@ -78,6 +78,43 @@ struct ValueChecks {
   /// Where the others may lie: without the values beyond the widest gap in the lowest fifth, in the highest, in both; without the
   /// lowest value, however often it stands there, or the highest.
   private func rests(of values: [Double]) -> [ClosedRange<Double>] {
+    guard let least = values.min(), let most = values.max() else { return [] }
+    let above = values.reduce(most) { $1 > least ? min($0, $1) : $0 }
+    let below = values.reduce(least) { $1 < most ? max($0, $1) : $0 }
+    let ends = hasFarEnds(values, least, most) ? ends(of: values) : nil
+    return [
+      ends.map { ($0.low, $0.high) }, ends.map { ($0.low, most) }, ends.map { (least, $0.high) },
+      (above, most), (least, below), (above, below),
+    ]
+    .compactMap(\.self).filter { $0.0 <= $0.1 }.map { $0.0...$0.1 }
+  }
+
+  /// Whether values at an end may be as far from the others as `farGap` says: only if the range of all is that many times, and
+  /// once, the range of the middle ones. Sorting is for the few columns where it is.
+  private func hasFarEnds(_ values: [Double], _ least: Double, _ most: Double) -> Bool {
+    let range = most - least
+    guard range > 0, range.isFinite else { return true }
+    var counts = [Int](repeating: 0, count: Self.bins)
+    for value in values {
+      counts[min(Int((value - least) / range * Double(Self.bins)), Self.bins - 1)] += 1
+    }
+    let part = max(1, Int(Self.farPart * Double(values.count)))
+    func bin(_ indices: some Sequence<Int>) -> Int {
+      var sum = 0
+      return indices.first { index in
+        sum += counts[index]
+        return sum > part
+      } ?? 0
+    }
+    // From the upper edge of the one's bin to the lower edge of the other's.
+    let middle = bin((0..<Self.bins).reversed()) - bin(0..<Self.bins) - 1
+    return Double(Self.bins) > (Self.farGap + 1) * Double(middle)
+  }
+
+  private static let bins = 256
+
+  /// The values inside the widest gap in the lowest fifth, and in the highest.
+  private func ends(of values: [Double]) -> (low: Double, high: Double) {
     let most = max(1, Int(Self.farPart * Double(values.count)))
     let low: [Double] = largest(most + 1, of: values.lazy.map { (value: Double) in -value })
       .map { (value: Double) in -value }
@@ -86,14 +123,7 @@ struct ValueChecks {
       func gap(_ index: Int) -> Double { abs(sorted[index] - sorted[index - 1]) }
       return (1..<sorted.count).max { gap($0) < gap($1) } ?? 1
     }
-    let (lowEnd, highEnd) = (low[widest(low)], high[widest(high)])
-    let above = values.lazy.filter { $0 > low[0] }.min() ?? low[0]
-    let below = values.lazy.filter { $0 < high[0] }.max() ?? high[0]
-    return [
-      (lowEnd, highEnd), (lowEnd, high[0]), (low[0], highEnd), (above, high[0]), (low[0], below),
-      (above, below),
-    ]
-    .filter { $0.0 <= $0.1 }.map { $0.0...$0.1 }
+    return (low[widest(low)], high[widest(high)])
   }
 
   /// Numbers that programs write for a missing value: nines, the largest whole numbers, 1e30.

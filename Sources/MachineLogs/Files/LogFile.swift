@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// A log's CSV file -> the columns that are wanted, as finite numbers, and the line of each row for messages. In one pass, so
-// that only these columns are ever in memory. What is no number is refused with its place; in `LogDialect` stands what it
-// probably is.
+// A log -> the columns that a layout wants, as finite numbers in the task's units, and the line of each row for messages. In one
+// pass, so that only these columns are ever in memory. How the file is written is found out (LogHead, LogColumns, StampReader,
+// TimeUnit, DecimalMarks) and said; what is no number is refused with its place.
 
 import Foundation
+import SafeText
 
 /// The numbers of one log file.
 public struct LogFile: Sendable {
@@ -13,74 +14,60 @@ public struct LogFile: Sendable {
   /// Name of the time column.
   public let timeColumn: String
   /// 1-based line of each row.
-  let lines: [UInt32]
-  private let columns: [String: [Double]]
-  /// What was left out, in words for people.
-  public let notes: [String]
+  private(set) var lines: [UInt32]
+  private var columns: [String: [Double]]
+  /// What is odd, in words for people.
+  public private(set) var notes: [String]
+  /// What was understood of how the file is written, where that is not plain, in words for people.
+  public internal(set) var habits: [String]
 
   /// Most rows of a file: time and two columns of so many take half a gigabyte.
   public static let mostRows = 20_000_000
   /// Larger numbers would overflow when they are squared and summed.
   public static let largestNumber = 1e100
 
+  /// Reads the columns of a layout from a CSV file, a pipe, or standard input ("-").
+  ///
+  /// Throws: `LogError`.
+  public init(path: String, layout: LogLayout) throws {
+    try self.init(LogSource(path), layout: layout)
+  }
+
   /// Reads the columns of a layout.
   ///
   /// - Parameters:
-  ///   - path: a file or pipe, or "-" for standard input.
+  ///   - source: of the log.
   ///   - layout: names the columns; cells of its reward column may be empty (NaN).
+  ///   - progress: hears the part that was read, 0 to 1; not of a pipe.
   /// - Throws: `LogError` for a file that cannot be read, a missing column, a row that does not fit the header, anything that
-  ///   is not a finite decimal number, and stamps that do not go forward.
-  public init(path: String, layout: LogLayout) throws {
-    let reader = try CSVReader(path: path)
-    let dialect = LogDialect(reader.name)
-    guard try reader.next() else {
-      throw LogError(file: reader.name, line: 1, "is empty; expected a line of column names")
+  ///   is not a finite decimal number, stamps that do not go forward, and a converter that fails.
+  public init(
+    _ source: LogSource, layout: LogLayout, progress: (Double) -> Void = { _ in }
+  ) throws {
+    let log = try source.open()
+    let statedUnits: [String: String]
+    do {
+      let reader = try CSVReader(log.stream)
+      let wanted = LogColumns.wanted(by: layout)
+      let head = try LogHead(
+        of: reader, wanted: wanted + (layout.timeColumn.map { [$0] } ?? []), given: source.header,
+        habits: log.stream.habits)
+      var rows = try LogRows(reader, head, layout, isConverted: log.program != nil)
+      try rows.readAll(progress)
+      try log.program?.checkEnd()
+      (path, header, timeColumn) = (reader.name, head.names, rows.columns.names[0])
+      (lines, notes, habits) = (rows.lines, rows.notes, rows.habits)
+      columns = Dictionary(uniqueKeysWithValues: zip(rows.columns.names, rows.values))
+      statedUnits = Dictionary(zip(head.names, head.units)) { first, _ in first }
+    } catch {
+      // A program that fails writes too little; the reason is its own.
+      if log.stream.isAtEnd { try log.program?.checkEnd() }
+      throw error
     }
-    let header = try dialect.header(reader)
-    let wanted = try dialect.columns(of: layout, in: header, line: reader.line)
-    var values = wanted.map { _ in [Double]() }
-    var lines: [UInt32] = []
-    var notes: [String] = []
-    while try reader.next() {
-      if lines.isEmpty, let size = reader.size {
-        // A tenth more than rows of the first one's length would be; arrays that grow hold up to three times their content.
-        let estimate = min(size / reader.recordLength * 11 / 10 + 16, Self.mostRows)
-        for index in values.indices { values[index].reserveCapacity(estimate) }
-        lines.reserveCapacity(estimate)
-      }
-      guard !reader.isUnclosed else {
-        throw LogError(
-          file: reader.name, line: reader.line,
-          "a quote that begins in this row is not closed; close or remove it")
-      }
-      guard reader.isTerminated || lines.isEmpty else {
-        // A number that was cut in the middle reads as another number.
-        notes.append(
-          "\(reader.name):\(reader.line): the last line has no end of line; it may be cut and is left out"
-        )
-        break
-      }
-      try dialect.checkLength(of: reader, header: header)
-      for (column, index) in wanted.enumerated() {
-        values[column].append(
-          try dialect.number(
-            reader, index, of: header, isFirstRow: lines.isEmpty,
-            mayBeEmpty: header[index] == layout.rewardColumn))
-      }
-      lines.append(UInt32(truncatingIfNeeded: reader.line))
-      guard lines.count <= Self.mostRows else {
-        throw LogError(
-          file: reader.name, line: reader.line,
-          "has more than \(Self.mostRows) rows; cut the log, or keep every n-th row")
-      }
-    }
-    self.path = reader.name
-    self.header = header
-    self.lines = lines
-    self.notes = notes
-    timeColumn = header[wanted[0]]
-    columns = Dictionary(uniqueKeysWithValues: zip(wanted.map { header[$0] }, values))
+    try setTimeUnit(layout, stated: statedUnits[timeColumn].flatMap(TimeUnit.init(word:)))
+    try giveOneClock(layout, isConverted: log.program != nil)
     try checkStamps()
+    convertUnits(layout, statedUnits)
   }
 
   /// The values of a column of the layout [rows]; NaN where a reward is not known.
@@ -89,18 +76,40 @@ public struct LogFile: Sendable {
   /// The time stamps, s.
   public var times: [Double] { column(timeColumn) }
 
-  private func checkStamps() throws {
-    let times = self.times
-    for index in times.indices.dropFirst() where times[index] <= times[index - 1] {
-      let (before, now) = (times[index - 1], times[index])
-      let spacing = index > 1 ? before - times[index - 2] : 1
-      let problem =
-        now == before
-        ? "two rows have the stamp \(now); remove one, or write stamps with more digits"
-        : before - now > 100 * spacing
-          ? "time starts again: \(now) after \(before); two logs in one file? Cut it in two"
-          : "time does not go forward: \(now) after \(before)"
-      throw LogError(file: path, line: Int(lines[index]), column: timeColumn, problem)
+  /// Names of the columns that were read.
+  var columnNames: [String] { columns.keys.sorted() }
+
+  mutating func replace(_ name: String, _ values: [Double]) { columns[name] = values }
+
+  mutating func keepLines(_ rows: [Int]) { lines = rows.map { lines[$0] } }
+
+  /// Turns the file's units into the task's, where a channel says which; notes those that the file states and the task calls
+  /// otherwise.
+  ///
+  /// - Parameter stated: in the row of units, by column.
+  private mutating func convertUnits(_ layout: LogLayout, _ stated: [String: String]) {
+    var done: Set<String> = []
+    for channel in layout.states + layout.exogenous
+    where channel.source == .column && done.insert(channel.column).inserted {
+      if let conversion = channel.conversion {
+        replace(channel.column, column(channel.column).map { conversion($0) })
+        habits.append(
+          "'\(shortened(channel.column))' from \(channel.loggedUnits ?? "") to \(channel.units)")
+        continue
+      }
+      let unit = stated[channel.column] ?? Self.unit(ofName: channel.column)
+      guard let unit, channel.loggedUnits == nil,
+        let conversion = UnitConversion(from: unit, to: channel.units), !conversion.isIdentity
+      else { continue }
+      notes.append(
+        "\(path), column '\(shortened(channel.column))': is in \(unit) by the file, in \(channel.units) by the task; say "
+          + "`from: \(unit)` beside its units if the file is right")
     }
+  }
+
+  /// "deg" of "boom angle [deg]" and "boom angle (deg)".
+  static func unit(ofName name: String) -> String? {
+    guard let match = name.firstMatch(of: #/[\[(]([^\[\]()]+)[\])]$/#) else { return nil }
+    return String(match.1)
   }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A log as it goes: one CSV line a time step, handed to the system at once, in the format that `LogFile` reads. Numbers are
-// written in full, so that reading gives the same bits. In: measured columns [C], exogenous inputs
+// written in full, so that reading gives the same bits (but for units that are converted). In: measured columns [C], exogenous inputs
 // [A + W], perhaps a reward. A row that
 // the disk took in part only is cut off again: a number cut in the middle would be another number.
 
@@ -23,6 +23,9 @@ public final class LogWriter {
   private let file: Int32
   private let fields: Int
   private let hasReward: Bool
+  /// From a log's units to the task's, of measured columns and of exogenous inputs; nil where they are the same.
+  private let measuredUnits: [UnitConversion?]
+  private let exogenousUnits: [UnitConversion?]
   /// Bytes of whole rows, and rows without the header.
   private var length: off_t = 0
   private var rows = 0
@@ -37,6 +40,8 @@ public final class LogWriter {
     let header = layout.writtenColumns + extra
     fields = header.count
     hasReward = layout.rewardColumn != nil
+    measuredUnits = layout.measuredColumns.map(layout.conversion)
+    exogenousUnits = layout.exogenous.map(\.conversion)
     file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0o644)
     guard file >= 0 else {
       throw LogWritingError(
@@ -50,7 +55,7 @@ public final class LogWriter {
 
   deinit { close() }
 
-  /// One row at a time (s); a reward that is not known is an empty cell.
+  /// One row at a time (s), in the task's units; a reward that is not known is an empty cell.
   ///
   /// Throws: `LogWritingError` where the disk is full or the file was removed.
   public func append(
@@ -59,8 +64,8 @@ public final class LogWriter {
     let count = 1 + measured.count + exogenous.count + (hasReward ? 1 : 0) + extra.count
     precondition(count == fields, "\(count) values for \(fields) columns of \(path)")
     var line = "\(time)"
-    for value in measured { line += ",\(value)" }
-    for value in exogenous { line += ",\(value)" }
+    for (value, units) in zip(measured, measuredUnits) { line += ",\(units?.inverse(value) ?? value)" }
+    for (value, units) in zip(exogenous, exogenousUnits) { line += ",\(units?.inverse(value) ?? value)" }
     if hasReward { line += reward.map { ",\($0)" } ?? "," }
     for value in extra { line += ",\(value)" }
     try write(line)

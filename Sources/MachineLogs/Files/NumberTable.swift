@@ -15,22 +15,24 @@ package struct NumberTable {
   ///   - mostRows: more are refused.
   /// - Throws: `LogError`.
   package init(path: String, columns: [String], mostRows: Int = 100_000) throws {
-    let reader = try CSVReader(path: path)
-    guard try reader.next() else { throw LogError(file: path, "is empty") }
-    let header = (0..<reader.count).map(reader.text)
+    let reader = try CSVReader(TextStream(path: path))
+    let head = try LogHead(of: reader, wanted: columns)
+    let header = head.names
+    var marks = DecimalMarks()
     let indices = try columns.map { name in
       guard let index = header.firstIndex(of: name) else {
         let hint = nearest(to: name, among: header).map { "; is '\($0)' meant to be it?" } ?? ""
         throw LogError(
-          file: path, line: reader.line,
+          file: path, line: head.line,
           "has no column '\(name)'; its header has \(header.joined(separator: ", "))\(hint)")
       }
       return index
     }
     while try reader.next() {
+      if reader.line < head.firstRowLine || reader.isComment { continue }
       rows.append(
         try zip(columns, indices).map { name, index in
-          guard index < reader.count, let value = reader.number(index), value.isFinite else {
+          guard index < reader.count, let value = marks.number(reader, index), value.isFinite else {
             let text = index < reader.count ? "'\(reader.text(index))'" : "nothing"
             throw LogError(
               file: path, line: reader.line, column: name, "is \(text), not a finite number")

@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: Apache-2.0
+# The verb `fit`. In: logs (files, DataFrames, arrays) and what their columns are, or a task. Out: a model of the machine, judged on
+# the held-out logs.
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union
+
+from . import command
+from .errors import UsageError
+from .progress import Progress, reporter
+from .results import Fit
+from .tables import LogFiles
+from .tasks import Task
+
+Names = Union[None, str, Sequence[str]]
+
+
+@dataclass(frozen=True, eq=False)
+class LogSource:
+    """Logs alone, without a task: what `optimize` completes to one."""
+
+    logs: LogFiles
+    held_out: Optional[LogFiles]
+    states: Tuple[str, ...]
+    actions: Tuple[str, ...]
+    disturbances: Tuple[str, ...]
+    time_step: float
+    angles: Mapping[str, str]
+    """State -> units of its angle."""
+    time_column: Optional[str]
+    searched: Dict[str, Fit] = field(default_factory=dict)
+    """Models for searches that were learnt from these logs, by what they were learnt with."""
+
+
+def fit(
+    logs: Any,
+    *,
+    states: Names = None,
+    actions: Names = None,
+    time_step: Optional[float] = None,
+    held_out: Any = None,
+    rates: Union[None, str, Sequence[str]] = "auto",
+    angles: Union[None, str, Sequence[str], Mapping[str, str]] = None,
+    disturbances: Names = None,
+    time_column: Optional[str] = None,
+    seed: int = 0,
+    output: Any = None,
+    device: Optional[str] = None,
+    progress: Progress = None,
+) -> Fit:
+    """Learns a machine's dynamics from logs, and judges the model on held-out logs.
+
+    Args:
+        logs: one or several of: path of a CSV file; DataFrame with a time column (t, time, ...) or an index of seconds or dates;
+            dict of arrays [rows] with a time array. Or a task (`Task`, path, built-in name, dict), which says the rest itself.
+        states: columns that are measured.
+        actions: columns of commands.
+        time_step: seconds between control decisions; logs with other stamps are resampled.
+        held_out: logs that the model is judged by and does not learn from; the same forms.
+        rates: "auto" derives the rate of every state whose rate is not measured, "none" none; or names of states.
+        angles: states that turn round; {name: units} (rad, deg, ...), or names for radians.
+        disturbances: columns that act on the machine and that nobody commands.
+        time_column: with the seconds, where it has another name.
+        seed: of data, draws and noise.
+        output: folder for model and report; by default the command's: "log-out", or the task's name and "-out".
+        device: automatic, host, cuda or interpreter.
+        progress: None shows the command's words, False nothing; a callable gets each line.
+
+    Raises:
+        DataError: a log cannot be used; file, line and column (of frames and arrays the row) say where.
+        UsageError: arguments that cannot be meant.
+        Interrupted: Ctrl-C.
+    """
+    common = options(seed=seed, output=folder_text(output), device=device)
+    if states is None and actions is None and time_step is None:
+        others = {
+            "rates": rates not in ("auto", None), "angles": angles, "disturbances": disturbances,
+            "time_column": time_column}
+        for name, value in others.items():
+            if value:
+                raise UsageError(f"{name}= is of logs alone; a task says it itself")
+        return fit_task(_task(logs), held_out, common, output, progress)
+    for name, value in {"states": states, "actions": actions, "time_step": time_step}.items():
+        if value is None:
+            raise UsageError(f"{name}= is missing: a log needs states, actions and time_step")
+    named = {
+        name: _names(name, value)
+        for name, value in {"states": states, "actions": actions, "disturbances": disturbances}.items()
+    }
+    columns = [name for names in named.values() for name in names]
+    source = LogSource(
+        logs=LogFiles(logs, "logs", columns, time_column),
+        held_out=None if held_out is None else LogFiles(held_out, "held_out", columns, time_column),
+        time_step=float(time_step or 0), angles=_angles(angles), time_column=time_column, **named)
+    arguments = ["fit", "--log", *source.logs.paths]
+    if source.held_out is not None:
+        arguments += ["--held-out", *source.held_out.paths]
+    angle_words = [f"{name}:{units}" for name, units in source.angles.items()]
+    arguments += options(
+        states=",".join(source.states), actions=",".join(source.actions),
+        disturbances=",".join(source.disturbances) or None, time_step=repr(source.time_step),
+        time_column=time_column, rates=_rates(rates), angles=",".join(angle_words) or None)
+    files = [source.logs, *([source.held_out] if source.held_out else [])]
+    outcome = command.run(
+        arguments + common, reporter(progress, "fit"),
+        inputs=[path for one in files for path in one.paths],
+        written={path: label for one in files for path, label in one.labels.items()})
+    return Fit.of(outcome, source, folder_text(output))
+
+
+def fit_task(
+    task: Task, held_out: Any, common: Sequence[str], output: Any, progress: Progress
+) -> Fit:
+    """The same of a task; `common` are options of the command."""
+    arguments: List[str] = []
+    if held_out is not None:
+        files = LogFiles(held_out, "held_out", (), None)
+        if files.labels:
+            raise UsageError("held_out= beside a task is a path or several")
+        arguments = ["--held-out", *files.paths]
+    with task.argument() as (path, written):
+        outcome = command.run(
+            ["fit", path, *arguments, *common], reporter(progress, "fit"),
+            inputs=[path, *arguments], written=written)
+    return Fit.of(outcome, task, folder_text(output))
+
+
+def options(**values: Any) -> List[str]:
+    """Options of the command; those that are None or False are left out.
+
+    Args:
+        values: by name, with underscores; True for a flag.
+    """
+    result = []
+    for name, value in values.items():
+        if value is None or value is False:
+            continue
+        option = "--" + name.replace("_", "-")
+        result.append(option if value is True else f"{option}={value}")
+    return result
+
+
+def folder_text(output: Any) -> Optional[str]:
+    """A folder as the command gets it."""
+    return None if output is None else str(Path(output).expanduser().absolute())
+
+
+def _task(task: Any) -> Task:
+    if isinstance(task, Mapping) and not ("timeStep" in task and "states" in task):
+        raise UsageError("arrays need states=, actions= and time_step=; a task as a dict has timeStep, states and actions")
+    if hasattr(task, "columns") or not isinstance(task, (Task, Mapping, str)) and not hasattr(task, "__fspath__"):
+        raise UsageError("a log needs states=, actions= and time_step=")
+    if str(task).lower().endswith(".csv"):
+        raise UsageError(f"{task} is a log: it needs states=, actions= and time_step=")
+    return Task.of(task)
+
+
+def _names(argument: str, names: Names) -> Tuple[str, ...]:
+    found = (names,) if isinstance(names, str) else tuple(names or ())
+    for name in found:
+        if not isinstance(name, str):
+            raise UsageError(f"{argument} has {name!r}; names of columns are wanted")
+        if "," in name or name != name.strip():
+            raise UsageError(
+                f"{argument} has {name!r}: a name has no comma and no blank at its ends. Pass a list of names; rename such a "
+                "column, or use a task: {name: short, column: ...}")
+    return found
+
+
+def _rates(rates: Union[None, str, Sequence[str]]) -> str:
+    if rates is None or isinstance(rates, str):
+        return rates or "none"
+    return ",".join(_names("rates", rates)) or "none"
+
+
+def _angles(angles: Union[None, str, Sequence[str], Mapping[str, str]]) -> Dict[str, str]:
+    if isinstance(angles, Mapping):
+        _names("angles", tuple(angles))
+        return dict(angles)
+    result = {}
+    for name in _names("angles", angles):
+        bare, _, units = name.partition(":")
+        result[bare] = units or "rad"
+    return result

@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: Apache-2.0
+# Logs as a caller has them -> files that the command reads. In: paths of CSV files, DataFrames, or dicts of arrays with a time
+# column. Out: paths; tables are written with every digit (a number that is read back is the same). Time may be seconds, dates, or
+# an index of either.
+
+from __future__ import annotations
+
+import difflib
+import os
+import shutil
+import tempfile
+import weakref
+from pathlib import Path
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+
+import numpy as np
+
+from .errors import DataError, UsageError
+
+TIME_NAMES = ("t", "time", "timestamp", "seconds", "time_s")
+"""Columns that hold the time where nobody names one; the first of them counts."""
+
+_ROWS_AT_A_TIME = 65_536
+
+
+class LogFiles:
+    """Logs as files. Tables stand in a folder that lasts as long as this object."""
+
+    def __init__(
+        self, logs: Any, argument: str, columns: Sequence[str], time_column: Optional[str]
+    ) -> None:
+        """Writes tables.
+
+        Args:
+            logs: one or several of: path, DataFrame, {name: array}.
+            argument: what the caller calls them, for messages.
+            columns: that are needed.
+            time_column: of all of them; None for the usual names, or a DataFrame's index.
+
+        Raises:
+            DataError: a table lacks a column or holds what is no number.
+            UsageError: something is no log.
+        """
+        self.paths: List[str] = []
+        self.labels: Dict[str, str] = {}
+        """Of files that were written: path -> argument[index]."""
+        self._folder: Optional[str] = None
+        items = _as_list(logs)
+        for index, log in enumerate(items):
+            label = f"{argument}[{index}]" if len(items) > 1 else argument
+            if isinstance(log, (str, os.PathLike)):
+                self.paths.append(str(Path(log).expanduser().absolute()))
+                continue
+            path = os.path.join(self._temporary(), f"{argument}-{index + 1}.csv")
+            _write(path, label, log, columns, time_column)
+            self.labels[path] = label
+            self.paths.append(path)
+
+    def _temporary(self) -> str:
+        if self._folder is None:
+            self._folder = tempfile.mkdtemp(prefix="bagel-")
+            weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+        return self._folder
+
+    def kept(self, folder: Path, names: Mapping[str, str]) -> List[str]:
+        """The paths, with copies in a folder of tables that would not last.
+
+        Args:
+            folder: for the copies.
+            names: of the copies: path -> file name.
+        """
+        result = []
+        for path in self.paths:
+            if path in self.labels:
+                folder.mkdir(parents=True, exist_ok=True)
+                path = shutil.copyfile(path, folder / names[path])
+            result.append(str(path))
+        return result
+
+
+def is_table(log: Any) -> bool:
+    """Whether it is a DataFrame or a dict of arrays."""
+    return isinstance(log, Mapping) or (hasattr(log, "columns") and hasattr(log, "__getitem__"))
+
+
+def _as_list(logs: Any) -> List[Any]:
+    if isinstance(logs, (str, os.PathLike)) or is_table(logs):
+        return [logs]
+    try:
+        items = list(logs)
+    except TypeError:
+        items = [logs]
+    for item in items:
+        if not (isinstance(item, (str, os.PathLike)) or is_table(item)):
+            raise UsageError(
+                f"a log is a path, a DataFrame, or a dict of arrays with a time array, not {type(item).__name__}")
+    return items
+
+
+def _write(
+    path: str, label: str, table: Any, columns: Sequence[str], time_column: Optional[str]
+) -> None:
+    time_name, time = _time(label, table, time_column)
+    names = [name for name in columns if name != time_name]
+    arrays = [time] + [_numbers(label, name, _column(label, table, name)) for name in names]
+    for name, array in zip(names, arrays[1:]):
+        if len(array) != len(time):
+            raise DataError(
+                f"{label}, column '{name}': has {len(array)} rows, the time has {len(time)}",
+                file=label, column=name, problem=f"has {len(array)} rows, the time has {len(time)}")
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        file.write(",".join(_quoted(name) for name in [time_name, *names]) + "\n")
+        for start in range(0, len(time), _ROWS_AT_A_TIME):
+            part = [map(repr, array[start : start + _ROWS_AT_A_TIME].tolist()) for array in arrays]
+            file.writelines(",".join(row) + "\n" for row in zip(*part))
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"' if any(c in name for c in ',;\t"\n\r') else name
+
+
+def _names(table: Any) -> List[str]:
+    return [str(name) for name in (table if isinstance(table, Mapping) else table.columns)]
+
+
+def _column(label: str, table: Any, name: str) -> np.ndarray:
+    known = _names(table)
+    if known.count(name) != 1:
+        problem = f"no column '{name}'" if name not in known else f"'{name}' stands more than once"
+        letters = {other.lower(): other for other in known}
+        near = difflib.get_close_matches(name.lower(), letters, 1, 0.5)
+        if name not in known and near:
+            problem += f" (did you mean '{letters[near[0]]}'?)"
+        raise DataError(f"{label}: {problem}", file=label, column=name, problem=problem)
+    key = name if isinstance(table, Mapping) else table.columns[known.index(name)]
+    array = table[key]
+    array = array if _is_time(getattr(array, "dtype", None)) else np.asarray(array)
+    if array.ndim != 1:
+        problem = f"has {array.ndim} dimensions, a column has one"
+        raise DataError(f"{label}, column '{name}': {problem}", file=label, column=name, problem=problem)
+    return array
+
+
+def _time(label: str, table: Any, wanted: Optional[str]) -> Tuple[str, np.ndarray]:
+    """Name and seconds of the time column, or of the index."""
+    known = _names(table)
+    index = getattr(table, "index", None) if not isinstance(table, Mapping) else None
+    index_name = str(getattr(index, "name", None) or "")
+    name = wanted or next((name for name in TIME_NAMES if name in known), None)
+    if name is not None and (name in known or index is None or name != index_name):
+        return name, _seconds(label, name, _column(label, table, name))
+    kind = getattr(getattr(index, "dtype", None), "kind", "")
+    if index is not None and (kind in "mMf" or index_name in TIME_NAMES or name == index_name != ""):
+        name = index_name if index_name in (*TIME_NAMES, wanted) else "t"
+        return name, _seconds(label, "index", index)
+    problem = (
+        f"no time column ({', '.join(TIME_NAMES)}) and no index of seconds or dates: name one with time_column=, "
+        "or table.set_index(...)")
+    raise DataError(f"{label}: {problem}", file=label, problem=problem)
+
+
+def _is_time(dtype: Any) -> bool:
+    return getattr(dtype, "kind", "") in ("m", "M")
+
+
+def _seconds(label: str, name: str, values: Any) -> np.ndarray:
+    """Seconds as they are; dates since the first one."""
+    kind = getattr(getattr(values, "dtype", None), "kind", "")
+    if kind == "M":
+        stamps = np.asarray(values, dtype="datetime64[ns]")
+        values = stamps - stamps[:1] if len(stamps) else stamps.astype("timedelta64[ns]")
+    if kind in ("m", "M"):
+        return np.asarray(values, dtype="timedelta64[ns]") / np.timedelta64(1_000_000_000, "ns")
+    return _numbers(label, name, np.asarray(values))
+
+
+def _numbers(label: str, name: str, array: np.ndarray) -> np.ndarray:
+    """float64, the same numbers. Raises: DataError, with the row."""
+    if array.dtype.kind in "fiub":
+        return array.astype(np.float64)
+    numbers = np.empty(len(array))
+    for row, value in enumerate(array.tolist()):
+        try:
+            numbers[row] = float(value)
+        except (TypeError, ValueError):
+            problem = f"'{str(value)[:40]}' is not a number"
+            raise DataError(
+                f"{label}, row {row}, column '{name}': {problem}", file=label, row=row,
+                column=name, problem=problem) from None
+    return numbers

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// How logs are written, where they do not tell: options of every command that reads logs named on its line.
+
+import ArgumentParser
+import Bagel
+import Foundation
+import SafeText
+
+/// --time-column, --time-unit, --missing, --header, --converter.
+struct LogOptions: ParsableArguments {
+  @Option(
+    help:
+      "Name of the time column (default: t, time, timestamp, seconds or time_s, also with a unit, as in 'Time [ms]')."
+  )
+  var timeColumn: String?
+
+  @Option(help: "What stamps count, where they do not tell: s, ms, us or ns.")
+  var timeUnit: TimeUnit?
+
+  @Option(
+    help: """
+      What is done where a channel has no value: refuse the log; drop the row; hold, for channels with a clock of their own: the \
+      last value stands.
+      """)
+  var missing: MissingValues?
+
+  @Option(
+    help: "Names of all columns, separated by commas, in place of the file's line of names.")
+  var header: String?
+
+  @Option(
+    parsing: .upToNextOption,
+    help: ArgumentHelp(
+      "A program that turns each log into CSV on its standard output; the log's path is added as its last argument.",
+      valueName: "word"))
+  var converter: [String] = []
+
+  func validate() throws {
+    if let timeColumn, let problem = problem(ofColumn: timeColumn) {
+      throw ValidationError("the column '\(shortened(timeColumn))' \(problem)")
+    }
+    if let header {
+      if let twice = firstTwice(columnNames(header)) {
+        throw ValidationError("--header names '\(shortened(twice))' twice")
+      }
+      if columnNames(header).count < 2 {
+        throw ValidationError("--header names all columns, the time too")
+      }
+    }
+  }
+
+  /// Whether any of them was given.
+  var isGiven: Bool {
+    timeColumn != nil || timeUnit != nil || missing != nil || header != nil || !converter.isEmpty
+  }
+
+  static let names = "--time-column, --time-unit, --missing, --header, --converter"
+
+  func source(_ path: String) -> LogSource {
+    var source = LogSource(path)
+    source.converter = converter
+    source.header = header.map(columnNames)
+    return source
+  }
+
+  func apply(to layout: inout LogLayout) {
+    if let timeColumn { layout.timeColumn = timeColumn }
+    if let timeUnit { layout.timeUnit = timeUnit }
+    if let missing { layout.setMissing(missing) }
+  }
+}
+
+/// The first word that stands a second time.
+private func firstTwice(_ words: [String]) -> String? {
+  var seen: Set<String> = []
+  return words.first { !seen.insert($0).inserted }
+}
+
+extension TimeUnit: ExpressibleByArgument {}
+extension MissingValues: ExpressibleByArgument {}

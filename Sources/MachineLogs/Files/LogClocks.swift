@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+// Columns as they were read -> rows of one clock, in seconds that go forward. Signals with clocks of their own are put onto
+// that of the fastest state, causally: what a controller could have known at a row's stamp.
+
+import Foundation
+import SafeText
+
+extension LogFile {
+  // MARK: the unit of stamps
+
+  /// Turns stamps into seconds. Throws: `LogError` where nothing says their unit.
+  ///
+  /// - Parameter stated: in the row of units; nil for none.
+  mutating func setTimeUnit(_ layout: LogLayout, stated: TimeUnit?) throws {
+    let times = self.times
+    guard times.count > 1 else { return }
+    let spacing = Self.spacing(of: times)
+    func isPossible(_ seconds: Double) -> Bool {
+      layout.timeStep > seconds / LogLayout.finestStep
+    }
+    // Most logs are at most four times as coarse as their time step, and at most thirty times as fine.
+    func isUsual(_ seconds: Double) -> Bool {
+      isPossible(seconds) && 30 * seconds > layout.timeStep
+    }
+    let said = layout.timeUnit ?? stated ?? TimeUnit(ofName: timeColumn)
+    guard
+      let unit = said
+        ?? .inferred(
+          first: times[0], spacing: spacing, isPossible: isPossible, isUsual: isUsual)
+    else { return }
+    guard unit != .seconds else { return }
+    habits.append(
+      "time ('\(shortened(timeColumn))') in \(unit.rawValue)" + (said == nil ? ", by its spacing" : ""))
+    replace(timeColumn, times.map { $0 * unit.length })
+  }
+
+  /// The median of as many differences as are enough; of those that go forward.
+  static func spacing(of times: [Double]) -> Double {
+    let stride = max(1, times.count / 100_000)
+    let spacings = Swift.stride(from: 1, to: times.count, by: stride)
+      .map { times[$0] - times[$0 - 1] }.filter { $0 > 0 }.sorted()
+    return spacings.isEmpty ? 0 : spacings[spacings.count / 2]
+  }
+
+  // MARK: one clock
+
+  /// Puts signals with clocks of their own onto one. Throws: `LogError` for a clock that goes back.
+  mutating func giveOneClock(_ layout: LogLayout, isConverted: Bool) throws {
+    let names = layout.ownClocks
+    let wanted = isConverted ? LogColumns.wanted(by: layout) : names
+    let commands = Set(layout.actions.map(\.column))
+    let signals = try wanted.filter { $0 != layout.rewardColumn }.map { try signal($0) }
+    guard let first = signals.first else { return }
+    // A table whose columns all have the same clock is as it should be.
+    let isTable = signals.allSatisfy { $0.rows == first.rows }
+    if isTable && first.rows.count == lines.count { return }
+    let states = signals.filter { !commands.contains($0.name) }
+    let others = isConverted ? nil : clockOfOthers(names, layout)
+    guard
+      let base = others
+        ?? states.min(by: { ($0.spacing, $0.name) < ($1.spacing, $1.name) })
+    else { return }
+    var kept = [Bool](repeating: true, count: base.rows.count)
+    var columns: [String: [Double]] = [timeColumn: base.times]
+    for signal in signals where signal.rows != base.rows {
+      let isCommand = commands.contains(signal.name)
+      let values = isCommand ? signal.means(between: base.times) : signal.latest(at: base.times)
+      for row in values.indices where values[row].isNaN { kept[row] = false }
+      columns[signal.name] = values
+      habits.append(
+        "'\(shortened(signal.name))' (every \(format(signal.spacing)) s) onto the rows of '\(shortened(base.name))' (every "
+          + "\(format(base.spacing)) s): "
+          + (isCommand ? "its mean between two rows" : "its last value before each row"))
+    }
+    let old = self
+    for name in old.columnNames where columns[name] == nil {
+      columns[name] = base.rows.map { old.column(name)[$0] }
+    }
+    let left = kept.indices.filter { kept[$0] }
+    guard !left.isEmpty else {
+      throw LogError(file: path, "its signals have no time in common")
+    }
+    for (name, values) in columns { replace(name, left.map { values[$0] }) }
+    keepLines(left.map { base.rows[$0] })
+  }
+
+  /// The columns that have no clock of their own, if there are any: a row has all of them.
+  private func clockOfOthers(_ own: [String], _ layout: LogLayout) -> Signal? {
+    let shared = LogColumns.wanted(by: layout)
+      .filter { !own.contains($0) && $0 != layout.rewardColumn }
+    return shared.first.map { Signal($0, rows: Array(lines.indices), times: times, column($0)) }
+  }
+
+  private func signal(_ name: String) throws -> Signal {
+    let values = column(name)
+    let rows = values.indices.filter { !values[$0].isNaN }
+    guard !rows.isEmpty else {
+      throw LogError(file: path, column: name, "has no value in any row")
+    }
+    let times = self.times
+    try checkStamps(rows, of: name)
+    return Signal(name, rows: rows, times: rows.map { times[$0] }, rows.map { values[$0] })
+  }
+
+  // MARK: stamps
+
+  /// Throws: `LogError` for stamps that do not go forward.
+  func checkStamps() throws { try checkStamps(Array(lines.indices), of: nil) }
+
+  /// - Parameter signal: whose rows they are, where it has a clock of its own.
+  private func checkStamps(_ rows: [Int], of signal: String?) throws {
+    let times = self.times
+    for (place, row) in rows.enumerated().dropFirst() {
+      let (before, now) = (times[rows[place - 1]], times[row])
+      guard now <= before else { continue }
+      let spacing = place > 1 ? before - times[rows[place - 2]] : 1
+      let of = signal.map { "of '\(shortened($0))' " } ?? ""
+      let problem =
+        now == before
+        ? "two rows \(of)have the stamp \(now); remove one, or write stamps with more digits"
+        : before - now > 100 * spacing
+          ? "time \(of)starts again: \(now) after \(before); two logs in one file? Cut it in two"
+          : "time \(of)does not go forward: \(now) after \(before)"
+      throw LogError(file: path, line: Int(lines[row]), column: timeColumn, problem)
+    }
+  }
+}
+
+/// The samples of one column.
+private struct Signal {
+  let name: String
+  /// Rows of the file, and what stands there.
+  let rows: [Int]
+  let times: [Double]
+  let values: [Double]
+  /// s, the median.
+  let spacing: Double
+
+  init(_ name: String, rows: [Int], times: [Double], _ values: [Double]) {
+    (self.name, self.rows, self.times, self.values) = (name, rows, times, values)
+    spacing = LogFile.spacing(of: times)
+  }
+
+  /// The last value at or before each stamp; NaN before the first, and where it is older than a hole.
+  func latest(at stamps: [Double]) -> [Double] {
+    var next = 0
+    let oldest = LogLayout.longestGap * max(spacing, 0)
+    return stamps.map { stamp in
+      while next < times.count, times[next] <= stamp { next += 1 }
+      guard next > 0, rows.count == 1 || stamp - times[next - 1] <= oldest else { return .nan }
+      return values[next - 1]
+    }
+  }
+
+  /// What held on average from each stamp to the next; a command stands until another comes, however long. NaN before the first.
+  func means(between stamps: [Double]) -> [Double] {
+    var next = 0
+    return stamps.indices.map { row in
+      let start = stamps[row]
+      while next < times.count, times[next] <= start { next += 1 }
+      guard next > 0 else { return .nan }
+      guard row + 1 < stamps.count else { return values[next - 1] }
+      let end = stamps[row + 1]
+      var (total, from, index) = (0.0, start, next)
+      while index < times.count, times[index] < end {
+        total += values[index - 1] * (times[index] - from)
+        (from, index) = (times[index], index + 1)
+      }
+      total += values[index - 1] * (end - from)
+      return end > start ? total / (end - start) : values[next - 1]
+    }
+  }
+}
+
+extension LogLayout {
+  /// What is done with missing values of every channel that does not say it.
+  package mutating func setMissing(_ missing: MissingValues) {
+    for index in states.indices where states[index].missing == nil {
+      states[index].missing = missing
+    }
+    for index in actions.indices where actions[index].missing == nil {
+      actions[index].missing = missing
+    }
+    for index in disturbances.indices where disturbances[index].channel.missing == nil {
+      disturbances[index].channel.missing = missing
+    }
+  }
+
+  /// Columns whose channels have a clock of their own.
+  var ownClocks: [String] {
+    var seen: Set<String> = []
+    return (states + exogenous).filter { $0.missing == .hold && $0.source == .column }
+      .map(\.column).filter { seen.insert($0).inserted }
+  }
+}

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+// The first records of a CSV text -> how it is written: what stands between its fields, which line has the names of its
+// columns, whether a row of units follows, where the rows begin. What cannot be told apart is refused in words.
+
+import Foundation
+import SafeText
+
+/// What was understood of a file before its rows.
+struct LogHead {
+  /// Names of the columns, in the file's order.
+  private(set) var names: [String] = []
+  /// Line of the names; of the first row where the user gave them.
+  private(set) var line = 1
+  /// Of each column, from the row of units; empty without one.
+  private(set) var units: [String] = []
+  /// Records from here on are rows.
+  private(set) var firstRowLine = 1
+  /// What is other than a header, commas and UTF-8, in words.
+  private(set) var habits: [String]
+
+  /// Looks at the first records; the reader stays where it is, but for its separator.
+  ///
+  /// - Parameters:
+  ///   - reader: at the beginning of its text.
+  ///   - wanted: names of columns, by which the header is known.
+  ///   - given: names in place of the file's own; nil for the file's.
+  ///   - habits: what is known already of how it is written.
+  /// - Throws: `LogError` where there is no header.
+  init(
+    of reader: CSVReader, wanted: [String], given: [String]? = nil, habits: [String] = []
+  ) throws {
+    self.habits = habits
+    let separatorLines = setSeparator(reader)
+    var records: [Record] = []
+    reader.forEachAhead(Self.mostRecords) { records.append(Record($0)) }
+    records.removeAll { $0.line <= separatorLines }
+    guard let first = records.first else {
+      if try !reader.next() {
+        throw LogError(
+          file: reader.name, line: 1, "is empty; expected a line of column names")
+      }
+      throw LogError(
+        file: reader.name, line: 1,
+        "the row that begins here is over \(CSVReader.longestRecord) bytes long; is a quote not closed, or is this no text?"
+      )
+    }
+    if let given {
+      let row = records.first { $0.isRow && !$0.isComment }
+      (names, line) = (given, row?.line ?? first.line)
+      firstRowLine = line
+      self.habits.append("the columns' names as you gave them")
+      return
+    }
+    let header = try Self.header(among: records, wanted: Set(wanted), file: reader.name)
+    names = header.names
+    line = header.line
+    if !header.isUnicode { self.habits.append("Windows-1252 (Latin-1)") }
+    if header.isComment { self.habits.append("the columns' names in a comment line") }
+    let before = records.prefix { $0.line < header.line }
+    let skipped = before.count { $0.isComment }
+    if skipped > 0 {
+      self.habits.append("\(counted(skipped, "comment line")) above the columns' names")
+    }
+    if before.count > skipped {
+      self.habits.append("\(counted(before.count - skipped, "line")) above the columns' names left out")
+    }
+    firstRowLine = header.line + 1
+    let below = records.filter { $0.line > header.line && !$0.isComment }
+    if let next = below.first, next.isRowOfUnits(below: header, wanted: Set(wanted)) {
+      units = next.texts
+      firstRowLine = next.line + 1
+      self.habits.append("units below the columns' names")
+    }
+  }
+
+  private static let mostRecords = 200
+
+  // MARK: separator
+
+  /// Finds what stands between fields; the lines that say it, which are no records.
+  private mutating func setSeparator(_ reader: CSVReader) -> Int {
+    let lines = reader.firstLines(Self.mostRecords)
+    let first = lines.first { !$0.allSatisfy(\.isWhitespace) } ?? ""
+    let word = first.filter { $0 != "\"" }
+    if word.lowercased().hasPrefix("sep="), word.count == 5,
+      let separator = word.last?.asciiValue
+    {
+      reader.delimiter = separator
+      habits.append("'\(shortened(String(word)))' of Excel")
+      return (lines.firstIndex(of: first) ?? 0) + 1
+    }
+    reader.delimiter = Self.separator(of: lines)
+    if let name = Self.separators.first(where: { $0.byte == reader.delimiter })?.name {
+      habits.append(name)
+    }
+    return 0
+  }
+
+  private static let separators: [(byte: UInt8, name: String?)] = [
+    (UInt8(ascii: ";"), "semicolons"), (UInt8(ascii: "\t"), "tabs"), (UInt8(ascii: ","), nil),
+    (UInt8(ascii: "|"), "bars"),
+  ]
+
+  /// The mark that stands in most of the lines, and equally often in most of those: commas of decimals and of notes differ
+  /// from line to line.
+  private static func separator(of lines: [Substring]) -> UInt8 {
+    func agreeing(_ mark: UInt8) -> Int {
+      var counts: [Int: Int] = [:]
+      for line in lines {
+        var (count, isInside) = (0, false)
+        for byte in line.utf8 {
+          if byte == UInt8(ascii: "\"") { isInside.toggle() }
+          if byte == mark && !isInside { count += 1 }
+        }
+        if count > 0 { counts[count, default: 0] += 1 }
+      }
+      return counts.values.max() ?? 0
+    }
+    let agreements = separators.map { (mark: $0.byte, lines: agreeing($0.byte)) }
+    let most = agreements.map(\.lines).max() ?? 0
+    return agreements.first { $0.lines == most && most > 0 }?.mark ?? UInt8(ascii: ",")
+  }
+
+  // MARK: header
+
+  /// One of the first records.
+  private struct Record {
+    let line: Int
+    let texts: [String]
+    let isComment: Bool
+    let isUnicode: Bool
+
+    init(_ reader: CSVReader) {
+      line = reader.line
+      texts = reader.texts
+      isComment = reader.isComment
+      isUnicode = (0..<reader.count).allSatisfy(reader.isUnicode)
+    }
+
+    /// As column names: without empty ones at the end, and a comment's without its mark unless a column is wanted with it.
+    func names(wanted: Set<String>) -> [String] {
+      var names = texts.map { $0.trimmingCharacters(in: .whitespaces) }
+      while names.count > 1, names[names.count - 1].isEmpty { names.removeLast() }
+      if isComment, !wanted.contains(names[0]) {
+        let bare = names[0].drop { "#%/ ".contains($0) }
+        if !bare.isEmpty { names[0] = String(bare) } else if names.count > 1 { names.removeFirst() }
+      }
+      return names
+    }
+
+    /// Whether it holds numbers or times, more than words.
+    var isRow: Bool {
+      let filled = texts.filter { !$0.isEmpty }
+      let values = filled.count { Cell.isNumber($0) || StampReader.isStamp($0) }
+      return values > 0 && 2 * values >= filled.count
+    }
+
+    var hasNoNumber: Bool {
+      texts.allSatisfy { !Cell.isNumber($0) && !StampReader.isStamp($0) }
+    }
+
+    /// Words under every wanted column, none of which marks a missing value.
+    func isRowOfUnits(below header: Header, wanted: Set<String>) -> Bool {
+      guard texts.count == header.names.count || texts.count == header.fieldCount, hasNoNumber
+      else { return false }
+      let there = header.names.indices.filter { wanted.contains(header.names[$0]) }
+      return texts.contains { !$0.isEmpty } && texts.allSatisfy { $0.count <= 24 }
+        && there.allSatisfy { $0 < texts.count && !Cell.marksMissing(texts[$0]) }
+        && !texts.allSatisfy { $0.isEmpty || Cell.marksMissing($0) }
+    }
+  }
+
+  private struct Header {
+    var names: [String]
+    var line: Int
+    var isComment: Bool
+    var isUnicode: Bool
+    /// With empty names at the end.
+    var fieldCount: Int
+  }
+
+  /// The record with most of the wanted names; where none has one, the last before the rows.
+  private static func header(
+    among records: [Record], wanted: Set<String>, file: String
+  ) throws -> Header {
+    let firstRow = records.firstIndex { $0.isRow && !$0.isComment } ?? records.count
+    let candidates = Array(records[..<min(firstRow + 1, records.count)])
+    func found(_ record: Record) -> Int {
+      wanted.intersection(record.names(wanted: wanted)).count
+    }
+    let most = candidates.map(found).max() ?? 0
+    let named = most > 0 ? candidates.first { found($0) == most } : nil
+    let above = records[..<firstRow]
+    // Without the names that are wanted: the line of names that its message is to list.
+    let likely =
+      above.first { !$0.isComment } ?? above.last { $0.texts.count > 1 }
+    guard let record = named ?? likely else {
+      let line = records[0].line
+      if records[0].isComment {
+        throw LogError(
+          file: file, line: line,
+          "is a comment, and no line of column names follows it; such as t,angle,valve")
+      }
+      throw LogError(
+        file: file, line: line,
+        "the first line is numbers; a line of column names is wanted above it, such as t,angle,valve, or --header t,angle,valve"
+      )
+    }
+    return Header(
+      names: record.names(wanted: wanted), line: record.line, isComment: record.isComment,
+      isUnicode: record.isUnicode, fieldCount: record.texts.count)
+  }
+}

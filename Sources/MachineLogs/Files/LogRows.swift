@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+// The records below a log's head -> one array of numbers a wanted column, and the line of each row. A row that does not fit the
+// header, and a cell that is no number, are refused with their place.
+
+import Foundation
+import SafeText
+
+/// Reads the rows of one log.
+struct LogRows {
+  let columns: LogColumns
+  /// [column][row], in the order of `columns.names`, as they stand in the file; NaN where a value is missing and may be.
+  private(set) var values: [[Double]]
+  private(set) var lines: [UInt32] = []
+  private(set) var notes: [String] = []
+  private(set) var habits: [String]
+
+  private let reader: CSVReader
+  private let head: LogHead
+  /// Whether a program writes them: then empty cells are no samples, and nothing may be torn.
+  private let isConverted: Bool
+  /// What is done with a missing value of each column.
+  private let missing: [MissingValues]
+  private var marks = DecimalMarks()
+  private var stamps = StampReader()
+  /// Whether the time column has dates or times of day; nil before the first row.
+  private var hasStamps: Bool?
+  private var (comments, dropped) = (0, 0)
+
+  init(
+    _ reader: CSVReader, _ head: LogHead, _ layout: LogLayout, isConverted: Bool
+  ) throws {
+    (self.reader, self.head, self.isConverted) = (reader, head, isConverted)
+    habits = head.habits
+    columns = try LogColumns(of: layout, in: head.names, line: head.line, file: reader.name)
+    values = columns.names.map { _ in [] }
+    let channels = layout.states + layout.exogenous
+    missing = columns.names.map { name in
+      if name == layout.rewardColumn || isConverted { return .hold }
+      return channels.first { $0.column == name && $0.source == .column }?.missing ?? .refuse
+    }
+  }
+
+  /// Reads to the end. Throws: `LogError`.
+  mutating func readAll(_ progress: (Double) -> Void) throws {
+    while try reader.next() {
+      if reader.line < head.firstRowLine { continue }
+      if reader.isComment {
+        comments += 1
+        continue
+      }
+      if lines.isEmpty { reserve() }
+      guard !reader.isUnclosed else {
+        throw error("a quote that begins in this row is not closed; close or remove it")
+      }
+      guard reader.isTerminated || lines.isEmpty else {
+        // A number that was cut in the middle reads as another number.
+        guard !isConverted else { throw error("the program's last line has no end; was it cut?") }
+        notes.append(
+          "\(reader.name):\(reader.line): the last line has no end of line; it may be cut and is left out"
+        )
+        break
+      }
+      try checkLength()
+      try readRow()
+      guard lines.count <= LogFile.mostRows else {
+        throw error("has more than \(LogFile.mostRows) rows; cut the log, or keep every n-th row")
+      }
+      if lines.count % 100_000 == 0, let fraction = reader.fractionRead { progress(fraction) }
+    }
+    try marks.check(file: reader.name, header: head.names)
+    if marks.isComma { habits.append("decimal commas") }
+    let names = columns.names[0] == head.names[columns.time] ? columns.names[0] : ""
+    habits += stamps.habits.map { "time ('\(shortened(names))'): \($0)" }
+    if comments > 0 { habits.append("\(counted(comments, "comment line")) among the rows left out") }
+    if dropped > 0 {
+      habits.append("\(counted(dropped, "row")) with missing values left out (missing: drop)")
+    }
+  }
+
+  /// A tenth more than rows of the first one's length would be; arrays that grow hold up to three times their content.
+  private mutating func reserve() {
+    guard let size = reader.size else { return }
+    let estimate = min(size / reader.recordLength * 11 / 10 + 16, LogFile.mostRows)
+    for index in values.indices { values[index].reserveCapacity(estimate) }
+    lines.reserveCapacity(estimate)
+  }
+
+  private func error(_ problem: String, column index: Int? = nil) -> LogError {
+    LogError(
+      file: reader.name, line: reader.line, column: index.map { head.names[$0] }, problem)
+  }
+
+  /// A row has the fields of the header, and after them only empty ones.
+  private func checkLength() throws {
+    let (count, names) = (reader.count, head.names.count)
+    if count == names { return }
+    if count > names && (names..<count).allSatisfy(reader.isEmpty) { return }
+    let isPaired = count == 2 * names || count == 2 * names - 1
+    throw error(
+      "the row has \(counted(count, "field")), the header \(names)"
+        + (isPaired && reader.delimiter == UInt8(ascii: ",")
+          ? "; are its decimals commas? Write them with points" : ""))
+  }
+
+  private mutating func readRow() throws {
+    let time = try time()
+    var isComplete = true
+    for (column, index) in columns.indices.enumerated() {
+      guard column > 0 else {
+        values[0].append(time)
+        continue
+      }
+      let value = try number(index, missing[column])
+      if value.isNaN, missing[column] == .drop { isComplete = false }
+      values[column].append(value)
+    }
+    guard isComplete else {
+      for index in values.indices { values[index].removeLast() }
+      dropped += 1
+      return
+    }
+    lines.append(UInt32(truncatingIfNeeded: reader.line))
+  }
+
+  /// A stamp: a number in whatever unit, or seconds since the first row of dates and times.
+  private mutating func time() throws -> Double {
+    let index = columns.time
+    if hasStamps != true, let value = marks.number(reader, index) {
+      hasStamps = false
+      return try bounded(value, index)
+    }
+    let text = reader.text(index)
+    guard hasStamps != false, StampReader.isStamp(text) else {
+      throw error(
+        hasStamps == true && Cell.isNumber(text)
+          ? "'\(shortened(text))' is a number, and the rows above have dates or times of day"
+          : problem(text), column: index)
+    }
+    hasStamps = true
+    do {
+      if let seconds = try stamps.seconds(text, date: columns.date.map(reader.text)) {
+        return seconds
+      }
+      // A column beside it that is called like a date holds something else.
+      if let seconds = try stamps.seconds(text) { return seconds }
+    } catch let found as StampReader.Problem {
+      throw error(found.words, column: index)
+    }
+    throw error(problem(text), column: index)
+  }
+
+  /// A finite decimal number, or NaN where it is missing and may be.
+  private mutating func number(_ index: Int, _ missing: MissingValues) throws -> Double {
+    if let value = marks.number(reader, index) { return try bounded(value, index) }
+    if missing != .refuse, Cell.marksMissing(reader.text(index)) { return .nan }
+    throw error(problem(reader.text(index)), column: index)
+  }
+
+  private func bounded(_ value: Double, _ index: Int) throws -> Double {
+    if abs(value) <= LogFile.largestNumber { return value }
+    throw error(
+      "'\(shortened(reader.text(index)))' is too large; numbers up to \(LogFile.largestNumber) are possible",
+      column: index)
+  }
+
+  private func problem(_ text: String) -> String {
+    let text = text.trimmingCharacters(in: .whitespaces)
+    if marks.isComma, Cell.isNumber(text) {
+      return "'\(shortened(text))' has a decimal point, and others have commas; write all alike"
+    }
+    return Cell.problem(text)
+  }
+}
+
+/// What is done with a row where a channel has no value.
+public enum MissingValues: String, CaseIterable, Hashable, Sendable, Codable {
+  /// The log is refused.
+  case refuse
+  /// The row is left out; a long hole ends an episode.
+  case drop
+  /// The channel has a clock of its own: its last value stands (a state), or its mean over the row (a command).
+  case hold
+}

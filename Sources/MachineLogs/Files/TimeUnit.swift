@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// The unit of stamps that are numbers: s, ms, us or ns. Said by the user, by the name of the column ("t_ms", "Time [s]"), by
+// the row of units, by the century that an epoch would lie in, or by the time step, which a spacing must fit.
+
+import Foundation
+
+/// What a number in a time column counts.
+public enum TimeUnit: String, CaseIterable, Hashable, Sendable, Codable {
+  case seconds = "s"
+  case milliseconds = "ms"
+  case microseconds = "us"
+  case nanoseconds = "ns"
+
+  /// s
+  package var length: Double {
+    switch self {
+    case .seconds: 1
+    case .milliseconds: 1e-3
+    case .microseconds: 1e-6
+    case .nanoseconds: 1e-9
+    }
+  }
+
+  /// How people write it.
+  init?(word: String) {
+    switch word.trimmingCharacters(in: .whitespaces).lowercased() {
+    case "s", "sec", "secs", "second", "seconds", "sek": self = .seconds
+    case "ms", "msec", "millis", "milliseconds": self = .milliseconds
+    case "us", "µs", "μs", "usec", "micros", "microseconds": self = .microseconds
+    case "ns", "nsec", "nanos", "nanoseconds": self = .nanoseconds
+    default: return nil
+    }
+  }
+
+  /// "Time [s]", "t_ms", "time (us)", "timestamp_ns", "t/s"
+  init?(ofName name: String) {
+    let marks: Set<Character> = ["[", "]", "(", ")", "_", "/", " ", ".", ","]
+    let words = name.split(whereSeparator: marks.contains)
+    // The name itself is no unit.
+    guard words.count > 1, let unit = words.last.flatMap({ TimeUnit(word: String($0)) }) else {
+      return nil
+    }
+    self = unit
+  }
+
+  /// The name without a unit and a mark of comments, in small letters: "time" of "Time [s]".
+  static func stem(ofName name: String) -> String {
+    let bare = name.lowercased().drop { "#%/ ".contains($0) }
+    guard TimeUnit(ofName: name) != nil,
+      let cut = bare.lastIndex(where: { "[(_/ ".contains($0) })
+    else { return String(bare) }
+    return bare[..<cut].trimmingCharacters(in: CharacterSet(charactersIn: " _/[("))
+  }
+
+  /// The unit that stamps and their median spacing have, where nobody says it: seconds, unless the spacing cannot be so many;
+  /// nil where no unit is possible.
+  ///
+  /// - Parameters:
+  ///   - first: the first stamp.
+  ///   - spacing: the median.
+  ///   - isPossible: whether rows may be so many seconds apart.
+  ///   - isUsual: whether they usually are, at the time step.
+  static func inferred(
+    first: Double, spacing: Double, isPossible: (Double) -> Bool, isUsual: (Double) -> Bool
+  ) -> TimeUnit? {
+    // An epoch of this century, in whichever unit, is in no other.
+    let epochs = allCases.filter { unit in
+      century.contains(first * unit.length) && isPossible(spacing * unit.length)
+    }
+    if epochs.count == 1 { return epochs[0] }
+    if isPossible(spacing) { return .seconds }
+    // Units lie a thousand apart, and what is usual less.
+    return allCases.first { isUsual(spacing * $0.length) }
+  }
+
+  /// 2000 to 2100, s since 1970.
+  private static let century = 946_684_800.0...4_102_444_800.0
+}
