@@ -104,8 +104,8 @@ let package = Package(
     .target(
       name: "Tasks",
       dependencies: [
-        "Formulas", "GaussianProcesses", "MachineLogs", "ModelChoice", "Plants", "Policies",
-        "PolicySearch", "Rollouts", "SafeText", "Samplers", "Watching",
+        "Formulas", "GaussianProcesses", "LinearAlgebra", "MachineLogs", "ModelChoice", "Plants",
+        "Policies", "PolicySearch", "Rollouts", "SafeText", "Samplers", "Watching",
         .product(name: "Yams", package: "Yams"),
       ]),
     .target(

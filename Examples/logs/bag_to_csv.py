@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-# In:  a ROS 2 bag (its folder, or one .mcap or .db3 file), or a ROS 1 .bag. Needs rosbags, but no ROS: pip install rosbags
+# In:  a ROS 2 bag (its folder, or one .mcap or .db3 file), or a ROS 1 .bag. No ROS is needed: pip install rosbags
 # Out: CSV on standard output. A topic is a group; each numeric field of its messages is a column.
 #   logs: [{file: run.mcap, process: [python3, bag_to_csv.py, /joint_states, /cmd]}]
 import itertools
@@ -25,9 +25,14 @@ MCAP = b"\x89MCAP0\r\n"  # the first and the last bytes of a file
 TEXT = {"string", "wstring", "wchar", "float128"}
 
 
+def types_of(store):
+    """Message types by name."""
+    return store.fielddefs if hasattr(store, "fielddefs") else store.FIELDDEFS  # rosbags before 0.10
+
+
 def fields(store, kind, path=""):
     """The numeric fields of a message type: the path of each, and whether it is an array."""
-    for name, (node, what) in store.fielddefs[kind][1]:
+    for name, (node, what) in types_of(store)[kind][1]:
         if node.name == "NAME" and what != "std_msgs/msg/Header":
             yield from fields(store, what, f"{path}{name}.")
         elif node.name == "BASE" and what[0] not in TEXT:
@@ -42,7 +47,7 @@ class Topic:
     def __init__(self, reader, name, connections, longest, by_receive_time):
         store, kind = reader.typestore, connections[0].msgtype
         self.name, self.strange, self.left = name, 0, sum(connection.msgcount for connection in connections)
-        definition = dict(store.fielddefs[kind][1])
+        definition = dict(types_of(store)[kind][1])
         self.stamped = not by_receive_time and definition.get("header", (0, 0))[1] == "std_msgs/msg/Header"
         named = kind == "sensor_msgs/msg/JointState"
         look = itertools.islice(reader.messages(connections), LOOK_JOINTS if named else LOOK)
@@ -51,7 +56,7 @@ class Topic:
             raise Refusal(f"the bag counts {self.left} messages of {name}, and has none of them")
         if self.stamped and not any(stamp_of(message) for _, message in first):
             self.stamped = False
-            print(f"{name}: header.stamp is not set; its stamps are the times at which the bag received it", file=sys.stderr)
+            print(f"{name}: header.stamp is not set; the bag's receive time is taken", file=sys.stderr)
         self.ahead = first[0][0] - stamp_of(first[0][1]) if self.stamped else 0
         self.joints = dict.fromkeys(joint for _, message in first for joint in message.name) if named else {}
         self.columns, self.fields = [], []
@@ -109,8 +114,8 @@ def bag_of(path):
                 start = bytes_of.read(8)
                 bytes_of.seek(-8, 2)
                 if start == MCAP and bytes_of.read() != MCAP:
-                    raise Refusal(f"{file} is cut off, or the recorder did not close it: its last 8 bytes are not those "
-                                  "of an MCAP file; mcap recover writes what can be read to a new file")
+                    raise Refusal(f"{file} is cut off, or the recorder did not close it: it does not end as an MCAP "
+                                  "file does; mcap recover writes what can be read to a new file")
     others = [other for other in path.parent.iterdir() if other.name != "metadata.yaml"]
     whole = path.is_file() and path.suffix != ".bag" and others == [path] and (path.parent / "metadata.yaml").exists()
     return path.parent if whole else path
@@ -119,7 +124,7 @@ def bag_of(path):
 def convert():
     arguments = Arguments(ABOUT, "topic", "topics, in the order of the columns; none: all with numeric fields")
     arguments.add_argument("--receive-time", action="store_true", help="the bag's receive time, never header.stamp")
-    arguments.add_argument("--longest", type=int, default=64, metavar="N", help="arrays with more elements are left out (64)")
+    arguments.add_argument("--longest", type=int, default=64, metavar="N", help="leave longer arrays out (64)")
     given = arguments.read()
     highlevel, typesys = library("rosbags.highlevel", "rosbags"), library("rosbags.typesys", "rosbags")
     known = typesys.get_typestore(typesys.Stores.ROS2_HUMBLE)  # for bags that do not store their types: up to Humble
@@ -131,7 +136,7 @@ def convert():
         topics = {}
         for name in choose(given.names, there, "topic with messages", given.file):
             kinds = sorted({connection.msgtype for connection in there[name]})
-            if len(kinds) == 1 and kinds[0] in reader.typestore.fielddefs:
+            if len(kinds) == 1 and kinds[0] in types_of(reader.typestore):
                 topic = Topic(reader, name, there[name], given.longest, given.receive_time)
                 if topic.columns:
                     topics[name] = topic
@@ -143,8 +148,8 @@ def convert():
         apart = max(topics.values(), key=lambda topic: abs(topic.ahead))
         if abs(apart.ahead) > 1e9 and not all(topic.stamped for topic in topics.values()):
             other = next(topic.name for topic in topics.values() if not topic.stamped)
-            raise Refusal(f"{given.file}: header.stamp of {apart.name} is {abs(apart.ahead) / 1e9:.3f} s away from its receive time, "
-                          f"and {other} has no other than receive times; use --receive-time, or leave one out")
+            raise Refusal(f"{given.file}: header.stamp of {apart.name} is {abs(apart.ahead) / 1e9:.3f} s away from "
+                          f"its receive time, and {other} has receive times alone; use --receive-time, or name one")
         table = Table({name: topic.columns for name, topic in topics.items()})
         for connection, time, data in reader.messages([c for name in topics for c in there[name]]):
             topic, message = topics[connection.topic], reader.deserialize(data, connection.msgtype)
@@ -154,8 +159,8 @@ def convert():
             if topic.left:
                 raise Refusal(f"{given.file}: the bag counts {topic.left} more messages of {topic.name} than it has")
             if topic.strange:
-                print(f"{topic.name}: {topic.strange} arrays have more elements, or other joints, than its first messages; "
-                      "these elements are left out", file=sys.stderr)
+                print(f"{topic.name}: {topic.strange} arrays have more elements, or other joints, than its first "
+                      "messages; these elements are left out", file=sys.stderr)
 
 
 run(convert, "a ROS bag")

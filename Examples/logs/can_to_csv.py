@@ -29,9 +29,9 @@ def key(frame_id, extended, j1939):
 def frames(can, given):
     """The data frames of the trace, on the chosen channel and from the chosen source."""
     with can.LogReader(given.file) as reader:
-        size = getattr(reader, "file_size", 0)  # what a BLF file says of itself
-        if size and size > os.path.getsize(given.file):
-            raise Refusal(f"{given.file} is cut off: it says that it has {size} bytes, and has {os.path.getsize(given.file)}")
+        size, there = getattr(reader, "file_size", 0), os.path.getsize(given.file)
+        if size > there:  # a BLF file knows its size
+            raise Refusal(f"{given.file} is cut off: it should have {size} bytes, and has {there}")
         for frame in reader:
             if not (frame.is_error_frame or frame.is_remote_frame
                     or given.channel not in (None, str(frame.channel))
@@ -50,10 +50,12 @@ def load(path, cantools, j1939):
 
 
 def convert():
-    arguments = Arguments(ABOUT, "name", "messages or Message.Signal; none: all in the trace", [("dbc", "the DBC file")])
+    arguments = Arguments(ABOUT, "name", "messages or Message.Signal; none: all in the trace",
+                          first=[("dbc", "the DBC file")])
     arguments.add_argument("--channel", metavar="NAME", help="frames of this channel only, such as can0 or 1")
     arguments.add_argument("--j1939", action="store_true", help="find messages by their parameter group")
-    arguments.add_argument("--source", type=lambda text: int(text, 0), metavar="N", help="frames from this address only")
+    arguments.add_argument("--source", type=lambda text: int(text, 0), metavar="N",
+                           help="frames from this address only, such as 3 or 0x17")
     given = arguments.read()
     cantools, can = library("cantools", "cantools"), library("can", "python-can")
     messages = load(given.dbc, cantools, given.j1939)
@@ -68,7 +70,7 @@ def convert():
         else:
             unknown[f"0x{frame.arbitration_id:X}"] += 1
     if not total:
-        raise Refusal(f"{given.file} has no data frames that can be read, or none of the channel or source that was asked for")
+        raise Refusal(f"{given.file} has no data frames that can be read, or none of this channel and source")
     if not seen:
         channel = f" on channel {given.channel}" if given.channel else ""
         raise Refusal(f"{given.file}: none of {total} frames{channel} is in {given.dbc}; they have the identifiers "
@@ -104,10 +106,11 @@ def convert():
             table.row(which, frame.timestamp, [values.get(name) for name in wanted[which]])
             written += 1
     if unfit and not written:
-        raise Refusal(f"{given.file}: no frame of {listed(unfit)} fits {given.dbc}; {sum(unfit.values())} are too short or wrong")
+        raise Refusal(f"{given.file}: none of {sum(unfit.values())} frames of {listed(unfit)} fits {given.dbc}; "
+                      "they are shorter than it says")
     if unfit or unknown:
-        print(f"{given.file}: of {total} frames {sum(unknown.values())} are not in {given.dbc} ({listed(unknown, 5)}), "
-              f"{sum(unfit.values())} do not fit it ({listed(unfit, 5)})", file=sys.stderr)
+        print(f"{given.file}: of {total} frames {sum(unknown.values())} are not in {given.dbc} "
+              f"({listed(unknown, 5)}), {sum(unfit.values())} do not fit it ({listed(unfit, 5)})", file=sys.stderr)
 
 
 run(convert, "a CAN trace")

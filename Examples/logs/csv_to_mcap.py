@@ -37,7 +37,7 @@ def rows(path):
             raise Refusal(f"{path} has no column t; it has {listed(names)}")
         for row in reader:
             if None in row or None in row.values():
-                raise Refusal(f"{path}, line {reader.line_num}: the header has {len(names)} names, the row has more or fewer cells")
+                raise Refusal(f"{path}, line {reader.line_num}: it has more or fewer cells than the header")
             yield reader.line_num, row
 
 

@@ -51,7 +51,8 @@ def load(path, names):
     """The file's variables: those that are wanted and those that may be their time."""
     def wanted(there):
         roots = {name.split(".")[0].split("[")[0] for name in names if name}
-        return [x for x in there if x in roots or x.lower() in TIMES] if roots and roots <= set(there) else list(there)
+        some = roots and roots <= set(there)  # a name that is not there is refused with the list of all
+        return [name for name in there if not some or name in roots or name.lower() in TIMES]
 
     with open(path, "rb") as file:
         is_73 = b"MATLAB 7.3" in file.read(128)
@@ -103,19 +104,20 @@ def grouped(found, chosen, given, shown):
         elif clock:
             times[clock] = found[clock][0].ravel()
         elif given.names:
-            raise Refusal(f"{given.file}: {name} has no time: use --time NAME or --step SECONDS; the file has {shown}")
+            raise Refusal(f"{given.file}: {name} has no time: use --time NAME or --step SECONDS; there are {shown}")
         values = samples(array, len(times[clock])) if clock in times and clock != name else None
         if values is not None:
             names = [name] if values.shape[1] == 1 else [f"{name}[{i}]" for i in range(values.shape[1])]
             groups.setdefault(clock, {}).update(zip(names, values.T))
         elif given.names:
             shape = "x".join(map(str, array.shape))
-            raise Refusal(f"{given.file}: {name} is {shape}, and has {len(times[clock])} times ({clock or 'by --step'})")
+            count = len(times[clock])
+            raise Refusal(f"{given.file}: {name} is {shape}, its time {clock or 'by --step'} has {count} rows")
     return groups, times
 
 
 def convert():
-    arguments = Arguments(ABOUT, "name", "variables or fields, in the order of the columns; none: all that have a time")
+    arguments = Arguments(ABOUT, "name", "variables or fields, in the order of the columns; none: all with a time")
     arguments.add_argument("--time", metavar="NAME", help="the variable, or field, of time in seconds")
     arguments.add_argument("--step", type=float, metavar="S", help="without a time: seconds from row to row")
     given = arguments.read()
@@ -125,7 +127,8 @@ def convert():
     if given.time:
         choose([given.time], found, "numbers", given.file)
     elif not given.names and not given.step and not any(clock for _, clock in found.values()):
-        raise Refusal(f"{given.file} has no time ({', '.join(TIMES)}): use --time NAME or --step SECONDS; it has {shown}")
+        raise Refusal(f"{given.file} has no time ({', '.join(TIMES)}): use --time NAME or --step SECONDS; "
+                      f"it has {shown}")
     chosen = choose(given.names, found, "numbers", given.file)
     groups, times = grouped(found, chosen, given, shown) if chosen else ({}, {})
     if not groups:

@@ -16,7 +16,7 @@ out. t is in seconds since the measurement's start."""
 
 
 def clock_of(mdf, g):
-    """The time channel of a group; None if it has none, or if its samples are over an angle, a distance or an index."""
+    """The time channel of a group; None if it has none, or is over an angle, a distance or an index."""
     other = getattr(mdf.groups[g].channel_group, "cg_master_index", None)  # a group may share another's clock
     g = g if other is None else other
     channel = mdf.groups[g].channels[mdf.masters_db[g]] if g in mdf.masters_db else None
@@ -51,7 +51,8 @@ def columns_of(name, signal, samples):
 
 def read(mdf, group, channels, path, only=None):
     """The stamps and columns of one group, and the units; of its first samples only, if a number is given."""
-    signals = mdf.select(list(channels.values()), ignore_value2text_conversions=True, copy_master=False, record_count=only)
+    signals = mdf.select(list(channels.values()), ignore_value2text_conversions=True, copy_master=False,
+                         record_count=only)
     expected = only or mdf.groups[group].channel_group.cycles_nr
     columns, units = {}, {}
     for name, signal in zip(channels, signals):

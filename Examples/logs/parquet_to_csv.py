@@ -22,10 +22,12 @@ def flat(columns, arrow):
     for name, values in columns.items():
         kind = values.type
         if types.is_struct(kind):
-            fields = {f"{name}.{kind.field(i).name}": arrow.compute.struct_field(values, i) for i in range(kind.num_fields)}
-            found.update(flat(fields, arrow))
+            parts = {f"{name}.{kind.field(i).name}": arrow.compute.struct_field(values, i)
+                     for i in range(kind.num_fields)}
+            found.update(flat(parts, arrow))
         elif types.is_fixed_size_list(kind):
-            found.update(flat({f"{name}[{i}]": arrow.compute.list_element(values, i) for i in range(kind.list_size)}, arrow))
+            parts = {f"{name}[{i}]": arrow.compute.list_element(values, i) for i in range(kind.list_size)}
+            found.update(flat(parts, arrow))
         else:
             found[name] = values
     return found
@@ -40,7 +42,7 @@ def numbers(values, arrow):
 
 
 def is_number(kind, types):
-    return (types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind) or types.is_decimal(kind))
+    return types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind) or types.is_decimal(kind)
 
 
 def is_moment(kind, types):
@@ -99,8 +101,8 @@ def convert():
         units = {field.name: (field.metadata.get(b"unit") or field.metadata.get(b"units") or b"").decode()
                  for field in schema if field.metadata}
         table = Table({"": names}, units)
-        roots = [field.name for field in schema
-                 if any(name == field.name or name.startswith((field.name + ".", field.name + "[")) for name in names + [time])]
+        roots = [field.name for field in schema if any(
+            name == field.name or name.startswith((field.name + ".", field.name + "[")) for name in names + [time])]
         for batch in file.iter_batches(batch_size=10_000, columns=roots):
             columns = flat(columns_of(batch), arrow)
             table.rows("", stamps(columns[time], given.time_unit, given.file, arrow),

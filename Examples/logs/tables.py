@@ -39,7 +39,7 @@ class Arguments(argparse.ArgumentParser):
 
 
 class Table:
-    """CSV on standard output: `t`, then the columns of all groups. A sample fills the cells of its own group alone."""
+    """CSV on standard output: `t`, then the columns of all groups. A sample fills the cells of its group alone."""
 
     def __init__(self, groups, units=None):
         """`groups`: column names by group. `units`: by column name; the line of units is written if there is one."""
@@ -58,17 +58,19 @@ class Table:
             self.lines.writerow(["s"] + [units.get(name) or "" for name in names])
 
     def row(self, group, stamp, values):
-        """One sample. `stamp`: seconds, a number or text. `values`: numbers; None and NaN are written as empty cells."""
+        """One sample. `stamp`: seconds, a number or text. `values`: numbers; None and NaN become empty cells."""
         self.rows(group, [stamp], [[value] for value in values])
 
     def rows(self, group, stamps, columns):
-        """Many samples: the stamps, and lists or arrays of the same length. A sample without any number is left out."""
+        """Many samples: stamps, and lists or arrays of the same length. A sample without any number is left out."""
         before, after = self.around[group]
         for first in range(0, len(stamps), BLOCK):
             part = slice(first, first + BLOCK)
             times, *values = (cells(column[part]) for column in (stamps, *columns))
             if None in times:
-                raise Refusal(f"{sys.argv[-1]}: the sample {first + times.index(None)} (from 0) of {group or 'the table'} has no time")
+                at = times.index(None)
+                what = listed([column[at] for column in values], 5)
+                raise Refusal(f"{sys.argv[-1]}: a sample has no time; its values are {what}")
             self.lines.writerows([time, *before, *sample, *after] for time, *sample in zip(times, *values)
                                  if any(value is not None for value in sample))
 
@@ -76,7 +78,8 @@ class Table:
 def cells(values):
     """Python numbers: None for NaN, 0 and 1 for booleans, so that a CSV writer makes the cells of them."""
     values = values.tolist() if hasattr(values, "tolist") else values
-    return [value if isinstance(value, str) else None if value is None or value != value else +value for value in values]
+    return [value if isinstance(value, str) else None if value is None or value != value else +value
+            for value in values]
 
 
 def seconds(nanoseconds):
@@ -98,9 +101,9 @@ def existing(path, what="file"):
     """The path, if something is there that can be read."""
     if not os.path.exists(path):
         folder = os.path.dirname(path) or "."
-        others = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
-        there = f"{folder} has {listed(others, 8)}" if others else f"nor is there a folder {folder} with files"
-        raise Refusal(f"there is no {what} {path}; {there}")
+        there = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+        alike = [name for name in there if name.endswith(os.path.splitext(path)[1])] or there
+        raise Refusal(f"there is no {what} {path}; {folder} {'has ' + listed(alike, 8) if there else 'has no files'}")
     if os.path.isfile(path) and os.path.getsize(path) == 0:
         raise Refusal(f"{path} is empty (0 bytes)")
     return path

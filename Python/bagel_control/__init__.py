@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# BAGEL from Python: learns a machine's dynamics from its log and finds a controller for it. In: logs, tasks. Out: models, policies,
-# figures. The command `bagel` computes; this package calls it and reads what it wrote.
+# BAGEL from Python: learns a machine's dynamics from its log and finds a controller for it. In: logs, tasks.
+# Out: models, policies, figures. The command `bagel` computes; this package calls it and reads what it wrote.
 """Learns a machine's dynamics from its log and finds a controller for it.
 
     import bagel_control as bagel

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# `python -m bagel_control ...`: the command itself, wherever it is. In: its arguments. Out: its output and its exit code.
+# `python -m bagel_control ...`: the command itself, wherever it is. In: its arguments. Out: its output and
+# its exit code.
 
 from __future__ import annotations
 

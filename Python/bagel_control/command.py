@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# The command `bagel` as a child process. In: its arguments. Out: the JSON object of its last line, its words, its exit code.
-# Ctrl-C is passed on, as often as it comes, and the child's end is awaited: it leaves a machine safe and saves a search's state.
+# The command `bagel` as a child process. In: its arguments. Out: the JSON object of its last line, its words,
+# its exit code. Ctrl-C is passed on, as often as it comes, and the child's end is awaited: it leaves a
+# machine safe and saves a search's state.
 
 from __future__ import annotations
 
@@ -23,12 +24,14 @@ NOT_SOLVED = 2
 """Exit code of a command that was done, but did not solve its task."""
 
 _AFTERWARDS = 1.0
-"""Seconds in which lines are still read after the child's end: something that it started may hold its standard error."""
+"""Seconds in which lines are still read after the child's end: something that it started may hold its
+standard error."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a command left: its JSON, its lines on standard error, its exit code (0, or 2 for done but not solved)."""
+    """What a command left: its JSON, its lines on standard error, its exit code (0, or 2 for done but not
+    solved)."""
 
     json: Dict[str, Any]
     words: Tuple[str, ...]
@@ -57,8 +60,9 @@ def find() -> str:
         if place and os.access(place, os.X_OK) and os.path.isfile(place):
             return place
     raise BagelError(
-        "the command `bagel` is not there: neither in the package (a wheel of Scripts/wheel.sh has it), nor on PATH, nor "
-        "built beside it. Build it with `make build` and set the environment variable BAGEL to its path (.build/release/bagel)"
+        "the command `bagel` is not there: neither in the package (a wheel of Scripts/wheel.sh has it), nor on "
+        "PATH, nor built beside it. Build it with `make build`, and set the environment variable BAGEL to its path "
+        "(.build/release/bagel)"
     )
 
 
@@ -103,8 +107,12 @@ def run(
 
 
 class _Child:
-    """A process, what it wrote, and how often it was interrupted. (It stays in this process's group, so that whoever ends a
-    notebook ends it too. A Ctrl-C of a terminal then reaches it twice; it counts signals at one time as one.)"""
+    """A process, what it wrote, and how often it was interrupted.
+
+    It stays in this process's group, so that whoever ends a notebook ends it too. (Rejected: a group of its own.
+    It would drive on when a kernel is restarted.) A Ctrl-C of a terminal then reaches it twice, which it takes as
+    one: it ends at once only at a third signal, two seconds after the first.
+    """
 
     def __init__(self, command: List[str]) -> None:
         self.words: List[str] = []

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# A policy during a run. In: states and goals, one time step after another. Out: actions. It remembers the actions that were sent
-# and what the policy's law keeps (integrals, filtered rates), as the controller on the machine does.
+# A policy during a run. In: states and goals, one time step after another. Out: actions. It remembers the
+# actions that were sent and what the policy's law keeps (integrals, filtered rates), as the controller on the
+# machine does.
 
 from __future__ import annotations
 
@@ -55,8 +56,8 @@ class Controller:
         return action[0] if is_single else action
 
     def sent(self, action: Any) -> None:
-        """Remembers what was really sent [A] or [N, A] in place of the last action: an operator's command, a safe action. The next
-        actions go on from there.
+        """Remembers what was really sent [A] or [N, A] in place of the last action: an operator's command, a
+        safe action. The next actions go on from there.
 
         Raises:
             DataError: a shape does not fit the policy or the run.

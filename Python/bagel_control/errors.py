@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-# What can go wrong, as exceptions. In: the exit code of the command and what it wrote to standard error. Out: an exception
-# that names file, line and column where the command named them.
+# What can go wrong, as exceptions. In: the exit code of the command and what it wrote to standard error. Out:
+# an exception that names file, line and column where the command named them.
 
 from __future__ import annotations
 
 import os
 import re
-from typing import Any, Mapping, Optional, Sequence
+from typing import Any, Dict, Mapping, Optional, Sequence
 
 _PLACE = re.compile(
     r"^(?P<file>.+?)(?::(?P<line>\d+)(?::\d+)?)?(?:, column '(?P<column>[^']*)')?: (?P<problem>.+)$",
@@ -65,7 +65,8 @@ class DataError(BagelError):
 
 
 class Interrupted(BagelError):
-    """Ctrl-C, after the command has ended: the machine is safe, and a search's state is saved (exit code 130).
+    """Ctrl-C, after the command has ended: the machine is safe, and a search's state is saved (exit code
+    130).
 
     Attributes:
         policy_path: where the best policy so far stands; None where there is none.
@@ -100,7 +101,7 @@ def error_of(
         inputs: files that the command was given.
         written: of files that this package wrote for the command: their path -> what the caller called them.
     """
-    details = {"exit_code": code, "words": words}
+    details: Dict[str, Any] = {"exit_code": code, "words": words}
     if code in (130, -2, -15):
         return Interrupted(_last(words, "interrupted") or "interrupted", **details)
     if code == 64:
@@ -114,7 +115,8 @@ def error_of(
 
 
 def _last(words: Sequence[str], start: str) -> str:
-    """The last message that begins with `start`, without "error: "; it goes on to the next blank line or `Usage:`."""
+    """The last message that begins with `start`, without "error: "; it goes on to the next blank line or
+    `Usage:`."""
     for index in reversed(range(len(words))):
         if not words[index].lower().startswith(start):
             continue

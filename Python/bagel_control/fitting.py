@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-# The verb `fit`. In: logs (files, DataFrames, arrays) and what their columns are, or a task. Out: a model of the machine, judged on
-# the held-out logs.
+# The verb `fit`. In: logs (files, DataFrames, arrays) and what their columns are, or a task. Out: a model of
+# the machine, judged on the held-out logs.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union
@@ -54,18 +55,21 @@ def fit(
     """Learns a machine's dynamics from logs, and judges the model on held-out logs.
 
     Args:
-        logs: one or several of: path of a CSV file; DataFrame with a time column (t, time, ...) or an index of seconds or dates;
-            dict of arrays [rows] with a time array. Or a task (`Task`, path, built-in name, dict), which says the rest itself.
+        logs: one or several of: path of a CSV file; DataFrame with a time column (t, time, ...) or an index
+            of seconds or dates; dict of arrays [rows] with a time array. Or a task (`Task`, path, built-in
+            name, dict), which says the rest itself.
         states: columns that are measured.
         actions: columns of commands.
         time_step: seconds between control decisions; logs with other stamps are resampled.
         held_out: logs that the model is judged by and does not learn from; the same forms.
-        rates: "auto" derives the rate of every state whose rate is not measured, "none" none; or names of states.
+        rates: "auto" derives the rate of every state whose rate is not measured, "none" none; or names of
+            states.
         angles: states that turn round; {name: units} (rad, deg, ...), or names for radians.
         disturbances: columns that act on the machine and that nobody commands.
         time_column: with the seconds, where it has another name.
         seed: of data, draws and noise.
-        output: folder for model and report; by default the command's: "log-out", or the task's name and "-out".
+        output: folder for model and report; by default the command's: "log-out", or the task's name and
+            "-out".
         device: automatic, host, cuda or interpreter.
         progress: None shows the command's words, False nothing; a callable gets each line.
 
@@ -83,18 +87,17 @@ def fit(
             if value:
                 raise UsageError(f"{name}= is of logs alone; a task says it itself")
         return fit_task(_task(logs), held_out, common, output, progress)
-    for name, value in {"states": states, "actions": actions, "time_step": time_step}.items():
-        if value is None:
+    for name, is_missing in {
+        "states": states is None, "actions": actions is None, "time_step": time_step is None}.items():
+        if is_missing:
             raise UsageError(f"{name}= is missing: a log needs states, actions and time_step")
-    named = {
-        name: _names(name, value)
-        for name, value in {"states": states, "actions": actions, "disturbances": disturbances}.items()
-    }
-    columns = [name for names in named.values() for name in names]
+    names = _names("states", states), _names("actions", actions), _names("disturbances", disturbances)
+    columns = [name for some in names for name in some]
     source = LogSource(
         logs=LogFiles(logs, "logs", columns, time_column),
         held_out=None if held_out is None else LogFiles(held_out, "held_out", columns, time_column),
-        time_step=float(time_step or 0), angles=_angles(angles), time_column=time_column, **named)
+        states=names[0], actions=names[1], disturbances=names[2], time_step=float(time_step or 0),
+        angles=_angles(angles), time_column=time_column)
     arguments = ["fit", "--log", *source.logs.paths]
     if source.held_out is not None:
         arguments += ["--held-out", *source.held_out.paths]
@@ -150,8 +153,9 @@ def folder_text(output: Any) -> Optional[str]:
 
 def _task(task: Any) -> Task:
     if isinstance(task, Mapping) and not ("timeStep" in task and "states" in task):
-        raise UsageError("arrays need states=, actions= and time_step=; a task as a dict has timeStep, states and actions")
-    if hasattr(task, "columns") or not isinstance(task, (Task, Mapping, str)) and not hasattr(task, "__fspath__"):
+        raise UsageError(
+            "arrays need states=, actions= and time_step=; a task as a dict has timeStep, states and actions")
+    if not isinstance(task, (Task, Mapping, str, os.PathLike)):
         raise UsageError("a log needs states=, actions= and time_step=")
     if str(task).lower().endswith(".csv"):
         raise UsageError(f"{task} is a log: it needs states=, actions= and time_step=")
@@ -165,8 +169,8 @@ def _names(argument: str, names: Names) -> Tuple[str, ...]:
             raise UsageError(f"{argument} has {name!r}; names of columns are wanted")
         if "," in name or name != name.strip():
             raise UsageError(
-                f"{argument} has {name!r}: a name has no comma and no blank at its ends. Pass a list of names; rename such a "
-                "column, or use a task: {name: short, column: ...}")
+                f"{argument} has {name!r}: a name has no comma and no blank at its ends. Pass a list of names; "
+                "rename such a column, or use a task: {name: short, column: ...}")
     return found
 
 

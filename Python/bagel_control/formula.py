@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# Formulas of a policy's goals. In: text over the states' names, and states. Out: numbers. The grammar is the command's own:
+# Formulas of a policy's goals. In: text over the states' names, and states. Out: numbers. The grammar is the
+# command's own:
 #
 #   sum = product (('+' | '-') product)*        product = factor (('*' | '/') factor)*
 #   factor = '-' factor | power                 power = atom ('^' factor)?

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# What a notebook shows. In: rows of a table, and reports of the command. Out: HTML, with the report's pictures inside it as images
-# (so that their names and styles do not meet those of other pictures on the page).
+# What a notebook shows. In: rows of a table, and reports of the command. Out: HTML, with the report's
+# pictures inside it as images (so that their names and styles do not meet those of other pictures on the
+# page).
 
 from __future__ import annotations
 
@@ -12,14 +13,18 @@ from pathlib import Path
 from typing import List, Sequence, Tuple, Union
 
 _PICTURE = re.compile(
-    r"<svg\b.*?</svg>|<img\b[^>]*\bsrc=\"(data:image/[^\"]+)\"[^>]*>|<p><em>([^<]*)</em>: (no picture[^<]*)</p>",
+    r"<svg\b.*?</svg>|<img\b[^>]*\bsrc=\"(data:image/[^\"]+)\"[^>]*>"
+    r"|<p><em>([^<]*)</em>: (no picture[^<]*)</p>",
     re.DOTALL,
 )
 _STYLE = (
-    "<style>.bagel table{border-collapse:collapse;margin:.5em 0}.bagel td,.bagel th{padding:.2em .7em;text-align:right;"
-    "border-bottom:1px solid #8886}.bagel th:first-child,.bagel td:first-child{text-align:left}"
-    ".bagel img{max-width:100%;background:#fff;display:block;margin:.5em 0}.bagel .warning{color:#b3261e}</style>"
+    "<style>.bagel table{border-collapse:collapse;margin:.5em 0}"
+    ".bagel td,.bagel th{padding:.2em .7em;text-align:right;border-bottom:1px solid #8886}"
+    ".bagel th:first-child,.bagel td:first-child{text-align:left}"
+    ".bagel .warning{color:#b3261e}</style>"
 )
+# Reports give their pictures no size of their own.
+_SIZE = "display:block;width:760px;max-width:100%;margin:.5em 0;background:#fff"
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,7 @@ class Picture:
     def _repr_html_(self) -> str:
         if not self.url:
             return f"<p><em>{escape(self.title)}</em></p>"
-        return f'<img alt="{escape(self.title)}" src="{self.url}">'
+        return f'<img alt="{escape(self.title)}" style="{_SIZE}" src="{self.url}">'
 
     def svg(self) -> str:
         """The text of an SVG picture; "" of others."""

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# What a policy sees. In: states, goals and past actions in physical units, a batch of N rows. Out: its inputs z [N, D] and the
-# errors of its goals [N, E], standardised:
+# What a policy sees. In: states, goals and past actions in physical units, a batch of N rows. Out: its inputs
+# z [N, D] and the errors of its goals [N, E], standardised:
 #
 #   z = [states | disturbances | goal, or goal - what it is of | actions 1 ... K rows ago, limits mapped to -1 ... 1]
 #

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# The verb `evaluate`. In: a task and a policy. Out: what the policy does on the plant, episode by episode. **A plant that is a
-# program may be a machine: it moves.**
+# The verb `evaluate`. In: a task and a policy. Out: what the policy does on the plant, episode by episode.
+# **A plant that is a program may be a machine: it moves.**
 
 from __future__ import annotations
 
@@ -33,7 +33,8 @@ def evaluate(
 
     Args:
         task: `Task`, path, built-in name, dict; or what `optimize` returned, with its policy.
-        policy: a file, `Policy` or `Optimization`; by default the optimisation's own, or the folder's current policy.
+        policy: a file, `Policy` or `Optimization`; by default the optimisation's own, or the folder's current
+            policy.
         plant: in place of the task's: the name of a simulated plant, or a mapping as in a task's file
             ({"process": ["python3", "my_plant.py"]}), which only tasks that are dicts take.
         episodes: in place of the task's.
@@ -49,7 +50,8 @@ def evaluate(
     Raises:
         DataError: a policy of another machine, a task without plant or success, a plant that fails.
         UsageError: arguments that cannot be meant.
-        Interrupted: Ctrl-C; the safe action was the last one that was sent, or the message says that it was not.
+        Interrupted: Ctrl-C; the safe action was the last one that was sent, or the message says that it was
+            not.
     """
     folder = folder_text(output)
     if isinstance(task, Optimization):

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-# The laws of policies: networks, radial basis functions, PID controllers, and the integral action that may follow each.
-# In: what a policy reads at a step (`Reading`) and its numbers. Out: commands whose limits are -1 and 1, and what it keeps for the
-# next step. Every line is that of the controller which the command runs on the machine.
+# The laws of policies: networks, radial basis functions, PID controllers, and the integral action that may
+# follow each. In: what a policy reads at a step (`Reading`) and its numbers. Out: commands whose limits are
+# -1 and 1, and what it keeps for the next step. Every line is that of the controller which the command runs
+# on the machine.
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Dict, List, Optional, Sequence, Tuple
+from typing import List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -18,12 +19,13 @@ _ROWS_OF_GAIN = 50.0
 _MOST_INTEGRAL = 2.0
 _MOST_FOLLOWED = 1.0
 
-Blocks = Dict[str, np.ndarray]
+Blocks = Mapping[str, np.ndarray]
 
 
 @dataclass(frozen=True, eq=False)
 class Reading:
-    """A batch of N rows: states [N, S] and goals [N, G] in physical units, past actions in -1 ... 1 [N, rows, A]."""
+    """A batch of N rows: states [N, S] and goals [N, G] in physical units, past actions in -1 ... 1 [N, rows,
+    A]."""
 
     inputs: Inputs
     state: np.ndarray
@@ -43,7 +45,8 @@ class Reading:
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """A command [N, A], what is kept [N, M], and what the step adds to the integral [N, A], where the law says it."""
+    """A command [N, A], what is kept [N, M], and what the step adds to the integral [N, A], where the law
+    says it."""
 
     command: np.ndarray
     memory: np.ndarray
@@ -107,7 +110,8 @@ def radial_basis(blocks: Blocks, reading: Reading, memory: np.ndarray) -> Answer
 
 
 def pid(blocks: Blocks, reading: Reading, memory: np.ndarray) -> Answer:
-    """b + K (e - T_d d), and K / T_i e for the integral. Memory: y [E], d [E], 1 once there is a row before."""
+    """b + K (e - T_d d), and K / T_i e for the integral. Memory: y [E], d [E], 1 once there is a row
+    before."""
     count = len(reading.inputs.integrated)
     before, rate, has_before = memory[:, :count], memory[:, count : 2 * count], memory[:, 2 * count :]
     bounds, errors = blocks["integral.error_bounds"], reading.errors
@@ -161,7 +165,8 @@ def with_integral(
 
 
 def following(memory: np.ndarray, sent: np.ndarray) -> np.ndarray:
-    """The integral's memory [N, 2 A] once another driver has sent a command in -1 ... 1 [N, A]: it goes on from there."""
+    """The integral's memory [N, 2 A] once another driver has sent a command in -1 ... 1 [N, A]: it goes on
+    from there."""
     actions = sent.shape[1]
     moved = memory[:, :actions] + sent - memory[:, actions:]
     return np.concatenate([np.clip(moved, -_MOST_INTEGRAL, _MOST_INTEGRAL), sent], axis=1)

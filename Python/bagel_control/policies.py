@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# Policies as functions of arrays. In: policy.safetensors, as the command writes it. Out: actions for states (and goals, past
-# actions, memory), in float64, exactly as the controller on the machine computes them:
+# Policies as functions of arrays. In: policy.safetensors, as the command writes it. Out: actions for states
+# (and goals, past actions, memory), in float64, exactly as the controller on the machine computes them:
 #
 #   u = middle + half range * command,  then at most the rate limit away from the last action
 
@@ -24,8 +24,8 @@ Goal = Union[None, Sequence[float], np.ndarray, Mapping[str, float]]
 class Policy:
     """A controller: states -> actions within their limits.
 
-    Shapes: S states (derived rates and the disturbances that it sees among them), G goals, A actions, M numbers of memory,
-    N rows of a batch. Everything is in the units of the log.
+    Shapes: S states (derived rates and the disturbances that it sees among them), G goals, A actions, M
+    numbers of memory, N rows of a batch. Everything is in the units of the log.
     """
 
     path: str
@@ -125,7 +125,8 @@ class Policy:
     def step_rows(
         self, state: np.ndarray, goal: np.ndarray, past: np.ndarray, memory: np.ndarray
     ) -> Tuple[np.ndarray, np.ndarray]:
-        """The same of batches alone, unchecked: [N, S], [N, G], past [N, rows, A], memory [N, M] -> [N, A], [N, M]."""
+        """The same of batches alone, unchecked: [N, S], [N, G], past [N, rows, A], memory [N, M] -> [N, A],
+        [N, M]."""
         own = laws.law_memory(self.form, self.inputs)
         with np.errstate(all="ignore"):
             reading = laws.Reading(self.inputs, state, goal, self.unit(past))
@@ -160,8 +161,9 @@ class Policy:
         """Rows [N, width], and whether it was one row [width]. Raises: DataError."""
         array = np.asarray(values, dtype=float)
         if array.ndim not in (1, 2) or array.shape[-1] != width:
-            wanted = f"[{width}] or [N, {width}] ({', '.join(self.states)})" if name == "state" else f"[{width}]"
-            raise DataError(f"{name} has the shape {list(array.shape)}, wanted is {wanted}")
+            names = ", ".join(self.states if name == "state" else self.actions)
+            raise DataError(
+                f"{name} has the shape {list(array.shape)}, wanted is [{width}] or [N, {width}] ({names})")
         return (array[np.newaxis], True) if array.ndim == 1 else (array, False)
 
     def goal_rows(self, goal: Goal, count: int) -> np.ndarray:
@@ -188,7 +190,8 @@ class Policy:
         given = np.asarray(past, dtype=float)
         if given.ndim not in (2, 3) or given.shape[-1] != actions:
             raise DataError(
-                f"past has the shape {list(given.shape)}, wanted is [rows, {actions}] or [N, rows, {actions}]")
+                f"past has the shape {list(given.shape)}, wanted is [rows, {actions}] or "
+                f"[N, rows, {actions}]")
         seen = given[..., :rows, :]
         history[:, : seen.shape[-2]] = seen
         return history

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# policy.safetensors -> `Policy`. The header says in words which form it has and what it sees; the arrays are its numbers. What does
-# not fit together is refused.
+# policy.safetensors -> `Policy`. The header says in words which form it has and what it sees; the arrays are
+# its numbers. What does not fit together is refused.
 
 from __future__ import annotations
 

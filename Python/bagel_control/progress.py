@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# Where the words of a running command go: one line that changes in a notebook, standard error elsewhere, a callback, or
-# nowhere. In: lines, as the command writes them. Out: what a person sees.
+# Where the words of a running command go: one line that changes in a notebook, standard error elsewhere, a
+# callback, or nowhere. In: lines, as the command writes them. Out: what a person sees.
 
 from __future__ import annotations
 
@@ -27,7 +27,10 @@ class Reporter:
 
 class _Callback(Reporter):
     def __init__(self, callback: Callable[[str], None]) -> None:
-        self.line = callback  # type: ignore[method-assign]
+        self._callback = callback
+
+    def line(self, text: str) -> None:
+        self._callback(text)
 
 
 class _StandardError(Reporter):

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# What every command leaves, and what `fit` does. In: the command's JSON and words. Out: figures as arrays, paths of what was
-# written, and what a notebook shows of them.
+# What every command leaves, and what `fit` does. In: the command's JSON and words. Out: figures as arrays,
+# paths of what was written, and what a notebook shows of them.
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import json
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 import numpy as np
 
@@ -111,7 +111,8 @@ class Horizons:
 
 @dataclass(frozen=True, eq=False)
 class HeldOut:
-    """Figures on held-out logs, one step ahead and on the model's own predictions [S]; derived rates come last."""
+    """Figures on held-out logs, one step ahead and on the model's own predictions [S]; derived rates come
+    last."""
 
     states: Tuple[str, ...]
     rmse: np.ndarray
@@ -133,11 +134,13 @@ class HeldOut:
                 tuple(rows["states"]), np.array(rows["steps"]), np.array(rows["starts"]),
                 array(rows["rmse"]), array(rows["crps"]), array(rows["coverage95"]),
                 array(rows["referenceRMSE"]), array(rows["referenceCRPS"]))
-        keys = (
-            "rmse", "nll", "coverage95", "persistenceRMSE", "linearRMSE", "freeRunRMSE",
-            "linearFreeRunRMSE", "freeRunSteps")
-        return HeldOut(
-            tuple(found.get("states", ())), *(array(found.get(key)) for key in keys), horizons)
+        keys = {
+            "rmse": "rmse", "nll": "nll", "coverage95": "coverage95",
+            "persistence_rmse": "persistenceRMSE", "linear_rmse": "linearRMSE",
+            "free_run_rmse": "freeRunRMSE", "linear_free_run_rmse": "linearFreeRunRMSE",
+            "free_run_steps": "freeRunSteps"}
+        figures: Dict[str, Any] = {name: array(found.get(key)) for name, key in keys.items()}
+        return HeldOut(states=tuple(found.get("states", ())), horizons=horizons, **figures)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -156,7 +159,8 @@ class Fit(Result):
     seconds: float
     """That learning took."""
     verdict: Optional[str]
-    """Whether a controller may be searched on it: "yes, ...", "with care: ..." or "no ..."; None where no log was held out."""
+    """Whether a controller may be searched on it: "yes, ...", "with care: ..." or "no ..."; None where no log
+    was held out."""
     chosen: Optional[str]
     """The model among the candidates; None where nothing was chosen. All of them are in `json["model"]`."""
     held_out: Optional[HeldOut]
@@ -229,7 +233,8 @@ class Fit(Result):
 
 
 def model_layout(path: Path) -> Mapping[str, Any]:
-    """States (with the source of derived rates), actions and time step of a model's file. Raises: DataError, BagelError."""
+    """States (with the source of derived rates), actions and time step of a model's file. Raises: DataError,
+    BagelError."""
     words = read_words(path).metadata
     if not re.match(r"bagel-model-\d+$", words.get("format", "")):
         raise BagelError(f"{path}: is no model of bagel")

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# Reads BAGEL's files of numbers (.safetensors). In: a path. Out: arrays by name, and the words of the header. The format: 8 bytes
-# (header length, little-endian), the header as JSON, the data. Nothing is believed before it is checked.
+# Reads BAGEL's files of numbers (.safetensors). In: a path. Out: arrays by name, and the words of the header.
+# The format: 8 bytes (header length, little-endian), the header as JSON, the data. Nothing is believed before
+# it is checked.
 
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ import numpy as np
 
 from .errors import DataError
 
-_TYPES = {"F64": np.dtype("<f8"), "F32": np.dtype("<f4")}
+_TYPES: Dict[str, np.dtype] = {"F64": np.dtype("<f8"), "F32": np.dtype("<f4")}
 _LARGEST_HEADER = 10_000_000
 
 
@@ -85,7 +86,8 @@ def _read(path: str, has_tensors: bool) -> TensorFile:
 
 
 def _tensor(entry: Mapping[str, Any], data: memoryview) -> np.ndarray:
-    dtype, (start, end) = _TYPES[entry["dtype"]], entry["data_offsets"]
+    dtype: np.dtype = _TYPES[entry["dtype"]]
+    start, end = entry["data_offsets"]
     shape = [int(dimension) for dimension in entry["shape"]]
     count = math.prod(shape)
     if min(shape, default=1) < 0 or not 0 <= start <= end <= len(data):

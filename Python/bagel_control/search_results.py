@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# What `optimize` and `evaluate` leave. In: the command's JSON and words. Out: figures, the policy, what a notebook shows.
+# What `optimize` and `evaluate` leave. In: the command's JSON and words. Out: figures, the policy, what a
+# notebook shows.
 
 from __future__ import annotations
 
@@ -27,7 +28,8 @@ class Optimization(Result):
     version: int
     """Its number there."""
     is_current: bool
-    """Whether it is the folder's policy now; False where the former one earns more on this model (`replace=True` takes it)."""
+    """Whether it is the folder's policy now; False where the former one earns more on this model
+    (`replace=True` takes it)."""
     best_return: float
     """On the model, the mean over particles."""
     returns: np.ndarray
@@ -78,12 +80,12 @@ class Optimization(Result):
             f"{self.seconds:.1f} s ({self.device})"]
         for constraint in self.constraints:
             lines.append(
-                f"{constraint['name']}: left in {constraint['violations']} of {constraint['rollouts']} rollouts, at most "
-                f"{number(100 * constraint['upperBound95'])} % with 95 % confidence")
+                f"{constraint['name']}: left in {constraint['violations']} of {constraint['rollouts']} "
+                f"rollouts, at most {number(100 * constraint['upperBound95'])} % with 95 % confidence")
         if self.outside_fraction > 0.05:
             lines.append(
-                f"{number(100 * self.outside_fraction)} % of the predicted steps lie outside the logged data: the model "
-                "guesses there")
+                f"{number(100 * self.outside_fraction)} % of the predicted steps lie outside the logged data: "
+                "the model guesses there")
         if not self.is_current:
             lines.append("the folder's former policy stays its current one: it earns more on this model")
         return lines
@@ -98,7 +100,8 @@ class Optimization(Result):
 
 @dataclass(frozen=True)
 class Tracked:
-    """How one goal was followed, in its units; the worst of all steps of the reference unless it says otherwise."""
+    """How one goal was followed, in its units; the worst of all steps of the reference unless it says
+    otherwise."""
 
     steady_state_error: float
     """Mean over the steps."""
@@ -129,7 +132,8 @@ class Evaluation(Result):
     constraints: Tuple[Mapping[str, Any], ...]
     """Name, violations and episodes of each, on the plant."""
     rival_successes: Optional[int]
-    """Of the same episodes with a PID controller; None where there was none. Its figures are `json["rival"]`."""
+    """Of the same episodes with a PID controller; None where there was none. Its figures are
+    `json["rival"]`."""
 
     @staticmethod
     def of(outcome: Outcome, task: Task, folder: Optional[str]) -> "Evaluation":
@@ -154,7 +158,8 @@ class Evaluation(Result):
             lines.append(f"{self.step_successes} of {self.steps} steps of the reference")
         for constraint in self.constraints:
             lines.append(
-                f"{constraint['name']}: left in {constraint['violations']} of {constraint['episodes']} episodes")
+                f"{constraint['name']}: left in {constraint['violations']} of {constraint['episodes']} "
+                "episodes")
         return lines
 
     def _title(self) -> str:

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-# The verb `optimize`. In: a task whose model is learnt, or a fit of logs alone with what is missing of a task: goal or reward, and
-# the limits of the commands. Out: a controller.
+# The verb `optimize`. In: a task whose model is learnt, or a fit of logs alone with what is missing of a
+# task: goal or reward, and the limits of the commands. Out: a controller.
 
 from __future__ import annotations
 
 import hashlib
 import json
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional, Union
+from typing import Any, Dict, List, Mapping, Optional
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from .progress import Progress, reporter
 from .results import Fit, model_layout
 from .search_results import Optimization
 from .tables import LogFiles
-from .tasks import Task
+from .tasks import Task, plain
 
 _DISTRIBUTION_KEYS = {"lower", "upper", "mean", "deviation", "bounds"}
 _MODEL_KEYS = (
@@ -45,18 +45,22 @@ def optimize(
 ) -> Optimization:
     """Finds a controller on the learnt dynamics.
 
-    A task (`Task`, path, built-in name, dict, or the fit of one) says everything itself; `fit` comes first. A fit of logs alone is
-    completed here: say where to go and the limits. It is then learnt again, with a model chosen for searches, which need Gaussian
-    processes; a second call with another goal takes the same model.
+    A task (`Task`, path, built-in name, dict, or the fit of one) says everything itself; `fit` comes first. A
+    fit of logs alone is completed here: say where to go and the limits. It is then learnt again, with a model
+    chosen for searches, which need Gaussian processes; a second call with another goal takes the same model.
 
     Args:
         task: see above.
-        goal: of a fit of logs: {state: value}, {state: [lower, upper]} for any goal of a range, or a list, one number a state.
-        reward: of a fit of logs: a formula of states, actions and goal.STATE as text, or terms as in a task's file. By default, for
-            goals by name, {"saturating": {"weights": {state: 10}}} for each and {"actionChange": 0.1}.
-        start: of a fit of logs, as in a task's file: where episodes start. By default "logged", the logged states.
-        limits: of a fit of logs: {action: [lower, upper]} of every action, and of states that are to stay within some; a dict in
-            place of the pair is an entry of a task's file ({"limits": [-1, 1], "rateLimit": 5, "safe": 0}).
+        goal: of a fit of logs: {state: value}, {state: [lower, upper]} for any goal of a range, or a list,
+            one number a state.
+        reward: of a fit of logs: a formula of states, actions and goal.STATE as text, or terms as in a task's
+            file. By default, for goals by name, {"saturating": {"weights": {state: 10}}} for each and
+            {"actionChange": 0.1}.
+        start: of a fit of logs, as in a task's file: where episodes start. By default "logged", the logged
+            states.
+        limits: of a fit of logs: {action: [lower, upper]} of every action, and of states that are to stay
+            within some; a dict in place of the pair is an entry of a task's file ({"limits": [-1, 1],
+            "rateLimit": 5, "safe": 0}).
         model: a `Fit` or a model's file, in place of the folder's.
         sampler: in place of the task's: automatic, tabulated, sparse, love, exact, ...
         iterations: most iterations of each start, in place of the task's.
@@ -66,7 +70,8 @@ def optimize(
         output: folder; by default the fit's, or the task's name and "-out".
         device: automatic, host, cuda or interpreter.
         progress: None shows the command's words, False nothing; a callable gets each line.
-        sections: of a fit of logs: further keys of a task's file (policy, optimise, evaluate, plant, constraints, ...).
+        sections: of a fit of logs: further keys of a task's file (policy, optimise, evaluate, plant,
+            constraints, ...).
 
     Raises:
         UsageError: something is missing or cannot be meant.
@@ -76,9 +81,10 @@ def optimize(
     wishes = {"goal": goal, "reward": reward, "start": start, "limits": limits, **sections}
     source = task.source if isinstance(task, Fit) else None
     if isinstance(source, LogSource):
-        folder = folder_text(output) or str(task.folder)
-        whole = completed(source, task, Path(folder), **wishes)
-        learnt = model or _learnt(source, whole, folder, seed, device, progress)
+        place = folder_text(output) or str(task.folder)
+        folder: Optional[str] = place
+        whole = completed(source, task, Path(place), **wishes)
+        learnt = model or _learnt(source, whole, place, seed, device, progress)
     else:
         given = [name for name, value in wishes.items() if value is not None]
         if given:
@@ -102,10 +108,12 @@ def completed(
     source: LogSource, fitted: Fit, folder: Path, *, goal: Any, reward: Any, start: Any,
     limits: Optional[Mapping[str, Any]], **sections: Any,
 ) -> Task:
-    """The task of logs and of what is wanted; tables that would not last are copied to `folder`/logs. Raises: UsageError."""
+    """The task of logs and of what is wanted; tables that would not last are copied to `folder`/logs. Raises:
+    UsageError."""
     if goal is None and reward is None:
         raise UsageError(
-            f"what is wanted? goal={{'{source.states[0]}': 0.5}}, or reward= with a formula of {', '.join(fitted.states)}")
+            f"what is wanted? goal={{'{source.states[0]}': 0.5}}, or reward= with a formula of "
+            f"{', '.join(fitted.states)}")
     if reward is None:
         if not _is_by_name(goal):
             raise UsageError(
@@ -139,18 +147,19 @@ def _channels(
     missing = [name for name in source.actions if name not in limits]
     if missing:
         raise UsageError(
-            f"limits= lacks {', '.join(missing)}: between which values may it be commanded? limits={{'{missing[0]}': [-1, 1]}}")
+            f"limits= lacks {', '.join(missing)}: between which values may it be commanded? "
+            f"limits={{'{missing[0]}': [-1, 1]}}")
     unknown = [name for name in limits if name not in (*source.actions, *fitted.states)]
     if unknown:
         raise UsageError(
-            f"limits= has {', '.join(unknown)}, which is neither an action ({', '.join(source.actions)}) nor a state "
-            f"({', '.join(fitted.states)})")
+            f"limits= has {', '.join(unknown)}, which is neither an action ({', '.join(source.actions)}) nor "
+            f"a state ({', '.join(fitted.states)})")
 
     def entry(name: str, **known: Any) -> Dict[str, Any]:
         limit = limits.get(name)
         more = dict(limit) if isinstance(limit, Mapping) else {"limits": limit}
         merged = {"name": name, **known, **more}
-        return {key: value for key, value in merged.items() if value not in (None, "")}
+        return {key: value for key, value in merged.items() if value is not None}
 
     states = []
     for state in model_layout(fitted.model_path)["states"]:
@@ -169,7 +178,7 @@ def _learnt(
     rows = dict(task.source) if isinstance(task.source, Mapping) else {}
     learned = [term for term in _terms(rows["reward"]) if "learned" in term]
     key = json.dumps(
-        [folder, seed, device, learned, [rows.get(name) for name in _MODEL_KEYS]], default=str)
+        [folder, seed, device, learned, [rows.get(name) for name in _MODEL_KEYS]], default=plain)
     if key not in source.searched or not source.searched[key].model_path.is_file():
         common = options(seed=seed, output=folder, device=device)
         source.searched[key] = fit_task(task, None, common, folder, progress)

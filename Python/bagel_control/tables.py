@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# Logs as a caller has them -> files that the command reads. In: paths of CSV files, DataFrames, or dicts of arrays with a time
-# column. Out: paths; tables are written with every digit (a number that is read back is the same). Time may be seconds, dates, or
-# an index of either.
+# Logs as a caller has them -> files that the command reads. In: paths of CSV files, DataFrames, or dicts of
+# arrays with a time column. Out: paths; tables are written with every digit (a number that is read back is
+# the same). Time may be seconds, dates, or an index of either.
 
 from __future__ import annotations
 
@@ -73,8 +73,10 @@ class LogFiles:
         for path in self.paths:
             if path in self.labels:
                 folder.mkdir(parents=True, exist_ok=True)
-                path = shutil.copyfile(path, folder / names[path])
-            result.append(str(path))
+                copy = folder / names[path]
+                shutil.copyfile(path, copy)
+                path = str(copy)
+            result.append(path)
         return result
 
 
@@ -154,8 +156,8 @@ def _time(label: str, table: Any, wanted: Optional[str]) -> Tuple[str, np.ndarra
         name = index_name if index_name in (*TIME_NAMES, wanted) else "t"
         return name, _seconds(label, "index", index)
     problem = (
-        f"no time column ({', '.join(TIME_NAMES)}) and no index of seconds or dates: name one with time_column=, "
-        "or table.set_index(...)")
+        f"no time column ({', '.join(TIME_NAMES)}) and no index of seconds or dates: name one with "
+        "time_column=, or table.set_index(...)")
     raise DataError(f"{label}: {problem}", file=label, problem=problem)
 
 

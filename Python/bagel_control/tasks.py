@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# Tasks: what the machine is and what it should do. In: a YAML file's path, a built-in name, or a dict with the keys of the YAML.
-# Out: what the command is given as its task; a dict is written as JSON, which is YAML, for as long as the command runs.
+# Tasks: what the machine is and what it should do. In: a YAML file's path, a built-in name, or a dict with
+# the keys of the YAML. Out: what the command is given as its task; a dict is written as JSON, which is YAML,
+# for as long as the command runs.
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, Iterator, Mapping, Optional, Tuple, Union
+from typing import Any, Dict, Iterator, Mapping, Tuple, Union
 
 import numpy as np
 
@@ -23,7 +24,8 @@ class Task:
     """A task of the command; `bagel new NAME` writes a file with every key there is.
 
     Attributes:
-        source: a path, a built-in name ("boom", "pendulum", "cart-pole", ...), or a dict with the YAML's keys.
+        source: a path, a built-in name ("boom", "pendulum", "cart-pole", ...), or a dict with the YAML's
+            keys.
         folder: of a dict: where its paths begin and its plant's program runs; the current folder by default.
     """
 
@@ -70,7 +72,7 @@ class Task:
         """A dict as JSON, which the command reads as YAML. Raises: UsageError."""
         try:
             return json.dumps(
-                self.source, indent=1, ensure_ascii=False, allow_nan=False, default=_plain) + "\n"
+                self.source, indent=1, ensure_ascii=False, allow_nan=False, default=plain) + "\n"
         except (TypeError, ValueError) as error:
             raise UsageError(f"the task cannot be written: {error}") from error
 
@@ -95,8 +97,8 @@ class Task:
             handle, path = tempfile.mkstemp(prefix=".bagel-task-", suffix=".json", dir=folder)
         except OSError as error:
             raise BagelError(
-                f"cannot write the task's file to {folder} ({error.strerror}): give the task a folder that can be "
-                "written, Task(..., folder=...)") from error
+                f"cannot write the task's file to {folder} ({error.strerror}): give the task a folder that can "
+                "be written, Task(..., folder=...)") from error
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as file:
                 file.write(text)
@@ -110,7 +112,7 @@ class Task:
         return f"Task {self.source}"
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """NumPy's and pathlib's values as JSON has them."""
     if isinstance(value, np.ndarray):
         return value.tolist()

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# What tests share: where package and command are, and logs of a simple machine. In: a seed. Out: a mass on a spring with a damper,
-# pushed by a force that changes every 15 rows.
+# What tests share: where package and command are, and logs of a simple machine. In: a seed. Out: a mass on a
+# spring with a damper, pushed by a force that changes every 15 rows.
 
 from __future__ import annotations
 

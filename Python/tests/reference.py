@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# The command's own answers as references. In: the numbers and words of a policy. Out: policy.safetensors as the command reads it,
-# and the rows of the test that `bagel export --format c` writes beside a controller: what was measured, what the original answered.
+# The command's own answers as references. In: the numbers and words of a policy. Out: policy.safetensors as
+# the command reads it, and the rows of the test that `bagel export --format c` writes beside a controller:
+# what was measured, what the original answered.
 
 from __future__ import annotations
 
@@ -33,7 +34,8 @@ def write_policy(path: Path, words: Mapping[str, Any], tensors: Mapping[str, np.
 
 @dataclass
 class Row:
-    """One row of the exported test: whether a reset stands before it, seconds since the row before, what was measured, the answer."""
+    """One row of the exported test: whether a reset stands before it, seconds since the row before, what was
+    measured, the answer."""
 
     reset: bool
     seconds: float

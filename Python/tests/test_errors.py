@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# What goes wrong, as exceptions: each names file, line and column where the command does, and rows of tables that nobody saw as
-# files. No exit code is lost.
+# What goes wrong, as exceptions: each names file, line and column where the command does, and rows of tables
+# that nobody saw as files. No exit code is lost.
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# Ctrl-C: the command ends as it does on a terminal, and only then the call. A search is saved and goes on; a machine has the safe
-# action as its last one.
+# Ctrl-C: the command ends as it does on a terminal, and only then the call. A search is saved and goes on; a
+# machine has the safe action as its last one.
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# Policies beside the command's own controller: every form, with random numbers, over the 1,000 rows of the exported test (walks,
-# numbers that are none, drifts). The rows have more digits than the tolerance; the arithmetic is the same but for the order of sums.
+# Policies beside the command's own controller: every form, with random numbers, over the 1,000 rows of the
+# exported test (walks, numbers that are none, drifts). The rows have more digits than the tolerance; the
+# arithmetic is the same but for the order of sums.
 
 from __future__ import annotations
 
@@ -13,7 +14,6 @@ from log_makers import CommandTest
 from reference import Row, exported_rows, write_policy
 
 from bagel_control import DataError, Policy
-from bagel_control.formula import parse
 from bagel_control.laws import shapes
 from bagel_control.policy_file import _form, _inputs
 from bagel_control.safetensors import TensorFile
@@ -22,7 +22,8 @@ TOLERANCE = 1e-12
 
 
 class Machine:
-    """A machine with an angle, its rate, a position and two commands, in words of a task and of a policy's file."""
+    """A machine with an angle, its rate, a position and two commands, in words of a task and of a policy's
+    file."""
 
     states = ["angle", "rate", "position"]
     units = ["deg", "deg/s", "m"]
@@ -102,7 +103,8 @@ class Machine:
         return tensors
 
     def seen(self, rows: Sequence[Row]) -> List[np.ndarray]:
-        """What the controller sees of each row: the states, with the rate derived where it is not measured."""
+        """What the controller sees of each row: the states, with the rate derived where it is not
+        measured."""
         if not self.derived:
             return [np.array(row.measured) for row in rows]
         states: List[np.ndarray] = []
@@ -155,7 +157,8 @@ class PolicyTest(CommandTest):
         return Policy.load(self.written(machine))
 
     def differences(self, machine: Machine, rows: Sequence[Row]) -> List[float]:
-        """Of the controller's actions and those of the rows, in halves of their ranges. Where a row is no number, the exported code
+        """Of the controller's actions and those of the rows, in halves of their ranges. Where a row is no
+        number, the exported code
         sends the resting action."""
         policy = self.load(machine)
         self.assertEqual(len(rows), 1000)
@@ -245,24 +248,6 @@ class PolicyTest(CommandTest):
         self.assertIn("parameters", str(caught.exception))
         with self.assertRaises(DataError):
             Policy.load(self.folder / "none.safetensors")
-
-
-class FormulaTest(unittest.TestCase):
-    def test_values(self) -> None:
-        states = np.array([[0.3, -2.0], [1.5, 0.25]])
-        a, b = states.T
-        for text, wanted in [
-            ("a - b - 1", a - b - 1), ("-a^2", -(a**2)), ("(-a)^2.0", a**2), ("2e-1 * a / b", 0.2 * a / b),
-            ("max(a, b) + min(a, 0.5)", np.maximum(a, b) + np.minimum(a, 0.5)), ("b^-(2)", b**-2.0),
-            ("hypot(a, b) * sqrt(a) + log(a)", np.hypot(a, b) * np.sqrt(a) + np.log(a)),
-            ("atan2(a, b) + tanh(pi)", np.arctan2(a, b) + np.tanh(np.pi)), ("(abs(b))^0.5", np.abs(b) ** 0.5),
-        ]:
-            np.testing.assert_allclose(parse(text, ["a", "b"])(states), wanted, rtol=1e-15, err_msg=text)
-
-    def test_what_is_none(self) -> None:
-        for text in ["", "a +", "c", "(a", "a b", "max(a)", "sin(a, b)", "__import__('os')", "a ^ b", "1.2.3"]:
-            with self.assertRaises(ValueError, msg=text):
-                parse(text, ["a", "b"])
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# From a log to a controller and its episodes: what `fit`, `optimize` and `evaluate` return, and what a notebook shows of it.
+# From a log to a controller and its episodes: what `fit`, `optimize` and `evaluate` return, and what a
+# notebook shows of it.
 
 from __future__ import annotations
 
@@ -106,7 +107,8 @@ class ResultsTest(CommandTest):
         # The task of it is one of the command's.
         found.task.save("spring.json")
         self.assertTrue(all(os.path.isfile(log) for log in json.loads(Path("spring.json").read_text())["logs"]))
-        self.assertEqual(bagel.optimize("spring.json", output=found.folder, progress=False).folder, found.folder)
+        again = bagel.optimize("spring.json", output=found.folder, progress=False)
+        self.assertEqual(again.folder, found.folder)
 
     def test_what_is_missing_of_a_task(self) -> None:
         fit = bagel.fit(
@@ -145,7 +147,8 @@ class ResultsTest(CommandTest):
         self.assertIn("0 of 2 episodes succeed", repr(told))
         tags = Tags(told._repr_html_())
         self.assertEqual((tags.open, len(tags.sources)), ([], len(told.pictures)))
-        again = bagel.evaluate("pendulum", found.policy, rival=False, episodes=2, output=found.folder, progress=False)
+        again = bagel.evaluate(
+            "pendulum", found.policy, rival=False, episodes=2, output=found.folder, progress=False)
         self.assertEqual(told.json["tracked"], again.json["tracked"])
 
 
@@ -178,7 +181,8 @@ class NotebookTest(CommandTest):
             "<h1>x</h1><figure><svg xmlns='a'><text>axis</text><text>A &amp; <b>B</b></text></svg>\n</figure>"
             "<p><em>C &lt; D</em>: no picture: gnuplot is missing.</p><img src=\"data:image/png;base64,AAAA\">")
         found = pictures(report)
-        self.assertEqual([one.title for one in found], ["A & B", "C < D: no picture: gnuplot is missing.", "picture 3"])
+        titles = ["A & B", "C < D: no picture: gnuplot is missing.", "picture 3"]
+        self.assertEqual([one.title for one in found], titles)
         self.assertIn("<text>axis</text>", found[0].svg())
         self.assertEqual(found[1]._repr_html_(), "<p><em>C &lt; D: no picture: gnuplot is missing.</em></p>")
         self.assertEqual(found[2].svg(), "")

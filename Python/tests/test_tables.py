@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# Logs in every form that a caller may have: files, arrays and frames give the same model, bit by bit; what is no log is refused with
-# its place.
+# Logs in every form that a caller may have: files, arrays and frames give the same model, bit by bit; what is
+# no log is refused with its place.
 
 from __future__ import annotations
 

@@ -161,7 +161,7 @@ extension LogLayout {
   }
 
   /// Smaller than this fraction of its magnitude, the spread of a channel is rounding, not motion.
-  static let constantSpread = 1e-9
+  package static let constantSpread = 1e-9
 
   /// Throws: `LogError` for a channel that does not move in any of the episodes.
   package func checkExcitation(_ episodes: [Episode], _ paths: [String]) throws {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// bagel new NAME: a commented task file to edit.
+// bagel new NAME: a commented task file to edit; with --from, one for the logs that there are.
 
 import ArgumentParser
 import Bagel
@@ -7,17 +7,37 @@ import Foundation
 
 struct NewCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "new", abstract: "Write a commented task file for your own machine.")
+    commandName: "new", abstract: "Write a commented task file for your own machine.",
+    discussion: """
+      With --from LOG... the file is for these logs: columns, units, time step, states, actions, rates and angles are proposed, and \
+      `bagel fit` takes it at once. Of several logs the last ones are held out.
+      """)
 
   @Argument(help: "Name of the task; the file is NAME.yaml.")
   var name: String
 
+  @Option(parsing: .upToNextOption, help: "Logs to propose the task from.")
+  var from: [String] = []
+
+  @Option(help: "Seconds between control decisions (default: by the logs).")
+  var timeStep: Double?
+
+  @OptionGroup(title: "How logs are written") var logOptions: LogOptions
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
     guard !name.isEmpty, name.allSatisfy({ $0.isLetter || $0.isNumber || "-_.".contains($0) })
     else {
       throw ValidationError("a task's name has letters, digits, '-', '_' and '.' only")
+    }
+    if from.isEmpty, logOptions.isGiven || timeStep != nil {
+      throw ValidationError("--time-step, \(LogOptions.names) describe logs: give --from too")
+    }
+    guard timeStep.map({ $0 > 0 && $0.isFinite }) != false else {
+      throw ValidationError("--time-step must be a positive number of seconds")
+    }
+    if logOptions.missing != nil {
+      throw ValidationError("--missing is proposed for each channel; edit the file")
     }
   }
 
@@ -27,16 +47,28 @@ struct NewCommand: ParsableCommand {
     guard !FileManager.default.fileExists(atPath: path) else {
       throw OutputError(description: "\(path) already exists and was not overwritten")
     }
+    let proposal = from.isEmpty ? nil : try proposal(name, beside: path)
     try OutputFolders.make(for: path, option: "--output")
     do {
-      try Data(BuiltInTasks.template(name: name).utf8)
+      try Data((proposal?.text ?? BuiltInTasks.template(name: name)).utf8)
         .write(to: URL(fileURLWithPath: path), options: .withoutOverwriting)
     } catch {
       throw OutputError(path: path, error)
     }
     let console = Console(json: common.json)
+    for finding in proposal?.findings ?? [] { console.say("  " + finding) }
     console.say(
-      "wrote \(path): name your log files, channels and limits in it, then bagel fit \(path)")
-    try console.finish(["path": path])
+      proposal == nil
+        ? "wrote \(path): name your log files, channels and limits in it, then bagel fit \(path)"
+        : "wrote \(path): look for CHECK in it, then bagel fit \(path)")
+    try console.finish(["path": path, "findings": proposal?.findings ?? []])
+  }
+
+  private func proposal(_ name: String, beside path: String) throws -> TaskProposal {
+    var hints = LogLayout(states: [], actions: [], timeStep: timeStep ?? 0)
+    logOptions.apply(to: &hints)
+    return try TaskProposal(
+      name: name, logs: from.map(logOptions.source), hints: hints,
+      folder: URL(fileURLWithPath: path).deletingLastPathComponent().path)
   }
 }

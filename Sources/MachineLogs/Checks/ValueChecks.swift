@@ -184,6 +184,9 @@ struct ValueChecks {
     var row = 0
   }
 
+  /// The turn by which a column wraps; nil of one that does not.
+  func turn(of name: String) -> Double? { wraps(file.column(name))?.turn }
+
   /// Changes by a whole turn, less a quarter turn at most, of values that stay within one.
   private func wraps(_ values: [Double]) -> Wrap? {
     let range = (values.max() ?? 0) - (values.min() ?? 0)

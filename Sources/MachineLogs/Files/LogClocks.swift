@@ -8,10 +8,10 @@ import SafeText
 extension LogFile {
   // MARK: the unit of stamps
 
-  /// Turns stamps into seconds. Throws: `LogError` where nothing says their unit.
+  /// Turns stamps into seconds, where something says that they are none.
   ///
   /// - Parameter stated: in the row of units; nil for none.
-  mutating func setTimeUnit(_ layout: LogLayout, stated: TimeUnit?) throws {
+  mutating func setTimeUnit(_ layout: LogLayout, stated: TimeUnit?) {
     let times = self.times
     guard times.count > 1 else { return }
     let spacing = Self.spacing(of: times)
@@ -35,7 +35,7 @@ extension LogFile {
   }
 
   /// The median of as many differences as are enough; of those that go forward.
-  static func spacing(of times: [Double]) -> Double {
+  package static func spacing(of times: [Double]) -> Double {
     let stride = max(1, times.count / 100_000)
     let spacings = Swift.stride(from: 1, to: times.count, by: stride)
       .map { times[$0] - times[$0 - 1] }.filter { $0 > 0 }.sorted()

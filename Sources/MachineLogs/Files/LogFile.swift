@@ -44,8 +44,29 @@ public struct LogFile: Sendable {
   public init(
     _ source: LogSource, layout: LogLayout, progress: (Double) -> Void = { _ in }
   ) throws {
+    var units: [String: String] = [:]
+    self = try Self.read(source, layout, &units, progress)
+    try giveOneClock(layout, isConverted: !source.converter.isEmpty)
+    try checkStamps()
+    convertUnits(layout, units)
+  }
+
+  /// The rows as they stand, whatever clocks they have, and the units that the file states.
+  ///
+  /// Throws: `LogError`.
+  static func asItStands(
+    _ source: LogSource, _ layout: LogLayout
+  ) throws -> (file: LogFile, units: [String: String]) {
+    var units: [String: String] = [:]
+    return (try read(source, layout, &units) { _ in }, units)
+  }
+
+  private static func read(
+    _ source: LogSource, _ layout: LogLayout, _ units: inout [String: String],
+    _ progress: (Double) -> Void
+  ) throws -> LogFile {
     let log = try source.open()
-    let statedUnits: [String: String]
+    var file: LogFile
     do {
       let reader = try CSVReader(log.stream)
       let wanted = LogColumns.wanted(by: layout)
@@ -55,19 +76,21 @@ public struct LogFile: Sendable {
       var rows = try LogRows(reader, head, layout, isConverted: log.program != nil)
       try rows.readAll(progress)
       try log.program?.checkEnd()
-      (path, header, timeColumn) = (reader.name, head.names, rows.columns.names[0])
-      (lines, notes, habits) = (rows.lines, rows.notes, rows.habits)
-      columns = Dictionary(uniqueKeysWithValues: zip(rows.columns.names, rows.values))
-      statedUnits = Dictionary(zip(head.names, head.units)) { first, _ in first }
+      file = LogFile(reader.name, head, rows)
+      units = Dictionary(zip(head.names, head.units)) { first, _ in first }
     } catch {
       // A program that fails writes too little; the reason is its own.
       if log.stream.isAtEnd { try log.program?.checkEnd() }
       throw error
     }
-    try setTimeUnit(layout, stated: statedUnits[timeColumn].flatMap(TimeUnit.init(word:)))
-    try giveOneClock(layout, isConverted: log.program != nil)
-    try checkStamps()
-    convertUnits(layout, statedUnits)
+    file.setTimeUnit(layout, stated: units[file.timeColumn].flatMap(TimeUnit.init(word:)))
+    return file
+  }
+
+  private init(_ path: String, _ head: LogHead, _ rows: LogRows) {
+    (self.path, header, timeColumn) = (path, head.names, rows.columns.names[0])
+    (lines, notes, habits) = (rows.lines, rows.notes, rows.habits)
+    columns = Dictionary(uniqueKeysWithValues: zip(rows.columns.names, rows.values))
   }
 
   /// The values of a column of the layout [rows]; NaN where a reward is not known.
@@ -108,7 +131,7 @@ public struct LogFile: Sendable {
   }
 
   /// "deg" of "boom angle [deg]" and "boom angle (deg)".
-  static func unit(ofName name: String) -> String? {
+  package static func unit(ofName name: String) -> String? {
     guard let match = name.firstMatch(of: #/[\[(]([^\[\]()]+)[\])]$/#) else { return nil }
     return String(match.1)
   }

@@ -60,7 +60,7 @@ struct LogRows {
         )
         break
       }
-      try checkLength()
+      if reader.count != head.names.count { try checkLength() }
       try readRow()
       guard lines.count <= LogFile.mostRows else {
         throw error("has more than \(LogFile.mostRows) rows; cut the log, or keep every n-th row")
@@ -69,8 +69,7 @@ struct LogRows {
     }
     try marks.check(file: reader.name, header: head.names)
     if marks.isComma { habits.append("decimal commas") }
-    let names = columns.names[0] == head.names[columns.time] ? columns.names[0] : ""
-    habits += stamps.habits.map { "time ('\(shortened(names))'): \($0)" }
+    habits += stamps.habits.map { "time ('\(shortened(columns.names[0]))'): \($0)" }
     if comments > 0 { habits.append("\(counted(comments, "comment line")) among the rows left out") }
     if dropped > 0 {
       habits.append("\(counted(dropped, "row")) with missing values left out (missing: drop)")
@@ -93,7 +92,6 @@ struct LogRows {
   /// A row has the fields of the header, and after them only empty ones.
   private func checkLength() throws {
     let (count, names) = (reader.count, head.names.count)
-    if count == names { return }
     if count > names && (names..<count).allSatisfy(reader.isEmpty) { return }
     let isPaired = count == 2 * names || count == 2 * names - 1
     throw error(
@@ -127,7 +125,8 @@ struct LogRows {
     let index = columns.time
     if hasStamps != true, let value = marks.number(reader, index) {
       hasStamps = false
-      return try bounded(value, index)
+      guard abs(value) <= LogFile.largestNumber else { throw tooLarge(index) }
+      return value
     }
     let text = reader.text(index)
     guard hasStamps != false, StampReader.isStamp(text) else {
@@ -151,14 +150,16 @@ struct LogRows {
 
   /// A finite decimal number, or NaN where it is missing and may be.
   private mutating func number(_ index: Int, _ missing: MissingValues) throws -> Double {
-    if let value = marks.number(reader, index) { return try bounded(value, index) }
+    if let value = marks.number(reader, index) {
+      guard abs(value) <= LogFile.largestNumber else { throw tooLarge(index) }
+      return value
+    }
     if missing != .refuse, Cell.marksMissing(reader.text(index)) { return .nan }
     throw error(problem(reader.text(index)), column: index)
   }
 
-  private func bounded(_ value: Double, _ index: Int) throws -> Double {
-    if abs(value) <= LogFile.largestNumber { return value }
-    throw error(
+  private func tooLarge(_ index: Int) -> LogError {
+    error(
       "'\(shortened(reader.text(index)))' is too large; numbers up to \(LogFile.largestNumber) are possible",
       column: index)
   }
