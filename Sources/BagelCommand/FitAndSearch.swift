@@ -125,10 +125,8 @@ private final class SearchInterruption: Sendable {
           of: ".safetensors", with: "-interrupted.safetensors", options: [.anchored, .backwards])
         : policyPath
       do {
-        try PolicyController(
-          policy: task.makePolicy(), parameters: state.best,
-          stateMean: model.stateStandardiser.mean, stateScale: model.stateStandardiser.scale
-        ).write(to: path, description: task.policyDescription(on: model))
+        try task.controller(state.best, on: model)
+          .write(to: path, description: task.policyDescription(on: model))
         words += "; best policy so far: \(path)"
       } catch {
         words += "; \(error)"

@@ -31,7 +31,7 @@ struct LogOptions: ParsableArguments {
   @Option(
     parsing: .upToNextOption,
     help: ArgumentHelp(
-      "A program that turns each log into CSV on its standard output; the log's path is added as its last argument.",
+      "A program that turns each log into CSV on its standard output; the log's path is added as its last argument. In quotes if it has options of its own.",
       valueName: "word"))
   var converter: [String] = []
 
@@ -58,7 +58,10 @@ struct LogOptions: ParsableArguments {
 
   func source(_ path: String) -> LogSource {
     var source = LogSource(path)
-    source.converter = converter
+    // One word with blanks is a line for the shell; the log's path is its first parameter.
+    source.converter =
+      converter.count == 1 && converter[0].contains(" ")
+      ? ["sh", "-c", "exec \(converter[0]) \"$1\"", "sh"] : converter
     source.header = header.map(columnNames)
     return source
   }

@@ -11,14 +11,15 @@ extension Console {
   ///   - version: what is known of it.
   ///   - store: of the output folder.
   ///   - write: writes its files into the folder that it gets.
-  /// - Throws: `OutputError`, and what `write` throws.
-  func keepModel(
+  /// - Returns: its number. Throws: `OutputError`, and what `write` throws.
+  @discardableResult func keepModel(
     _ version: Version, in store: VersionStore, write: (_ folder: String) throws -> Void
-  ) throws {
+  ) throws -> Int {
     let kept = try store.add(version, write: write)
     if let former = try store.use(kept) {
       say("the former model is version \(former.number); this one is version \(kept.number)")
     }
+    return kept.number
   }
 
   /// Keeps a policy, and makes it the current one unless the one that is would earn more on the same model.

@@ -95,25 +95,18 @@ struct LogDialectTests {
     #expect(try problem(replacing("\"1,234.5\"")).contains("marks between thousands"))
     #expect(try problem(replacing("12 mm")).contains("is 'mm' a unit?"))
     #expect(
-      try problem(replacing("2026-03-29T01:59:50Z")).contains("is a date or a time of day; seconds")
+      try problem(replacing("2026-03-29T01:59:50Z")).contains("is a date or a time of day; a number")
     )
     #expect(
       try problem(replacing(String(repeating: "z", count: 50_000))).contains("is not a number"))
     #expect(try problem(replacing("1\u{1B}[31m\u{202E}2")).contains("\\u{1B}"))
-    let commas = table(header: "t;x;u", separator: ";") { row, column in
-      ["0,\(row)", "\(row),5", "1"][column]
-    }
-    #expect(try problem(commas).contains(":2, column 't': '0,0' has a decimal comma"))
-    #expect(try problem("sep=;\n" + table(separator: ";")).contains("'sep=' is Excel's mark"))
-    #expect(try problem("# logger 4, serial 17\n" + table()).contains("is a comment"))
-    #expect(try problem("# logger\n" + table()).contains("is a comment"))
+    #expect(try problem("# logger 4, serial 17\n").contains(":1: is a comment, and no line of"))
     #expect(
       try problem(table().split(separator: "\n").dropFirst().joined(separator: "\n") + "\n")
         .contains("the first line is numbers"))
-    #expect(try problem(table(header: "t,x,u\ns,m,V")).contains(":2: holds words ('s, m, V')"))
     #expect(try problem(table(header: "t x u", separator: "  ")).contains("are blanks between"))
     #expect(try problem(table(header: "T,X,U")).contains("no column 'x' (did you mean 'X'?)"))
-    #expect(try problem(table(header: "Time [s],x,u")).contains("--time-column 'Time [s]'"))
+    #expect(try problem(table(header: "t_plc,x,u")).contains("--time-column 't_plc'"))
     #expect(try problem(table(header: "t,x,u,a,b")).contains("has 3 fields, the header 5"))
     #expect(try problem(table(header: "t,x,x")).contains("no column 'u'"))
     #expect(
@@ -137,13 +130,12 @@ struct LogDialectTests {
       }
     }
     let wide = Array(table().utf16.flatMap { [UInt8($0 & 0xFF), UInt8($0 >> 8)] })
-    #expect(try problem([0xFF, 0xFE] + wide).contains("UTF-16"))
-    #expect(try problem(wide).contains("binary, or text in UTF-16"))
+    #expect(try problem([0xFF, 0xFE] + wide) == "read")
+    #expect(try problem(wide) == "read")
+    #expect(try problem(Array(table().utf8) + [0, 0, 0]).contains("is binary, not text"))
     #expect(try problem([0x50, 0x4B, 0x03, 0x04, 0, 0]).contains(".xlsx"))
-    #expect(try problem([0x1F, 0x8B, 8, 0]).contains("gzip"))
-    #expect(
-      try problem(Array("t,Winkel \u{B0},u\n".unicodeScalars.map { UInt8($0.value) }))
-        .contains("is not UTF-8"))
+    #expect(try problem([0x1F, 0x8B, 8, 0]).contains("ends in the middle of what gzip"))
+    #expect(try problem([0x1F, 0x8B, 8, 0] + Array(repeating: 7, count: 100)).contains("is damaged"))
     #expect(
       try problem(Array("t,x,u\n0,\"1".utf8) + Array(repeating: 65, count: 3_000_000))
         .contains(":2: the row that begins here is over"))

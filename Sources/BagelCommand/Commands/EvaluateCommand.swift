@@ -117,6 +117,8 @@ struct EvaluateCommand: ParsableCommand {
           "earlyEnds": words.earlyEnds,
           "policyFingerprint": controller.fingerprint,
           "modelFingerprint": description.model ?? NSNull(),
+          "solved": evaluation.successes > 0,
+          "paths": ["output": folder, "report": folder + "/report-evaluate.html"],
         ]))
     if InterruptSignal.wasRaised {
       throw Interruption(

@@ -176,7 +176,7 @@ struct FitCommand: ParsableCommand {
     }
     let path = folder + "/model.safetensors"
     let provenance = (task.logs.isEmpty ? [task.name] : task.logs.map(\.name)).joined(separator: ", ")
-    try console.keepModel(
+    let version = try console.keepModel(
       Version(of: fit, task, seed: common.seed), in: VersionStore(folder: folder)
     ) {
       try fit.model.write(
@@ -195,7 +195,15 @@ struct FitCommand: ParsableCommand {
       in: folder, name: "report-fit.html", console: console)
     let exploration: [String: Any] =
       task.logs.isEmpty ? ["timing": words.timing.json, "earlyEnds": words.earlyEnds] : [:]
-    try console.finish(resultJSON(fit.json, exploration))
+    let paths = ["output": folder, "model": path, "report": folder + "/report-fit.html"]
+    try console.finish(
+      resultJSON(
+        fit.json, exploration,
+        [
+          "version": version, "modelFingerprint": fit.model.fingerprint, "paths": paths,
+          "states": fit.model.layout.states.map(\.name),
+          "actions": fit.model.layout.actions.map(\.name),
+        ]))
   }
 
   /// What --predictions and --simulation ask for.

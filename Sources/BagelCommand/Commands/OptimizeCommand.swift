@@ -48,19 +48,19 @@ struct OptimizeCommand: ParsableCommand {
       throw TensorFileError(path: model, "no such file")
     }
     let dynamics = try readModel(modelPath, for: task)
+    var warnings: [String] = []
     if let verdict = try DynamicsModel.verdict(path: modelPath), !verdict.hasPrefix("yes") {
-      console.say("warning: may a controller be searched on this model? \(verdict)")
+      warnings.append("may a controller be searched on this model? \(verdict)")
     }
     for (action, logged) in dynamics.unloggedActions(limits: task.actionLimits) {
       let limits = task.actionLimits[action]
-      console.say(
-        "warning: '\(task.layout.actions[action].name)' may be \(number(limits.lowerBound)) to "
+      warnings.append(
+        "'\(task.layout.actions[action].name)' may be \(number(limits.lowerBound)) to "
           + "\(number(limits.upperBound)), but the logs only have \(number(logged.lowerBound)) to "
           + "\(number(logged.upperBound)); the model guesses beyond")
     }
-    for warning in task.goalWarnings(dynamics) + task.levelSentences(of: dynamics) {
-      console.say("warning: \(warning)")
-    }
+    warnings += task.goalWarnings(dynamics) + task.levelSentences(of: dynamics)
+    for warning in warnings { console.say("warning: \(warning)") }
     let checkpoint = folder + "/search-state.safetensors"
     if restart { try? FileManager.default.removeItem(atPath: checkpoint) }
     let policy: OptimizedPolicy
@@ -96,7 +96,11 @@ struct OptimizeCommand: ParsableCommand {
         policy.json,
         [
           "modelFingerprint": description.model ?? NSNull(), "version": kept.version.number,
-          "isCurrent": kept.isCurrent, "gains": gains?.json ?? NSNull(),
+          "isCurrent": kept.isCurrent, "gains": gains?.json ?? NSNull(), "warnings": warnings,
+          "paths": [
+            "output": folder, "model": modelPath, "policy": folder + "/policy.safetensors",
+            "report": folder + "/report-optimize.html",
+          ],
         ]))
   }
 }

@@ -66,7 +66,7 @@ struct LogHead {
     }
     firstRowLine = header.line + 1
     let below = records.filter { $0.line > header.line && !$0.isComment }
-    if let next = below.first, next.isRowOfUnits(below: header, wanted: Set(wanted)) {
+    if let next = below.first, next.isRowOfUnits(below: header) {
       units = next.texts
       firstRowLine = next.line + 1
       self.habits.append("units below the columns' names")
@@ -159,14 +159,10 @@ struct LogHead {
       texts.allSatisfy { !Cell.isNumber($0) && !StampReader.isStamp($0) }
     }
 
-    /// Words under every wanted column, none of which marks a missing value.
-    func isRowOfUnits(below header: Header, wanted: Set<String>) -> Bool {
-      guard texts.count == header.names.count || texts.count == header.fieldCount, hasNoNumber
-      else { return false }
-      let there = header.names.indices.filter { wanted.contains(header.names[$0]) }
-      return texts.contains { !$0.isEmpty } && texts.allSatisfy { $0.count <= 24 }
-        && there.allSatisfy { $0 < texts.count && !Cell.marksMissing(texts[$0]) }
-        && !texts.allSatisfy { $0.isEmpty || Cell.marksMissing($0) }
+    /// Short words, no number or time among them, and not only marks of missing values.
+    func isRowOfUnits(below header: Header) -> Bool {
+      (texts.count == header.names.count || texts.count == header.fieldCount) && hasNoNumber
+        && texts.allSatisfy { $0.count <= 24 } && !texts.allSatisfy(Cell.marksMissing)
     }
   }
 
@@ -183,17 +179,22 @@ struct LogHead {
   private static func header(
     among records: [Record], wanted: Set<String>, file: String
   ) throws -> Header {
-    let firstRow = records.firstIndex { $0.isRow && !$0.isComment } ?? records.count
-    let candidates = Array(records[..<min(firstRow + 1, records.count)])
+    // Rows are alike; a line above them may hold a number too.
+    let counts = Dictionary(grouping: records.map(\.texts.count), by: { $0 }).mapValues(\.count)
+    let usual = counts.max { ($0.value, $0.key) < ($1.value, $1.key) }?.key
+    let firstRow =
+      records.firstIndex { $0.isRow && !$0.isComment && $0.texts.count == usual }
+      ?? records.firstIndex { $0.isRow && !$0.isComment } ?? records.count
     func found(_ record: Record) -> Int {
       wanted.intersection(record.names(wanted: wanted)).count
     }
-    let most = candidates.map(found).max() ?? 0
-    let named = most > 0 ? candidates.first { found($0) == most } : nil
+    let most = records.map(found).max() ?? 0
+    let named = most > 0 ? records.first { found($0) == most } : nil
     let above = records[..<firstRow]
     // Without the names that are wanted: the line of names that its message is to list.
     let likely =
-      above.first { !$0.isComment } ?? above.last { $0.texts.count > 1 }
+      above.last { !$0.isComment && $0.texts.count == usual } ?? above.first { !$0.isComment }
+      ?? above.last { $0.texts.count > 1 && $0.texts.count == usual && firstRow < records.count }
     guard let record = named ?? likely else {
       let line = records[0].line
       if records[0].isComment {

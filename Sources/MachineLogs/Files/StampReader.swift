@@ -102,12 +102,12 @@ struct StampReader {
 
   /// Within one day it does not matter which is the month. Throws: `Problem`.
   private mutating func rememberAmbiguous(_ stamp: Calendar, _ text: String) throws {
-    guard stamp.isAmbiguous else { return }
+    guard stamp.isAmbiguous || ambiguous != nil else { return }
     let date = String(text.prefix { $0 != " " && $0 != "T" })
     if ambiguous == nil { ambiguous = date }
-    guard date == ambiguous else {
+    guard let first = ambiguous, date == first else {
       throw Problem(
-        words: "'\(date)' may be two dates: which is the month? Write 2026-03-29, year first")
+        words: "'\(ambiguous ?? date)' above may be two dates: which is the month? Write 2026-03-29, year first")
     }
   }
 
