@@ -27,7 +27,7 @@ struct RootCommand: ParsableCommand {
       DemoCommand.self, NewCommand.self, FitCommand.self, OptimizeCommand.self,
       EvaluateCommand.self, LearnCommand.self, RunCommand.self, HistoryCommand.self,
       CompareCommand.self, UseCommand.self, JudgeCommand.self, ProposeCommand.self,
-      ExportCommand.self,
+      SimulateCommand.self, ExportCommand.self,
       ReproduceCommand.self, BenchmarkCommand.self, EmitCommand.self,
       DoctorCommand.self,
     ])
@@ -57,7 +57,7 @@ struct RootCommand: ParsableCommand {
     switch error {
     case let error as TensorFileError: error.isWriting ? 1 : 65
     case let error as EpisodeFailure: exitCode(forInputError: error.cause) ?? 1
-    case is LogError, is FactorizationError, is UnsuitableSampler, is GridError, is PlantFailure,
+    case is LogError, is FactorizationError, is UnsuitableSampler, is CannotSimulate, is GridError, is PlantFailure,
       is ControllerFailure, is CannotExport, is LoopError, is SearchError:
       65
     case is StaleMeasurement, is ExecutionError, is CUDAFailure, is OutputError, is LogWritingError,

@@ -15,6 +15,8 @@ public enum DrawStream: UInt32, Hashable, Sendable, CaseIterable {
   case cartPoleSensors = 0x6361_7274
   case pendulumSensors = 0x7065_6e64
   case craneSensors = 0x6372_616e
+  /// Those of a learnt model that is driven as a machine.
+  case simulatedSensors = 0x7369_6d75
   /// Parameters of a simulated plant that are spread about their values.
   case plantSpread = 0x7661_7279
   /// Set points and pauses of driving like a person's.

@@ -14,7 +14,8 @@ extension BuiltInTasks {
     # Seconds between control decisions. Logs with other stamps are resampled to it; a hole of more than
     # three steps ends an episode.
     timeStep: 0.1
-    # timeColumn: t          # default: the first of t, time, timestamp, seconds, time_s
+    # timeColumn: t          # default: the first of t, time, timestamp, seconds, time_s, also with a unit: 'Time [ms]'
+    # timeUnit: ms           # or s, us, ns, where the stamps do not tell
 
     # One entry a state, by column name. A rate that was not measured can be derived from its position
     # (backward difference, so that the controller can compute it too).
@@ -24,6 +25,8 @@ extension BuiltInTasks {
     # noise: 5e-4 is a sensor's standard deviation: the policy then learns to live with it
     # limits: [-0.6, 1] of a state end an episode on the machine
     # column: 'boom angle [deg]' is the file's name of a state or action, where formulas need a shorter `name`
+    # from: deg is the unit that logs have it in, where that is not `units:`
+    # missing: drop leaves out rows without a value of it; hold gives it a clock of its own: its last value stands
 
     # What the controller commands, and the limits it will always keep.
     actions:
@@ -43,7 +46,8 @@ extension BuiltInTasks {
     #   flow: abs(valve)
     # picture: [[0, 0.8], [tip_x, tip_z]]   # the machine's joints in its plane, for the report: numbers or quantities
 
-    # CSV files with a header line, paths relative to this file. Each file is one or more episodes.
+    # CSV files, paths relative to this file. Each is one or more episodes. A program turns other files into CSV (see Examples/logs):
+    # {file: run.mcap, process: [python3, bag_to_csv.py, /joint_states]}; header: [t, boom_angle, valve] stands for a file's own names.
     logs: [log_1.csv, log_2.csv]
     # Files the model is judged by and does not learn from.
     heldOut: [log_3.csv]

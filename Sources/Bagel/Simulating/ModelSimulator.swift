@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+// A learnt model as a machine: particles that are driven from outside, step by step, all at once. In: actions [B, A], physical units.
+// Out: states [B, S], physical units. A step is a rollout of one step with a policy that obeys, so it is what searches believe:
+// histories, filters, process noise, functions of the posterior that a particle keeps for its episode.
+
+import Draws
+import Execution
+import GaussianProcesses
+import MachineLogs
+import Policies
+import PolicySearch
+import Rollouts
+import SafeText
+import Samplers
+
+/// What moves a simulated machine beside the model's mean.
+public enum SimulatedDoubt: String, CaseIterable, Sendable {
+  /// A function of the posterior, drawn for an episode and kept: the machine may be any that the logs allow.
+  case function
+  /// Draws of the predictive distribution, anew at each step (paper, equation 9).
+  case steps
+  /// Nothing.
+  case none
+}
+
+/// Why a model cannot be simulated.
+public struct CannotSimulate: Error, CustomStringConvertible {
+  public let description: String
+}
+
+/// Particles on a model.
+public final class ModelSimulator {
+  public let model: DynamicsModel
+  /// B
+  public let particles: Int
+  /// What moves them: the one that was asked for, or `steps` where the covariance has no functions to draw.
+  public let doubt: SimulatedDoubt
+  private let policy: Policy
+  private let rollout: Rollout
+  private let executor: any RolloutExecutor
+  private let starts: StateDistribution
+  private let sensors: [Double]
+  /// [B, C]
+  private var carries: [Double]
+  /// [B, F]
+  private var functions: [Double]
+  private var seed: UInt64 = 0
+  private var steps: UInt32 = 0
+  private var episodes: UInt32 = 0
+
+  /// - Parameters:
+  ///   - model: without a command that acts at once.
+  ///   - doubt: what moves particles beside the mean.
+  ///   - particles: B
+  ///   - hasSensorNoise: whether measurements are off as the model's residuals say of the sensors.
+  ///   - longestEpisode: steps; disturbances are replayed as far.
+  ///   - device: where kernels run; nil for one by the work.
+  /// - Throws: `CannotSimulate`, `ExecutionError`, and what a sampler's making throws.
+  public init(
+    _ model: DynamicsModel, doubt: SimulatedDoubt = .function, particles: Int = 1,
+    hasSensorNoise: Bool = true, longestEpisode: Int = 10_000, device: ExecutionDevice? = nil
+  ) throws {
+    guard !model.form.hasFeedthrough else {
+      throw CannotSimulate(
+        description:
+          "the model reads the command of the row that it predicts, which no plant knows yet; fit a task (`bagel new --from`) in place of --log: "
+          + "its models do not")
+    }
+    (self.model, self.particles) = (model, particles)
+    // What was never sent is a guess, and so far beyond it nothing is meant.
+    let (commands, s) = (model.commandBounds, model.layout.states.count)
+    let reach = commands.map { 10 * max(abs($0.lowerBound), abs($0.upperBound), 1e-6) }
+    policy = .commanded(states: s, lower: reach.map { -$0 }, upper: reach)
+    let (sampler, found) = try Self.sampler(model, commands, doubt)
+    self.doubt = found
+    rollout = Rollout(
+      model: model, sampler: sampler, policy: policy, goals: policy.commandStandardiser,
+      reward: Reward { inputs in inputs.state.builder.zeros(1) }, horizon: longestEpisode)
+    executor = try ExecutionDevice.makeExecutor(
+      on: device, rollout.program, data: rollout.data, particles: particles, horizon: 1)
+    starts = StateDistribution.logged(length: s).resolved(by: model)
+    sensors = hasSensorNoise ? model.sensorDeviations : Array(repeating: 0, count: s)
+    carries = Array(repeating: 0, count: particles * rollout.program.carryLength)
+    functions = Array(repeating: 0, count: particles * rollout.program.functionLength)
+    _ = try reset(seed: 0)
+  }
+
+  /// States of which a machine's sensors tell; the others are derived from them.
+  public var measured: [Int] { model.layout.measured }
+
+  /// Begins episodes.
+  ///
+  /// - Parameters:
+  ///   - which: particles; nil for all.
+  ///   - seed: of starts, functions and noise; nil goes on with the one before, in other episodes.
+  ///   - state: where they begin [S], physical units; nil for logged states, drawn.
+  /// - Returns: what is measured of them [particles][S].
+  public func reset(
+    _ which: [Int]? = nil, seed: UInt64? = nil, to state: [Double]? = nil
+  ) throws -> [[Double]] {
+    if let seed { (self.seed, steps, episodes) = (seed, 0, 0) }
+    let key = DrawKey(seed: self.seed, iteration: Self.firstEpisode + episodes)
+    episodes += 1
+    let (c, f) = (rollout.program.carryLength, rollout.program.functionLength)
+    let drawn = f == 0 ? [] : rollout.functionDraws(particles, key)
+    for b in which ?? Array(0..<particles) {
+      let first = state ?? starts.draw(particle: b, key: key, for: .initialStates)
+      let carry = rollout.start(
+        state: model.stateStandardiser.standardise(first), particle: b, key: key)
+      carries.replaceSubrange(b * c..<(b + 1) * c, with: carry)
+      functions.replaceSubrange(b * f..<(b + 1) * f, with: drawn[b * f..<(b + 1) * f])
+    }
+    return measurements(of: which ?? Array(0..<particles))
+  }
+
+  /// One time step of all particles.
+  ///
+  /// - Parameter actions: [B][A], physical units.
+  /// - Returns: what is measured of them [B][S]. Throws: `ExecutionError`.
+  public func step(_ actions: [[Double]]) throws -> [[Double]] {
+    precondition(actions.count == particles, "\(actions.count) actions of \(particles) particles")
+    let standardiser = policy.commandStandardiser
+    let scaled = Standardiser(mean: standardiser.mean, scale: standardiser.scale)
+    let result = try executor.trajectories(
+      RolloutBatch(
+        parameters: [], initialStates: carries, goals: actions.flatMap(scaled.standardise),
+        particles: particles, horizon: 1, draws: DrawKey(seed: seed, iteration: steps),
+        functionDraws: functions))
+    steps += 1
+    carries = Array(result.states.suffix(carries.count))
+    return measurements(of: Array(0..<particles))
+  }
+
+  /// The true states [B][S], physical units.
+  public var states: [[Double]] { (0..<particles).map(state) }
+
+  private func state(_ particle: Int) -> [Double] {
+    let first = particle * rollout.program.carryLength
+    return model.stateStandardiser.restore(
+      Array(carries[first..<first + model.layout.states.count]))
+  }
+
+  private func measurements(of which: [Int]) -> [[Double]] {
+    guard sensors.contains(where: { $0 > 0 }) else { return which.map(state) }
+    let key = DrawKey(seed: seed, stream: .simulatedSensors)
+    return which.map { b in
+      let noise = key.normals(
+        particle: b, step: Int(steps) + Int(episodes) << 32, count: sensors.count)
+      return zip(state(b), zip(sensors, noise)).map { $0 + $1.0 * $1.1 }
+    }
+  }
+
+  /// Starts and functions have iterations that no step has.
+  private static let firstEpisode = UInt32(1) << 31
+
+  private static func sampler(
+    _ model: DynamicsModel, _ commands: [ClosedRange<Double>], _ doubt: SimulatedDoubt
+  ) throws -> (any PosteriorSampler, SimulatedDoubt) {
+    var options = SamplerOptions()
+    if doubt == .function, model.processes.allSatisfy({ !$0.isNoise }) {
+      options.name = .sparsePathwise
+      do {
+        return (try model.sampler(options, actionLimits: commands).sampler, .function)
+      } catch is UnsuitableSampler {
+        options.name = nil
+      }
+    }
+    let marginal = try model.sampler(options, actionLimits: commands).sampler
+    return doubt == .none ? (WithoutDraws(marginal), .none) : (marginal, .steps)
+  }
+}
+
+/// A sampler's draws at zero: its mean.
+private struct WithoutDraws: PosteriorSampler {
+  let sampler: any PosteriorSampler
+  init(_ sampler: any PosteriorSampler) { self.sampler = sampler }
+
+  var name: SamplerName { sampler.name }
+  var summary: String { "\(sampler.summary), its mean" }
+  var data: [String: [Double]] { sampler.data }
+  var functionLength: Int { sampler.functionLength }
+  func functionDraws(_ particles: Int, key: DrawKey) -> [Double] {
+    Array(repeating: 0, count: particles * functionLength)
+  }
+  func increments(at x: Value, draws: Value, functionOffset: Int) -> Value {
+    sampler.increments(
+      at: x, draws: x.builder.zeros(draws.length), functionOffset: functionOffset)
+  }
+}
+
+extension DynamicsModel {
+  /// Of each action, between which commands the logs have it, as far as the model reads it; -1 ... 1 where it does not [A].
+  fileprivate var commandBounds: [ClosedRange<Double>] {
+    layout.actions.indices.map { action in
+      let bounds = form.features.indices.filter { form.features[$0].action == action }
+        .map { featureBounds[$0] }
+      guard let first = bounds.first else { return -1...1 }
+      return bounds.reduce(first) {
+        min($0.lowerBound, $1.lowerBound)...max($0.upperBound, $1.upperBound)
+      }
+    }
+  }
+}
+
+extension InputFeature {
+  /// The action whose command it is, filtered or not; nil of others.
+  fileprivate var action: Int? {
+    switch self {
+    case .action(let action, _): action
+    case .filteredAction(let action, _): action
+    case .state, .sine, .cosine, .disturbance, .formula: nil
+    }
+  }
+}
