@@ -30,12 +30,11 @@ standard error."""
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a command left: its JSON, its lines on standard error, its exit code (0, or 2 for done but not
-    solved)."""
+    """What a command left that ended with exit code 0, or 2 for done but not solved: its JSON, its lines on
+    standard error."""
 
     json: Dict[str, Any]
     words: Tuple[str, ...]
-    code: int
 
 
 def find() -> str:
@@ -103,7 +102,7 @@ def run(
         raise BagelError(
             "the command wrote no JSON object on its last line; is it another program?",
             exit_code=child.code, words=child.words)
-    return Outcome(result, tuple(child.words), child.code)
+    return Outcome(result, tuple(child.words))
 
 
 class _Child:

@@ -11,6 +11,7 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
 from . import command
 from .errors import UsageError
+from .log_format import LogFormat, Words
 from .progress import Progress, reporter
 from .results import Fit
 from .tables import LogFiles
@@ -31,7 +32,7 @@ class LogSource:
     time_step: float
     angles: Mapping[str, str]
     """State -> units of its angle."""
-    time_column: Optional[str]
+    format: LogFormat
     searched: Dict[str, Fit] = field(default_factory=dict)
     """Models for searches that were learnt from these logs, by what they were learnt with."""
 
@@ -47,6 +48,10 @@ def fit(
     angles: Union[None, str, Sequence[str], Mapping[str, str]] = None,
     disturbances: Names = None,
     time_column: Optional[str] = None,
+    time_unit: Optional[str] = None,
+    missing: Optional[str] = None,
+    header: Words = None,
+    converter: Words = None,
     seed: int = 0,
     output: Any = None,
     device: Optional[str] = None,
@@ -55,9 +60,9 @@ def fit(
     """Learns a machine's dynamics from logs, and judges the model on held-out logs.
 
     Args:
-        logs: one or several of: path of a CSV file; DataFrame with a time column (t, time, ...) or an index
-            of seconds or dates; dict of arrays [rows] with a time array. Or a task (`Task`, path, built-in
-            name, dict), which says the rest itself.
+        logs: one or several of: path of a CSV file, or of one that `converter` reads; DataFrame with a time
+            column (t, time, ...) or an index of seconds or dates; dict of arrays [rows] with a time array. Or
+            a task (`Task`, path, built-in name, dict), which says the rest itself.
         states: columns that are measured.
         actions: columns of commands.
         time_step: seconds between control decisions; logs with other stamps are resampled.
@@ -66,7 +71,14 @@ def fit(
             states.
         angles: states that turn round; {name: units} (rad, deg, ...), or names for radians.
         disturbances: columns that act on the machine and that nobody commands.
-        time_column: with the seconds, where it has another name.
+        time_column: with the time, where it has another name.
+        time_unit: what stamps that are numbers count, where they do not tell: s, ms, us or ns.
+        missing: what is done where a channel has no value: "refuse" the log; "drop" the row; "hold", for
+            channels with a clock of their own: the last value stands.
+        header: names of all columns of files, in place of the line of names.
+        converter: a program and its first arguments, as a list of words, that turns each file into CSV on its
+            standard output; the file's path is added as the last argument. One text with blanks is a line for
+            the shell.
         seed: of data, draws and noise.
         output: folder for model and report; by default the command's: "log-out", or the task's name and
             "-out".
@@ -79,10 +91,11 @@ def fit(
         Interrupted: Ctrl-C.
     """
     common = options(seed=seed, output=folder_text(output), device=device)
+    written = LogFormat.of(time_column, time_unit, missing, header, converter)
     if states is None and actions is None and time_step is None:
         others = {
             "rates": rates not in ("auto", None), "angles": angles, "disturbances": disturbances,
-            "time_column": time_column}
+            **dict.fromkeys(written.given, True)}
         for name, value in others.items():
             if value:
                 raise UsageError(f"{name}= is of logs alone; a task says it itself")
@@ -94,10 +107,10 @@ def fit(
     names = _names("states", states), _names("actions", actions), _names("disturbances", disturbances)
     columns = [name for some in names for name in some]
     source = LogSource(
-        logs=LogFiles(logs, "logs", columns, time_column),
-        held_out=None if held_out is None else LogFiles(held_out, "held_out", columns, time_column),
+        logs=LogFiles(logs, "logs", columns, written),
+        held_out=None if held_out is None else LogFiles(held_out, "held_out", columns, written),
         states=names[0], actions=names[1], disturbances=names[2], time_step=float(time_step or 0),
-        angles=_angles(angles), time_column=time_column)
+        angles=_angles(angles), format=written)
     arguments = ["fit", "--log", *source.logs.paths]
     if source.held_out is not None:
         arguments += ["--held-out", *source.held_out.paths]
@@ -105,13 +118,13 @@ def fit(
     arguments += options(
         states=",".join(source.states), actions=",".join(source.actions),
         disturbances=",".join(source.disturbances) or None, time_step=repr(source.time_step),
-        time_column=time_column, rates=_rates(rates), angles=",".join(angle_words) or None)
+        rates=_rates(rates), angles=",".join(angle_words) or None, **written.arguments())
     files = [source.logs, *([source.held_out] if source.held_out else [])]
     outcome = command.run(
         arguments + common, reporter(progress, "fit"),
         inputs=[path for one in files for path in one.paths],
         written={path: label for one in files for path, label in one.labels.items()})
-    return Fit.of(outcome, source, folder_text(output))
+    return Fit.of(outcome, source)
 
 
 def fit_task(
@@ -120,7 +133,7 @@ def fit_task(
     """The same of a task; `common` are options of the command."""
     arguments: List[str] = []
     if held_out is not None:
-        files = LogFiles(held_out, "held_out", (), None)
+        files = LogFiles(held_out, "held_out", (), LogFormat())
         if files.labels:
             raise UsageError("held_out= beside a task is a path or several")
         arguments = ["--held-out", *files.paths]
@@ -128,7 +141,7 @@ def fit_task(
         outcome = command.run(
             ["fit", path, *arguments, *common], reporter(progress, "fit"),
             inputs=[path, *arguments], written=written)
-    return Fit.of(outcome, task, folder_text(output))
+    return Fit.of(outcome, task)
 
 
 def options(**values: Any) -> List[str]:

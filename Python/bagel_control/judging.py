@@ -73,4 +73,4 @@ def evaluate(
         outcome = command.run(
             ["evaluate", name, *arguments], reporter(progress, "evaluate"),
             inputs=[name, str(path)], written=written)
-    return Evaluation.of(outcome, whole, folder)
+    return Evaluation.of(outcome, whole)

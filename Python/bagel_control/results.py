@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# What every command leaves, and what `fit` does. In: the command's JSON and words. Out: figures as arrays,
-# paths of what was written, and what a notebook shows of them.
+# What every command leaves, and what `fit` does. In: the command's JSON. Out: figures as arrays, paths of what
+# was written, and what a notebook shows of them.
 
 from __future__ import annotations
 
@@ -36,50 +36,36 @@ class Result:
 
     @property
     def warnings(self) -> Tuple[str, ...]:
-        """Of the command's words those that warn."""
-        found = (line.strip() for line in self.words)
-        return tuple(line[len("warning: "):] for line in found if line.startswith("warning: "))
+        """Of the JSON, and of the words those that the JSON lacks."""
+        said = (line.strip() for line in self.words)
+        warned = (line[len("warning: "):] for line in said if line.startswith("warning: "))
+        return tuple(dict.fromkeys((*self.json.get("warnings", ()), *warned)))
 
 
-def result_fields(outcome: Outcome, folder: Optional[str]) -> Dict[str, Any]:
-    """The fields of `Result`.
-
-    Args:
-        outcome: of the command.
-        folder: where it wrote, if it was told; else its words say it.
-
-    Raises:
-        BagelError: the command did not say where its report is.
-    """
-    reports = [line[len("report: "):] for line in outcome.words if line.startswith("report: ")]
-    if not reports:
-        raise BagelError("the command did not say where its report is", words=outcome.words)
-    report = Path(reports[-1]).absolute()
-    if folder is not None:
-        report = Path(folder).absolute() / report.name
+def result_fields(outcome: Outcome) -> Dict[str, Any]:
+    """The fields of `Result`. Raises: BagelError, of a command that is older than this package."""
+    paths = outcome.json.get("paths")
+    if paths is None:
+        raise BagelError(
+            "the command did not say where it wrote: it is older than this package (`python -m bagel_control "
+            "--version`)", words=outcome.words)
+    report = Path(paths["report"]).absolute()
     return {
-        "json": outcome.json, "words": outcome.words, "folder": report.parent, "report_path": report,
-        "pictures": pictures(report),
+        "json": outcome.json, "words": outcome.words, "folder": Path(paths["output"]).absolute(),
+        "report_path": report, "pictures": pictures(report),
     }
 
 
-def version_path(folder: Path, kind: str, fingerprint: str) -> Path:
-    """The file of the version with a fingerprint, which nothing replaces; of the newest with it.
+def version_path(folder: Path, kind: str, version: int) -> Path:
+    """The file of a version, which nothing replaces; the folder's current one where it is kept no more.
 
     Args:
         folder: of the output.
         kind: model or policy.
-        fingerprint: of it.
+        version: its number.
     """
-    found: List[Tuple[int, Path]] = []
-    for record in folder.glob("versions/*/version.json"):
-        try:
-            version = json.loads(record.read_text(encoding="utf-8"))
-        except ValueError:
-            continue
-        if version.get("kind") == kind and version.get(kind) == fingerprint:
-            found.append((version.get("number", 0), record.parent / f"{kind}.safetensors"))
-    return max(found)[1] if found else folder / f"{kind}.safetensors"
+    path = folder / "versions" / str(version) / f"{kind}.safetensors"
+    return path if path.is_file() else folder / path.name
 
 
 def array(values: Any) -> np.ndarray:
@@ -149,9 +135,13 @@ class Fit(Result):
 
     model_path: Path
     """The model's file among the folder's versions, which later fits leave alone."""
+    version: int
+    """Its number there."""
     states: Tuple[str, ...]
     """Names [S], derived rates among them."""
     actions: Tuple[str, ...]
+    read: Tuple[str, ...]
+    """What was understood of the logs where it does not go without saying: separators, units, clocks."""
     time_step: float
     """Seconds."""
     transitions: int
@@ -168,16 +158,15 @@ class Fit(Result):
     """What it was learnt from: `LogSource` or `Task`."""
 
     @staticmethod
-    def of(outcome: Outcome, source: Any, folder: Optional[str]) -> "Fit":
+    def of(outcome: Outcome, source: Any) -> "Fit":
         """The result of `bagel fit`."""
-        fields, found = result_fields(outcome, folder), outcome.json
-        path = version_path(fields["folder"], "model", found["modelFingerprint"])
-        layout = model_layout(path)
+        fields, found = result_fields(outcome), outcome.json
+        path = version_path(fields["folder"], "model", found["version"])
         horizons = found.get("heldOut", {}).get("horizons", {})
         return Fit(
-            **fields, model_path=path, states=tuple(state["name"] for state in layout["states"]),
-            actions=tuple(action["name"] for action in layout["actions"]),
-            time_step=layout["timeStep"], transitions=found["transitions"],
+            **fields, model_path=path, version=found["version"], states=tuple(found["states"]),
+            actions=tuple(found["actions"]), read=tuple(found["read"]),
+            time_step=model_layout(path)["timeStep"], transitions=found["transitions"],
             seconds=found["fitSeconds"], verdict=horizons.get("verdict"),
             chosen=found.get("model", {}).get("chosen"),
             held_out=HeldOut.of(found["heldOut"]) if "heldOut" in found else None, source=source)

@@ -11,7 +11,7 @@ from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 import numpy as np
 
-from .command import NOT_SOLVED, Outcome
+from .command import Outcome
 from .html import number, page, table
 from .policies import Policy
 from .results import Fit, Result, array, result_fields, version_path
@@ -53,12 +53,12 @@ class Optimization(Result):
     """The model that it was searched on, where that was learnt in the same call or given."""
 
     @staticmethod
-    def of(outcome: Outcome, task: Task, fit: Optional[Fit], folder: Optional[str]) -> "Optimization":
+    def of(outcome: Outcome, task: Task, fit: Optional[Fit]) -> "Optimization":
         """The result of `bagel optimize`."""
-        fields, found = result_fields(outcome, folder), outcome.json
+        fields, found = result_fields(outcome), outcome.json
         return Optimization(
             **fields, task=task, fit=fit,
-            policy_path=version_path(fields["folder"], "policy", found["policyFingerprint"]),
+            policy_path=version_path(fields["folder"], "policy", found["version"]),
             version=found["version"], is_current=found["isCurrent"],
             best_return=_float(found["bestReturn"]), returns=array(found["returns"]),
             iterations=found["iterations"], best_iteration=found["bestIteration"],
@@ -136,12 +136,12 @@ class Evaluation(Result):
     `json["rival"]`."""
 
     @staticmethod
-    def of(outcome: Outcome, task: Task, folder: Optional[str]) -> "Evaluation":
+    def of(outcome: Outcome, task: Task) -> "Evaluation":
         """The result of `bagel evaluate`."""
-        fields, found = result_fields(outcome, folder), outcome.json
+        fields, found = result_fields(outcome), outcome.json
         rival = found.get("rival")
         return Evaluation(
-            **fields, task=task, solved=outcome.code != NOT_SOLVED, successes=found["successes"],
+            **fields, task=task, solved=found["solved"], successes=found["successes"],
             episodes=found["episodes"], criterion=found["criterion"], steps=found["steps"],
             step_successes=found["stepSuccesses"], tracked=_tracked(found),
             constraints=tuple(found["constraints"]),

@@ -22,7 +22,7 @@ from .tasks import Task, plain
 
 _DISTRIBUTION_KEYS = {"lower", "upper", "mean", "deviation", "bounds"}
 _MODEL_KEYS = (
-    "timeStep", "timeColumn", "states", "actions", "disturbances", "quantities", "logs", "heldOut", "model")
+    "timeStep", "timeColumn", "timeUnit", "missing", "states", "actions", "disturbances", "quantities", "logs", "heldOut", "model")
 
 
 def optimize(
@@ -101,7 +101,7 @@ def optimize(
         outcome = command.run(
             ["optimize", name, *arguments], reporter(progress, "optimize"),
             inputs=[name, str(path)], written=written)
-    return Optimization.of(outcome, whole, learnt if isinstance(learnt, Fit) else None, folder)
+    return Optimization.of(outcome, whole, learnt if isinstance(learnt, Fit) else None)
 
 
 def completed(
@@ -124,10 +124,10 @@ def completed(
     channels = _channels(source, fitted, limits)
     task: Dict[str, Any] = {
         "name": folder.name[: -len("-out")] if folder.name.endswith("-out") else folder.name,
-        "timeStep": source.time_step, "timeColumn": source.time_column, **channels,
+        "timeStep": source.time_step, **source.format.task_keys(), **channels,
         "disturbances": {name: "varying" for name in source.disturbances} or None,
-        "logs": _paths(source.logs, folder),
-        "heldOut": _paths(source.held_out, folder) if source.held_out is not None else None,
+        "logs": _entries(source, source.logs, folder),
+        "heldOut": _entries(source, source.held_out, folder),
         "reward": [{"formula": reward}] if isinstance(reward, str) else reward,
         "goal": goal, "start": "logged" if start is None else start, **sections,
     }
@@ -189,13 +189,16 @@ def _terms(reward: Any) -> List[Mapping[str, Any]]:
     return [reward] if isinstance(reward, Mapping) else list(reward)
 
 
-def _paths(files: LogFiles, folder: Path) -> List[str]:
-    """Tables are copied under names that are their contents', so that none replaces another."""
+def _entries(source: LogSource, files: Optional[LogFiles], folder: Path) -> Optional[List[Any]]:
+    """Logs as a task's file has them. Tables are copied under names that are their contents', so that none
+    replaces another."""
+    if files is None:
+        return None
     names = {
         path: hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16] + ".csv"
         for path in files.labels
     }
-    return files.kept(folder / "logs", names)
+    return source.format.task_logs(files.kept(folder / "logs", names))
 
 
 def _is_by_name(goal: Any) -> bool:

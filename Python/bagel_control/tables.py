@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import shutil
 import tempfile
 import weakref
@@ -16,6 +17,7 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 import numpy as np
 
 from .errors import DataError, UsageError
+from .log_format import LogFormat
 
 TIME_NAMES = ("t", "time", "timestamp", "seconds", "time_s")
 """Columns that hold the time where nobody names one; the first of them counts."""
@@ -27,7 +29,7 @@ class LogFiles:
     """Logs as files. Tables stand in a folder that lasts as long as this object."""
 
     def __init__(
-        self, logs: Any, argument: str, columns: Sequence[str], time_column: Optional[str]
+        self, logs: Any, argument: str, columns: Sequence[str], format: LogFormat
     ) -> None:
         """Writes tables.
 
@@ -35,7 +37,7 @@ class LogFiles:
             logs: one or several of: path, DataFrame, {name: array}.
             argument: what the caller calls them, for messages.
             columns: that are needed.
-            time_column: of all of them; None for the usual names, or a DataFrame's index.
+            format: of all of them; without a time column for the usual names, or a DataFrame's index.
 
         Raises:
             DataError: a table lacks a column or holds what is no number.
@@ -51,8 +53,10 @@ class LogFiles:
             if isinstance(log, (str, os.PathLike)):
                 self.paths.append(str(Path(log).expanduser().absolute()))
                 continue
+            if format.is_of_files:
+                raise UsageError(f"{label} is a table; header= and converter= are of files alone")
             path = os.path.join(self._temporary(), f"{argument}-{index + 1}.csv")
-            _write(path, label, log, columns, time_column)
+            _write(path, label, log, columns, format)
             self.labels[path] = label
             self.paths.append(path)
 
@@ -99,12 +103,11 @@ def _as_list(logs: Any) -> List[Any]:
     return items
 
 
-def _write(
-    path: str, label: str, table: Any, columns: Sequence[str], time_column: Optional[str]
-) -> None:
-    time_name, time = _time(label, table, time_column)
+def _write(path: str, label: str, table: Any, columns: Sequence[str], format: LogFormat) -> None:
+    time_name, time = _time(label, table, format)
     names = [name for name in columns if name != time_name]
-    arrays = [time] + [_numbers(label, name, _column(label, table, name)) for name in names]
+    arrays = [time] + [
+        _numbers(label, name, _column(label, table, name), format.allows_missing) for name in names]
     for name, array in zip(names, arrays[1:]):
         if len(array) != len(time):
             raise DataError(
@@ -143,18 +146,18 @@ def _column(label: str, table: Any, name: str) -> np.ndarray:
     return array
 
 
-def _time(label: str, table: Any, wanted: Optional[str]) -> Tuple[str, np.ndarray]:
-    """Name and seconds of the time column, or of the index."""
-    known = _names(table)
+def _time(label: str, table: Any, format: LogFormat) -> Tuple[str, np.ndarray]:
+    """Name and numbers of the time column, or of the index."""
+    known, wanted = _names(table), format.time_column
     index = getattr(table, "index", None) if not isinstance(table, Mapping) else None
     index_name = str(getattr(index, "name", None) or "")
     name = wanted or next((name for name in TIME_NAMES if name in known), None)
     if name is not None and (name in known or index is None or name != index_name):
-        return name, _seconds(label, name, _column(label, table, name))
+        return name, _stamps(label, name, _column(label, table, name), _unit(name, format))
     kind = getattr(getattr(index, "dtype", None), "kind", "")
     if index is not None and (kind in "mMf" or index_name in TIME_NAMES or name == index_name != ""):
         name = index_name if index_name in (*TIME_NAMES, wanted) else "t"
-        return name, _seconds(label, "index", index)
+        return name, _stamps(label, "index", index, _unit(name, format))
     problem = (
         f"no time column ({', '.join(TIME_NAMES)}) and no index of seconds or dates: name one with "
         "time_column=, or table.set_index(...)")
@@ -165,18 +168,27 @@ def _is_time(dtype: Any) -> bool:
     return getattr(dtype, "kind", "") in ("m", "M")
 
 
-def _seconds(label: str, name: str, values: Any) -> np.ndarray:
-    """Seconds as they are; dates since the first one."""
+def _unit(name: str, format: LogFormat) -> str:
+    """What the command takes stamps under this name to count."""
+    found = re.search(r"[\[(_/ .,](ms|us|ns)[\])]*$", name)
+    return format.time_unit or (found.group(1) if found else "s")
+
+
+def _stamps(label: str, name: str, values: Any, unit: str) -> np.ndarray:
+    """Numbers as they are; dates in the unit, since the first one."""
     kind = getattr(getattr(values, "dtype", None), "kind", "")
     if kind == "M":
         stamps = np.asarray(values, dtype="datetime64[ns]")
         values = stamps - stamps[:1] if len(stamps) else stamps.astype("timedelta64[ns]")
     if kind in ("m", "M"):
-        return np.asarray(values, dtype="timedelta64[ns]") / np.timedelta64(1_000_000_000, "ns")
+        length = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}.get(unit, 1)
+        return np.asarray(values, dtype="timedelta64[ns]") / np.timedelta64(length, "ns")
     return _numbers(label, name, np.asarray(values))
 
 
-def _numbers(label: str, name: str, array: np.ndarray) -> np.ndarray:
+def _numbers(
+    label: str, name: str, array: np.ndarray, allows_missing: bool = False
+) -> np.ndarray:
     """float64, the same numbers. Raises: DataError, with the row."""
     if array.dtype.kind in "fiub":
         return array.astype(np.float64)
@@ -185,6 +197,10 @@ def _numbers(label: str, name: str, array: np.ndarray) -> np.ndarray:
         try:
             numbers[row] = float(value)
         except (TypeError, ValueError):
+            # pandas' mark of a missing value has no number.
+            if allows_missing and (value is None or type(value).__name__ == "NAType"):
+                numbers[row] = np.nan
+                continue
             problem = f"'{str(value)[:40]}' is not a number"
             raise DataError(
                 f"{label}, row {row}, column '{name}': {problem}", file=label, row=row,

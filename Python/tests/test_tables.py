@@ -14,6 +14,7 @@ import numpy as np
 from log_makers import CommandTest, spring_log, write_csv
 
 import bagel_control as bagel
+from bagel_control.log_format import LogFormat
 from bagel_control.tables import LogFiles
 
 try:
@@ -101,8 +102,8 @@ class SameNumbersTest(CommandTest):
 
 
 class TableTest(unittest.TestCase):
-    def written(self, table: Any, columns: Any, time_column: Any = None) -> LogFiles:
-        return LogFiles(table, "logs", columns, time_column)
+    def written(self, table: Any, columns: Any, **format: Any) -> LogFiles:
+        return LogFiles(table, "logs", columns, LogFormat(**format))
 
     def test_every_digit_is_written(self) -> None:
         draws = np.random.default_rng(3)

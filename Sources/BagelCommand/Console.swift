@@ -8,12 +8,25 @@ import SafeText
 /// Writes for people to standard output (standard error under --json), JSON to standard output.
 struct Console {
   let json: Bool
+  private let isQuiet: Bool
 
-  /// One line for people.
+  init(_ options: CommonOptions) {
+    (json, isQuiet) = (options.json, options.quiet)
+    if isQuiet { ProgressBar.silence() }
+  }
+
+  /// One line for people; with --quiet only what warns.
   func say(_ line: String) {
     let line = printable(line, keeping: "\n\t")
+    if isQuiet {
+      if Self.warnings.contains(where: line.contains) { Console.error(line) }
+      return
+    }
     if json { Console.error(line) } else { Console.write(line + "\n", to: .standardOutput) }
   }
+
+  /// What a line has that nobody may miss: a warning, or a safe action that was not delivered.
+  private static let warnings = ["warning:", "NOT"]
 
   /// One line to standard error.
   static func error(_ line: String) { write(line + "\n", to: .standardError) }

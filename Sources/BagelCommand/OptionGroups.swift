@@ -6,10 +6,13 @@ import Bagel
 import Foundation
 import SafeText
 
-/// --json, --seed, --output.
+/// --json, --quiet, --seed, --output.
 struct CommonOptions: ParsableArguments {
   @Flag(help: "Print one JSON object as the last line of standard output.")
   var json = false
+
+  @Flag(name: .shortAndLong, help: "Say warnings and errors only.")
+  var quiet = false
 
   @Option(help: "Seed of data, policies, draws and noise.")
   var seed: UInt64 = 0

@@ -16,6 +16,11 @@ final class ProgressBar: Sendable {
     var isFinished = false
   }
 
+  private static let isSilent = Mutex(false)
+
+  /// From now on no bar is shown.
+  static func silence() { isSilent.withLock { $0 = true } }
+
   private let title: String
   private let start = ContinuousClock.now
   private let isTerminal = isatty(STDERR_FILENO) == 1
@@ -28,7 +33,7 @@ final class ProgressBar: Sendable {
   /// - Parameter detail: what is being done until the first update.
   init(_ title: String, _ detail: String = "") {
     self.title = title
-    state = Mutex(State(detail: detail))
+    state = Mutex(State(detail: detail, isFinished: Self.isSilent.withLock(\.self)))
     if isTerminal { return }
     Thread.detachNewThread { [weak self] in
       while let bar = self, bar.tick() {
@@ -41,7 +46,7 @@ final class ProgressBar: Sendable {
   func update(_ fraction: Double, _ detail: String = "") {
     state.withLock { state in
       (state.fraction, state.detail) = (fraction, detail)
-      guard isTerminal, elapsed > Self.firstBar else { return }
+      guard isTerminal, !state.isFinished, elapsed > Self.firstBar else { return }
       if let last = state.written, last.duration(to: .now).seconds < Self.bars { return }
       state.written = .now
       let width = 30

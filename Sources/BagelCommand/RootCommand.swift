@@ -29,7 +29,7 @@ struct RootCommand: ParsableCommand {
       CompareCommand.self, UseCommand.self, JudgeCommand.self, ProposeCommand.self,
       SimulateCommand.self, ExportCommand.self,
       ReproduceCommand.self, BenchmarkCommand.self, EmitCommand.self,
-      DoctorCommand.self,
+      DoctorCommand.self, CompletionsCommand.self,
     ])
 
   static func main() {
@@ -57,7 +57,8 @@ struct RootCommand: ParsableCommand {
     switch error {
     case let error as TensorFileError: error.isWriting ? 1 : 65
     case let error as EpisodeFailure: exitCode(forInputError: error.cause) ?? 1
-    case is LogError, is FactorizationError, is UnsuitableSampler, is CannotSimulate, is GridError, is PlantFailure,
+    case is LogError, is FactorizationError, is UnsuitableSampler, is CannotSimulate, is GridError,
+      is PlantFailure,
       is ControllerFailure, is CannotExport, is LoopError, is SearchError:
       65
     case is StaleMeasurement, is ExecutionError, is CUDAFailure, is OutputError, is LogWritingError,

@@ -96,8 +96,7 @@ public struct LogSurvey: Sendable {
         let text = reader.text(index)
         if Cell.isNumber(text) {
           numbers.insert(index)
-        }
-        else if !Cell.marksMissing(text) {
+        } else if !Cell.marksMissing(text) {
           others.insert(index)
         }
       }

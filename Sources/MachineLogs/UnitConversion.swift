@@ -45,7 +45,9 @@ private struct Unit {
       (zero, dimensions[4]) = (273.15, 1)
       return
     }
-    let powers: [(String, String)] = [("²", "^2"), ("³", "^3"), ("**", "^"), ("·", "*"), (" ", "*")]
+    let powers: [(String, String)] = [
+      ("²", "^2"), ("³", "^3"), ("**", "^"), ("·", "*"), (" ", "*"),
+    ]
     let text = powers.reduce(word) { $0.replacingOccurrences(of: $1.0, with: $1.1) }
     guard !text.isEmpty else { return nil }
     for (index, part) in text.split(separator: "/", omittingEmptySubsequences: false).enumerated() {
@@ -93,7 +95,9 @@ private struct Unit {
     }
     let (length, mass, time) = ([1, 0, 0, 0, 0, 0], [0, 1, 0, 0, 0, 0], [0, 0, 1, 0, 0, 0])
     let (current, heat, angle) = ([0, 0, 0, 1, 0, 0], [0, 0, 0, 0, 1, 0], [0, 0, 0, 0, 0, 1])
-    let (force, torque, pressure) = ([1, 1, -2, 0, 0, 0], [2, 1, -2, 0, 0, 0], [-1, 1, -2, 0, 0, 0])
+    let (force, torque, pressure) = (
+      [1, 1, -2, 0, 0, 0], [2, 1, -2, 0, 0, 0], [-1, 1, -2, 0, 0, 0]
+    )
     add("m", 1, length, prefixed: true)
     add("in inch", 0.0254, length)
     add("ft", 0.3048, length)

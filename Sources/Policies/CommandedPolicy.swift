@@ -32,6 +32,7 @@ extension Policy {
   /// Commands of limits -1 ... 1 from physical ones.
   package var commandStandardiser: GoalStandardiser {
     GoalStandardiser(
-      mean: zip(lower, upper).map { 0.5 * ($0 + $1) }, scale: zip(lower, upper).map { 0.5 * ($1 - $0) })
+      mean: zip(lower, upper).map { 0.5 * ($0 + $1) },
+      scale: zip(lower, upper).map { 0.5 * ($1 - $0) })
   }
 }

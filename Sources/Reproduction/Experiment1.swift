@@ -83,7 +83,8 @@ struct Experiment1 {
     let worst = sampler.certificate.worst
     let source =
       task.plant == nil
-      ? escapedForHTML(task.logs.map(\.name).joined(separator: ", ")) : "the simulated boom driven by hand"
+      ? escapedForHTML(task.logs.map(\.name).joined(separator: ", "))
+      : "the simulated boom driven by hand"
     return """
       Experiment 1 of the paper (section IV-A): \(model.features.rows) transitions of \(source), Gaussian processes \
       learnt in \(number(fitSeconds)) s, to go from \(angle(task.start)) to \(angle(task.goal))\(unit.name.isEmpty ? "" : " ")\(unit.name) in \

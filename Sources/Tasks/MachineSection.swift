@@ -100,7 +100,8 @@ extension ControlTask {
       "from",
       unknown.isEmpty
         ? "is '\(shortened(from))', which is no unit of the kind of '\(shortened(channel.units))'"
-        : "wants units that are known here, such as deg, rad, mm, bar, mm/s; '\(shortened(unknown[0]))' is not")
+        : "wants units that are known here, such as deg, rad, mm, bar, mm/s; '\(shortened(unknown[0]))' is not"
+    )
   }
 
   /// Adds an action; returns its safe value.

@@ -44,7 +44,8 @@ struct TaskFileTests {
       .appendingPathComponent("Sources/Tasks").path
     let read = try Regex(#"(?:yaml|entry|term|measure|schedule)\.[a-z]+\("([A-Za-z]+)""#)
     var keys: Set<String> = []
-    for file in try FileManager.default.contentsOfDirectory(atPath: sources) {
+    for file in try FileManager.default.subpathsOfDirectory(atPath: sources)
+    where file.hasSuffix(".swift") {
       let code = try String(contentsOfFile: sources + "/" + file, encoding: .utf8)
       keys.formUnion(code.matches(of: read).compactMap { $0.output[1].substring.map(String.init) })
     }

@@ -95,7 +95,8 @@ struct LogDialectTests {
     #expect(try problem(replacing("\"1,234.5\"")).contains("marks between thousands"))
     #expect(try problem(replacing("12 mm")).contains("is 'mm' a unit?"))
     #expect(
-      try problem(replacing("2026-03-29T01:59:50Z")).contains("is a date or a time of day; a number")
+      try problem(replacing("2026-03-29T01:59:50Z")).contains(
+        "is a date or a time of day; a number")
     )
     #expect(
       try problem(replacing(String(repeating: "z", count: 50_000))).contains("is not a number"))
@@ -135,7 +136,8 @@ struct LogDialectTests {
     #expect(try problem(Array(table().utf8) + [0, 0, 0]).contains("is binary, not text"))
     #expect(try problem([0x50, 0x4B, 0x03, 0x04, 0, 0]).contains(".xlsx"))
     #expect(try problem([0x1F, 0x8B, 8, 0]).contains("ends in the middle of what gzip"))
-    #expect(try problem([0x1F, 0x8B, 8, 0] + Array(repeating: 7, count: 100)).contains("is damaged"))
+    #expect(
+      try problem([0x1F, 0x8B, 8, 0] + Array(repeating: 7, count: 100)).contains("is damaged"))
     #expect(
       try problem(Array("t,x,u\n0,\"1".utf8) + Array(repeating: 65, count: 3_000_000))
         .contains(":2: the row that begins here is over"))

@@ -192,8 +192,11 @@ struct LogHabitsTests {
       ).contains(":9, column 'x': '1,5' has a decimal comma, and others have points"))
     #expect(
       try refusal(
-        stamped { $0 < 2 ? "04/05/2026 23:59:5" + "\(Int($0 * 5) % 10).0" : "05/05/2026 00:00:00.0" })
-        .contains("may be two dates: which is the month?"))
+        stamped {
+          $0 < 2 ? "04/05/2026 23:59:5" + "\(Int($0 * 5) % 10).0" : "05/05/2026 00:00:00.0"
+        }
+      )
+      .contains("may be two dates: which is the month?"))
     #expect(
       try refusal(table { $0 == 9 && $1 == 1 ? "2026-11-30" : values($0)[$1] })
         .contains("'2026-11-30' is a date or a time of day"))
@@ -323,7 +326,9 @@ struct ConverterTests {
     #expect(found.states == expected.states && found.actions == expected.actions)
   }
 
-  @Test("signals with clocks of their own are put onto the states' causally, in whatever order they come")
+  @Test(
+    "signals with clocks of their own are put onto the states' causally, in whatever order they come"
+  )
   func clocks() throws {
     // x every 0.1 s; u every 0.25 s, beginning earlier; printed group after group, with a row of units.
     let x = (0..<40).map { "\(values($0)[0]),\(values($0)[1])," }
@@ -347,7 +352,9 @@ struct ConverterTests {
     #expect(try refusal("exit 1").contains("ended with exit code 1 and said nothing"))
     #expect(try refusal("kill -9 $$").contains("was ended by signal 9"))
     #expect(try refusal("true").contains("is empty"))
-    #expect(try refusal("cat <<'END'\n\(text)END\nprintf '4.0,1.0'").contains(":42: the program's last line has no end"))
+    #expect(
+      try refusal("cat <<'END'\n\(text)END\nprintf '4.0,1.0'").contains(
+        ":42: the program's last line has no end"))
     let back = text + "2.0,0.5,\n"
     #expect(
       try refusal("cat <<'END'\n\(back)END\n")
@@ -359,6 +366,8 @@ struct ConverterTests {
     #expect(throws: LogError.self) { try layout.episodes(from: [missing]) }
     missing.path = try write(Data("x".utf8))
     missing.converter = ["no-such-program-here"]
-    #expect("\(try #require(throws: LogError.self) { try layout.episodes(from: [missing]) })".contains("no-such-program-here"))
+    #expect(
+      "\(try #require(throws: LogError.self) { try layout.episodes(from: [missing]) })".contains(
+        "no-such-program-here"))
   }
 }

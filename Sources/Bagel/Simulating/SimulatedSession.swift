@@ -33,7 +33,8 @@ public struct SimulatedSession {
       let message = object as? [String: Any], let command = message["command"] as? String
     else {
       throw Misunderstood(
-        description: "'\(shortened(line))' is no command, such as {\"command\":\"step\",\"action\":[0]}")
+        description:
+          "'\(shortened(line))' is no command, such as {\"command\":\"step\",\"action\":[0]}")
     }
     switch command {
     case "reset": return try reset(message)
@@ -57,7 +58,8 @@ public struct SimulatedSession {
       which?.allSatisfy({ (0..<simulator.particles).contains($0) }) != false
     else {
       throw Misunderstood(
-        description: "'of' is a list of numbers from 0 to \(simulator.particles - 1), with --particles")
+        description:
+          "'of' is a list of numbers from 0 to \(simulator.particles - 1), with --particles")
     }
     let state = try message["state"].map {
       try numbers($0, simulator.model.layout.states.count, "state")

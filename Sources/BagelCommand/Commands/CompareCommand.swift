@@ -20,7 +20,7 @@ struct CompareCommand: ParsableCommand {
   @OptionGroup var common: CommonOptions
 
   func run() throws {
-    let console = Console(json: common.json)
+    let console = Console(common)
     try deviceOptions.checkAvailable()
     let task = try taskArgument.load(seed: common.seed)
     try task.checkSearchable()

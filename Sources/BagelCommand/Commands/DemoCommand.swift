@@ -13,7 +13,7 @@ struct DemoCommand: ParsableCommand {
   @OptionGroup var common: CommonOptions
 
   func run() throws {
-    let console = Console(json: common.json)
+    let console = Console(common)
     try deviceOptions.checkAvailable()
     var task = try ControlTask("boom")
     task.search.seed = common.seed

@@ -17,7 +17,7 @@ struct DeviceBenchmark: ParsableCommand {
   }
 
   func run() throws {
-    let console = Console(json: common.json)
+    let console = Console(common)
     let gpu = try CUDASystem.first()
     let peak = try CUDAPeak(gpu.device, gpu.compiler, bytes: megabytes << 20)
     console.say(

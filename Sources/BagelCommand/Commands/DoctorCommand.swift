@@ -24,7 +24,7 @@ struct DoctorCommand: ParsableCommand {
   }
 
   func run() throws {
-    let console = Console(json: common.json)
+    let console = Console(common)
     let blas = BLASConfiguration.current
     let features = cpuFeatures()
     let lanes = features.contains("avx512f") ? 16 : features.contains("avx") ? 8 : 4

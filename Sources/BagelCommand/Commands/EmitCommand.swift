@@ -60,7 +60,7 @@ struct EmitCommand: ParsableCommand {
       task.policy.form = .network(hidden: layers.split(separator: ",").compactMap { Int($0) })
     }
     let rollout = try task.makeRollout(model, try task.makeSampler(model).sampler)
-    let console = Console(json: common.json)
+    let console = Console(common)
     let text: String
     if program {
       let taped = rollout.program.taped(.expensiveValues)

@@ -48,7 +48,7 @@ struct EvaluateCommand: ParsableCommand {
   }
 
   func run() throws {
-    let console = Console(json: common.json)
+    let console = Console(common)
     var task = try taskArgument.load(seed: common.seed)
     let usual = task.plant
     if let plant { task.plant = .simulated(plant, parameters: [:]) }

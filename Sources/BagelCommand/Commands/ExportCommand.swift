@@ -33,7 +33,7 @@ struct ExportCommand: ParsableCommand {
   @OptionGroup var common: CommonOptions
 
   func run() throws {
-    let console = Console(json: common.json)
+    let console = Console(common)
     let task = try taskArgument.load(seed: common.seed)
     let folder = common.path(for: task)
     // A file elsewhere leaves the output folder as it is.

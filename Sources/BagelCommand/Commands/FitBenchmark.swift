@@ -30,7 +30,7 @@ struct FitBenchmark: ParsableCommand {
   }
 
   func run() throws {
-    let console = Console(json: common.json)
+    let console = Console(common)
     try device.option?.checkAvailable()
     var task = try ControlTask("boom")
     task.exploration.seconds = Double(points) * task.layout.timeStep

@@ -134,7 +134,7 @@ struct FitCommand: ParsableCommand {
   }
 
   func run() throws {
-    let console = Console(json: common.json)
+    let console = Console(common)
     try deviceOptions.checkAvailable()
     var task: ControlTask
     var logged: [Episode]?
@@ -175,7 +175,8 @@ struct FitCommand: ParsableCommand {
       throw OutputError(path: "event files in \(tensorBoard.tensorboard ?? "")", error)
     }
     let path = folder + "/model.safetensors"
-    let provenance = (task.logs.isEmpty ? [task.name] : task.logs.map(\.name)).joined(separator: ", ")
+    let provenance = (task.logs.isEmpty ? [task.name] : task.logs.map(\.name)).joined(
+      separator: ", ")
     let version = try console.keepModel(
       Version(of: fit, task, seed: common.seed), in: VersionStore(folder: folder)
     ) {
@@ -274,7 +275,9 @@ struct FitCommand: ParsableCommand {
     defer { bar.finish() }
     return try task.logs.enumerated().map { index, log in
       try LogFile(log, layout: task.layout) { fraction in
-        bar.update((Double(index) + fraction) / Double(task.logs.count), URL(fileURLWithPath: log.path).lastPathComponent)
+        bar.update(
+          (Double(index) + fraction) / Double(task.logs.count),
+          URL(fileURLWithPath: log.path).lastPathComponent)
       }
     }
   }

@@ -63,7 +63,7 @@ struct IterationBenchmark: ParsableCommand {
   }
 
   func run() throws {
-    let console = Console(json: common.json)
+    let console = Console(common)
     try device?.checkAvailable()
     let task = try makeTask()
     let dynamics = try dynamics(task)

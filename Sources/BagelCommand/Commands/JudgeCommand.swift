@@ -26,7 +26,7 @@ struct JudgeCommand: ParsableCommand {
   }
 
   func run() throws {
-    let console = Console(json: common.json)
+    let console = Console(common)
     var task = try taskArgument.load(seed: common.seed)
     logOptions.apply(to: &task.layout)
     let folder = try common.folder(for: task)
@@ -40,7 +40,8 @@ struct JudgeCommand: ParsableCommand {
       var found: [(time: Double, finding: WatchFinding)] = []
       var (rows, judged) = (0, 0)
       for episode in try task.layout.episodes(
-        from: [logOptions.source(path)], needsExcitation: false) {
+        from: [logOptions.source(path)], needsExcitation: false)
+      {
         // What is interpolated is not what a model says of steps.
         let isResampled = episode.reading?.isResampled == true
         var watch =

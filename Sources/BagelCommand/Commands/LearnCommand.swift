@@ -51,7 +51,7 @@ struct LearnCommand: ParsableCommand {
   }
 
   func run() throws {
-    let console = Console(json: common.json)
+    let console = Console(common)
     try deviceOptions.checkAvailable()
     InterruptSignal.watch(isDriving: true)
     guard let runs else {

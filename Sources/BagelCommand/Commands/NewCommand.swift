@@ -55,7 +55,7 @@ struct NewCommand: ParsableCommand {
     } catch {
       throw OutputError(path: path, error)
     }
-    let console = Console(json: common.json)
+    let console = Console(common)
     for finding in proposal?.findings ?? [] { console.say("  " + finding) }
     console.say(
       proposal == nil

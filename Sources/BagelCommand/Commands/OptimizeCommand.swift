@@ -36,7 +36,7 @@ struct OptimizeCommand: ParsableCommand {
   }
 
   func run() throws {
-    let console = Console(json: common.json)
+    let console = Console(common)
     try deviceOptions.checkAvailable()
     var task = try taskArgument.load(seed: common.seed)
     if let sampler { task.model.sampler.name = sampler.option }

@@ -28,7 +28,7 @@ struct PromiseBenchmark: ParsableCommand {
   }
 
   func run() throws {
-    let console = Console(json: common.json)
+    let console = Console(common)
     InterruptSignal.watch()
     var all: [String: Any] = [:]
     var kept = (runs: 0, of: 0)

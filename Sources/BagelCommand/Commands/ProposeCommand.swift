@@ -37,7 +37,7 @@ struct ProposeCommand: ParsableCommand {
   }
 
   func run() throws {
-    let console = Console(json: common.json)
+    let console = Console(common)
     try deviceOptions.checkAvailable()
     let task = try taskArgument.load(seed: common.seed)
     try task.checkSearchable()

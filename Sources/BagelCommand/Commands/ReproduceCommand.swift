@@ -128,7 +128,7 @@ struct ReproduceCommand: ParsableCommand {
   }
 
   func run() throws {
-    let console = Console(json: common.json)
+    let console = Console(common)
     if png && !Plot.drawsPNG {
       throw OutputError(
         description: "--png needs gnuplot with its terminal pngcairo (apt-get install gnuplot-nox)")

@@ -49,7 +49,7 @@ struct RunCommand: ParsableCommand {
   }
 
   func run() throws {
-    let console = Console(json: common.json)
+    let console = Console(common)
     let task = try taskArgument.load(seed: common.seed)
     let folder = try common.folder(for: task)
     let (controller, description) = try policyOptions.read(for: task, in: folder, console)

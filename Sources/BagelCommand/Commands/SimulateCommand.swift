@@ -34,7 +34,8 @@ struct SimulateCommand: ParsableCommand {
   var sensorNoise = true
 
   @OptionGroup var deviceOptions: DeviceOptions
-  @Option(help: "Seed of starts, functions and noise, until a reset names one.") var seed: UInt64 = 0
+  @Option(help: "Seed of starts, functions and noise, until a reset names one.") var seed: UInt64 =
+    0
 
   func validate() throws {
     guard particles.map({ (1...1_000_000).contains($0) }) != false else {

@@ -17,7 +17,7 @@ struct UseCommand: ParsableCommand {
   @OptionGroup var common: CommonOptions
 
   func run() throws {
-    let console = Console(json: common.json)
+    let console = Console(common)
     let task = try taskArgument.load(seed: common.seed)
     let store = VersionStore(folder: try common.folder(for: task))
     let chosen = try store.version(version)

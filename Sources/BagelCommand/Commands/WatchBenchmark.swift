@@ -29,7 +29,7 @@ struct WatchBenchmark: ParsableCommand {
   }
 
   func run() throws {
-    let console = Console(json: common.json)
+    let console = Console(common)
     var task = try taskArgument.load(seed: common.seed)
     let folder = try common.folder(for: task)
     let (controller, description) = try PolicyController.read(

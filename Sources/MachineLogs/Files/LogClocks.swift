@@ -30,7 +30,8 @@ extension LogFile {
     else { return }
     guard unit != .seconds else { return }
     habits.append(
-      "time ('\(shortened(timeColumn))') in \(unit.rawValue)" + (said == nil ? ", by its spacing" : ""))
+      "time ('\(shortened(timeColumn))') in \(unit.rawValue)"
+        + (said == nil ? ", by its spacing" : ""))
     replace(timeColumn, times.map { $0 * unit.length })
   }
 

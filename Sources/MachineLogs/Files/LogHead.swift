@@ -62,7 +62,8 @@ struct LogHead {
       self.habits.append("\(counted(skipped, "comment line")) above the columns' names")
     }
     if before.count > skipped {
-      self.habits.append("\(counted(before.count - skipped, "line")) above the columns' names left out")
+      self.habits.append(
+        "\(counted(before.count - skipped, "line")) above the columns' names left out")
     }
     firstRowLine = header.line + 1
     let below = records.filter { $0.line > header.line && !$0.isComment }

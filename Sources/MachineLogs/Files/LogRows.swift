@@ -70,7 +70,9 @@ struct LogRows {
     try marks.check(file: reader.name, header: head.names)
     if marks.isComma { habits.append("decimal commas") }
     habits += stamps.habits.map { "time ('\(shortened(columns.names[0]))'): \($0)" }
-    if comments > 0 { habits.append("\(counted(comments, "comment line")) among the rows left out") }
+    if comments > 0 {
+      habits.append("\(counted(comments, "comment line")) among the rows left out")
+    }
     if dropped > 0 {
       habits.append("\(counted(dropped, "row")) with missing values left out (missing: drop)")
     }

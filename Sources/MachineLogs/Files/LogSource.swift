@@ -106,7 +106,8 @@ final class ConverterProgram {
       : "was ended by signal \(process.terminationStatus)"
     let words = lastWords
     throw LogError(
-      file: name, "the program \(how)"
+      file: name,
+      "the program \(how)"
         + (words.isEmpty ? " and said nothing" : ": \(shortened(words, to: 160))"))
   }
 

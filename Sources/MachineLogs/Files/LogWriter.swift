@@ -64,8 +64,12 @@ public final class LogWriter {
     let count = 1 + measured.count + exogenous.count + (hasReward ? 1 : 0) + extra.count
     precondition(count == fields, "\(count) values for \(fields) columns of \(path)")
     var line = "\(time)"
-    for (value, units) in zip(measured, measuredUnits) { line += ",\(units?.inverse(value) ?? value)" }
-    for (value, units) in zip(exogenous, exogenousUnits) { line += ",\(units?.inverse(value) ?? value)" }
+    for (value, units) in zip(measured, measuredUnits) {
+      line += ",\(units?.inverse(value) ?? value)"
+    }
+    for (value, units) in zip(exogenous, exogenousUnits) {
+      line += ",\(units?.inverse(value) ?? value)"
+    }
     if hasReward { line += reward.map { ",\($0)" } ?? "," }
     for value in extra { line += ",\(value)" }
     try write(line)

@@ -107,7 +107,9 @@ struct StampReader {
     if ambiguous == nil { ambiguous = date }
     guard let first = ambiguous, date == first else {
       throw Problem(
-        words: "'\(ambiguous ?? date)' above may be two dates: which is the month? Write 2026-03-29, year first")
+        words:
+          "'\(ambiguous ?? date)' above may be two dates: which is the month? Write 2026-03-29, year first"
+      )
     }
   }
 

@@ -192,7 +192,9 @@ public struct TaskProposal {
       \(actionLines().joined(separator: "\n"))
 
       """
-    for other in roles.others { text += "# left out: \(Self.comment(other.name)) \(other.reason)\n" }
+    for other in roles.others {
+      text += "# left out: \(Self.comment(other.name)) \(other.reason)\n"
+    }
     text += "\nlogs:\n" + training.map(line).joined(separator: "\n") + "\n"
     text +=
       heldOut.isEmpty
@@ -268,7 +270,9 @@ public struct TaskProposal {
   private func actionLines() -> [String] {
     layout.actions.map { action in
       let range = range(action.column)
-      let (low, high) = (Self.outward(range.lowerBound, down: true), Self.outward(range.upperBound, down: false))
+      let (low, high) = (
+        Self.outward(range.lowerBound, down: true), Self.outward(range.upperBound, down: false)
+      )
       let isZeroInside = low <= 0 && high >= 0
       let safe = isZeroInside ? 0 : min(max(median(action.column), low), high)
       return entry(action) + ", limits: [\(low), \(high)], safe: \(safe)}"
@@ -283,7 +287,8 @@ public struct TaskProposal {
     guard value != 0 else { return 0 }
     let unit = pow(10, (log10(abs(value))).rounded(.down) - 2)
     let digits = (value / unit)
-    let rounded = abs(digits - digits.rounded()) < 1e-9 ? digits.rounded() : digits.rounded(down ? .down : .up)
+    let rounded =
+      abs(digits - digits.rounded()) < 1e-9 ? digits.rounded() : digits.rounded(down ? .down : .up)
     return Double(String(format: "%.3g", rounded * unit)) ?? value
   }
 
@@ -316,7 +321,8 @@ public struct TaskProposal {
   private func goalLines() -> String {
     let states = layout.states.flatMap { state -> [String] in
       let isRate = measuredRates.values.contains(state.name)
-      return measuredRates[state.name] == nil && !isRate ? [state.name, state.name + "_rate"] : [state.name]
+      return measuredRates[state.name] == nil && !isRate
+        ? [state.name, state.name + "_rate"] : [state.name]
     }
     let zeros = states.map { _ in "0" }.joined(separator: ", ")
     let weights = states.indices.map { $0 == 0 ? "10" : "0.1" }.joined(separator: ", ")
