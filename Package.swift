@@ -51,7 +51,7 @@ let package = Package(
     .target(name: "Formulas", dependencies: ["Programs", "SafeText"]),
     .target(
       name: "Execution", dependencies: ["CKernelFiles", "CProcessGuard", "Draws", "Programs"]),
-    .target(name: "MachineLogs", dependencies: ["CZlib", "SafeText"]),
+    .target(name: "MachineLogs", dependencies: ["CProcessGuard", "CZlib", "SafeText"]),
     .target(
       name: "GaussianProcesses",
       dependencies: [
@@ -104,8 +104,8 @@ let package = Package(
     .target(
       name: "Tasks",
       dependencies: [
-        "Formulas", "GaussianProcesses", "LinearAlgebra", "MachineLogs", "ModelChoice", "Plants",
-        "Policies", "PolicySearch", "Rollouts", "SafeText", "Samplers", "Watching",
+        "Formulas", "GaussianProcesses", "MachineLogs", "ModelChoice", "Plants", "Policies",
+        "PolicySearch", "Rollouts", "SafeText", "Samplers", "Watching",
         .product(name: "Yams", package: "Yams"),
       ]),
     .target(

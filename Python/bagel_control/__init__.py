@@ -7,6 +7,9 @@
     model = bagel.fit("log.csv", states=["angle"], actions=["valve"], time_step=0.05, held_out="test.csv")
     found = bagel.optimize(model, goal={"angle": 0.3}, limits={"valve": [-1, 1]})
     found.policy([0.1, 0.0])
+
+`bagel_control.env` has environments of Gymnasium on a learnt model, `bagel_control.stable_baselines` the same for
+Stable-Baselines3; they are imported by their names, because they need these packages.
 """
 
 from .controller import Controller

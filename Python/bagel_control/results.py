@@ -4,8 +4,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Tuple
@@ -15,7 +13,7 @@ import numpy as np
 from .command import Outcome
 from .errors import BagelError
 from .html import Picture, number, page, pictures, table
-from .safetensors import read_words
+from .model_file import model_layout
 
 _SHOWN_STEPS = (1, 10, 100)
 
@@ -219,12 +217,3 @@ class Fit(Result):
         tables = [table(head, rows)] if rows else []
         title = f"{', '.join(self.states)} by {', '.join(self.actions)}"
         return page(title, self._lines(), tables, self.warnings, self.pictures)
-
-
-def model_layout(path: Path) -> Mapping[str, Any]:
-    """States (with the source of derived rates), actions and time step of a model's file. Raises: DataError,
-    BagelError."""
-    words = read_words(path).metadata
-    if not re.match(r"bagel-model-\d+$", words.get("format", "")):
-        raise BagelError(f"{path}: is no model of bagel")
-    return json.loads(words["structure"])["layout"]

@@ -10,7 +10,7 @@ import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, Mapping, Union
+from typing import Any, Dict, Mapping, Optional, Sequence, Union
 
 import numpy as np
 
@@ -50,21 +50,25 @@ class TensorFile:
         return structure
 
 
-def read(path: Union[str, Path]) -> TensorFile:
+def read(path: Union[str, Path], names: Optional[Sequence[str]] = None) -> TensorFile:
     """Reads a file of float64 and float32 numbers.
 
+    Args:
+        path: of the file.
+        names: arrays that are wanted; None for all.
+
     Raises:
-        DataError: it is missing, damaged or of another kind.
+        DataError: it is missing, damaged or of another kind, or lacks one of the names.
     """
-    return _read(str(path), has_tensors=True)
+    return _read(str(path), names)
 
 
 def read_words(path: Union[str, Path]) -> TensorFile:
     """The same without its arrays, however large they are. Raises: DataError."""
-    return _read(str(path), has_tensors=False)
+    return _read(str(path), ())
 
 
-def _read(path: str, has_tensors: bool) -> TensorFile:
+def _read(path: str, names: Optional[Sequence[str]]) -> TensorFile:
     try:
         with open(path, "rb") as file:
             start, size = file.read(8), os.fstat(file.fileno()).st_size
@@ -72,14 +76,14 @@ def _read(path: str, has_tensors: bool) -> TensorFile:
             if len(start) < 8 or length > min(size - 8, _LARGEST_HEADER):
                 raise _damaged(path, "is not a safetensors file, or it is cut off")
             text = file.read(length)
-            data = memoryview(file.read() if has_tensors else b"")
+            data = memoryview(b"" if names == () else file.read())
     except OSError as error:
         raise _damaged(path, f"cannot be read: {error.strerror}") from error
     try:
         header = json.loads(text.decode("utf-8"))
         metadata = header.pop("__metadata__", {})
-        tensors = (
-            {name: _tensor(entry, data) for name, entry in header.items()} if has_tensors else {})
+        tensors = {
+            name: _tensor(header[name], data) for name in (header if names is None else names)}
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise _damaged(path, f"is damaged: {error}") from error
     return TensorFile(path, tensors, metadata)

@@ -14,15 +14,17 @@ import numpy as np
 from . import command
 from .errors import UsageError
 from .fitting import LogSource, fit_task, folder_text, options
+from .model_file import model_layout
 from .progress import Progress, reporter
-from .results import Fit, model_layout
+from .results import Fit
 from .search_results import Optimization
 from .tables import LogFiles
 from .tasks import Task, plain
 
 _DISTRIBUTION_KEYS = {"lower", "upper", "mean", "deviation", "bounds"}
 _MODEL_KEYS = (
-    "timeStep", "timeColumn", "timeUnit", "missing", "states", "actions", "disturbances", "quantities", "logs", "heldOut", "model")
+    "timeStep", "timeColumn", "timeUnit", "missing", "states", "actions", "disturbances", "quantities", "logs",
+    "heldOut", "model")
 
 
 def optimize(

@@ -51,13 +51,21 @@ class InterruptTest(CommandTest):
         thread.start()
         self.addCleanup(thread.join)
 
-    def long_task(self) -> bagel.Task:
+    def long_task(self, **more: Any) -> bagel.Task:
         search = {"particles": 20, "horizon": 40, "starts": 1, "iterations": 10_000_000, "patience": 1_000_000}
-        reward = {"saturating": {"weights": [10, 0.1]}}
-        return bagel.Task(spring_task(optimise=search, goal=[0.4, 0], reward=reward))
+        return bagel.Task(spring_task(optimise=search, **more))
 
     def test_a_search_is_saved_and_goes_on(self) -> None:
-        fit = bagel.fit(self.long_task(), progress=False)
+        self.saved_and_goes_on(
+            self.long_task(goal=[0.4, 0], reward={"saturating": {"weights": [10, 0.1]}}))
+
+    def test_the_same_with_goals_by_name(self) -> None:
+        self.saved_and_goes_on(self.long_task(goal={"position": 0.4}))
+        self.saved_and_goes_on(
+            self.long_task(name="range", goal={"position": [0.1, 0.4]}, policy={"goal": "error"}))
+
+    def saved_and_goes_on(self, task: bagel.Task) -> None:
+        fit = bagel.fit(task, progress=False)
         state = fit.folder / "search-state.safetensors"
         self.when(state.is_file)
         with self.assertRaises(bagel.Interrupted) as caught:
@@ -66,7 +74,9 @@ class InterruptTest(CommandTest):
         self.assertIn("state saved", str(caught.exception))
         path = Path(caught.exception.policy_path)
         self.assertTrue(path.is_file())
-        self.assertEqual(bagel.Policy.load(path).form, "network")
+        policy = bagel.Policy.load(path)
+        self.assertEqual(policy.form, "network")
+        policy([0.0, 0.0], {name: 0.2 for name in policy.goals})
         before = state.stat().st_mtime_ns
         self.when(lambda: state.stat().st_mtime_ns > before)
         with self.assertRaises(bagel.Interrupted) as caught:

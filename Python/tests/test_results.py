@@ -70,7 +70,10 @@ class ResultsTest(CommandTest):
         self.assertEqual(fit.states, ("position", "position_rate"))
         self.assertEqual((fit.actions, fit.time_step), (("force",), 0.05))
         self.assertEqual(fit.folder, self.folder / "log-out")
+        self.assertEqual(fit.model_path, fit.folder / "versions" / str(fit.version) / "model.safetensors")
+        self.assertEqual(fit.report_path, fit.folder / "report-fit.html")
         self.assertTrue(fit.model_path.is_file() and fit.report_path.is_file())
+        self.assertEqual(fit.read, ())
         held_out = fit.held_out
         self.assertEqual(held_out.rmse.tolist(), fit.json["heldOut"]["rmse"])
         self.assertEqual(held_out.horizons.crps.shape, (len(held_out.horizons.steps), 1))
@@ -134,6 +137,9 @@ class ResultsTest(CommandTest):
         self.assertIs(found.fit, fit)
         self.assertEqual([n for n in os.listdir(self.folder) if n.startswith(".")], [])
         self.assertNotEqual(found.policy([0, 0])[0], 0)
+        self.assertEqual(found.policy_path.parent, found.folder / "versions" / str(found.version))
+        self.assertEqual(list(found.warnings)[: len(found.json["warnings"])], found.json["warnings"])
+        self.assertTrue(any("the model guesses beyond" in warning for warning in found.warnings))
         # A plant of another machine is refused by the command, with its words.
         with self.assertRaises(bagel.BagelError):
             bagel.evaluate(found, progress=False)

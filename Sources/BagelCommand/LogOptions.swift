@@ -14,13 +14,13 @@ struct LogOptions: ParsableArguments {
   )
   var timeColumn: String?
 
-  @Option(help: "What stamps count, where they do not tell: s, ms, us or ns.")
+  @Option(help: "Unit of the time column, where the log does not say it: s, ms, us or ns.")
   var timeUnit: TimeUnit?
 
   @Option(
     help: """
       What is done where a channel has no value: refuse the log; drop the row; hold, for channels with a clock of their own: the \
-      last value stands.
+      last value stands, for three of its own spacings at most.
       """)
   var missing: MissingValues?
 

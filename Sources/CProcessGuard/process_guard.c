@@ -204,7 +204,7 @@ void guard_disarm(void) { atomic_store(&armed_count, 0); }
 
 int guard_spawn(
     pid_t *identifier, char *const arguments[], const char *folder, int input, int output,
-    int is_urgent) {
+    int has_own_group, int is_urgent) {
   posix_spawn_file_actions_t actions;
   posix_spawnattr_t attributes;
   int failure = posix_spawn_file_actions_init(&actions);
@@ -222,8 +222,11 @@ int guard_spawn(
   sigfillset(&all);
   posix_spawnattr_setsigmask(&attributes, &none);
   posix_spawnattr_setsigdefault(&attributes, &all);
-  posix_spawnattr_setpgroup(&attributes, 0);
-  short flags = POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF;
+  short flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF;
+  if (has_own_group) {
+    posix_spawnattr_setpgroup(&attributes, 0);
+    flags |= POSIX_SPAWN_SETPGROUP;
+  }
 #ifdef __linux__
   if (is_urgent && program_priority > 0) {
     const struct sched_param parameters = {.sched_priority = program_priority};

@@ -24,8 +24,8 @@ public struct LogSurvey: Sendable {
   public var timeColumn: String
   /// Columns of numbers, in the file's order.
   public var columns: [Column]
-  /// Columns that hold words.
-  public var wordColumns: [String]
+  /// Columns that are of no use, and why.
+  public var others: [(name: String, reason: String)]
   /// What was understood of how the file is written, in words for people.
   public var habits: [String]
 
@@ -42,9 +42,8 @@ public struct LogSurvey: Sendable {
     var layout = hints
     (layout.actions, layout.rewardColumn) = ([], nil)
     // No spacing is too coarse for it.
-    layout.timeStep = 1e12
-    var words: [String] = []
-    var names = try Self.candidates(source, layout, &words)
+    if layout.timeStep == 0 { layout.timeStep = 1e12 }
+    var (names, others) = try Self.candidates(source, layout)
     while true {
       guard !names.isEmpty else {
         throw LogError(file: source.name, "has no column of numbers beside its time")
@@ -64,21 +63,25 @@ public struct LogSurvey: Sendable {
         }
         break
       } catch let error as LogError {
-        // A word far below the first rows makes it a column of words.
+        // A word far below the first rows.
         guard let column = error.column, names.contains(column) else { throw error }
         names.removeAll { $0 == column }
-        words.append(column)
+        others.append((column, "line \(error.line ?? 0): \(error.problem)"))
       }
     }
-    wordColumns = words
+    self.others = others
   }
 
-  /// The columns whose first values are numbers; the others into `words`.
+  /// The columns whose first values are no words, and what the others are.
   private static func candidates(
-    _ source: LogSource, _ layout: LogLayout, _ words: inout [String]
-  ) throws -> [String] {
-    let log = try source.open()
-    let reader = try CSVReader(log.stream)
+    _ source: LogSource, _ layout: LogLayout
+  ) throws -> (names: [String], others: [(name: String, reason: String)]) {
+    try source.read { try candidates(CSVReader($0), source, layout) }
+  }
+
+  private static func candidates(
+    _ reader: CSVReader, _ source: LogSource, _ layout: LogLayout
+  ) throws -> (names: [String], others: [(name: String, reason: String)]) {
     let head = try LogHead(
       of: reader, wanted: layout.timeColumn.map { [$0] } ?? [], given: source.header)
     let time =
@@ -89,29 +92,40 @@ public struct LogSurvey: Sendable {
         "has no column that is called like a time; name it with --time-column. Its columns: "
           + shortened(head.names.map { shortened($0) }.joined(separator: ", "), to: 150))
     }
-    var (numbers, others) = (Set<Int>(), Set<Int>())
+    var words: [Int: String] = [:]
     reader.forEachAhead(200) { reader in
       guard reader.line >= head.firstRowLine, !reader.isComment else { return }
       for index in 0..<min(reader.count, head.names.count) {
         let text = reader.text(index)
-        if Cell.isNumber(text) {
-          numbers.insert(index)
-        } else if !Cell.marksMissing(text) {
-          others.insert(index)
+        if words[index] == nil, !Cell.isNumber(text), !Cell.marksMissing(text) {
+          words[index] = text
         }
       }
     }
     let counts = Dictionary(grouping: head.names, by: { $0 }).mapValues(\.count)
-    var result: [String] = []
+    var (result, others): ([String], [(name: String, reason: String)]) = ([], [])
     for (index, name) in head.names.enumerated() where name != time && !name.isEmpty {
-      if counts[name] == 1, numbers.contains(index), !others.contains(index) {
+      if let problem = problem(ofColumn: name) {
+        others.append((name, "its name \(problem)"))
+      } else if counts[name] ?? 0 > 1 {
+        if !others.contains(where: { $0.name == name }) {
+          others.append((name, "is the name of \(counts[name] ?? 0) columns"))
+        }
+      } else if let word = words[index] {
+        others.append((name, "holds words: '\(shortened(word))'"))
+      } else if result.count == mostColumns {
+        others.append((name, "comes after \(mostColumns) others; write it into the task by hand"))
+      } else {
         result.append(name)
-      } else if !words.contains(name) {
-        words.append(name)
       }
     }
-    return result
+    // Whether a program fails shows at its end.
+    while try reader.next() {}
+    return (result, others)
   }
+
+  /// Columns that a proposal goes through; what compares them pair by pair takes seconds then.
+  private static let mostColumns = 40
 }
 
 extension LogFile {

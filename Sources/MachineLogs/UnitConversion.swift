@@ -49,7 +49,10 @@ private struct Unit {
       ("²", "^2"), ("³", "^3"), ("**", "^"), ("·", "*"), (" ", "*"),
     ]
     let text = powers.reduce(word) { $0.replacingOccurrences(of: $1.0, with: $1.1) }
-    guard !text.isEmpty else { return nil }
+    // Brackets below a stroke, J/(kg*K), may hold a product alone.
+    guard !text.isEmpty, text.count(where: { $0 == "/" }) < 2 || !text.contains("(") else {
+      return nil
+    }
     for (index, part) in text.split(separator: "/", omittingEmptySubsequences: false).enumerated() {
       let isBelow = index > 0
       let bare = part.trimmingCharacters(in: CharacterSet(charactersIn: "()"))

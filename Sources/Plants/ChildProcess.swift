@@ -30,7 +30,7 @@ final class ChildProcess {
     var arguments: [UnsafeMutablePointer<CChar>?] = command.map { strdup($0) } + [nil]
     defer { for argument in arguments { free(argument) } }
     var identifier: pid_t = 0
-    let failure = guard_spawn(&identifier, &arguments, folder, toChild[0], fromChild[1], 1)
+    let failure = guard_spawn(&identifier, &arguments, folder, toChild[0], fromChild[1], 1, 1)
     Foundation.close(toChild[0])
     Foundation.close(fromChild[1])
     guard failure == 0 else {

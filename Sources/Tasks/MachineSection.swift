@@ -31,10 +31,7 @@ extension ControlTask {
   private func readLogs(
     _ yaml: YAMLMapping, _ key: String, in folder: String
   ) throws -> [LogSource] {
-    guard yaml.isListOfMappings(key) || yaml.isMapping(key) else {
-      return (try yaml.strings(key) ?? []).map { LogSource(resolved($0, in: folder)) }
-    }
-    return try (yaml.wordsOrMappings(key) ?? []).map { entry in
+    try (yaml.wordsOrMappings(key) ?? []).map { entry in
       switch entry {
       case .word(let path): return LogSource(resolved(path, in: folder))
       case .mapping(let entry):
@@ -43,8 +40,11 @@ extension ControlTask {
         source.converter = try entry.strings("process") ?? []
         source.folder = folder
         source.header = try entry.strings("header")
-        if let process = source.converter.first, process.isEmpty {
-          throw entry.error("process", "names no program")
+        if entry.has("process"),
+          source.converter.first?.isEmpty != false
+            || source.converter.count == 1 && source.converter[0].contains(" ")
+        {
+          throw entry.error("process", "must be a list: [program, argument, ...]")
         }
         return source
       }

@@ -135,11 +135,6 @@ final class YAMLMapping {
   /// Whether the key's value is a list whose first element is one.
   func isListOfLists(_ key: String) -> Bool { value(key)?.sequence?.first?.sequence != nil }
 
-  /// Whether the key's value is a list with a mapping in it.
-  func isListOfMappings(_ key: String) -> Bool {
-    value(key)?.sequence?.contains { $0.mapping != nil } == true
-  }
-
   /// Whether the key's value is a mapping.
   func isMapping(_ key: String) -> Bool { value(key)?.mapping != nil }
 

@@ -173,6 +173,100 @@ struct LogHabitsTests {
     #expect(try layout.episodes(from: [path]).count == 2)
   }
 
+  @Test("stamps of words are seconds: zones, noon, the order of slashed dates, rows an hour apart")
+  func stamps() throws {
+    var hours = layout
+    hours.timeStep = 3_600
+    func times(_ stamps: [String], _ layout: LogLayout) throws -> [Double] {
+      let rows = stamps.enumerated().map { "\($1),\(Foundation.sin(Double($0))),\($0 % 3)" }
+      let text = "t,x,u\n" + rows.joined(separator: "\n") + "\n"
+      return try layout.episodes(from: [try write(Data(text.utf8))]).flatMap(\.times)
+    }
+    let hourly = (0..<6).map { 3_600 * Double($0) }
+    // A clock east of Greenwich is ahead of it.
+    #expect(
+      try times(
+        [
+          "2026-11-30T10:00:00+02:00", "2026-11-30T09:00:00Z", "2026-11-30T08:00:00-02:00",
+          "2026-11-30T16:30:00+0530", "2026-11-30 12:00:00 UTC", "2026-11-30T13:00:00Z",
+        ], hours) == hourly)
+    #expect(
+      try times(
+        ["10", "11", "12", "01", "02", "03"].enumerated().map {
+          "11/30/2026 \($1):00 \($0 < 2 ? "AM" : "PM")"
+        }, hours) == hourly)
+    // The last of March, then the first of April: the first one tells the order.
+    #expect(
+      try times(
+        (0..<6).map {
+          String(format: "0%d/%02d/2026 %02d:00", $0 < 3 ? 3 : 4, $0 < 3 ? 31 : 1, (21 + $0) % 24)
+        }, hours)
+        == hourly)
+    // In the night when clocks change, an hour between rows is an hour.
+    #expect(try times((0..<6).map { "2026-03-29 0\($0):00:00" }, hours) == hourly)
+    hours.timeStep = 1_800
+    #expect(
+      try times((0..<12).map { "2026-03-29 0\($0 / 2):\($0 % 2 * 3)0:00" }, hours)
+        == (0..<12).map { 1_800 * Double($0) })
+    // Dates are seconds, however coarse; nothing makes them milliseconds.
+    var fine = layout
+    fine.timeStep = 0.5
+    #expect(throws: LogError.self) {
+      try times((0..<30).map { "2026-11-30 10:\(10 + $0):00" }, fine)
+    }
+    // A date beside a stamp that has its own is another date.
+    let text = stamped("date,timestamp,x,u") { "2020-01-01,2026-11-30 " + clock($0) }
+    #expect(try read(text).states == read(table()).states)
+    let capital = table("Date;Time;x;u", ";") { row, column in
+      column == 0 ? "2026-11-30;" + clock(0.1 * Double(row)) : values(row)[column]
+    }
+    #expect(try read(capital).states == read(table()).states)
+  }
+
+  @Test("long texts in UTF-16 are read to their end, packed or not")
+  func longWide() throws {
+    let text =
+      "t,x,u\n" + (0..<120_000).map { "\(Double($0) / 10),\($0 % 977),\($0 % 3)\n" }.joined()
+    let wide =
+      Data([0xFF, 0xFE]) + Data(text.utf16.flatMap { [UInt8($0 & 0xFF), UInt8($0 >> 8)] })
+    let path = try write(wide)
+    let packed = Scratch.path("wide.csv.gz")
+    try output("gzip", "-c", path).write(to: URL(fileURLWithPath: packed))
+    for file in [path, packed] {
+      #expect(try LogFile(path: file, layout: layout).times.count == 120_000)
+    }
+  }
+
+  @Test("units and stamps in a row of units, and what BAGEL writes, are read as they are meant")
+  func roundTrip() throws {
+    let text = stamped("t,x,u\n[ms],,") { "\(Int(($0 * 1_000).rounded()))" }
+    #expect(try read(text).states == read(table()).states)
+    var milliseconds = layout
+    milliseconds.timeColumn = "Time [ms]"
+    let path = Scratch.path("written.csv")
+    let writer = try LogWriter(path: path, layout: milliseconds)
+    let plain = try read(table())
+    for row in plain.states.indices {
+      try writer.append(
+        time: 0.1 * Double(row), measured: plain.states[row], exogenous: plain.actions[row],
+        reward: nil)
+    }
+    writer.close()
+    #expect(try milliseconds.episodes(from: [path])[0].states == plain.states)
+  }
+
+  @Test("a command that changes in a row that is left out stands from then on")
+  func dropWithHold() throws {
+    let text = table { row, column in
+      column == 1 && row == 20
+        ? "NaN" : column == 2 ? (row % 20 == 0 ? "\(row)" : "") : values(row)[column]
+    }
+    var both = layout
+    (both.states[0].missing, both.actions[0].missing) = (.drop, .hold)
+    let found = try read(text, both)
+    #expect(abs(found.actions[30][0] - 20) < 1e-9)
+  }
+
   @Test("what could mean two things is refused")
   func ambiguous() throws {
     #expect(
@@ -341,6 +435,28 @@ struct ConverterTests {
       #expect(abs(found.actions[1][0] - 0.5) < 1e-9 && found.actions[0][0] == 0)
       #expect(found.reading?.habits.contains { $0.contains("its mean between two rows") } == true)
     }
+  }
+
+  @Test("a disturbance that is told once, or faster than the states, gives no rows")
+  func disturbances() throws {
+    var loaded = layout
+    loaded.disturbances = [Disturbance(Channel(name: "load"))]
+    let x = (0..<40).map { "\(values($0)[0]),\(values($0)[1]),\(values($0)[2])," }
+    for load in [["0.0,,,5"], (0..<400).map { String(format: "%.2f,,,%d", 0.01 * Double($0), $0) }]
+    {
+      let text = (["t,x,u,load"] + x + load).joined(separator: "\n")
+      let found = try loaded.episodes(
+        from: [try source("cat <<'END'\n\(text)\nEND\n")], needsExcitation: false)
+      #expect(found.map(\.states) == [(try read(table())).states])
+    }
+  }
+
+  @Test("one that prints no text, or does not end, is ended")
+  func lingering() throws {
+    #expect(try refusal("head -c 3000000 /dev/zero").contains("is binary"))
+    let start = ContinuousClock.now
+    #expect(try refusal("echo t,x,u; echo 1,2; sleep 100").contains("fields, the header") == true)
+    #expect(start.duration(to: .now) < .seconds(5))
   }
 
   @Test("one that fails, prints half a line or goes back in time keeps its rows out of the fit")

@@ -147,7 +147,8 @@ struct FitCommand: ParsableCommand {
     task.model.fit.device = deviceOptions.device
     if task.heldOutLogs.isEmpty { try needsHeldOut() }
     let folder = try common.folder(for: task)
-    InterruptSignal.watch(isDriving: true)
+    // Reading logs may be ended at once.
+    if logged == nil, task.logs.isEmpty { InterruptSignal.watch(isDriving: true) }
     if task.logs.isEmpty, let plant = task.plant {
       console.say(
         "no logs: exploring '\(plant.name)', \(task.exploration.episodes) x \(number(task.exploration.seconds)) s"

@@ -10,7 +10,7 @@ struct NewCommand: ParsableCommand {
     commandName: "new", abstract: "Write a commented task file for your own machine.",
     discussion: """
       With --from LOG... the file is for these logs: columns, units, time step, states, actions, rates and angles are proposed, and \
-      `bagel fit` takes it at once. Of several logs the last ones are held out.
+      `bagel fit` takes it at once. Logs that are called a test are held out, or else, of several, the last ones.
       """)
 
   @Argument(help: "Name of the task; the file is NAME.yaml.")

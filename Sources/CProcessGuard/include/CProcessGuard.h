@@ -38,11 +38,11 @@ void guard_disarm(void);
 _Noreturn void guard_finish(int code);
 
 /// Starts a program, found on PATH unless it has a slash, in `folder`: standard input and output are the descriptors,
-/// signals have their default effect, the process group is its own. With `is_urgent` it shares in this process's real-time
+/// signals have their default effect. With `has_own_group` keys of the terminal do not reach it. With `is_urgent` it shares in this process's real-time
 /// priority. Returns 0 or an error number.
 int guard_spawn(
     pid_t *identifier, char *const arguments[], const char *folder, int input, int output,
-    int is_urgent);
+    int has_own_group, int is_urgent);
 
 /// Asks for a timer slack of 1 ns for this thread's sleeps instead of 50 microseconds. Linux only.
 void guard_sharpen_sleeps(void);

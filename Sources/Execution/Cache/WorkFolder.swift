@@ -78,7 +78,7 @@ final class WorkFolder {
     defer { for argument in arguments { free(argument) } }
     var process: pid_t = 0
     let failure = guard_spawn(
-      &process, &arguments, folder.path, life.theirs.number, log.theirs.number, 0)
+      &process, &arguments, folder.path, life.theirs.number, log.theirs.number, 1, 0)
     guard failure == 0 else {
       throw .compilerFailed(
         compiler: command[0],

@@ -9,8 +9,6 @@ public struct MeasuredRates: Sendable {
 
   /// Rows over which changes are compared: with more of them, noise of a position drowns its change less.
   private static let windows = [1, 5, 20, 50]
-  /// Rows of a file that are enough to see it.
-  private static let mostRows = 20_000
   /// Part of the changes, the smaller ones, that are compared.
   private static let usualPart = 0.95
   /// Part of a change's variance that an integral explains.
@@ -23,8 +21,9 @@ public struct MeasuredRates: Sendable {
   /// - Parameters:
   ///   - columns: measured columns.
   ///   - files: logs that have them.
-  public init(among columns: [String], in files: [LogFile]) {
-    let logs = files.map { Log($0, columns) }
+  ///   - mostRows: of a file that are enough to see it.
+  public init(among columns: [String], in files: [LogFile], mostRows: Int = 20_000) {
+    let logs = files.map { Log($0, columns, mostRows) }
     for column in columns {
       // One cannot be the rate of its own rate.
       rateOf[column] = columns.first {
@@ -39,7 +38,7 @@ public struct MeasuredRates: Sendable {
     let integrals: [String: [Double]]
     let count: Int
 
-    init(_ file: LogFile, _ columns: [String]) {
+    init(_ file: LogFile, _ columns: [String], _ mostRows: Int) {
       let times = file.times
       let count = min(times.count, mostRows)
       self.count = count

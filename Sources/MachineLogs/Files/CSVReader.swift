@@ -79,12 +79,15 @@ final class CSVReader {
     return lines.count > 1 && !(isAtEnd && end - start == head.count) ? lines.dropLast() : lines
   }
 
-  /// Looks at the next records without going to them: at most so many, those that have been read already.
+  /// Looks at the next records without going to them: at most so many beside comments, those that have been read already.
   func forEachAhead(_ most: Int, _ look: (CSVReader) -> Void) {
     let now = (start, linesBefore, line, isTerminated, isUnclosed, recordLength, fields)
-    for _ in 0..<most where !(start == end && isAtEnd) {
-      guard scan() else { break }
-      if !isBlankRecord { look(self) }
+    var records = 0
+    while records < most, !(start == end && isAtEnd), scan() {
+      if isBlankRecord { continue }
+      // Comments above a header may be many.
+      if !isComment { records += 1 }
+      look(self)
     }
     (start, linesBefore, line, isTerminated, isUnclosed, recordLength, fields) = now
   }
@@ -194,6 +197,10 @@ final class CSVReader {
     while index < end {
       let byte = bytes[index]
       if isInside {
+        if byte == carriageReturn && isComment {
+          isInside = false
+          continue
+        }
         if byte == quote {
           if index + 1 == end && !isAtEnd { return false }
           if index + 1 < end && bytes[index + 1] == quote {
@@ -234,7 +241,7 @@ final class CSVReader {
       buffer.update(from: buffer + start, count: end - start)
       (start, end) = (0, end - start)
     }
-    while !isAtEnd && end < Self.capacity {
+    while !isAtEnd && Self.capacity - end >= TextStream.leastRoom {
       let count = try stream.read(into: buffer + end, atMost: Self.capacity - end)
       end += count
       isAtEnd = count == 0

@@ -10,8 +10,11 @@ extension LogFile {
 
   /// Turns stamps into seconds, where something says that they are none.
   ///
-  /// - Parameter stated: in the row of units; nil for none.
-  mutating func setTimeUnit(_ layout: LogLayout, stated: TimeUnit?) {
+  /// - Parameters:
+  ///   - layout: may say the unit.
+  ///   - stated: in the row of units; nil for none.
+  ///   - isConverted: whether a program wrote them, which writes seconds unless it says otherwise.
+  mutating func setTimeUnit(_ layout: LogLayout, stated: TimeUnit?, isConverted: Bool) {
     let times = self.times
     guard times.count > 1 else { return }
     let spacing = Self.spacing(of: times)
@@ -22,7 +25,9 @@ extension LogFile {
     func isUsual(_ seconds: Double) -> Bool {
       isPossible(seconds) && 30 * seconds > layout.timeStep
     }
-    let said = layout.timeUnit ?? stated ?? TimeUnit(ofName: timeColumn)
+    let said =
+      layout.timeUnit ?? stated ?? TimeUnit(ofName: timeColumn)
+      ?? (isConverted ? .seconds : nil)
     guard
       let unit = said
         ?? .inferred(
@@ -48,14 +53,18 @@ extension LogFile {
   /// Puts signals with clocks of their own onto one. Throws: `LogError` for a clock that goes back.
   mutating func giveOneClock(_ layout: LogLayout, isConverted: Bool) throws {
     let names = layout.ownClocks
-    let wanted = isConverted ? LogColumns.wanted(by: layout) : names
+    let wanted = (isConverted ? LogColumns.wanted(by: layout) : names)
+      .filter { $0 != layout.rewardColumn }
+    // A table without a hole has one clock.
+    guard wanted.contains(where: { column($0).contains(where: \.isNaN) }) else { return }
     let commands = Set(layout.actions.map(\.column))
-    let signals = try wanted.filter { $0 != layout.rewardColumn }.map { try signal($0) }
+    let signals = try wanted.map { try signal($0) }
     guard let first = signals.first else { return }
     // A table whose columns all have the same clock is as it should be.
     let isTable = signals.allSatisfy { $0.rows == first.rows }
     if isTable && first.rows.count == lines.count { return }
-    let states = signals.filter { !commands.contains($0.name) }
+    let measured = Set(layout.measuredColumns)
+    let states = signals.filter { measured.contains($0.name) && $0.rows.count > 1 }
     let others = isConverted ? nil : clockOfOthers(names, layout)
     guard
       let base = others
@@ -73,16 +82,41 @@ extension LogFile {
           + "\(format(base.spacing)) s): "
           + (isCommand ? "its mean between two rows" : "its last value before each row"))
     }
-    let old = self
-    for name in old.columnNames where columns[name] == nil {
-      columns[name] = base.rows.map { old.column(name)[$0] }
+    for name in columnNames where columns[name] == nil {
+      let values = column(name)
+      columns[name] = base.rows.map { values[$0] }
     }
     let left = kept.indices.filter { kept[$0] }
+    if left.count < kept.count {
+      habits.append(
+        "\(counted(kept.count - left.count, "row")) left out in which a signal has no value yet, or one older than three of its spacings"
+      )
+    }
     guard !left.isEmpty else {
       throw LogError(file: path, "its signals have no time in common")
     }
     for (name, values) in columns { replace(name, left.map { values[$0] }) }
     keepLines(left.map { base.rows[$0] })
+  }
+
+  /// Leaves out rows in which a channel that says so has no value. Throws: `LogError` where none is left.
+  mutating func dropIncompleteRows(_ layout: LogLayout) throws {
+    let dropping = Set(
+      (layout.states + layout.exogenous).filter { $0.missing == .drop && $0.source == .column }
+        .map(\.column))
+    let columns = dropping.map(column)
+    guard columns.contains(where: { $0.contains(where: \.isNaN) }) else { return }
+    let left = lines.indices.filter { row in columns.allSatisfy { !$0[row].isNaN } }
+    habits.append(
+      "\(counted(lines.count - left.count, "row")) with missing values left out (missing: drop)")
+    guard !left.isEmpty else {
+      throw LogError(file: path, "has no row without a missing value")
+    }
+    for name in columnNames {
+      let values = column(name)
+      replace(name, left.map { values[$0] })
+    }
+    keepLines(left)
   }
 
   /// The columns that have no clock of their own, if there are any: a row has all of them.

@@ -53,7 +53,10 @@ struct LogColumns {
     let similar = header.filter {
       !others.contains($0) && similarTimeNames.contains(TimeUnit.stem(ofName: $0))
     }
-    return similar.count == 1 ? similar[0] : nil
+    // Beside a time, a date is its date.
+    let times = similar.filter { !dateNames.contains(TimeUnit.stem(ofName: $0)) }
+    let left = times.isEmpty ? similar : times
+    return left.count == 1 ? left[0] : nil
   }
 
   private static let similarTimeNames: Set<String> = Set(LogLayout.usualTimeColumns).union([

@@ -47,6 +47,7 @@ public struct LogFile: Sendable {
     var units: [String: String] = [:]
     self = try Self.read(source, layout, &units, progress)
     try giveOneClock(layout, isConverted: !source.converter.isEmpty)
+    try dropIncompleteRows(layout)
     try checkStamps()
     convertUnits(layout, units)
   }
@@ -65,26 +66,24 @@ public struct LogFile: Sendable {
     _ source: LogSource, _ layout: LogLayout, _ units: inout [String: String],
     _ progress: (Double) -> Void
   ) throws -> LogFile {
-    let log = try source.open()
-    var file: LogFile
-    do {
-      let reader = try CSVReader(log.stream)
+    let isConverted = !source.converter.isEmpty
+    return try source.read { stream in
+      let reader = try CSVReader(stream)
       let wanted = LogColumns.wanted(by: layout)
       let head = try LogHead(
         of: reader, wanted: wanted + (layout.timeColumn.map { [$0] } ?? []), given: source.header,
-        habits: log.stream.habits)
-      var rows = try LogRows(reader, head, layout, isConverted: log.program != nil)
+        habits: stream.habits)
+      var rows = try LogRows(reader, head, layout, isConverted: isConverted)
       try rows.readAll(progress)
-      try log.program?.checkEnd()
-      file = LogFile(reader.name, head, rows)
-      units = Dictionary(zip(head.names, head.units)) { first, _ in first }
-    } catch {
-      // A program that fails writes too little; the reason is its own.
-      if log.stream.isAtEnd { try log.program?.checkEnd() }
-      throw error
+      var file = LogFile(reader.name, head, rows)
+      units = head.units
+      if !rows.hasStamps {
+        file.setTimeUnit(
+          layout, stated: units[file.timeColumn].flatMap(TimeUnit.init(word:)),
+          isConverted: isConverted)
+      }
+      return file
     }
-    file.setTimeUnit(layout, stated: units[file.timeColumn].flatMap(TimeUnit.init(word:)))
-    return file
   }
 
   private init(_ path: String, _ head: LogHead, _ rows: LogRows) {
@@ -132,7 +131,9 @@ public struct LogFile: Sendable {
 
   /// "deg" of "boom angle [deg]" and "boom angle (deg)".
   package static func unit(ofName name: String) -> String? {
-    guard let match = name.firstMatch(of: #/[\[(]([^\[\]()]+)[\])]$/#) else { return nil }
+    guard let match = name.firstMatch(of: #/[\[(]([^\[\]()]+)[\])]$/#), Int(match.1) == nil else {
+      return nil
+    }
     return String(match.1)
   }
 }

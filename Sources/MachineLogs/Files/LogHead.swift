@@ -11,8 +11,8 @@ struct LogHead {
   private(set) var names: [String] = []
   /// Line of the names; of the first row where the user gave them.
   private(set) var line = 1
-  /// Of each column, from the row of units; empty without one.
-  private(set) var units: [String] = []
+  /// By column, from the row of units, without brackets; empty without one.
+  private(set) var units: [String: String] = [:]
   /// Records from here on are rows.
   private(set) var firstRowLine = 1
   /// What is other than a header, commas and UTF-8, in words.
@@ -35,7 +35,7 @@ struct LogHead {
     reader.forEachAhead(Self.mostRecords) { records.append(Record($0)) }
     records.removeAll { $0.line <= separatorLines }
     guard let first = records.first else {
-      if try !reader.next() {
+      if try !reader.next() || reader.line <= separatorLines {
         throw LogError(
           file: reader.name, line: 1, "is empty; expected a line of column names")
       }
@@ -68,7 +68,10 @@ struct LogHead {
     firstRowLine = header.line + 1
     let below = records.filter { $0.line > header.line && !$0.isComment }
     if let next = below.first, next.isRowOfUnits(below: header) {
-      units = next.texts
+      for (name, unit) in zip(names, next.texts) where units[name] == nil {
+        let bare = unit.trimmingCharacters(in: CharacterSet(charactersIn: "[]() "))
+        if !bare.isEmpty { units[name] = bare }
+      }
       firstRowLine = next.line + 1
       self.habits.append("units below the columns' names")
     }
@@ -187,10 +190,15 @@ struct LogHead {
       records.firstIndex { $0.isRow && !$0.isComment && $0.texts.count == usual }
       ?? records.firstIndex { $0.isRow && !$0.isComment } ?? records.count
     func found(_ record: Record) -> Int {
-      wanted.intersection(record.names(wanted: wanted)).count
+      let names = record.names(wanted: wanted)
+      let time = LogColumns.timeColumn(of: names, besides: []).map { wanted.contains($0) ? 0 : 1 }
+      return 2 * wanted.intersection(names).count + (time ?? 0)
     }
     let most = records.map(found).max() ?? 0
-    let named = most > 0 ? records.first { found($0) == most } : nil
+    let named =
+      most == 0
+      ? nil
+      : records.first { found($0) == most && !$0.isComment } ?? records.first { found($0) == most }
     let above = records[..<firstRow]
     // Without the names that are wanted: the line of names that its message is to list.
     let likely =

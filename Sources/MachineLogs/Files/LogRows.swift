@@ -23,8 +23,10 @@ struct LogRows {
   private var marks = DecimalMarks()
   private var stamps = StampReader()
   /// Whether the time column has dates or times of day; nil before the first row.
-  private var hasStamps: Bool?
-  private var (comments, dropped) = (0, 0)
+  private var stampsAreWords: Bool?
+  /// Whether times are seconds already: read from dates and times of day.
+  var hasStamps: Bool { stampsAreWords == true }
+  private var comments = 0
 
   init(
     _ reader: CSVReader, _ head: LogHead, _ layout: LogLayout, isConverted: Bool
@@ -73,9 +75,6 @@ struct LogRows {
     if comments > 0 {
       habits.append("\(counted(comments, "comment line")) among the rows left out")
     }
-    if dropped > 0 {
-      habits.append("\(counted(dropped, "row")) with missing values left out (missing: drop)")
-    }
   }
 
   /// A tenth more than rows of the first one's length would be; arrays that grow hold up to three times their content.
@@ -104,20 +103,12 @@ struct LogRows {
 
   private mutating func readRow() throws {
     let time = try time()
-    var isComplete = true
     for (column, index) in columns.indices.enumerated() {
       guard column > 0 else {
         values[0].append(time)
         continue
       }
-      let value = try number(index, missing[column])
-      if value.isNaN, missing[column] == .drop { isComplete = false }
-      values[column].append(value)
-    }
-    guard isComplete else {
-      for index in values.indices { values[index].removeLast() }
-      dropped += 1
-      return
+      values[column].append(try number(index, missing[column]))
     }
     lines.append(UInt32(truncatingIfNeeded: reader.line))
   }
@@ -125,29 +116,26 @@ struct LogRows {
   /// A stamp: a number in whatever unit, or seconds since the first row of dates and times.
   private mutating func time() throws -> Double {
     let index = columns.time
-    if hasStamps != true, let value = marks.number(reader, index) {
-      hasStamps = false
+    if stampsAreWords != true, let value = marks.number(reader, index) {
+      stampsAreWords = false
       guard abs(value) <= LogFile.largestNumber else { throw tooLarge(index) }
       return value
     }
     let text = reader.text(index)
-    guard hasStamps != false, StampReader.isStamp(text) else {
-      throw error(
-        hasStamps == true && Cell.isNumber(text)
-          ? "'\(shortened(text))' is a number, and the rows above have dates or times of day"
-          : problem(text), column: index)
-    }
-    hasStamps = true
+    guard stampsAreWords != false else { throw error(problem(text), column: index) }
     do {
-      if let seconds = try stamps.seconds(text, date: columns.date.map(reader.text)) {
-        return seconds
+      let date = columns.date.map(reader.text)
+      guard let seconds = try stamps.seconds(text, date: date, isConverted: isConverted) else {
+        throw error(
+          stampsAreWords == true && Cell.isNumber(text)
+            ? "'\(shortened(text))' is a number, and the rows above have dates or times of day"
+            : problem(text), column: index)
       }
-      // A column beside it that is called like a date holds something else.
-      if let seconds = try stamps.seconds(text) { return seconds }
+      stampsAreWords = true
+      return seconds
     } catch let found as StampReader.Problem {
       throw error(found.words, column: index)
     }
-    throw error(problem(text), column: index)
   }
 
   /// A finite decimal number, or NaN where it is missing and may be.
@@ -181,6 +169,7 @@ public enum MissingValues: String, CaseIterable, Hashable, Sendable, Codable {
   case refuse
   /// The row is left out; a long hole ends an episode.
   case drop
-  /// The channel has a clock of its own: its last value stands (a state), or its mean over the row (a command).
+  /// The channel has a clock of its own: its last value stands, but no longer than three of its own spacings (a state), or its mean over
+  /// the row (a command).
   case hold
 }

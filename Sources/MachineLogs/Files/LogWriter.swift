@@ -26,6 +26,8 @@ public final class LogWriter {
   /// From a log's units to the task's, of measured columns and of exogenous inputs; nil where they are the same.
   private let measuredUnits: [UnitConversion?]
   private let exogenousUnits: [UnitConversion?]
+  /// Of a stamp, s.
+  private let timeUnit: Double
   /// Bytes of whole rows, and rows without the header.
   private var length: off_t = 0
   private var rows = 0
@@ -40,6 +42,7 @@ public final class LogWriter {
     let header = layout.writtenColumns + extra
     fields = header.count
     hasReward = layout.rewardColumn != nil
+    timeUnit = (layout.timeUnit ?? TimeUnit(ofName: header[0]) ?? .seconds).length
     measuredUnits = layout.measuredColumns.map(layout.conversion)
     exogenousUnits = layout.exogenous.map(\.conversion)
     file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0o644)
@@ -63,7 +66,7 @@ public final class LogWriter {
   ) throws {
     let count = 1 + measured.count + exogenous.count + (hasReward ? 1 : 0) + extra.count
     precondition(count == fields, "\(count) values for \(fields) columns of \(path)")
-    var line = "\(time)"
+    var line = "\(timeUnit == 1 ? time : time / timeUnit)"
     for (value, units) in zip(measured, measuredUnits) {
       line += ",\(units?.inverse(value) ?? value)"
     }

@@ -30,6 +30,10 @@ package struct NumberTable {
     }
     while try reader.next() {
       if reader.line < head.firstRowLine || reader.isComment { continue }
+      guard !reader.isUnclosed else {
+        throw LogError(
+          file: path, line: reader.line, "a quote that begins in this row is not closed")
+      }
       rows.append(
         try zip(columns, indices).map { name, index in
           guard index < reader.count, let value = marks.number(reader, index), value.isFinite else {
@@ -44,5 +48,6 @@ package struct NumberTable {
         throw LogError(file: path, line: reader.line, "has more than \(mostRows) rows")
       }
     }
+    try marks.check(file: path, header: header)
   }
 }

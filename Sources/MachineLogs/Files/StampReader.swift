@@ -22,6 +22,8 @@ struct StampReader {
   private var shift = 0.0
   /// Text of the first date whose day and month could be each other.
   private var ambiguous: String?
+  /// Whether slashed dates have the month first; nil until one tells.
+  private var monthFirst: Bool?
 
   /// A cell as a date, a time of day, or both.
   private struct Calendar {
@@ -32,8 +34,11 @@ struct StampReader {
     var fraction = 0.0
     var hasTime = false
     var hasZone = false
-    /// Whether day and month could be each other.
+    /// Whether day and month could be each other, and days since 1970 if they were.
     var isAmbiguous = false
+    var otherDays = 0
+    /// Of a slashed date that tells.
+    var tellsMonthFirst: Bool?
   }
 
   /// Whether a cell is a date, a time of day, or both.
@@ -43,27 +48,38 @@ struct StampReader {
   ///
   /// - Parameters:
   ///   - text: of the time column.
-  ///   - date: of a column beside it with the date; nil for none.
+  ///   - date: of a column beside it with the date, which counts where the cell has none; nil for no such column.
+  ///   - isConverted: whether rows come in any order, so that a clock that goes back was not put back.
   /// - Throws: `Problem` in words.
-  mutating func seconds(_ text: String, date: String? = nil) throws -> Double? {
+  mutating func seconds(
+    _ text: String, date: String? = nil, isConverted: Bool = false
+  ) throws -> Double? {
     guard var stamp = Self.parse(text) else { return nil }
-    if let date {
-      guard let day = Self.parse(date), !day.hasTime else { return nil }
-      (stamp.days, stamp.isAmbiguous) = (day.days, day.isAmbiguous)
+    var dated = text
+    if stamp.days == nil, let date, let day = Self.parse(date), !day.hasTime {
+      (stamp.days, stamp.isAmbiguous, stamp.otherDays) = (day.days, day.isAmbiguous, day.otherDays)
+      stamp.tellsMonthFirst = day.tellsMonthFirst
+      dated = date
     }
     guard stamp.hasTime || stamp.days != nil else { return nil }
-    try rememberAmbiguous(stamp, date ?? text)
+    if let tells = stamp.tellsMonthFirst, monthFirst == nil { monthFirst = tells }
+    if stamp.isAmbiguous, let monthFirst {
+      // Read with the day first.
+      if monthFirst { stamp.days = stamp.otherDays }
+      stamp.isAmbiguous = false
+    }
+    try rememberAmbiguous(stamp, dated)
     let whole = (stamp.days ?? 0) * Self.day + stamp.wholeSeconds
     if origin == nil {
       origin = whole
       habits.append(
         stamp.days == nil
-          ? "times of day" : date == nil ? "dates" : "dates and times in two columns")
+          ? "times of day" : dated == text ? "dates" : "dates and times in two columns")
     }
     var seconds = Double(whole - (origin ?? 0)) + stamp.fraction + shift
     if let (before, spacing) = last {
       let change = seconds - before
-      let jump = self.jump(change, spacing, stamp)
+      let jump = isConverted ? 0 : self.jump(change, spacing, stamp)
       shift += jump
       seconds += jump
       last = (seconds, change + jump > 0 ? change + jump : spacing)
@@ -81,20 +97,28 @@ struct StampReader {
   /// What is to be added from this row on: a day after midnight, an hour where a local clock was put forward or back.
   private mutating func jump(_ change: Double, _ spacing: Double?, _ stamp: Calendar) -> Double {
     if stamp.days == nil, change < -Double(Self.day) / 2 { return Double(Self.day) }
-    guard !stamp.hasZone, let spacing else { return 0 }
+    // Where rows are nearly an hour apart, an hour tells nothing.
+    guard !stamp.hasZone, let spacing, spacing <= Self.hour / 6 else { return 0 }
     // A row may be late, or lost.
-    func isHour(_ seconds: Double) -> Bool { abs(seconds - spacing) <= max(2 * spacing, 1e-3) }
+    func isHour(_ seconds: Double) -> Bool {
+      seconds > 0 && abs(seconds - spacing) <= max(2 * spacing, 1e-3)
+    }
+    let isSunday = stamp.days.map(Self.isSunday) ?? true
+    let isNight = stamp.wholeSeconds <= 4 * Int(Self.hour)
+    guard isSunday, isNight else { return 0 }
     if change < 0, isHour(change + Self.hour) {
-      habits.append("a local clock that was put back by an hour")
+      note("a local clock that was put back by an hour")
       return Self.hour
     }
-    if change > 0, isHour(change - Self.hour), let days = stamp.days, Self.isSunday(days),
-      (Int(Self.hour)...4 * Int(Self.hour)).contains(stamp.wholeSeconds)
-    {
-      habits.append("a local clock that was put forward by an hour")
+    if change > 0, isHour(change - Self.hour), stamp.days != nil {
+      note("a local clock that was put forward by an hour")
       return -Self.hour
     }
     return 0
+  }
+
+  private mutating func note(_ habit: String) {
+    if !habits.contains(habit) { habits.append(habit) }
   }
 
   /// Clocks are put forward and back in the night to a Sunday, in Europe and America. 1970-01-01 was a Thursday.
@@ -177,8 +201,15 @@ struct StampReader {
       else { return false }
       // Points stand in the order day, month, year; other marks in either.
       if mark == UInt8(ascii: ".") { return set(&stamp, year, second, first) }
-      stamp.isAmbiguous = first <= 12 && second <= 12 && first != second
-      return second > 12 ? set(&stamp, year, first, second) : set(&stamp, year, second, first)
+      if first > 12 || second > 12 { stamp.tellsMonthFirst = second > 12 }
+      if second > 12 { return set(&stamp, year, first, second) }
+      guard first <= 12, first != second else { return set(&stamp, year, second, first) }
+      var other = stamp
+      guard set(&other, year, first, second), set(&stamp, year, second, first) else {
+        return false
+      }
+      (stamp.isAmbiguous, stamp.otherDays) = (true, other.days ?? 0)
+      return true
     }
 
     private mutating func yearFirst(_ stamp: inout Calendar) -> Bool {

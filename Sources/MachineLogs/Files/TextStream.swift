@@ -30,22 +30,25 @@ final class TextStream {
 
   /// Throws: `LogError` where the file cannot be opened, or is no text.
   convenience init(path: String) throws {
-    var status = stat()
-    if path != "-" {
-      guard stat(path, &status) == 0 else {
-        throw LogError(
-          file: path,
-          errno == ENOENT ? "no such file" : "cannot be read: \(String(cString: strerror(errno)))")
-      }
-      if status.st_mode & S_IFMT == S_IFDIR {
-        throw LogError(file: path, "is a folder, not a CSV file")
-      }
+    if path != "-", try Self.checkFile(path).st_mode & S_IFMT == S_IFDIR {
+      throw LogError(file: path, "is a folder, not a CSV file")
     }
     let file = path == "-" ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC)
     guard file >= 0 else {
       throw LogError(file: path, "cannot be read: \(String(cString: strerror(errno)))")
     }
     try self.init(descriptor: file, name: path == "-" ? "standard input" : path)
+  }
+
+  /// What is known of a file. Throws: `LogError` where there is none.
+  @discardableResult static func checkFile(_ path: String) throws -> stat {
+    var status = stat()
+    guard stat(path, &status) == 0 else {
+      throw LogError(
+        file: path,
+        errno == ENOENT ? "no such file" : "cannot be read: \(String(cString: strerror(errno)))")
+    }
+    return status
   }
 
   /// - Parameters:
@@ -70,8 +73,12 @@ final class TextStream {
     return Int(status.st_size)
   }
 
-  /// The next bytes, at most so many; 0 at the end of the text. Throws: `LogError`.
+  /// Room that `read` wants at least: for the longest character of the text.
+  static let leastRoom = 4
+
+  /// The next bytes, at most so many (`leastRoom` at least); 0 at the end of the text. Throws: `LogError`.
   func read(into bytes: UnsafeMutablePointer<UInt8>, atMost count: Int) throws -> Int {
+    precondition(count >= Self.leastRoom, "no room for a character")
     guard wide != nil else { return try unpacked(into: bytes, atMost: count) }
     return try decoded(into: bytes, atMost: count)
   }
@@ -97,8 +104,8 @@ final class TextStream {
     }
     wide = WideText(text)
     let marks = text.starts(with: [0xEF, 0xBB, 0xBF]) ? 3 : wide?.markLength ?? 0
-    if let wide {
-      habits.append(wide.words)
+    if wide != nil {
+      habits.append("UTF-16")
     } else if text.prefix(4_096).contains(0) {
       throw LogError(
         file: name,
@@ -112,7 +119,7 @@ final class TextStream {
     }
   }
 
-  /// As many as UTF-16 without a mark shows in.
+  /// Enough to recognise UTF-16 without a mark.
   private static let probeLength = 4_096
 
   private var head: UnsafeBufferPointer<UInt8> {
@@ -233,8 +240,6 @@ private struct WideText {
   /// The first byte of a unit, and the first half of a pair, whose rest has not come yet.
   private var halfUnit: UInt8?
   private var halfPair: UInt16?
-
-  var words: String { "UTF-16" }
 
   /// nil of a text that is not in UTF-16: without a mark, every second byte of a table of numbers is zero.
   init?(_ head: UnsafeBufferPointer<UInt8>) {

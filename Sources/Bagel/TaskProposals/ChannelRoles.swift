@@ -6,6 +6,7 @@
 import Foundation
 import LinearAlgebra
 import MachineLogs
+import SafeText
 
 /// What each column of a log may be.
 struct ChannelRoles {
@@ -19,7 +20,7 @@ struct ChannelRoles {
   /// - Parameter surveys: of all logs; only columns that all of them have are used.
   init(of surveys: [LogSurvey]) {
     guard let first = surveys.first else { return }
-    others = first.wordColumns.map { ($0, "holds words") }
+    others = first.others
     var candidates: [String] = []
     for column in first.columns {
       let parts = surveys.map { survey in survey.columns.first { $0.name == column.name } }
@@ -40,9 +41,14 @@ struct ChannelRoles {
     } else if candidates.count > 1 {
       let driving = surveys.max { $0.times.count < $1.times.count } ?? first
       let shares = Self.sharesFromOthers(candidates, driving)
-      let least = candidates.indices.min { shares[$0] < shares[$1] } ?? 0
+      let least =
+        shares.isEmpty
+        ? candidates.count - 1 : candidates.indices.min { shares[$0] < shares[$1] } ?? 0
       actions = [candidates[least]]
-      reason = "it follows least from the other columns; no name says it"
+      reason =
+        shares.isEmpty
+        ? "CHECK: no name says it, and no rows have all columns to compare"
+        : "it follows least from the other columns; no name says it"
     }
     states = candidates.filter { !actions.contains($0) }
   }
@@ -64,7 +70,15 @@ struct ChannelRoles {
 
   /// The second of two columns that are the same but for scale and offset tells nothing.
   private mutating func dropCopies(_ candidates: inout [String], _ survey: LogSurvey) {
-    let columns = Dictionary(survey.columns.map { ($0.name, $0.values) }) { first, _ in first }
+    let stride = max(1, survey.times.count / Self.comparedRows)
+    let columns = Dictionary(
+      survey.columns.map { column in
+        (
+          column.name,
+          Swift.stride(from: 0, to: column.values.count, by: stride).map { column.values[$0] }
+        )
+      }
+    ) { first, _ in first }
     var kept: [String] = []
     for name in candidates {
       let copied = kept.first { other in
@@ -74,7 +88,7 @@ struct ChannelRoles {
           && abs(Self.correlation(rows.map { a[$0] }, rows.map { b[$0] })) > 1 - 1e-9
       }
       if let copied {
-        others.append((name, "is '\(copied)' again, but for scale"))
+        others.append((name, "is '\(shortened(copied))' times a constant, plus another"))
       } else {
         kept.append(name)
       }
@@ -121,16 +135,17 @@ struct ChannelRoles {
 
   // MARK: numbers
 
-  /// Of each column, the part of what its own two last values leave of its next that the others' two last values explain.
+  /// How much better a column's next value is predicted with the two last values of the others, beside its own two; 0 to 1, one a column.
+  /// Empty where no rows have them all.
   private static func sharesFromOthers(_ names: [String], _ survey: LogSurvey) -> [Double] {
     let columns = names.map { name in survey.columns.first { $0.name == name }?.values ?? [] }
-    let rows = 2..<min(survey.times.count, mostRows)
-    let table = rows.compactMap { k -> [Double]? in
+    let rows = min(survey.times.count, mostRows)
+    let table = stride(from: 2, to: rows, by: 1).compactMap { k -> [Double]? in
       let row = (0...2).flatMap { lag in columns.map { $0[k - lag] } }
       return row.allSatisfy(\.isFinite) ? row : nil
     }
     let count = names.count
-    guard table.count > 10 * count else { return names.map { _ in 0 } }
+    guard table.count > 10 * count else { return [] }
     // In deviations, as least squares wants them.
     let scaled = (0..<3 * count).map { column -> [Double] in
       let values = table.map { $0[column] }
@@ -151,5 +166,6 @@ struct ChannelRoles {
     }
   }
 
-  private static let mostRows = 50_000
+  private static let mostRows = 20_000
+  private static let comparedRows = 2_000
 }
