@@ -1,16 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # Environments on a learnt model: what Gymnasium's checker says, the same numbers from the same seed and from
-# the command itself, rates as on the machine, episodes that end one by one, and children that die.
+# the command itself, rates as on the machine, episodes that end one by one.
 
 from __future__ import annotations
 
-import gc
 import json
-import os
-import signal
 import subprocess
-import sys
-import tempfile
 import unittest
 import warnings
 from pathlib import Path
@@ -18,68 +13,23 @@ from typing import Any, Dict, List
 from unittest import mock
 
 import numpy as np
-from log_makers import CommandTest, command, spring_log, write_csv
-from test_errors import PACKAGE
-from test_results import spring_task
+from env_makers import EnvTest, gymnasium, reward
+from log_makers import command, spring_log
 
 import bagel_control as bagel
 from bagel_control.causal_states import CausalStates
 from bagel_control.model_file import ModelFile, Rate
 
-try:
-    import gymnasium
+if gymnasium is not None:
     from gymnasium.utils.env_checker import check_env
     from gymnasium.vector import AutoresetMode
     from gymnasium.wrappers.vector import RecordEpisodeStatistics
 
     from bagel_control.env import ModelEnv, ModelVectorEnv
     from bagel_control.wishes import Judge
-except ImportError as error:
-    if "ymnasium" not in str(error):
-        raise
-    gymnasium = None
-    print("test_env.py is skipped: gymnasium is not there", file=sys.stderr)
 
 
-def reward(states: np.ndarray, actions: np.ndarray, after: np.ndarray) -> np.ndarray:
-    return -((after[:, 0] - 0.3) ** 2) - 0.01 * actions[:, 0] ** 2
-
-
-@unittest.skipIf(gymnasium is None, "gymnasium is not there")
-class EnvTest(CommandTest):
-    """The spring, with a rate that is derived through a filter of 0.1 s; kernels are interpreted, which
-    compiles nothing."""
-
-    fit: bagel.Fit
-
-    @classmethod
-    def setUpClass(cls) -> None:
-        folder = tempfile.TemporaryDirectory()
-        cls.addClassCleanup(folder.cleanup)
-        place = Path(folder.name).resolve()
-        for name, seed in (("log.csv", 1), ("other.csv", 2)):
-            write_csv(place / name, spring_log(seed, 120))
-        states = [
-            {"name": "position"}, {"name": "position_rate", "rateOf": "position", "filterTime": 0.1}]
-        task = bagel.Task(spring_task(states=states), folder=place)
-        cls.fit = bagel.fit(task, output=place / "out", progress=False)
-
-    def machines(self, count: int = 3, **more: Any) -> "ModelVectorEnv":
-        arguments: Dict[str, Any] = {"reward": reward, "horizon": 100, "seed": 7, "device": "interpreter"}
-        env = ModelVectorEnv(self.fit, count, **{**arguments, **more})
-        self.addCleanup(env.close)
-        return env
-
-    def run_of(self, env: Any, steps: int = 5) -> List[np.ndarray]:
-        """Exact states of steps with actions that go up and down."""
-        return [self.stepped(env, k) for k in range(steps)]
-
-    def stepped(self, env: Any, k: int) -> np.ndarray:
-        env.step(np.full(env.action_space.shape, np.sin(k)))
-        return env.states
-
-    # What a user sees
-
+class SpacesTest(EnvTest):
     def test_the_checker_says_nothing(self) -> None:
         def make(**more: Any) -> "ModelEnv":
             return ModelEnv(
@@ -142,8 +92,8 @@ class EnvTest(CommandTest):
         with np.errstate(all="ignore"), self.assertRaisesRegex(bagel.DataError, "the reward is nan"):
             env.step(np.zeros((3, 1)))
 
-    # Numbers
 
+class NumbersTest(EnvTest):
     def test_the_same_seed_the_same_numbers(self) -> None:
         env = self.machines(seed=3)
         first, _ = env.reset()
@@ -160,8 +110,7 @@ class EnvTest(CommandTest):
         more = self.machines(5, seed=3)
         np.testing.assert_array_equal(more.reset()[0][:3], first)
         np.testing.assert_allclose(np.array(self.run_of(more))[:, :3], wanted, rtol=1e-12)
-        one = ModelEnv(self.fit, reward=reward, horizon=100, seed=3, device="interpreter")
-        self.addCleanup(one.close)
+        one = self.single(seed=3)
         np.testing.assert_array_equal(one.reset()[0], first[0])
         np.testing.assert_array_equal(one.step(np.float32([0.5]))[0], one.machines.states[0].astype(np.float32))
 
@@ -230,8 +179,8 @@ class EnvTest(CommandTest):
         self.assertGreater(np.ptp(runs["function"], axis=1).max(), 0)
         self.assertGreater(np.ptp(runs["steps"], axis=1).max(), 0)
 
-    # Ends of episodes
 
+class EndsTest(EnvTest):
     def test_an_episode_ends_and_the_others_go_on(self) -> None:
         def at(states: np.ndarray) -> np.ndarray:
             return states[:, 0] > bound
@@ -297,91 +246,6 @@ class EnvTest(CommandTest):
         left = result[4]["diverged"]
         self.assertTrue(left.any() and not left.all())
         np.testing.assert_array_equal(result[3], left)
-
-    # The child
-
-    def test_a_child_that_dies(self) -> None:
-        for code, kind, words in [
-            (lambda env: os.kill(env._simulation._process.pid, signal.SIGKILL), bagel.BagelError, "signal 9"),
-            (lambda env: env._simulation._write(b"nonsense\n"), bagel.DataError, "'nonsense' is no command"),
-        ]:
-            env = self.machines()
-            first, _ = env.reset(seed=7)
-            code(env)
-            with self.assertRaisesRegex(kind, words):
-                for _ in range(3):
-                    env.step(np.zeros((3, 1)))
-            with self.assertRaisesRegex(bagel.BagelError, "has ended"):
-                env.step(np.zeros((3, 1)))
-            np.testing.assert_array_equal(env.reset(seed=7)[0], first)
-        with mock.patch.dict(os.environ, {"BAGEL": "true"}), self.assertRaises(bagel.BagelError):
-            self.machines()
-        other = self.folder / "other"
-        other.write_text("#!/bin/sh\nread line\necho hello\nread line\n")
-        other.chmod(0o755)
-        with mock.patch.dict(os.environ, {"BAGEL": str(other)}):
-            with self.assertRaisesRegex(bagel.BagelError, "answered 'hello'"):
-                self.machines()
-
-    def test_an_interrupt(self) -> None:
-        env = self.machines()
-        env.reset()
-        with mock.patch.object(type(env._simulation), "_read_line", side_effect=KeyboardInterrupt):
-            with self.assertRaises(KeyboardInterrupt):
-                env.step(np.zeros((3, 1)))
-        with self.assertRaisesRegex(bagel.BagelError, "interrupted"):
-            env.step(np.zeros((3, 1)))
-        env.reset()
-        env.step(np.zeros((3, 1)))
-
-    def test_ends_of_the_child(self) -> None:
-        env = self.machines()
-        process = env._simulation._process
-        env.close()
-        self.assertEqual(process.returncode, 0)
-        env.close()
-        for call in (env.reset, lambda: env.step(np.zeros((3, 1)))):
-            with self.assertRaisesRegex(bagel.BagelError, "closed"):
-                call()
-        other = ModelEnv(self.fit, reward=reward, horizon=9, device="interpreter")
-        process = other.machines._simulation._process
-        del other
-        gc.collect()
-        self.assertEqual(process.returncode, 0)
-
-    def test_the_interpreters_end(self) -> None:
-        code = (
-            "import sys; from bagel_control.env import ModelVectorEnv\n"
-            "env = ModelVectorEnv(sys.argv[1], 2, reward=len, horizon=9, device='interpreter')\n"
-            "print(env._simulation._process.pid, flush=True)\n"
-            "if len(sys.argv) > 2: import os; os.kill(os.getpid(), 9)\n")
-        for more in ([], ["killed"]):
-            ended = subprocess.run(
-                [sys.executable, "-W", "error", "-c", code, str(self.fit.model_path), *more],
-                capture_output=True, text=True, env={**os.environ, "PYTHONPATH": PACKAGE}, timeout=60, check=False)
-            self.assertEqual(ended.stderr, "")
-            for _ in range(100):
-                try:
-                    os.kill(int(ended.stdout), 0)
-                except ProcessLookupError:
-                    break
-                subprocess.run(["sleep", "0.05"], check=True)
-            else:
-                self.fail(f"the child {ended.stdout} is still there")
-
-    def test_a_process_that_is_forked(self) -> None:
-        env = self.machines()
-        env.reset()
-        child = os.fork()
-        if child == 0:
-            try:
-                env.step(np.zeros((3, 1)))
-            except bagel.BagelError as error:
-                env._simulation._end()
-                os._exit(0 if "another process" in str(error) else 1)
-            os._exit(2)
-        self.assertEqual(os.waitpid(child, 0)[1], 0)
-        env.step(np.zeros((3, 1)))
 
 
 class CausalStatesTest(unittest.TestCase):

@@ -36,6 +36,9 @@ for line in sys.stdin:
 class InterruptTest(CommandTest):
     def setUp(self) -> None:
         super().setUp()
+        # Whoever starts the tests in the background has Ctrl-C ignored.
+        self.addCleanup(signal.signal, signal.SIGINT, signal.getsignal(signal.SIGINT))
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         write_csv(self.folder / "log.csv", spring_log(1, 120))
         write_csv(self.folder / "other.csv", spring_log(2, 150))
 

@@ -126,25 +126,6 @@ extension FittedModel {
     return words
   }
 
-  /// What was understood of how logs are written, each once with the logs that it is of.
-  var readingSentences: [String] {
-    let readings = (training + heldOutEpisodes).compactMap(\.reading)
-    var order: [String] = []
-    var files: [String: Set<String>] = [:]
-    for reading in readings where !reading.habits.isEmpty {
-      let words = reading.habits.joined(separator: "; ")
-      if files[words] == nil { order.append(words) }
-      files[words, default: []].insert(reading.file)
-    }
-    let all = Set(readings.map(\.file))
-    return order.map { words in
-      let of = files[words] ?? []
-      let some = of.sorted().prefix(3).map { URL(fileURLWithPath: $0).lastPathComponent }
-      let more = of.count > 3 ? " and \(of.count - 3) others" : ""
-      return "read\(of == all ? "" : " \(some.joined(separator: ", "))\(more)"): \(words)"
-    }
-  }
-
   func describe(_ console: Console) {
     console.say(
       "learnt \(model.outputNames.count) output\(model.outputNames.count == 1 ? "" : "s") from "

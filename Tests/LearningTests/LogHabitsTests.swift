@@ -76,6 +76,7 @@ struct LogHabitsTests {
     (table("%time,x,u"), "names in a comment line"),
     ("Messung 12\nStation;4\n\n" + table("t;x;u", ";"), "2 lines above"),
     (table("t,x,u\ns,m,V"), "units below"), (table("t,x,u\n[s],,"), "units below"),
+    (table("t,x,u\ns,m,1"), "units below"),
     (table("Time [s],x,u"), ""), (table("Zeit,x,u"), ""),
     (stamped("t_ms,x,u") { "\(Int(($0 * 1_000).rounded()))" }, "in ms"),
     (stamped { "\(Int(($0 * 1_000).rounded()))" }, "in ms, by its spacing"),

@@ -90,3 +90,24 @@ extension InputFeature {
     }
   }
 }
+
+extension FittedModel {
+  /// What was understood of how logs are written, each once with the logs that it is of.
+  public var readingSentences: [String] {
+    let readings = (training + heldOutEpisodes).compactMap(\.reading)
+    var order: [String] = []
+    var files: [String: Set<String>] = [:]
+    for reading in readings where !reading.habits.isEmpty {
+      let words = reading.habits.joined(separator: "; ")
+      if files[words] == nil { order.append(words) }
+      files[words, default: []].insert(reading.file)
+    }
+    let all = Set(readings.map(\.file))
+    return order.map { words in
+      let of = files[words] ?? []
+      let some = of.sorted().prefix(3).map { URL(fileURLWithPath: $0).lastPathComponent }
+      let more = of.count > 3 ? " and \(of.count - 3) others" : ""
+      return "read\(of == all ? "" : " \(some.joined(separator: ", "))\(more)"): \(words)"
+    }
+  }
+}

@@ -142,6 +142,9 @@ extension Report {
   func fitSummary(_ fit: FittedModel) -> [String] {
     var lines = ["<h2>Model</h2><p>\(fit.model.features.rows) transitions.</p><ul>"]
     lines += fit.model.summaryLines.map { "<li>\(escapedForHTML($0))</li>" } + ["</ul>"]
+    if !fit.readingSentences.isEmpty {
+      lines.append("<p>Logs: \(escapedForHTML(fit.readingSentences.joined(separator: " | ")))</p>")
+    }
     lines += choiceSummary(fit)
     if !fit.heldOut.isEmpty {
       lines.append(

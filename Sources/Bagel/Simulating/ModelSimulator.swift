@@ -102,15 +102,17 @@ public final class ModelSimulator {
     let key = DrawKey(seed: self.seed, iteration: Self.firstEpisode + episodes)
     episodes += 1
     let (c, f) = (rollout.program.carryLength, rollout.program.functionLength)
-    let drawn = f == 0 ? [] : rollout.functionDraws(particles, key)
-    for b in which ?? Array(0..<particles) {
-      let first = state ?? starts.draw(particle: b, key: key, for: .initialStates)
+    let which = which ?? Array(0..<particles)
+    // Those that begin together are numbered among themselves: functions cost, and only these are drawn.
+    let drawn = f == 0 ? [] : rollout.functionDraws(which.count, key)
+    for (number, b) in which.enumerated() {
+      let first = state ?? starts.draw(particle: number, key: key, for: .initialStates)
       let carry = rollout.start(
-        state: model.stateStandardiser.standardise(first), particle: b, key: key)
+        state: model.stateStandardiser.standardise(first), particle: number, key: key)
       carries.replaceSubrange(b * c..<(b + 1) * c, with: carry)
-      functions.replaceSubrange(b * f..<(b + 1) * f, with: drawn[b * f..<(b + 1) * f])
+      functions.replaceSubrange(b * f..<(b + 1) * f, with: drawn[number * f..<(number + 1) * f])
     }
-    return measurements(of: which ?? Array(0..<particles))
+    return measurements(of: which)
   }
 
   /// One time step of all particles.

@@ -73,8 +73,10 @@ public struct TaskProposal {
     var channel = Channel(
       name: short, units: units ?? "", columnName: short == column ? nil : column)
     let missing = columns.map(\.missing).max() ?? 0
-    // A few holes are losses; many are another clock.
-    channel.missing = missing == 0 ? nil : missing < 0.2 ? .drop : .hold
+    // A few holes are losses; many are another clock, which a converter's signals have anyway.
+    if missing > 0, sources.contains(where: \.converter.isEmpty) {
+      channel.missing = missing < 0.2 ? .drop : .hold
+    }
     return channel
   }
 

@@ -159,14 +159,16 @@ struct LogHead {
       return values > 0 && 2 * values >= filled.count
     }
 
+    /// A 1 is the unit of what has none.
     var hasNoNumber: Bool {
-      texts.allSatisfy { !Cell.isNumber($0) && !StampReader.isStamp($0) }
+      texts.allSatisfy { $0 == "1" || !Cell.isNumber($0) && !StampReader.isStamp($0) }
     }
 
     /// Short words, no number or time among them, and not only marks of missing values.
     func isRowOfUnits(below header: Header) -> Bool {
       (texts.count == header.names.count || texts.count == header.fieldCount) && hasNoNumber
-        && texts.allSatisfy { $0.count <= 24 } && !texts.allSatisfy(Cell.marksMissing)
+        && texts.allSatisfy { $0.count <= 24 }
+        && !texts.allSatisfy { $0 == "1" || Cell.marksMissing($0) }
     }
   }
 
