@@ -18,7 +18,7 @@ final class ConverterProgram {
   private var status: Int32?
 
   /// Seconds in which a program ends that has closed its output.
-  private static let patience = 10.0
+  private static let patience = 5.0
 
   /// Starts it. Throws: `LogError`.
   init(_ source: LogSource) throws {

@@ -31,7 +31,7 @@ public struct LogSource: Hashable, Sendable, ExpressibleByStringLiteral {
   /// Reads it: hands its bytes to `body`. A program that fails writes too little, and the reason is its own words.
   ///
   /// Throws: `LogError`.
-  func read<Result>(_ body: (TextStream) throws -> Result) throws -> Result {
+  func read<Content>(_ body: (TextStream) throws -> Content) throws -> Content {
     guard !converter.isEmpty else { return try body(try TextStream(path: path)) }
     guard path != "-" else {
       throw LogError(file: path, "a converter program reads a file, not standard input")
@@ -39,16 +39,10 @@ public struct LogSource: Hashable, Sendable, ExpressibleByStringLiteral {
     try TextStream.checkFile(path)
     let program = try ConverterProgram(self)
     defer { program.end() }
-    var stream: TextStream?
-    do {
-      let opened = try TextStream(descriptor: program.output, name: name)
-      stream = opened
-      let result = try body(opened)
-      try program.checkEnd()
-      return result
-    } catch {
-      if stream?.isAtEnd ?? true { try program.checkEnd() }
-      throw error
-    }
+    let stream = try TextStream(descriptor: program.output, name: name)
+    let result = Result { try body(stream) }
+    // One that is still writing did not fail; what it wrote did.
+    if stream.isAtEnd { try program.checkEnd() }
+    return try result.get()
   }
 }
