@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Builds the Python package as a wheel with the command inside, for Linux machines without Swift. In: this checkout, or a program
 # that is built already (BAGEL_BINARY). Out: the wheel's path as the last line. What the command loads and a bare system lacks
-# (OpenBLAS, libLBFGS, Fortran's runtime) lies beside it, with the licences that its packages have.
-# usage: Scripts/wheel.sh [FOLDER]        (default: Python/dist)
+# (OpenBLAS, libLBFGS, Fortran's runtime, zlib) lies beside it, with the licences that its packages have.
+# usage: Scripts/wheel.sh [FOLDER]        (default: Python/dist; relative to the checkout)
 #   BAGEL_BINARY   a built command, in place of a build
 #   BAGEL_SCRATCH  the build's folder (default: .build/portable)
 #   PYTHON         default: python3

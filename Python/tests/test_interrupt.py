@@ -36,7 +36,8 @@ for line in sys.stdin:
 class InterruptTest(CommandTest):
     def setUp(self) -> None:
         super().setUp()
-        # Whoever starts the tests in the background has Ctrl-C ignored.
+        # Whoever starts the tests in the background has Ctrl-C ignored, or held back.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         self.addCleanup(signal.signal, signal.SIGINT, signal.getsignal(signal.SIGINT))
         signal.signal(signal.SIGINT, signal.default_int_handler)
         write_csv(self.folder / "log.csv", spring_log(1, 120))

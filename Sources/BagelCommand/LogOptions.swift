@@ -14,7 +14,7 @@ struct LogOptions: ParsableArguments {
   )
   var timeColumn: String?
 
-  @Option(help: "Unit of the time column, where the log does not say it: s, ms, us or ns.")
+  @Option(help: "Unit of the time column, where the log does not say it: s, ms, us, ns, min or h.")
   var timeUnit: TimeUnit?
 
   @Option(
@@ -38,6 +38,11 @@ struct LogOptions: ParsableArguments {
   func validate() throws {
     if let timeColumn, let problem = problem(ofColumn: timeColumn) {
       throw ValidationError("the column '\(shortened(timeColumn))' \(problem)")
+    }
+    if converter.count == 1, let mark = converter[0].first(where: { "|;&<>".contains($0) }) {
+      throw ValidationError(
+        "--converter has '\(mark)': the log's path would go to the wrong program; put what the shell is to do into a script"
+      )
     }
     if let header {
       if let twice = firstTwice(columnNames(header)) {

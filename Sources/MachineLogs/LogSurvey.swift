@@ -13,6 +13,15 @@ public struct LogSurvey: Sendable {
     /// [rows], NaN where none stands.
     public var values: [Double]
 
+    /// Whether values come at most in every second row, and regularly.
+    public var hasOwnClock: Bool {
+      let rows = values.indices.filter { !values[$0].isNaN }
+      guard rows.count > 1 else { return true }
+      let spacings = zip(rows.dropFirst(), rows).map { $0 - $1 }.sorted()
+      let median = spacings[spacings.count / 2]
+      return median >= 2 && spacings[spacings.count * 9 / 10] <= 3 * median
+    }
+
     /// The part of the rows without a value.
     public var missing: Double {
       Double(values.count { $0.isNaN }) / Double(max(values.count, 1))

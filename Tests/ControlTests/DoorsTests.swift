@@ -160,8 +160,14 @@ struct DoorsTests {
     guard let python = ProcessInfo.processInfo.environment["BAGEL_PYTHON"], !python.isEmpty else {
       return print("skipped: no BAGEL_PYTHON, the Python package is not tested")
     }
+    // One that hangs is to fail, and to say where.
+    let script = """
+      import faulthandler, sys, unittest
+      faulthandler.dump_traceback_later(400, exit=True)
+      unittest.main(module=None, argv=["unittest", "discover", "-s", sys.argv[1]])
+      """
     let result = try run(
-      python, ["-m", "unittest", "discover", "-s", checkout + "/Python/tests"],
+      python, ["-c", script, checkout + "/Python/tests"],
       environment: [
         "BAGEL": bagelBinary, "PYTHONPATH": checkout + "/Python", "PYTHONDONTWRITEBYTECODE": "1",
       ])

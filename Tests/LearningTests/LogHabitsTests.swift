@@ -78,6 +78,13 @@ struct LogHabitsTests {
     (table("t,x,u\ns,m,V"), "units below"), (table("t,x,u\n[s],,"), "units below"),
     (table("t,x,u\ns,m,1"), "units below"),
     (table("Time [s],x,u"), ""), (table("Zeit,x,u"), ""),
+    (stamped("Time [min],x,u") { "\($0 / 60)" }, "in min"),
+    (stamped("t,x,u\nh,m,V") { "\($0 / 3_600)" }, "in h"),
+    (
+      table("time,t,x,u") { row, column in
+        column == 0 ? "\(20 + row / 3),\(values(row)[0])" : values(row)[column]
+      }, "'t' is the time, not 'time'"
+    ),
     (stamped("t_ms,x,u") { "\(Int(($0 * 1_000).rounded()))" }, "in ms"),
     (stamped { "\(Int(($0 * 1_000).rounded()))" }, "in ms, by its spacing"),
     (stamped("t,x,u\nus,m,V") { "\(Int(($0 * 1e6).rounded()))" }, "in us"),
@@ -266,6 +273,48 @@ struct LogHabitsTests {
     (both.states[0].missing, both.actions[0].missing) = (.drop, .hold)
     let found = try read(text, both)
     #expect(abs(found.actions[30][0] - 20) < 1e-9)
+  }
+
+  @Test("a hole in commands that come regularly is a hole; one that is told when it changes stands")
+  func holesOfCommands() throws {
+    var holding = layout
+    holding.actions[0].missing = .hold
+    let regular = table(rows: 120) { row, column in
+      column == 2 && (50..<90).contains(row) ? "" : values(row)[column]
+    }
+    let path = try write(Data(regular.utf8))
+    let found = try holding.episodes(from: [path])
+    #expect(found.count == 2 && found[0].count == 53)
+    #expect(found[0].reading?.habits.contains { $0.contains("37 rows left out") } == true)
+    let told = table(rows: 120) { row, column in
+      column == 2 ? ([0, 3, 5, 50, 90].contains(row) ? "\(row)" : "") : values(row)[column]
+    }
+    let stands = try read(told, holding)
+    #expect(stands.count == 120 && abs(stands.actions[89][0] - 50) < 1e-9)
+  }
+
+  @Test("words of refusals name the cause")
+  func words() throws {
+    #expect(
+      try refusal(table { $1 == 0 ? "#\($0)" : values($0)[$1] })
+        .contains("each begins with a mark of comments"))
+    #expect(
+      try refusal(stamped { "2026-6-25T9h\($0)" }).contains("is a time in a form that is not read"))
+    #expect(
+      try refusal(table { $0 == 5 && $1 == 0 ? "NaN" : values($0)[$1] })
+        .contains(":7, column 't': a row without a time is of no use"))
+    var dropping = layout
+    (dropping.states[0].missing, dropping.actions[0].missing) = (.drop, .drop)
+    #expect(
+      try refusal(
+        table { row, column in column == 1 + row % 2 ? "" : values(row)[column] }, dropping
+      )
+      .contains("hold is meant"))
+    for mark in ["#NV", "NaT", "<NA>", "\\N", "-nan(ind)", "No Data"] {
+      let text = table { $0 == 5 && $1 == 1 ? mark : values($0)[$1] }
+      #expect(try refusal(text).contains("'\(mark)' marks a missing value"))
+      #expect(try refusal(text, dropping) == "read")
+    }
   }
 
   @Test("what could mean two things is refused")

@@ -26,7 +26,7 @@ extension TaskProposal {
       #   bagel new NAME              writes a task with every key there is
       name: \(Self.quoted(name))
 
-      # Seconds between control decisions; the logs' rows are \(format(spacing)) s apart. CHECK: how often will your controller act?
+      # Seconds between control decisions; the logs' rows are \(format(spacing)) s apart. CHECK: how often will your controller act?\(doubtOfUnit)
       timeStep: \(layout.timeStep)
       \(layout.timeColumn.map { "timeColumn: \(Self.quoted($0))\n" } ?? "")\(layout.timeUnit.map { "timeUnit: \($0.rawValue)\n" } ?? "")
       # CHECK: is each of these a state of the machine, and is none missing? Ranges are those of the logs.
@@ -53,6 +53,17 @@ extension TaskProposal {
         "\n# Their values jump by a full turn: angles that turn round.\nmodel:\n  angles: [\(names.joined(separator: ", "))]\n"
     }
     return text + "\n" + goalLines()
+  }
+
+  /// Whole numbers that count nobody says what.
+  private var doubtOfUnit: String {
+    let times = surveys[0].times
+    let isCounted = times.prefix(1_000).allSatisfy { $0 == $0.rounded() }
+    guard isCounted, layout.timeUnit == nil, TimeUnit(ofName: surveys[0].timeColumn) == nil,
+      !surveys[0].habits.contains(where: { $0.hasPrefix("time (") })
+    else { return "" }
+    return
+      "\n# CHECK: are the stamps seconds? Else timeUnit: ms (us, ns, min, h), and another timeStep."
   }
 
   /// Logs that are called a test are held out; where none is, of several logs the last fifth, and one at least.

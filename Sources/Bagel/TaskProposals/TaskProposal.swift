@@ -17,6 +17,7 @@ public struct TaskProposal {
   let name: String
   let sources: [LogSource]
   let folder: String
+  private let missing: MissingValues?
   let surveys: [LogSurvey]
   let roles: ChannelRoles
   private(set) var layout: LogLayout
@@ -29,12 +30,15 @@ public struct TaskProposal {
   /// - Parameters:
   ///   - name: of the task.
   ///   - sources: its logs; those that are called a test are held out, or else, of several, the last ones.
+  ///   - missing: what is done with missing values; nil to propose it for each channel.
   ///   - folder: where the file is to be; its paths are relative to it.
   ///   - hints: time column, unit of time and time step, where the logs do not say them; 0 s: propose a time step.
   /// - Throws: `LogError`.
   public init(
-    name: String, logs sources: [LogSource], hints: LogLayout, folder: String
+    name: String, logs sources: [LogSource], hints: LogLayout, missing: MissingValues? = nil,
+    folder: String
   ) throws {
+    self.missing = missing
     (self.name, self.sources, self.folder) = (name, sources, folder)
     surveys = try sources.map { try LogSurvey(of: $0, hints: hints) }
     roles = ChannelRoles(of: surveys)
@@ -43,7 +47,8 @@ public struct TaskProposal {
       throw LogError(
         file: sources[0].name,
         "a state and an action are needed, two columns of numbers that move; it has "
-          + (columns.isEmpty ? "none" : shortened(columns, to: 100)))
+          + (columns.isEmpty ? "none" : shortened(columns, to: 100))
+          + (roles.others.first.map { "; '\(shortened($0.name))' \(shortened($0.reason))" } ?? ""))
     }
     layout = hints
     let survey = surveys.max { $0.times.count < $1.times.count } ?? surveys[0]
@@ -72,10 +77,9 @@ public struct TaskProposal {
     let units = columns.map(\.units).first { !$0.isEmpty && problem(ofName: $0) == nil }
     var channel = Channel(
       name: short, units: units ?? "", columnName: short == column ? nil : column)
-    let missing = columns.map(\.missing).max() ?? 0
-    // A few holes are losses; many are another clock, which a converter's signals have anyway.
-    if missing > 0, sources.contains(where: \.converter.isEmpty) {
-      channel.missing = missing < 0.2 ? .drop : .hold
+    // Rare and regular values are those of another clock, which a converter's signals have anyway; other holes are losses.
+    if columns.contains(where: { $0.missing > 0 }), sources.contains(where: \.converter.isEmpty) {
+      channel.missing = missing ?? (columns.contains(where: \.hasOwnClock) ? .hold : .drop)
     }
     return channel
   }

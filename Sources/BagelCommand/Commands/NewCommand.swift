@@ -36,9 +36,6 @@ struct NewCommand: ParsableCommand {
     guard timeStep.map({ $0 > 0 && $0.isFinite }) != false else {
       throw ValidationError("--time-step must be a positive number of seconds")
     }
-    if logOptions.missing != nil {
-      throw ValidationError("--missing is proposed for each channel; edit the file")
-    }
   }
 
   func run() throws {
@@ -68,7 +65,7 @@ struct NewCommand: ParsableCommand {
     var hints = LogLayout(states: [], actions: [], timeStep: timeStep ?? 0)
     logOptions.apply(to: &hints)
     return try TaskProposal(
-      name: name, logs: from.map(logOptions.source), hints: hints,
+      name: name, logs: from.map(logOptions.source), hints: hints, missing: logOptions.missing,
       folder: URL(fileURLWithPath: path).deletingLastPathComponent().path)
   }
 }

@@ -23,7 +23,11 @@ enum Cell {
 
   private static let missingMarks: Set<String> = [
     "nan", "na", "n/a", "#n/a", "#na", "null", "none", "nil", "-", "--", "?", "missing", "#value!",
-    "#div/0!", "#ref!", "#num!", "nd", "-nan", "1.#qnan", "-1.#ind",
+    "#div/0!", "#ref!", "#num!", "nd", "-nan", "+nan", "1.#qnan", "-1.#ind", "nan(ind)",
+    "-nan(ind)",
+    "#nv", "#wert!", "#zahl!", "nat", "<na>", "\\n", "n.a.", "k.a.", "---", "...", "bad",
+    "bad input",
+    "no data",
   ]
 
   /// What a cell that is no number probably is.

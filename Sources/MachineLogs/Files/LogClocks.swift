@@ -110,7 +110,10 @@ extension LogFile {
     habits.append(
       "\(counted(lines.count - left.count, "row")) with missing values left out (missing: drop)")
     guard !left.isEmpty else {
-      throw LogError(file: path, "has no row without a missing value")
+      throw LogError(
+        file: path,
+        "has no row without a missing value; where channels have clocks of their own, hold is meant (--missing hold)"
+      )
     }
     for name in columnNames {
       let values = column(name)
@@ -170,10 +173,15 @@ private struct Signal {
   let values: [Double]
   /// s, the median.
   let spacing: Double
+  /// Whether samples come at that spacing, nine in ten of them; others come when something happens.
+  let isPeriodic: Bool
 
   init(_ name: String, rows: [Int], times: [Double], _ values: [Double]) {
     (self.name, self.rows, self.times, self.values) = (name, rows, times, values)
-    spacing = LogFile.spacing(of: times)
+    let spacing = LogFile.spacing(of: times)
+    self.spacing = spacing
+    let usual = zip(times.dropFirst(), times).count { abs($0 - $1 - spacing) <= 0.5 * spacing }
+    isPeriodic = times.count > 10 && 10 * usual >= 9 * (times.count - 1)
   }
 
   /// The last value at or before each stamp; NaN before the first, and where it is older than a hole.
@@ -187,13 +195,15 @@ private struct Signal {
     }
   }
 
-  /// What held on average from each stamp to the next; a command stands until another comes, however long. NaN before the first.
+  /// What held on average from each stamp to the next; a command stands until another comes. NaN before the first, and in a hole of
+  /// commands that come regularly: they were sent, and not logged.
   func means(between stamps: [Double]) -> [Double] {
     var next = 0
+    let oldest = isPeriodic ? LogLayout.longestGap * spacing : .infinity
     return stamps.indices.map { row in
       let start = stamps[row]
       while next < times.count, times[next] <= start { next += 1 }
-      guard next > 0 else { return .nan }
+      guard next > 0, start - times[next - 1] <= oldest else { return .nan }
       guard row + 1 < stamps.count else { return values[next - 1] }
       let end = stamps[row + 1]
       var (total, from, index) = (0.0, start, next)

@@ -11,6 +11,8 @@ struct LogColumns {
   private(set) var names: [String] = []
   private(set) var indices: [Int] = []
   private(set) var time = 0
+  /// What was decided among several columns that are called like a time, in words; nil of one.
+  private(set) var choice: String?
   /// A column with the date, where the time column has the time of day alone.
   private(set) var date: Int?
 
@@ -42,6 +44,14 @@ struct LogColumns {
     names = all
     indices = all.compactMap { header.firstIndex(of: $0) }
     self.time = indices[0]
+    let rivals = header.filter {
+      !all.contains($0) && Self.similarTimeNames.contains(TimeUnit.stem(ofName: $0))
+        && !Self.dateNames.contains(TimeUnit.stem(ofName: $0))
+    }
+    if layout.timeColumn == nil, !rivals.isEmpty {
+      choice =
+        "'\(shortened(time))' is the time, not \(rivals.map { "'\(shortened($0))'" }.joined(separator: ", ")) (--time-column says another)"
+    }
     date = header.firstIndex { name in
       !all.contains(name) && Self.dateNames.contains(TimeUnit.stem(ofName: name))
     }
@@ -61,9 +71,9 @@ struct LogColumns {
 
   private static let similarTimeNames: Set<String> = Set(LogLayout.usualTimeColumns).union([
     "times", "timestamps", "time stamp", "zeit", "zeitstempel", "date", "datetime", "date time",
-    "date_time", "date/time", "datum", "elapsed", "stamp",
+    "date_time", "date/time", "datum", "elapsed", "stamp", "uhrzeit", "heure", "hora",
   ])
-  private static let dateNames: Set<String> = ["date", "datum", "day"]
+  private static let dateNames: Set<String> = ["date", "datum", "day", "fecha"]
 
   // MARK: words
 

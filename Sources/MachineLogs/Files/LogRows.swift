@@ -34,6 +34,7 @@ struct LogRows {
     (self.reader, self.head, self.isConverted) = (reader, head, isConverted)
     habits = head.habits
     columns = try LogColumns(of: layout, in: head.names, line: head.line, file: reader.name)
+    habits += columns.choice.map { [$0] } ?? []
     values = columns.names.map { _ in [] }
     let channels = layout.states + layout.exogenous
     missing = columns.names.map { name in
@@ -68,6 +69,12 @@ struct LogRows {
         throw error("has more than \(LogFile.mostRows) rows; cut the log, or keep every n-th row")
       }
       if lines.count % 100_000 == 0, let fraction = reader.fractionRead { progress(fraction) }
+    }
+    if lines.isEmpty, comments > 0 {
+      throw LogError(
+        file: reader.name,
+        "has \(counted(comments, "row")), and each begins with a mark of comments (#, %, //): none is left"
+      )
     }
     try marks.check(file: reader.name, header: head.names)
     if marks.isComma { habits.append("decimal commas") }
@@ -122,14 +129,14 @@ struct LogRows {
       return value
     }
     let text = reader.text(index)
-    guard stampsAreWords != false else { throw error(problem(text), column: index) }
+    guard stampsAreWords != false else { throw error(timeProblem(text), column: index) }
     do {
       let date = columns.date.map(reader.text)
       guard let seconds = try stamps.seconds(text, date: date, isConverted: isConverted) else {
         throw error(
           stampsAreWords == true && Cell.isNumber(text)
             ? "'\(shortened(text))' is a number, and the rows above have dates or times of day"
-            : problem(text), column: index)
+            : timeProblem(text), column: index)
       }
       stampsAreWords = true
       return seconds
@@ -152,6 +159,20 @@ struct LogRows {
     error(
       "'\(shortened(reader.text(index)))' is too large; numbers up to \(LogFile.largestNumber) are possible",
       column: index)
+  }
+
+  /// What a cell of the time column probably is.
+  private func timeProblem(_ text: String) -> String {
+    if Cell.marksMissing(text) {
+      return "a row without a time is of no use; remove it"
+    }
+    if stampsAreWords == false, StampReader.isStamp(text) {
+      return "'\(shortened(text))' is a date or a time of day, and the rows above have numbers"
+    }
+    return text.contains(where: \.isNumber) && text.contains(where: { ":-/.".contains($0) })
+      && !Cell.isNumber(text)
+      ? "'\(shortened(text))' is a time in a form that is not read; write 2026-03-29 01:59:50.125, or seconds"
+      : problem(text)
   }
 
   private func problem(_ text: String) -> String {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The unit of stamps that are numbers: s, ms, us or ns. Said by the user, by the name of the column ("t_ms", "Time [s]"), by
+// The unit of stamps that are numbers: s, ms, us, ns, or minutes and hours where it is said. Said by the user, by the name of the column ("t_ms", "Time [s]"), by
 // the row of units, by the century that an epoch would lie in, or by the time step, which a spacing must fit.
 
 import Foundation
@@ -10,6 +10,8 @@ public enum TimeUnit: String, CaseIterable, Hashable, Sendable, Codable {
   case milliseconds = "ms"
   case microseconds = "us"
   case nanoseconds = "ns"
+  case minutes = "min"
+  case hours = "h"
 
   /// s
   package var length: Double {
@@ -18,6 +20,8 @@ public enum TimeUnit: String, CaseIterable, Hashable, Sendable, Codable {
     case .milliseconds: 1e-3
     case .microseconds: 1e-6
     case .nanoseconds: 1e-9
+    case .minutes: 60
+    case .hours: 3_600
     }
   }
 
@@ -28,12 +32,14 @@ public enum TimeUnit: String, CaseIterable, Hashable, Sendable, Codable {
     case "ms", "msec", "millis", "milliseconds": self = .milliseconds
     case "us", "µs", "μs", "usec", "micros", "microseconds": self = .microseconds
     case "ns", "nsec", "nanos", "nanoseconds": self = .nanoseconds
+    case "min", "mins", "minute", "minutes": self = .minutes
+    case "h", "hr", "hrs", "hour", "hours": self = .hours
     default: return nil
     }
   }
 
   /// "Time [s]", "t_ms", "time (us)", "timestamp_ns", "t/s"
-  init?(ofName name: String) {
+  package init?(ofName name: String) {
     let marks: Set<Character> = ["[", "]", "(", ")", "_", "/", " ", ".", ","]
     let words = name.split(whereSeparator: marks.contains)
     // The name itself is no unit.
@@ -64,14 +70,19 @@ public enum TimeUnit: String, CaseIterable, Hashable, Sendable, Codable {
     first: Double, spacing: Double, isPossible: (Double) -> Bool, isUsual: (Double) -> Bool
   ) -> TimeUnit? {
     // An epoch of this century, in whichever unit, is in no other.
-    let epochs = allCases.filter { unit in
+    let epochs = countersOfSeconds.filter { unit in
       century.contains(first * unit.length) && isPossible(spacing * unit.length)
     }
     if epochs.count == 1 { return epochs[0] }
     if isPossible(spacing) { return .seconds }
     // Units lie a thousand apart, and what is usual less.
-    return allCases.first { isUsual(spacing * $0.length) }
+    return countersOfSeconds.first { isUsual(spacing * $0.length) }
   }
+
+  /// What programs count without saying so.
+  private static let countersOfSeconds: [TimeUnit] = [
+    .seconds, .milliseconds, .microseconds, .nanoseconds,
+  ]
 
   /// 2000 to 2100, s since 1970.
   private static let century = 946_684_800.0...4_102_444_800.0
