@@ -25,7 +25,7 @@ enum Cell {
     "nan", "na", "n/a", "#n/a", "#na", "null", "none", "nil", "-", "--", "?", "missing", "#value!",
     "#div/0!", "#ref!", "#num!", "nd", "-nan", "+nan", "1.#qnan", "-1.#ind", "nan(ind)",
     "-nan(ind)",
-    "#nv", "#wert!", "#zahl!", "nat", "<na>", "\\n", "n.a.", "k.a.", "---", "...", "bad",
+    "#nv", "#wert!", "#zahl!", "nat", "<na>", "\\n", "n.a.", "k.a.", "---", "...",
     "bad input",
     "no data",
   ]
