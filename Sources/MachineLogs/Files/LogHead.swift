@@ -204,7 +204,8 @@ struct LogHead {
     let above = records[..<firstRow]
     // Without the names that are wanted: the line of names that its message is to list.
     let likely =
-      above.last { !$0.isComment && $0.texts.count == usual } ?? above.first { !$0.isComment }
+      above.last { !$0.isComment && $0.texts.count == usual && firstRow < records.count }
+      ?? above.first { !$0.isComment }
       ?? above.last { $0.texts.count > 1 && $0.texts.count == usual && firstRow < records.count }
     guard let record = named ?? likely else {
       let line = records[0].line
