@@ -128,8 +128,6 @@ public struct LogSurvey: Sendable {
         result.append(name)
       }
     }
-    // Whether a program fails shows at its end.
-    while try reader.next() {}
     return (result, others)
   }
 

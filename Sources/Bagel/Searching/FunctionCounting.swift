@@ -84,10 +84,25 @@ extension ControlTask {
     of model: DynamicsModel, spreads: [Double] = []
   ) throws -> (any PosteriorSampler)? {
     var options = self.model.sampler
-    options.name = .sparsePathwise
     options.functionSpreads = spreads
+    return try model.functionSampler(options, actionLimits: actionLimits)
+  }
+}
+
+extension DynamicsModel {
+  /// A sampler whose particles draw functions; nil where the covariance has none to draw.
+  ///
+  /// - Parameters:
+  ///   - options: of its size.
+  ///   - actionLimits: commands that it covers.
+  /// - Throws: `GridError`.
+  func functionSampler(
+    _ options: SamplerOptions, actionLimits: [ClosedRange<Double>]
+  ) throws -> (any PosteriorSampler)? {
+    var options = options
+    options.name = .sparsePathwise
     do {
-      return try model.sampler(options, actionLimits: actionLimits).sampler
+      return try sampler(options, actionLimits: actionLimits).sampler
     } catch is UnsuitableSampler {
       return nil
     } catch is FactorizationError {

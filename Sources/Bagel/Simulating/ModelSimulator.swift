@@ -158,14 +158,11 @@ public final class ModelSimulator {
   private static func sampler(
     _ model: DynamicsModel, _ commands: [ClosedRange<Double>], _ doubt: SimulatedDoubt
   ) throws -> (any PosteriorSampler, SimulatedDoubt) {
-    var options = SamplerOptions()
-    if doubt == .function, model.processes.allSatisfy({ !$0.isNoise }) {
-      options.name = .sparsePathwise
-      do {
-        return (try model.sampler(options, actionLimits: commands).sampler, .function)
-      } catch is UnsuitableSampler {
-        options.name = nil
-      }
+    let options = SamplerOptions()
+    if doubt == .function, model.processes.allSatisfy({ !$0.isNoise }),
+      let functions = try model.functionSampler(options, actionLimits: commands)
+    {
+      return (functions, .function)
     }
     let marginal = try model.sampler(options, actionLimits: commands).sampler
     return doubt == .none ? (WithoutDraws(marginal), .none) : (marginal, .steps)

@@ -63,7 +63,8 @@ struct ChannelRoles {
     let isClock = zip(parts, surveys).allSatisfy { part, survey in
       let rows = part.values.indices.filter { part.values[$0].isFinite }
       guard rows.count > 10 else { return false }
-      return correlation(rows.map { part.values[$0] }, rows.map { survey.times[$0] }) > 0.999_99
+      return PairMoments(rows.map { part.values[$0] }, rows.map { survey.times[$0] }).correlation
+        > 0.999_99
     }
     return isClock ? "counts rows or time" : nil
   }
@@ -85,7 +86,7 @@ struct ChannelRoles {
         guard let a = columns[name], let b = columns[other] else { return false }
         let rows = a.indices.filter { a[$0].isFinite && b[$0].isFinite }
         return rows.count > 10
-          && abs(Self.correlation(rows.map { a[$0] }, rows.map { b[$0] })) > 1 - 1e-9
+          && abs(PairMoments(rows.map { a[$0] }, rows.map { b[$0] }).correlation) > 1 - 1e-9
       }
       if let copied {
         others.append((name, "is '\(shortened(copied))' times a constant, plus another"))
@@ -94,18 +95,6 @@ struct ChannelRoles {
       }
     }
     candidates = kept
-  }
-
-  private static func correlation(_ x: [Double], _ y: [Double]) -> Double {
-    let n = Double(x.count)
-    let (meanX, meanY) = (x.reduce(0, +) / n, y.reduce(0, +) / n)
-    var (xx, xy, yy) = (0.0, 0.0, 0.0)
-    for (a, b) in zip(x, y) {
-      xx += (a - meanX) * (a - meanX)
-      xy += (a - meanX) * (b - meanY)
-      yy += (b - meanY) * (b - meanY)
-    }
-    return xx > 0 && yy > 0 ? xy / (xx * yy).squareRoot() : 0
   }
 
   // MARK: names

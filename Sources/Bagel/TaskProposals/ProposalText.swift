@@ -6,7 +6,8 @@ import MachineLogs
 import SafeText
 
 extension TaskProposal {
-  var said: [String] {
+  /// What was found, in sentences for people.
+  public var findings: [String] {
     let (training, heldOut) = split()
     let held = heldOut.isEmpty ? "" : "; held out: \(counted(heldOut.count, "log"))"
     return [
@@ -18,9 +19,10 @@ extension TaskProposal {
       + roles.others.map { "left out: '\(shortened($0.name))' \($0.reason)" }
   }
 
-  var written: String {
+  /// The file, as it is to be written.
+  public var text: String {
     let (training, heldOut) = split()
-    var text = """
+    var yaml = """
       # A BAGEL task, proposed from \(counted(sources.count, "log")). What is a guess says CHECK.
       #   bagel fit \(name).yaml        learns the dynamics from the logs
       #   bagel new NAME              writes a task with every key there is
@@ -39,20 +41,20 @@ extension TaskProposal {
 
       """
     for other in roles.others {
-      text += "# left out: \(Self.comment(other.name)) \(other.reason)\n"
+      yaml += "# left out: \(Self.comment(other.name)) \(other.reason)\n"
     }
-    text += "\nlogs:\n" + training.map(line).joined(separator: "\n") + "\n"
-    text +=
+    yaml += "\nlogs:\n" + training.map(line).joined(separator: "\n") + "\n"
+    yaml +=
       heldOut.isEmpty
       ? "# heldOut: [another_log.csv]   # what the model is judged by; it does not learn from it\n"
       : "# What the model is judged by; it does not learn from it.\nheldOut:\n"
         + heldOut.map(line).joined(separator: "\n") + "\n"
     if !turns.isEmpty {
       let names = layout.states.filter { turns[$0.name] != nil }.map { Self.quoted($0.name) }
-      text +=
+      yaml +=
         "\n# Their values jump by a full turn: angles that turn round.\nmodel:\n  angles: [\(names.joined(separator: ", "))]\n"
     }
-    return text + "\n" + goalLines()
+    return yaml + "\n" + goalLines()
   }
 
   /// Whole numbers that count nobody says what.

@@ -9,11 +9,6 @@ import SafeText
 
 /// A task file for logs.
 public struct TaskProposal {
-  /// The file, as it is to be written.
-  public var text: String { written }
-  /// What was found, in sentences for people.
-  public var findings: [String] { said }
-
   let name: String
   let sources: [LogSource]
   let folder: String

@@ -81,16 +81,9 @@ public struct MeasuredRates: Sendable {
 
   /// Whether y = slope x + offset, with the slope of some pair of units.
   private static func isTheSame(_ pairs: [(Double, Double)]) -> Bool {
-    let n = Double(pairs.count)
-    guard n > 10 else { return false }
-    let (x, y) = (pairs.map(\.0), pairs.map(\.1))
-    let (meanX, meanY) = (x.reduce(0, +) / n, y.reduce(0, +) / n)
-    var (xx, xy, yy) = (0.0, 0.0, 0.0)
-    for (a, b) in zip(x, y) {
-      xx += (a - meanX) * (a - meanX)
-      xy += (a - meanX) * (b - meanY)
-      yy += (b - meanY) * (b - meanY)
-    }
+    guard pairs.count > 10 else { return false }
+    let moments = PairMoments(pairs.map(\.0), pairs.map(\.1))
+    let (xx, xy, yy) = (moments.xx, moments.xy, moments.yy)
     guard xx > 0, yy > 0, xy > 0, xy * xy > explained * xx * yy else { return false }
     let slope = xy / xx
     return unitFactors.contains { slopes.contains(slope / $0) || slopes.contains(slope * $0) }
