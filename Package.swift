@@ -13,7 +13,7 @@ let belowBagel: [Target.Dependency] = [
   "Draws", "Execution", "Formulas", "GaussianProcesses", "LinearAlgebra", "MachineLogs",
   "ModelChoice",
   "Plants",
-  "Policies", "PolicyExport", "PolicySearch", "Programs", "Rollouts", "SafeText", "Samplers",
+  "Policies", "CodeExport", "PolicySearch", "Programs", "Rollouts", "SafeText", "Samplers",
   "Tasks",
   "TensorBoard", "TensorFiles", "Watching",
 ]
@@ -70,10 +70,11 @@ let package = Package(
         "GaussianProcesses", "LinearAlgebra", "MachineLogs", "SafeText", "TensorFiles",
       ]),
     .target(
-      name: "PolicyExport",
+      name: "CodeExport",
       dependencies: [
-        "Draws", "Formulas", "GaussianProcesses", "MachineLogs", "Policies", "Programs", "SafeText",
-        "TensorFiles", "Watching", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+        "CZlib", "Draws", "Formulas", "GaussianProcesses", "LinearAlgebra", "MachineLogs", "Policies",
+        "Programs", "SafeText", "Samplers", "TensorFiles", "Watching",
+        .product(name: "SwiftProtobuf", package: "swift-protobuf"),
       ]),
     .target(
       name: "Rollouts",

@@ -6,7 +6,7 @@
 #   --if-possible   a toolchain without docc is no error
 set -eu
 cd "$(dirname "$0")/.."
-modules="LinearAlgebra TensorFiles Programs Execution MachineLogs GaussianProcesses Samplers Policies PolicyExport Rollouts
+modules="LinearAlgebra TensorFiles Programs Execution MachineLogs GaussianProcesses Samplers Policies CodeExport Rollouts
   PolicySearch Plants Tasks TensorBoard Bagel MomentMatching Reproduction"
 build=.build/release
 output=.build/documentation

@@ -5,5 +5,5 @@
 # Not part of the build: the plugin takes minutes to compile.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-protoc --proto_path=Protobuf --swift_opt=Visibility=Internal --swift_out=Sources/PolicyExport onnx.proto
+protoc --proto_path=Protobuf --swift_opt=Visibility=Internal --swift_out=Sources/CodeExport/ONNX onnx.proto
 protoc --proto_path=Protobuf --swift_opt=Visibility=Internal --swift_out=Sources/TensorBoard tensorboard.proto

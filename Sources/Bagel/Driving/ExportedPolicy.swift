@@ -4,7 +4,7 @@
 import Foundation
 import MachineLogs
 import Policies
-import PolicyExport
+import CodeExport
 import Tasks
 import TensorFiles
 import Watching

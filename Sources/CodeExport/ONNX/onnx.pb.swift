@@ -10,7 +10,7 @@
 
 /// SPDX-License-Identifier: Apache-2.0
 /// The part of ONNX's format that an exported policy needs; names and numbers are those of the ONNX specification
-/// (IR version 8). Scripts/generate-protobuf.sh makes Sources/PolicyExport/onnx.pb.swift of it.
+/// (IR version 8). Scripts/generate-protobuf.sh makes Sources/CodeExport/ONNX/onnx.pb.swift of it.
 
 import SwiftProtobuf
 

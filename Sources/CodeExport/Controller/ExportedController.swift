@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// PolicyExport: a controller for where there is no BAGEL. In: a controller and the layout of its signals. Out: C99
-// source, an ONNX graph, or safetensors by layer. C and ONNX are written instruction by instruction from the same
-// program that was differentiated, so nothing is described twice.
+// CodeExport: a controller, or a learnt model, for where there is no BAGEL. In: a controller and the layout of its signals, a model. Out:
+// C99 source, an ONNX graph, an FMU, or a controller's safetensors by layer. C and ONNX are written instruction by instruction from
+// the same programs that are differentiated, so nothing is described twice.
 
 import Formulas
 import Foundation
@@ -49,28 +49,6 @@ public struct ExportedController {
   func list(_ channels: [Channel]) -> String {
     channels.map { $0.name + ($0.units.isEmpty ? "" : " (\($0.units))") }.joined(separator: ", ")
   }
-
-  /// What a shared array holds at an instruction's slice.
-  func values(_ array: String, offset: Int, count: Int) -> [Double] {
-    Array((controller.sharedArrays[array] ?? [])[offset..<offset + count])
-  }
-}
-
-/// A policy closure that uses what an export cannot say.
-public struct CannotExport: Error, CustomStringConvertible {
-  public let description: String
-
-  init(_ operation: Programs.Operation, _ format: String) {
-    description =
-      "the policy uses '\(operation)', which \(format) has no words for; export it as safetensors"
-  }
-}
-
-/// The forms there are.
-public enum ExportFormat: String, Sendable, CaseIterable {
-  case c
-  case onnx
-  case safetensors
 }
 
 extension ExportedController {

@@ -1,25 +1,43 @@
 // SPDX-License-Identifier: Apache-2.0
-// A program's instructions as statements of C99, in double precision: vK is instruction K's result, shared arrays are constants.
+// A program's instructions as statements of C99, in double precision: vK is instruction K's result, shared arrays are constants. Sums
+// over data are functions of their own (CSums.swift).
 
 import Programs
 import SafeText
 
-extension ExportedController {
-  /// A program's instructions as statements.
-  func cBody(_ program: Program) throws -> [String] {
+/// A program on its way to C.
+struct CProgram {
+  let program: Program
+  /// Values of its shared arrays.
+  let arrays: [String: [Double]]
+  /// The functions that sums over data have become.
+  var sums = CSums()
+
+  /// The instructions as statements. Throws: `CannotExport`.
+  func body() throws -> [String] {
     var lines: [String] = []
     for (index, instruction) in program.instructions.enumerated() {
       let comment = instruction.name.map { "  /* \(escapedForC($0)) */" } ?? ""
-      lines += try statement("v\(index)", instruction, in: program).map { "  " + $0 }
+      lines += try statement("v\(index)", instruction).map { "  " + $0 }
       if !comment.isEmpty { lines[lines.count - 1] += comment }
     }
     return lines
   }
 
+  /// Functions that its statements call and <math.h> does not have.
+  static func definitions(
+    for programs: [Program], and others: [BinaryFunction] = []
+  ) -> String {
+    let called = others + programs.flatMap(\.instructions).compactMap { instruction -> BinaryFunction? in
+      if case .binary(let function, _, _) = instruction.operation { function } else { nil }
+    }
+    return BinaryFunction.allCases.filter(called.contains).compactMap(\.row.cDefinition).map {
+      "\n" + $0
+    }.joined()
+  }
+
   /// Declares `name` and gives it its value.
-  private func statement(
-    _ name: String, _ instruction: Instruction, in program: Program
-  ) throws -> [String] {
+  private func statement(_ name: String, _ instruction: Instruction) throws -> [String] {
     let n = instruction.length
     func v(_ id: ValueID) -> String { "v\(id.index)[i]" }
     func each(_ expression: String) -> [String] {
@@ -56,9 +74,43 @@ extension ExportedController {
     case .transposedProduct(let weights, let a):
       return product(
         name, n, weights.rows, start: Array(repeating: 0, count: n), weights, "[j][i]", a)
-    case .normal, .matrixVector, .transposedMatrixVector, .apply, .jacobian:
+    case .matrixVector(let m, let a):
+      let columns = program[a].length
+      return ["double \(name)[\(n)];"]
+        + rows(n, columns, "\(name)[i] += v\(m.index)[(i * \(columns)) + j] * v\(a.index)[j];", name)
+    case .transposedMatrixVector(let m, let a):
+      return ["double \(name)[\(n)];"]
+        + rows(n, program[a].length, "\(name)[i] += v\(m.index)[(j * \(n)) + i] * v\(a.index)[j];", name)
+    case .apply(let function, let a):
+      return try called(name, n, function, a, instruction, slopes: false)
+    case .jacobian(let function, let a):
+      return try called(name, n, function, a, instruction, slopes: true)
+    case .normal: throw CannotExport(instruction.operation, "C")
+    }
+  }
+
+  /// A call of a sum over data, or of its slopes.
+  private func called(
+    _ name: String, _ count: Int, _ function: LocalFunction, _ x: ValueID,
+    _ instruction: Instruction, slopes: Bool
+  ) throws -> [String] {
+    guard case .weightedSum(let sum) = function, let word = sums.name(of: sum, slopes: slopes) else {
       throw CannotExport(instruction.operation, "C")
     }
+    return ["double \(name)[\(count)];", "\(word)(v\(x.index), \(name));"]
+  }
+
+  /// name_i = sum over j of what a line adds.
+  private func rows(_ rows: Int, _ terms: Int, _ line: String, _ name: String) -> [String] {
+    [
+      "for (int i = 0; i < \(rows); ++i) {", "  \(name)[i] = 0.0;", "  " + loop("j", terms, line),
+      "}",
+    ]
+  }
+
+  /// What a shared array holds at an instruction's slice.
+  private func values(_ array: String, offset: Int, count: Int) -> [Double] {
+    Array((arrays[array] ?? [])[offset..<offset + count])
   }
 
   private func index(_ name: String, plus offset: Int) -> String {
@@ -92,8 +144,9 @@ extension ExportedController {
     ]
   }
 
-  /// Shortest decimals that read back as the same numbers.
-  func numbers(_ values: [Double]) -> String {
-    values.map { "\($0)" }.joined(separator: ", ")
-  }
+}
+
+/// Shortest decimals of C that read back as the same numbers.
+func numbers(_ values: [Double]) -> String {
+  values.map { "\($0)" }.joined(separator: ", ")
 }

@@ -48,8 +48,7 @@ extension ExportedController {
           double action[\(actions)]);
       #endif
 
-      static double smaller(double a, double b) { return (a < b) ? a : b; }
-      static double larger(double a, double b) { return (a > b) ? a : b; }\(definitions)
+      \(CProgram.definitions(for: [program, limitsProgram], and: [.minimum, .maximum]))
 
       \(try cPolicy())\(try cCausalRate())\(try cFindings())
       void \(cName)_reset(\(cName) *self)
@@ -103,6 +102,11 @@ extension ExportedController {
       #endif
 
       """
+  }
+
+  /// A program as statements.
+  func cBody(_ program: Program) throws -> [String] {
+    try CProgram(program: program, arrays: controller.sharedArrays).body()
   }
 
   /// "  for (int i = 0; i < n; ++i) { ... }"
@@ -170,17 +174,6 @@ extension ExportedController {
     guard memory > 1 else { return "" }
     return
       "    for (int k = \(memory - 1); k > 0; --k) { self->past[k][j] = self->past[k - 1][j]; }\n"
-  }
-
-  /// Functions that the program calls and <math.h> does not have.
-  private var definitions: String {
-    let called = (program.instructions + limitsProgram.instructions).compactMap {
-      instruction -> BinaryFunction? in
-      if case .binary(let function, _, _) = instruction.operation { function } else { nil }
-    }
-    return BinaryFunction.allCases.filter(called.contains).compactMap(\.row.cDefinition).map {
-      "\n" + $0
-    }.joined()
   }
 
   private func cPolicy() throws -> String {

@@ -133,8 +133,10 @@ extension ExportedController {
     }
   }
 
-  /// Words of a user in a table or list of Markdown.
-  private func cell(_ text: String) -> String {
-    escapedForC(text).replacing("|", with: "\\|").replacing("\n", with: " ")
-  }
+  private func cell(_ text: String) -> String { markdownCell(text) }
+}
+
+/// Words of a user in a table or list of Markdown.
+func markdownCell(_ text: String) -> String {
+  escapedForC(text).replacing("|", with: "\\|").replacing("\n", with: " ")
 }

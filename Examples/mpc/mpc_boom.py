@@ -1,0 +1,190 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""A model-predictive controller on BAGEL's learnt model, beside BAGEL's own policy on the same machines.
+
+    pip install "../../Python[casadi,gym]"
+    bagel learn boom-goals
+    bagel export boom-goals --model --format onnx
+    python3 mpc_boom.py boom-goals-out/model.onnx boom-goals-out
+
+in:   the exported model, and the folder of the task: its model as machines (`bagel simulate`), its policy
+out:  a table: error at rest, rise time, overshoot, milliseconds a command
+
+Every time step the controller solves
+
+    minimise    sum over k = 1 ... H of 10 (angle_k - goal)^2 + 0.1 rate_k^2, and of r (u_k - u_k-1)^2
+    subject to  x_k = mean(x_k-1, u_k-1) + e,   -1 <= u_k <= 1,   with --margin M: |rate_k| + M sd_k <= limit
+
+where e is what the model was wrong by of late. The plan of the step before, one step on, is where it begins.
+A machine is one of those that the log allows, drawn for each seed; both controllers get the same, from the same start.
+"""
+import argparse
+import time
+
+import casadi
+import numpy as np
+
+import bagel_control as bagel
+from bagel_control.env import ModelEnv
+
+
+class PredictiveController:
+    """Commands [A] for measured states [S], by a plan of H steps."""
+
+    def __init__(self, model, weights, lower, upper, given):
+        self.model, self.given, horizon = model, given, given.horizon
+        self.step = model.function(outputs=["next_state"])
+        self.both = model.function() if given.margin else None
+        self.present = len(model.states)
+        count = model.inputs["state"]
+        x, u = casadi.MX.sym("x", count, horizon + 1), casadi.MX.sym("u", len(model.actions), horizon)
+        begin, goal, last = (casadi.MX.sym(name, n) for name, n in (
+            ("begin", count), ("goal", self.present), ("last", len(model.actions))))
+        error, tighter = casadi.MX.sym("error", count), casadi.MX.sym("tighter", self.present, horizon)
+        after = self.step.map(horizon)(x[:, :-1], u) + casadi.repmat(error, 1, horizon)
+        away = x[: self.present, 1:] - casadi.repmat(goal, 1, horizon)
+        change = u - casadi.horzcat(last, u[:, :-1])
+        cost = casadi.sum2(casadi.mtimes(casadi.DM(weights).T, away**2)) + given.change * casadi.sumsqr(change)
+        self.limits = [i for i, name in enumerate(model.states) if name in given.limit]
+        bound = casadi.DM([given.limit[model.states[i]] for i in self.limits])
+        kept = [casadi.vec(sign * x[i, 1:] + tighter[i, :]) for i in self.limits for sign in (-1, 1)]
+        self.room = np.repeat(np.array(bound).ravel(), 2 * horizon)
+        variables = casadi.vertcat(casadi.vec(x), casadi.vec(u))
+        parameters = casadi.vertcat(begin, goal, last, error, casadi.vec(tighter))
+        gaps = casadi.vertcat(x[:, 0] - begin, casadi.vec(after - x[:, 1:]))
+        options = {"print_time": False, "ipopt": {
+            "print_level": 0, "sb": "yes", "max_iter": 50, "tol": 1e-5, "mu_init": 1e-3, "warm_start_init_point": "yes"}}
+        self.solver = casadi.nlpsol("plan", "ipopt", {
+            "x": variables, "p": parameters, "f": cost, "g": casadi.vertcat(gaps, *kept)}, options)
+        self.gaps = gaps.numel()
+        free = np.full(count * (horizon + 1), np.inf)
+        self.lower, self.upper = (
+            np.concatenate([sign * free, np.tile(bounds, horizon)]) for sign, bounds in ((-1, lower), (1, upper)))
+        self.reset(np.zeros(len(lower)))
+
+    def reset(self, rest):
+        self.last, self.state, self.plan, self.failures = rest, None, None, 0
+        self.error = np.zeros(self.model.inputs["state"])
+
+    def act(self, measured, goal):
+        """Once every time step."""
+        count, horizon = self.model.inputs["state"], self.given.horizon
+        if self.state is None:
+            self.state = self.model.start(measured)
+        else:
+            # What is measured takes the place of what was predicted; earlier rows follow by themselves.
+            predicted = np.asarray(self.step(self.state, self.last)).ravel()
+            wrong = np.zeros(count)
+            wrong[: self.present] = measured - predicted[: self.present]
+            self.error += self.given.forget * (wrong - self.error)
+            self.state = predicted
+            self.state[: self.present] = measured
+        if self.plan is None:
+            x, u = np.tile(self.state, (horizon + 1, 1)), np.tile(self.last, (horizon, 1))
+        else:
+            x, u = (np.concatenate([part[1:], part[-1:]]) for part in self.plan)
+        tighter = self.margins(x, u)
+        found = self.solver(
+            x0=np.concatenate([x.ravel(), u.ravel()]), lbx=self.lower, ubx=self.upper,
+            p=np.concatenate([self.state, goal, self.last, self.error, tighter.ravel()]),
+            lbg=np.concatenate([np.zeros(self.gaps), np.full(len(self.room), -np.inf)]),
+            ubg=np.concatenate([np.zeros(self.gaps), self.room]))
+        self.failures += not self.solver.stats()["success"]
+        best = np.asarray(found["x"]).ravel()
+        size = count * (horizon + 1)
+        self.plan = best[:size].reshape(horizon + 1, count), best[size:].reshape(horizon, -1)
+        self.last = np.clip(self.plan[1][0], self.lower[size:][: len(self.last)], self.upper[size:][: len(self.last)])
+        return self.last
+
+    def margins(self, x, u):
+        """M deviations of each predicted state [H, S], along the plan that is there: P' = J P J' + diag(sd^2)."""
+        horizon = self.given.horizon
+        margins, spread = np.zeros((horizon, self.present)), np.zeros((x.shape[1], x.shape[1]))
+        if self.both is None:
+            return margins
+        slopes = self.step.jacobian()
+        for k in range(horizon):
+            after, deviation = (np.asarray(one).ravel() for one in self.both(x[k], u[k]))
+            jacobian = np.asarray(slopes(x[k], u[k], after)[0])
+            spread = jacobian @ spread @ jacobian.T
+            spread[range(self.present), range(self.present)] += deviation**2
+            margins[k] = self.given.margin * np.sqrt(np.diag(spread)[: self.present])
+        return margins
+
+
+def episode(machine, act, seed, start, goal, steps):
+    """Measured states [steps + 1, S], commands [steps, A] and seconds a command [steps] of a run."""
+    machine.reset(seed=seed, options={"state": start})
+    states, commands, seconds = [machine.machines.states[0]], [], []
+    for _ in range(steps):
+        begin = time.perf_counter()
+        command = act(states[-1], goal)
+        seconds.append(time.perf_counter() - begin)
+        machine.step(command)
+        commands.append(command)
+        states.append(machine.machines.states[0])
+    return np.array(states), np.array(commands), np.array(seconds)
+
+
+def figures(run, start, goal, time_step):
+    """Error at rest (degrees), rise time to 90 % (s), overshoot (degrees), largest |rate|, milliseconds a command."""
+    states, _, seconds = run
+    way = (states[:, 0] - start[0]) / (goal[0] - start[0])
+    rest = states[-round(2 / time_step):, 0] - goal[0]
+    risen = np.flatnonzero(way >= 0.9)
+    return [
+        np.degrees(np.abs(rest).mean()), risen[0] * time_step if len(risen) else np.nan,
+        np.degrees(abs(goal[0] - start[0])) * max(0, way.max() - 1), np.abs(states[:, 1]).max(),
+        1e3 * np.median(seconds[1:]), 1e3 * seconds[1:].max()]
+
+
+def named_number(text):
+    name, _, value = text.rpartition("=")
+    return name, float(value)
+
+
+def main():
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("model", help="what bagel export --model --format onnx wrote")
+    options.add_argument("folder", help="the task's folder, with model.safetensors and policy.safetensors")
+    options.add_argument("--seeds", type=int, default=8)
+    options.add_argument("--seconds", type=float, default=8.0, help="of an episode")
+    options.add_argument("--start", type=float, default=-20.0, help="angle, degrees")
+    options.add_argument("--goal", type=float, default=20.0, help="angle, degrees")
+    options.add_argument("--horizon", type=int, default=30, help="steps of a plan")
+    options.add_argument("--change", type=float, default=0.1, metavar="R", help="cost of a command's change")
+    options.add_argument("--forget", type=float, default=0.1, help="gain of the estimate of the model's error; 0: none")
+    options.add_argument("--limit", nargs="+", default=[], type=named_number, metavar="STATE=SIZE", help="such as rate=0.35")
+    options.add_argument("--margin", type=float, default=0.0, metavar="M", help="deviations that limits are kept by")
+    given = options.parse_args()
+    given.limit = dict(given.limit)
+    model = bagel.ExportedModel.load(given.model)
+    policy = bagel.Policy.load(f"{given.folder}/policy.safetensors")
+    start, goal = np.radians([given.start, 0]), np.radians([given.goal, 0])
+    planner = PredictiveController(model, [10, 0.1], policy.lower, policy.upper, given)
+    learnt = policy.controller()
+    machine = ModelEnv(
+        given.folder, reward=lambda states, actions, after: np.zeros(len(states)), horizon=10**6, doubt="function",
+        action_limits=dict(zip(policy.actions, zip(policy.lower, policy.upper))), seed=0)
+    steps = round(given.seconds / model.time_step)
+    rows = {"policy of BAGEL": [], "model-predictive": []}
+    for seed in range(given.seeds):
+        for name, act, reset in (
+            ("policy of BAGEL", learnt.act, learnt.reset), ("model-predictive", planner.act, lambda: planner.reset(policy.rest)),
+        ):
+            reset()
+            run = episode(machine, act, seed, start, goal, steps)
+            rows[name].append(figures(run, start, goal, model.time_step))
+    machine.close()
+    print(f"{given.seeds} machines of the model, {given.start:g} to {given.goal:g} degrees, {given.seconds:g} s; medians (worst)")
+    print(f"{'':18}{'error at rest, deg':>20}{'rise time, s':>16}{'overshoot, deg':>18}{'largest rate, rad/s':>21}{'ms a command':>18}")
+    for name, found in rows.items():
+        middle, worst = np.median(found, axis=0), np.max(found, axis=0)
+        cells = [f"{middle[k]:.3g} ({worst[k]:.3g})" for k in range(4)] + [f"{middle[4]:.3g} ({worst[5]:.3g})"]
+        print(f"{name:18}{cells[0]:>20}{cells[1]:>16}{cells[2]:>18}{cells[3]:>21}{cells[4]:>18}")
+    if planner.failures:
+        print(f"{planner.failures} plans of the last episode were not solved to their tolerance")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+// The folder of a model as C: source, header, a test with the original's answers, and what its reader must know.
+
+import Draws
+import Foundation
+import MachineLogs
+import SafeText
+
+extension ExportedModel {
+  /// The files' names and contents.
+  ///
+  /// - Parameter rest: commands before the start [A].
+  /// - Throws: `CannotExport`.
+  public func cFolder(rest: [Double]) throws -> [(name: String, data: Data)] {
+    let texts = [
+      ("model.c", try cSource(rest: rest)), ("model.h", cHeader()), ("model_test.c", cTest()),
+      ("README.md", cReadme()),
+    ]
+    return texts.map { ($0, Data($1.utf8)) }
+  }
+
+  /// Source and header alone, or the graph. Throws: `CannotExport`.
+  public func data(_ format: ExportFormat, rest: [Double]) throws -> Data {
+    switch format {
+    case .c: return Data(try cSource(rest: rest).utf8)
+    case .onnx: return try onnxModel(rest: rest)
+    case .safetensors:
+      throw CannotExport("a model's own file is safetensors already: model.safetensors")
+    }
+  }
+
+  public var header: Data { Data(cHeader().utf8) }
+
+  /// Points of the test.
+  private static let testPoints = 50
+  /// |difference| allowed, of the value or of 1e-3 of its largest: compilers may fuse multiply-adds, libraries differ in the last digits.
+  private static let tolerance = 1e-6
+
+  /// Points near the logged states, and commands and disturbances within what was logged: [x, u, w].
+  package func testPoints(_ count: Int) -> [(state: [Double], action: [Double], disturbance: [Double])] {
+    let key = DrawKey(seed: 1, stream: .exportedVectors)
+    let start = window.start(rest: layout.actions.map { _ in 0 })
+    let scales = model.stateStandardiser.scale
+    return (0..<count).map { p in
+      let present = model.loggedStates[p * model.loggedStates.count / count]
+      let (n, k) = (present.count, window.count)
+      let draws = key.normals(
+        particle: p, step: 0, count: k + layout.actions.count + disturbances.count)
+      let state = (0..<k).map { i -> Double in
+        let value = zip(start.weights[i], present).reduce(start.offsets[i]) { $0 + $1.0 * $1.1 }
+        let scale = zip(start.weights[i], scales).reduce(0) { max($0, abs($1.0) * $1.1) }
+        return value + 0.1 * draws[i] * (i < n ? scales[i] : scale == 0 ? 1 : scale)
+      }
+      let middle = window.typicalDisturbance
+      return (
+        state, Array(draws[k..<k + layout.actions.count]),
+        middle.indices.map { middle[$0] + 0.1 * draws[k + layout.actions.count + $0] }
+      )
+    }
+  }
+
+  private func cTest() -> String {
+    let (n, k, a, w) = (
+      layout.states.count, window.count, layout.actions.count, disturbances.count
+    )
+    let rows = testPoints(Self.testPoints).map { point -> String in
+      let found = evaluate(point.state, point.action, point.disturbance)
+      let disturbance = w == 0 ? "0.0" : numbers(point.disturbance)
+      return
+        "  {{\(numbers(point.state))}, {\(numbers(point.action))}, {\(disturbance)},\n   {\(numbers(found.next))}, {\(numbers(found.deviation))},\n   {\(numbers(found.jacobian))}},"
+    }
+    return """
+      /* Test of the model beside it: \(Self.testPoints) points and what the original answers there.
+       *   cc -std=c99 -o model_test model.c model_test.c -lm && ./model_test */
+      #include <math.h>
+      #include <stdio.h>
+
+      #include "model.h"
+
+      typedef struct {
+        double state[\(k)];
+        double action[\(a)];
+        double disturbance[\(max(w, 1))];
+        double next_state[\(k)];
+        double deviation[\(n)];
+        double jacobian[\(n * inputCount)];
+      } row_type;
+
+      static const row_type rows[\(Self.testPoints)] = {
+      \(rows.joined(separator: "\n"))
+      };
+
+      static double worst = 0.0;
+
+      static int compare(int row, const char *what, int count, const double *found, const double *expected)
+      {
+        int failed = 0;
+        double largest = 0.0;
+        for (int i = 0; i < count; ++i) { if (fabs(expected[i]) > largest) { largest = fabs(expected[i]); } }
+        for (int i = 0; i < count; ++i) {
+          const double size = (fabs(expected[i]) > (1e-3 * largest)) ? fabs(expected[i]) : (1e-3 * largest);
+          const double difference = fabs(found[i] - expected[i]) / ((size > 0.0) ? size : 1.0);
+          if (!(difference <= \(Self.tolerance))) {
+            (void)printf("row %d: %s %d is %.17g, expected %.17g\\n", row, what, i, found[i], expected[i]);
+            failed = 1;
+          }
+          if (difference > worst) { worst = difference; }
+        }
+        return failed;
+      }
+
+      int main(void)
+      {
+        int failed = 0;
+        for (int r = 0; r < \(Self.testPoints); ++r) {
+          double next_state[\(k)];
+          double deviation[\(n)];
+          double jacobian[\(n * inputCount)];
+          \(cName)_step(rows[r].state, rows[r].action, rows[r].disturbance, next_state, deviation);
+          \(cName)_jacobian(rows[r].state, rows[r].action, rows[r].disturbance, jacobian);
+          failed += compare(r, "next_state", \(k), next_state, rows[r].next_state);
+          failed += compare(r, "deviation", \(n), deviation, rows[r].deviation);
+          failed += compare(r, "jacobian", \(n * inputCount), jacobian, rows[r].jacobian);
+        }
+        (void)printf("%d points, largest difference %g: %s\\n", \(Self.testPoints), worst, (failed == 0) ? "passed" : "FAILED");
+        return (failed == 0) ? 0 : 1;
+      }
+
+      """
+  }
+
+  private func cReadme() -> String {
+    func rows(_ name: String, _ channels: [Channel]) -> [String] {
+      channels.enumerated().map { "| `\(name)[\($0)]` | \(cell($1.name)) | \(cell($1.units)) |" }
+    }
+    let table =
+      rows("state", window.channels) + rows("action", layout.actions)
+      + rows("disturbance", disturbances)
+    let numbers = arrays.values.reduce(0) { $0 + $1.count }
+    return """
+      # Model \(cell(name))
+
+      Written by `bagel export --model --format c`: what was learnt of the machine, for planning, filtering and simulation without BAGEL.
+
+      | file | |
+      |---|---|
+      | model.c | the model: C99 or C++, `<math.h>` alone, no allocation, no memory between calls |
+      | model.h | its header |
+      | model_test.c | \(Self.testPoints) points and the answers of the original |
+
+          cc -std=c99 -O2 -o model_test model.c model_test.c -lm && ./model_test
+
+      One step is \(layout.timeStep) s. `\(cName)_step` gives the mean of the next state, and the standard deviation of its first \(layout.states.count)
+      entries: how little the logs tell there, and what moves the machine that nobody measured. `\(cName)_jacobian` gives the derivatives of the
+      mean. What the model looks back on is part of `state`: pass `next_state` on, and nothing is remembered elsewhere.
+      `\(cName)_start` makes a state from present measurements.
+
+      | | what | unit |
+      |---|---|---|
+      \(table.joined(separator: "\n"))
+
+      The mean is that of the model's file, to the last digits. The deviation goes through few points (\(summary)); it is off by
+      \(Self.percent(deviationError)) of the deviation of a prediction (root mean square). \(numbers) constants (\(8 * numbers) bytes).
+
+      Where the logs never were, the model guesses: it stays with what it knew last, and the deviation grows to what was usual. Keep a plan
+      near the data, or give the deviation a cost.
+
+      ## Where it comes from
+
+      \(provenance.map { "- \(cell($0))" }.joined(separator: "\n"))
+
+      """
+  }
+
+  private static func percent(_ fraction: Double) -> String { "\((1000 * fraction).rounded() / 10) %" }
+
+  private func cell(_ text: String) -> String { markdownCell(text) }
+}
