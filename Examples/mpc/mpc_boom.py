@@ -8,12 +8,12 @@
     python3 mpc_boom.py boom-goals-out/model.onnx boom-goals-out
 
 in:   the exported model, and the folder of the task: its model as machines (`bagel simulate`), its policy
-out:  a table: error at rest, rise time, overshoot, milliseconds a command
+out:  a table: error at rest, rise time, overshoot, milliseconds of computing a command
 
 Every time step the controller solves
 
     minimise    sum over k = 1 ... H of 10 (angle_k - goal)^2 + 0.1 rate_k^2, and of r (u_k - u_k-1)^2
-    subject to  x_k = mean(x_k-1, u_k-1) + e,   -1 <= u_k <= 1,   with --margin M: |rate_k| + M sd_k <= limit
+    subject to  x_k = mean(x_k-1, u_k-1) + e,   -1 <= u_k <= 1,   |rate_k| + M sd_k <= limit with --limit and --margin
 
 where e is what the model was wrong by of late. The plan of the step before, one step on, is where it begins.
 A machine is one of those that the log allows, drawn for each seed; both controllers get the same, from the same start.
@@ -34,9 +34,9 @@ class PredictiveController:
     def __init__(self, model, weights, lower, upper, given):
         self.model, self.given, horizon = model, given, given.horizon
         self.step = model.function(outputs=["next_state"])
-        self.both = model.function() if given.margin else None
         self.present = len(model.states)
         count = model.inputs["state"]
+        self.deviation = model.function("deviation", ["deviation"]).map(horizon) if given.margin else None
         x, u = casadi.MX.sym("x", count, horizon + 1), casadi.MX.sym("u", len(model.actions), horizon)
         begin, goal, last = (casadi.MX.sym(name, n) for name, n in (
             ("begin", count), ("goal", self.present), ("last", len(model.actions))))
@@ -45,25 +45,31 @@ class PredictiveController:
         away = x[: self.present, 1:] - casadi.repmat(goal, 1, horizon)
         change = u - casadi.horzcat(last, u[:, :-1])
         cost = casadi.sum2(casadi.mtimes(casadi.DM(weights).T, away**2)) + given.change * casadi.sumsqr(change)
+        # Limits give way rather than leave no plan, at a price.
+        over = casadi.MX.sym("over")
         self.limits = [i for i, name in enumerate(model.states) if name in given.limit]
-        bound = casadi.DM([given.limit[model.states[i]] for i in self.limits])
-        kept = [casadi.vec(sign * x[i, 1:] + tighter[i, :]) for i in self.limits for sign in (-1, 1)]
-        self.room = np.repeat(np.array(bound).ravel(), 2 * horizon)
-        variables = casadi.vertcat(casadi.vec(x), casadi.vec(u))
+        kept = [casadi.vec(sign * x[i, 1:] + tighter[i, :] - over) for i in self.limits for sign in (-1, 1)]
+        self.room = np.repeat([given.limit[model.states[i]] for i in self.limits], 2 * horizon)
+        variables = casadi.vertcat(casadi.vec(x), casadi.vec(u), over)
         parameters = casadi.vertcat(begin, goal, last, error, casadi.vec(tighter))
         gaps = casadi.vertcat(x[:, 0] - begin, casadi.vec(after - x[:, 1:]))
-        options = {"print_time": False, "ipopt": {
-            "print_level": 0, "sb": "yes", "max_iter": 50, "tol": 1e-5, "mu_init": 1e-3, "warm_start_init_point": "yes"}}
-        self.solver = casadi.nlpsol("plan", "ipopt", {
-            "x": variables, "p": parameters, "f": cost, "g": casadi.vertcat(gaps, *kept)}, options)
-        self.gaps = gaps.numel()
+        problem = {
+            "x": variables, "p": parameters, "f": cost + 1e3 * over + 1e3 * over**2,
+            "g": casadi.vertcat(gaps, *kept)}
+        quiet = {"print_iter": False, "print_header": False, "print_info": False, "error_on_fail": False}
+        self.solver = casadi.nlpsol("plan", "sqpmethod", problem, {
+            "qpsol": "qrqp", "qpsol_options": quiet, "hess_lag": gauss_newton(problem), "max_iter": given.iterations, "tol_pr": 1e-6,
+            "tol_du": 1e-4, "error_on_fail": False, "print_time": False, "print_header": False,
+            "print_iteration": False, "print_status": False})
+        self.gaps, self.unfinished = gaps.numel(), 0
         free = np.full(count * (horizon + 1), np.inf)
         self.lower, self.upper = (
-            np.concatenate([sign * free, np.tile(bounds, horizon)]) for sign, bounds in ((-1, lower), (1, upper)))
+            np.concatenate([sign * free, np.tile(bounds, horizon), [most]])
+            for sign, bounds, most in ((-1, lower, 0.0), (1, upper, np.inf)))
         self.reset(np.zeros(len(lower)))
 
     def reset(self, rest):
-        self.last, self.state, self.plan, self.failures = rest, None, None, 0
+        self.last, self.state, self.plan, self.prices = rest, None, None, {}
         self.error = np.zeros(self.model.inputs["state"])
 
     def act(self, measured, goal):
@@ -79,47 +85,59 @@ class PredictiveController:
             self.error += self.given.forget * (wrong - self.error)
             self.state = predicted
             self.state[: self.present] = measured
-        if self.plan is None:
-            x, u = np.tile(self.state, (horizon + 1, 1)), np.tile(self.last, (horizon, 1))
+        begins = self.plan is None
+        if begins:
+            self.plan = np.tile(self.state, (horizon + 1, 1)), np.tile(self.last, (horizon, 1))
         else:
-            x, u = (np.concatenate([part[1:], part[-1:]]) for part in self.plan)
-        tighter = self.margins(x, u)
-        found = self.solver(
-            x0=np.concatenate([x.ravel(), u.ravel()]), lbx=self.lower, ubx=self.upper,
-            p=np.concatenate([self.state, goal, self.last, self.error, tighter.ravel()]),
-            lbg=np.concatenate([np.zeros(self.gaps), np.full(len(self.room), -np.inf)]),
-            ubg=np.concatenate([np.zeros(self.gaps), self.room]))
-        self.failures += not self.solver.stats()["success"]
-        best = np.asarray(found["x"]).ravel()
-        size = count * (horizon + 1)
-        self.plan = best[:size].reshape(horizon + 1, count), best[size:].reshape(horizon, -1)
-        self.last = np.clip(self.plan[1][0], self.lower[size:][: len(self.last)], self.upper[size:][: len(self.last)])
+            self.plan = tuple(np.concatenate([part[1:], part[-1:]]) for part in self.plan)
+        # Before the first command there is time.
+        for _ in range(20 if begins else 1):
+            if self.improve(goal):
+                break
+        else:
+            self.unfinished += 1
+        bounds = (edge[-1 - horizon * len(self.last) :][: len(self.last)] for edge in (self.lower, self.upper))
+        self.last = np.clip(self.plan[1][0], *bounds)
         return self.last
 
+    def improve(self, goal):
+        """A few iterations from the plan that is there; returns whether it is the best one."""
+        x, u = self.plan
+        found = self.solver(
+            x0=np.concatenate([x.ravel(), u.ravel(), [0.0]]), **self.prices, lbx=self.lower, ubx=self.upper,
+            p=np.concatenate([self.state, goal, self.last, self.error, self.margins(x, u).ravel()]),
+            lbg=np.concatenate([np.zeros(self.gaps), np.full(len(self.room), -np.inf)]),
+            ubg=np.concatenate([np.zeros(self.gaps), self.room]))
+        self.prices = {"lam_x0": found["lam_x"], "lam_g0": found["lam_g"]}
+        best = np.asarray(found["x"]).ravel()
+        self.plan = best[: x.size].reshape(x.shape), best[x.size : -1].reshape(u.shape)
+        return self.solver.stats()["success"]
+
     def margins(self, x, u):
-        """M deviations of each predicted state [H, S], along the plan that is there: P' = J P J' + diag(sd^2)."""
-        horizon = self.given.horizon
-        margins, spread = np.zeros((horizon, self.present)), np.zeros((x.shape[1], x.shape[1]))
-        if self.both is None:
-            return margins
-        slopes = self.step.jacobian()
-        for k in range(horizon):
-            after, deviation = (np.asarray(one).ravel() for one in self.both(x[k], u[k]))
-            jacobian = np.asarray(slopes(x[k], u[k], after)[0])
-            spread = jacobian @ spread @ jacobian.T
-            spread[range(self.present), range(self.present)] += deviation**2
-            margins[k] = self.given.margin * np.sqrt(np.diag(spread)[: self.present])
-        return margins
+        """M deviations of each step's prediction [H, S], along the plan that is there. They do not add up over the plan: the next
+        measurement comes before they could."""
+        if self.deviation is None:
+            return np.zeros((len(u), self.present))
+        return self.given.margin * np.asarray(self.deviation(x[:-1].T, u.T)).T
+
+
+def gauss_newton(problem):
+    """The cost's second derivatives for those of the Lagrangian: a sum of squares, and half of the time is saved."""
+    x, p = problem["x"], problem["p"]
+    price, prices = casadi.MX.sym("price"), casadi.MX.sym("prices", problem["g"].numel())
+    curvature = price * casadi.hessian(problem["f"], x)[0]
+    return casadi.Function(
+        "hess_lag", [x, p, price, prices], [curvature], ["x", "p", "lam_f", "lam_g"], ["hess_gamma_x_x"])
 
 
 def episode(machine, act, seed, start, goal, steps):
-    """Measured states [steps + 1, S], commands [steps, A] and seconds a command [steps] of a run."""
+    """Measured states [steps + 1, S], commands [steps, A] and seconds of computing a command [steps] of a run."""
     machine.reset(seed=seed, options={"state": start})
     states, commands, seconds = [machine.machines.states[0]], [], []
     for _ in range(steps):
-        begin = time.perf_counter()
+        begin = time.process_time()
         command = act(states[-1], goal)
-        seconds.append(time.perf_counter() - begin)
+        seconds.append(time.process_time() - begin)
         machine.step(command)
         commands.append(command)
         states.append(machine.machines.states[0])
@@ -151,7 +169,8 @@ def main():
     options.add_argument("--seconds", type=float, default=8.0, help="of an episode")
     options.add_argument("--start", type=float, default=-20.0, help="angle, degrees")
     options.add_argument("--goal", type=float, default=20.0, help="angle, degrees")
-    options.add_argument("--horizon", type=int, default=30, help="steps of a plan")
+    options.add_argument("--horizon", type=int, default=20, help="steps of a plan")
+    options.add_argument("--iterations", type=int, default=3, help="at most, for a command; the next one goes on from there")
     options.add_argument("--change", type=float, default=0.1, metavar="R", help="cost of a command's change")
     options.add_argument("--forget", type=float, default=0.1, help="gain of the estimate of the model's error; 0: none")
     options.add_argument("--limit", nargs="+", default=[], type=named_number, metavar="STATE=SIZE", help="such as rate=0.35")
@@ -176,14 +195,14 @@ def main():
             run = episode(machine, act, seed, start, goal, steps)
             rows[name].append(figures(run, start, goal, model.time_step))
     machine.close()
-    print(f"{given.seeds} machines of the model, {given.start:g} to {given.goal:g} degrees, {given.seconds:g} s; medians (worst)")
-    print(f"{'':18}{'error at rest, deg':>20}{'rise time, s':>16}{'overshoot, deg':>18}{'largest rate, rad/s':>21}{'ms a command':>18}")
+    print(f"{given.seeds} machines of the model, {given.start:g} to {given.goal:g} degrees, {given.seconds:g} s; medians (worst)\n"
+          f"{'':18}{'error at rest, deg':>20}{'rise time, s':>16}{'overshoot, deg':>18}{'largest rate, rad/s':>21}{'ms a command':>18}")
     for name, found in rows.items():
         middle, worst = np.median(found, axis=0), np.max(found, axis=0)
         cells = [f"{middle[k]:.3g} ({worst[k]:.3g})" for k in range(4)] + [f"{middle[4]:.3g} ({worst[5]:.3g})"]
         print(f"{name:18}{cells[0]:>20}{cells[1]:>16}{cells[2]:>18}{cells[3]:>21}{cells[4]:>18}")
-    if planner.failures:
-        print(f"{planner.failures} plans of the last episode were not solved to their tolerance")
+    if planner.unfinished:
+        print(f"{planner.unfinished} of {given.seeds * steps} plans ended at {given.iterations} iterations, before their tolerance")
 
 
 if __name__ == "__main__":

@@ -142,7 +142,7 @@ class GraphTest(unittest.TestCase):
         if onnxruntime is None:
             self.skipTest("onnxruntime is not there")
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
+        options.intra_op_num_threads, options.log_severity_level = 1, 3
         session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         found: List[np.ndarray] = session.run(list(outputs), rows)
         return found
@@ -353,10 +353,10 @@ class ExportedModelTest(GraphTest, CommandTest):
             self.skipTest("this command has no export --model")
         write_csv(self.folder / "log.csv", spring_log(1, 120))
         write_csv(self.folder / "other.csv", spring_log(2, 150))
-        for rows, mean in ((0, "linear"), (2, "persistence")):
+        for rows, mean in ((0, "linear"), (2, "zero")):
             with self.subTest(f"{rows} earlier rows, mean {mean}"):
                 words = spring_task()
-                words["model"] = {**words["model"], "stateHistory": rows, "mean": mean}
+                words["model"] = {**words["model"], "stateHistory": rows, "actionHistory": rows, "mean": mean}
                 task = bagel.Task(words, folder=self.folder)
                 bagel.fit(task, output=self.folder / "out", progress=False)
                 task.save(self.folder / "task.json")

@@ -1,13 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
 // The forms in which things leave, and why one cannot have a form.
 
+import Foundation
 import Programs
 
 /// The forms there are.
 public enum ExportFormat: String, Sendable, CaseIterable {
   case c
   case onnx
+  case fmu
   case safetensors
+}
+
+/// What leaves: a controller, or a model.
+public protocol Exportable {
+  /// "controller", "model"
+  var kind: String { get }
+  /// A file's contents; of an FMU those of FMI 2.0. Throws: `CannotExport`.
+  func data(_ format: ExportFormat) throws -> Data
+  /// The co-simulation unit, for either version of FMI. Throws: `CannotExport`.
+  func fmu() throws -> FMU
+  /// What belongs beside the file of C.
+  var header: Data { get }
+  /// The files of a folder for C: source, header, a test with answers of the original, and what its reader must know.
+  ///
+  /// Throws: `CannotExport`.
+  func cFolder() throws -> [(name: String, data: Data)]
 }
 
 /// What an export cannot say.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// bagel export: policy.safetensors -> C99, ONNX or safetensors by layer.
+// bagel export: policy.safetensors or model.safetensors -> C99, ONNX, an FMU, safetensors by layer.
 
 import ArgumentParser
 import Bagel
@@ -8,29 +8,51 @@ import Foundation
 struct ExportCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "export",
-    abstract: "Write a controller as C, ONNX or safetensors, for use without BAGEL.",
+    abstract: "Write a controller, or the learnt model, for use without BAGEL.",
     discussion: """
-      c            a folder with C99 without dependencies (derived rates, normalisation, limits, rate limits, watch and memory
-                   inside), its header, a test of 1,000 rows for the target, and a README; --file writes source and header alone
-      onnx         a graph in double precision from states (and goal, past actions, memory of integrals) to actions (and the next
-                   memory)
-      safetensors  one tensor a layer, with the standardiser and the limits
+      c            a folder: C99 without dependencies, a test for the
+                   target, a README (--file: source and header alone)
+      onnx         a graph in double precision
+      fmu          a co-simulation unit of FMI, with its sources and a
+                   binary for this platform
+      safetensors  of a controller: one tensor a layer
+
+      A controller in C or an FMU takes measurements: derived rates, limits, rate limits and the watch are inside. The graph takes states.
+
+      With --model the learnt model leaves in place of the controller: a function of state, action and disturbance. It gives the mean of \
+      the next state, its standard deviation and its Jacobian. What the model looks back on is part of the state.
       """)
 
   @OptionGroup var taskArgument: TaskArgument
 
-  @Option(help: "c, onnx or safetensors.")
+  @Option(help: "c, onnx, fmu or safetensors.")
   var format: ExportFormat
+
+  @Option(help: "Version of FMI, 2 or 3, of an FMU.")
+  var fmi: FMIVersion?
+
+  @Flag(help: "The learnt model (model.safetensors in the output folder) in place of the controller.")
+  var model = false
 
   @OptionGroup var policyOptions: PolicyFileOptions
 
   @Option(
     help:
-      "File to write (default: controller.onnx or .safetensors, or the folder controller, in the output folder)."
+      "File to write (default: controller or model with the format's ending, or a folder of that name, in the output folder)."
   )
   var file: String?
 
   @OptionGroup var common: CommonOptions
+
+  func validate() throws {
+    if fmi != nil, format != .fmu { throw ValidationError("--fmi is of --format fmu") }
+    if model, policyOptions.policy != nil {
+      throw ValidationError("--policy names a controller, and --model exports the model: leave one out")
+    }
+    if model, format == .safetensors {
+      throw ValidationError("--format safetensors is of controllers: model.safetensors is the model's own file")
+    }
+  }
 
   func run() throws {
     let console = Console(common)
@@ -38,23 +60,16 @@ struct ExportCommand: ParsableCommand {
     let folder = common.path(for: task)
     // A file elsewhere leaves the output folder as it is.
     if isWithin(folder) { _ = try common.folder(for: task) }
-    let (controller, description) = try policyOptions.read(for: task, in: folder, console)
-    // The watch is inside C code alone.
-    let export =
-      try format == .c
-      ? task.exported(
-        controller, description, in: policyOptions.folder(of: description, or: folder),
-        provenance: ["BAGEL \(RootCommand.configuration.version)"])
-      : ExportedController(controller, layout: task.observedLayout, name: task.name)
-    for gap in export.notWatched where gap.response != .warn {
-      Console.error("warning: not in the code: \(gap.words)")
-    }
+    let (export, sentence, facts) =
+      try model
+      ? exportedModel(task, folder, console) : exportedController(task, folder, console)
     guard format == .c, file == nil else {
-      return try writeFile(export, task, folder, console)
+      return try writeFile(export, sentence, facts, task, folder, console)
     }
-    let place = "\(folder)/controller"
+    let (kind, place) = (export.kind, "\(folder)/\(export.kind)")
     try OutputFolders.make(place)
-    for (name, data) in try export.cFolder() {
+    let files = try export.cFolder()
+    for (name, data) in files {
       let path = "\(place)/\(name)"
       // What stood there was generated as well, and a copy of it would be compiled with the others.
       do {
@@ -64,36 +79,86 @@ struct ExportCommand: ParsableCommand {
       }
     }
     console.say(
-      "controller: \(place)\ntest it on the target: cd \(place) && cc -std=c99 controller.c controller_test.c -lm && ./a.out"
+      sentence + "\(kind): \(place)\ntest it on the target: cd \(place) && cc -std=c99 \(kind).c \(kind)_test.c -lm && ./a.out"
     )
-    try console.finish([
-      "path": "\(place)/controller.c", "header": "\(place)/controller.h",
-      "test": "\(place)/controller_test.c", "readme": "\(place)/README.md",
-      "format": format.rawValue, "bytes": try export.data(.c).count,
-      "notWatched": export.notWatched.map(\.words),
-    ])
+    try console.finish(
+      resultJSON(
+        [
+          "path": "\(place)/\(kind).c", "header": "\(place)/\(kind).h",
+          "test": "\(place)/\(kind)_test.c", "readme": "\(place)/README.md",
+          "format": format.rawValue, "bytes": files.first?.data.count ?? 0,
+        ], facts))
   }
+
+  /// The task's controller, and what is to be said of it.
+  private func exportedController(
+    _ task: ControlTask, _ folder: String, _ console: Console
+  ) throws -> (any Exportable, words: String, facts: [String: Any]) {
+    let (controller, description) = try policyOptions.read(for: task, in: folder, console)
+    // The watch is inside C code, and so inside FMUs.
+    guard format == .c || format == .fmu else {
+      return (ExportedController(controller, layout: task.observedLayout, name: task.name), "", [:])
+    }
+    let export = try task.exported(
+      controller, description, in: policyOptions.folder(of: description, or: folder),
+      provenance: provenance)
+    for gap in export.notWatched where gap.response != .warn {
+      Console.error("warning: not in the code: \(gap.words)")
+    }
+    return (export, "", ["notWatched": export.notWatched.map(\.words)])
+  }
+
+  /// The model of the task's folder, likewise.
+  private func exportedModel(
+    _ task: ControlTask, _ folder: String, _ console: Console
+  ) throws -> (any Exportable, words: String, facts: [String: Any]) {
+    let model = try readModel("\(folder)/model.safetensors", for: task)
+    let export = try ExportedModel(
+      model, actionLimits: task.actionLimits, rest: task.safeAction, name: task.name,
+      provenance: ["task '\(task.name)'", "model \(model.fingerprint)"] + provenance)
+    return (
+      export, "\(export.accuracy)\n",
+      [
+        "states": export.stateNames, "points": export.summary,
+        "deviationError": export.deviationError, "modelFingerprint": model.fingerprint,
+      ]
+    )
+  }
+
+  private var provenance: [String] { ["BAGEL \(RootCommand.configuration.version)"] }
 
   /// Writes one file, and of C its header.
   private func writeFile(
-    _ export: ExportedController, _ task: ControlTask, _ folder: String, _ console: Console
+    _ export: any Exportable, _ sentence: String, _ facts: [String: Any], _ task: ControlTask, _ folder: String,
+    _ console: Console
   ) throws {
-    let path = file ?? "\(folder)/controller.\(format.rawValue)"
-    let data = try export.data(format)
+    let path = file ?? "\(folder)/\(export.kind).\(format.rawValue)"
+    var (sentence, facts) = (sentence, facts)
+    let data: Data
+    if format == .fmu {
+      let version = fmi ?? .two
+      let archive = try export.fmu().archive(version)
+      data = archive.data
+      if let reason = archive.withoutBinary { sentence += "the FMU has sources alone: \(reason)\n" }
+      facts["fmi"] = version.rawValue
+      facts["binary"] = archive.binary ?? NSNull()
+    } else {
+      data = try export.data(format)
+    }
     let written = try file(path, reads: inputs(of: task, in: folder))
     var kept = [try written.write(data)]
     var result: [String: Any] = ["path": path, "format": format.rawValue, "bytes": data.count]
-    var words = "controller: \(path) (\(data.count) bytes)"
-    if let header = export.header(format), !written.isStream {
+    var words = sentence + "\(export.kind): \(path) (\(data.count) bytes)"
+    if format == .c, !written.isStream {
       let headerPath = (path.hasSuffix(".c") ? String(path.dropLast(2)) : path) + ".h"
-      kept.append(try file(headerPath, reads: inputs(of: task, in: folder)).write(header))
+      kept.append(try file(headerPath, reads: inputs(of: task, in: folder)).write(export.header))
       words += "; its header: \(headerPath)"
       result["header"] = headerPath
     }
     for path in kept.compactMap({ $0 }) { words += "\nthe former file is kept: \(path)" }
     // Standard output may be the file.
     if written.isStream { Console.error(words) } else { console.say(words) }
-    try console.finish(result)
+    try console.finish(resultJSON(result, facts))
   }
 
   /// Whether the file goes into a folder.
@@ -120,3 +185,11 @@ struct ExportCommand: ParsableCommand {
 }
 
 extension ExportFormat: ExpressibleByArgument {}
+
+extension FMIVersion: ExpressibleByArgument {
+  public init?(argument: String) {
+    guard let found = FMIVersion.allCases.first(where: { $0.rawValue.hasPrefix(argument) && !argument.isEmpty })
+    else { return nil }
+    self = found
+  }
+}

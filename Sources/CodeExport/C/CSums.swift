@@ -42,8 +42,12 @@ struct CSums {
   func definitions(_ arrays: [String: [Double]]) throws -> String {
     let matrices = all.flatMap { [$0.sum.rows, $0.sum.weights] + [$0.sum.squared].compactMap(\.self) }
     let names = Set(matrices.filter { $0.rows * $0.columns > 0 }.map(\.array)).sorted()
+    // Outputs of one group have the same rows.
+    var firsts: [[Double]: String] = [:]
     let data = names.map { name -> String in
       let values = arrays[name] ?? []
+      if let first = firsts[values] { return "#define \(Self.word(name)) \(Self.word(first))\n" }
+      firsts[values] = name
       let lines = stride(from: 0, to: values.count, by: 8).map {
         "  " + numbers(Array(values[$0..<min($0 + 8, values.count)]))
       }

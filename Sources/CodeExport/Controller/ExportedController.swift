@@ -51,24 +51,20 @@ public struct ExportedController {
   }
 }
 
-extension ExportedController {
-  /// The file's contents. Throws: `CannotExport`.
+extension ExportedController: Exportable {
+  public var kind: String { "controller" }
+
   public func data(_ format: ExportFormat) throws -> Data {
     switch format {
     case .c: Data(try cSource().utf8)
     case .onnx: try onnxModel()
+    case .fmu: try fmu().archive(.two).data
     case .safetensors: try tensors().serialized()
     }
   }
 
-  /// What belongs beside a format's file: the C header. nil where nothing does.
-  public func header(_ format: ExportFormat) -> Data? {
-    format == .c ? Data(cHeader().utf8) : nil
-  }
+  public var header: Data { Data(cHeader().utf8) }
 
-  /// The files of a folder for C: source, header, a test with answers of this controller, and what its reader must know.
-  ///
-  /// Throws: `CannotExport`.
   public func cFolder() throws -> [(name: String, data: Data)] {
     let texts = [
       ("controller.c", try cSource()), ("controller.h", cHeader()), ("controller_test.c", cTest()),

@@ -82,12 +82,11 @@ extension ExportedModel {
       """
   }
 
-  /// - Parameter rest: commands before the start [A].
-  /// - Throws: `CannotExport`.
-  func cSource(rest: [Double]) throws -> String {
+  /// Throws: `CannotExport`.
+  func cSource() throws -> String {
     let sums = CSums(of: [step, slopes])
     let (n, k) = (layout.states.count, window.count)
-    let (prototypes, start) = (prototypes, window.start(rest: rest))
+    let prototypes = prototypes
     func body(_ program: Program) throws -> String {
       try CProgram(program: program, arrays: arrays, sums: sums).body().joined(separator: "\n")
     }

@@ -6,24 +6,22 @@ import Foundation
 import MachineLogs
 import SafeText
 
-extension ExportedModel {
-  /// The files' names and contents.
-  ///
-  /// - Parameter rest: commands before the start [A].
-  /// - Throws: `CannotExport`.
-  public func cFolder(rest: [Double]) throws -> [(name: String, data: Data)] {
+extension ExportedModel: Exportable {
+  public var kind: String { "model" }
+
+  public func cFolder() throws -> [(name: String, data: Data)] {
     let texts = [
-      ("model.c", try cSource(rest: rest)), ("model.h", cHeader()), ("model_test.c", cTest()),
+      ("model.c", try cSource()), ("model.h", cHeader()), ("model_test.c", cTest()),
       ("README.md", cReadme()),
     ]
     return texts.map { ($0, Data($1.utf8)) }
   }
 
-  /// Source and header alone, or the graph. Throws: `CannotExport`.
-  public func data(_ format: ExportFormat, rest: [Double]) throws -> Data {
+  public func data(_ format: ExportFormat) throws -> Data {
     switch format {
-    case .c: return Data(try cSource(rest: rest).utf8)
-    case .onnx: return try onnxModel(rest: rest)
+    case .c: return Data(try cSource().utf8)
+    case .onnx: return try onnxModel()
+    case .fmu: return try fmu().archive(.two).data
     case .safetensors:
       throw CannotExport("a model's own file is safetensors already: model.safetensors")
     }
@@ -39,7 +37,7 @@ extension ExportedModel {
   /// Points near the logged states, and commands and disturbances within what was logged: [x, u, w].
   package func testPoints(_ count: Int) -> [(state: [Double], action: [Double], disturbance: [Double])] {
     let key = DrawKey(seed: 1, stream: .exportedVectors)
-    let start = window.start(rest: layout.actions.map { _ in 0 })
+    let start = start
     let scales = model.stateStandardiser.scale
     return (0..<count).map { p in
       let present = model.loggedStates[p * model.loggedStates.count / count]
@@ -159,8 +157,7 @@ extension ExportedModel {
       |---|---|---|
       \(table.joined(separator: "\n"))
 
-      The mean is that of the model's file, to the last digits. The deviation goes through few points (\(summary)); it is off by
-      \(Self.percent(deviationError)) of the deviation of a prediction (root mean square). \(numbers) constants (\(8 * numbers) bytes).
+      \(accuracy.prefix(1).uppercased() + accuracy.dropFirst()). \(numbers) constants (\(8 * numbers) bytes).
 
       Where the logs never were, the model guesses: it stays with what it knew last, and the deviation grows to what was usual. Keep a plan
       near the data, or give the deviation a cost.
@@ -171,8 +168,6 @@ extension ExportedModel {
 
       """
   }
-
-  private static func percent(_ fraction: Double) -> String { "\((1000 * fraction).rounded() / 10) %" }
 
   private func cell(_ text: String) -> String { markdownCell(text) }
 }

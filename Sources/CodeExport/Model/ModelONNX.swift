@@ -7,15 +7,12 @@ import MachineLogs
 
 extension ExportedModel {
   /// The serialised ModelProto. Throws: `CannotExport`.
-  ///
-  /// - Parameter rest: commands before the start [A].
-  func onnxModel(rest: [Double]) throws -> Data {
+  func onnxModel() throws -> Data {
     var graph = ONNXGraph("model", arrays: arrays)
     // One program: what value and slopes share is computed once.
     let program = joined
     let inputs = ["state", "action", "disturbance"].filter { program.inputs[$0] != nil }
     try graph.add(program, inputs: inputs, outputs: ["next_state", "deviation", "jacobian"])
-    let start = window.start(rest: rest)
     func names(_ channels: [Channel]) -> String { Self.json(channels.map(\.name)) }
     func units(_ channels: [Channel]) -> String { Self.json(channels.map(\.units)) }
     return try graph.serialized(

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+// The time of an FMU, in C: modes, and communication steps of any length over sample times of its own.
+//
+//   for each k with t_0 + k T < t + h:   arrive (of k - 1); tick (k)
+//   arrive (of k - 1) if t_0 + k T <= t + h as well
+//
+// Sample times are compared with a tolerance, as `CausalSignals` has it for calls that are nearly on time: a simulator's t is a sum of
+// steps. In steps shorter than that the tolerance is half a step, so that each sample time lies in one step.
+
+import MachineLogs
+
+extension FMU {
+  static let stepping = #"""
+
+    static fmu_status fmu_enter_initialization(
+        void *instance, const char *function, double start, int stop_is_known, double stop)
+    {
+      fmu_instance *self = (fmu_instance *)instance;
+      if (self == NULL) { return FMU_ERROR; }
+      if (self->memory.mode != FMU_INSTANTIATED) {
+        return fmu_fail(self, "%s: only after instantiation or a reset", function);
+      }
+      if (!isfinite(start) || ((stop_is_known != 0) && !(stop >= start))) {
+        return fmu_fail(self, "%s: a finite start time and no earlier stop time are wanted", function);
+      }
+      self->memory.start_time = start;
+      self->memory.stop_is_known = stop_is_known;
+      self->memory.stop_time = stop;
+      self->memory.time = start;
+      self->memory.mode = FMU_INITIALIZATION;
+      return FMU_OK;
+    }
+
+    static fmu_status fmu_exit_initialization(void *instance, const char *function)
+    {
+      fmu_instance *self = (fmu_instance *)instance;
+      if (self == NULL) { return FMU_ERROR; }
+      if (self->memory.mode != FMU_INITIALIZATION) {
+        return fmu_fail(self, "%s: only in initialization mode", function);
+      }
+      fmu_begin(&self->memory);
+      self->memory.mode = FMU_STEPPING;
+      return FMU_OK;
+    }
+
+    static fmu_status fmu_terminate(void *instance, const char *function)
+    {
+      fmu_instance *self = (fmu_instance *)instance;
+      if (self == NULL) { return FMU_ERROR; }
+      if (self->memory.mode != FMU_STEPPING) {
+        return fmu_fail(self, "%s: only after initialization", function);
+      }
+      self->memory.mode = FMU_TERMINATED;
+      return FMU_OK;
+    }
+
+    /* s */
+    static double fmu_sample_time(const fmu_memory *self)
+    {
+      return self->start_time + (self->ticks * FMU_TIME_STEP);
+    }
+
+    static fmu_status fmu_do_step(void *instance, const char *function, double from, double length)
+    {
+      static const double tolerance = \#(CausalSignals.timeTolerance) * FMU_TIME_STEP;
+      fmu_instance *self = (fmu_instance *)instance;
+      fmu_memory *memory;
+      double end;
+      double slack;
+      if (self == NULL) { return FMU_ERROR; }
+      memory = &self->memory;
+      if (memory->mode != FMU_STEPPING) {
+        return fmu_fail(self, "%s: only after initialization", function);
+      }
+      if (!isfinite(from) || !isfinite(length) || !(length > 0.0)) {
+        return fmu_fail(
+            self, "%s: a finite time and a positive length are wanted, not %g s and %g s", function,
+            from, length);
+      }
+      if (fabs(from - memory->time) > tolerance) {
+        return fmu_fail(
+            self, "%s: the step begins at %.15g s, the last one has ended at %.15g s", function, from,
+            memory->time);
+      }
+      end = from + length;
+      if ((memory->stop_is_known != 0) && (end > (memory->stop_time + tolerance))) {
+        return fmu_fail(
+            self, "%s: the step ends at %.15g s, after the stop time of %.15g s", function, end,
+            memory->stop_time);
+      }
+      /* Larger whole numbers a double cannot count. */
+      if (((end - memory->start_time) / FMU_TIME_STEP) > 9007199254740992.0) {
+        return fmu_fail(self, "%s: %g s are too many time steps", function, end);
+      }
+      slack = (tolerance < (0.5 * length)) ? tolerance : (0.5 * length);
+      while (fmu_sample_time(memory) < (end - slack)) {
+        if (memory->is_waiting != 0) {
+          fmu_arrive(memory);
+          memory->is_waiting = 0;
+        }
+        if (fmu_tick(memory) == 0) {
+          return fmu_fail(
+              self, "%s: what follows from %.15g s on is not finite: the inputs are far outside the data",
+              function, fmu_sample_time(memory));
+        }
+        memory->ticks += 1.0;
+        memory->is_waiting = 1;
+      }
+      if ((memory->is_waiting != 0) && (fmu_sample_time(memory) <= (end + slack))) {
+        fmu_arrive(memory);
+        memory->is_waiting = 0;
+      }
+      memory->time = end;
+      return FMU_OK;
+    }
+    """#
+}
