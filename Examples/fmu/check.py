@@ -35,7 +35,9 @@ def outputs_of(fmu):
 
 
 def time_step(fmu):
-    found = fmu.description.coSimulation.fixedInternalStepSize or getattr(fmu.description.defaultExperiment, "stepSize", None)
+    found = fmu.description.coSimulation.fixedInternalStepSize or getattr(
+        fmu.description.defaultExperiment, "stepSize", None
+    )
     if found is None:
         raise Refusal("the FMU says no step: give --time-step")
     return float(found)
@@ -53,7 +55,8 @@ def walks(fmu, count):
     for _ in range(count):
         row = [
             min(max(value + 0.2 * (upper - lower) * draws.uniform(-1, 1), lower), upper)
-            for value, (_, lower, upper) in zip(row, bounds)]
+            for value, (_, lower, upper) in zip(row, bounds)
+        ]
         rows.append(row)
     return rows
 
@@ -92,8 +95,10 @@ def check_description(fmu, given):
     if problems:
         raise Wrong(f"{len(problems)} problems: {'; '.join(' '.join(str(one).split()) for one in problems[:5])}")
     kind = fmu.description
-    return (f"FMI {kind.fmiVersion}, {len(kind.modelVariables)} variables; in: {listed([one.name for one in inputs_of(fmu)])}; "
-            f"out: {listed([one.name for one in outputs_of(fmu)])}")
+    return (
+        f"FMI {kind.fmiVersion}, {len(kind.modelVariables)} variables; "
+        f"in: {listed([one.name for one in inputs_of(fmu)])}; out: {listed([one.name for one in outputs_of(fmu)])}"
+    )
 
 
 def check_again(fmu, given):
@@ -168,13 +173,19 @@ class Library:
         self.folder = tempfile.TemporaryDirectory()
         path = f"{self.folder.name}/library.so"
         source = pathlib.Path(folder) / f"{kind}.c"
-        ended = subprocess.run(["cc", "-std=c99", "-O2", "-ffp-contract=off", "-fPIC", "-shared", "-o", path, str(source), "-lm"],
-                               capture_output=True, text=True, check=False)
+        ended = subprocess.run(
+            ["cc", "-std=c99", "-O2", "-ffp-contract=off", "-fPIC", "-shared", "-o", path, str(source), "-lm"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         if ended.returncode != 0:
             raise Refusal(f"{source} does not compile: {ended.stderr.splitlines()[:1]}")
         header = (pathlib.Path(folder) / f"{kind}.h").read_text(encoding="utf-8")
         self.name = re.search(r"(\w+)_(?:reset|start)\(", header)[1]
-        self.sizes = {key: int(value) for key, value in re.findall(r"#define \w+?_(WINDOW|STATES|ACTIONS) (\d+)", header)}
+        self.sizes = {
+            key: int(value) for key, value in re.findall(r"#define \w+?_(WINDOW|STATES|ACTIONS) (\d+)", header)
+        }
         self.library = ctypes.CDLL(path)
 
     def call(self, name, *arguments):
@@ -188,10 +199,13 @@ def doubles(values):
 def check_controller(fmu, given):
     """the controller's actions and status are those of its C code"""
     code = Library(given.against, "controller")
-    # The rows of its test: walks, drifts, sensors that freeze. An FMU refuses numbers that are none: these rows are left out of both.
+    # The rows of its test: walks, drifts, sensors that freeze. An FMU refuses numbers that are none; these rows are
+    # left out of both.
     text = (pathlib.Path(given.against) / "controller_test.c").read_text(encoding="utf-8")
-    rows = [(one, [number(word) for word in measured.split(", ")], [number(word) for word in goal.split(", ")])
-            for one, measured, goal in re.findall(r"^  \{(\d), [^,]+, \{([^{}]*)\}, \{([^{}]*)\}, \{", text, re.M)]
+    rows = [
+        (one, [number(word) for word in measured.split(", ")], [number(word) for word in goal.split(", ")])
+        for one, measured, goal in re.findall(r"^  \{(\d), [^,]+, \{([^{}]*)\}, \{([^{}]*)\}, \{", text, re.M)
+    ]
     if not rows:
         raise Refusal(f"{given.against}/controller_test.c has no rows that are understood")
     memory, actions = ctypes.create_string_buffer(1 << 20), len(outputs_of(fmu)) - 1
@@ -214,7 +228,11 @@ def check_controller(fmu, given):
 
 
 def number(word):
-    return {"NAN": float("nan"), "INFINITY": float("inf"), "-INFINITY": -float("inf")}.get(word) if word.strip("-")[0] in "NI" else float(word)
+    return (
+        {"NAN": float("nan"), "INFINITY": float("inf"), "-INFINITY": -float("inf")}.get(word)
+        if word.strip("-")[0] in "NI"
+        else float(word)
+    )
 
 
 def check_model(fmu, given):
@@ -274,7 +292,9 @@ def c_model(folder):
 def main():
     options = argparse.ArgumentParser(description="Checks an FMU of BAGEL.")
     options.add_argument("fmu")
-    options.add_argument("--against", metavar="PATH", help="the folder of bagel export --format c, or a model's .onnx")
+    options.add_argument(
+        "--against", metavar="PATH", help="the folder of bagel export --format c, or a model's .onnx"
+    )
     options.add_argument("--steps", type=int, default=200)
     options.add_argument("--time-step", type=float, metavar="SECONDS", help="by default what the FMU says")
     given = options.parse_args()

@@ -126,14 +126,29 @@ class FMU:
     def _compiled(self, fmpy, sources, target):
         compiler = os.environ.get("CC") or shutil.which("cc") or shutil.which("clang") or shutil.which("gcc")
         if compiler is None:
-            raise Refusal(f"{self.path} has sources for this computer, and there is no C compiler: install one, or set CC")
+            raise Refusal(
+                f"{self.path} has sources for this computer, and there is no C compiler: install one, or set CC"
+            )
         headers = pathlib.Path(fmpy.__file__).parent / "c-code"
         target.parent.mkdir(parents=True, exist_ok=True)
-        command = [*compiler.split(), "-O2", "-fPIC", "-shared", *self.macros, f"-I{self.folder}/sources", f"-I{headers}",
-                   "-o", str(target), *sources, "-lm"]
+        command = [
+            *compiler.split(),
+            "-O2",
+            "-fPIC",
+            "-shared",
+            *self.macros,
+            f"-I{self.folder}/sources",
+            f"-I{headers}",
+            "-o",
+            str(target),
+            *sources,
+            "-lm",
+        ]
         ended = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
         if ended.returncode != 0:
-            words = [line for line in ended.stderr.splitlines() if "error" in line] or ended.stderr.splitlines() or ["?"]
+            words = (
+                [line for line in ended.stderr.splitlines() if "error" in line] or ended.stderr.splitlines() or ["?"]
+            )
             raise Refusal(f"the sources of {self.path} do not compile ({compiler}): {words[0]}")
         return str(target)
 
@@ -148,7 +163,9 @@ class FMU:
                 raise Refusal(f"{self.path} has no variable {name}{hint}; it has, for {what}: {listed(known)}")
             if variable.causality not in causalities:
                 wanted = " or ".join(causalities)
-                raise Refusal(f"{name} is of the causality {variable.causality}, and {what} are of {wanted}: {listed(known)}")
+                raise Refusal(
+                    f"{name} is of the causality {variable.causality}, and {what} are of {wanted}: {listed(known)}"
+                )
             if variable.type in ("String", "Binary", "Clock") or floats and variable.type not in FLOATS:
                 raise Refusal(f"{name} is of the type {variable.type}; {what} are {'real ' if floats else ''}numbers")
             if variable.dimensions or variable.dimensionValueReferences:
@@ -160,8 +177,12 @@ class FMU:
 
     def changeable(self, names):
         """Variables that may be given a value before the start: parameters, inputs, starts of states."""
-        for name, variable in zip(names, self.chosen(names, ("parameter", "input", "local", "output", "structuralParameter"),
-                                                     "values at the start")):
+        for name, variable in zip(
+            names,
+            self.chosen(
+                names, ("parameter", "input", "local", "output", "structuralParameter"), "values at the start"
+            ),
+        ):
             is_own = variable.causality in ("parameter", "structuralParameter", "input")
             if not is_own and variable.initial not in ("exact", "approx"):
                 raise Refusal(f"{name} is computed by the FMU, so that no value can be given to it at the start")
@@ -175,7 +196,12 @@ class FMU:
     def set(self, variables, values):
         for variable, value in zip(variables, values):
             value = float(value) if variable.type in FLOATS else round(value)
-            self._call(f"setting {variable.name} to {value:g}", self._access("set", variable), [variable.valueReference], [value])
+            self._call(
+                f"setting {variable.name} to {value:g}",
+                self._access("set", variable),
+                [variable.valueReference],
+                [value],
+            )
 
     def get(self, variables):
         """Refuses what is no number."""
@@ -201,7 +227,9 @@ class FMU:
         if not self.is_fmi3:
             self._call("setup", self.instance.setupExperiment, startTime=0.0)
         self.set([self.variables[name] for name in starts], starts.values())
-        self._call("initialization", self.instance.enterInitializationMode, **({"startTime": 0.0} if self.is_fmi3 else {}))
+        self._call(
+            "initialization", self.instance.enterInitializationMode, **({"startTime": 0.0} if self.is_fmi3 else {})
+        )
         self._call("the end of initialization", self.instance.exitInitializationMode)
 
     def _instantiate(self):
@@ -210,7 +238,8 @@ class FMU:
             self.prepare()
         try:
             self.instance = simulation.instantiate_fmu(
-                self.folder, self.description, "CoSimulation", logger=self._heard, library_path=self.binary)
+                self.folder, self.description, "CoSimulation", logger=self._heard, library_path=self.binary
+            )
         except Exception as problem:  # FMPy's are of no class
             needs = self.description.coSimulation.needsExecutionTool
             tool = " It needs the tool that wrote it on this computer" if needs else ""
@@ -231,7 +260,9 @@ class FMU:
         except Exception as problem:  # FMICallException; AttributeError of a function that is missing
             if getattr(problem, "status", None) == DISCARD and what == "the step":
                 raise
-            raise Refusal(f"{self.path}: {what} failed at t = {getattr(self, 'time', 0):g} s: {problem}.{self._words()}") from None
+            raise Refusal(
+                f"{self.path}: {what} failed at t = {getattr(self, 'time', 0):g} s: {problem}.{self._words()}"
+            ) from None
 
     def step(self, seconds, parts=1):
         """Goes on by `seconds`, in equal parts; returns whether the FMU has ended the run."""
@@ -244,7 +275,9 @@ class FMU:
             except Exception as problem:
                 if not self.is_fmi3 and self._call("a question", self.instance.getBooleanStatus, TERMINATED):
                     return True
-                raise Refusal(f"{self.path}: the step from t = {at:g} s was not done: {problem}.{self._words()}") from None
+                raise Refusal(
+                    f"{self.path}: the step from t = {at:g} s was not done: {problem}.{self._words()}"
+                ) from None
             self.steps += 1
             self.time = self.steps * seconds / parts
             if self.is_fmi3:

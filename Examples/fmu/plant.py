@@ -14,6 +14,7 @@ t = 0 with the FMU's own start values, those of --start, and those of --draw, wh
 ends is "done"; a step that fails ends this program with exit code 1 and a line that says why.
 One JSON object a line, see Examples/simulink-or-your-own/plant.py.
 """
+
 import argparse
 import json
 import pathlib
@@ -100,7 +101,9 @@ class Plant:
         elif not self.is_over:  # the safe action after the end of an episode changes nothing
             action = message["action"]
             if len(action) != len(self.actions):
-                raise Refusal(f"{len(action)} actions came; --actions has {len(self.actions)}: {listed(self.given.actions)}")
+                raise Refusal(
+                    f"{len(action)} actions came; --actions has {len(self.actions)}: {listed(self.given.actions)}"
+                )
             self.fmu.set(self.actions, action)
             self.is_over = self.fmu.step(self.step_length, self.parts)
         elif self.fmu.instance is None:
@@ -114,23 +117,40 @@ class Plant:
 def main():
     options = Arguments(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("fmu", help="the FMU; alone: says which variables it has")
-    options.add_argument("--states", nargs="+", default=[], metavar="NAME", help="what the task's states are measured by")
-    options.add_argument("--actions", nargs="+", default=[], metavar="NAME", help="inputs that the task's actions drive")
+    options.add_argument(
+        "--states", nargs="+", default=[], metavar="NAME", help="what the task's states are measured by"
+    )
+    options.add_argument(
+        "--actions", nargs="+", default=[], metavar="NAME", help="inputs that the task's actions drive"
+    )
     options.add_argument("--disturbances", nargs="+", default=[], metavar="NAME", help="the task's disturbances")
     options.add_argument("--time-step", type=float, metavar="SECONDS", help="the task's timeStep")
     options.add_argument("--task", metavar="FILE", help="reads timeStep there")
-    options.add_argument("--communication-step", type=float, metavar="SECONDS",
-                         help="of the FMU; the time step is a multiple. By default what the FMU suggests, or the time step")
-    options.add_argument("--start", nargs="+", default=[], type=named_number, metavar="NAME=VALUE",
-                         help="parameters and start values")
-    options.add_argument("--draw", nargs="+", default=[], type=named_range, metavar="NAME=LOWER:UPPER",
-                         help="start values that each episode draws, by its seed")
+    options.add_argument(
+        "--communication-step",
+        type=float,
+        metavar="SECONDS",
+        help="of the FMU; the time step is a multiple. By default what the FMU suggests, or the time step",
+    )
+    options.add_argument(
+        "--start", nargs="+", default=[], type=named_number, metavar="NAME=VALUE", help="parameters and start values"
+    )
+    options.add_argument(
+        "--draw",
+        nargs="+",
+        default=[],
+        type=named_range,
+        metavar="NAME=LOWER:UPPER",
+        help="start values that each episode draws, by its seed",
+    )
     given = options.parse_args()
     with FMU(given.fmu) as fmu:
         if not given.states and not given.actions:
             return print(shown(fmu))
         if not given.states or not given.actions:
-            raise Refusal(f"--states and --actions are both needed. The FMU has: {'; '.join(shown(fmu).splitlines())}")
+            raise Refusal(
+                f"--states and --actions are both needed. The FMU has: {'; '.join(shown(fmu).splitlines())}"
+            )
         output = quiet_output()
         plant = Plant(fmu, given)
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the FMU is ended

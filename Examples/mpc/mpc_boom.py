@@ -13,11 +13,13 @@ out:  a table: error at rest, rise time, overshoot, milliseconds of computing a 
 Every time step the controller solves
 
     minimise    sum over k = 1 ... H of 10 (angle_k - goal)^2 + 0.1 rate_k^2, and of r (u_k - u_k-1)^2
-    subject to  x_k = mean(x_k-1, u_k-1) + e,   -1 <= u_k <= 1,   |rate_k| + M sd_k <= limit with --limit and --margin
+    subject to  x_k = mean(x_k-1, u_k-1) + e,   -1 <= u_k <= 1,   |rate_k| <= limit - M sd, with --limit and --margin
 
-where e is what the model was wrong by of late. The plan of the step before, one step on, is where it begins.
-A machine is one of those that the log allows, drawn for each seed; both controllers get the same, from the same start.
+where e is what the model was wrong by of late, and sd the model's deviation at the usual step of a plan. It begins with
+the plan of the step before, one step on, and takes a few iterations from there. A machine is one of those that the log
+allows, drawn for each seed; both controllers get the same, from the same start.
 """
+
 import argparse
 import time
 
@@ -34,13 +36,15 @@ class PredictiveController:
     def __init__(self, model, weights, lower, upper, given):
         self.model, self.given, horizon = model, given, given.horizon
         self.step = model.function(outputs=["next_state"])
+        self.deviation = model.function("deviation", ["deviation"]).map(horizon)
         self.present = len(model.states)
         count = model.inputs["state"]
-        self.deviation = model.function("deviation", ["deviation"]).map(horizon) if given.margin else None
         x, u = casadi.MX.sym("x", count, horizon + 1), casadi.MX.sym("u", len(model.actions), horizon)
-        begin, goal, last = (casadi.MX.sym(name, n) for name, n in (
-            ("begin", count), ("goal", self.present), ("last", len(model.actions))))
-        error, tighter = casadi.MX.sym("error", count), casadi.MX.sym("tighter", self.present, horizon)
+        begin, goal, last = (
+            casadi.MX.sym(name, n)
+            for name, n in (("begin", count), ("goal", self.present), ("last", len(model.actions)))
+        )
+        error = casadi.MX.sym("error", count)
         after = self.step.map(horizon)(x[:, :-1], u) + casadi.repmat(error, 1, horizon)
         away = x[: self.present, 1:] - casadi.repmat(goal, 1, horizon)
         change = u - casadi.horzcat(last, u[:, :-1])
@@ -48,24 +52,42 @@ class PredictiveController:
         # Limits give way rather than leave no plan, at a price.
         over = casadi.MX.sym("over")
         self.limits = [i for i, name in enumerate(model.states) if name in given.limit]
-        kept = [casadi.vec(sign * x[i, 1:] + tighter[i, :] - over) for i in self.limits for sign in (-1, 1)]
+        kept = [casadi.vec(sign * x[i, 1:] - over) for i in self.limits for sign in (-1, 1)]
         self.room = np.repeat([given.limit[model.states[i]] for i in self.limits], 2 * horizon)
         variables = casadi.vertcat(casadi.vec(x), casadi.vec(u), over)
-        parameters = casadi.vertcat(begin, goal, last, error, casadi.vec(tighter))
+        parameters = casadi.vertcat(begin, goal, last, error)
         gaps = casadi.vertcat(x[:, 0] - begin, casadi.vec(after - x[:, 1:]))
         problem = {
-            "x": variables, "p": parameters, "f": cost + 1e3 * over + 1e3 * over**2,
-            "g": casadi.vertcat(gaps, *kept)}
+            "x": variables,
+            "p": parameters,
+            "f": cost + 1e3 * over + 1e3 * over**2,
+            "g": casadi.vertcat(gaps, *kept),
+        }
         quiet = {"print_iter": False, "print_header": False, "print_info": False, "error_on_fail": False}
-        self.solver = casadi.nlpsol("plan", "sqpmethod", problem, {
-            "qpsol": "qrqp", "qpsol_options": quiet, "hess_lag": gauss_newton(problem), "max_iter": given.iterations, "tol_pr": 1e-6,
-            "tol_du": 1e-4, "error_on_fail": False, "print_time": False, "print_header": False,
-            "print_iteration": False, "print_status": False})
+        self.solver = casadi.nlpsol(
+            "plan",
+            "sqpmethod",
+            problem,
+            {
+                "qpsol": "qrqp",
+                "qpsol_options": quiet,
+                "hess_lag": gauss_newton(problem),
+                "max_iter": given.iterations,
+                "tol_pr": 1e-6,
+                "tol_du": 1e-4,
+                "error_on_fail": False,
+                "print_time": False,
+                "print_header": False,
+                "print_iteration": False,
+                "print_status": False,
+            },
+        )
         self.gaps, self.unfinished = gaps.numel(), 0
         free = np.full(count * (horizon + 1), np.inf)
         self.lower, self.upper = (
             np.concatenate([sign * free, np.tile(bounds, horizon), [most]])
-            for sign, bounds, most in ((-1, lower, 0.0), (1, upper, np.inf)))
+            for sign, bounds, most in ((-1, lower, 0.0), (1, upper, np.inf))
+        )
         self.reset(np.zeros(len(lower)))
 
     def reset(self, rest):
@@ -103,22 +125,24 @@ class PredictiveController:
     def improve(self, goal):
         """A few iterations from the plan that is there; returns whether it is the best one."""
         x, u = self.plan
+        room = self.room
+        if self.given.margin and self.limits:
+            # Of the usual step of the plan. Rejected: of each step; it changes with the command, and no plan settles.
+            usual = np.median(np.asarray(self.deviation(x[:-1].T, u.T)), axis=1)[self.limits]
+            room = room - self.given.margin * np.repeat(usual, 2 * self.given.horizon)
         found = self.solver(
-            x0=np.concatenate([x.ravel(), u.ravel(), [0.0]]), **self.prices, lbx=self.lower, ubx=self.upper,
-            p=np.concatenate([self.state, goal, self.last, self.error, self.margins(x, u).ravel()]),
+            x0=np.concatenate([x.ravel(), u.ravel(), [0.0]]),
+            **self.prices,
+            lbx=self.lower,
+            ubx=self.upper,
+            p=np.concatenate([self.state, goal, self.last, self.error]),
             lbg=np.concatenate([np.zeros(self.gaps), np.full(len(self.room), -np.inf)]),
-            ubg=np.concatenate([np.zeros(self.gaps), self.room]))
+            ubg=np.concatenate([np.zeros(self.gaps), room]),
+        )
         self.prices = {"lam_x0": found["lam_x"], "lam_g0": found["lam_g"]}
         best = np.asarray(found["x"]).ravel()
         self.plan = best[: x.size].reshape(x.shape), best[x.size : -1].reshape(u.shape)
         return self.solver.stats()["success"]
-
-    def margins(self, x, u):
-        """M deviations of each step's prediction [H, S], along the plan that is there. They do not add up over the plan: the next
-        measurement comes before they could."""
-        if self.deviation is None:
-            return np.zeros((len(u), self.present))
-        return self.given.margin * np.asarray(self.deviation(x[:-1].T, u.T)).T
 
 
 def gauss_newton(problem):
@@ -127,7 +151,8 @@ def gauss_newton(problem):
     price, prices = casadi.MX.sym("price"), casadi.MX.sym("prices", problem["g"].numel())
     curvature = price * casadi.hessian(problem["f"], x)[0]
     return casadi.Function(
-        "hess_lag", [x, p, price, prices], [curvature], ["x", "p", "lam_f", "lam_g"], ["hess_gamma_x_x"])
+        "hess_lag", [x, p, price, prices], [curvature], ["x", "p", "lam_f", "lam_g"], ["hess_gamma_x_x"]
+    )
 
 
 def episode(machine, act, seed, start, goal, steps):
@@ -148,12 +173,16 @@ def figures(run, start, goal, time_step):
     """Error at rest (degrees), rise time to 90 % (s), overshoot (degrees), largest |rate|, milliseconds a command."""
     states, _, seconds = run
     way = (states[:, 0] - start[0]) / (goal[0] - start[0])
-    rest = states[-round(2 / time_step):, 0] - goal[0]
+    rest = states[-round(2 / time_step) :, 0] - goal[0]
     risen = np.flatnonzero(way >= 0.9)
     return [
-        np.degrees(np.abs(rest).mean()), risen[0] * time_step if len(risen) else np.nan,
-        np.degrees(abs(goal[0] - start[0])) * max(0, way.max() - 1), np.abs(states[:, 1]).max(),
-        1e3 * np.median(seconds[1:]), 1e3 * seconds[1:].max()]
+        np.degrees(np.abs(rest).mean()),
+        risen[0] * time_step if len(risen) else np.nan,
+        np.degrees(abs(goal[0] - start[0])) * max(0, way.max() - 1),
+        np.abs(states[:, 1]).max(),
+        1e3 * np.median(seconds[1:]),
+        1e3 * seconds[1:].max(),
+    ]
 
 
 def named_number(text):
@@ -170,11 +199,17 @@ def main():
     options.add_argument("--start", type=float, default=-20.0, help="angle, degrees")
     options.add_argument("--goal", type=float, default=20.0, help="angle, degrees")
     options.add_argument("--horizon", type=int, default=20, help="steps of a plan")
-    options.add_argument("--iterations", type=int, default=3, help="at most, for a command; the next one goes on from there")
+    options.add_argument(
+        "--iterations", type=int, default=3, help="at most, for a command; the next one goes on from there"
+    )
     options.add_argument("--change", type=float, default=0.1, metavar="R", help="cost of a command's change")
-    options.add_argument("--forget", type=float, default=0.1, help="gain of the estimate of the model's error; 0: none")
-    options.add_argument("--limit", nargs="+", default=[], type=named_number, metavar="STATE=SIZE", help="such as rate=0.35")
-    options.add_argument("--margin", type=float, default=0.0, metavar="M", help="deviations that limits are kept by")
+    options.add_argument(
+        "--forget", type=float, default=0.1, help="gain of the estimate of the model's error; 0: none"
+    )
+    options.add_argument(
+        "--limit", nargs="+", default=[], type=named_number, metavar="STATE=SIZE", help="such as rate=0.35"
+    )
+    options.add_argument("--margin", type=float, default=0.0, metavar="M", help="deviations by which limits are kept")
     given = options.parse_args()
     given.limit = dict(given.limit)
     model = bagel.ExportedModel.load(given.model)
@@ -183,26 +218,35 @@ def main():
     planner = PredictiveController(model, [10, 0.1], policy.lower, policy.upper, given)
     learnt = policy.controller()
     machine = ModelEnv(
-        given.folder, reward=lambda states, actions, after: np.zeros(len(states)), horizon=10**6, doubt="function",
-        action_limits=dict(zip(policy.actions, zip(policy.lower, policy.upper))), seed=0)
+        given.folder,
+        reward=lambda states, actions, after: np.zeros(len(states)),
+        horizon=10**6,
+        doubt="function",
+        action_limits=dict(zip(policy.actions, zip(policy.lower, policy.upper))),
+        seed=0,
+    )
     steps = round(given.seconds / model.time_step)
     rows = {"policy of BAGEL": [], "model-predictive": []}
     for seed in range(given.seeds):
         for name, act, reset in (
-            ("policy of BAGEL", learnt.act, learnt.reset), ("model-predictive", planner.act, lambda: planner.reset(policy.rest)),
+            ("policy of BAGEL", learnt.act, learnt.reset),
+            ("model-predictive", planner.act, lambda: planner.reset(policy.rest)),
         ):
             reset()
             run = episode(machine, act, seed, start, goal, steps)
             rows[name].append(figures(run, start, goal, model.time_step))
     machine.close()
-    print(f"{given.seeds} machines of the model, {given.start:g} to {given.goal:g} degrees, {given.seconds:g} s; medians (worst)\n"
-          f"{'':18}{'error at rest, deg':>20}{'rise time, s':>16}{'overshoot, deg':>18}{'largest rate, rad/s':>21}{'ms a command':>18}")
+    heads = ("error at rest, deg", "rise time, s", "overshoot, deg", "largest rate, rad/s", "ms a command")
+    way = f"{given.start:g} to {given.goal:g} degrees, {given.seconds:g} s"
+    print(f"{given.seeds} machines of the model, {way}; medians (worst)")
+    print(" " * 18 + "".join(f"{head:>21}" for head in heads))
     for name, found in rows.items():
         middle, worst = np.median(found, axis=0), np.max(found, axis=0)
         cells = [f"{middle[k]:.3g} ({worst[k]:.3g})" for k in range(4)] + [f"{middle[4]:.3g} ({worst[5]:.3g})"]
-        print(f"{name:18}{cells[0]:>20}{cells[1]:>16}{cells[2]:>18}{cells[3]:>21}{cells[4]:>18}")
+        print(f"{name:18}" + "".join(f"{cell:>21}" for cell in cells))
     if planner.unfinished:
-        print(f"{planner.unfinished} of {given.seeds * steps} plans ended at {given.iterations} iterations, before their tolerance")
+        plans = f"{planner.unfinished} of {given.seeds * steps} plans"
+        print(f"{plans} ended at {given.iterations} iterations, before their tolerance")
 
 
 if __name__ == "__main__":

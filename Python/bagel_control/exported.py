@@ -54,9 +54,12 @@ class ExportedGraph:
         facts = {entry.key: entry.value for entry in proto.metadata_props}
         inputs, outputs = _lengths(proto.graph.input), _lengths(proto.graph.output)
         parts: Dict[str, Any] = {
-            "path": str(path), "facts": facts, "graph": proto.graph,
+            "path": str(path),
+            "facts": facts,
+            "graph": proto.graph,
             "inputs": {name: inputs[name] for name in _INPUTS if name in inputs},
-            "outputs": {name: outputs[name] for name in _OUTPUTS if name in outputs}}
+            "outputs": {name: outputs[name] for name in _OUTPUTS if name in outputs},
+        }
         if not parts["inputs"] or not parts["outputs"]:
             raise _damaged(path, "has no inputs and outputs of a model or controller of `bagel export`")
         if "next_state" not in outputs:
@@ -97,7 +100,8 @@ class ExportedGraph:
         unknown = [one for one in names if one not in self.outputs]
         if unknown or not names:
             raise UsageError(
-                f"there is no output {', '.join(unknown) or 'asked for'}; wanted are {', '.join(self.outputs)}")
+                f"there is no output {', '.join(unknown) or 'asked for'}; wanted are {', '.join(self.outputs)}"
+            )
         arguments = {one: casadi.MX.sym(one, length) for one, length in self.inputs.items()}
         try:
             results = matrices(self.graph, {one: x.T for one, x in arguments.items()}, names)
@@ -105,8 +109,8 @@ class ExportedGraph:
             raise DataError(f"{self.path}: {error}", file=self.path, problem=str(error)) from error
         title = name or ("bagel_model" if isinstance(self, ExportedModel) else "bagel_controller")
         return casadi.Function(
-            title, list(arguments.values()), [casadi.densify(results[one]).T for one in names],
-            list(arguments), names)
+            title, list(arguments.values()), [casadi.densify(results[one]).T for one in names], list(arguments), names
+        )
 
     def __repr__(self) -> str:
         def listed(lengths: Mapping[str, int]) -> str:
@@ -157,9 +161,7 @@ class ExportedModel(ExportedGraph):
         return self.start_weights @ present + self.start_offsets
 
 
-def _of_model(
-    facts: Mapping[str, str], inputs: Mapping[str, int], outputs: Mapping[str, int]
-) -> Dict[str, Any]:
+def _of_model(facts: Mapping[str, str], inputs: Mapping[str, int], outputs: Mapping[str, int]) -> Dict[str, Any]:
     names = {kind: tuple(json.loads(facts.get(f"{kind}_names", "[]"))) for kind in ("state", "action", "disturbance")}
     present = outputs["deviation"]
     units: Dict[str, str] = {}
@@ -168,7 +170,8 @@ def _of_model(
     weights = np.array(json.loads(facts["start_weights"]), dtype=float)
     offsets = np.array(json.loads(facts["start_offsets"]), dtype=float)
     for what, found, wanted in (
-        ("state_names", len(names["state"]), inputs["state"]), ("next_state", outputs["next_state"], inputs["state"]),
+        ("state_names", len(names["state"]), inputs["state"]),
+        ("next_state", outputs["next_state"], inputs["state"]),
         ("start_weights", weights.shape, (inputs["state"], present)),
         ("start_offsets", offsets.shape, (inputs["state"],)),
         ("action", inputs.get("action", 0), len(names["action"])),
@@ -177,8 +180,14 @@ def _of_model(
         if found != wanted:
             raise ValueError(f"{what} has the length {found}, not {wanted}")
     return {
-        "states": names["state"][:present], "state_names": names["state"], "actions": names["action"], "disturbances": names["disturbance"], "units": units,
-        "start_weights": weights, "start_offsets": offsets}
+        "states": names["state"][:present],
+        "state_names": names["state"],
+        "actions": names["action"],
+        "disturbances": names["disturbance"],
+        "units": units,
+        "start_weights": weights,
+        "start_offsets": offsets,
+    }
 
 
 def _read(path: str) -> Any:

@@ -60,9 +60,7 @@ class _Node:
         return list(self.attributes.get(name, []))
 
 
-def matrices(
-    graph: onnx.GraphProto, inputs: Mapping[str, Any], outputs: Sequence[str]
-) -> Dict[str, Any]:
+def matrices(graph: onnx.GraphProto, inputs: Mapping[str, Any], outputs: Sequence[str]) -> Dict[str, Any]:
     """Output name -> matrix.
 
     Args:
@@ -136,7 +134,8 @@ def _elementwise(function: Callable[..., Any]) -> Callable[[_Node], Value]:
         # CasADi broadcasts single numbers by itself.
         parts = [
             value.matrix if value.matrix.shape == (1, 1) else _spread(value.matrix, *extent)
-            for value in node.operands]
+            for value in node.operands
+        ]
         result = function(*parts)
         return Value(tuple(shape), result if result.shape == extent else _spread(result, *extent))
 
@@ -180,8 +179,7 @@ def _reshape(node: _Node) -> Value:
 def _squeeze(node: _Node) -> Value:
     value = node.operands[0]
     given = node.integers(1, "axes")
-    axes = {_axis(axis, value.shape) for axis in given} or {
-        i for i, extent in enumerate(value.shape) if extent == 1}
+    axes = {_axis(axis, value.shape) for axis in given} or {i for i, extent in enumerate(value.shape) if extent == 1}
     return value.reshaped([extent for i, extent in enumerate(value.shape) if i not in axes])
 
 
@@ -287,16 +285,45 @@ def _gemm(node: _Node) -> Value:
 
 
 OPERATORS: Dict[str, Callable[[_Node], Value]] = {
-    **{name: _elementwise(function) for name, function in {
-        "Identity": lambda x: x, "Neg": lambda x: -x, "Abs": casadi.fabs, "Exp": casadi.exp, "Log": casadi.log,
-        "Sqrt": _sqrt, "Reciprocal": lambda x: 1 / x, "Sin": casadi.sin, "Cos": casadi.cos, "Tanh": casadi.tanh,
-        "Sigmoid": lambda x: 1 / (1 + casadi.exp(-x)), "Relu": lambda x: casadi.fmax(x, 0), "Sign": casadi.sign,
-        "Add": lambda a, b: a + b, "Sub": lambda a, b: a - b, "Mul": lambda a, b: a * b, "Div": lambda a, b: a / b,
-        "Pow": casadi.power, "Min": _in_turn(casadi.fmin), "Max": _in_turn(casadi.fmax),
-        "GreaterOrEqual": lambda a, b: a >= b, "Greater": lambda a, b: a > b, "LessOrEqual": lambda a, b: a <= b,
-        "Less": lambda a, b: a < b, "Where": casadi.if_else,
-    }.items()},
-    "Reshape": _reshape, "Squeeze": _squeeze, "Unsqueeze": _unsqueeze, "Transpose": _transpose, "Slice": _slice,
-    "Concat": _concat, "Expand": _expand, "ReduceSum": _sum, "MatMul": _matmul, "Gemm": _gemm,
+    **{
+        name: _elementwise(function)
+        for name, function in {
+            "Identity": lambda x: x,
+            "Neg": lambda x: -x,
+            "Abs": casadi.fabs,
+            "Exp": casadi.exp,
+            "Log": casadi.log,
+            "Sqrt": _sqrt,
+            "Reciprocal": lambda x: 1 / x,
+            "Sin": casadi.sin,
+            "Cos": casadi.cos,
+            "Tanh": casadi.tanh,
+            "Sigmoid": lambda x: 1 / (1 + casadi.exp(-x)),
+            "Relu": lambda x: casadi.fmax(x, 0),
+            "Sign": casadi.sign,
+            "Add": lambda a, b: a + b,
+            "Sub": lambda a, b: a - b,
+            "Mul": lambda a, b: a * b,
+            "Div": lambda a, b: a / b,
+            "Pow": casadi.power,
+            "Min": _in_turn(casadi.fmin),
+            "Max": _in_turn(casadi.fmax),
+            "GreaterOrEqual": lambda a, b: a >= b,
+            "Greater": lambda a, b: a > b,
+            "LessOrEqual": lambda a, b: a <= b,
+            "Less": lambda a, b: a < b,
+            "Where": casadi.if_else,
+        }.items()
+    },
+    "Reshape": _reshape,
+    "Squeeze": _squeeze,
+    "Unsqueeze": _unsqueeze,
+    "Transpose": _transpose,
+    "Slice": _slice,
+    "Concat": _concat,
+    "Expand": _expand,
+    "ReduceSum": _sum,
+    "MatMul": _matmul,
+    "Gemm": _gemm,
 }
 """By the word of ONNX."""

@@ -59,9 +59,7 @@ class Graph:
         self.nodes.append(helper.make_node(kind, inputs, [output], name=output, **attributes))
         return output
 
-    def write(
-        self, path: Path, inputs: Dict[str, int], outputs: Dict[str, int], facts: Dict[str, str]
-    ) -> Path:
+    def write(self, path: Path, inputs: Dict[str, int], outputs: Dict[str, int], facts: Dict[str, str]) -> Path:
         def listed(lengths: Dict[str, int]) -> List[Any]:
             return [helper.make_tensor_value_info(one, TensorProto.DOUBLE, ["N", n]) for one, n in lengths.items()]
 
@@ -74,9 +72,15 @@ class Graph:
 
 
 FACTS = {
-    "format": "bagel-model-1", "state_names": '["angle", "rate", "angle, 1 row ago"]', "state_units": '["rad", "rad/s", "rad"]',
-    "action_names": '["valve"]', "action_units": '[""]', "time_step_seconds": "0.05",
-    "start_weights": "[[1, 0], [0, 1], [1, 0]]", "start_offsets": "[0, 0, 0.5]"}
+    "format": "bagel-model-1",
+    "state_names": '["angle", "rate", "angle, 1 row ago"]',
+    "state_units": '["rad", "rad/s", "rad"]',
+    "action_names": '["valve"]',
+    "action_units": '[""]',
+    "time_step_seconds": "0.05",
+    "start_weights": "[[1, 0], [0, 1], [1, 0]]",
+    "start_offsets": "[0, 0, 0.5]",
+}
 
 
 def posterior(path: Path, rows: int, seed: int = 1, facts: Optional[Dict[str, str]] = None) -> Path:
@@ -94,10 +98,14 @@ def posterior(path: Path, rows: int, seed: int = 1, facts: Optional[Dict[str, st
         difference = graph.node("Sub", point, graph.constant(data[np.newaxis]))
         scaled = graph.node("Mul", difference, graph.constant(scale))
         square = graph.node(
-            "ReduceSum", graph.node("Mul", scaled, scaled), graph.constant(np.array([-1])), keepdims=1)
+            "ReduceSum", graph.node("Mul", scaled, scaled), graph.constant(np.array([-1])), keepdims=1
+        )
         r = graph.node("Sqrt", graph.node("Mul", square, graph.constant(np.array([[[5.0]]]))))
-        inner = graph.node("Add", graph.node("Add", graph.constant(np.array([[[1.0]]])), r), graph.node(
-            "Div", graph.node("Mul", r, r), graph.constant(np.array([[[3.0]]]))))
+        inner = graph.node(
+            "Add",
+            graph.node("Add", graph.constant(np.array([[[1.0]]])), r),
+            graph.node("Div", graph.node("Mul", r, r), graph.constant(np.array([[[3.0]]]))),
+        )
         k = graph.node("Squeeze", graph.node("Mul", inner, graph.node("Exp", graph.node("Neg", r))), last)
         covariance = _matern(data * scale[0]) + 1e-2 * np.eye(rows)
         root = np.linalg.inv(np.linalg.cholesky(covariance))
@@ -113,8 +121,7 @@ def posterior(path: Path, rows: int, seed: int = 1, facts: Optional[Dict[str, st
     before = graph.node("Slice", "state", zero, one, one)
     graph.node("Concat", after, before, axis=-1, name="next_state")
     graph.node("Concat", *deviations, axis=1, name="deviation")
-    return graph.write(
-        path, {"state": 3, "action": 1}, {"next_state": 3, "deviation": 2}, {**FACTS, **(facts or {})})
+    return graph.write(path, {"state": 3, "action": 1}, {"next_state": 3, "deviation": 2}, {**FACTS, **(facts or {})})
 
 
 def _matern(z: np.ndarray) -> np.ndarray:
@@ -155,7 +162,8 @@ class GraphTest(unittest.TestCase):
         self.assertEqual(function.name_out(), list(exported.outputs))
         rows = {
             name: (about or {}).get(name, 0.0) + draws.normal(size=(count, length))
-            for name, length in exported.inputs.items()}
+            for name, length in exported.inputs.items()
+        }
         wanted = self.runs(path, list(exported.outputs), rows)
         for k in range(count):
             found = called(function, [values[k] for values in rows.values()])
@@ -170,8 +178,9 @@ class GraphTest(unittest.TestCase):
         together = joined(function)
         jacobian = np.asarray(together.jacobian()(at, 0))
         step = 1e-5 * np.eye(len(at))
-        wanted = np.array([
-            (called(together, [at + one])[0] - called(together, [at - one])[0]) / 2e-5 for one in step]).T
+        wanted = np.array(
+            [(called(together, [at + one])[0] - called(together, [at - one])[0]) / 2e-5 for one in step]
+        ).T
         np.testing.assert_allclose(jacobian, wanted, rtol=0, atol=1e-6 * max(1.0, float(np.abs(wanted).max())))
         return jacobian
 
@@ -263,9 +272,11 @@ class ModelTest(GraphTest):
         with self.assertRaisesRegex(DataError, "more than two axes"):
             casadi_function(other)
         for facts, words in (
-            ({"format": "bagel-model-9"}, "bagel-model-9"), ({"start_offsets": "[0]"}, "start_offsets"),
+            ({"format": "bagel-model-9"}, "bagel-model-9"),
+            ({"start_offsets": "[0]"}, "start_offsets"),
             ({"state_names": "angle"}, "damaged"),
-            ({"state_names": '["angle"]'}, "state_names has the length 1, not 3"), ({"action_names": '["a", "b"]'}, "action has the length 1"),
+            ({"state_names": '["angle"]'}, "state_names has the length 1, not 3"),
+            ({"action_names": '["a", "b"]'}, "action has the length 1"),
         ):
             with self.assertRaisesRegex(DataError, words) as caught:
                 ExportedModel.load(posterior(other, 5, facts=facts))
@@ -286,20 +297,24 @@ class OperatorsTest(GraphTest):
         # [N, 6] as a matrix a row of the batch, times a vector, and the vector times it.
         matrix = graph.node("Reshape", "state", graph.constant(np.array([0, 2, 3])))
         two, three = (graph.node("Slice", "state", whole[0], whole[n], whole[1]) for n in (2, 3))
-        right = graph.node("Squeeze", graph.node("MatMul", matrix, graph.node("Unsqueeze", three, whole[2])), whole[2])
+        right = graph.node(
+            "Squeeze", graph.node("MatMul", matrix, graph.node("Unsqueeze", three, whole[2])), whole[2]
+        )
         left = graph.node("Squeeze", graph.node("MatMul", graph.node("Unsqueeze", two, whole[1]), matrix), whole[1])
         back = graph.node("Reshape", matrix, graph.constant(np.array([0, -1])))
         turned = graph.node("Transpose", matrix, perm=[0, 2, 1])
         flat = graph.node("Reshape", turned, graph.constant(np.array([0, 6])))
         # Rows of data [1, 4, 3] beside the batch [N, 1, 3].
         rows = graph.node(
-            "Mul", graph.node("Unsqueeze", three, whole[1]), graph.constant(draws.normal(size=(1, 4, 3))))
+            "Mul", graph.node("Unsqueeze", three, whole[1]), graph.constant(draws.normal(size=(1, 4, 3)))
+        )
         sums = graph.node("Squeeze", graph.node("ReduceSum", rows, whole[-1], keepdims=1), whole[2])
         others = graph.node("ReduceSum", rows, whole[1], keepdims=0)
         slopes = graph.node("MatMul", graph.constant(draws.normal(size=(2, 4))), rows)
         both = graph.node("Reshape", graph.node("Concat", slopes, matrix, axis=1), graph.constant(np.array([0, 12])))
         gemm = graph.node(
-            "Gemm", back, graph.constant(draws.normal(size=(2, 6))), graph.constant(draws.normal(size=2)), transB=1)
+            "Gemm", back, graph.constant(draws.normal(size=(2, 6))), graph.constant(draws.normal(size=2)), transB=1
+        )
         graph.node("Concat", right, left, back, flat, sums, others, both, gemm, axis=-1, name="action")
         self.agrees(graph.write(self.scratch() / "g.onnx", {"state": 6}, {"action": 38}, {}))
 
@@ -308,8 +323,10 @@ class OperatorsTest(GraphTest):
         positive = graph.node("Exp", "state")
         small = graph.node("Tanh", "state")
         half, row = graph.constant(np.array([[0.5]])), graph.constant(np.array([[-0.3, 0.2, 0.9]]))
-        parts = [graph.node(kind, "state") for kind in (
-            "Neg", "Abs", "Sin", "Cos", "Tanh", "Sigmoid", "Identity", "Relu", "Sign")]
+        parts = [
+            graph.node(kind, "state")
+            for kind in ("Neg", "Abs", "Sin", "Cos", "Tanh", "Sigmoid", "Identity", "Relu", "Sign")
+        ]
         parts += [graph.node(kind, positive) for kind in ("Log", "Sqrt", "Reciprocal")]
         parts += [graph.node(kind, small, row) for kind in ("Add", "Sub", "Mul", "Div", "Min", "Max")]
         parts.append(graph.node("Pow", positive, half))
@@ -333,8 +350,19 @@ class ControllerTest(GraphTest, CommandTest):
                 (self.folder / "task.json").write_text(json.dumps(machine.task))
                 path = self.folder / "controller.onnx"
                 ended = subprocess.run(
-                    [command(), "export", "task.json", "--format=onnx", "--policy=policy.safetensors",
-                     f"--file={path}", "--output=out"], capture_output=True, text=True, check=False)
+                    [
+                        command(),
+                        "export",
+                        "task.json",
+                        "--format=onnx",
+                        "--policy=policy.safetensors",
+                        f"--file={path}",
+                        "--output=out",
+                    ],
+                    capture_output=True,
+                    text=True,
+                    check=False,
+                )
                 if ended.returncode != 0:
                     # An angle's shorter way is an arc tangent of two numbers.
                     self.assertIn("angle", name)
@@ -353,24 +381,36 @@ class ExportedModelTest(GraphTest, CommandTest):
             self.skipTest("this command has no export --model")
         write_csv(self.folder / "log.csv", spring_log(1, 120))
         write_csv(self.folder / "other.csv", spring_log(2, 150))
-        for rows, mean in ((0, "linear"), (2, "zero")):
+        disturbed = spring_task(states=[{"name": "position"}], disturbances={"velocity": "varying"})
+        for task, rows, mean in ((spring_task(), 0, "linear"), (spring_task(), 2, "zero"), (disturbed, 1, "linear")):
             with self.subTest(f"{rows} earlier rows, mean {mean}"):
-                words = spring_task()
-                words["model"] = {**words["model"], "stateHistory": rows, "actionHistory": rows, "mean": mean}
-                task = bagel.Task(words, folder=self.folder)
-                bagel.fit(task, output=self.folder / "out", progress=False)
-                task.save(self.folder / "task.json")
-                path = self.folder / "model.onnx"
-                subprocess.run(
-                    [command(), "export", "task.json", "--model", "--format=onnx", f"--file={path}", "--output=out"],
-                    capture_output=True, text=True, check=True)
-                model = self.agrees(path)
-                assert isinstance(model, ExportedModel)
-                self.assertEqual((model.states, model.actions), (("position", "velocity"), ("force",)))
-                state, action = model.start([0.1, 0.2]), np.array([0.3])
-                own = self.runs(path, ["jacobian"], {"state": state[np.newaxis], "action": action[np.newaxis]})[0]
-                slopes = self.differentiates(model.function(outputs=["next_state"]), np.concatenate([state, action]))
-                np.testing.assert_allclose(slopes[:2], own.reshape(2, -1), atol=1e-9 * np.abs(own).max())
+                task["model"] = {**task["model"], "stateHistory": rows, "actionHistory": rows, "mean": mean}
+                self.compared(self.exported(bagel.Task(task, folder=self.folder)))
+
+    def exported(self, task: bagel.Task) -> Path:
+        bagel.fit(task, output=self.folder / "out", progress=False)
+        task.save(self.folder / "task.json")
+        path = self.folder / "model.onnx"
+        ended = subprocess.run(
+            [command(), "export", "task.json", "--model", "--format=onnx", f"--file={path}", "--output=out"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        self.assertEqual(ended.returncode, 0, ended.stderr)
+        return path
+
+    def compared(self, path: Path) -> None:
+        model = self.agrees(path)
+        assert isinstance(model, ExportedModel)
+        self.assertEqual(model.states + model.disturbances, ("position", "velocity"))
+        values = {"state": model.start(np.full(len(model.states), 0.2)), "action": np.array([0.3])}
+        if model.disturbances:
+            values["disturbance"] = np.array([0.1])
+        own = self.runs(path, ["jacobian"], {name: one[np.newaxis] for name, one in values.items()})[0]
+        slopes = self.differentiates(model.function(outputs=["next_state"]), np.concatenate(list(values.values())))
+        wanted = own.reshape(len(model.states), -1)
+        np.testing.assert_allclose(slopes[: len(wanted)], wanted, atol=1e-9 * np.abs(own).max())
 
 
 def called(function: Any, point: Sequence[np.ndarray]) -> List[np.ndarray]:

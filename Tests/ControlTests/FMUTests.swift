@@ -91,7 +91,7 @@ private let instance = """
   """
 
 /// What one instance does not tell of.
-private let calls = """
+private let manyCalls = """
   import math
   path = sys.argv[1]
   one, parts, other = (Instance(path, start=1.5) for _ in range(3))
@@ -320,7 +320,8 @@ struct FMUTests {
     guard let python else { return print("skipped: no BAGEL_PYTHON, FMUs are not run") }
     let example = try #require(ExportCase.all.first { $0.policy.inputs.goal == .error })
     for fmu in [try example.exported.fmu(), try model(disturbed: true).0.fmu()] {
-      #expect(try run(python, calls, try file(fmu, version)) == "passed\n")
+      let words = try run(python, manyCalls, try file(fmu, version))
+      #expect(words == "passed\n")
     }
   }
 
@@ -356,7 +357,8 @@ struct FMUTests {
     let archive = try fmu.archive(version, compiler: nil)
     let path = Scratch.path("hostile.fmu")
     try archive.data.write(to: URL(fileURLWithPath: path))
-    #expect(try run(python, script, path) == "passed\n")
+    let words = try run(python, script, path)
+    #expect(words == "passed\n")
   }
 
   @Test("the C of both versions is C99 without warnings, and C++", arguments: FMIVersion.allCases)
@@ -385,7 +387,8 @@ struct FMUTests {
   func archives(version: FMIVersion) throws {
     let example = try #require(ExportCase.all.last)
     let archive = try example.exported.fmu().archive(version)
-    #expect(try example.exported.fmu().archive(version).data == archive.data)
+    let again = try example.exported.fmu().archive(version)
+    #expect(again.data == archive.data)
     let sources = try example.exported.fmu().archive(version, compiler: nil)
     #expect(sources.binary == nil && sources.withoutBinary?.contains("no C compiler") == true)
     #expect(sources.data.starts(with: [0x50, 0x4B, 3, 4]))

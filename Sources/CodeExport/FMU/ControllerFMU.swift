@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A controller as an FMU: measured columns and goals in, actions and status out. It acts at the sample times, so its actions hold from the
-// time at which their inputs were measured.
+// A controller as an FMU: measured columns and goals in, actions and status out. It acts at the sample times,
+// so its actions hold from the time at which their inputs were measured.
 
 import MachineLogs
 import Policies

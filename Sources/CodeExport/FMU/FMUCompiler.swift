@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The C compiler that makes an FMU's library for this machine. In: C files. Out: the bytes of a shared library. Not `HostCompiler`: that makes
-// kernels for this processor alone with clang, this makes what other machines of the same kind load, with any compiler of C.
+// The C compiler that makes an FMU's library for this machine. In: C files. Out: the bytes of a shared
+// library. Not `HostCompiler`: that makes kernels for this processor alone with clang, this makes what other
+// machines of the same kind load, with any compiler of C.
 
 import Foundation
 import SafeText

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Types of FMI 3.0 in C, and the functions that this FMU has, after the standard's text (Functional Mock-up Interface 3.0.2, sections 2.2, 2.3
-// and 4.2). What it does not have: FMUAbsent3.swift.
+// Types of FMI 3.0 in C, and the functions that this FMU has, after the standard's text (Functional Mock-up
+// Interface 3.0.2, sections 2.2, 2.3 and 4.2). What it does not have: FMUAbsent3.swift.
 
 extension FMU {
   /// Types of the standard, and those that both versions use.

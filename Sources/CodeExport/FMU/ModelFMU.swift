@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A learnt model as an FMU: actions and disturbances in, present states and their deviations out. A time step begins at a sample time with
-// the inputs as they are then; what it leads to becomes an output at the next sample time.
+// A learnt model as an FMU: actions and disturbances in, present states and their deviations out. A time step
+// begins at a sample time with the inputs as they are then; what it leads to becomes an output at the next
+// sample time.
 
 import MachineLogs
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A ZIP archive (PKWARE's APPNOTE 6.3.3, sections 4.3 to 4.5): per file a head and its bytes, packed by zlib; then the directory and its end.
-// In: names and bytes. Out: bytes, the same each time: all files have the same time stamp.
+// A ZIP archive (PKWARE's APPNOTE 6.3.3, sections 4.3 to 4.5): per file a head and its bytes, packed by zlib;
+// then the directory and its end. In: names and bytes. Out: bytes, the same each time: all files have the
+// same time stamp.
 
 import CZlib
 import Foundation
