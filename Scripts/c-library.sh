@@ -36,7 +36,7 @@ outside="$(pkg-config --libs openblas liblbfgs zlib 2>/dev/null || echo -lopenbl
 system="-lstdc++ -lm -lpthread -ldl"
 echo '{ global: bagel_*; local: *; };' >"$work/names"
 # shellcheck disable=SC2086
-cc -shared -o "$out/libbagel.so" "$work/bagel.o" -Wl,-soname,libbagel.so -Wl,-z,defs -Wl,-s -Wl,--gc-sections \
+"${CC:-$(command -v cc || command -v clang)}" -shared -o "$out/libbagel.so" "$work/bagel.o" -Wl,-soname,libbagel.so -Wl,-z,defs -Wl,-s -Wl,--gc-sections \
   -Wl,--version-script="$work/names" $outside $system 2>"$work/words" || { cat "$work/words" >&2; exit 1; }
 cp Sources/CBagel/include/bagel.h "$out/"
 

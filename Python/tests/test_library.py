@@ -67,7 +67,7 @@ class LibraryTest(EnvTest):
             "    print(np.array(rows).tobytes().hex())\n")
         answers: List[List[str]] = []
         for more in ({}, {"BAGEL_LIBRARY": "none"}):
-            surroundings = {**os.environ, "PYTHONPATH": PACKAGE, "OPENBLAS_CORETYPE": "Haswell", **more}
+            surroundings = {**os.environ, "PYTHONPATH": PACKAGE, "OPENBLAS_CORETYPE": "Prescott", **more}
             ended = subprocess.run(
                 [sys.executable, "-c", code, str(self.fit.model_path)], capture_output=True, text=True, check=False,
                 env=surroundings)
