@@ -3,10 +3,11 @@
 # make test    install what is missing, build the program and the documentation, run all tests
 # make build   the release binary only: .build/release/bagel
 # make docs    the library's reference and the articles as a DocC archive, without a warning
+# make c-library   the library for C and Python: .build/c-library
 # make gpu-check   on a machine with an NVIDIA GPU (Swift not needed there once the bundle is built): checks and
 #                  benchmarks -> GPU_RECORD
 
-.PHONY: setup build demo test docs format lint references gpu-bundle gpu-check
+.PHONY: setup build demo test docs c-library format lint references gpu-bundle gpu-check
 SWIFT ?= swift
 BUILD_FLAGS := -c release --explicit-target-dependency-import-check error
 
@@ -26,6 +27,9 @@ test: build
 
 docs: build
 	Scripts/documentation.sh
+
+c-library: build
+	@Scripts/c-library.sh
 
 GPU_BUNDLE := .build/gpu-check/bagel.tar.gz
 GPU_RECORD ?= .build/gpu-check/record.json

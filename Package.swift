@@ -4,6 +4,7 @@
 // kernels they become. Then a log line becomes a transition, a Gaussian process, a sampler, with a policy a
 // rollout, a controller. Arrows point up this list only, and a target names every module that it imports
 // (`make test` builds with --explicit-target-dependency-import-check error).
+// The end of this file has what only Swift 6.3 and later build: the library for C.
 
 import PackageDescription
 
@@ -142,3 +143,13 @@ let package = Package(
       dependencies: ["Bagel", "BagelCommand", "TestSupport"] + belowBagel),
   ]
 )
+
+// `@c` (SE-0495) is of Swift 6.3. With an older one everything else is there.
+#if compiler(>=6.3)
+  package.products.append(.library(name: "BagelForC", type: .static, targets: ["CallsFromC"]))
+  package.targets += [
+    // bagel.h, and the words of errors.
+    .target(name: "CBagel"),
+    .target(name: "CallsFromC", dependencies: ["Bagel", "CBagel"] + belowBagel),
+  ]
+#endif

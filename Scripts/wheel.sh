@@ -1,10 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Builds the Python package as a wheel with the command inside, for Linux machines without Swift. In: this checkout, or a program
-# that is built already (BAGEL_BINARY). Out: the wheel's path as the last line. What the command loads and a bare system lacks
-# (OpenBLAS, libLBFGS, Fortran's runtime, zlib) lies beside it, with the licences that its packages have.
+# that is built already (BAGEL_BINARY). Out: the wheel's path as the last line. Beside the command lies the shared library
+# (Scripts/c-library.sh), by which machines on a model run in Python's own process, and what both load and a bare system lacks
+# (OpenBLAS, libLBFGS, Fortran's runtime, zlib), with the licences that its packages have.
 # usage: Scripts/wheel.sh [FOLDER]        (default: Python/dist; relative to the checkout)
 #   BAGEL_BINARY   a built command, in place of a build
+#   BAGEL_ARCHIVE  of that command's build: libBagelForC.a; without it such a wheel has no shared library
 #   BAGEL_SCRATCH  the build's folder (default: .build/portable)
 #   PYTHON         default: python3
 set -eu
@@ -17,6 +19,8 @@ binary=${BAGEL_BINARY:-}
 if [ -z "$binary" ]; then
   swift build -c release --static-swift-stdlib --product bagel --scratch-path "$scratch" >&2
   binary=$scratch/release/bagel
+  swift build -c release --static-swift-stdlib --product BagelForC --scratch-path "$scratch" >&2
+  BAGEL_ARCHIVE=$scratch/release/libBagelForC.a
 fi
 mkdir -p "$out"
 
@@ -32,6 +36,12 @@ rm -rf "$bin"
 mkdir -p "$bin/licenses"
 cp "$binary" "$bin/bagel"
 strip "$bin/bagel" 2>/dev/null || echo "not stripped" >&2
+if [ -n "${BAGEL_ARCHIVE:-}" ]; then
+  BAGEL_ARCHIVE=$BAGEL_ARCHIVE Scripts/c-library.sh "$work/library" >/dev/null
+  cp "$work/library/libbagel.so" "$bin/"
+else
+  echo "no BAGEL_ARCHIVE: the wheel has the command without the shared library" >&2
+fi
 
 # glibc, libstdc++ and libgcc are everywhere; the rest of what it loads is not.
 base='^(linux-vdso|ld-linux|libc|libm|libdl|librt|libpthread|libresolv|libutil|libstdc\+\+|libgcc_s)[-.]'

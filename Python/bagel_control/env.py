@@ -56,5 +56,5 @@ class ModelEnv(gymnasium.Env):
         return observations[0], float(rewards[0]), bool(terminations[0]), bool(truncations[0]), info
 
     def close(self) -> None:
-        """Ends the child process."""
+        """Ends the machine."""
         self.machines.close()

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# A learnt model as N machines: the command `bagel simulate` as a child process, one JSON object a line. In:
-# actions [N, A]. Out: what sensors measure [N, M]. It needs no other package than NumPy.
+# A learnt model as N machines. In: actions [N, A]. Out: what sensors measure [N, M]. It needs no other package than
+# NumPy. By the shared library inside this process where there is one (library.py); else by the command `bagel
+# simulate` as a child process, one JSON object a line. Both give the same numbers.
 #
 # The child ends with `close`, with this object, or with this process: its standard input ends then.
 
@@ -12,11 +13,11 @@ import signal
 import subprocess
 import tempfile
 import weakref
-from typing import IO, Any, Dict, List, Optional, Tuple
+from typing import IO, Any, Dict, List, Optional, Tuple, Union
 
 import numpy as np
 
-from . import command
+from . import command, library
 from .errors import BagelError, error_of
 from .model_file import ModelFile
 
@@ -25,7 +26,7 @@ _SECONDS_TO_END = 2.0
 
 
 class Simulation:
-    """N machines on a model, stepped together.
+    """N machines on a model, stepped together by a child process.
 
     Attributes:
         words: lines of the child's standard error so far.
@@ -45,8 +46,8 @@ class Simulation:
         self._rest = b""
         self._why = ""
         self._owner = os.getpid()
-        # Nine digits are every digit of a float32, and the child reads them faster than seventeen.
-        row = "[" + ",".join(["%.9g"] * len(model.actions)) + "]"
+        # Every digit of the double that a float32 is: the same numbers as the library's.
+        row = "[" + ",".join(["%.17g"] * len(model.actions)) + "]"
         self._step_line = '{"command":"step","actions":[' + ",".join([row] * count) + "]}\n"
         arguments = [
             command.find(), "simulate", self._path, f"--particles={count}", f"--doubt={doubt}",
@@ -164,6 +165,25 @@ class Simulation:
         how = f"was ended by signal {-code}" if code < 0 else "ended"
         last = f"; its last words: {words[-1]}" if words else "; it said nothing"
         return BagelError(f"the simulation {how}{last}", exit_code=code, words=words)
+
+
+Machines = Union[Simulation, library.LibrarySimulation]
+
+
+def simulate(
+    model: ModelFile, count: int, *, doubt: str, sensor_noise: bool, device: Optional[str]
+) -> Machines:
+    """Machines by the library, or by a child process.
+
+    Raises:
+        DataError: the model cannot be driven.
+        BagelError: neither library nor command is there, or the child ends.
+    """
+    calls = library.find()
+    if calls is None:
+        return Simulation(model, count, doubt=doubt, sensor_noise=sensor_noise, device=device)
+    return library.LibrarySimulation(
+        calls, model, count, doubt=doubt, sensor_noise=sensor_noise, device=device)
 
 
 def _end(process: "subprocess.Popen[bytes]", complaints: IO[bytes], owner: int) -> None:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # A learnt model for Stable-Baselines3, whose vector environments are none of Gymnasium's. In: what
-# `ModelVectorEnv` takes. Out: a VecEnv of N machines in one child process.
+# `ModelVectorEnv` takes. Out: a VecEnv of N machines.
 #
 # Rejected: DummyVecEnv of `ModelEnv`s. It works, with a child process for each machine, which compiles its own
 # kernels, and a call for each machine and step.

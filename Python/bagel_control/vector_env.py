@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # N machines on a learnt model as a vector environment of Gymnasium. In: a model, reward, limits of the actions. Out:
-# observations, rewards, ends, batch by batch. The machines are one child process, `bagel simulate`.
+# observations, rewards, ends, batch by batch. The machines are in this process where the shared library is, else in
+# one child process, `bagel simulate`.
 #
 # Observations and actions are float32, as learners have them, in physical units; `reward` and `terminated` get
 # float64.
@@ -18,7 +19,7 @@ from .causal_states import CausalStates
 from .errors import BagelError, DataError, UsageError
 from .fitting import LogSource
 from .model_file import ModelFile, model_path
-from .simulation import Simulation
+from .simulation import Machines, simulate
 from .spaces import action_space, state_space
 from .wishes import Judge, Reward, Start, Terminated, machines_of, start_state
 
@@ -26,7 +27,7 @@ DOUBTS = ("function", "steps", "none")
 
 
 class ModelVectorEnv(VectorEnv):
-    """N machines on a learnt model, stepped together by one child process.
+    """N machines on a learnt model, stepped together.
 
     An episode that leaves the observation space is truncated: the logs had nothing there, and the model guesses.
     `infos["diverged"]` says of which machines.
@@ -132,7 +133,7 @@ class ModelVectorEnv(VectorEnv):
         if self.closed:
             raise BagelError("the environment is closed")
         if not self._simulation.is_open:
-            # After Ctrl-C in the middle of a step, or the child's end.
+            # After Ctrl-C in the middle of a step, or a child's end.
             self._simulation, self._is_started = self._simulate(), False
         if not self._is_started:
             if len(which) < self.num_envs:
@@ -181,13 +182,13 @@ class ModelVectorEnv(VectorEnv):
         return self._observations(), rewards, terminations, truncations, infos
 
     def close_extras(self, **kwargs: Any) -> None:
-        """Ends the child process."""
+        """Ends the machines, and the child process where there is one."""
         if hasattr(self, "_simulation"):
             self._simulation.close()
 
-    def _simulate(self) -> Simulation:
+    def _simulate(self) -> Machines:
         try:
-            simulation = Simulation(self.model, self.num_envs, **self._options)
+            simulation = simulate(self.model, self.num_envs, **self._options)
         except DataError as error:
             if not isinstance(self._source, LogSource):
                 raise

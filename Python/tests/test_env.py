@@ -130,8 +130,8 @@ class NumbersTest(EnvTest):
                 env.step(actions[k - 1])
                 difference = (row[:, 0] - measured[k - 1][:, 0]) / 0.05
                 rate = difference if k == 1 else rate + gain * (difference - rate)
-            # Actions are sent with nine digits.
-            np.testing.assert_allclose(env.states[:, 0], row[:, 0], rtol=1e-9)
+            # BLAS may have other kernels in another process.
+            np.testing.assert_allclose(env.states[:, 0], row[:, 0], rtol=1e-12)
             np.testing.assert_allclose(env.states[:, 1], rate, rtol=1e-6)
 
     def test_a_fit_of_logs_with_its_rates(self) -> None:
@@ -154,7 +154,7 @@ class NumbersTest(EnvTest):
         error = bagel.DataError("it reads the command of the row that it predicts", exit_code=65)
         source = bagel.fit(
             spring_log(1, 60), states=["position"], actions=["force"], time_step=0.05, progress=False)
-        with mock.patch("bagel_control.vector_env.Simulation", side_effect=error):
+        with mock.patch("bagel_control.vector_env.simulate", side_effect=error):
             with self.assertRaisesRegex(bagel.DataError, "predicts. In Python: "):
                 ModelVectorEnv(source, 1, reward=reward, horizon=1)
 

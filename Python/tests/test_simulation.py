@@ -20,6 +20,13 @@ import bagel_control as bagel
 
 
 class ChildTest(EnvTest):
+    def setUp(self) -> None:
+        super().setUp()
+        # Without the shared library.
+        without = mock.patch.dict(os.environ, {"BAGEL_LIBRARY": "none"})
+        without.start()
+        self.addCleanup(without.stop)
+
     def test_a_child_that_dies(self) -> None:
         for code, kind, words in [
             (lambda env: os.kill(env._simulation._process.pid, signal.SIGKILL), bagel.BagelError, "signal 9"),

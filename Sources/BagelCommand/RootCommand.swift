@@ -22,7 +22,7 @@ struct RootCommand: ParsableCommand {
       A log, no file:     bagel fit --log a.csv --held-out b.csv --states angle --actions valve \
       --time-step 0.1
       """,
-    version: "0.1.0",
+    version: bagelVersion,
     subcommands: [
       DemoCommand.self, NewCommand.self, FitCommand.self, OptimizeCommand.self,
       EvaluateCommand.self, LearnCommand.self, RunCommand.self, HistoryCommand.self,
@@ -44,27 +44,11 @@ struct RootCommand: ParsableCommand {
       Console.error(printable("\(error)", keeping: "\n"))
       Foundation.exit(130)
     } catch {
-      guard let code = exitCode(forInputError: error) else {
+      guard let code = error is ReproductionError ? 1 : commandExitCode(of: error) else {
         type(of: command).exit(withError: error)
       }
       Console.failure("error: \(error)")
       Foundation.exit(code)
-    }
-  }
-
-  /// 65 where the input is at fault, 1 for the other errors of BAGEL's own, nil for those of the parser.
-  private static func exitCode(forInputError error: any Error) -> Int32? {
-    switch error {
-    case let error as TensorFileError: error.isWriting ? 1 : 65
-    case let error as EpisodeFailure: exitCode(forInputError: error.cause) ?? 1
-    case is LogError, is FactorizationError, is UnsuitableSampler, is CannotSimulate, is GridError,
-      is PlantFailure,
-      is ControllerFailure, is CannotExport, is LoopError, is SearchError:
-      65
-    case is StaleMeasurement, is ExecutionError, is CUDAFailure, is OutputError, is LogWritingError,
-      is ReproductionError:
-      1
-    default: nil
     }
   }
 }

@@ -6,7 +6,6 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Logged driving of a second-order lag with a delayed valve, its rate derived.
 private func fitted() throws -> DynamicsModel {
   let task = try ControlTask(
     yaml: """
@@ -17,22 +16,7 @@ private func fitted() throws -> DynamicsModel {
       model: {covariance: squared-exponential, mean: linear, stateHistory: 0}
       logs: [a.csv]
       """, file: "t.yaml", folder: ".")
-  let key = DrawKey(seed: 11)
-  var (x, v, u) = (0.0, 0.0, 0.0)
-  var rows: [String] = ["t,x,u"]
-  for k in 0..<400 {
-    if k % 10 == 0 { u = key.uniforms(particle: 0, step: k, count: 1)[0] * 2 - 1 }
-    rows.append(
-      "\(0.05 * Double(k)),\(x + 1e-4 * key.normals(particle: 1, step: k, count: 1)[0]),\(u)")
-    v += 0.05 * (4 * u - 2 * v - 3 * x)
-    x += 0.05 * v
-  }
-  let path = Scratch.path("driving.csv")
-  try (rows.joined(separator: "\n") + "\n").write(toFile: path, atomically: true, encoding: .utf8)
-  return try DynamicsModel.fit(
-    task.layout.episodes(from: [path]), layout: task.layout, form: task.modelForm(),
-    options: task.model.fit
-  ).model
+  return try DrivenLag.model(of: task)
 }
 
 @Suite("a learnt model as a machine")

@@ -85,6 +85,11 @@ public final class ModelSimulator {
     _ = try reset(seed: 0)
   }
 
+  /// B that callers may ask for.
+  package static let possibleParticles = 1...1_000_000
+  /// Of actions and first states of a caller, in their units: what is beyond is a mistake.
+  package static let largestNumber = 1e9
+
   /// States of which a machine's sensors tell; the others are derived from them.
   public var measured: [Int] { model.layout.measured }
 
@@ -98,9 +103,18 @@ public final class ModelSimulator {
   public func reset(
     _ which: [Int]? = nil, seed: UInt64? = nil, to state: [Double]? = nil
   ) throws -> [[Double]] {
+    rows(try begin(which, seed: seed, to: state))
+  }
+
+  /// The same with what is measured row by row [particles * S].
+  package func begin(
+    _ which: [Int]? = nil, seed: UInt64? = nil, to state: [Double]? = nil
+  ) throws -> [Double] {
     if let seed { (self.seed, steps, episodes) = (seed, 0, 0) }
-    let key = DrawKey(seed: self.seed, iteration: Self.firstEpisode + episodes)
-    episodes += 1
+    if let which, which.isEmpty { return [] }
+    // After 2^31 episodes or 2^32 steps draws are those of the first ones again.
+    let key = DrawKey(seed: self.seed, iteration: Self.firstEpisode | episodes)
+    episodes = (episodes + 1) % Self.firstEpisode
     let (c, f) = (rollout.program.carryLength, rollout.program.functionLength)
     let which = which ?? Array(0..<particles)
     // Those that begin together are numbered among themselves: functions cost, and only these are drawn.
@@ -121,35 +135,66 @@ public final class ModelSimulator {
   /// - Returns: what is measured of them [B][S]. Throws: `ExecutionError`.
   public func step(_ actions: [[Double]]) throws -> [[Double]] {
     precondition(actions.count == particles, "\(actions.count) actions of \(particles) particles")
-    let standardiser = policy.commandStandardiser
-    let scaled = Standardiser(mean: standardiser.mean, scale: standardiser.scale)
+    return rows(try step(flat: actions.flatMap(\.self)))
+  }
+
+  /// The same with actions row by row [B * A]. Returns: what is measured [B * S].
+  package func step(flat actions: [Double]) throws -> [Double] {
+    let scaled = policy.commandStandardiser
+    let count = scaled.mean.count
+    precondition(
+      actions.count == particles * count, "\(actions.count) actions of \(particles) x \(count)")
+    var goals = actions
+    for b in 0..<particles {
+      for j in 0..<count {
+        goals[b * count + j] = (actions[b * count + j] - scaled.mean[j]) / scaled.scale[j]
+      }
+    }
     let result = try executor.trajectories(
       RolloutBatch(
-        parameters: [], initialStates: carries, goals: actions.flatMap(scaled.standardise),
-        particles: particles, horizon: 1, draws: DrawKey(seed: seed, iteration: steps),
-        functionDraws: functions))
-    steps += 1
+        parameters: [], initialStates: carries, goals: goals, particles: particles, horizon: 1,
+        draws: DrawKey(seed: seed, iteration: steps), functionDraws: functions))
+    steps &+= 1
     carries = Array(result.states.suffix(carries.count))
     return measurements(of: Array(0..<particles))
   }
 
   /// The true states [B][S], physical units.
-  public var states: [[Double]] { (0..<particles).map(state) }
+  public var states: [[Double]] { rows(flatStates) }
 
-  private func state(_ particle: Int) -> [Double] {
-    let first = particle * rollout.program.carryLength
-    return model.stateStandardiser.restore(
-      Array(carries[first..<first + model.layout.states.count]))
+  /// The same row by row [B * S].
+  package var flatStates: [Double] { trueStates(of: Array(0..<particles)) }
+
+  private func rows(_ flat: [Double]) -> [[Double]] {
+    let s = model.layout.states.count
+    return stride(from: 0, to: flat.count, by: s).map { Array(flat[$0..<$0 + s]) }
   }
 
-  private func measurements(of which: [Int]) -> [[Double]] {
-    guard sensors.contains(where: { $0 > 0 }) else { return which.map(state) }
-    let key = DrawKey(seed: seed, stream: .simulatedSensors)
-    return which.map { b in
-      let noise = key.normals(
-        particle: b, step: Int(steps) + Int(episodes) << 32, count: sensors.count)
-      return zip(state(b), zip(sensors, noise)).map { $0 + $1.0 * $1.1 }
+  /// [particles * S]
+  private func trueStates(of which: [Int]) -> [Double] {
+    let (s, c) = (model.layout.states.count, rollout.program.carryLength)
+    let (mean, scale) = (model.stateStandardiser.mean, model.stateStandardiser.scale)
+    var states = [Double](repeating: 0, count: which.count * s)
+    for (number, b) in which.enumerated() {
+      for i in 0..<s { states[number * s + i] = carries[b * c + i] * scale[i] + mean[i] }
     }
+    return states
+  }
+
+  /// [particles * S]
+  private func measurements(of which: [Int]) -> [Double] {
+    var measured = trueStates(of: which)
+    guard sensors.contains(where: { $0 > 0 }) else { return measured }
+    let key = DrawKey(seed: seed, stream: .simulatedSensors)
+    let (s, step) = (sensors.count, Int(steps) + Int(episodes) << 32)
+    withUnsafeTemporaryAllocation(of: Double.self, capacity: s) { noise in
+      noise.initialize(repeating: 0)
+      for (number, b) in which.enumerated() {
+        key.fillNormals(particle: b, step: step, noise)
+        for i in 0..<s { measured[number * s + i] += sensors[i] * noise[i] }
+      }
+    }
+    return measured
   }
 
   /// Starts and functions have iterations that no step has.

@@ -87,11 +87,17 @@ public struct SimulatedSession {
     guard let list = value as? [NSNumber], list.count == count else {
       throw Misunderstood(description: "'\(key)' is a list of \(counted(count, "number"))")
     }
-    let numbers = list.map(\.doubleValue)
-    guard numbers.allSatisfy({ $0.isFinite && abs($0) <= 1e9 }) else {
+    let numbers = list.map(Self.double)
+    guard numbers.allSatisfy({ abs($0) <= ModelSimulator.largestNumber }) else {
       throw Misunderstood(description: "'\(key)' has a number that is not finite, or beyond 1e9")
     }
     return numbers
+  }
+
+  /// Foundation holds a number of 17 digits as a decimal one, whose nearest double it misses: 0.8414709568023682 becomes
+  /// 0.8414709568023685. Its digits are right.
+  private static func double(_ number: NSNumber) -> Double {
+    (number as? NSDecimalNumber).flatMap { Double($0.stringValue) } ?? number.doubleValue
   }
 
   /// What sensors measure; derived rates follow from it.

@@ -38,7 +38,7 @@ struct SimulateCommand: ParsableCommand {
     0
 
   func validate() throws {
-    guard particles.map({ (1...1_000_000).contains($0) }) != false else {
+    guard particles.map(ModelSimulator.possibleParticles.contains) != false else {
       throw ValidationError("--particles is a number from 1 to 1,000,000")
     }
   }
