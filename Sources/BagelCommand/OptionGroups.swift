@@ -50,7 +50,7 @@ struct CommonOptions: ParsableArguments {
   ) throws {
     let path = folder + "/" + name
     do {
-      let failure = try report.write(to: path)
+      let failure = try report.write(to: path, versions: VersionStore(folder: folder))
       console.say("report: \(path)")
       if let failure { console.say("  a picture is missing: \(failure)") }
     } catch {

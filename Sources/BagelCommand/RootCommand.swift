@@ -22,11 +22,11 @@ struct RootCommand: ParsableCommand {
       A log, no file:     bagel fit --log a.csv --held-out b.csv --states angle --actions valve \
       --time-step 0.1
       """,
-    version: "0.1.0",
+    version: bagelVersion,
     subcommands: [
       DemoCommand.self, NewCommand.self, FitCommand.self, OptimizeCommand.self,
       EvaluateCommand.self, LearnCommand.self, RunCommand.self, HistoryCommand.self,
-      CompareCommand.self, UseCommand.self, JudgeCommand.self, ProposeCommand.self,
+      CompareCommand.self, UseCommand.self, ReportCommand.self, JudgeCommand.self, ProposeCommand.self,
       SimulateCommand.self, ExportCommand.self,
       ReproduceCommand.self, BenchmarkCommand.self, EmitCommand.self,
       DoctorCommand.self, CompletionsCommand.self,

@@ -89,7 +89,8 @@ struct OptimizeCommand: ParsableCommand {
       Report(
         task: task, policy: policy,
         origin: ReportOrigin(
-          seed: common.seed, model: description.model, policy: policy.best.fingerprint)),
+          seed: common.seed, model: description.model, policy: policy.best.fingerprint,
+          description: description, policyFile: folder + "/policy.safetensors")),
       in: folder, name: "report-optimize.html", console: console)
     try console.finish(
       resultJSON(
