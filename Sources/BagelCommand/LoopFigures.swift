@@ -121,7 +121,8 @@ final class LoopFigures {
       task: task, fit: fit, policy: policy, evaluation: Evaluation(episodes: judged), loop: record,
       origin: ReportOrigin(
         seed: record.seed, model: fit?.model.fingerprint, policy: policy?.best.fingerprint,
-        description: description, policyFile: store.map { "\($0.folder)/policy.safetensors" },
+        description: description,
+        policyFile: folder + String(format: "/policy-%03d.safetensors", record.last.trial),
         spread: record.spread))
     try written.write(to: folder + "/report.html", versions: store)
     last = written

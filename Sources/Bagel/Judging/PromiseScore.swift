@@ -115,7 +115,8 @@ extension ControlTask {
   /// - Throws: `LogError`.
   public func meanReturn(of evaluation: Evaluation, on model: DynamicsModel) throws -> Double? {
     let whole = evaluation.episodes.filter { $0.earlyEnd == nil }
-    guard !rewards.isEmpty, !whole.isEmpty, evaluation.episodes.allSatisfy({ $0.reference.count == 1 })
+    guard !rewards.isEmpty, !whole.isEmpty,
+      evaluation.episodes.allSatisfy({ $0.reference.count == 1 })
     else { return nil }
     return try returns(of: whole, on: model).reduce(0, +) / Double(whole.count)
   }

@@ -63,7 +63,7 @@ extension EvaluatedEpisode {
   }
 
   /// Why it failed, a line for each step that did, of those that are asked for.
-  fileprivate func reasons(
+  func reasons(
     _ task: ControlTask, of isAsked: (StepFigures) -> Bool = { _ in true }
   ) -> [String] {
     if isSuccess { return [] }

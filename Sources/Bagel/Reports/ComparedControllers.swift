@@ -43,7 +43,8 @@ extension Report {
     func row(_ name: String, _ evaluation: Evaluation, _ meanReturn: Double?) -> [Cell] {
       let steps = evaluation.whole.steps
       let own = [
-        name, meanReturn.map(number) ?? "-", "\(evaluation.successes) of \(evaluation.episodes.count)",
+        name, meanReturn.map(number) ?? "-",
+        "\(evaluation.successes) of \(evaluation.episodes.count)",
       ]
       let errors = zip(tracked, names).flatMap { t, channel -> [String] in
         let (mean, largest) = evaluation.whole.errors(ofTracked: t)
@@ -66,7 +67,7 @@ extension Report {
     }
     let isReturned = meanReturn != nil || others.contains { $0.meanReturn != nil }
     return [
-      .heading("Beside \(others.map(\.name).joined(separator: " and "))", level: 3),
+      .heading("Beside other controllers", level: 3),
       .words(
         "All drove the same episodes: the same starts, goals and noise."
           + (others.contains { $0.kind == .pid }

@@ -26,7 +26,10 @@ public struct FolderReport {
   /// - Throws: `LogError` where a part is damaged, or there is nothing to report; `LoopError`, `TensorFileError`.
   public init(of task: ControlTask, in folder: String) throws {
     store = VersionStore(folder: folder)
-    var (sections, used): ([ReportPage.Section.Kind: ReportPage.Section], [ReportPage.Section.Kind: String]) = ([:], [:])
+    var (sections, used):
+      ([ReportPage.Section.Kind: ReportPage.Section], [ReportPage.Section.Kind: String]) = (
+        [:], [:]
+      )
     var title: String?
     for name in Self.names {
       guard let page = try ReportPage.read("\(folder)/\(name)") else { continue }
@@ -37,15 +40,20 @@ public struct FolderReport {
       }
     }
     if sections[.loop] == nil, let record = try LoopFolder(path: folder + "/learn").record() {
-      sections[.loop] = Report(task: task, loop: record, origin: ReportOrigin(seed: record.seed, model: nil)).page.sections.first
+      sections[.loop] =
+        Report(task: task, loop: record, origin: ReportOrigin(seed: record.seed, model: nil)).page
+        .sections.first
       used[.loop] = "learn/loop.json"
     }
     let path = folder + "/policy.safetensors"
-    if sections[.policy] == nil, sections[.evaluation] == nil, FileManager.default.fileExists(atPath: path) {
-      let (controller, description) = try PolicyController.read(path: path, for: task.policyDescription)
+    if sections[.policy] == nil, sections[.evaluation] == nil,
+      FileManager.default.fileExists(atPath: path)
+    {
+      let (controller, description) = try PolicyController.read(
+        path: path, for: task.policyDescription)
       let version = store.current(.policy)
       var origin = ReportOrigin(
-        seed: version?.seed ?? 0, model: description.model, policy: controller.fingerprint,
+        seed: version?.seed, model: description.model, policy: controller.fingerprint,
         description: description, policyFile: path)
       if let date = version?.date { origin.date = date }
       sections[.policy] = ReportPage.Section(
@@ -64,7 +72,9 @@ public struct FolderReport {
     }
     let kinds = ReportPage.Section.Kind.allCases
     page = ReportPage(title: title ?? task.name, sections: kinds.compactMap { sections[$0] })
-    sources = Self.names.filter(used.values.contains) + used.values.filter { !Self.names.contains($0) }.sorted()
+    sources =
+      Self.names.filter(used.values.contains)
+      + used.values.filter { !Self.names.contains($0) }.sorted()
   }
 
   /// Writes the page; returns why a picture is missing, or nil. Throws: `OutputError`.

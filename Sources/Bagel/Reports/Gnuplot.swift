@@ -29,6 +29,10 @@ extension Plot {
       "set grid lc rgb '#dddddd'", hasKey ? "set key above" : "set key off",
       "set style fill transparent solid 0.25 noborder",
     ]
+    if !hasKey {
+      lines += ["set tmargin 1.8", "set bmargin 2.9", "set rmargin 1.5", "set xlabel offset 0,0.7"]
+      lines += ["set border lw 0.6", "set tics scale 0.5"]
+    }
     if hasEqualScales { lines.append("set size ratio -1") }
     if let xRange { lines.append("set xrange [\(xRange.lowerBound):\(xRange.upperBound)]") }
     if let yRange { lines.append("set yrange [\(yRange.lowerBound):\(yRange.upperBound)]") }
@@ -81,9 +85,10 @@ extension Plot {
   }
 
   /// The SVG element, and its axes where gnuplot says them.
-  func svg() throws(PlotFailure) -> (element: String, axes: PlotAxes?) {
+  package func svg() throws(PlotFailure) -> (element: String, axes: PlotAxes?) {
     let (data, said) = try run(
-      "svg size \(width),\(height) dynamic noenhanced font 'sans-serif,\(fontSize)' background '#ffffff'")
+      "svg size \(width),\(height) dynamic noenhanced font 'sans-serif,\(fontSize)' background '#ffffff'"
+    )
     let svg = String(decoding: data, as: UTF8.self)
     guard let start = svg.range(of: "<svg") else { throw .failed("it drew no SVG") }
     return (String(svg[start.lowerBound...]), PlotAxes(said, height: Double(height)))

@@ -64,21 +64,21 @@ private let pageStyle = """
   body{font:16px/1.45 system-ui,sans-serif;max-width:960px;margin:2em auto;padding:0 1em;color:var(--ink);background:var(--paper)}
   table{border-collapse:collapse;margin:1em 0;display:block;overflow-x:auto}
   td,th{padding:.25em .8em;text-align:right;border-bottom:1px solid var(--line);vertical-align:top}
-  th:first-child,td:first-child,.facts td,.words td:nth-child(2){text-align:left}
+  td:first-child{min-width:7em}th:first-child,td:first-child,.facts td,.words td:nth-child(2){text-align:left}
   .facts td:first-child{color:var(--soft);white-space:nowrap}
   .facts td{overflow-wrap:anywhere}
-  figure{margin:1em 0;position:relative}figure svg{display:block;width:100%;height:auto}
+  figure{margin:1em 0;position:relative}figure>svg{display:block;width:100%;height:auto}
   .panels{display:grid;grid-template-columns:repeat(3,1fr);gap:.5em 1em}.panels figure{margin:0}
   figcaption{font-size:13px;line-height:1.3;padding:.2em .5em}
-  .key span{margin-right:1.2em;white-space:nowrap}.key b{display:inline-block;width:1.6em;height:.55em;margin-right:.4em}
+  .key strong{margin-right:1em}.key span{margin-right:1.2em;white-space:nowrap}.key b{display:inline-block;width:1.6em;height:.55em;margin-right:.4em}
   .good{color:var(--good)}.bad{color:var(--bad)}.soft{color:var(--soft)}
   .tip{position:absolute;pointer-events:none;background:var(--paper);color:var(--ink);border:1px solid var(--soft);
   border-radius:4px;padding:.2em .5em;font-size:12px;line-height:1.35;white-space:pre;z-index:1}
-  .plot svg{cursor:crosshair}
+  .plot>svg{cursor:crosshair}
   @media (max-width:700px){.panels{grid-template-columns:1fr}}
   @media screen and (prefers-color-scheme:dark){
   :root{--ink:#ddd;--paper:#121212;--line:#3a3a3a;--soft:#9a9a9a;--good:#6fcf84;--bad:#ff8a80}
-  figure svg,.key b{filter:invert(.93) hue-rotate(180deg)}}
+  figure>svg,.key b{filter:invert(.93) hue-rotate(180deg)}}
   @media print{:root{color-scheme:light}body{max-width:none;margin:0;font-size:11pt}
   *{print-color-adjust:exact;-webkit-print-color-adjust:exact}
   .tip,.layer,.hint{display:none}figure,tr{break-inside:avoid}h2,h3{break-after:avoid}}

@@ -17,7 +17,7 @@ let pageScript = """
   // Values at 1, 2 or 5 times a power of ten; on a logarithmic axis where that tells something.
   const tics = (least, most, isLog) => {
     const steps = span => {
-      const power = 10 ** Math.floor(Math.log10(span / 4)), left = span / 4 / power;
+      const power = 10 ** Math.floor(Math.log10(span / 7)), left = span / 7 / power;
       return power * (left > 5 ? 10 : left > 2 ? 5 : left > 1 ? 2 : 1);
     };
     const all = [];
@@ -36,7 +36,7 @@ let pageScript = """
     const [left, right, top, bottom] = data.box;
     const forth = data.log.map(l => l ? Math.log10 : v => v), back = data.log.map(l => l ? v => 10 ** v : v => v);
     const whole = data.range.map((v, i) => forth[i >> 1](v));
-    const size = svg.viewBox.baseVal, unit = size.width / 760;
+    const size = svg.viewBox.baseVal;
     let view = whole, layer, mark, box, begun;
     const pixel = (x, y) => [
       left + (forth[0](x) - view[0]) / (view[1] - view[0]) * (right - left),
@@ -63,17 +63,17 @@ let pageScript = """
       layer = undefined;
       clear();
       if (view === whole) return;
-      layer = element(svg, "g", {class: "layer", "font-family": "sans-serif", "font-size": unit < 1 ? 11 : 13});
-      const strip = 4.4 * (unit < 1 ? 11 : 13);
-      element(layer, "rect", {x: Math.max(left - strip, 0), y: top - 6, width: right - left + Math.min(strip, left) + 8,
-        height: bottom - top + 32, fill: "#fff"});
+      const font = size.width < 500 ? 11 : 13, edge = Math.min(1.9 * font, left);
+      layer = element(svg, "g", {class: "layer", "font-family": "sans-serif", "font-size": font});
+      // Over the numbers of the axes too, but not over their titles.
+      element(layer, "rect", {x: edge, y: top - 6, width: size.width - edge, height: bottom - top + 6 + 1.9 * font, fill: "#fff"});
       const inner = element(layer, "svg", {x: left, y: top, width: right - left, height: bottom - top,
         viewBox: [left, top, right - left, bottom - top].join(" ")});
       for (const x of data.names.length ? data.names.keys() : tics(view[0], view[1], data.log[0])) {
         const [px] = pixel(x, 1);
         if (px < left - 1 || px > right + 1) continue;
         element(layer, "path", {d: `M${px} ${bottom}V${top}`, stroke: "#ddd", "stroke-dasharray": "2,4"});
-        element(layer, "text", {x: px, y: bottom + 20, "text-anchor": "middle"}, data.names[x] || shown(x));
+        element(layer, "text", {x: px, y: bottom + 1.5 * font, "text-anchor": "middle"}, data.names[x] || shown(x));
       }
       for (const y of tics(view[2], view[3], data.log[1])) {
         const py = pixel(1, y)[1];
@@ -88,8 +88,8 @@ let pageScript = """
         if (c.kind === "lines" || c.kind === "dashes") path(inner, c, c.y, style);
         else if (c.kind === "band") {
           const points = c.x.map((x, i) => [x, i]).filter(p => c.y[p[1]] !== null && c.upper[p[1]] !== null);
-          const edge = values => points.map(p => pixel(p[0], values[p[1]]).map(v => v.toFixed(2)).join(" "));
-          element(inner, "path", {d: "M" + edge(c.y).concat(edge(c.upper).reverse()).join("L") + "Z", fill: c.color,
+          const side = values => points.map(p => pixel(p[0], values[p[1]]).map(v => v.toFixed(2)).join(" "));
+          element(inner, "path", {d: "M" + side(c.y).concat(side(c.upper).reverse()).join("L") + "Z", fill: c.color,
             "fill-opacity": .25});
         } else c.x.forEach((x, i) => {
           if (c.y[i] === null) return;

@@ -87,7 +87,9 @@ extension Plot {
     guard (100...4_000).contains(width), (100...4_000).contains(height),
       (4...40).contains(fontSize)
     else { return "a picture is \(width) by \(height) points" }
-    if curves.contains(where: { if case .dashes(_, _, let kind) = $0.style { kind < 0 } else { false } }) {
+    if curves.contains(where: {
+      if case .dashes(_, _, let kind) = $0.style { kind < 0 } else { false }
+    }) {
       return "a kind of dashes is below 0"
     }
     guard curves.count <= Self.most.curves,

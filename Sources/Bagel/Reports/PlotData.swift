@@ -6,7 +6,7 @@ import Foundation
 import SafeText
 
 /// Where a picture has its axes: points of the screen from the upper left corner, and the values there.
-struct PlotAxes: Hashable {
+package struct PlotAxes: Hashable {
   let left, right, top, bottom: Double
   let x, y: ClosedRange<Double>
 
@@ -33,7 +33,7 @@ struct PlotAxes: Hashable {
 
 extension Plot {
   /// The object; "<" is an escape in it, so that nothing ends the element.
-  func data(_ axes: PlotAxes) -> String {
+  package func data(_ axes: PlotAxes) -> String {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     let whole = PageFigure(self, axes)
@@ -82,7 +82,9 @@ private struct PageCurve: Encodable {
 
   init(_ curve: Plot.Curve) {
     name = printable(curve.name.isEmpty ? curve.title ?? "" : curve.name)
-    let alpha = curve.style.color.utf8.count == 9 ? Int(curve.style.color.dropFirst().prefix(2), radix: 16) : 0
+    let alpha =
+      curve.style.color.utf8.count == 9
+      ? Int(curve.style.color.dropFirst().prefix(2), radix: 16) : 0
     opacity = 1 - Double(alpha ?? 0) / 255
     color = "#" + curve.style.color.suffix(6)
     switch curve.style {
@@ -95,8 +97,11 @@ private struct PageCurve: Encodable {
     case .crosses: (kind, width) = ("crosses", 2)
     }
     let first = curve.x.first ?? 0
-    let step = curve.x.count > 2 ? (curve.x[curve.x.count - 1] - first) / Double(curve.x.count - 1) : 0
-    let isEven = step > 0 && curve.x.enumerated().allSatisfy { abs($1 - first - Double($0) * step) < 1e-3 * step }
+    let step =
+      curve.x.count > 2 ? (curve.x[curve.x.count - 1] - first) / Double(curve.x.count - 1) : 0
+    let isEven =
+      step > 0
+      && curve.x.enumerated().allSatisfy { abs($1 - first - Double($0) * step) < 1e-3 * step }
     (from, self.step, x) = isEven ? (first, step, nil) : (nil, nil, curve.x)
     func numbers(_ values: [Double]) -> [Double?] { values.map { $0.isFinite ? $0 : nil } }
     y = numbers(curve.y)

@@ -16,6 +16,8 @@ public struct Report {
   public var fit: FittedModel?
   public var policy: OptimizedPolicy?
   public var evaluation: Evaluation?
+  /// How the policy does beside the former one on its model, in words; nil where nobody compared them.
+  public var besideFormer: String?
   /// The same episodes with other controllers.
   public var others: [ComparedController]
   /// Mean return of the evaluation's episodes; nil where nobody counted it.
@@ -31,6 +33,7 @@ public struct Report {
 
   public init(
     task: ControlTask, fit: FittedModel? = nil, policy: OptimizedPolicy? = nil,
+    besideFormer: String? = nil,
     evaluation: Evaluation? = nil, meanReturn: Double? = nil, others: [ComparedController] = [],
     promised: (promise: Promise, score: PromiseScore)? = nil, loggedGoals: [[Double]] = [],
     loop: LoopRecord? = nil, origin: ReportOrigin
@@ -41,7 +44,7 @@ public struct Report {
     self.origin = origin
     self.task = task
     self.fit = fit
-    self.policy = policy
+    (self.policy, self.besideFormer) = (policy, besideFormer)
     (self.evaluation, self.meanReturn, self.others) = (evaluation, meanReturn, others)
   }
 

@@ -12,7 +12,8 @@ public let bagelVersion = "0.1.0"
 
 /// Whose numbers a report shows. Files with the same fingerprints have the same numbers.
 public struct ReportOrigin: Codable, Hashable, Sendable {
-  public var seed: UInt64
+  /// nil where nobody knows.
+  public var seed: UInt64?
   /// `DynamicsModel.fingerprint`, where there is a model.
   public var model: String?
   /// `PolicyController.fingerprint`, where there is a policy.
@@ -50,7 +51,7 @@ public struct ReportOrigin: Codable, Hashable, Sendable {
   ///   - spread: of the plant's parameters.
   ///   - date: of the numbers.
   public init(
-    seed: UInt64, model: String?, policy: String? = nil, description: PolicyDescription? = nil,
+    seed: UInt64?, model: String?, policy: String? = nil, description: PolicyDescription? = nil,
     policyFile: String? = nil, spread: Double = 0, date: Date = Date()
   ) {
     (self.seed, self.model, self.policy) = (seed, model, policy)
@@ -68,7 +69,7 @@ extension PolicyDescription {
       case .network(let hidden):
         hidden.isEmpty
           ? "linear"
-          : "network with \(counted(hidden.count, "hidden layer")) of \(hidden.map { "\($0)" }.joined(separator: ", ")) units"
+          : "network, \(counted(hidden.count, "hidden layer")) of \(hidden.map { "\($0)" }.joined(separator: " and ")) units"
       case .radialBasis(let count): "\(counted(count, "Gaussian basis function"))"
       case .pid: "PID controller"
       case .custom(let name): name
@@ -99,13 +100,14 @@ struct ReportFacts {
   /// The first of the page's parts that knows it, those of another policy left out.
   private func known<T>(_ fact: (ReportOrigin) -> T?) -> T? {
     origin.flatMap(fact)
-      ?? page.sections.lazy.map(\.origin).filter { $0.policy == origin?.policy }.compactMap(fact).first
+      ?? page.sections.lazy.map(\.origin).filter { $0.policy == origin?.policy }.compactMap(fact)
+      .first
   }
 
   var table: ReportPage.Block {
     guard let origin else { return .words("Nothing is known yet.") }
     var rows: [(String, String?)] = [
-      ("numbers of", "\(Self.date(origin.date)), by BAGEL \(origin.bagel)"),
+      ("made", "\(Self.date(origin.date)), by BAGEL \(origin.bagel)"),
       ("task", origin.task), ("plant", origin.plant),
     ]
     if origin.isSimulated == true {
@@ -117,7 +119,7 @@ struct ReportFacts {
             : "none: the same parameters in every episode"
         ))
     }
-    rows += [("seed", "\(origin.seed)"), ("episodes", origin.episodes.map { "\($0)" })]
+    rows += [("seed", origin.seed.map { "\($0)" }), ("episodes", origin.episodes.map { "\($0)" })]
     if let policy = origin.policy {
       let parts = [
         known(\.policyFile), version(.policy, policy), known(\.form),
@@ -176,7 +178,7 @@ struct ReportFacts {
     }
     let isOther = !words.isEmpty
     if own.date != origin.date || own.seed != origin.seed {
-      words.append("made \(Self.date(own.date)), seed \(own.seed)")
+      words.append("made \(Self.date(own.date))" + (own.seed.map { ", seed \($0)" } ?? ""))
     }
     if words.isEmpty { return [] }
     return [.words(sentence(words), mood: isOther ? .bad : .soft)]
@@ -194,7 +196,8 @@ struct ReportFacts {
     let tracked = origin?.tracked ?? []
     let rows = policies.suffix(Self.mostVersions).map { version -> [ReportPage.Cell] in
       let isOwn = version.policy == origin?.policy
-      let noted = version.plantErrors.flatMap { $0.judged == origin?.judged ? $0.values : nil } ?? []
+      let noted =
+        version.plantErrors.flatMap { $0.judged == origin?.judged ? $0.values : nil } ?? []
       let errors = tracked.indices.map { t -> ReportPage.Cell in
         let values = noted.filter { $0.indices.contains(t) }.map { $0[t] }
         let mean = values.reduce(0, +) / Double(values.count)
@@ -211,9 +214,13 @@ struct ReportFacts {
     }
     return [
       .heading("Versions of the policy", level: 2),
-      .words("What is known of each; that of this page is bold. Errors are of its last episodes on the plant."),
+      .words(
+        "What is known of each; that of this page is bold. Errors are of its last episodes on the plant."
+      ),
       .table(
-        head: ["version", "found", "seed", "return on its model", "episodes that succeed on the plant"]
+        head: [
+          "version", "found", "seed", "return on its model", "episodes that succeed on the plant",
+        ]
           + tracked.map { "mean error of \($0.name)\(Unit($0.units).suffix)" },
         rows: rows),
     ]

@@ -41,16 +41,19 @@ extension ReportPage.Block {
       return "<ul>" + lines.map { "<li>\(escapedForHTML($0))</li>" }.joined() + "</ul>"
     case .table(let head, let rows): return Self.table(head, rows)
     case .picture(let plot): return plot.figure(failure: &failure)
-    case .panels(let panels, let key):
+    case .panels(let panels, let title, let key):
       let entries = key.map {
         "<span><b style=\"background:\(escapedForHTML($0.color))\"></b>\(escapedForHTML($0.name))</span>"
       }
       let figures = panels.map { panel in
         panel.plot.figure(
-          caption: "<figcaption\(panel.mood.attribute)>\(escapedForHTML(panel.caption))</figcaption>",
+          caption: panel.caption.isEmpty
+            ? ""
+            : "<figcaption\(panel.mood.attribute)>\(escapedForHTML(panel.caption))</figcaption>",
           failure: &failure)
       }
-      return "<p class=\"key\">\(entries.joined())</p>\n<div class=\"panels\">"
+      return
+        "<p class=\"key\"><strong>\(escapedForHTML(title))</strong> \(entries.joined())</p>\n<div class=\"panels\">"
         + figures.joined(separator: "\n") + "</div>"
     }
   }

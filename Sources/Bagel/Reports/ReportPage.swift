@@ -18,7 +18,9 @@ package struct ReportPage: Codable, Hashable, Sendable {
 
   package struct Section: Codable, Hashable, Sendable {
     /// In the order of a page.
-    package enum Kind: String, Codable, Sendable, CaseIterable { case loop, evaluation, policy, model }
+    package enum Kind: String, Codable, Sendable, CaseIterable {
+      case loop, evaluation, policy, model
+    }
     package var kind: Kind
     package var origin: ReportOrigin
     package var blocks: [Block]
@@ -34,7 +36,7 @@ package struct ReportPage: Codable, Hashable, Sendable {
     case table(head: [String], rows: [[Cell]])
     case picture(Plot)
     /// Small pictures beside each other, with a caption each, and the key of all.
-    case panels([Panel], key: [KeyEntry])
+    case panels([Panel], title: String, key: [KeyEntry])
   }
 
   package struct Cell: Codable, Hashable, Sendable, ExpressibleByStringInterpolation {
@@ -58,10 +60,10 @@ package struct ReportPage: Codable, Hashable, Sendable {
 }
 
 extension ReportPage.Block {
-  var plots: [Plot] {
+  package var plots: [Plot] {
     switch self {
     case .picture(let plot): [plot]
-    case .panels(let panels, _): panels.map(\.plot)
+    case .panels(let panels, _, _): panels.map(\.plot)
     case .heading, .words, .list, .table: []
     }
   }
@@ -98,7 +100,9 @@ extension ReportPage {
       let data = FileManager.default.contents(atPath: path),
       jsonProblem(Array(data)) == nil, let page = try? decoder.decode(Self.self, from: data),
       page.format == format
-    else { throw LogError(file: path, "is no report of BAGEL; the command that wrote it makes it anew") }
+    else {
+      throw LogError(file: path, "is no report of BAGEL; the command that wrote it makes it anew")
+    }
     if let problem = page.problem { throw LogError(file: path, "is damaged: \(problem)") }
     return page
   }
@@ -109,7 +113,7 @@ extension ReportPage {
     for plot in blocks.flatMap(\.plots) {
       if let problem = plot.problem { return problem }
     }
-    for case .panels(_, let key) in blocks {
+    for case .panels(_, _, let key) in blocks {
       if let entry = key.first(where: { !Plot.isColor($0.color) }) {
         return "'\(shortened(entry.color))' is no colour"
       }

@@ -14,9 +14,10 @@ extension Report {
     var plots: [Plot] = []
     if let planePicture { plots.append(planePicture) }
     // What has a panel for each start and goal is not drawn in one tangle too, but where it is to be seen against predictions.
-    let apart = hasPanels ? Set(panelQuantities.map(\.name)) : []
-    plots += reported.filter { predicted != nil || !apart.contains($0.name) }.map(responsePlot)
-    plots += task.layout.actions.indices.map(actionPlot)
+    let apart = hasPanels && predicted == nil ? Set(panelSubjects.map(\.name)) : []
+    plots += reported.filter { !apart.contains($0.name) }.map(responsePlot)
+    plots += task.layout.actions.indices.filter { !apart.contains(task.layout.actions[$0].name) }
+      .map(actionPlot)
     plots += task.layout.disturbances.indices.compactMap(disturbancePlot)
     plots += task.constraints.map(constraintPlot)
     return plots + promisePlots
@@ -178,7 +179,8 @@ extension Report {
       for (index, particle) in particles.prefix(5).enumerated() {
         plot.curves.append(
           .init(
-            title: nil, name: "predicted particle \(index + 1)", style: .lines(color: "#9cbde0", width: 0.6), x: times(first.count),
+            title: nil, name: "predicted particle \(index + 1)",
+            style: .lines(color: "#9cbde0", width: 0.6), x: times(first.count),
             y: particle))
       }
     }

@@ -18,6 +18,9 @@ extension Report {
         isTrial
         ? (episode.isSolved ? "solved" : isLucky ? "succeeds; not solved" : "not solved")
         : episode.isSuccess.map { $0 ? "succeeds" : "fails" } ?? ""
+      let outcome =
+        episode.failure ?? episode.earlyEnd
+        ?? [verdict, episode.reason].compactMap(\.self).joined(separator: ": ")
       let name =
         episode.trial == 0
         ? "exploration"
@@ -27,7 +30,7 @@ extension Report {
         "\(isTrial ? number(episode.optimizeSeconds) : "-")",
         "\(episode.predictedReturn.map(number) ?? "-")",
         "\(episode.trial > 0 ? "\(episode.stepSuccesses) of \(episode.steps)" : "-")",
-        Cell(episode.failure ?? episode.earlyEnd ?? verdict),
+        Cell(outcome),
       ]
     }
     return [
@@ -53,12 +56,12 @@ extension Report {
       .heading(loop == nil ? "Episodes on the plant" : "The last trial", level: 2),
       .words(
         "on the plant: \(task.criterion).",
-        lead: "\(evaluation.successes) of \(counted(evaluation.episodes.count, "episode")) succeed",
+        lead: "\(evaluation.successes) of \(evaluation.episodes.count) episodes succeed",
         mood: isGood ? .good : .bad),
     ]
     if !reasons.isEmpty {
       blocks += [
-        .words("Why the others failed:"),
+        .words("Why episodes failed:"),
         .list(reasons.prefix(Self.mostReasons) + (left > 0 ? ["and \(left) more"] : [])),
       ]
     }
@@ -116,9 +119,14 @@ extension Report {
     blocks += policy.constraints.map {
       .words("\($0.sentence).", mood: $0.isKept ? .good : .bad)
     }
+    if let besideFormer {
+      blocks.append(.words("\(besideFormer).", lead: "Beside the former policy:"))
+    }
     // With episodes on the plant they stand beside those.
     if evaluation == nil { blocks += pictures.map { .picture($0) } }
-    blocks += [.picture(returnPlot(policy.state)), .words("Sampler: \(policy.sampler.description).")]
+    blocks += [
+      .picture(returnPlot(policy.state)), .words("Sampler: \(policy.sampler.description)."),
+    ]
     let certificates = [policy.sampler.certificate] + policy.sampler.rejected
     blocks.append(
       .words(

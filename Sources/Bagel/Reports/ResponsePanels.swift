@@ -15,15 +15,27 @@ struct ResponseGroup {
   var isOfSchedule: Bool
 }
 
+/// What panels are of.
+struct PanelSubject {
+  var name: String
+  var unit: Unit
+  /// Its index among the tracked; nil for a command.
+  var tracked: Int?
+  /// Of an episode, by row.
+  var values: (EvaluatedEpisode) -> [Double]
+}
+
 extension Evaluation {
   /// Its responses by start and goal, in the order of the first of each.
   var groups: [ResponseGroup] {
     guard let first = episodes.first else { return [] }
-    func goals(_ episode: EvaluatedEpisode) -> [[Double]] {
-      episode.steps.map { [$0.time] + $0.goal }
-    }
+    // A reference may begin with staying where the machine starts.
     let isSchedule =
-      first.steps.count > 1 && episodes.allSatisfy { goals($0) == goals(first) }
+      first.steps.count > 1
+      && episodes.allSatisfy {
+        $0.steps.map(\.time) == first.steps.map(\.time)
+          && $0.steps.dropFirst().map(\.goal) == first.steps.dropFirst().map(\.goal)
+      }
     if isSchedule {
       return first.steps.indices.map { step in
         ResponseGroup(
@@ -36,7 +48,8 @@ extension Evaluation {
       for s in episode.steps.indices {
         let same = groups.firstIndex { group in
           let (other, step) = group.members[0]
-          return episode.steps.count == 1 && episodes[other].steps[step].goal == episode.steps[s].goal
+          return episode.steps.count == 1
+            && episodes[other].steps[step].goal == episode.steps[s].goal
             && episode.startsLike(episodes[other], within: spans)
         }
         if let same {
@@ -84,43 +97,54 @@ extension Report {
 
   var hasPanels: Bool { (evaluation?.groups.count ?? 0) > 1 }
 
-  /// What panels are of: the tracked.
-  var panelQuantities: [Quantity] {
-    task.evaluation.tracked.compactMap { tracked in
+  /// What is drawn apart: what is tracked, and every command.
+  var panelSubjects: [PanelSubject] {
+    let tracked = task.evaluation.tracked.enumerated().compactMap { t, tracked -> PanelSubject? in
       let name = task.goalChannels[tracked.goal].name
-      return task.goalQuantities?.first { $0.name == name } ?? task.quantity(name)
+      guard
+        let quantity = task.goalQuantities?.first(where: { $0.name == name }) ?? task.quantity(name)
+      else { return nil }
+      return PanelSubject(name: quantity.name, unit: Unit(quantity.units), tracked: t) {
+        $0.episode.states.map { quantity.value($0) }
+      }
     }
+    let commands = task.layout.actions.enumerated().map { j, channel in
+      PanelSubject(name: channel.name, unit: Unit(channel.units), tracked: nil) {
+        $0.episode.actions.dropLast().map { $0[j] }
+      }
+    }
+    return tracked + commands
   }
 
   func responsePanels(_ evaluation: Evaluation) -> [Block] {
     let groups = evaluation.groups
     guard groups.count > 1 else { return [] }
-    let failed = groups.indices.filter { failures(of: groups[$0], evaluation).count > 0 }
-    let others = groups.indices.filter { !failed.contains($0) }
-    let shown = (failed + others).prefix(Self.mostPanels).sorted()
+    let failed = groups.indices.filter { !failures(of: groups[$0], evaluation).isEmpty }
+    let held = groups.indices.filter { !failed.contains($0) }
+    let shown = (failed + held).prefix(Self.mostPanels).sorted()
     var blocks: [Block] = [
-      .heading(
-        evaluation.groups[0].isOfSchedule ? "Each goal apart" : "Each start and goal apart",
-        level: 3)
+      .heading(groups[0].isOfSchedule ? "Each goal apart" : "Each start and goal apart", level: 3)
     ]
     if shown.count < groups.count {
       blocks.append(
         .words("\(shown.count) of \(groups.count) are shown, those that failed first.", mood: .soft)
       )
     }
-    for (t, quantity) in panelQuantities.enumerated() {
-      let key =
-        [
-          ReportPage.KeyEntry(name: "this policy", color: Self.ownColor)
-        ] + self.others.map { ReportPage.KeyEntry(name: $0.name, color: $0.color) }
-        + [ReportPage.KeyEntry(name: "goal", color: "#222222")]
-        + (tolerance(t) > 0 ? [ReportPage.KeyEntry(name: "tolerance", color: "#c9ced6")] : [])
-      var panels = shown.map { panel(groups[$0], number: $0 + 1, quantity, t, evaluation) }
+    for subject in panelSubjects {
+      var panels = shown.map { panel(groups[$0], number: $0 + 1, subject, evaluation) }
       shareAxes(&panels)
-      blocks.append(.words("\(quantity.name):", mood: .plain))
-      blocks.append(.panels(panels, key: key))
+      blocks.append(.panels(panels, title: subject.name, key: key(subject)))
     }
     return blocks
+  }
+
+  private func key(_ subject: PanelSubject) -> [ReportPage.KeyEntry] {
+    let controllers =
+      [ReportPage.KeyEntry(name: "this policy", color: Self.ownColor)]
+      + others.map { ReportPage.KeyEntry(name: $0.name, color: $0.color) }
+    guard let tracked = subject.tracked else { return controllers }
+    return controllers + [.init(name: "goal", color: "#222222")]
+      + (tolerance(tracked) > 0 ? [.init(name: "tolerance", color: "#c9ced6")] : [])
   }
 
   /// 0 where measures judge.
@@ -138,49 +162,51 @@ extension Report {
   }
 
   private func panel(
-    _ group: ResponseGroup, number: Int, _ quantity: Quantity, _ tracked: Int,
-    _ evaluation: Evaluation
+    _ group: ResponseGroup, number: Int, _ subject: PanelSubject, _ evaluation: Evaluation
   ) -> ReportPage.Panel {
-    let unit = Unit(quantity.units)
     let (e, s) = group.members[0]
-    let (episode, timeStep) = (evaluation.episodes[e], task.layout.timeStep)
-    let wanted = task.evaluation.isPath ? "its path" : unit.shown(goal(episode, s, tracked))
-    let begin = episode.episode.states.isEmpty ? nil : episode.rows(ofStep: s, timeStep: timeStep).first
-    let from = begin.map { unit.shown(quantity.value(episode.episode.states[$0])) } ?? "?"
+    let episode = evaluation.episodes[e]
+    let failed = failures(of: group, evaluation)
+    let members = group.members.map { "\($0.episode + 1)" }
+    let listed = members.prefix(4).joined(separator: ", ") + (members.count > 4 ? " ..." : "")
     let name =
       group.isOfSchedule
       ? "goal \(number), from \(Bagel.number(episode.steps[s].time)) s"
-      : "episode \(e + 1)" + (group.members.count > 1 ? " and \(group.members.count - 1) like it" : "")
+      : (members.count > 1 ? "episodes \(listed)" : "episode \(e + 1)")
         + (episode.steps.count > 1 ? ", goal \(s + 1)" : "")
     var plot = Plot(
-      title: "\(from) to \(wanted)", xLabel: "time (s)", yLabel: unit.axisTitle(quantity.name))
-    (plot.hasKey, plot.width, plot.height, plot.fontSize) = (false, 320, 230, 11)
-    plot.curves = goalCurves(episode, s, tracked, unit)
-    for other in others {
-      plot.curves += curves(group, other.evaluation, quantity, unit, other.name, other.color, 1.2)
+      title: name, xLabel: "time (s)", yLabel: subject.unit.axisTitle(subject.name))
+    (plot.hasKey, plot.width, plot.height, plot.fontSize) = (false, 320, 240, 11)
+    if let tracked = subject.tracked {
+      let rows = episode.rows(ofStep: s, timeStep: task.layout.timeStep)
+      let from = rows.first.map { subject.unit.shown(subject.values(episode)[$0]) } ?? "?"
+      let goal = episode.steps[s].goal[task.evaluation.tracked[tracked].goal]
+      plot.title = "\(from) to \(task.evaluation.isPath ? "its path" : subject.unit.shown(goal))"
+      plot.curves = goalCurves(episode, s, tracked, subject.unit)
     }
-    plot.curves += curves(group, evaluation, quantity, unit, "this policy", Self.ownColor, 1.8)
-    let failed = failures(of: group, evaluation)
-    let several = group.members.count > 1
+    for other in others {
+      plot.curves += curves(group, other.evaluation, subject, other.name, other.color, 1.2)
+    }
+    plot.curves += curves(group, evaluation, subject, "this policy", Self.ownColor, 1.8)
+    // A command's picture is told apart by its title; why it failed stands below the others.
+    guard subject.tracked != nil else { return .init(plot: plot, caption: "", mood: .plain) }
+    let several = members.count > 1
     let verdict =
-      failed.isEmpty
-      ? "succeeds"
-      : several ? "\(group.members.count - failed.count) of \(group.members.count) succeed" : "fails"
-    let reasons = failed.prefix(2).map { several ? "episode \($0.episode + 1), \($0.reason)" : $0.reason }
+      several
+      ? "\(members.count - failed.count) of \(members.count) succeed"
+      : failed.isEmpty ? "succeeds" : "fails"
+    let reasons = failed.prefix(2).map {
+      several ? "episode \($0.episode + 1), \($0.reason)" : $0.reason
+    }
     return .init(
-      plot: plot,
-      caption: "\(name): \(verdict)" + (reasons.isEmpty ? "" : ": " + reasons.joined(separator: "; ")),
+      plot: plot, caption: "\(name): " + ([verdict] + reasons).joined(separator: "; "),
       mood: failed.isEmpty ? .good : .bad)
-  }
-
-  private func goal(_ episode: EvaluatedEpisode, _ step: Int, _ tracked: Int) -> Double {
-    episode.steps[step].goal[task.evaluation.tracked[tracked].goal]
   }
 
   /// The responses of a group's members with one controller, from each switch of the goal on.
   private func curves(
-    _ group: ResponseGroup, _ evaluation: Evaluation, _ quantity: Quantity, _ unit: Unit,
-    _ name: String, _ color: String, _ width: Double
+    _ group: ResponseGroup, _ evaluation: Evaluation, _ subject: PanelSubject, _ name: String,
+    _ color: String, _ width: Double
   ) -> [Plot.Curve] {
     group.members.compactMap { e, s in
       guard evaluation.episodes.indices.contains(e),
@@ -188,11 +214,13 @@ extension Report {
       else { return nil }
       let episode = evaluation.episodes[e]
       let rows = episode.rows(ofStep: s, timeStep: task.layout.timeStep)
+      let values = subject.values(episode)
+      let own = rows.clamped(to: 0..<values.count)
       return .init(
         title: nil, name: group.members.count > 1 ? "\(name), episode \(e + 1)" : name,
         style: .lines(color: color, width: width),
-        x: rows.indices.map { Double($0 - rows.lowerBound) * task.layout.timeStep },
-        y: unit.convert(episode.episode.states[rows].map { quantity.value($0) }))
+        x: own.map { Double($0 - rows.lowerBound) * task.layout.timeStep },
+        y: subject.unit.convert(Array(values[own])))
     }
   }
 

@@ -141,7 +141,8 @@ struct LearnCommand: ParsableCommand {
     }
     figures.finish()
     if let writingError {
-      throw OutputError(path: "\(root)/report.html or event files", writingError)
+      throw writingError is CocoaError
+        ? OutputError(path: "event files of \(root)", writingError) : writingError
     }
     guard isFinished else {
       throw Interruption(
