@@ -110,6 +110,22 @@ struct ReportTests {
     #expect(shown[1].caption == "goal 2, from 3 s: fails; x is up to 0.2 m from 1 m")
     let own = shown[1].plot.curves.last
     #expect(own?.x.first == 0 && own?.y.last == 0.8)
+    // A command's last row before a switch is not the next goal's first.
+    #expect(shown[2].plot.curves.last?.x.count == 30)
+    // Of several episodes the one that failed is told apart.
+    let again = episode(from: 0, to: 1)
+    let held = Episode(
+      name: "made", timeStep: 0.1, states: first.states + again.states,
+      actions: first.actions + again.actions)
+    let both = panels(
+      report(task, [whole, held].map { task.judge($0, goals: goals) }).page)
+    #expect(both.prefix(2).map(\.plot.title) == ["to 0 m", "to 1 m"])
+    #expect(
+      both[1].caption
+        == "goal 2, from 3 s: 1 of 2 succeed; episode 1, x is up to 0.2 m from 1 m")
+    #expect(
+      both[1].plot.curves.suffix(2).map(\.name)
+        == ["this policy, episode 1, fails", "this policy, episode 2"])
   }
 
   @Test("an episode that ended early, chattered or missed a measure says so")

@@ -9,12 +9,16 @@ import PolicySearch
 import Tasks
 
 extension Report {
+  /// Episodes of which more are many lines.
+  private static let crowd = 3
+
   /// Of the policy and the episodes.
   var pictures: [Plot] {
     var plots: [Plot] = []
     if let planePicture { plots.append(planePicture) }
-    // What has a panel for each start and goal is not drawn in one tangle too, but where it is to be seen against predictions.
-    let apart = hasPanels && predicted == nil ? Set(panelSubjects.map(\.name)) : []
+    // What has a panel for each start and goal is not drawn in one tangle too; it is where few episodes are none, and against predictions.
+    let isTangle = hasPanels && predicted == nil && (evaluation?.episodes.count ?? 0) > Self.crowd
+    let apart = isTangle ? Set(panelSubjects.map(\.name)) : []
     plots += reported.filter { !apart.contains($0.name) }.map(responsePlot)
     plots += task.layout.actions.indices.filter { !apart.contains(task.layout.actions[$0].name) }
       .map(actionPlot)
@@ -52,7 +56,8 @@ extension Report {
         plot.curves.append(
           .init(
             title: index == 0 ? other.name : nil, name: "\(other.name), episode \(index + 1)",
-            style: .lines(color: paths.count > 3 ? other.faintColor : other.color, width: 1),
+            style: .lines(
+              color: paths.count > Self.crowd ? other.faintColor : other.color, width: 1),
             x: path.indices.map { Double($0) * task.layout.timeStep }, y: path))
       }
     }
@@ -184,7 +189,7 @@ extension Report {
             y: particle))
       }
     }
-    let isCrowd = real.count > 3
+    let isCrowd = real.count > Self.crowd
     for (index, path) in real.enumerated() {
       plot.curves.append(
         .init(

@@ -94,6 +94,7 @@ extension Report {
   /// Panels of a quantity, at most; those that failed first.
   private static let mostPanels = 12
   private static let ownColor = "#d1661f"
+  private static let failedColor = "#a3201d"
 
   var hasPanels: Bool { (evaluation?.groups.count ?? 0) > 1 }
 
@@ -130,17 +131,19 @@ extension Report {
         .words("\(shown.count) of \(groups.count) are shown, those that failed first.", mood: .soft)
       )
     }
+    let hasFailed = failed.contains { groups[$0].members.count > 1 }
     for subject in panelSubjects {
       var panels = shown.map { panel(groups[$0], number: $0 + 1, subject, evaluation) }
       shareAxes(&panels)
-      blocks.append(.panels(panels, title: subject.name, key: key(subject)))
+      blocks.append(.panels(panels, title: subject.name, key: key(subject, hasFailed: hasFailed)))
     }
     return blocks
   }
 
-  private func key(_ subject: PanelSubject) -> [ReportPage.KeyEntry] {
+  private func key(_ subject: PanelSubject, hasFailed: Bool) -> [ReportPage.KeyEntry] {
     let controllers =
       [ReportPage.KeyEntry(name: "this policy", color: Self.ownColor)]
+      + (hasFailed ? [.init(name: "where it fails", color: Self.failedColor)] : [])
       + others.map { ReportPage.KeyEntry(name: $0.name, color: $0.color) }
     guard let tracked = subject.tracked else { return controllers }
     return controllers + [.init(name: "goal", color: "#222222")]
@@ -168,6 +171,7 @@ extension Report {
     let episode = evaluation.episodes[e]
     let failed = failures(of: group, evaluation)
     let members = group.members.map { "\($0.episode + 1)" }
+    let several = members.count > 1
     let listed = members.prefix(4).joined(separator: ", ") + (members.count > 4 ? " ..." : "")
     let name =
       group.isOfSchedule
@@ -178,19 +182,22 @@ extension Report {
       title: name, xLabel: "time (s)", yLabel: subject.unit.axisTitle(subject.name))
     (plot.hasKey, plot.width, plot.height, plot.fontSize) = (false, 320, 240, 11)
     if let tracked = subject.tracked {
-      let rows = episode.rows(ofStep: s, timeStep: task.layout.timeStep)
-      let from = rows.first.map { subject.unit.shown(subject.values(episode)[$0]) } ?? "?"
-      let goal = episode.steps[s].goal[task.evaluation.tracked[tracked].goal]
-      plot.title = "\(from) to \(task.evaluation.isPath ? "its path" : subject.unit.shown(goal))"
+      plot.title = title(group, subject, tracked, evaluation)
       plot.curves = goalCurves(episode, s, tracked, subject.unit)
     }
     for other in others {
       plot.curves += curves(group, other.evaluation, subject, other.name, other.color, 1.2)
     }
-    plot.curves += curves(group, evaluation, subject, "this policy", Self.ownColor, 1.8)
+    let own = curves(group, evaluation, subject, "this policy", Self.ownColor, 1.8)
+    // Which of several failed is seen at once.
+    plot.curves += zip(own, group.members).map { curve, member in
+      guard several, failed.contains(where: { $0.episode == member.episode }) else { return curve }
+      return Plot.Curve(
+        title: nil, name: curve.name + ", fails",
+        style: .lines(color: Self.failedColor, width: 1.8), x: curve.x, y: curve.y)
+    }
     // A command's picture is told apart by its title; why it failed stands below the others.
     guard subject.tracked != nil else { return .init(plot: plot, caption: "", mood: .plain) }
-    let several = members.count > 1
     let verdict =
       several
       ? "\(members.count - failed.count) of \(members.count) succeed"
@@ -201,6 +208,25 @@ extension Report {
     return .init(
       plot: plot, caption: "\(name): " + ([verdict] + reasons).joined(separator: "; "),
       mood: failed.isEmpty ? .good : .bad)
+  }
+
+  /// From where to where, as far as it is the same for all members.
+  private func title(
+    _ group: ResponseGroup, _ subject: PanelSubject, _ tracked: Int, _ evaluation: Evaluation
+  ) -> String {
+    let (e, s) = group.members[0]
+    let episode = evaluation.episodes[e]
+    let goals = Set(group.members.map { evaluation.episodes[$0.episode].steps[$0.step].goal })
+    let index = task.evaluation.tracked[tracked].goal
+    let wanted =
+      task.evaluation.isPath
+      ? "its path"
+      : goals.count > 1 ? "where it starts" : subject.unit.shown(episode.steps[s].goal[index])
+    let rows = episode.rows(ofStep: s, timeStep: task.layout.timeStep)
+    guard let first = rows.first, !group.isOfSchedule || group.members.count == 1 else {
+      return "to \(wanted)"
+    }
+    return "\(subject.unit.shown(subject.values(episode)[first])) to \(wanted)"
   }
 
   /// The responses of a group's members with one controller, from each switch of the goal on.
@@ -215,7 +241,10 @@ extension Report {
       let episode = evaluation.episodes[e]
       let rows = episode.rows(ofStep: s, timeStep: task.layout.timeStep)
       let values = subject.values(episode)
-      let own = rows.clamped(to: 0..<values.count)
+      // A state's last row is where the next goal begins; a command's already follows that goal.
+      let isLast = s + 1 == episode.steps.count
+      let shown = subject.tracked == nil && !isLast ? rows.dropLast() : rows
+      let own = shown.clamped(to: 0..<values.count)
       return .init(
         title: nil, name: group.members.count > 1 ? "\(name), episode \(e + 1)" : name,
         style: .lines(color: color, width: width),
