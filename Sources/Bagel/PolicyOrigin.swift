@@ -5,6 +5,7 @@
 import Execution
 import GaussianProcesses
 import Policies
+import SafeText
 import Tasks
 
 extension ControlTask {
@@ -15,6 +16,7 @@ extension ControlTask {
     var description = policyDescription(on: model)
     let best = policy.state.bestReturn
     description.predictedReturn = best.isFinite ? best : nil
+    description.sampler = shortened(policy.sampler.description, to: longestMessage)
     return description
   }
 

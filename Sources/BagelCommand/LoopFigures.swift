@@ -9,6 +9,8 @@ final class LoopFigures {
   private let console: Console
   private let task: ControlTask
   private let folder: String
+  private let store: VersionStore?
+  private var last: Report?
   let episodes: EpisodeWords
   private let rest = RestInterruption()
   private var bar: ProgressBar?
@@ -21,8 +23,13 @@ final class LoopFigures {
   /// The episodes of the last trial, as far as this command drove them.
   private var judged: [EvaluatedEpisode] = []
 
-  init(console: Console, task: ControlTask, folder: String) {
-    (self.console, self.task, self.folder) = (console, task, folder)
+  /// - Parameters:
+  ///   - console: hears of it.
+  ///   - task: of the loop.
+  ///   - folder: of the loop.
+  ///   - store: of the output folder; nil where the loop leaves no versions.
+  init(console: Console, task: ControlTask, folder: String, store: VersionStore?) {
+    (self.console, self.task, self.folder, self.store) = (console, task, folder, store)
     episodes = EpisodeWords(console, task)
   }
 
@@ -107,11 +114,23 @@ final class LoopFigures {
   }
 
   private func report(_ record: LoopRecord) throws {
-    _ = try Report(
+    let description = policy.flatMap { policy in
+      fit.map { task.description(of: policy, on: $0.model) }
+    }
+    let written = Report(
       task: task, fit: fit, policy: policy, evaluation: Evaluation(episodes: judged), loop: record,
       origin: ReportOrigin(
-        seed: record.seed, model: fit?.model.fingerprint, policy: policy?.best.fingerprint)
-    ).write(to: folder + "/report.html")
+        seed: record.seed, model: fit?.model.fingerprint, policy: policy?.best.fingerprint,
+        description: description,
+        policyFile: folder + String(format: "/policy-%03d.safetensors", record.last.trial),
+        spread: record.spread))
+    try written.write(to: folder + "/report.html", versions: store)
+    last = written
+  }
+
+  /// Writes the last report again: the versions have numbers now. Throws: `OutputError`.
+  func reportVersions() throws {
+    try last?.write(to: folder + "/report.html", versions: store)
   }
 
   /// Of a trial that succeeded; also where an interrupted judging goes on.

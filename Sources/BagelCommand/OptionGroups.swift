@@ -44,18 +44,14 @@ struct CommonOptions: ParsableArguments {
     return folder
   }
 
-  /// Writes a report; each command has its own, so that none overwrites another's.
+  /// Writes a report; each command has its own, so that none overwrites another's. Throws: `OutputError`.
   func report(
     _ report: Report, in folder: String, name: String = "report.html", console: Console
   ) throws {
     let path = folder + "/" + name
-    do {
-      let failure = try report.write(to: path)
-      console.say("report: \(path)")
-      if let failure { console.say("  a picture is missing: \(failure)") }
-    } catch {
-      throw OutputError(path: path, error)
-    }
+    let failure = try report.write(to: path, versions: VersionStore(folder: folder))
+    console.say("report: \(path)")
+    if let failure { console.say("  a picture is missing: \(failure)") }
   }
 }
 

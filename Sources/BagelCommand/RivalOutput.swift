@@ -112,15 +112,7 @@ extension ControlTask {
 
 extension RivalEvaluation {
   func describe(_ task: ControlTask, _ console: Console) {
-    let (steps, successes) = (evaluation.steps.count, evaluation.stepSuccesses)
-    console.say(
-      steps > evaluation.episodes.count
-        ? "  \(successes) of \(steps) steps of the reference"
-        : "  \(evaluation.successes) of \(evaluation.episodes.count) episodes succeed")
-    for figures in task.violations(in: evaluation) { console.say("  \(figures.plantSentence)") }
-    if task.evaluation.measures.isEmpty, !evaluation.whole.episodes.isEmpty {
-      evaluation.whole.describeSteps(task, console)
-    }
+    evaluation.describeBriefly(task, console)
     for line in rival.gains.lines(task) { console.say("  \(line)") }
   }
 

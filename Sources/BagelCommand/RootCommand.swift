@@ -26,7 +26,8 @@ struct RootCommand: ParsableCommand {
     subcommands: [
       DemoCommand.self, NewCommand.self, FitCommand.self, OptimizeCommand.self,
       EvaluateCommand.self, LearnCommand.self, RunCommand.self, HistoryCommand.self,
-      CompareCommand.self, UseCommand.self, JudgeCommand.self, ProposeCommand.self,
+      CompareCommand.self, UseCommand.self, ReportCommand.self, JudgeCommand.self,
+      ProposeCommand.self,
       SimulateCommand.self, ExportCommand.self,
       ReproduceCommand.self, BenchmarkCommand.self, EmitCommand.self,
       DoctorCommand.self, CompletionsCommand.self,

@@ -30,41 +30,43 @@ extension Console {
   ///   - task: by whose reward, starts and goals policies are compared.
   ///   - model: on which they are; nil for taking it in any case.
   ///   - write: writes its files into the folder that it gets.
-  /// - Returns: the version, and whether it is the current one. Throws: `OutputError`, and what `write` throws.
+  /// - Returns: the version, whether it is the current one, and how it does beside the former one on the model, in words; nil where they
+  ///   were not compared. Throws: `OutputError`, and what `write` throws.
   @discardableResult func keepPolicy(
     _ version: Version, in store: VersionStore, _ task: ControlTask, on model: DynamicsModel?,
     write: (_ folder: String) throws -> Void
-  ) throws -> (version: Version, isCurrent: Bool) {
+  ) throws -> (version: Version, isCurrent: Bool, beside: String?) {
     let kept = try store.add(version, write: write)
-    if let model, let former = try store.adopt(.policy), former.number != kept.number,
-      try isBetter(former, than: kept, in: store, task, on: model)
-    {
-      return (kept, false)
+    var beside: String?
+    if let model, let former = try store.adopt(.policy), former.number != kept.number {
+      let isBetter: Bool
+      (isBetter, beside) = try self.isBetter(former, than: kept, in: store, task, on: model)
+      if isBetter { return (kept, false, beside) }
     }
     if let former = try store.use(kept) {
       let value = (former.predictedReturn).map { ", return \(number($0)) on its model" } ?? ""
       say(
         "the former policy is version \(former.number)\(value); this one is version \(kept.number)")
     }
-    return (kept, true)
+    return (kept, true, beside)
   }
 
-  /// Whether a former policy would earn more than a new one, beyond chance; says so.
+  /// Whether a former policy would earn more than a new one, beyond chance; says so. Also the comparison in words, if there was one.
   private func isBetter(
     _ former: Version, than new: Version, in store: VersionStore, _ task: ControlTask,
     on model: DynamicsModel
-  ) throws -> Bool {
+  ) throws -> (isBetter: Bool, words: String?) {
     // What the plant says counts more than what a model says.
     if new.isSolved == false, former.isProven {
       say(
         "version \(former.number) stays the current policy: it succeeded on the plant, and the new one did not. The new one is version "
           + "\(new.number); --replace or `bagel use` takes it")
-      return true
+      return (true, nil)
     }
     let expected = task.policyDescription
     // A policy of another machine is no rival.
     guard let one = try? PolicyController.read(path: store.path(former), for: expected) else {
-      return false
+      return (false, nil)
     }
     let other = try PolicyController.read(path: store.path(new), for: expected)
     let comparison: PolicyComparison
@@ -72,15 +74,18 @@ extension Console {
       comparison = try task.compare(one.controller, other.controller, on: model)
     } catch let error as UnsuitableSampler {
       say("the former policy could not be compared with this one: \(error)")
-      return false
+      return (false, nil)
     }
-    guard comparison.secondIsWorse else { return false }
+    let words =
+      "on this model version \(former.number) earns \(number(comparison.returns.first)), version \(new.number) "
+      + "\(number(comparison.returns.second)): \(comparison.words)"
+    guard comparison.secondIsWorse else { return (false, words) }
     comparison.describe("version \(former.number)", "the new one", self)
     say(
       "version \(former.number) stays the current policy: on this model it earns \(number(comparison.returns.first)), the new one "
         + "\(number(comparison.returns.second)) (\(comparison.words)). The new one is version \(new.number); --replace or "
         + "`bagel use` takes it")
-    return true
+    return (true, words)
   }
 }
 

@@ -32,6 +32,8 @@ public struct PolicyDescription: Hashable, Sendable {
   public var searched: String?
   /// Its return on its model, as the search judged it.
   public var predictedReturn: Double?
+  /// What its search read of the model, in words; nil where nobody knows.
+  public var sampler: String?
 
   public init(
     task: String, stateNames: [String], stateUnits: [String], actionNames: [String],

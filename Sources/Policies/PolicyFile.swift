@@ -82,10 +82,11 @@ private struct PolicyStructure: FileStructure {
   var searched: String?
   var plant: String?
   var model: String?
+  var sampler: String?
 
   init(_ description: PolicyDescription) {
     (task, plant, model) = (description.task, description.plant, description.model)
-    searched = description.searched
+    (searched, sampler) = (description.searched, description.sampler)
     (stateNames, stateUnits) = (description.stateNames, description.stateUnits)
     let count = description.inputs.disturbanceLength
     disturbances = count == 0 ? nil : count
@@ -114,8 +115,9 @@ private struct PolicyStructure: FileStructure {
     if let problem = words.lazy.compactMap(SafeText.problem(ofName:)).first {
       return "the name of its task or a unit \(problem)"
     }
-    if let plant, shortened(plant, to: longestMessage) != plant {
-      return "the words for its plant are not as they are written: '\(shortened(plant))'"
+    for (what, words) in [("plant", plant), ("sampler", sampler)] {
+      guard let words, shortened(words, to: longestMessage) != words else { continue }
+      return "the words for its \(what) are not as they are written: '\(shortened(words))'"
     }
     if let searched, searched.count != 16 || !searched.allSatisfy(\.isHexDigit) {
       return "'\(shortened(searched))' is no fingerprint of a task"
@@ -257,7 +259,7 @@ private struct StoredPolicy {
       largestChange: largestChange.map { $0.isFinite ? $0 : nil }, rest: rest, timeStep: timeStep,
       form: structure.form, inputs: structure.inputs(radians: radians))
     (description.plant, description.model) = (structure.plant, structure.model)
-    description.searched = structure.searched
+    (description.searched, description.sampler) = (structure.searched, structure.sampler)
     if structure.hasDataBounds {
       description.dataBounds = zip(dataLower, dataUpper).map { $0...$1 }
     }

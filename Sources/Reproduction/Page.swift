@@ -45,27 +45,15 @@ public struct Page {
 
   /// - Parameter notices: what a reader must know before anything else.
   func html(notices: [String]) -> String {
+    var failure: PlotFailure?
     let body = sections.flatMap { section -> [String] in
       var lines = section.title.map { ["<h2>\(escapedForHTML($0))</h2>"] } ?? []
       lines += section.html
-      if let plot = section.plot {
-        do throws(PlotFailure) {
-          lines.append("<figure>\(try plot.svg())</figure>")
-        } catch {
-          lines.append("<p>\(noPicture(error))</p>")
-        }
-      }
+      if let plot = section.plot { lines.append(plot.figure(failure: &failure)) }
       return lines
     }
-    return """
-      <!doctype html><html lang="en"><head><meta charset="utf-8">
-      <title>BAGEL: \(escapedForHTML(title))</title><style>\(pageStyle)</style></head><body>
-      <h1>\(escapedForHTML(title))</h1>
-      \(notices.map { "<p><b>\(escapedForHTML($0))</b></p>" }.joined())
-      \(body.joined(separator: "\n"))
-      </body></html>
-
-      """
+    return htmlPage(
+      title: title, notices.map { "<p><b>\(escapedForHTML($0))</b></p>" } + body)
   }
 }
 

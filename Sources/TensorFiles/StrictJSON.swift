@@ -12,7 +12,7 @@ private let mostLevels = 64
 /// What is wrong with the text of a JSON object, in words after "its header", or nil.
 ///
 /// - Parameter bytes: UTF-8.
-func jsonProblem(_ bytes: [UInt8]) -> String? {
+package func jsonProblem(_ bytes: [UInt8]) -> String? {
   guard bytes.first == UInt8(ascii: "{") else { return "is no JSON object" }
   // Foundation guesses UTF-16 and UTF-32 from zeros.
   if bytes.contains(0) { return "is not UTF-8" }

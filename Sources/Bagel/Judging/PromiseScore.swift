@@ -89,15 +89,36 @@ extension ControlTask {
       $0.score(violations: $1.violations, of: $1.trials)
     }
     guard let range = promise.episodeReturn else { return score }
+    score.returns = judged.count
+    score.episodeReturns = try returns(of: whole, on: model)
+    score.returnsInside = score.episodeReturns.count(where: range.contains)
+    return score
+  }
+
+  /// Returns of episodes by the goal that each begins with.
+  private func returns(
+    of episodes: [EvaluatedEpisode], on model: DynamicsModel
+  ) throws -> [Double] {
     let rewards = EpisodeReturn(
       try makeReward(model), on: model, goalForm: goalForm, goals: goalStandardiser(model))
-    score.returns = judged.count
-    score.episodeReturns = whole.map { episode in
+    return episodes.map { episode in
       rewards.value(
         episode.episode, goal: episode.reference[0].goal, steps: search.horizon, rest: safeAction)
     }
-    score.returnsInside = score.episodeReturns.count(where: range.contains)
-    return score
+  }
+
+  /// Mean return of the episodes that ran to their end; nil where their goals change, or none did.
+  ///
+  /// - Parameters:
+  ///   - evaluation: what the plant did.
+  ///   - model: by whose standardisers the reward measures.
+  /// - Throws: `LogError`.
+  public func meanReturn(of evaluation: Evaluation, on model: DynamicsModel) throws -> Double? {
+    let whole = evaluation.episodes.filter { $0.earlyEnd == nil }
+    guard !rewards.isEmpty, !whole.isEmpty,
+      evaluation.episodes.allSatisfy({ $0.reference.count == 1 })
+    else { return nil }
+    return try returns(of: whole, on: model).reduce(0, +) / Double(whole.count)
   }
 
   /// How a promise was kept in a run: errors of the goals that were held long enough, and constraints in stretches as long as a rollout.

@@ -28,23 +28,55 @@ extension ControlTask {
   }
 }
 
+extension StepFigures {
+  /// Why it failed, in words; nil where it did not, or nothing but the end of its episode made it fail.
+  package func reason(_ task: ControlTask) -> String? {
+    if isSuccess { return nil }
+    let left = zip(task.evaluation.measures, measures).filter { !($1 < $0.below) }
+    if !left.isEmpty {
+      return left.map { measure, worst in
+        "\(measure.formula.text) is \(worst.isFinite ? "up to \(number(worst))" : "no number"), not below \(number(measure.below))"
+      }.joined(separator: ", ")
+    }
+    if !task.evaluation.measures.isEmpty { return nil }
+    let missed = tracked.filter { !$0.isNear }.map { figures in
+      let channel = task.goalChannels[figures.goal]
+      let unit = Unit(channel.units)
+      return
+        "\(channel.name) is up to \(unit.shown(figures.largestError)) from \(task.evaluation.isPath ? "its path" : unit.shown(goal[figures.goal]))"
+    }
+    if !missed.isEmpty { return missed.joined(separator: ", ") }
+    let allowed = task.evaluation.largestActionChange
+    return actionChange < allowed
+      ? nil
+      : "commands change by \(number(actionChange)) a step on average, not below \(number(allowed))"
+  }
+}
+
 extension EvaluatedEpisode {
-  /// Why it failed, a line for each step that did; the action change alone is said elsewhere.
-  fileprivate func failures(_ task: ControlTask) -> [String] {
-    if doneAs == .failure || doneAs == nil, let earlyEnd { return [earlyEnd] }
-    if task.doneMeans == .success && !task.evaluation.tracked.contains(where: { $0.tolerance > 0 })
-    {
-      return ["the plant did not end it with success"]
+  /// Why it failed where its steps do not say it.
+  private func ownReason(_ task: ControlTask) -> String? {
+    if doneAs == .failure || doneAs == nil, let earlyEnd { return earlyEnd }
+    return task.doneMeans == .success
+      && !task.evaluation.tracked.contains(where: { $0.tolerance > 0 })
+      ? "the plant did not end it with success" : nil
+  }
+
+  /// Why it failed, a line for each step that did, of those that are asked for.
+  func reasons(
+    _ task: ControlTask, of isAsked: (StepFigures) -> Bool = { _ in true }
+  ) -> [String] {
+    if isSuccess { return [] }
+    if let own = ownReason(task) { return [own] }
+    return steps.filter(isAsked).compactMap { step in
+      step.reason(task).map { "goal from \(number(step.time)) s: \($0)" }
     }
-    return steps.filter { !$0.isSuccess && !$0.isNear }.map { step in
-      let missed = step.tracked.filter { !$0.isNear }.map { figures in
-        let channel = task.goalChannels[figures.goal]
-        let unit = Unit(channel.units)
-        return
-          "\(channel.name) is up to \(unit.shown(figures.largestError)) from \(task.evaluation.isPath ? "its path" : unit.shown(step.goal[figures.goal]))"
-      }
-      return "goal from \(number(step.time)) s: " + missed.joined(separator: ", ")
-    }
+  }
+
+  /// Why one of its steps failed; nil where it did not.
+  package func reason(ofStep index: Int, _ task: ControlTask) -> String? {
+    if steps[index].isSuccess && (isSuccess || steps.count > 1) { return nil }
+    return steps[index].reason(task) ?? ownReason(task) ?? "the episode does not succeed"
   }
 
   /// Whether nothing but the action change made it fail.
@@ -77,10 +109,15 @@ extension Evaluation {
     }
   }
 
+  /// Why each step that failed did, in words; the action change alone is said elsewhere.
+  package func failures(_ task: ControlTask) -> [String] { reasons(task) { !$0.isNear } }
+
   /// Why each step that failed did, in words.
-  package func failures(_ task: ControlTask) -> [String] {
-    episodes.enumerated().filter { !$1.isSuccess }.flatMap { index, episode in
-      episode.failures(task).map { "episode \(index + 1), \($0)" }
+  package func reasons(
+    _ task: ControlTask, of isAsked: (StepFigures) -> Bool = { _ in true }
+  ) -> [String] {
+    episodes.enumerated().flatMap { index, episode in
+      episode.reasons(task, of: isAsked).map { "episode \(index + 1), \($0)" }
     }
   }
 

@@ -10,6 +10,7 @@ import MachineLogs
 import Plants
 import Policies
 import PolicySearch
+import SafeText
 import Tasks
 import Watching
 
@@ -353,6 +354,9 @@ public struct InteractionLoop {
     entry.stepSuccesses = evaluated.steps.count { $0.isSuccess }
     entry.steadyStateErrors = evaluated.steps.map { $0.tracked[0].steadyStateError }
     entry.responseErrors = evaluated.responseErrors
+    let reasons = evaluated.reasons(task)
+    entry.reason =
+      reasons.isEmpty ? nil : shortened(reasons.joined(separator: "; "), to: longestMessage)
     try keep(entry, outcome, tell)
     return tell(entry.judging == nil ? .tried(record, evaluated) : .judged(record, evaluated))
   }

@@ -35,6 +35,8 @@ public struct EpisodeRecord: Codable, Hashable, Sendable {
   public var earlyEnd: String?
   /// Whether a state or quantity outside its limits ended it; nil in records of before this was kept.
   public var hasLeftLimits: Bool?
+  /// Why it did not succeed, in words; nil where it did, and in records of before this was kept.
+  public var reason: String?
   /// What failed on the plant.
   public var failure: String?
 

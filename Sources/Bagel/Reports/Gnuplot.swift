@@ -20,62 +20,21 @@ public enum PlotFailure: Error, Hashable, Sendable, CustomStringConvertible {
   }
 }
 
-/// One picture.
-package struct Plot {
-  package enum Style {
-    case lines(color: String, width: Double)
-    /// `kind` tells dashes apart where colours do not: 0 is a whole line, nine others then repeat.
-    case dashes(color: String, width: Double, kind: Int = 1)
-    /// Filled between `y` and `upper`.
-    case band(color: String)
-    case boxes(color: String, width: Double)
-    case dots(color: String)
-    case crosses(color: String)
-  }
-
-  package struct Curve {
-    var title: String?
-    var style: Style
-    var x: [Double]
-    var y: [Double]
-    var upper: [Double]
-
-    package init(
-      title: String?, style: Style, x: [Double], y: [Double], upper: [Double] = []
-    ) {
-      (self.title, self.style, self.x, self.y, self.upper) = (title, style, x, y, upper)
-    }
-  }
-
-  package var title: String
-  package var xLabel: String
-  package var yLabel: String
-  /// Powers of ten along the x axis.
-  package var hasLogarithmicX = false
-  package var hasLogarithmicY = false
-  /// Whether a unit is as long along both axes.
-  package var hasEqualScales = false
-  /// Of the y axis; nil for what the curves need.
-  package var yRange: ClosedRange<Double>?
-  /// Names at 0, 1, ... in place of numbers along the x axis.
-  package var xNames: [String] = []
-  package var curves: [Curve] = []
-  /// Points of a screen; the width is 760.
-  package var height = 400
-
-  package init(title: String, xLabel: String, yLabel: String) {
-    (self.title, self.xLabel, self.yLabel) = (title, xLabel, yLabel)
-  }
-
+extension Plot {
   /// gnuplot's script for the picture, without its terminal.
   var script: String {
     var lines = [
       "set title \(gnuplotString(title))", "set xlabel \(gnuplotString(xLabel))",
       "set ylabel \(gnuplotString(yLabel))",
-      "set grid lc rgb '#dddddd'", "set key above",
+      "set grid lc rgb '#dddddd'", hasKey ? "set key above" : "set key off",
       "set style fill transparent solid 0.25 noborder",
     ]
+    if !hasKey {
+      lines += ["set tmargin 1.8", "set bmargin 2.9", "set rmargin 1.5", "set xlabel offset 0,0.7"]
+      lines += ["set border lw 0.6", "set tics scale 0.5"]
+    }
     if hasEqualScales { lines.append("set size ratio -1") }
+    if let xRange { lines.append("set xrange [\(xRange.lowerBound):\(xRange.upperBound)]") }
     if let yRange { lines.append("set yrange [\(yRange.lowerBound):\(yRange.upperBound)]") }
     if hasLogarithmicY { lines += ["set logscale y", "set format y '%g'"] }
     if !xNames.isEmpty {
@@ -95,6 +54,7 @@ package struct Plot {
       lines.append("EOD")
     }
     lines.append("plot " + curves.indices.map(drawing).joined(separator: ", \\\n  "))
+    lines.append(PlotAxes.question)
     return lines.joined(separator: "\n") + "\n"
   }
 
@@ -124,19 +84,21 @@ package struct Plot {
     }
   }
 
-  /// The SVG element.
-  package func svg() throws(PlotFailure) -> String {
-    let data = try run(
-      "svg size 760,\(height) dynamic noenhanced font 'sans-serif,13' background '#ffffff'")
+  /// The SVG element, and its axes where gnuplot says them.
+  package func svg() throws(PlotFailure) -> (element: String, axes: PlotAxes?) {
+    let (data, said) = try run(
+      "svg size \(width),\(height) dynamic noenhanced font 'sans-serif,\(fontSize)' background '#ffffff'"
+    )
     let svg = String(decoding: data, as: UTF8.self)
     guard let start = svg.range(of: "<svg") else { throw .failed("it drew no SVG") }
-    return String(svg[start.lowerBound...])
+    return (String(svg[start.lowerBound...]), PlotAxes(said, height: Double(height)))
   }
 
   /// A PNG file's bytes, for slides and papers: twice as many points as the SVG has.
   package func png() throws(PlotFailure) -> Data {
     try run(
-      "pngcairo size 1520,\(2 * height) noenhanced font 'sans-serif,13' fontscale 1.8 linewidth 2")
+      "pngcairo size \(2 * width),\(2 * height) noenhanced font 'sans-serif,\(fontSize)' fontscale 1.8 linewidth 2"
+    ).data
   }
 
   /// Whether there is a gnuplot that draws PNG files.
@@ -148,8 +110,8 @@ package struct Plot {
     return (try? plot.png()) != nil
   }()
 
-  /// What gnuplot draws for a terminal.
-  private func run(_ terminal: String) throws(PlotFailure) -> Data {
+  /// What gnuplot draws for a terminal, and what it says.
+  private func run(_ terminal: String) throws(PlotFailure) -> (data: Data, said: String) {
     guard let gnuplot = Plot.gnuplotPath else { throw .notFound }
     let process = Process()
     process.executableURL = URL(fileURLWithPath: gnuplot)
@@ -179,12 +141,12 @@ package struct Plot {
     let data = output.fileHandleForReading.readDataToEndOfFile()
     saying.wait()
     process.waitUntilExit()
+    let words = String(decoding: said.withLock { $0 }, as: UTF8.self)
     guard process.terminationStatus == 0 && !data.isEmpty else {
-      let words = String(decoding: said.withLock { $0 }, as: UTF8.self)
       let reason = words.split(separator: "\n").last { $0.contains(": ") }.map(String.init)
       throw .failed(reason ?? "exit code \(process.terminationStatus)")
     }
-    return data
+    return (data, words)
   }
 
   /// Path of the gnuplot executable, if there is one.

@@ -6,7 +6,6 @@ import Foundation
 import GaussianProcesses
 import MachineLogs
 import ModelChoice
-import SafeText
 
 /// Pictures of a fitted model.
 struct ModelPictures {
@@ -146,43 +145,46 @@ struct ModelPictures {
 
 extension Report {
   /// How a model was chosen, and what may be done with it.
-  func choiceSummary(_ fit: FittedModel) -> [String] {
-    var lines: [String] = []
+  func choiceSummary(_ fit: FittedModel) -> [Block] {
+    var blocks: [Block] = []
     if let horizons = fit.horizons {
-      lines.append(
-        "<p><b>May a controller be searched on this model?</b> \(escapedForHTML(horizons.verdict)).</p>"
-      )
+      blocks.append(
+        .words("\(horizons.verdict).", lead: "May a controller be searched on this model?"))
     }
     if !fit.residuals.isEmpty {
-      let rows = fit.residuals.map { figures in
-        "<tr><td>\(escapedForHTML(figures.state))</td><td>\(number(figures.fit)) %</td>"
-          + "<td>\(number(figures.own.value)) (\(figures.own.rows))</td>"
-          + "<td>\(number(figures.command.value)) (\(escapedForHTML(figures.command.command)), \(figures.command.rows))</td>"
-          + "<td>\(number(figures.bound))</td><td>\(figures.delay)</td></tr>"
-      }
-      lines +=
+      let rows = fit.residuals.map { figures -> [Cell] in
         [
-          "<table><tr><th>held out</th><th>fit of the whole run</th><th>error with itself (rows)</th>"
-            + "<th>error with a command (rows)</th><th>99 % of white noise</th><th>delay (rows)</th></tr>"
-        ] + rows + ["</table>"]
+          Cell(figures.state), "\(number(figures.fit)) %",
+          "\(number(figures.own.value)) (\(figures.own.rows))",
+          "\(number(figures.command.value)) (\(figures.command.command), \(figures.command.rows))",
+          "\(number(figures.bound))", "\(figures.delay)",
+        ]
+      }
+      blocks.append(
+        .table(
+          head: [
+            "held out", "fit of the whole run", "error with itself (rows)",
+            "error with a command (rows)", "99 % of white noise", "delay (rows)",
+          ], rows: rows))
     }
-    guard let choice = fit.choice else { return lines }
-    for sentence in choice.noise?.sentences(outputs: fit.model.outputNames) ?? [] {
-      lines.append("<p>\(escapedForHTML(sentence)).</p>")
+    guard let choice = fit.choice else { return blocks }
+    blocks += (choice.noise?.sentences(outputs: fit.model.outputNames) ?? []).map {
+      .words("\($0).")
     }
-    let rows = choice.candidates.enumerated().map { index, candidate in
-      let name = escapedForHTML(candidate.name)
-      return "<tr><td>\(index == choice.chosen ? "<b>\(name)</b>" : name)</td>"
-        + "<td>\(candidate.score.map(number) ?? escapedForHTML(candidate.failure ?? ""))</td>"
-        + "<td>\(candidate.scoreAtWorst.map(number) ?? "")</td>"
-        + "<td>\(number(candidate.seconds))</td></tr>"
+    let rows = choice.candidates.enumerated().map { index, candidate -> [Cell] in
+      [
+        Cell(candidate.name, isBold: index == choice.chosen),
+        Cell(candidate.score.map(number) ?? candidate.failure ?? ""),
+        Cell(candidate.scoreAtWorst.map(number) ?? ""), "\(number(candidate.seconds))",
+      ]
     }
-    return lines + [
-      "<p>Candidates, fitted to the logs and judged on blocks of them that were left out, by what they predict 1 to 100 steps "
-        + "ahead (CRPS over that of the references: the better of staying and of a straight line). At worst: two standard errors "
-        + "over the blocks more. Of those that may be chosen the least at worst is (bold), or a simpler one that costs little; a "
-        + "search takes no line, and no model that reads the next command:</p>",
-      "<table><tr><th>candidate</th><th>score</th><th>at worst</th><th>seconds</th></tr>",
-    ] + rows + ["</table>"]
+    return blocks + [
+      .words(
+        "Candidates, fitted to the logs and judged on blocks of them that were left out, by what they predict 1 to 100 steps "
+          + "ahead (CRPS over that of the references: the better of staying and of a straight line). At worst: two standard errors "
+          + "over the blocks more. Of those that may be chosen the least at worst is (bold), or a simpler one that costs little; a "
+          + "search takes no line, and no model that reads the next command:"),
+      .table(head: ["candidate", "score", "at worst", "seconds"], rows: rows),
+    ]
   }
 }

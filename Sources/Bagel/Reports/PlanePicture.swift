@@ -3,6 +3,8 @@
 // times. Of tasks that say where the joints are (`picture:`).
 
 import Formulas
+import Foundation
+import GaussianProcesses
 import Tasks
 
 extension Report {
@@ -18,13 +20,17 @@ extension Report {
       let first = evaluation.episodes.first
     else { return nil }
     let unit = links.flatMap { [$0.x, $0.y] }.lazy.compactMap(\.quantity).first?.units ?? ""
+    func axis(_ coordinate: ControlTask.PictureCoordinate) -> String {
+      Unit(unit).axisTitle(coordinate.quantity?.name ?? "").trimmingCharacters(in: .whitespaces)
+    }
     var plot = Plot(
-      title: "\(task.name): paths of \(last.words)", xLabel: unit.isEmpty ? "" : "(\(unit))",
-      yLabel: unit.isEmpty ? "" : "(\(unit))")
+      title: "\(task.name): paths of \(last.words)", xLabel: axis(last.x), yLabel: axis(last.y))
     (plot.hasEqualScales, plot.height) = (true, 640)
-    func curve(_ title: String?, _ style: Plot.Style, _ points: [(x: Double, y: Double)]) {
+    func curve(
+      _ title: String?, _ style: Plot.Style, _ points: [(x: Double, y: Double)], name: String = ""
+    ) {
       plot.curves.append(
-        .init(title: title, style: style, x: points.map(\.x), y: points.map(\.y)))
+        .init(title: title, name: name, style: style, x: points.map(\.x), y: points.map(\.y)))
     }
     let rows = fit?.training.flatMap(\.states) ?? []
     let reached =
@@ -35,7 +41,7 @@ extension Report {
     for (index, episode) in evaluation.episodes.prefix(Self.mostPaths).enumerated() {
       curve(
         index == 0 ? "path on the plant" : nil, .lines(color: "#d1661f", width: 1.2),
-        episode.episode.states.map(last.position))
+        episode.episode.states.map(last.position), name: "path of episode \(index + 1)")
     }
     // The first episode's arm as goals end, or along a path.
     let ends = first.reference.ends(until: Double(first.episode.count - 1) * task.layout.timeStep)
@@ -44,14 +50,16 @@ extension Report {
       let row = min(Int((end / task.layout.timeStep).rounded()), first.episode.count - 1)
       let arm = links.map { $0.position(first.episode.states[row]) }
       curve(
-        index == 0 ? "the machine as a goal ends" : nil, .lines(color: "#8a8f98", width: 1), arm)
+        index == 0 ? "the machine as a goal ends" : nil, .lines(color: "#8a8f98", width: 1), arm,
+        name: "the machine at \(number(end)) s")
     }
     for (index, episode) in evaluation.episodes.prefix(Self.mostPaths).enumerated() {
       let goals = episode.reference.compactMap { last.goal($0.goal, task) }
       curve(
         index == 0 ? "goals" : nil,
         task.evaluation.isPath
-          ? .dashes(color: "#a3201d", width: 1) : .crosses(color: "#a3201d"), goals)
+          ? .dashes(color: "#a3201d", width: 1) : .crosses(color: "#a3201d"), goals,
+        name: "a goal of episode \(index + 1)")
     }
     return plot
   }

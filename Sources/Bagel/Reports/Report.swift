@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// report.html: one page with what was learnt, found and driven, its pictures inside it (no other files,
-// no scripts). In: the outcomes of fit, optimise, evaluate. Out: HTML text.
+// report.html: one page with what was learnt, found and driven. In: the outcomes of fit, optimise, evaluate. Out: the page as data
+// (ReportPage.swift), and the file.
 
 import Formulas
 import Foundation
@@ -16,20 +16,25 @@ public struct Report {
   public var fit: FittedModel?
   public var policy: OptimizedPolicy?
   public var evaluation: Evaluation?
-  /// The same episodes with a PID controller.
-  public var rival: Evaluation?
+  /// How the policy does beside the former one on its model, in words; nil where nobody compared them.
+  public var besideFormer: String?
+  /// The same episodes with other controllers.
+  public var others: [ComparedController]
+  /// Mean return of the evaluation's episodes; nil where nobody counted it.
+  public var meanReturn: Double?
   /// What was promised of the evaluation before it, and how that was kept.
   public var promised: (promise: Promise, score: PromiseScore)?
   /// What goals are of at some logged states [n][G], where there is no fit; empty where goals are of the states.
   public var loggedGoals: [[Double]] = []
   /// The interaction loop so far.
   public var loop: LoopRecord?
-  /// Whose numbers it shows, in its last line.
+  /// Whose numbers it shows.
   public var origin: ReportOrigin
 
   public init(
     task: ControlTask, fit: FittedModel? = nil, policy: OptimizedPolicy? = nil,
-    evaluation: Evaluation? = nil, rival: Evaluation? = nil,
+    besideFormer: String? = nil,
+    evaluation: Evaluation? = nil, meanReturn: Double? = nil, others: [ComparedController] = [],
     promised: (promise: Promise, score: PromiseScore)? = nil, loggedGoals: [[Double]] = [],
     loop: LoopRecord? = nil, origin: ReportOrigin
   ) {
@@ -39,72 +44,54 @@ public struct Report {
     self.origin = origin
     self.task = task
     self.fit = fit
-    self.policy = policy
-    (self.evaluation, self.rival) = (evaluation, rival)
+    (self.policy, self.besideFormer) = (policy, besideFormer)
+    (self.evaluation, self.meanReturn, self.others) = (evaluation, meanReturn, others)
   }
 
-  /// Writes the page; returns why a picture is missing, or nil. Throws: Foundation's file errors.
-  @discardableResult public func write(to path: String) throws -> PlotFailure? {
-    var failure: PlotFailure?
-    let figures = pictures.map { plot in
-      do throws(PlotFailure) {
-        return "<figure>\(try plot.svg())</figure>"
-      } catch {
-        failure = failure ?? error
-        return "<p><em>\(escapedForHTML(plot.title))</em>: \(noPicture(error)).</p>"
-      }
+  /// The page as data.
+  package var page: ReportPage {
+    var origin = origin
+    (origin.task, origin.plant) = (task.place, task.plant?.sentence)
+    if case .simulated = task.plant { origin.isSimulated = true }
+    origin.judged = task.judgedResponses
+    origin.tracked = task.evaluation.tracked.map { task.goalChannels[$0.goal] }
+      .map { .init(name: $0.name, units: $0.units) }
+    if let evaluation { origin.episodes = evaluation.episodes.count }
+    if origin.sampler == nil { origin.sampler = policy?.sampler.description }
+    var sections: [ReportPage.Section] = []
+    func add(_ kind: ReportPage.Section.Kind, _ blocks: [ReportPage.Block]) {
+      sections.append(.init(kind: kind, origin: origin, blocks: blocks))
     }
-    var html = [
-      "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">",
-      "<title>BAGEL: \(escapedForHTML(task.name))</title>",
-      "<style>\(pageStyle)</style></head><body>",
-      "<h1>\(escapedForHTML(task.name))</h1>",
-    ]
-    if let loop { html += loopSummary(loop) }
-    if let evaluation { html += evaluationSummary(evaluation) }
-    html += figures
-    if let policy { html += policySummary(policy) }
-    if let fit { html += fitSummary(fit) }
-    html.append("<p>\(escapedForHTML(origin.words))</p></body></html>\n")
-    try html.joined(separator: "\n").write(toFile: path, atomically: true, encoding: .utf8)
-    return failure
+    if let loop { add(.loop, loopSummary(loop)) }
+    if let evaluation { add(.evaluation, evaluationSummary(evaluation)) }
+    if let policy { add(.policy, policySummary(policy)) }
+    if let fit { add(.model, fitSummary(fit)) }
+    return ReportPage(title: task.name, sections: sections)
+  }
+
+  /// Writes the page, and beside it what it is drawn from; returns why a picture is missing, or nil.
+  ///
+  /// - Parameters:
+  ///   - path: of the page, which ends in ".html".
+  ///   - store: of the output folder, for the numbers of versions; nil for none.
+  /// - Throws: `OutputError`.
+  @discardableResult
+  public func write(to path: String, versions store: VersionStore? = nil) throws -> PlotFailure? {
+    let page = page
+    try page.write(to: ReportPage.dataPath(of: path))
+    return try page.writeHTML(to: path, store)
   }
 
   /// Path of the program that draws the pictures, if it is installed.
   public static var gnuplotPath: String? { Plot.gnuplotPath }
 }
 
-/// Whose numbers a report shows. Files with the same fingerprints have the same numbers.
-public struct ReportOrigin: Hashable, Sendable {
-  public var seed: UInt64
-  /// `DynamicsModel.fingerprint`, where there is a model.
-  public var model: String?
-  /// `PolicyController.fingerprint`, where there is a policy.
-  public var policy: String?
-
-  public init(seed: UInt64, model: String?, policy: String? = nil) {
-    (self.seed, self.model, self.policy) = (seed, model, policy)
-  }
-
-  /// "Seed 3; model 0123456789abcdef; policy fedcba9876543210."
-  var words: String {
-    let parts = ["Seed \(seed)", model.map { "model \($0)" }, policy.map { "policy \($0)" }]
-    return parts.compactMap(\.self).joined(separator: "; ") + "."
+extension ControlTask.PlantChoice {
+  /// In words, and whose it is.
+  fileprivate var sentence: String {
+    if case .simulated = self { "\(words), simulated by BAGEL" } else { "the program '\(words)'" }
   }
 }
-
-/// In the place of a picture, in HTML.
-package func noPicture(_ failure: PlotFailure) -> String {
-  "no picture: \(escapedForHTML("\(failure)"))"
-}
-
-/// Of every page.
-package let pageStyle = """
-  body{font:16px/1.45 system-ui,sans-serif;max-width:820px;margin:2em auto;padding:0 1em;color:#222}
-  table{border-collapse:collapse;margin:1em 0}td,th{padding:.25em .8em;text-align:right;
-  border-bottom:1px solid #ddd}th:first-child,td:first-child{text-align:left}figure{margin:1em 0}
-  .words td:nth-child(2){text-align:left}.good{color:#176b2c}.bad{color:#a3201d}
-  """
 
 /// Radians are shown in degrees; everything else as it is.
 package struct Unit {

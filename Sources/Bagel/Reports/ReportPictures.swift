@@ -9,19 +9,22 @@ import PolicySearch
 import Tasks
 
 extension Report {
+  /// Episodes of which more are many lines.
+  private static let crowd = 3
+
+  /// Of the policy and the episodes.
   var pictures: [Plot] {
     var plots: [Plot] = []
-    if policy != nil || evaluation != nil {
-      if let planePicture { plots.append(planePicture) }
-      plots += reported.map(responsePlot)
-      plots += task.layout.actions.indices.map(actionPlot)
-      plots += task.layout.disturbances.indices.compactMap(disturbancePlot)
-      plots += task.constraints.map(constraintPlot)
-      plots += promisePlots
-    }
-    if let policy { plots.append(returnPlot(policy.state)) }
-    if let fit { plots += ModelPictures(fit, task.layout).plots }
-    return plots
+    if let planePicture { plots.append(planePicture) }
+    // What has a panel for each start and goal is not drawn in one tangle too; it is where few episodes are none, and against predictions.
+    let isTangle = hasPanels && predicted == nil && (evaluation?.episodes.count ?? 0) > Self.crowd
+    let apart = isTangle ? Set(panelSubjects.map(\.name)) : []
+    plots += reported.filter { !apart.contains($0.name) }.map(responsePlot)
+    plots += task.layout.actions.indices.filter { !apart.contains(task.layout.actions[$0].name) }
+      .map(actionPlot)
+    plots += task.layout.disturbances.indices.compactMap(disturbancePlot)
+    plots += task.constraints.map(constraintPlot)
+    return plots + promisePlots
   }
 
   /// Predicted particles, where they went to the goals of the real episodes: not those of a schedule.
@@ -47,13 +50,16 @@ extension Report {
     var plot = ribbon(
       title: quantity.name, yLabel: unit.axisTitle(quantity.name), particles.map(unit.convert),
       real.map(unit.convert))
-    let rivals = rival?.episodes.map { $0.episode.states.map { quantity.value($0) } } ?? []
-    for (index, path) in rivals.map(unit.convert).enumerated() {
-      plot.curves.append(
-        .init(
-          title: index == 0 ? "PID controller" : nil,
-          style: .lines(color: rivals.count > 3 ? "#702e8b57" : "#2e8b57", width: 1),
-          x: path.indices.map { Double($0) * task.layout.timeStep }, y: path))
+    for other in others {
+      let paths = other.evaluation.episodes.map { $0.episode.states.map { quantity.value($0) } }
+      for (index, path) in paths.map(unit.convert).enumerated() {
+        plot.curves.append(
+          .init(
+            title: index == 0 ? other.name : nil, name: "\(other.name), episode \(index + 1)",
+            style: .lines(
+              color: paths.count > Self.crowd ? other.faintColor : other.color, width: 1),
+            x: path.indices.map { Double($0) * task.layout.timeStep }, y: path))
+      }
     }
     let goal = task.goalChannels.firstIndex { $0.name == quantity.name }
     if let (times, goals) = goal.flatMap(commonGoals) {
@@ -175,18 +181,19 @@ extension Report {
         .init(
           title: "predicted, 95 %", style: .band(color: "#2f6fb0"), x: times(first.count),
           y: bundle.quantile(0.025), upper: bundle.quantile(0.975)))
-      for particle in particles.prefix(5) {
+      for (index, particle) in particles.prefix(5).enumerated() {
         plot.curves.append(
           .init(
-            title: nil, style: .lines(color: "#9cbde0", width: 0.6), x: times(first.count),
+            title: nil, name: "predicted particle \(index + 1)",
+            style: .lines(color: "#9cbde0", width: 0.6), x: times(first.count),
             y: particle))
       }
     }
-    let isCrowd = real.count > 3
+    let isCrowd = real.count > Self.crowd
     for (index, path) in real.enumerated() {
       plot.curves.append(
         .init(
-          title: index == 0 ? "real episodes" : nil,
+          title: index == 0 ? "real episodes" : nil, name: "episode \(index + 1)",
           style: isCrowd
             ? .lines(color: "#60d1661f", width: 0.8) : .lines(color: "#d1661f", width: 1.6),
           x: times(path.count), y: path))
@@ -200,7 +207,7 @@ extension Report {
     return plot
   }
 
-  private func returnPlot(_ state: SearchState) -> Plot {
+  func returnPlot(_ state: SearchState) -> Plot {
     var plot = Plot(
       title: "return per iteration"
         + (task.constraints.isEmpty ? "" : ", less weighted violations"), xLabel: "iteration",

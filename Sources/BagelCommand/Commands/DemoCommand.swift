@@ -38,7 +38,8 @@ struct DemoCommand: ParsableCommand {
       Report(
         task: task, fit: fit, policy: policy, evaluation: evaluation,
         origin: ReportOrigin(
-          seed: common.seed, model: fit.model.fingerprint, policy: policy.best.fingerprint)),
+          seed: common.seed, model: fit.model.fingerprint, policy: policy.best.fingerprint,
+          description: description, policyFile: folder + "/policy.safetensors")),
       in: folder, console: console)
     try console.finish(resultJSON(fit.json, policy.json, evaluation.json(task)))
     if evaluation.successes == 0 { throw notSolved }

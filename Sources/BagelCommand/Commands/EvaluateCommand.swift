@@ -31,6 +31,12 @@ struct EvaluateCommand: ParsableCommand {
   )
   var rival: Bool?
 
+  @Flag(
+    inversion: .prefixedNo,
+    help:
+      "Drive the same episodes with the policy's former version (default: on simulated plants).")
+  var former: Bool?
+
   @OptionGroup var realTime: RealTimeOptions
   @OptionGroup var common: CommonOptions
 
@@ -98,14 +104,34 @@ struct EvaluateCommand: ParsableCommand {
       try evaluation.teachWatch(
         task, description, in: policyOptions.folder(of: description, or: folder), console)
     }
+    let model =
+      try promised?.model
+      ?? modelOfPolicy(description, in: policyOptions.folder(of: description, or: folder))
+    func compared(
+      _ kind: ComparedController.Kind, _ name: String, _ evaluation: Evaluation
+    ) throws -> ComparedController {
+      ComparedController(
+        kind, name: name, evaluation: evaluation,
+        meanReturn: try model.flatMap { try task.meanReturn(of: evaluation, on: $0) })
+    }
     let (rival, trouble) = rivalEvaluation(task, description, folder, console)
+    let former = try formerEvaluation(task, controller, folder, console)
     try common.report(
       Report(
-        task: task, evaluation: evaluation, rival: rival?.evaluation,
+        task: task, evaluation: evaluation,
+        meanReturn: try model.flatMap { try task.meanReturn(of: evaluation, on: $0) },
+        others: [
+          try rival.map { try compared(.pid, "PID controller", $0.evaluation) },
+          try former.map {
+            try compared(.former, "former policy, version \($0.version.number)", $0.evaluation)
+          },
+        ].compactMap(\.self),
         promised: promised.flatMap { made in score.map { (made.promise, $0) } },
         loggedGoals: description.loggedGoals,
         origin: ReportOrigin(
-          seed: common.seed, model: description.model, policy: controller.fingerprint)),
+          seed: common.seed, model: description.model, policy: controller.fingerprint,
+          description: description,
+          policyFile: policyOptions.policy ?? folder + "/policy.safetensors", spread: vary ?? 0)),
       in: folder, name: "report-evaluate.html", console: console)
     try console.finish(
       resultJSON(
@@ -113,6 +139,7 @@ struct EvaluateCommand: ParsableCommand {
         [
           "beyondData": beyond, "promise": promised?.promise.json(task, score) ?? NSNull(),
           "gains": gains?.json ?? NSNull(), "rival": rival?.json(task) ?? NSNull(),
+          "former": former?.json(task) ?? NSNull(),
           "timing": words.timing.json,
           "earlyEnds": words.earlyEnds,
           "policyFingerprint": controller.fingerprint,
@@ -122,10 +149,23 @@ struct EvaluateCommand: ParsableCommand {
         ]))
     if InterruptSignal.wasRaised {
       throw Interruption(
-        description: "interrupted with the PID controller; the policy's evaluation is whole")
+        description: "interrupted with another controller; the policy's evaluation is whole")
     }
     if let trouble { throw trouble }
     if evaluation.successes == 0 { throw notSolved }
+  }
+
+  /// The former version's episodes.
+  private func formerEvaluation(
+    _ task: ControlTask, _ controller: PolicyController, _ folder: String, _ console: Console
+  ) throws -> FormerEvaluation? {
+    let isSimulated = if case .simulated = task.plant { true } else { false }
+    guard former ?? (isSimulated && plant == nil), !InterruptSignal.wasRaised else { return nil }
+    let found = try task.evaluateFormer(
+      than: controller.fingerprint, in: folder, seed: common.seed, spread: vary ?? 0, console)
+    if found == nil, former == true { console.say("there is no former version of this policy") }
+    found?.describe(task, console)
+    return found
   }
 
   /// The rival's episodes, after all that is known of the policy was said and kept; or what a machine did not do in them.

@@ -116,7 +116,9 @@ struct LearnCommand: ParsableCommand {
       task: task, folder: root, seed: seed, device: deviceOptions.device, spread: vary,
       mayDiffer: force)
     let done = loop.record.trials.count
-    let figures = LoopFigures(console: console, task: task, folder: root)
+    let figures = LoopFigures(
+      console: console, task: task, folder: root,
+      store: name == nil ? VersionStore(folder: folder) : nil)
     if let verdict = loop.openVerdict {
       console.say(
         "going on with judging trial \(done) over \(verdict.wanted) episodes in \(root): \(verdict.words) so far"
@@ -139,7 +141,8 @@ struct LearnCommand: ParsableCommand {
     }
     figures.finish()
     if let writingError {
-      throw OutputError(path: "\(root)/report.html or event files", writingError)
+      throw writingError is CocoaError
+        ? OutputError(path: "event files of \(root)", writingError) : writingError
     }
     guard isFinished else {
       throw Interruption(
@@ -152,6 +155,7 @@ struct LearnCommand: ParsableCommand {
     try conclude(
       loop.record, loop.record.verdict(over: task.evaluation.episodes), root,
       name == nil ? folder : nil, console)
+    try figures.reportVersions()
     return LoopOutcome(
       record: loop.record, isStepResponse: task.evaluation.measures.isEmpty,
       timing: figures.episodes.timing)

@@ -87,9 +87,12 @@ struct OptimizeCommand: ParsableCommand {
         + " (the last one: policy-last.safetensors)")
     try common.report(
       Report(
-        task: task, policy: policy,
+        task: task, policy: policy, besideFormer: kept.beside,
         origin: ReportOrigin(
-          seed: common.seed, model: description.model, policy: policy.best.fingerprint)),
+          seed: common.seed, model: description.model, policy: policy.best.fingerprint,
+          description: description,
+          policyFile: kept.isCurrent
+            ? folder + "/policy.safetensors" : VersionStore(folder: folder).path(kept.version))),
       in: folder, name: "report-optimize.html", console: console)
     try console.finish(
       resultJSON(

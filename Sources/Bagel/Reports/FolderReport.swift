@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+// The report of an output folder: the newest part of each kind that the folder's commands left (ReportPage.swift). In: a folder. Out: one
+// page of the machine as it is known now. What has no part there is made from the files that there are: the loop's record, the policy.
+
+import Foundation
+import MachineLogs
+import Policies
+import Tasks
+
+/// The page of an output folder.
+public struct FolderReport {
+  package let page: ReportPage
+  /// Names of the files that it was made from, in the folder.
+  public let sources: [String]
+  private let store: VersionStore
+
+  /// Files of pages, in the folder. `learn` has its own folder.
+  private static let names = [
+    "report-fit.json", "report-optimize.json", "report-evaluate.json", "learn/report.json",
+    "report.json",
+  ]
+
+  /// - Parameters:
+  ///   - task: whose folder it is.
+  ///   - folder: of the output.
+  /// - Throws: `LogError` where a part is damaged, or there is nothing to report; `LoopError`, `TensorFileError`.
+  public init(of task: ControlTask, in folder: String) throws {
+    store = VersionStore(folder: folder)
+    var (sections, used):
+      ([ReportPage.Section.Kind: ReportPage.Section], [ReportPage.Section.Kind: String]) = (
+        [:], [:]
+      )
+    var title: String?
+    for name in Self.names {
+      guard let page = try ReportPage.read("\(folder)/\(name)") else { continue }
+      title = title ?? page.title
+      for section in page.sections {
+        if let other = sections[section.kind], other.origin.date > section.origin.date { continue }
+        (sections[section.kind], used[section.kind]) = (section, name)
+      }
+    }
+    if sections[.loop] == nil, let record = try LoopFolder(path: folder + "/learn").record() {
+      sections[.loop] =
+        Report(task: task, loop: record, origin: ReportOrigin(seed: record.seed, model: nil)).page
+        .sections.first
+      used[.loop] = "learn/loop.json"
+    }
+    let path = folder + "/policy.safetensors"
+    if sections[.policy] == nil, sections[.evaluation] == nil,
+      FileManager.default.fileExists(atPath: path)
+    {
+      let (controller, description) = try PolicyController.read(
+        path: path, for: task.policyDescription)
+      let version = store.current(.policy)
+      var origin = ReportOrigin(
+        seed: version?.seed, model: description.model, policy: controller.fingerprint,
+        description: description, policyFile: path)
+      if let date = version?.date { origin.date = date }
+      sections[.policy] = ReportPage.Section(
+        kind: .policy, origin: origin,
+        blocks: [
+          .heading("Policy", level: 2),
+          .words(
+            description.predictedReturn.map { "Its return on its model is \(number($0))." }
+              ?? "Its return is not known."),
+        ])
+      used[.policy] = "policy.safetensors"
+    }
+    guard !sections.isEmpty else {
+      throw LogError(
+        file: folder, "has nothing to report yet: no model, policy or episode was made there")
+    }
+    let kinds = ReportPage.Section.Kind.allCases
+    page = ReportPage(title: title ?? task.name, sections: kinds.compactMap { sections[$0] })
+    sources =
+      Self.names.filter(used.values.contains)
+      + used.values.filter { !Self.names.contains($0) }.sorted()
+  }
+
+  /// Writes the page; returns why a picture is missing, or nil. Throws: `OutputError`.
+  public func write(to path: String) throws -> PlotFailure? { try page.writeHTML(to: path, store) }
+}
