@@ -2,18 +2,15 @@
 // What an error means to whoever called: the exit code of the command, and what a function of the C library returns. In: an error of
 // any target below. Out: 65 where the input is at fault, 1 for the other errors of BAGEL's own.
 
+import CodeExport
 import Execution
 import GaussianProcesses
 import LinearAlgebra
 import MachineLogs
 import Plants
-import PolicyExport
 import PolicySearch
 import Samplers
 import TensorFiles
-
-/// The version of the library, the command and the Python package.
-package let bagelVersion = "0.1.0"
 
 /// 65 where the input is at fault, 1 for the other errors of BAGEL's own, nil for those of others.
 package func commandExitCode(of error: any Error) -> Int32? {

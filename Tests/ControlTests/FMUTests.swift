@@ -28,7 +28,7 @@ private func output(_ command: [String]) throws -> String {
 
 /// An instance of an FMU of either version.
 private let instance = """
-  import json, sys, zipfile
+  import json, os, sys, tempfile, zipfile
   from fmpy import extract, read_model_description
   from fmpy.fmi2 import FMU2Slave, fmi2CallbackFunctions, fmi2CallbackLoggerTYPE
   from fmpy.fmi3 import FMU3Slave
@@ -39,7 +39,8 @@ private let instance = """
           self.description = read_model_description(path)
           self.is_two, self.words = self.description.fmiVersion == "2.0", []
           kind = FMU2Slave if self.is_two else FMU3Slave
-          self.fmu = kind(guid=token or self.description.guid, unzipDirectory=extract(path), instanceName="one",
+          folder = extract(path, unzipdir=tempfile.mkdtemp(dir=os.path.dirname(path)))
+          self.fmu = kind(guid=token or self.description.guid, unzipDirectory=folder, instanceName="one",
                           modelIdentifier=self.description.coSimulation.modelIdentifier)
           if self.is_two:
               self.callbacks = fmi2CallbackFunctions()

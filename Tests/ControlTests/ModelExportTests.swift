@@ -124,7 +124,8 @@ struct ModelExportTests {
       let next = map.next(episode.states[k], increments: prediction.mean[0])
       #expect(isClose(Array(found.next.prefix(3)), next, 1e-9))
       #expect(isClose(found.deviation, map.deviation(prediction.observed[0]), 1e-6))
-      #expect(Array(found.next.dropFirst(3)) == Array(try random.state(export.stateNames, row: k + 1).dropFirst(3)) || isClose(Array(found.next.dropFirst(3)), Array(try random.state(export.stateNames, row: k + 1).dropFirst(3)), 1e-12))
+      let after = try random.state(export.stateNames, row: k + 1)
+      #expect(isClose(Array(found.next.dropFirst(3)), Array(after.dropFirst(3)), 1e-12))
       let all = x + u + w
       let columns = all.indices.map { c -> [Double] in
         func moved(_ by: Double) -> [Double] {

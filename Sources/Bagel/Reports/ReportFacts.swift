@@ -7,9 +7,6 @@ import MachineLogs
 import Policies
 import Tasks
 
-/// The version of this package.
-public let bagelVersion = "0.1.0"
-
 /// Whose numbers a report shows. Files with the same fingerprints have the same numbers.
 public struct ReportOrigin: Codable, Hashable, Sendable {
   /// nil where nobody knows.

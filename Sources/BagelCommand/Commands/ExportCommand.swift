@@ -125,7 +125,7 @@ struct ExportCommand: ParsableCommand {
     )
   }
 
-  private var provenance: [String] { ["BAGEL \(RootCommand.configuration.version)"] }
+  private var provenance: [String] { ["BAGEL \(bagelVersion)"] }
 
   /// Writes one file, and of C its header.
   private func writeFile(
