@@ -124,7 +124,7 @@ private struct Reference {
         states: [{name: x, units: m}, {name: x_rate, rateOf: x, units: m/s, filterTime: 0.1}]
         actions: [{name: u, units: V, limits: [-1, 1], rateLimit: 4, safe: 0.125}]
         model: {covariance: squared-exponential, mean: linear, stateHistory: 0}
-        policy: {layers: [6], integral: true}
+        policy: {layers: [6], integral: true, goal: error}
         goal: {x: 0.25}
         logs: [a.csv]
         """, file: "t.yaml", folder: folder)
@@ -132,7 +132,7 @@ private struct Reference {
     try model.write(to: folder + "/model.safetensors", provenance: "test", verdict: nil)
     controller = task.controller(task.makePolicy().initialParameters(3), on: model)
     let path = folder + "/policy.safetensors"
-    try controller.write(to: path, description: task.policyDescription)
+    try controller.write(to: path, description: task.policyDescription(on: model))
     let whole = try Data(contentsOf: URL(fileURLWithPath: path))
     try whole.prefix(whole.count / 2).write(
       to: URL(fileURLWithPath: folder + "/damaged.safetensors"))
