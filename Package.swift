@@ -73,7 +73,8 @@ let package = Package(
     .target(
       name: "CodeExport",
       dependencies: [
-        "CZlib", "Draws", "Formulas", "GaussianProcesses", "LinearAlgebra", "MachineLogs", "Policies",
+        "CZlib", "Draws", "Formulas", "GaussianProcesses", "LinearAlgebra", "MachineLogs",
+        "Policies",
         "Programs", "SafeText", "Samplers", "TensorFiles", "Watching",
         .product(name: "SwiftProtobuf", package: "swift-protobuf"),
       ]),

@@ -85,9 +85,10 @@ private struct RandomModel {
           $0 + (1 - Foundation.exp(-1 / steps)) * ($1[j] - $0)
         }
       }
-      let (channel, lag) = try parted(name, at: ", ").map { channel, words in
-        (channel, try #require(words.split(separator: " ").first.flatMap { Int($0) }))
-      } ?? (name, 0)
+      let (channel, lag) =
+        try parted(name, at: ", ").map { channel, words in
+          (channel, try #require(words.split(separator: " ").first.flatMap { Int($0) }))
+        } ?? (name, 0)
       if let i = ["a", "b", "c"].firstIndex(of: channel) { return episode.states[row - lag][i] }
       if let j = ["u", "v"].firstIndex(of: channel) { return episode.actions[row - lag][j] }
       let w = try #require(["d", "e"].firstIndex(of: channel))
@@ -96,7 +97,9 @@ private struct RandomModel {
   }
 
   private func parted(_ text: String, at separator: String) -> (String, String)? {
-    text.range(of: separator).map { (String(text[..<$0.lowerBound]), String(text[$0.upperBound...])) }
+    text.range(of: separator).map {
+      (String(text[..<$0.lowerBound]), String(text[$0.upperBound...]))
+    }
   }
 }
 
@@ -108,7 +111,9 @@ struct ModelExportTests {
       && zip(a, b).allSatisfy { abs($0 - $1) <= tolerance * max(abs($1), 1e-3 * size) }
   }
 
-  @Test("a step is that of the posterior, its past moves on, its Jacobian is that of differences", arguments: UInt64(0)..<24)
+  @Test(
+    "a step is that of the posterior, its past moves on, its Jacobian is that of differences",
+    arguments: UInt64(0)..<24)
   func step(seed: UInt64) throws {
     let random = try RandomModel(seed: seed)
     let (model, episode) = (random.model, random.episode)
@@ -144,20 +149,25 @@ struct ModelExportTests {
     }
   }
 
-  @Test("C99 without warnings, and its own test passes; a test that is given another model fails", arguments: UInt64(0)..<8)
+  @Test(
+    "C99 without warnings, and its own test passes; a test that is given another model fails",
+    arguments: UInt64(0)..<8)
   func c(seed: UInt64) throws {
     let folder = try Scratch.folder()
     for (name, data) in try RandomModel(seed: seed).exported().cFolder() {
       try data.write(to: URL(fileURLWithPath: "\(folder)/\(name)"))
     }
-    let strict = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-Wconversion", "-Wshadow", "-pedantic"]
+    let strict = [
+      "-std=c99", "-Wall", "-Wextra", "-Werror", "-Wconversion", "-Wshadow", "-pedantic",
+    ]
     let files = ["\(folder)/model.c", "\(folder)/model_test.c"]
     #expect(try run(["cc"] + strict + files + ["-o", "\(folder)/test", "-lm"]).status == 0)
     let (status, words) = try run(["\(folder)/test"])
     #expect(status == 0 && words.hasSuffix("passed\n"), "\(words)")
     let source = try String(contentsOfFile: files[0], encoding: .utf8)
-    try source.replacingOccurrences(of: "next_state[i] = v", with: "next_state[i] = 1.00001 * v").write(
-      toFile: files[0], atomically: true, encoding: .utf8)
+    try source.replacingOccurrences(of: "next_state[i] = v", with: "next_state[i] = 1.00001 * v")
+      .write(
+        toFile: files[0], atomically: true, encoding: .utf8)
     #expect(try run(["cc", "-std=c99"] + files + ["-o", "\(folder)/test", "-lm"]).status == 0)
     #expect(try run(["\(folder)/test"]).status == 1)
   }
@@ -204,14 +214,16 @@ struct ModelExportTests {
     let model = try RandomModel(seed: 3).model
     for tolerance in [0.3, 0.01] {
       let export = try ExportedModel(
-        model, actionLimits: [-3...5, -3...5], rest: [0, 0], name: "m", deviationTolerance: tolerance)
+        model, actionLimits: [-3...5, -3...5], rest: [0, 0], name: "m",
+        deviationTolerance: tolerance)
       #expect(export.deviationError <= tolerance)
     }
   }
 
   @Test("a command that acts at once is refused in words")
   func feedthrough() throws {
-    let form = ModelForm(features: [.state(0, lag: 0), .action(0, lag: -1)], updates: [.increment(output: 0)])
+    let form = ModelForm(
+      features: [.state(0, lag: 0), .action(0, lag: -1)], updates: [.increment(output: 0)])
     let episode = Episode(
       name: "e", timeStep: 1, states: (0..<20).map { [Foundation.sin(Double($0))] },
       actions: (0..<20).map { [Foundation.cos(1.7 * Double($0))] })

@@ -31,7 +31,8 @@ struct ExportCommand: ParsableCommand {
   @Option(help: "Version of FMI, 2 or 3, of an FMU.")
   var fmi: FMIVersion?
 
-  @Flag(help: "The learnt model (model.safetensors in the output folder) in place of the controller.")
+  @Flag(
+    help: "The learnt model (model.safetensors in the output folder) in place of the controller.")
   var model = false
 
   @OptionGroup var policyOptions: PolicyFileOptions
@@ -47,10 +48,12 @@ struct ExportCommand: ParsableCommand {
   func validate() throws {
     if fmi != nil, format != .fmu { throw ValidationError("--fmi is of --format fmu") }
     if model, policyOptions.policy != nil {
-      throw ValidationError("--policy names a controller, and --model exports the model: leave one out")
+      throw ValidationError(
+        "--policy names a controller, and --model exports the model: leave one out")
     }
     if model, format == .safetensors {
-      throw ValidationError("--format safetensors is of controllers: model.safetensors is the model's own file")
+      throw ValidationError(
+        "--format safetensors is of controllers: model.safetensors is the model's own file")
     }
   }
 
@@ -79,7 +82,8 @@ struct ExportCommand: ParsableCommand {
       }
     }
     console.say(
-      sentence + "\(kind): \(place)\ntest it on the target: cd \(place) && cc -std=c99 \(kind).c \(kind)_test.c -lm && ./a.out"
+      sentence
+        + "\(kind): \(place)\ntest it on the target: cd \(place) && cc -std=c99 \(kind).c \(kind)_test.c -lm && ./a.out"
     )
     try console.finish(
       resultJSON(
@@ -129,7 +133,8 @@ struct ExportCommand: ParsableCommand {
 
   /// Writes one file, and of C its header.
   private func writeFile(
-    _ export: any Exportable, _ sentence: String, _ facts: [String: Any], _ task: ControlTask, _ folder: String,
+    _ export: any Exportable, _ sentence: String, _ facts: [String: Any], _ task: ControlTask,
+    _ folder: String,
     _ console: Console
   ) throws {
     let path = file ?? "\(folder)/\(export.kind).\(format.rawValue)"
@@ -188,7 +193,10 @@ extension ExportFormat: ExpressibleByArgument {}
 
 extension FMIVersion: ExpressibleByArgument {
   public init?(argument: String) {
-    guard let found = FMIVersion.allCases.first(where: { $0.rawValue.hasPrefix(argument) && !argument.isEmpty })
+    guard
+      let found = FMIVersion.allCases.first(where: {
+        $0.rawValue.hasPrefix(argument) && !argument.isEmpty
+      })
     else { return nil }
     self = found
   }

@@ -28,9 +28,11 @@ struct CProgram {
   static func definitions(
     for programs: [Program], and others: [BinaryFunction] = []
   ) -> String {
-    let called = others + programs.flatMap(\.instructions).compactMap { instruction -> BinaryFunction? in
-      if case .binary(let function, _, _) = instruction.operation { function } else { nil }
-    }
+    let called =
+      others
+      + programs.flatMap(\.instructions).compactMap { instruction -> BinaryFunction? in
+        if case .binary(let function, _, _) = instruction.operation { function } else { nil }
+      }
     return BinaryFunction.allCases.filter(called.contains).compactMap(\.row.cDefinition).map {
       "\n" + $0
     }.joined()
@@ -77,10 +79,12 @@ struct CProgram {
     case .matrixVector(let m, let a):
       let columns = program[a].length
       return ["double \(name)[\(n)];"]
-        + rows(n, columns, "\(name)[i] += v\(m.index)[(i * \(columns)) + j] * v\(a.index)[j];", name)
+        + rows(
+          n, columns, "\(name)[i] += v\(m.index)[(i * \(columns)) + j] * v\(a.index)[j];", name)
     case .transposedMatrixVector(let m, let a):
       return ["double \(name)[\(n)];"]
-        + rows(n, program[a].length, "\(name)[i] += v\(m.index)[(j * \(n)) + i] * v\(a.index)[j];", name)
+        + rows(
+          n, program[a].length, "\(name)[i] += v\(m.index)[(j * \(n)) + i] * v\(a.index)[j];", name)
     case .apply(let function, let a):
       return try called(name, n, function, a, instruction, slopes: false)
     case .jacobian(let function, let a):
@@ -94,7 +98,8 @@ struct CProgram {
     _ name: String, _ count: Int, _ function: LocalFunction, _ x: ValueID,
     _ instruction: Instruction, slopes: Bool
   ) throws -> [String] {
-    guard case .weightedSum(let sum) = function, let word = sums.name(of: sum, slopes: slopes) else {
+    guard case .weightedSum(let sum) = function, let word = sums.name(of: sum, slopes: slopes)
+    else {
       throw CannotExport(instruction.operation, "C")
     }
     return ["double \(name)[\(count)];", "\(word)(v\(x.index), \(name));"]

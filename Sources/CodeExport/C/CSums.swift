@@ -23,7 +23,8 @@ struct CSums {
   }
 
   private mutating func note(
-    _ sum: WeightedSum, _ change: (inout (sum: WeightedSum, hasValue: Bool, hasSlopes: Bool)) -> Void
+    _ sum: WeightedSum,
+    _ change: (inout (sum: WeightedSum, hasValue: Bool, hasSlopes: Bool)) -> Void
   ) {
     let index = all.firstIndex { $0.sum == sum } ?? all.count
     if index == all.count { all.append((sum, false, false)) }
@@ -40,7 +41,9 @@ struct CSums {
 
   /// The data, and a function for each sum and its slopes where they are called. Throws: `CannotExport`.
   func definitions(_ arrays: [String: [Double]]) throws -> String {
-    let matrices = all.flatMap { [$0.sum.rows, $0.sum.weights] + [$0.sum.squared].compactMap(\.self) }
+    let matrices = all.flatMap {
+      [$0.sum.rows, $0.sum.weights] + [$0.sum.squared].compactMap(\.self)
+    }
     let names = Set(matrices.filter { $0.rows * $0.columns > 0 }.map(\.array)).sorted()
     // Outputs of one group have the same rows.
     var firsts: [[Double]: String] = [:]

@@ -80,7 +80,8 @@ public struct ExportedModel {
   /// "the mean is the model's own; the deviation goes through few points (2200 points, 45 for the deviation) and is off by 0.6 %"
   public var accuracy: String {
     let percent = (1_000 * deviationError).rounded() / 10
-    return "the mean is the model's own; the deviation goes through few points (\(summary)) and is off by \(percent) % of that of a prediction"
+    return
+      "the mean is the model's own; the deviation goes through few points (\(summary)) and is off by \(percent) % of that of a prediction"
   }
   /// Of x [K].
   public var stateNames: [String] { window.channels.map(\.name) }
@@ -194,7 +195,8 @@ private struct StepWriter {
       }
     }
     let (mean, deviation) = (
-      builder.concatenate(means.compactMap(\.self)), builder.concatenate(deviations.compactMap(\.self))
+      builder.concatenate(means.compactMap(\.self)),
+      builder.concatenate(deviations.compactMap(\.self))
     )
     let next = expressions.next(
       present, increments: expressions.increments(mean, features: features))

@@ -91,9 +91,9 @@ extension ExportedModel {
       try CProgram(program: program, arrays: arrays, sums: sums).body().joined(separator: "\n")
     }
     func unused(_ program: Program) -> String {
-      ["state", "action", "disturbance"].filter { program.inputs[$0] == nil }.map {
-        "  (void)\($0);\n"
-      }.joined()
+      ["state", "action", "disturbance"].filter { name in
+        !program.instructions.contains { $0.operation == .input(name) }
+      }.map { "  (void)\($0);\n" }.joined()
     }
     func copied(_ program: Program, _ name: String) -> String {
       let result = program.output(name)

@@ -35,7 +35,9 @@ extension ExportedModel: Exportable {
   private static let tolerance = 1e-6
 
   /// Points near the logged states, and commands and disturbances within what was logged: [x, u, w].
-  package func testPoints(_ count: Int) -> [(state: [Double], action: [Double], disturbance: [Double])] {
+  package func testPoints(_ count: Int) -> [(
+    state: [Double], action: [Double], disturbance: [Double]
+  )] {
     let key = DrawKey(seed: 1, stream: .exportedVectors)
     let start = start
     let scales = model.stateStandardiser.scale

@@ -193,13 +193,15 @@ struct ONNXScope {
     case .transposedProduct(let weights, let a):
       graph.node("MatMul", [v(a), graph.matrix(name + "_w", weights)], name)
     case .matrixVector(let m, let a):
-      graph.node("Reshape", [v(m), graph.integers(name + "_shape", [0, n, lengths[a.index]])], name + "_m")
+      graph.node(
+        "Reshape", [v(m), graph.integers(name + "_shape", [0, n, lengths[a.index]])], name + "_m")
       let axis = graph.integers(name + "_axis", [2])
       graph.node("Unsqueeze", [v(a), axis], name + "_a")
       graph.node("MatMul", [name + "_m", name + "_a"], name + "_p")
       graph.node("Squeeze", [name + "_p", axis], name)
     case .transposedMatrixVector(let m, let a):
-      graph.node("Reshape", [v(m), graph.integers(name + "_shape", [0, lengths[a.index], n])], name + "_m")
+      graph.node(
+        "Reshape", [v(m), graph.integers(name + "_shape", [0, lengths[a.index], n])], name + "_m")
       let axis = graph.integers(name + "_axis", [1])
       graph.node("Unsqueeze", [v(a), axis], name + "_a")
       graph.node("MatMul", [name + "_a", name + "_m"], name + "_p")
@@ -231,7 +233,9 @@ struct ONNXScope {
 
   /// A value as long along the axes as it can be: what depends on no input has a row for each of the batch.
   func full(_ name: String, of id: ValueID, in graph: inout ONNXGraph) -> String {
-    guard long[id.index] != Set(axes), let source = long.firstIndex(of: Set(axes)) else { return name }
+    guard long[id.index] != Set(axes), let source = long.firstIndex(of: Set(axes)) else {
+      return name
+    }
     return lengthened(name, by: [source], as: name + "_full", &graph)
   }
 

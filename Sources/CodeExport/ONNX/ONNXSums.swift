@@ -45,7 +45,8 @@ struct ONNXSum {
       graph.node("MatMul", [try summands(x, &graph), matrix], name + "_z")
       graph.node("Gemm", [name + "_z", matrix], name + "_half", integers: ["transB": 1])
       graph.node("Add", [name + "_half", name + "_half"], name + "_factors")
-      graph.node("Unsqueeze", [name + "_factors", graph.integers(name + "_axis", [1])], name + "_row")
+      graph.node(
+        "Unsqueeze", [name + "_factors", graph.integers(name + "_axis", [1])], name + "_row")
       graph.node("MatMul", [name + "_row", gradients], name + "_square")
       parts.append(name + "_square")
     }
@@ -75,15 +76,19 @@ struct ONNXSum {
   ) throws -> ONNXScope {
     let rows = graph.values(
       sum.rows.array, offset: sum.rows.offset, count: sum.rows.rows * sum.rows.columns)
-    graph.node("Unsqueeze", [x, graph.integers("\(name)_\(letter)_axis", [1])], "\(name)_\(letter)_x")
+    graph.node(
+      "Unsqueeze", [x, graph.integers("\(name)_\(letter)_axis", [1])], "\(name)_\(letter)_x")
     var scope = ONNXScope(prefix: "\(name)_\(letter)", axes: [.batch, .rows])
     scope.given = [
       "x": ("\(name)_\(letter)_x", [.batch]),
       "row": (
-        graph.constant(data(sum.rows) + "_rows", [1, sum.rows.rows, sum.rows.columns], rows), [.rows]
+        graph.constant(data(sum.rows) + "_rows", [1, sum.rows.rows, sum.rows.columns], rows),
+        [.rows]
       ),
-      "adj_g": (graph.constant("\(name)_\(letter)_one", [1, 1, 1], [1]), []),
     ]
+    if program.inputs["adj_g"] != nil {
+      scope.given["adj_g"] = (graph.constant("\(name)_\(letter)_one", [1, 1, 1], [1]), [])
+    }
     for (index, instruction) in program.instructions.enumerated() {
       try scope.add(instruction, index, to: &graph)
     }
