@@ -40,7 +40,8 @@ echo '{ global: bagel_*; local: *; };' >"$work/names"
   -Wl,--version-script="$work/names" $outside $system 2>"$work/words" || { cat "$work/words" >&2; exit 1; }
 cp Sources/CBagel/include/bagel.h "$out/"
 
-version=$(sed -n 's/.*let bagelVersion = "\(.*\)"/\1/p' Sources/Bagel/ExitCodes.swift)
+version=$(sed -n 's/.*let bagelVersion = "\(.*\)"/\1/p' Sources/Bagel/BagelVersion.swift)
+[ -n "$version" ] || { echo "no version in Sources/Bagel/BagelVersion.swift" >&2; exit 1; }
 describe() {  # name, libraries
   cat <<END
 Name: $1

@@ -214,6 +214,9 @@ def main():
     given = options.parse_args()
     given.limit = dict(given.limit)
     model = bagel.ExportedModel.load(given.model)
+    unknown = [name for name in given.limit if name not in model.states]
+    if unknown:
+        options.error(f"--limit: no state {', '.join(unknown)}; there are {', '.join(model.states)}")
     policy = bagel.Policy.load(f"{given.folder}/policy.safetensors")
     start, goal = np.radians([given.start, 0]), np.radians([given.goal, 0])
     planner = PredictiveController(model, [10, 0.1], policy.lower, policy.upper, given)

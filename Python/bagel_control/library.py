@@ -193,8 +193,16 @@ class LibrarySimulation:
 
     def close(self) -> None:
         """Frees the machines; closing twice does nothing."""
-        self._why = self._why or "the simulation is closed"
-        self._end()
+        self._stop(self._why or "the simulation is closed")
+
+    def _stop(self, why: str) -> None:
+        """Frees the machines once no other thread is in a call with them."""
+        self._why = why
+        self._turn.acquire()
+        try:
+            self._end()
+        finally:
+            self._turn.release()
 
     def _ask(self, name: str, *arguments: Any) -> None:
         if not self._end.alive:
@@ -204,12 +212,15 @@ class LibrarySimulation:
                 "the simulation belongs to another process: make it in the process that drives it")
         try:
             with self._turn:
-                code = getattr(self._calls, name)(self._handle, *arguments)
+                # Another thread may have closed it while this one waited.
+                is_open = self._end.alive
+                code = getattr(self._calls, name)(self._handle, *arguments) if is_open else 0
         except BaseException:
             # Ctrl-C is heard when the call is over; nobody has its answer.
-            self._why = "the simulation was interrupted and has ended; reset() begins again"
-            self._end()
+            self._stop("the simulation was interrupted and has ended; reset() begins again")
             raise
+        if not is_open:
+            raise BagelError(self._why)
         self._check(code)
 
     def _check(self, code: int) -> None:
