@@ -27,18 +27,10 @@ extension ControlTask {
       let former = VersionStore(folder: folder).former(than: policy, for: policyDescription)
     else { return nil }
     console.say("the same episodes with the former policy, version \(former.version.number):")
-    let words = EpisodeWords(console, self)
-    let evaluation = try evaluate(
-      former.controller, seed: seed, spread: spread, within: .init(former.description),
-      logFolder: folder, logName: "evaluation-former",
-      goesOn: { !InterruptSignal.wasRaised }, tell: words.tell)
-    words.sayEarlyEnds(of: evaluation.episodes.count)
-    if let logs = words.logWords { console.say(logs) }
-    if InterruptSignal.wasRaised {
-      if let leaving = words.leaving { console.say(leaving) }
-      return nil
-    }
-    return FormerEvaluation(version: former.version, evaluation: evaluation)
+    return try evaluateSameEpisodes(
+      former.controller, former.description, logName: "evaluation-former", in: folder, seed: seed,
+      spread: spread, console
+    ).map { FormerEvaluation(version: former.version, evaluation: $0) }
   }
 }
 
@@ -52,27 +44,4 @@ extension FormerEvaluation {
       "version": version.number, "policyFingerprint": version.policy ?? NSNull(),
     ]) { $1 }
   }
-}
-
-extension Evaluation {
-  /// Successes, constraints and responses.
-  func describeBriefly(_ task: ControlTask, _ console: Console) {
-    console.say(
-      steps.count > episodes.count
-        ? "  \(stepSuccesses) of \(steps.count) steps of the reference"
-        : "  \(successes) of \(episodes.count) episodes succeed")
-    for figures in task.violations(in: self) { console.say("  \(figures.plantSentence)") }
-    if task.evaluation.measures.isEmpty, !whole.episodes.isEmpty {
-      whole.describeSteps(task, console)
-    }
-  }
-}
-
-/// The model that a policy was found on; nil where it is not in the folder. Throws: `TensorFileError`.
-func modelOfPolicy(_ description: PolicyDescription, in folder: String) throws -> DynamicsModel? {
-  let path = "\(folder)/model.safetensors"
-  guard description.model != nil,
-    description.model == (try? DynamicsModel.fingerprint(path: path))
-  else { return nil }
-  return try DynamicsModel(path: path)
 }

@@ -28,14 +28,12 @@ extension ControlTask {
       return nil
     }
     if let obstacleToPID { return none(obstacleToPID) }
-    let path = "\(modelFolder)/model.safetensors"
-    guard description.model != nil,
-      description.model == (try? DynamicsModel.fingerprint(path: path))
+    guard let model = try modelOfPolicy(description, in: modelFolder)
     else { return none("the model that the policy was found on is not in \(modelFolder)") }
     let bar = ProgressBar("finding a PID controller")
     defer { bar.finish() }
     do {
-      return try pidRival(on: DynamicsModel(path: path), in: folder) { fraction in
+      return try pidRival(on: model, in: folder) { fraction in
         bar.update(fraction, "\(Int(100 * fraction)) %")
         return !InterruptSignal.wasRaised
       }
@@ -66,18 +64,10 @@ extension ControlTask {
     guard let rival, !InterruptSignal.wasRaised else { return nil }
     console.say("the same episodes with a PID controller:")
     rival.found?.describeDoubts(console)
-    let words = EpisodeWords(console, self)
-    let evaluation = try evaluate(
-      rival.controller, seed: seed, spread: spread, within: .init(rival.description),
-      logFolder: folder, logName: "evaluation-pid",
-      goesOn: { !InterruptSignal.wasRaised }, tell: words.tell)
-    words.sayEarlyEnds(of: evaluation.episodes.count)
-    if let logs = words.logWords { console.say(logs) }
-    if InterruptSignal.wasRaised {
-      if let leaving = words.leaving { console.say(leaving) }
-      return nil
-    }
-    return RivalEvaluation(rival: rival, evaluation: evaluation)
+    return try evaluateSameEpisodes(
+      rival.controller, rival.description, logName: "evaluation-pid", in: folder, seed: seed,
+      spread: spread, console
+    ).map { RivalEvaluation(rival: rival, evaluation: $0) }
   }
 
   /// The policy that drives where a run's watch gives it to the fallback; nil where the safe action is held. A PID controller is found now
