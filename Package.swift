@@ -73,9 +73,8 @@ let package = Package(
     .target(
       name: "CodeExport",
       dependencies: [
-        "CZlib", "Draws", "Formulas", "GaussianProcesses", "LinearAlgebra", "MachineLogs",
-        "Policies",
-        "Programs", "SafeText", "Samplers", "TensorFiles", "Watching",
+        "CZlib", "Draws", "Execution", "Formulas", "GaussianProcesses", "LinearAlgebra",
+        "MachineLogs", "Policies", "Programs", "SafeText", "Samplers", "TensorFiles", "Watching",
         .product(name: "SwiftProtobuf", package: "swift-protobuf"),
       ]),
     .target(

@@ -15,7 +15,8 @@ import sys
 import tempfile
 import time
 
-BAGEL = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".build", "release", "bagel"))
+from bagel_runs import BAGEL, keep
+
 COLUMNS = ["x", "u"] + [f"other{c}" for c in range(10)]
 TIME_STEP = 2.0
 
@@ -79,8 +80,7 @@ def main():
                 print(f"{label:<34}{size / 1e6:>7.0f}{reading:>8.1f}{row['megabytesPerSecond']:>7.0f}{peak / 1e6:>9.0f}", flush=True)
             os.remove(path)
     if len(sys.argv) > 2:
-        with open(sys.argv[2], "w") as file:
-            json.dump(record, file, indent=1, sort_keys=True)
+        keep(record, sys.argv[2])
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ import numpy as np
 
 from .errors import BagelError, DataError, UsageError
 
-_FORMAT = "bagel-model-1"
+_MODEL, _CONTROLLER = "bagel-model-1", "bagel-controller-1"
 _INPUTS = ("state", "action", "disturbance", "goal", "past", "memory")
 _OUTPUTS = ("next_state", "deviation", "action", "next_memory")
 
@@ -62,11 +62,12 @@ class ExportedGraph:
         }
         if not parts["inputs"] or not parts["outputs"]:
             raise _damaged(path, "has no inputs and outputs of a model or controller of `bagel export`")
-        if "next_state" not in outputs:
-            return ExportedGraph(**parts)
-        if facts.get("format") != _FORMAT:
+        kind, format = ("model", _MODEL) if "next_state" in outputs else ("controller", _CONTROLLER)
+        if facts.get("format") != format:
             found = facts.get("format", "none")
-            raise _damaged(path, f"is a model of the format {found}; this version reads {_FORMAT}")
+            raise _damaged(path, f"is a {kind} of the format {found}; this version reads {format}: export it anew")
+        if kind == "controller":
+            return ExportedGraph(**parts)
         try:
             return ExportedModel(**parts, **_of_model(facts, parts["inputs"], parts["outputs"]))
         except (KeyError, ValueError, TypeError) as error:
@@ -74,8 +75,14 @@ class ExportedGraph:
 
     @property
     def time_step(self) -> float:
-        """Seconds."""
-        return float(self.facts["time_step_seconds"])
+        """Seconds.
+
+        Raises: DataError.
+        """
+        try:
+            return float(self.facts["time_step_seconds"])
+        except (KeyError, ValueError) as error:
+            raise _damaged(self.path, "does not say its time step") from error
 
     def function(self, name: Optional[str] = None, outputs: Optional[Sequence[str]] = None) -> Any:
         """A `casadi.Function` (MX) of column vectors in physical units, with names of inputs and outputs.

@@ -21,7 +21,7 @@ from . import command
 from .errors import BagelError, error_of
 from .model_file import ModelFile
 
-_NAMES = ("libbagel.so", "libbagel.dylib")
+_NAME = "libbagel.so"
 _DOUBTS = ("function", "steps", "none")
 
 _SIZE, _CODE, _HANDLE, _ARRAY = ctypes.c_size_t, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p
@@ -101,12 +101,11 @@ def _beside_the_command() -> Optional[str]:
         program = Path(command.find()).resolve()
     except BagelError:
         return None
-    for name in _NAMES:
-        path = program.parent / name
-        if path.is_file():
-            return str(path)
+    path = program.parent / _NAME
+    if path.is_file():
+        return str(path)
     build = Path(__file__).resolve().parent.parent.parent / ".build"
-    path = build / "c-library" / _NAMES[0]
+    path = build / "c-library" / _NAME
     if build not in program.parents or not path.is_file():
         return None
     if path.stat().st_mtime < program.stat().st_mtime:
@@ -175,8 +174,6 @@ class LibrarySimulation:
             What is measured [K, M].
         """
         machines = None if which is None else np.ascontiguousarray(which, dtype=np.uintp)
-        if machines is not None and len(machines) == 0:
-            return np.empty((0, len(self._measured)))
         start = None if state is None else np.ascontiguousarray(state, dtype=np.float64)
         drawn = None if seed is None else ctypes.byref(ctypes.c_uint64(seed))
         states = np.empty((self._count if machines is None else len(machines), len(self._model.states)))

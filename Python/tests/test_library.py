@@ -64,7 +64,8 @@ class LibraryTest(EnvTest):
             "      env.step(np.sin(np.arange(5, dtype=np.float32)[:, None] + k)); rows.append(env.states)\n"
             "    env.reset(options={'state': [0.3, 0.0], 'reset_mask': np.arange(5) % 2 == 0}); rows.append(env.states)\n"
             "    env.reset(seed=2**63 - 1); rows.append(env.states)\n"
-            "    print(np.array(rows).tobytes().hex())\n")
+            "    none = env._simulation.reset(np.arange(0), seed=5)\n"
+            "    print(np.array(rows).tobytes().hex() + f'-{none.shape}-'.replace(' ', '') + env._simulation.reset().tobytes().hex())\n")
         answers: List[List[str]] = []
         for more in ({}, {"BAGEL_LIBRARY": "none"}):
             surroundings = {**os.environ, "PYTHONPATH": PACKAGE, "OPENBLAS_CORETYPE": "Prescott", **more}

@@ -19,13 +19,13 @@ extension ControlTask {
   ///   - seed: of the episodes.
   ///   - spread: of the plant's parameters.
   ///   - console: hears of it.
-  /// - Returns: nil where there is none, or it was interrupted. Throws: as `evaluate`.
+  /// - Returns: nil where it was interrupted. Throws: `NoFormerPolicy`; as `evaluate`.
   func evaluateFormer(
     than policy: String, in folder: String, seed: UInt64, spread: Double, _ console: Console
   ) throws -> FormerEvaluation? {
-    guard
-      let former = VersionStore(folder: folder).former(than: policy, for: policyDescription)
-    else { return nil }
+    let former = try VersionStore(folder: folder).former(than: policy, for: policyDescription) {
+      console.say("version \($0.number) is passed over: \($1)")
+    }
     console.say("the same episodes with the former policy, version \(former.version.number):")
     return try evaluateSameEpisodes(
       former.controller, former.description, logName: "evaluation-former", in: folder, seed: seed,
@@ -35,10 +35,6 @@ extension ControlTask {
 }
 
 extension FormerEvaluation {
-  func describe(_ task: ControlTask, _ console: Console) {
-    evaluation.describeBriefly(task, console)
-  }
-
   func json(_ task: ControlTask) -> [String: Any] {
     evaluation.json(task).merging([
       "version": version.number, "policyFingerprint": version.policy ?? NSNull(),

@@ -14,7 +14,8 @@ struct LogOptions: ParsableArguments {
   )
   var timeColumn: String?
 
-  @Option(help: "Unit of the time column, where the log does not say it: s, ms, us, ns, min or h.")
+  @Option(
+    help: "Unit of the time column, where the log does not say it: s, ms, us, ns, min, h or d.")
   var timeUnit: TimeUnit?
 
   @Option(

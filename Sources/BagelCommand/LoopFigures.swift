@@ -33,7 +33,7 @@ final class LoopFigures {
     episodes = EpisodeWords(console, task)
   }
 
-  /// Throws: Foundation's file errors.
+  /// Throws: `OutputError`.
   func tell(_ event: LoopEvent) throws {
     defer {
       // The loop hears of it now, and stops by itself.

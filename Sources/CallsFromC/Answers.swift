@@ -33,7 +33,7 @@ func answer(_ call: () throws -> Void) -> CInt {
 }
 
 /// A C string. Throws: `BadCall` for none.
-func text(_ pointer: UnsafePointer<CChar>?, _ what: String) throws(BadCall) -> String {
+func string(_ pointer: UnsafePointer<CChar>?, _ what: String) throws(BadCall) -> String {
   guard let pointer else { throw BadCall(description: "\(what) is NULL") }
   return String(cString: pointer)
 }
@@ -62,7 +62,7 @@ func numbers(
 }
 
 /// A caller's array to be filled. Throws: `BadCall`.
-func place(
+func output(
   _ pointer: UnsafeMutablePointer<Double>?, _ given: Int, of wanted: Int, _ what: String
 ) throws(BadCall) -> UnsafeMutableBufferPointer<Double> {
   try check(pointer != nil, given, of: wanted, what)

@@ -16,7 +16,7 @@ public func bagel_model_load(
   model?.pointee = nil
   return answer {
     guard let model else { throw BadCall(description: "'model' is NULL") }
-    let path = try text(path, "'path'")
+    let path = try string(path, "'path'")
     guard ModelSimulator.possibleParticles.contains(particles) else {
       throw BadCall(
         description: "'particles' is \(UInt(bitPattern: particles)); it is 1 to 1,000,000")
@@ -24,12 +24,11 @@ public func bagel_model_load(
     guard let doubt = SimulatedDoubt(doubt) else {
       throw BadCall(description: "'doubt' is none of bagel_doubt")
     }
-    let place = try device.map { try executionDevice(String(cString: $0)) }
-    try place?.checkAvailable()
+    let chosen = try device.map { try executionDevice(String(cString: $0)) }
+    try chosen?.checkAvailable()
     let simulator = try ModelSimulator(
-      DynamicsModel(path: path), doubt: doubt, particles: particles,
-      hasSensorNoise: has_sensor_noise != 0, device: place)
-    _ = try simulator.begin(seed: seed)
+      DynamicsModel(path: path), doubt: doubt, particles: particles, seed: seed,
+      hasSensorNoise: has_sensor_noise != 0, device: chosen)
     model.pointee = ModelHandle(simulator).lent()
   }
 }
@@ -95,8 +94,8 @@ public func bagel_model_reset(
         start, start_count, of: found.stateCount, "'start'", largest: ModelSimulator.largestNumber)
       : nil
     let count = (particles?.count ?? found.simulator.particles) * found.stateCount
-    let output = try place(states, state_count, of: count, "'states'")
-    output.fill(try found.simulator.begin(particles, seed: seed?.pointee, to: first))
+    let result = try output(states, state_count, of: count, "'states'")
+    result.fill(try found.simulator.begin(particles, seed: seed?.pointee, to: first))
   }
 }
 
@@ -111,8 +110,8 @@ public func bagel_model_step(
     let sent = try numbers(
       actions, action_count, of: particles * found.actionCount, "'actions'",
       largest: ModelSimulator.largestNumber)
-    let output = try place(states, state_count, of: particles * found.stateCount, "'states'")
-    output.fill(try found.simulator.step(flat: sent))
+    let result = try output(states, state_count, of: particles * found.stateCount, "'states'")
+    result.fill(try found.simulator.step(flat: sent))
   }
 }
 
@@ -123,6 +122,6 @@ public func bagel_model_states(
   answer {
     let found = try ModelHandle.of(model)
     let count = found.simulator.particles * found.stateCount
-    try place(states, state_count, of: count, "'states'").fill(found.simulator.flatStates)
+    try output(states, state_count, of: count, "'states'").fill(found.simulator.flatStates)
   }
 }

@@ -32,7 +32,7 @@ final class ModelHandle: Handle {
     }
     let all = 0..<simulator.particles
     // A particle may be named twice, but no list is that long.
-    guard (1...all.count).contains(count) else {
+    guard (0...all.count).contains(count) else {
       throw BadCall(
         description: "'which' has \(UInt(bitPattern: count)) of \(all.count) particles")
     }

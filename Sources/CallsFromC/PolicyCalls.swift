@@ -12,7 +12,7 @@ public func bagel_policy_load(
   return answer {
     guard let policy else { throw BadCall(description: "'policy' is NULL") }
     let model = model_path.map { String(cString: $0) }
-    policy.pointee = try PolicyHandle(path: text(path, "'path'"), model: model).lent()
+    policy.pointee = try PolicyHandle(path: string(path, "'path'"), model: model).lent()
   }
 }
 
@@ -53,7 +53,7 @@ public func bagel_policy_limits(
     let found = try PolicyHandle.of(policy).policy
     let lists = [("'lower'", lower, found.lower), ("'upper'", upper, found.upper)]
     for (name, pointer, values) in lists + [("'rest'", rest, found.rest)] {
-      try place(pointer, action_count, of: found.actionLength, name).fill(values)
+      try output(pointer, action_count, of: found.actionLength, name).fill(values)
     }
   }
 }
@@ -115,11 +115,12 @@ private func act(
 ) -> CInt {
   answer {
     let found = try PolicyHandle.of(policy)
-    let output = try place(action, count, of: found.policy.actionLength, "'action'")
+    let result = try output(action, count, of: found.policy.actionLength, "'action'")
     do {
-      output.fill(try own(found))
+      result.fill(try own(found))
     } catch let error as BadNumbers {
-      output.fill(found.policy.rest)
+      result.fill(found.policy.rest)
+      found.refuse()
       throw error
     }
   }

@@ -82,6 +82,9 @@ final class PolicyHandle: Handle {
     return action
   }
 
+  /// A call that gave no action of the policy's: what is sent now replaces none of it.
+  func refuse() { run.skip() }
+
   func sent(_ action: [Double]) { run.sent(action) }
 }
 

@@ -18,7 +18,7 @@ public protocol Exportable {
   var kind: String { get }
   /// A file's contents; of an FMU those of FMI 2.0. Throws: `CannotExport`.
   func data(_ format: ExportFormat) throws -> Data
-  /// The co-simulation unit, for either version of FMI. Throws: `CannotExport`.
+  /// The FMU, for either version of FMI. Throws: `CannotExport`.
   func fmu() throws -> FMU
   /// What belongs beside the file of C.
   var header: Data { get }

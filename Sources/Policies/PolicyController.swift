@@ -131,6 +131,9 @@ public struct ControllerRun {
     return action
   }
 
+  /// A step in which it was not asked: what is sent in it stands in place of no action of its own.
+  public mutating func skip() { hasActed = false }
+
   /// Remembers what was really sent [A] in place of its action of this step, if it had one: an operator's command, another
   /// controller's. Its next actions go on from there, within its rate limits.
   public mutating func sent(_ action: [Double]) {

@@ -22,17 +22,27 @@ public func escapedForC(_ text: String) -> String {
   return result
 }
 
-/// A C identifier: letters, digits and underscores of ASCII; everything else becomes an underscore.
+/// A C identifier: letters, digits and underscores of ASCII; everything else becomes an underscore. Where letters of other scripts are
+/// lost, or the end, it ends with eight digits that tell such names apart.
 ///
 /// - Parameters:
 ///   - text: a name.
 ///   - prefix: what the identifier begins with, itself one.
-public func cIdentifier(_ text: String, prefix: String) -> String {
-  prefix
+///   - longest: characters, at most.
+public func cIdentifier(_ text: String, prefix: String, longest: Int = .max) -> String {
+  let name =
+    prefix
     + text.lowercased().unicodeScalars.reduce(into: "") { result, scalar in
       let isPlain = ("a"..."z").contains(scalar) || ("0"..."9").contains(scalar)
       result.unicodeScalars.append(isPlain ? scalar : "_")
     }
+  guard name.count > longest || text.unicodeScalars.contains(where: { !$0.isASCII }) else {
+    return name
+  }
+  // FNV-1a (Fowler, Noll, Vo), 32 bits.
+  let hash = text.utf8.reduce(UInt32(2_166_136_261)) { ($0 ^ UInt32($1)) &* 16_777_619 }
+  let digits = String(hash, radix: 16)
+  return name.prefix(longest - 9) + "_" + String(repeating: "0", count: 8 - digits.count) + digits
 }
 
 /// A CSV field: in quotes, which are doubled inside, where it holds a separator, a quote or a line's end.

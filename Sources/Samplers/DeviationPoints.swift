@@ -35,16 +35,18 @@ struct DeviationProbes {
     observed = zip(sets, self.variances).map { process.observedVariance($0, latent: $1) }
   }
 
-  /// By how much another posterior's deviation is off (RMS of the worse set, in predictive deviations).
+  /// By how much another posterior's deviation is off (RMS of the worse set, in predictive deviations); infinite where it is no number.
   func error(of other: LowRankPosterior) -> Double {
-    sets.indices.map { s -> Double in
+    let errors = sets.indices.map { s -> Double in
       let own = other.predict(sets[s]).variance
       let squares = own.indices.reduce(0.0) { sum, i in
         let change = own[i].squareRoot() - variances[s][i].squareRoot()
         return sum + change * change / observed[s][i]
       }
       return (squares / Double(own.count)).squareRoot()
-    }.max() ?? 0
+    }
+    // `max` passes over what is no number.
+    return errors.allSatisfy(\.isFinite) ? errors.max() ?? 0 : .infinity
   }
 
   /// The posterior through the fewest points whose error is within the tolerance; nil where too few of `all` points are left out to be

@@ -15,7 +15,7 @@ extension BuiltInTasks {
     # three steps ends an episode.
     timeStep: 0.1
     # timeColumn: t          # default: the first of t, time, timestamp, seconds, time_s, also with a unit: 'Time [ms]'
-    # timeUnit: ms           # or s, us, ns, min, h, where the stamps do not tell
+    # timeUnit: ms           # or s, us, ns, min, h, d, where the stamps do not tell
 
     # One entry a state, by column name. A rate that was not measured can be derived from its position
     # (backward difference, so that the controller can compute it too).

@@ -82,7 +82,7 @@ extension CLibraryTests {
   @Test("Python's machines by the library, and the same tests of environments as by the command")
   func python() throws {
     guard let library = libraryFolder else { return }
-    guard let python = ProcessInfo.processInfo.environment["BAGEL_PYTHON"], !python.isEmpty else {
+    guard let python = testPython else {
       return print("skipped: no BAGEL_PYTHON, the library is not called from Python")
     }
     for tests in ["test_library.py", "test_env.py"] {
@@ -167,10 +167,11 @@ private struct Reference {
       }
     }
     numbers("states", controller.action(state: [0.25, -0.5], goal: [0.25]))
-    // A row that is lost: the resting action is sent, and its time counts.
+    // A row that is lost: the resting action is sent after the action before, not in its place, and its time counts.
     var (run, signals) = (controller.begin(), CausalSignals(task.layout))
     _ = run.action(observed: signals.next([0.5]), goal: [0.25])
     numbers("instead", [0.125])
+    run.skip()
     run.sent([0.125])
     numbers("after", run.action(observed: signals.next([0.25], elapsed: 0.1), goal: [0.25]))
     return lines

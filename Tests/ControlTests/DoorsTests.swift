@@ -147,7 +147,7 @@ struct DoorsTests {
 
   @Test("the examples of converters read their formats, and refuse what they cannot")
   func examples() throws {
-    guard let python = ProcessInfo.processInfo.environment["BAGEL_PYTHON"], !python.isEmpty else {
+    guard let python = testPython else {
       return print("skipped: no BAGEL_PYTHON, the converters of Examples/logs are not run")
     }
     let result = try run(python, [checkout + "/Examples/logs/check.py"])
@@ -157,7 +157,7 @@ struct DoorsTests {
 
   @Test("the Python package's own tests")
   func python() throws {
-    guard let python = ProcessInfo.processInfo.environment["BAGEL_PYTHON"], !python.isEmpty else {
+    guard let python = testPython else {
       return print("skipped: no BAGEL_PYTHON, the Python package is not tested")
     }
     // One that hangs is to fail, and to say where.

@@ -9,23 +9,6 @@ import Foundation
 import TestSupport
 import Testing
 
-private let python = ProcessInfo.processInfo.environment["BAGEL_PYTHON"].flatMap {
-  $0.isEmpty ? nil : $0
-}
-
-private func output(_ command: [String]) throws -> String {
-  let process = Process()
-  process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-  process.arguments = command
-  let pipe = Pipe()
-  process.standardOutput = pipe
-  try process.run()
-  let data = pipe.fileHandleForReading.readDataToEndOfFile()
-  process.waitUntilExit()
-  try #require(process.terminationStatus == 0, "\(command.prefix(3)) failed")
-  return String(decoding: data, as: UTF8.self)
-}
-
 /// An instance of an FMU of either version.
 private let instance = """
   import json, os, sys, tempfile, zipfile
@@ -140,6 +123,9 @@ private let manyCalls = """
   expected, kept = goes_on(one), write(state)
   one.fails(lambda: read(kept[:-1]), "no state of this FMU")
   one.fails(lambda: read(b"x" * len(kept)), "no state of this FMU")
+  damaged = bytearray(kept)
+  damaged[-20] ^= 1
+  one.fails(lambda: read(bytes(damaged)), "damaged")
   for again in (state, read(kept)):
       set(again); one.time = time
       assert goes_on(one) == expected
@@ -162,6 +148,7 @@ private let manyCalls = """
   one.fails(lambda: others([1]), "no variables of this type")
   for length in (0.0, -T, math.nan, math.inf): one.fails(lambda: one.step(length), "a positive length")
   one.time = time + 5 * T
+  one.fails(lambda: one.step(1e9), "too many time steps")
   one.fails(lambda: one.fmu.doStep(currentCommunicationPoint=0.0, communicationStepSize=T), "the step begins at 0 s")
   one.step(T)
   if "status" in one.references: assert one.status() == 0
@@ -237,7 +224,9 @@ struct FMUTests {
     "a controller gives the actions of the original", arguments: FMIVersion.allCases,
     ExportCase.all + [ExportCase.turning])
   func controller(version: FMIVersion, example: ExportCase) throws {
-    guard let python else { return print("skipped: no BAGEL_PYTHON, FMUs are not run") }
+    guard let python = testPython else {
+      return print("skipped: no BAGEL_PYTHON, FMUs are not run")
+    }
     let (measured, goals, actions) = example.episode
     let takesGoal = example.policy.inputs.goal != .none
     let found = try outputs(
@@ -282,7 +271,9 @@ struct FMUTests {
     "a model gives the states of repeated steps, from its start on",
     arguments: FMIVersion.allCases, [false, true])
   func model(version: FMIVersion, disturbed: Bool) throws {
-    guard let python else { return print("skipped: no BAGEL_PYTHON, FMUs are not run") }
+    guard let python = testPython else {
+      return print("skipped: no BAGEL_PYTHON, FMUs are not run")
+    }
     let (export, model, rest) = try model(disturbed: disturbed)
     let middles = model.stateBounds.map { 0.5 * ($0.lowerBound + $0.upperBound) }
     let start = [1.25, middles[1], middles[2]]
@@ -318,7 +309,9 @@ struct FMUTests {
     "steps of any length, instances side by side, states that are kept, calls that are wrong",
     arguments: FMIVersion.allCases)
   func calls(version: FMIVersion) throws {
-    guard let python else { return print("skipped: no BAGEL_PYTHON, FMUs are not run") }
+    guard let python = testPython else {
+      return print("skipped: no BAGEL_PYTHON, FMUs are not run")
+    }
     let example = try #require(ExportCase.all.first { $0.policy.inputs.goal == .error })
     for fmu in [try example.exported.fmu(), try model(disturbed: true).0.fmu()] {
       let words = try run(python, manyCalls, try file(fmu, version))
@@ -328,7 +321,9 @@ struct FMUTests {
 
   @Test("names of any signs, and names that look the same", arguments: FMIVersion.allCases)
   func hostileNames(version: FMIVersion) throws {
-    guard let python else { return print("skipped: no BAGEL_PYTHON, FMUs are not run") }
+    guard let python = testPython else {
+      return print("skipped: no BAGEL_PYTHON, FMUs are not run")
+    }
     let names = [
       "time", "a\u{1B}", "a\\u{1B}", "\"<&>'\n", "%s #1# \u{FFFE}\u{1FFFF} ??(??)",
       String(repeating: "long ", count: 2_000), "goal.time", "\u{202E}*/ ]]> <!--",
@@ -364,7 +359,9 @@ struct FMUTests {
 
   @Test("the C of both versions is C99 without warnings, and C++", arguments: FMIVersion.allCases)
   func strict(version: FMIVersion) throws {
-    guard let python else { return print("skipped: no BAGEL_PYTHON, FMUs are not unpacked") }
+    guard let python = testPython else {
+      return print("skipped: no BAGEL_PYTHON, FMUs are not unpacked")
+    }
     let example = try #require(ExportCase.all.first)
     for fmu in [try example.exported.fmu(), try model(disturbed: false).0.fmu()] {
       let folder = try Scratch.folder()

@@ -8,10 +8,6 @@ import Foundation
 import TestSupport
 import Testing
 
-private let python = ProcessInfo.processInfo.environment["BAGEL_PYTHON"].flatMap {
-  $0.isEmpty ? nil : $0
-}
-
 /// A model of random data, and the episode it was learnt from.
 private struct RandomModel {
   let model: DynamicsModel
@@ -161,20 +157,24 @@ struct ModelExportTests {
       "-std=c99", "-Wall", "-Wextra", "-Werror", "-Wconversion", "-Wshadow", "-pedantic",
     ]
     let files = ["\(folder)/model.c", "\(folder)/model_test.c"]
-    #expect(try run(["cc"] + strict + files + ["-o", "\(folder)/test", "-lm"]).status == 0)
-    let (status, words) = try run(["\(folder)/test"])
-    #expect(status == 0 && words.hasSuffix("passed\n"), "\(words)")
+    #expect(
+      try run("/usr/bin/env", ["cc"] + strict + files + ["-o", "\(folder)/test", "-lm"]).status == 0
+    )
+    let tested = try run("\(folder)/test", [])
+    #expect(tested.status == 0 && tested.output.hasSuffix("passed\n"), "\(tested.output)")
     let source = try String(contentsOfFile: files[0], encoding: .utf8)
     try source.replacingOccurrences(of: "next_state[i] = v", with: "next_state[i] = 1.00001 * v")
       .write(
         toFile: files[0], atomically: true, encoding: .utf8)
-    #expect(try run(["cc", "-std=c99"] + files + ["-o", "\(folder)/test", "-lm"]).status == 0)
-    #expect(try run(["\(folder)/test"]).status == 1)
+    #expect(
+      try run("/usr/bin/env", ["cc", "-std=c99"] + files + ["-o", "\(folder)/test", "-lm"]).status
+        == 0)
+    #expect(try run("\(folder)/test", []).status == 1)
   }
 
   @Test("ONNX, run by ONNX Runtime on a batch", arguments: UInt64(0)..<8)
   func onnx(seed: UInt64) throws {
-    guard let python else { return print("skipped: no BAGEL_PYTHON, ONNX is not run") }
+    guard let python = testPython else { return print("skipped: no BAGEL_PYTHON, ONNX is not run") }
     let random = try RandomModel(seed: seed)
     let export = try random.exported()
     let path = try Scratch.folder() + "/model.onnx"
@@ -195,9 +195,8 @@ struct ModelExportTests {
       print(json.dumps([json.loads(facts["state_names"]), json.loads(facts["start_weights"])]
         + [rows.tolist() for rows in session.run(["next_state", "deviation", "jacobian"], feeds)]))
       """
-    let (status, text) = try run([python, "-c", script, path, json])
-    try #require(status == 0)
-    let found = try #require(try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [[Any]])
+    let said = try output([python, "-c", script, path, json])
+    let found = try #require(try JSONSerialization.jsonObject(with: Data(said.utf8)) as? [[Any]])
     #expect(found[0] as? [String] == export.stateNames)
     #expect((found[1] as? [[Double]])?.count == export.stateNames.count)
     for (b, k) in rows.enumerated() {
@@ -236,17 +235,5 @@ struct ModelExportTests {
       try ExportedModel(model, actionLimits: [-1...1], rest: [0], name: "m")
     }
     #expect(error?.description.contains("reads the command of the row that it predicts") == true)
-  }
-
-  private func run(_ command: [String]) throws -> (status: Int32, words: String) {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    process.arguments = command
-    let pipe = Pipe()
-    process.standardOutput = pipe
-    try process.run()
-    let data = pipe.fileHandleForReading.readDataToEndOfFile()
-    process.waitUntilExit()
-    return (process.terminationStatus, String(decoding: data, as: UTF8.self))
   }
 }

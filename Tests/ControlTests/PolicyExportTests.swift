@@ -8,23 +8,6 @@ import Foundation
 import TestSupport
 import Testing
 
-private let python = ProcessInfo.processInfo.environment["BAGEL_PYTHON"].flatMap {
-  $0.isEmpty ? nil : $0
-}
-
-private func output(_ command: [String]) throws -> String {
-  let process = Process()
-  process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-  process.arguments = command
-  let pipe = Pipe()
-  process.standardOutput = pipe
-  try process.run()
-  let data = pipe.fileHandleForReading.readDataToEndOfFile()
-  process.waitUntilExit()
-  try #require(process.terminationStatus == 0, "\(command.prefix(3)) failed")
-  return String(decoding: data, as: UTF8.self)
-}
-
 /// Everything a policy can have: a derived and filtered rate, angles, a goal, memory, rate limits, disturbances that it sees; 3
 /// states, 2 actions.
 struct ExportCase: CustomStringConvertible, Sendable {
@@ -314,7 +297,7 @@ struct PolicyExportTests {
       try failing.run()
       failing.waitUntilExit()
       #expect(failing.terminationStatus == 1)
-      guard let python else {
+      guard let python = testPython else {
         print("skipped: no BAGEL_PYTHON, MISRA is not checked")
         continue
       }
@@ -338,7 +321,7 @@ struct PolicyExportTests {
 
   @Test("ONNX, run by ONNX Runtime on a batch of random states", arguments: ExportCase.all)
   func onnx(example: ExportCase) throws {
-    guard let python else { return print("skipped: no BAGEL_PYTHON, ONNX is not run") }
+    guard let python = testPython else { return print("skipped: no BAGEL_PYTHON, ONNX is not run") }
     let folder = try Scratch.folder()
     let path = folder + "/controller.onnx"
     try example.exported.data(.onnx).write(to: URL(fileURLWithPath: path))
@@ -375,7 +358,9 @@ struct PolicyExportTests {
 
   @Test("safetensors by layer, evaluated in NumPy")
   func safetensors() throws {
-    guard let python else { return print("skipped: no BAGEL_PYTHON, safetensors are not read") }
+    guard let python = testPython else {
+      return print("skipped: no BAGEL_PYTHON, safetensors are not read")
+    }
     let folder = try Scratch.folder()
     let example = try #require(ExportCase.all.first)
     let path = folder + "/controller.safetensors"
@@ -402,7 +387,9 @@ struct PolicyExportTests {
 
   @Test("event files are read back by TensorBoard's own reader")
   func tensorBoard() throws {
-    guard let python else { return print("skipped: no BAGEL_PYTHON, event files are not read") }
+    guard let python = testPython else {
+      return print("skipped: no BAGEL_PYTHON, event files are not read")
+    }
     let folder = try Scratch.folder()
     let file = try EventFile(folder: folder + "/events")
     for step in 1...20 {

@@ -251,8 +251,9 @@ struct ReportTests {
     ]
     let (element, axes) = try plot.svg()
     let known = try #require(axes)
+    let numbers = try #require(plot.data(known))
     let data = try #require(
-      try JSONSerialization.jsonObject(with: Data(plot.data(known).utf8)) as? [String: Any])
+      try JSONSerialization.jsonObject(with: Data(numbers.utf8)) as? [String: Any])
     let curve = try #require((data["curves"] as? [[String: Any]])?.first)
     #expect(
       curve["x"] as? [Double] == [0, 0.5, 2] && curve["y"] as? [Double] == [1, 31.25, 1_000])

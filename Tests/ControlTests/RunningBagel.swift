@@ -3,6 +3,7 @@
 
 import Foundation
 import TestSupport
+import Testing
 
 struct Outcome {
   var status: Int32
@@ -44,6 +45,19 @@ func bagel(
   try run(
     bagelBinary, arguments, in: folder, interruptWhenExists: file, signal: signal,
     environment: environment)
+}
+
+/// The Python with the packages that tests compare with; nil where there is none.
+let testPython = ProcessInfo.processInfo.environment["BAGEL_PYTHON"].flatMap {
+  $0.isEmpty ? nil : $0
+}
+
+/// What a program says that ends with 0, in a folder of its own; the test fails where it does not.
+func output(_ command: [String]) throws -> String {
+  let ended = try run("/usr/bin/env", command)
+  try #require(
+    ended.status == 0, "\(command.prefix(3)): \(ended.status), \(ended.errors.suffix(2_000))")
+  return ended.output
 }
 
 /// Runs a program in `folder`, a new one by default.

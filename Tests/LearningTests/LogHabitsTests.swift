@@ -92,6 +92,16 @@ struct LogHabitsTests {
     (stamped { "\(1_764_525_600_000_000_000 + Int(($0 * 1e9).rounded()))" }, "in ns"),
     // Nanoseconds since a computer was started, 28 minutes ago: no epoch in milliseconds.
     (stamped { "\(1_700_000_000_000 + Int(($0 * 1e9).rounded()))" }, "in ns"),
+    // 30 November 2026 of Excel and of MATLAB; 10:15:58 and on as digits.
+    (stamped { "\(46_356.25 + $0 / 86_400)" }, "in d, by its spacing"),
+    (stamped { "\(740_315.25 + $0 / 86_400)" }, "in d, by its spacing"),
+    (stamped("t [days],x,u") { "\($0 / 86_400)" }, "in d"),
+    (
+      stamped { "\($0 < 1.95 ? 101_558 + $0 : 101_598 + $0)" },
+      "digits of hours, minutes and seconds"
+    ),
+    (stamped { "\($0 < 1.95 ? 235_958 + $0 : $0 - 2)" }, "digits of hours, minutes and seconds"),
+    (table { "\u{A0}" + values($0)[$1] + " \u{A0}" }, ""),
     (stamped { "2026-11-30 " + clock($0) }, "dates"),
     (stamped { "2026-11-30T" + clock($0) + "Z" }, "dates"),
     (stamped { "2026-11-30T" + clock($0) + "+02:00" }, "dates"),
@@ -322,6 +332,14 @@ struct LogHabitsTests {
     #expect(
       try refusal(table("t;x;u", ";") { row, column in column == 1 ? "\(row + 1),250" : "\(row)" })
         .contains("is the comma a decimal mark, or does it stand between thousands?"))
+    #expect(
+      try refusal(
+        table("t;x;u", ";") { row, column in
+          column == 1 ? row % 2 == 0 ? "2.\(300 + 10 * row)" : "992" : "\(row)"
+        }
+      ).contains(
+        ":2, column 'x': '2.300': is the point a decimal mark, or does it stand between thousands?")
+    )
     #expect(
       try refusal(
         table("t;x;u", ";") { row, column in

@@ -2,6 +2,7 @@
 // Pictures by gnuplot: it is in every package manager, draws SVG from text, and needs no library in this
 // package. In: curves. Out: an SVG element or a PNG file, or why there is none.
 
+import Execution
 import Foundation
 import SafeText
 import Synchronization
@@ -150,10 +151,5 @@ extension Plot {
   }
 
   /// Path of the gnuplot executable, if there is one.
-  static var gnuplotPath: String? {
-    let folders = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":")
-    return folders.map { "\($0)/gnuplot" }.first {
-      FileManager.default.isExecutableFile(atPath: $0)
-    }
-  }
+  static var gnuplotPath: String? { ProgramSearch.find(["gnuplot"]) }
 }

@@ -46,9 +46,11 @@ extension Plot {
     do throws(PlotFailure) {
       let (element, axes) = try svg()
       // Without axes there is a picture that says no values.
-      let numbers = axes.map { "<script type=\"application/json\">\(data($0))</script>" } ?? ""
+      guard let numbers = axes.flatMap({ data($0) }) else {
+        return "<figure>\(element)\(caption)</figure>"
+      }
       return
-        "<figure\(axes == nil ? "" : " class=\"plot\"")>\(element)\(numbers)\(caption)</figure>"
+        "<figure class=\"plot\">\(element)<script type=\"application/json\">\(numbers)</script>\(caption)</figure>"
     } catch {
       failure = failure ?? error
       return

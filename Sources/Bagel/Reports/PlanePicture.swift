@@ -19,18 +19,24 @@ extension Report {
     guard let links = task.picture, let last = links.last, let evaluation,
       let first = evaluation.episodes.first
     else { return nil }
-    let unit = links.flatMap { [$0.x, $0.y] }.lazy.compactMap(\.quantity).first?.units ?? ""
-    func axis(_ coordinate: ControlTask.PictureCoordinate) -> String {
-      Unit(unit).axisTitle(coordinate.quantity?.name ?? "").trimmingCharacters(in: .whitespaces)
+    func unit(_ coordinates: [ControlTask.PictureCoordinate]) -> Unit {
+      Unit(coordinates.lazy.compactMap(\.quantity).first?.units ?? "")
+    }
+    let (xUnit, yUnit) = (unit(links.map(\.x)), unit(links.map(\.y)))
+    func axis(_ coordinate: ControlTask.PictureCoordinate, _ unit: Unit) -> String {
+      unit.axisTitle(coordinate.quantity?.name ?? "").trimmingCharacters(in: .whitespaces)
     }
     var plot = Plot(
-      title: "\(task.name): paths of \(last.words)", xLabel: axis(last.x), yLabel: axis(last.y))
-    (plot.hasEqualScales, plot.height) = (true, 640)
+      title: "\(task.name): paths of \(last.words)", xLabel: axis(last.x, xUnit),
+      yLabel: axis(last.y, yUnit))
+    (plot.hasEqualScales, plot.height) = (xUnit.name == yUnit.name, 640)
     func curve(
       _ title: String?, _ style: Plot.Style, _ points: [(x: Double, y: Double)], name: String = ""
     ) {
       plot.curves.append(
-        .init(title: title, name: name, style: style, x: points.map(\.x), y: points.map(\.y)))
+        .init(
+          title: title, name: name, style: style, x: xUnit.convert(points.map(\.x)),
+          y: yUnit.convert(points.map(\.y))))
     }
     let rows = fit?.training.flatMap(\.states) ?? []
     let reached =

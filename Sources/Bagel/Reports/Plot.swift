@@ -18,7 +18,7 @@ package struct Plot: Codable, Hashable, Sendable {
     case crosses(color: String)
   }
 
-  /// Points, to seven digits: a picture of a stored page has the same as the first one.
+  /// Points whose x is a number, to seven digits: a picture of a stored page has the same as the first one.
   package struct Curve: Codable, Hashable, Sendable {
     /// In the key; nil for none there.
     package let title: String?
@@ -34,7 +34,12 @@ package struct Plot: Codable, Hashable, Sendable {
       upper: [Double] = []
     ) {
       (self.title, self.name, self.style) = (title, name, style)
-      (self.x, self.y, self.upper) = (x.map(rounded), y.map(rounded), upper.map(rounded))
+      // A diverged rollout along its own path has none.
+      let places = x.indices.filter { x[$0].isFinite }
+      func kept(_ values: [Double]) -> [Double] {
+        values.count == x.count ? places.map { rounded(values[$0]) } : values.map(rounded)
+      }
+      (self.x, self.y, self.upper) = (kept(x), kept(y), kept(upper))
     }
   }
 
@@ -92,6 +97,9 @@ extension Plot {
     }) {
       return "a kind of dashes is below 0"
     }
+    if curves.contains(where: { !($0.style.width > 0 && $0.style.width < 1e9) }) {
+      return "a line has no width"
+    }
     guard curves.count <= Self.most.curves,
       curves.reduce(0, { $0 + $1.x.count }) <= Self.most.points
     else { return "a picture has \(curves.count) curves" }
@@ -112,6 +120,15 @@ extension Plot {
 }
 
 extension Plot.Style {
+  /// Points of the screen; of boxes a length along the x axis.
+  var width: Double {
+    switch self {
+    case .lines(_, let width), .dashes(_, let width, _), .boxes(_, let width): width
+    case .band, .dots: 1
+    case .crosses: 2
+    }
+  }
+
   var color: String {
     switch self {
     case .lines(let color, _), .dashes(let color, _, _), .band(let color), .boxes(let color, _),

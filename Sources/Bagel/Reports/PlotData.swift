@@ -32,13 +32,13 @@ package struct PlotAxes: Hashable {
 }
 
 extension Plot {
-  /// The object; "<" is an escape in it, so that nothing ends the element.
-  package func data(_ axes: PlotAxes) -> String {
+  /// The object; "<" is an escape in it, so that nothing ends the element. nil where a number of it is none.
+  package func data(_ axes: PlotAxes) -> String? {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     let whole = PageFigure(self, axes)
-    let text = (try? encoder.encode(whole)).map { String(decoding: $0, as: UTF8.self) } ?? "{}"
-    return text.replacing("<", with: "\\u003c")
+    guard let bytes = try? encoder.encode(whole) else { return nil }
+    return String(decoding: bytes, as: UTF8.self).replacing("<", with: "\\u003c")
   }
 }
 
@@ -87,15 +87,16 @@ private struct PageCurve: Encodable {
       ? Int(curve.style.color.dropFirst().prefix(2), radix: 16) : 0
     opacity = 1 - Double(alpha ?? 0) / 255
     color = "#" + curve.style.color.suffix(6)
-    switch curve.style {
-    case .lines(_, let width): (kind, self.width) = ("lines", width)
-    case .dashes(_, let width, let kind):
-      (self.kind, self.width) = (kind == 0 ? "lines" : "dashes", width)
-    case .band: (kind, width) = ("band", 1)
-    case .boxes(_, let width): (kind, self.width) = ("boxes", width)
-    case .dots: (kind, width) = ("dots", 1)
-    case .crosses: (kind, width) = ("crosses", 2)
-    }
+    width = curve.style.width
+    kind =
+      switch curve.style {
+      case .lines, .dashes(_, _, 0): "lines"
+      case .dashes: "dashes"
+      case .band: "band"
+      case .boxes: "boxes"
+      case .dots: "dots"
+      case .crosses: "crosses"
+      }
     let first = curve.x.first ?? 0
     let step =
       curve.x.count > 2 ? (curve.x[curve.x.count - 1] - first) / Double(curve.x.count - 1) : 0

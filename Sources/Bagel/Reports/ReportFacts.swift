@@ -165,6 +165,9 @@ struct ReportFacts {
     guard let origin, section.origin != origin else { return [] }
     var words: [String] = []
     let own = section.origin
+    if let task = own.task, let other = origin.task, Self.name(task) != Self.name(other) {
+      words.append("this part is of another task than the page (\(task))")
+    }
     if let policy = own.policy, let other = origin.policy, policy != other {
       let name = version(.policy, policy) ?? "another one"
       words.append("this part is of another policy than the page (\(name))")
@@ -222,6 +225,9 @@ struct ReportFacts {
         rows: rows),
     ]
   }
+
+  /// Of a task, wherever its file is.
+  private static func name(_ task: String) -> Substring? { task.split(separator: "/").last }
 
   /// "2026-11-30 21:50:12 UTC"
   private static func date(_ text: String) -> String {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A report's data -> HTML. The only place where texts of a report become HTML: each is escaped here, once.
+// A report's data -> HTML. Texts of a report become HTML here, their titles in PageHTML.swift: each is escaped once.
 
 import Foundation
 import SafeText

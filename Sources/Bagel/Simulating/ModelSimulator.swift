@@ -5,6 +5,7 @@
 
 import Draws
 import Execution
+import Foundation
 import GaussianProcesses
 import MachineLogs
 import Policies
@@ -52,13 +53,15 @@ public final class ModelSimulator {
   ///   - model: without a command that acts at once.
   ///   - doubt: what moves particles beside the mean.
   ///   - particles: B
+  ///   - seed: of the first starts, functions and noise.
   ///   - hasSensorNoise: whether measurements are off as the model's residuals say of the sensors.
   ///   - longestEpisode: steps; disturbances are replayed as far.
   ///   - device: where kernels run; nil for one by the work.
   /// - Throws: `CannotSimulate`, `ExecutionError`, and what a sampler's making throws.
   public init(
     _ model: DynamicsModel, doubt: SimulatedDoubt = .function, particles: Int = 1,
-    hasSensorNoise: Bool = true, longestEpisode: Int = 10_000, device: ExecutionDevice? = nil
+    seed: UInt64 = 0, hasSensorNoise: Bool = true, longestEpisode: Int = 10_000,
+    device: ExecutionDevice? = nil
   ) throws {
     guard !model.form.hasFeedthrough else {
       throw CannotSimulate(
@@ -76,13 +79,23 @@ public final class ModelSimulator {
     rollout = Rollout(
       model: model, sampler: sampler, policy: policy, goals: policy.commandStandardiser,
       reward: Reward { inputs in inputs.state.builder.zeros(1) }, horizon: longestEpisode)
+    let (carry, function) = (rollout.program.carryLength, rollout.program.functionLength)
+    // What a step reads, computes and returns; a call holds copies.
+    let bytes = 8.0 * Double(particles) * Double(3 * (carry + function) + 4 * (s + commands.count))
+    let memory = Double(ProcessInfo.processInfo.physicalMemory)
+    guard bytes < 0.5 * memory else {
+      throw CannotSimulate(
+        description:
+          "\(particles) particles need about \(Int(bytes / 1e6)) MB, more than half of this computer's \(Int(memory / 1e6)) MB; ask for fewer"
+      )
+    }
     executor = try ExecutionDevice.makeExecutor(
       on: device, rollout.program, data: rollout.data, particles: particles, horizon: 1)
     starts = StateDistribution.logged(length: s).resolved(by: model)
     sensors = hasSensorNoise ? model.sensorDeviations : Array(repeating: 0, count: s)
-    carries = Array(repeating: 0, count: particles * rollout.program.carryLength)
-    functions = Array(repeating: 0, count: particles * rollout.program.functionLength)
-    _ = try reset(seed: 0)
+    carries = Array(repeating: 0, count: particles * carry)
+    functions = Array(repeating: 0, count: particles * function)
+    _ = try begin(seed: seed)
   }
 
   /// B that callers may ask for.

@@ -65,7 +65,7 @@ extension TaskProposal {
       !surveys[0].habits.contains(where: { $0.hasPrefix("time (") })
     else { return "" }
     return
-      "\n# CHECK: are the stamps seconds? Else timeUnit: ms (us, ns, min, h), and another timeStep."
+      "\n# CHECK: are the stamps seconds? Else timeUnit: ms (us, ns, min, h, d), and another timeStep."
   }
 
   /// Logs that are called a test are held out; where none is, of several logs the last fifth, and one at least.

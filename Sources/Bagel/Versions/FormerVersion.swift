@@ -3,25 +3,46 @@
 
 import Policies
 
+/// A policy that another one came after.
+public struct FormerPolicy {
+  public let version: Version
+  public let controller: PolicyController
+  public let description: PolicyDescription
+}
+
+/// Why there is no former version, in words.
+public struct NoFormerPolicy: Error, CustomStringConvertible {
+  public let description: String
+}
+
 extension VersionStore {
-  /// The last policy version before that of a fingerprint which is another policy of the same machine; before the end where no
-  /// version has that fingerprint. nil where there is none.
+  /// The last version before a policy's own that is another policy of the same machine.
   ///
   /// - Parameters:
   ///   - policy: a fingerprint.
   ///   - expected: what the task wants of a policy.
+  ///   - skipped: hears of versions that cannot be it, and why.
+  /// - Throws: `NoFormerPolicy`.
   public func former(
-    than policy: String, for expected: PolicyDescription
-  ) -> (version: Version, controller: PolicyController, description: PolicyDescription)? {
-    let own = versions.filter { $0.kind == .policy }
-    let end = own.lastIndex { $0.policy == policy } ?? own.endIndex
-    return own[..<end].reversed().lazy.filter { $0.policy != nil && $0.policy != policy }
-      .compactMap { version in
-        guard
-          let found = try? PolicyController.read(path: path(version), for: expected),
-          found.controller.fingerprint == version.policy
-        else { return nil }
-        return (version, found.controller, found.description)
-      }.first
+    than policy: String, for expected: PolicyDescription, skipped: (Version, String) -> Void
+  ) throws(NoFormerPolicy) -> FormerPolicy {
+    let policies = versions.filter { $0.kind == .policy }
+    guard let own = policies.lastIndex(where: { $0.policy == policy }) else {
+      throw NoFormerPolicy(description: "the policy is none of the versions in \(folder)")
+    }
+    for version in policies[..<own].reversed() where version.policy != policy {
+      do {
+        let (controller, description) = try PolicyController.read(
+          path: path(version), for: expected)
+        if controller.fingerprint == version.policy {
+          return FormerPolicy(version: version, controller: controller, description: description)
+        }
+        skipped(version, "its file is not the one that was kept")
+      } catch {
+        skipped(version, "\(error)")
+      }
+    }
+    throw NoFormerPolicy(
+      description: "no other policy of this machine is kept before version \(policies[own].number)")
   }
 }

@@ -114,8 +114,8 @@ struct EvaluateCommand: ParsableCommand {
         kind, name: name, evaluation: evaluation,
         meanReturn: try model.flatMap { try task.meanReturn(of: evaluation, on: $0) })
     }
-    let (rival, trouble) = rivalEvaluation(task, description, folder, console)
-    let former = try formerEvaluation(task, controller, folder, console)
+    let (rival, rivalTrouble) = rivalEvaluation(task, description, folder, console)
+    let (former, formerTrouble) = formerEvaluation(task, controller, folder, console)
     try common.report(
       Report(
         task: task, evaluation: evaluation,
@@ -151,41 +151,60 @@ struct EvaluateCommand: ParsableCommand {
       throw Interruption(
         description: "interrupted with another controller; the policy's evaluation is whole")
     }
-    if let trouble { throw trouble }
+    if let trouble = rivalTrouble ?? formerTrouble { throw trouble }
     if evaluation.successes == 0 { throw notSolved }
   }
 
   /// The former version's episodes.
   private func formerEvaluation(
     _ task: ControlTask, _ controller: PolicyController, _ folder: String, _ console: Console
-  ) throws -> FormerEvaluation? {
-    let isSimulated = if case .simulated = task.plant { true } else { false }
-    guard former ?? (isSimulated && plant == nil), !InterruptSignal.wasRaised else { return nil }
-    let found = try task.evaluateFormer(
-      than: controller.fingerprint, in: folder, seed: common.seed, spread: vary ?? 0, console)
-    if found == nil, former == true { console.say("there is no former version of this policy") }
-    found?.describe(task, console)
-    return found
+  ) -> (FormerEvaluation?, (any Error)?) {
+    guard former ?? (task.isSimulated && plant == nil), !InterruptSignal.wasRaised else {
+      return (nil, nil)
+    }
+    return episodes(with: "the former version", task, console) {
+      do {
+        let found = try task.evaluateFormer(
+          than: controller.fingerprint, in: folder, seed: common.seed, spread: vary ?? 0, console)
+        found?.evaluation.describeBriefly(task, console)
+        return found
+      } catch let none as NoFormerPolicy {
+        if former == true { console.say("no former version: \(none)") }
+        return nil
+      }
+    }
   }
 
-  /// The rival's episodes, after all that is known of the policy was said and kept; or what a machine did not do in them.
+  /// The rival's episodes.
   private func rivalEvaluation(
     _ task: ControlTask, _ description: PolicyDescription, _ folder: String, _ console: Console
   ) -> (RivalEvaluation?, (any Error)?) {
-    let isSimulated = if case .simulated = task.plant { true } else { false }
-    guard self.rival ?? (isSimulated && plant == nil && task.obstacleToPID == nil) else {
+    guard rival ?? (task.isSimulated && plant == nil && task.obstacleToPID == nil) else {
       return (nil, nil)
     }
-    do {
-      let rival = try task.evaluateRival(
+    return episodes(with: "the PID controller", task, console) {
+      let found = try task.evaluateRival(
         of: description, modelIn: policyOptions.folder(of: description, or: folder), in: folder,
         seed: common.seed, spread: vary ?? 0, console)
-      rival?.describe(task, console)
-      return (rival, nil)
-    } catch {
-      console.say("the PID controller was not evaluated: \(error)")
-      // A simulation is no worse for it.
-      return (nil, isSimulated ? nil : error)
+      found?.describe(task, console)
+      return found
     }
   }
+
+  /// Episodes of another controller, after all that is known of the policy was said and kept. What goes wrong in them is said. Of a machine
+  /// it is also an error, once the report is written; a simulation is no worse for it.
+  private func episodes<Found>(
+    with what: String, _ task: ControlTask, _ console: Console, _ drive: () throws -> Found?
+  ) -> (Found?, (any Error)?) {
+    do {
+      return (try drive(), nil)
+    } catch {
+      console.say("\(what) was not evaluated: \(error)")
+      return (nil, task.isSimulated ? nil : error)
+    }
+  }
+}
+
+extension ControlTask {
+  fileprivate var isSimulated: Bool { if case .simulated = plant { true } else { false } }
 }

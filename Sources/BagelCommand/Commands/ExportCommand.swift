@@ -13,7 +13,7 @@ struct ExportCommand: ParsableCommand {
       c            a folder: C99 without dependencies, a test for the
                    target, a README (--file: source and header alone)
       onnx         a graph in double precision
-      fmu          a co-simulation unit of FMI, with its sources and a
+      fmu          an FMU for co-simulation (FMI), with its sources and a
                    binary for this platform
       safetensors  of a controller: one tensor a layer
 
@@ -46,14 +46,15 @@ struct ExportCommand: ParsableCommand {
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
-    if fmi != nil, format != .fmu { throw ValidationError("--fmi is of --format fmu") }
+    if fmi != nil, format != .fmu { throw ValidationError("--fmi needs --format fmu") }
     if model, policyOptions.policy != nil {
       throw ValidationError(
         "--policy names a controller, and --model exports the model: leave one out")
     }
     if model, format == .safetensors {
       throw ValidationError(
-        "--format safetensors is of controllers: model.safetensors is the model's own file")
+        "--format safetensors is for controllers alone: model.safetensors in the output folder is the model's own file"
+      )
     }
   }
 
@@ -120,14 +121,24 @@ struct ExportCommand: ParsableCommand {
     let export = try ExportedModel(
       model, actionLimits: task.actionLimits, rest: task.safeAction, name: task.name,
       provenance: ["task '\(task.name)'", "model \(model.fingerprint)"] + provenance)
+    let megabytes = 8 * export.constantCount / 1_000_000
+    if megabytes >= Self.largeMegabytes {
+      Console.error(
+        "warning: the model has \(megabytes) MB of constants, which compilers of C may not take: no few points give its "
+          + "deviation. A model of shorter logs is smaller")
+    }
     return (
       export, "\(export.accuracy)\n",
       [
         "states": export.stateNames, "points": export.summary,
         "deviationError": export.deviationError, "modelFingerprint": model.fingerprint,
+        "constants": export.constantCount,
       ]
     )
   }
+
+  /// Constants of which more are said to be many: 40 MB of C text.
+  private static let largeMegabytes = 16
 
   private var provenance: [String] { ["BAGEL \(bagelVersion)"] }
 

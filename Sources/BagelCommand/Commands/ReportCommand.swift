@@ -57,16 +57,14 @@ enum Viewer {
 
   /// Gives it a file; it is not waited for longer than it takes to hand the file on.
   static func open(_ path: String) -> Result<String, Failure> {
-    let environment = ProcessInfo.processInfo.environment
     #if !os(macOS)
+      let environment = ProcessInfo.processInfo.environment
       let hasScreen = ["DISPLAY", "WAYLAND_DISPLAY", "WSL_DISTRO_NAME"].contains {
         !(environment[$0] ?? "").isEmpty
       }
       guard hasScreen else { return .failure(Failure(description: "there is no display here")) }
     #endif
-    let folders = (environment["PATH"] ?? "").split(separator: ":")
-    let programs = names.flatMap { name in folders.map { "\($0)/\(name)" } }
-    guard let program = programs.first(where: FileManager.default.isExecutableFile) else {
+    guard let program = ProgramSearch.find(names) else {
       return .failure(Failure(description: "\(names.joined(separator: " or ")) was not found"))
     }
     let process = Process()

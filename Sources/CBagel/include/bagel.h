@@ -8,8 +8,9 @@
  *            has; another count than the handle's is an error. An output may be the array of an input.
  * Units      are those of the log that a model was learnt from (`bagel_policy_unit`, `bagel_model_unit`); times are seconds.
  * Errors     A function of type int returns BAGEL_OK or why not; `bagel_last_error` has the words. NULL, wrong counts, numbers
- *            that are not finite and damaged files are errors. Nothing is printed, no signal is handled, and no call ends the
- *            process. A pointer that is no handle, or one that was freed, cannot be told from a handle.
+ *            that are not finite and damaged files are errors. Nothing is printed and no signal is handled. Particles that would
+ *            need more than half of the computer's memory are refused. A pointer that is no handle, or one that was freed, cannot be
+ *            told from a handle.
  * Threads    A handle is for one thread at a time; different handles are for different threads at once. Steps of a model run on
  *            all cores. After fork() a child uses no handle and loads none, until it has begun another program.
  * Ownership  What `_load` makes is yours until `_free`. Texts belong to the library: those of a handle until it is freed.
@@ -140,7 +141,8 @@ const char *bagel_model_unit(const bagel_model *model, bagel_channels channels, 
 double bagel_model_time_step(const bagel_model *model);
 
 /* Begins episodes.
- *   which   [K] numbers of particles, 0 to B - 1; NULL with a count of 0 for all, K = B.
+ *   which   [K] numbers of particles, 0 to B - 1; NULL with a count of 0 for all, K = B. An array of none begins none: the seed alone
+ *           counts.
  *   seed    of everything that is drawn from now on, of all particles; NULL goes on with other episodes.
  *   start   [S] where these episodes begin; NULL with a count of 0 for logged states, drawn.
  *   states  [K, S] as sensors have them. */

@@ -86,19 +86,19 @@ struct CProgram {
         + rows(
           n, program[a].length, "\(name)[i] += v\(m.index)[(j * \(n)) + i] * v\(a.index)[j];", name)
     case .apply(let function, let a):
-      return try called(name, n, function, a, instruction, slopes: false)
+      return try called(name, n, function, a, instruction, jacobian: false)
     case .jacobian(let function, let a):
-      return try called(name, n, function, a, instruction, slopes: true)
+      return try called(name, n, function, a, instruction, jacobian: true)
     case .normal: throw CannotExport(instruction.operation, "C")
     }
   }
 
-  /// A call of a sum over data, or of its slopes.
+  /// A call of a sum over data, or of its Jacobian.
   private func called(
     _ name: String, _ count: Int, _ function: LocalFunction, _ x: ValueID,
-    _ instruction: Instruction, slopes: Bool
+    _ instruction: Instruction, jacobian: Bool
   ) throws -> [String] {
-    guard case .weightedSum(let sum) = function, let word = sums.name(of: sum, slopes: slopes)
+    guard case .weightedSum(let sum) = function, let word = sums.name(of: sum, jacobian: jacobian)
     else {
       throw CannotExport(instruction.operation, "C")
     }

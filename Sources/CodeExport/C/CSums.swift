@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sums over a model's data as functions of C99: y_j = sum_i g(x, Z_i) C_ij, and ||S^T g||^2 after them (`WeightedSum`); and their
-// slopes [outputs, D]. The data are arrays of the file, which all its functions share.
+// jacobian [outputs, D]. The data are arrays of the file, which all its functions share.
 
 import Programs
 import SafeText
 
 /// The sums of some programs, each once.
 struct CSums {
-  private var all: [(sum: WeightedSum, hasValue: Bool, hasSlopes: Bool)] = []
+  private var all: [(sum: WeightedSum, hasValue: Bool, hasJacobian: Bool)] = []
 
   init(of programs: [Program] = []) {
     for instruction in programs.flatMap(\.instructions) {
       switch instruction.operation {
       case .apply(.weightedSum(let sum), _): note(sum) { $0.hasValue = true }
-      case .jacobian(.weightedSum(let sum), _): note(sum) { $0.hasSlopes = true }
+      case .jacobian(.weightedSum(let sum), _): note(sum) { $0.hasJacobian = true }
       case .input, .constant, .shared, .normal, .unary, .binary, .select, .concatenate, .slice,
         .broadcast, .sum, .dot, .affine, .transposedProduct, .matrixVector, .transposedMatrixVector,
         .apply, .jacobian:
@@ -24,22 +24,22 @@ struct CSums {
 
   private mutating func note(
     _ sum: WeightedSum,
-    _ change: (inout (sum: WeightedSum, hasValue: Bool, hasSlopes: Bool)) -> Void
+    _ change: (inout (sum: WeightedSum, hasValue: Bool, hasJacobian: Bool)) -> Void
   ) {
     let index = all.firstIndex { $0.sum == sum } ?? all.count
     if index == all.count { all.append((sum, false, false)) }
     change(&all[index])
   }
 
-  /// The function of a sum, or of its slopes; nil where it is none of these.
-  func name(of sum: WeightedSum, slopes: Bool) -> String? {
-    all.firstIndex { $0.sum == sum }.map { "\(slopes ? "slopes" : "sum")_\($0)" }
+  /// The function of a sum, or of its Jacobian; nil where it is none of these.
+  func name(of sum: WeightedSum, jacobian: Bool) -> String? {
+    all.firstIndex { $0.sum == sum }.map { "\(jacobian ? "jacobian" : "sum")_\($0)" }
   }
 
   /// Programs that the functions are made of.
   var programs: [Program] { all.flatMap { [$0.sum.summand, $0.sum.summandGradient] } }
 
-  /// The data, and a function for each sum and its slopes where they are called. Throws: `CannotExport`.
+  /// The data, and a function for each sum and its Jacobian where they are called. Throws: `CannotExport`.
   func definitions(_ arrays: [String: [Double]]) throws -> String {
     let matrices = all.flatMap {
       [$0.sum.rows, $0.sum.weights] + [$0.sum.squared].compactMap(\.self)
@@ -61,7 +61,7 @@ struct CSums {
     for (k, entry) in all.enumerated() {
       let text = CSum(sum: entry.sum, arrays: arrays)
       if entry.hasValue { functions.append(try text.value("sum_\(k)")) }
-      if entry.hasSlopes { functions.append(try text.slopes("slopes_\(k)")) }
+      if entry.hasJacobian { functions.append(try text.jacobian("jacobian_\(k)")) }
     }
     return (data + functions).joined(separator: "\n")
   }
@@ -95,7 +95,7 @@ private struct CSum {
   }
 
   /// static void NAME(const double *x, double *j): [outputs, D]
-  func slopes(_ name: String) throws -> String {
+  func jacobian(_ name: String) throws -> String {
     let d = sum.dimensions
     var first = ""
     var squared = ""
@@ -110,7 +110,7 @@ private struct CSum {
             {
               double factor = 0.0;
               for (int c = \(sum.squaredIsUpperTriangular ? "r" : "0"); c < \(root.columns); ++c) { factor += \(element(root)) * z[c]; }
-              for (int i = 0; i < \(d); ++i) { slopes[\(weighted * d) + i] += 2.0 * factor * gradient[i]; }
+              for (int i = 0; i < \(d); ++i) { jacobian[\(weighted * d) + i] += 2.0 * factor * gradient[i]; }
             }
 
         """
@@ -119,18 +119,18 @@ private struct CSum {
     let body = try gradient.body().map { "    " + $0 }.joined(separator: "\n")
     let result = sum.summandGradient.output("adj_x").index
     return """
-      static void \(name)(const double *x, double *slopes)
+      static void \(name)(const double *x, double *jacobian)
       {
         static const double adj_g[1] = {1.0};
-      \(start)  for (int i = 0; i < \(outputs * d); ++i) { slopes[i] = 0.0; }
+      \(start)  for (int i = 0; i < \(outputs * d); ++i) { jacobian[i] = 0.0; }
       \(first)  for (int r = 0; r < \(sum.rows.rows); ++r) {
           double gradient[\(d)];
           {
-            const double *row = &\(CSums.word(sum.rows.array))[r * \(sum.rows.columns)];
+            const double *row = &\(row);
       \(body)
             for (int i = 0; i < \(d); ++i) { gradient[i] = v\(result)[i]; }
           }
-      \(weightedLine("for (int i = 0; i < \(d); ++i) { slopes[(c * \(d)) + i] += \(element(sum.weights)) * gradient[i]; }"))\(squared)  }
+      \(weightedLine("for (int i = 0; i < \(d); ++i) { jacobian[(c * \(d)) + i] += \(element(sum.weights)) * gradient[i]; }"))\(squared)  }
       }
 
       """
@@ -149,7 +149,7 @@ private struct CSum {
     return """
           double g;
           {
-            const double *row = &\(CSums.word(sum.rows.array))[r * \(sum.rows.columns)];
+            const double *row = &\(row);
       \(body)
             g = v\(sum.summand.output("g").index)[0];
           }
@@ -167,9 +167,17 @@ private struct CSum {
     return "    for (int c = \(from); c < \(root.columns); ++c) { z[c] += \(element(root)) * g; }\n"
   }
 
+  /// The first element of Z_r.
+  private var row: String {
+    "\(CSums.word(sum.rows.array))[\(offset(sum.rows))(r * \(sum.rows.columns))]"
+  }
+
   /// Element [r, c].
   private func element(_ matrix: SharedMatrix) -> String {
-    let offset = matrix.offset == 0 ? "" : "\(matrix.offset) + "
-    return "\(CSums.word(matrix.array))[\(offset)(r * \(matrix.columns)) + c]"
+    "\(CSums.word(matrix.array))[\(offset(matrix))(r * \(matrix.columns)) + c]"
+  }
+
+  private func offset(_ matrix: SharedMatrix) -> String {
+    matrix.offset == 0 ? "" : "\(matrix.offset) + "
   }
 }

@@ -9,10 +9,12 @@ extension ExportedController {
   /// The serialised ModelProto. Throws: `CannotExport`.
   func onnxModel() throws -> Data {
     var graph = ONNXGraph("controller", arrays: controller.sharedArrays)
-    try graph.add(
-      program, inputs: program.inputs.keys.sorted(by: >), outputs: program.outputs.map(\.name))
+    let inputs = ["state", "goal", "past", "memory"].filter { program.inputs[$0] != nil }
+    let outputs = ["action", "next_memory"].filter(program.outputs.map(\.name).contains)
+    try graph.add(program, inputs: inputs, outputs: outputs)
     var facts = [
-      "task": name, "states": list(layout.states), "actions": list(layout.actions),
+      "format": "bagel-controller-1", "task": name, "states": list(layout.states),
+      "actions": list(layout.actions),
       "time_step_seconds": "\(layout.timeStep)",
     ]
     if policy.memoryLength > 0 { facts["memory_before_the_first_step"] = "\(policy.memoryStart)" }

@@ -18,15 +18,6 @@ import SafeText
 public enum FMIVersion: String, Sendable, CaseIterable {
   case two = "2.0"
   case three = "3.0"
-
-  /// 2 or 3; nil of another.
-  public init?(major: Int) {
-    switch major {
-    case 2: self = .two
-    case 3: self = .three
-    default: return nil
-    }
-  }
 }
 
 /// What an FMU is, for either version.

@@ -3,6 +3,7 @@
 // library. Not `HostCompiler`: that makes kernels for this processor alone with clang, this makes what other
 // machines of the same kind load, with any compiler of C.
 
+import Execution
 import Foundation
 import SafeText
 
@@ -27,15 +28,12 @@ public struct FMUCompiler: Sendable {
   /// The clang named by BAGEL_CLANG, else the first of cc, clang and gcc on PATH or in the folders where they usually are; nil where
   /// there is none.
   public static func find() -> FMUCompiler? {
-    let environment = ProcessInfo.processInfo.environment
-    let folders =
-      (environment["PATH"] ?? "").split(separator: ":").map(String.init).filter {
-        $0.hasPrefix("/")
-      } + ["/usr/bin", "/usr/local/bin", "/opt/homebrew/opt/llvm/bin"]
     // One that is named and does not run is said, not passed over.
-    if let named = environment["BAGEL_CLANG"], !named.isEmpty { return FMUCompiler(path: named) }
-    let candidates = ["cc", "clang", "gcc"].flatMap { name in folders.map { "\($0)/\(name)" } }
-    return candidates.first(where: FileManager.default.isExecutableFile).map(FMUCompiler.init)
+    if let named = ProcessInfo.processInfo.environment["BAGEL_CLANG"], !named.isEmpty {
+      return FMUCompiler(path: named)
+    }
+    return ProgramSearch.find(["cc", "clang", "gcc"], others: ProgramSearch.compilerFolders)
+      .map(FMUCompiler.init)
   }
 
   /// Where the library lies in an archive; nil where the standard has no name for this machine.

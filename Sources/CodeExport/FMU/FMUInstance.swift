@@ -241,14 +241,26 @@ extension FMU {
       return FMU_OK;
     }
 
-    /* As bytes a state is the token of the code that wrote it, and its memory on this kind of machine. */
+    /* As bytes a state is the token of the code that wrote it, its memory on this kind of machine, and a checksum of both. */
+    enum { FMU_STATE_SIZE = sizeof fmu_token + sizeof(fmu_memory) };
+
+    /* FNV-1a (Fowler, Noll, Vo), 32 bits. */
+    static void fmu_checksum(const void *bytes, unsigned char checksum[4])
+    {
+      unsigned long hash = 2166136261ul;
+      for (size_t i = 0u; i < (size_t)FMU_STATE_SIZE; ++i) {
+        hash = ((hash ^ ((const unsigned char *)bytes)[i]) * 16777619ul) & 0xFFFFFFFFul;
+      }
+      for (int i = 0; i < 4; ++i) { checksum[i] = (unsigned char)((hash >> (8 * i)) & 0xFFul); }
+    }
+
     static fmu_status fmu_state_size(
         void *instance, const char *function, const void *state, size_t *size)
     {
       fmu_instance *self = (fmu_instance *)instance;
       if (self == NULL) { return FMU_ERROR; }
       if ((state == NULL) || (size == NULL)) { return fmu_fail(self, "%s: a null pointer", function); }
-      *size = sizeof fmu_token + sizeof self->memory;
+      *size = (size_t)FMU_STATE_SIZE + 4u;
       return FMU_OK;
     }
 
@@ -258,11 +270,12 @@ extension FMU {
       fmu_instance *self = (fmu_instance *)instance;
       if (self == NULL) { return FMU_ERROR; }
       if ((state == NULL) || (bytes == NULL)) { return fmu_fail(self, "%s: a null pointer", function); }
-      if (size < (sizeof fmu_token + sizeof self->memory)) {
+      if (size < ((size_t)FMU_STATE_SIZE + 4u)) {
         return fmu_fail(self, "%s: there is no room for a state", function);
       }
       memcpy(bytes, fmu_token, sizeof fmu_token);
       memcpy((char *)bytes + sizeof fmu_token, state, sizeof self->memory);
+      fmu_checksum(bytes, (unsigned char *)bytes + FMU_STATE_SIZE);
       return FMU_OK;
     }
 
@@ -270,11 +283,15 @@ extension FMU {
         void *instance, const char *function, const void *bytes, size_t size, void **state)
     {
       fmu_instance *self = (fmu_instance *)instance;
+      unsigned char checksum[4];
       if (self == NULL) { return FMU_ERROR; }
       if ((bytes == NULL) || (state == NULL)) { return fmu_fail(self, "%s: a null pointer", function); }
-      if ((size != (sizeof fmu_token + sizeof self->memory))
-          || (memcmp(bytes, fmu_token, sizeof fmu_token) != 0)) {
+      if ((size != ((size_t)FMU_STATE_SIZE + 4u)) || (memcmp(bytes, fmu_token, sizeof fmu_token) != 0)) {
         return fmu_fail(self, "%s: these bytes are no state of this FMU", function);
+      }
+      fmu_checksum(bytes, checksum);
+      if (memcmp((const char *)bytes + FMU_STATE_SIZE, checksum, sizeof checksum) != 0) {
+        return fmu_fail(self, "%s: the bytes of this state are damaged", function);
       }
       if (*state == NULL) { *state = calloc(1u, sizeof self->memory); }
       if (*state == NULL) { return fmu_fail(self, "%s: no memory", function); }

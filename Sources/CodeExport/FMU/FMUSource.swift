@@ -2,10 +2,9 @@
 // fmu.c: the C between a simulator and the task's code. In: the FMU. Out: one file of C99, which is C++ too, without headers but the
 // standard library's and the task's. All that changes is in an instance, so a process may have many.
 //
-//   types of a version          FMUTypes2, FMUTypes3
 //   variables, memory, code     here
 //   what both versions do       FMUInstance, FMUStepping
-//   functions of a version      FMUFunctions2, FMUFunctions3
+//   types and functions of a version   FMUFunctions2, FMUFunctions3
 
 import Foundation
 import SafeText

@@ -5,7 +5,8 @@
 //   arrive (of k - 1) if t_0 + k T <= t + h as well
 //
 // Sample times are compared with a tolerance, as `CausalSignals` has it for calls that are nearly on time: a simulator's t is a sum of
-// steps. In steps shorter than that the tolerance is half a step, so that each sample time lies in one step.
+// steps. In steps shorter than that the tolerance is half a step, so that each sample time lies in one step. A step that fails leaves
+// everything as it was.
 
 import MachineLogs
 
@@ -54,6 +55,9 @@ extension FMU {
       return FMU_OK;
     }
 
+    /* In one communication step: 11 days at 100 Hz. */
+    #define FMU_MOST_TICKS 1e8
+
     /* s */
     static double fmu_sample_time(const fmu_memory *self)
     {
@@ -65,6 +69,7 @@ extension FMU {
       static const double tolerance = \#(CausalSignals.timeTolerance) * FMU_TIME_STEP;
       fmu_instance *self = (fmu_instance *)instance;
       fmu_memory *memory;
+      fmu_memory before;
       double end;
       double slack;
       if (self == NULL) { return FMU_ERROR; }
@@ -88,10 +93,14 @@ extension FMU {
             self, "%s: the step ends at %.15g s, after the stop time of %.15g s", function, end,
             memory->stop_time);
       }
-      /* Larger whole numbers a double cannot count. */
-      if (((end - memory->start_time) / FMU_TIME_STEP) > 9007199254740992.0) {
-        return fmu_fail(self, "%s: %g s are too many time steps", function, end);
+      /* Larger whole numbers a double cannot count; and one step is not to last for hours. */
+      if ((((end - memory->start_time) / FMU_TIME_STEP) > 9007199254740992.0)
+          || ((length / FMU_TIME_STEP) > FMU_MOST_TICKS)) {
+        return fmu_fail(
+            self, "%s: a step of %g s up to %g s has too many time steps of %g s: take shorter ones", function,
+            length, end, FMU_TIME_STEP);
       }
+      before = *memory;
       slack = (tolerance < (0.5 * length)) ? tolerance : (0.5 * length);
       while (fmu_sample_time(memory) < (end - slack)) {
         if (memory->is_waiting != 0) {
@@ -99,9 +108,11 @@ extension FMU {
           memory->is_waiting = 0;
         }
         if (fmu_tick(memory) == 0) {
+          const double failed = fmu_sample_time(memory);
+          *memory = before;
           return fmu_fail(
               self, "%s: what follows from %.15g s on is not finite: the inputs are far outside the data",
-              function, fmu_sample_time(memory));
+              function, failed);
         }
         memory->ticks += 1.0;
         memory->is_waiting = 1;

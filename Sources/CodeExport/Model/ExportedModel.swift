@@ -28,7 +28,7 @@ public struct ExportedModel {
   /// "state" [K], "action" [A], "disturbance" [W] -> "next_state" [K], "deviation" [S].
   let step: Program
   /// The same -> "jacobian" [S, K + A + W], row-major, of the next present states.
-  let slopes: Program
+  let jacobian: Program
   /// Both.
   let joined: Program
   let arrays: [String: [Double]]
@@ -67,11 +67,11 @@ public struct ExportedModel {
     summary = posteriors.map(\.summary).joined(separator: "; ")
     deviationError = posteriors.map(\.deviationError).max() ?? 0
     let writer = StepWriter(model, posteriors, window)
-    (step, slopes, joined) = (
-      writer.program { writer.step($0) }, writer.program { writer.slopes($0) },
+    (step, jacobian, joined) = (
+      writer.program { writer.step($0) }, writer.program { writer.jacobian($0) },
       writer.program {
         writer.step($0)
-        writer.slopes($0)
+        writer.jacobian($0)
       }
     )
     arrays = writer.arrays
@@ -79,10 +79,15 @@ public struct ExportedModel {
 
   /// "the mean is the model's own; the deviation goes through few points (2200 points, 45 for the deviation) and is off by 0.6 %"
   public var accuracy: String {
+    guard deviationError > 0 else {
+      return "the mean and the deviation are the model's own (\(summary))"
+    }
     let percent = (1_000 * deviationError).rounded() / 10
     return
       "the mean is the model's own; the deviation goes through few points (\(summary)) and is off by \(percent) % of that of a prediction"
   }
+  /// Numbers that C code, a graph or an FMU holds.
+  public var constantCount: Int { arrays.values.reduce(0) { $0 + $1.count } }
   /// Of x [K].
   public var stateNames: [String] { window.channels.map(\.name) }
 
@@ -143,7 +148,7 @@ private struct StepWriter {
     builder.output("deviation", deviation)
   }
 
-  func slopes(_ builder: ProgramBuilder) {
+  func jacobian(_ builder: ProgramBuilder) {
     let states = model.layout.states.count
     let names = ["state", "action", "disturbance"]
     let adjoint = program { $0.output("next", values(declared($0)).next) }.adjoint(
@@ -151,13 +156,13 @@ private struct StepWriter {
     let inputs = declared(builder)
     let rows = (0..<states).flatMap { i -> [Value] in
       let unit = builder.constant((0..<states).map { $0 == i ? 1 : 0 })
-      let slopes = builder.call(
+      let gradients = builder.call(
         adjoint,
         inputs: [
           "state": inputs.state, "action": inputs.action, "adj_next": unit,
         ].merging(inputs.disturbance.map { ["disturbance": $0] } ?? [:]) { $1 })
       return names.map { name in
-        slopes["adj_" + name] ?? builder.zeros(inputs.length(of: name))
+        gradients["adj_" + name] ?? builder.zeros(inputs.length(of: name))
       }.filter { $0.length > 0 }
     }
     builder.output("jacobian", builder.concatenate(rows))

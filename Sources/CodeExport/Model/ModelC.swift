@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A model as one C99 file without dependencies but <math.h>: no memory, no allocation, no static state but constants. Beside it a header, a
-// test with the original's answers, and a README (ModelReadme.swift).
+// test with the original's answers, and a README (ModelFolder.swift).
 //   NAME_start      present states -> x
 //   NAME_step       x, u, w -> x', deviation
 //   NAME_jacobian   x, u, w -> J
@@ -12,7 +12,7 @@ import SafeText
 
 extension ExportedModel {
   /// The C identifier that stands before everything. Of macros, C99 tells the first 63 characters apart.
-  var cName: String { cIdentifier(name, prefix: "bagel_").prefix(40) + "_model" }
+  var cName: String { cIdentifier(name, prefix: "bagel_", longest: 40) + "_model" }
   var cMacro: String { cName.uppercased() }
 
   /// "angle (rad), rate (rad/s)"
@@ -84,7 +84,7 @@ extension ExportedModel {
 
   /// Throws: `CannotExport`.
   func cSource() throws -> String {
-    let sums = CSums(of: [step, slopes])
+    let sums = CSums(of: [step, jacobian])
     let (n, k) = (layout.states.count, window.count)
     let prototypes = prototypes
     func body(_ program: Program) throws -> String {
@@ -113,7 +113,7 @@ extension ExportedModel {
       \(prototypes.step);
       \(prototypes.jacobian);
       #endif
-      \(CProgram.definitions(for: sums.programs + [step, slopes]))
+      \(CProgram.definitions(for: sums.programs + [step, jacobian]))
 
       \(try sums.definitions(arrays))
       \(prototypes.start)
@@ -137,8 +137,8 @@ extension ExportedModel {
 
       \(prototypes.jacobian)
       {
-      \(unused(slopes))\(try body(slopes))
-      \(copied(slopes, "jacobian"))
+      \(unused(jacobian))\(try body(jacobian))
+      \(copied(jacobian, "jacobian"))
       }
 
       #ifdef __cplusplus

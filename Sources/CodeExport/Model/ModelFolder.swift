@@ -34,28 +34,32 @@ extension ExportedModel: Exportable {
   /// |difference| allowed, of the value or of 1e-3 of its largest: compilers may fuse multiply-adds, libraries differ in the last digits.
   private static let tolerance = 1e-6
 
-  /// Points near the logged states, and commands and disturbances within what was logged: [x, u, w].
+  /// Points near the logged states, with commands within their limits and disturbances as they were logged: [x, u, w].
   package func testPoints(_ count: Int) -> [(
     state: [Double], action: [Double], disturbance: [Double]
   )] {
     let key = DrawKey(seed: 1, stream: .exportedVectors)
-    let start = start
+    let (k, a, logged) = (window.count, layout.actions.count, window.loggedDisturbances)
     let scales = model.stateStandardiser.scale
+    let ranges = window.places(
+      states: scales.map { _ in -Double.infinity...Double.infinity }, actions: actionLimits,
+      disturbances: logged)
+    let sizes = window.places(
+      states: scales, actions: actionLimits.map(\.halfLength),
+      disturbances: logged.map(\.halfLength))
     return (0..<count).map { p in
       let present = model.loggedStates[p * model.loggedStates.count / count]
-      let (n, k) = (present.count, window.count)
-      let draws = key.normals(
-        particle: p, step: 0, count: k + layout.actions.count + disturbances.count)
+      let draws = key.normals(particle: p, step: 0, count: k + a + disturbances.count)
+      func drawn(_ ranges: [ClosedRange<Double>], from first: Int) -> [Double] {
+        ranges.indices.map { i in
+          ranges[i].nearest(to: ranges[i].middle + 0.5 * ranges[i].halfLength * draws[first + i])
+        }
+      }
       let state = (0..<k).map { i -> Double in
         let value = zip(start.weights[i], present).reduce(start.offsets[i]) { $0 + $1.0 * $1.1 }
-        let scale = zip(start.weights[i], scales).reduce(0) { max($0, abs($1.0) * $1.1) }
-        return value + 0.1 * draws[i] * (i < n ? scales[i] : scale == 0 ? 1 : scale)
+        return ranges[i].nearest(to: value + 0.1 * sizes[i] * draws[i])
       }
-      let middle = window.typicalDisturbance
-      return (
-        state, Array(draws[k..<k + layout.actions.count]),
-        middle.indices.map { middle[$0] + 0.1 * draws[k + layout.actions.count + $0] }
-      )
+      return (state, drawn(actionLimits, from: k), drawn(logged, from: k + a))
     }
   }
 
@@ -136,7 +140,6 @@ extension ExportedModel: Exportable {
     let table =
       rows("state", window.channels) + rows("action", layout.actions)
       + rows("disturbance", disturbances)
-    let numbers = arrays.values.reduce(0) { $0 + $1.count }
     return """
       # Model \(cell(name))
 
@@ -159,7 +162,7 @@ extension ExportedModel: Exportable {
       |---|---|---|
       \(table.joined(separator: "\n"))
 
-      \(accuracy.prefix(1).uppercased() + accuracy.dropFirst()). \(numbers) constants (\(8 * numbers) bytes).
+      \(accuracy.prefix(1).uppercased() + accuracy.dropFirst()). \(constantCount) constants (\(8 * constantCount) bytes).
 
       Where the logs never were, the model guesses: it stays with what it knew last, and the deviation grows to what was usual. Keep a plan
       near the data, or give the deviation a cost.
@@ -172,4 +175,12 @@ extension ExportedModel: Exportable {
   }
 
   private func cell(_ text: String) -> String { markdownCell(text) }
+}
+
+extension ClosedRange<Double> {
+  fileprivate var middle: Double { 0.5 * (lowerBound + upperBound) }
+  fileprivate var halfLength: Double { 0.5 * (upperBound - lowerBound) }
+  fileprivate func nearest(to value: Double) -> Double {
+    Swift.min(Swift.max(value, lowerBound), upperBound)
+  }
 }

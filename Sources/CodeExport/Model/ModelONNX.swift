@@ -9,7 +9,7 @@ extension ExportedModel {
   /// The serialised ModelProto. Throws: `CannotExport`.
   func onnxModel() throws -> Data {
     var graph = ONNXGraph("model", arrays: arrays)
-    // One program: what value and slopes share is computed once.
+    // One program: what value and Jacobian share is computed once.
     let program = joined
     let inputs = ["state", "action", "disturbance"].filter { program.inputs[$0] != nil }
     try graph.add(program, inputs: inputs, outputs: ["next_state", "deviation", "jacobian"])

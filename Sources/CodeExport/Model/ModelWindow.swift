@@ -181,11 +181,26 @@ struct ModelWindow {
 
   /// The middle of what was logged of each disturbance [W].
   var typicalDisturbance: [Double] {
+    loggedDisturbances.map { 0.5 * ($0.lowerBound + $0.upperBound) }
+  }
+
+  /// What was logged of each disturbance [W]; 0 of one that the model does not read.
+  var loggedDisturbances: [ClosedRange<Double>] {
     model.layout.disturbances.indices.map { w in
-      let bounds = model.form.features.indices.filter {
+      model.form.features.indices.first {
         if case .disturbance(w, _) = model.form.features[$0] { true } else { false }
-      }.map { model.featureBounds[$0] }
-      return bounds.first.map { 0.5 * ($0.lowerBound + $0.upperBound) } ?? 0
+      }.map { model.featureBounds[$0] } ?? 0...0
     }
+  }
+
+  /// What is the same at all places of a channel [K].
+  func places<Element>(
+    states: [Element], actions: [Element], disturbances: [Element]
+  ) -> [Element] {
+    func earlier(_ values: [Element], _ lags: [Int]) -> [Element] {
+      zip(values, lags).flatMap { Array(repeating: $0, count: $1) }
+    }
+    return states + earlier(states, stateLags) + earlier(actions, actionLags)
+      + model.form.filters.map { actions[$0.action] } + earlier(disturbances, disturbanceLags)
   }
 }

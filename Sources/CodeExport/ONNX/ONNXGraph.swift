@@ -154,6 +154,14 @@ struct ONNXScope {
   ) throws {
     let (name, n) = ("\(prefix)\(index)", instruction.length)
     func v(_ id: ValueID) -> String { self.name(id) }
+    switch instruction.operation {
+    // Their nodes take rows of the batch alone.
+    case .affine, .matrixVector, .transposedMatrixVector:
+      guard axes == [.batch] else { throw CannotExport(instruction.operation, "ONNX") }
+    case .input, .constant, .shared, .normal, .unary, .binary, .select, .concatenate, .slice,
+      .broadcast, .sum, .dot, .transposedProduct, .apply, .jacobian:
+      break
+    }
     lengths.append(n)
     long.append(instruction.operation.operands.reduce(into: []) { $0.formUnion(long[$1.index]) })
     switch instruction.operation {
@@ -212,7 +220,7 @@ struct ONNXScope {
         at: full(v(a), of: a, in: &graph), in: &graph)
     case .jacobian(.weightedSum(let sum), let a):
       long[index] = [.batch]
-      try ONNXSum(sum, name: name).slopes(
+      try ONNXSum(sum, name: name).jacobian(
         at: full(v(a), of: a, in: &graph), in: &graph)
     case .normal, .apply, .jacobian: throw CannotExport(instruction.operation, "ONNX")
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sums over a model's data (`WeightedSum`) in an ONNX graph: the summand g is [N, n, 1], for all rows Z [n, D] at once; y = g C, and
-// ||g S||^2 after it. Slopes are products of the same matrices with dg/dx [N, n, D].
+// ||g S||^2 after it. Jacobians are products of the same matrices with dg/dx [N, n, D].
 
 import Programs
 
@@ -32,7 +32,7 @@ struct ONNXSum {
   }
 
   /// [N, outputs D], row-major. Throws: `CannotExport`.
-  func slopes(at x: String, in graph: inout ONNXGraph) throws {
+  func jacobian(at x: String, in graph: inout ONNXGraph) throws {
     let gradients = try gradients(x, &graph)
     var parts: [String] = []
     if weighted > 0 {

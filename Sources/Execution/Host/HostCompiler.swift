@@ -25,14 +25,12 @@ public struct HostCompiler: Sendable {
       }
       return HostCompiler(absolute: named)
     }
-    let folders = (environment["PATH"] ?? "").split(separator: ":").map(String.init)
-    let candidates = (folders + ["/usr/bin", "/usr/local/bin", "/opt/homebrew/opt/llvm/bin"]).map {
-      $0 + "/clang"
+    let others = ProgramSearch.compilerFolders
+    guard let found = ProgramSearch.find(["clang"], others: others) else {
+      throw ExecutionError.noCompiler(
+        searched: ProgramSearch.candidates(["clang"], others: others))
     }
-    for candidate in candidates where FileManager.default.isExecutableFile(atPath: candidate) {
-      return HostCompiler(absolute: candidate)
-    }
-    throw ExecutionError.noCompiler(searched: candidates)
+    return HostCompiler(absolute: found)
   }
 
   /// It is run from another folder than this process's.

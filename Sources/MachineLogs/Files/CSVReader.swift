@@ -144,9 +144,30 @@ final class CSVReader {
 
   private func trimmed(_ range: Range<Int>) -> Range<Int> {
     var (from, to) = (range.lowerBound, range.upperBound)
-    while from < to, isBlank(buffer[from]) { from += 1 }
-    while to > from, isBlank(buffer[to - 1]) { to -= 1 }
+    while from < to {
+      if isBlank(buffer[from]) {
+        from += 1
+      } else if isNoBreakSpace(from, to) {
+        from += 2
+      } else {
+        break
+      }
+    }
+    while to > from {
+      if isBlank(buffer[to - 1]) {
+        to -= 1
+      } else if to - 2 >= from, isNoBreakSpace(to - 2, to) {
+        to -= 2
+      } else {
+        break
+      }
+    }
     return from..<to
+  }
+
+  /// Whether U+00A0 begins here, as spreadsheets and web pages have it around numbers.
+  private func isNoBreakSpace(_ place: Int, _ end: Int) -> Bool {
+    buffer[place] == 0xC2 && place + 1 < end && buffer[place + 1] == 0xA0
   }
 
   private var isBlankRecord: Bool {

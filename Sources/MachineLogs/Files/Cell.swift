@@ -44,7 +44,8 @@ enum Cell {
       return
         "'\(shown)' has a decimal comma, and others have points; write all decimals with points"
     }
-    if text.wholeMatch(of: #/[+-]?[0-9]{1,3}([,.' ][0-9]{3})+([.,][0-9]*)?/#) != nil {
+    if text.wholeMatch(of: #/[+-]?[0-9]{1,3}([,.' \u{A0}\u{202F}’][0-9]{3})+([.,][0-9]*)?/#) != nil
+    {
       return "'\(shown)' has marks between thousands; write plain decimal numbers"
     }
     if StampReader.isStamp(text)
@@ -74,8 +75,26 @@ struct DecimalMarks {
   /// nil until a cell has one.
   private var mark: UInt8?
   /// Where a comma was taken that could also stand between thousands, and whether another comma could not.
-  private var doubtful: (line: Int, index: Int, text: String)?
+  private var doubtful: Place?
   private var isCertain = false
+  /// What each column tells of points, until one is certain.
+  private var columns: [PointsOfColumn] = []
+  private var pointIsCertain = false
+
+  private struct Place {
+    var line: Int
+    var index: Int
+    var text: String
+  }
+
+  /// "2.300" beside "992": no format of numbers writes both, unless the point stands between thousands.
+  private struct PointsOfColumn {
+    /// Whether there is a whole number below 1,000, and one of more digits without a mark.
+    var hasFewDigits = false
+    var hasPlainThousands = false
+    /// The first number that could be thousands, and ends with a zero.
+    var doubtful: Place?
+  }
 
   private static let point = UInt8(ascii: ".")
   private static let comma = UInt8(ascii: ",")
@@ -85,38 +104,73 @@ struct DecimalMarks {
   /// The number in a field of the reader's record; nil where there is none.
   mutating func number(_ reader: CSVReader, _ index: Int) -> Double? {
     guard let cell = reader.cell(index) else { return nil }
-    if mark == Self.point { return decimalNumber(cell) }
-    if mark == nil {
+    if mark != Self.comma {
       if let value = decimalNumber(cell) {
-        if cell.contains(Self.point) { mark = Self.point }
+        if !pointIsCertain { judgePoint(reader, index, cell) }
         return value
       }
-      guard reader.delimiter != Self.comma || reader.isQuoted(index) else { return nil }
+      guard mark == nil, reader.delimiter != Self.comma || reader.isQuoted(index) else {
+        return nil
+      }
     }
     guard let value = decimalNumber(cell, point: Self.comma) else { return nil }
     if cell.contains(Self.comma) {
       mark = Self.comma
-      if !isCertain { judge(reader, index) }
+      if !isCertain { judgeComma(reader, index) }
     }
     return value
   }
 
   /// "1,234" may be a thousand and more; "0,234" and "1,23" may not.
-  private mutating func judge(_ reader: CSVReader, _ index: Int) {
+  private mutating func judgeComma(_ reader: CSVReader, _ index: Int) {
     let text = reader.text(index)
     if text.wholeMatch(of: #/[+-]?[1-9][0-9]{0,2},[0-9]{3}/#) == nil {
       isCertain = true
     } else if doubtful == nil {
-      doubtful = (reader.line, index, text)
+      doubtful = Place(line: reader.line, index: index, text: text)
     }
   }
 
-  /// Throws: `LogError` where no cell says what its commas are.
+  /// The same of points, and what whole numbers tell of them.
+  private mutating func judgePoint(
+    _ reader: CSVReader, _ index: Int, _ cell: UnsafeBufferPointer<UInt8>
+  ) {
+    let digits =
+      cell.first == UInt8(ascii: "-") || cell.first == UInt8(ascii: "+")
+      ? cell.dropFirst() : cell[...]
+    while columns.count <= index { columns.append(PointsOfColumn()) }
+    guard let place = digits.firstIndex(of: Self.point) else {
+      if digits.count > 3 {
+        columns[index].hasPlainThousands = true
+      } else {
+        columns[index].hasFewDigits = true
+      }
+      return
+    }
+    mark = Self.point
+    let (whole, fraction) = (digits[..<place], digits[(place + 1)...])
+    let zero = UInt8(ascii: "0")
+    guard (1...3).contains(whole.count), whole.first != zero, fraction.count == 3,
+      fraction.allSatisfy({ (zero...UInt8(ascii: "9")).contains($0) })
+    else {
+      (pointIsCertain, columns) = (true, [])
+      return
+    }
+    if fraction.last == zero, columns[index].doubtful == nil {
+      columns[index].doubtful = Place(line: reader.line, index: index, text: reader.text(index))
+    }
+  }
+
+  /// Throws: `LogError` where no cell says what its commas or points are.
   func check(file: String, header: [String]) throws {
-    guard isComma, !isCertain, let doubtful else { return }
+    let ofPoints = columns.first { $0.hasFewDigits && !$0.hasPlainThousands && $0.doubtful != nil }
+    guard let place = isComma && !isCertain ? doubtful : isComma ? nil : ofPoints?.doubtful else {
+      return
+    }
     throw LogError(
-      file: file, line: doubtful.line, column: header[doubtful.index],
-      "'\(doubtful.text)': is the comma a decimal mark, or does it stand between thousands? No cell of the file tells; write points"
+      file: file, line: place.line, column: header[place.index],
+      "'\(place.text)': is the \(isComma ? "comma" : "point") a decimal mark, or does it stand between thousands? No cell of the file tells; write "
+        + (isComma ? "points" : "numbers without marks between thousands")
     )
   }
 }

@@ -28,6 +28,12 @@ extension LogFile {
     let said =
       layout.timeUnit ?? stated ?? TimeUnit(ofName: timeColumn)
       ?? (isConverted ? .seconds : nil)
+    if said == nil, let seconds = TimeUnit.secondsOfClockDigits(times, spacing: spacing) {
+      habits.append(
+        "time ('\(shortened(timeColumn))') as digits of hours, minutes and seconds (101559, 101600)"
+      )
+      return replace(timeColumn, seconds)
+    }
     guard
       let unit = said
         ?? .inferred(

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The unit of stamps that are numbers: s, ms, us, ns, or minutes and hours where it is said. Said by the user, by the name of the column ("t_ms", "Time [s]"), by
-// the row of units, by the century that an epoch would lie in, or by the time step, which a spacing must fit.
+// The unit of stamps that are numbers: s, ms, us, ns, days of a spreadsheet; minutes and hours where it is said. Said by the user, by the
+// name of the column ("t_ms", "Time [s]"), by the row of units, by the century that an epoch would lie in, or by the time step, which a
+// spacing must fit.
 
 import Foundation
 
@@ -12,6 +13,7 @@ public enum TimeUnit: String, CaseIterable, Hashable, Sendable, Codable {
   case nanoseconds = "ns"
   case minutes = "min"
   case hours = "h"
+  case days = "d"
 
   /// s
   package var length: Double {
@@ -22,6 +24,7 @@ public enum TimeUnit: String, CaseIterable, Hashable, Sendable, Codable {
     case .nanoseconds: 1e-9
     case .minutes: 60
     case .hours: 3_600
+    case .days: 86_400
     }
   }
 
@@ -34,6 +37,7 @@ public enum TimeUnit: String, CaseIterable, Hashable, Sendable, Codable {
     case "ns", "nsec", "nanos", "nanoseconds": self = .nanoseconds
     case "min", "mins", "minute", "minutes": self = .minutes
     case "h", "hr", "hrs", "hour", "hours": self = .hours
+    case "d", "day", "days": self = .days
     default: return nil
     }
   }
@@ -74,6 +78,12 @@ public enum TimeUnit: String, CaseIterable, Hashable, Sendable, Codable {
       century.contains(first * unit.length) && isPossible(spacing * unit.length)
     }
     if epochs.count == 1 { return epochs[0] }
+    // Dates of a spreadsheet or of MATLAB, with the time of day as a fraction: days, where the spacing is one then and else is none.
+    if serialDays.contains(where: { $0.contains(first) }), !isUsual(spacing),
+      isUsual(spacing * TimeUnit.days.length)
+    {
+      return .days
+    }
     if isPossible(spacing) { return .seconds }
     // Units lie a thousand apart, and what is usual less.
     return countersOfSeconds.first { isUsual(spacing * $0.length) }
@@ -83,6 +93,9 @@ public enum TimeUnit: String, CaseIterable, Hashable, Sendable, Codable {
   private static let countersOfSeconds: [TimeUnit] = [
     .seconds, .milliseconds, .microseconds, .nanoseconds,
   ]
+
+  /// 2000 to 2100: days since 1899-12-30 (Excel), and since the year 0 (MATLAB).
+  private static let serialDays = [36_526.0...73_051.0, 730_486.0...767_011.0]
 
   /// 2000 to 2100, s since 1970.
   private static let century = 946_684_800.0...4_102_444_800.0

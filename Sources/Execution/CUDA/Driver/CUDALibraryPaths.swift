@@ -37,8 +37,8 @@ public enum CUDALibraryPaths {
 
   /// lib/python3.X/site-packages/nvidia/*/lib of active environments, of the user and of the python3 on PATH.
   private static func pythonFolders(_ environment: [String: String]) -> [String] {
-    let path = (environment["PATH"] ?? "").split(separator: ":").map(String.init)
-    let besidePython = path.filter { FileManager.default.isExecutableFile(atPath: $0 + "/python3") }
+    let besidePython = ProgramSearch.folders
+      .filter { FileManager.default.isExecutableFile(atPath: $0 + "/python3") }
       .map { URL(fileURLWithPath: $0).deletingLastPathComponent().path }
     let user = environment["HOME"].map { $0 + "/.local" }
     let prefixes = [environment["VIRTUAL_ENV"], environment["CONDA_PREFIX"], user].compactMap { $0 }

@@ -14,7 +14,7 @@ import SafeText
 
 extension ExportedController {
   /// The C identifier that stands before everything.
-  var cName: String { String(cIdentifier(name, prefix: "bagel_").prefix(Self.longestName)) }
+  var cName: String { cIdentifier(name, prefix: "bagel_", longest: Self.longestName) }
 
   /// Of macros, C99 tells the first 63 characters apart.
   private static let longestName = 46
