@@ -2,12 +2,13 @@
 # make demo    install what is missing, build, run the tour
 # make test    install what is missing, build the program and the documentation, run all tests
 # make build   the release binary only: .build/release/bagel
+# make install   the command and its completions -> PREFIX (default: /usr/local); the Swift toolchain must stay where it is
 # make docs    the library's reference and the articles as a DocC archive, without a warning
 # make c-library   the library for C and Python: .build/c-library
 # make gpu-check   on a machine with an NVIDIA GPU (Swift not needed there once the bundle is built): checks and
 #                  benchmarks -> GPU_RECORD
 
-.PHONY: setup build demo test docs c-library format lint references gpu-bundle gpu-check
+.PHONY: setup build demo test install docs c-library format lint references gpu-bundle gpu-check
 SWIFT ?= swift
 BUILD_FLAGS := -c release --explicit-target-dependency-import-check error
 
@@ -24,6 +25,13 @@ test: build
 	Scripts/documentation.sh --if-possible
 	BAGEL_NVRTC="$$(Scripts/setup-nvrtc.sh)" BAGEL_PYTHON="$$(Scripts/setup-python.sh)" \
 	  $(SWIFT) test $(BUILD_FLAGS) --no-parallel
+
+PREFIX ?= /usr/local
+
+install: build
+	install -d $(DESTDIR)$(PREFIX)/bin
+	install -m 755 .build/release/bagel $(DESTDIR)$(PREFIX)/bin/bagel
+	Scripts/install-completions.sh .build/release/bagel $(DESTDIR)$(PREFIX)/share
 
 docs: build
 	Scripts/documentation.sh

@@ -47,7 +47,7 @@ let package = Package(
     .target(name: "Draws"),
     .target(name: "LinearAlgebra", dependencies: ["COpenBLAS"]),
     .target(name: "SafeText"),
-    .target(name: "TensorFiles", dependencies: ["SafeText"]),
+    .target(name: "TensorFiles", dependencies: ["CZlib", "SafeText"]),
     .target(name: "Programs"),
     .target(name: "Formulas", dependencies: ["Programs", "SafeText"]),
     .target(

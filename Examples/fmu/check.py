@@ -258,6 +258,8 @@ def graph_of(path):
     options.log_severity_level = 3
     session = runtime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     facts = session.get_modelmeta().custom_metadata_map
+    if "start_weights" not in facts:
+        raise Refusal(f"{path} is a controller's graph, which takes states; --against the folder of `bagel export --format c`")
     weights, offsets = (numpy.array(json.loads(facts[name])) for name in ("start_weights", "start_offsets"))
     actions = len(json.loads(facts["action_names"]))
 

@@ -35,7 +35,8 @@ class Controller:
             goal: [G], [N, G] or {name: value}; needed where the policy sees its goal.
 
         Returns:
-            NaN where it, or what is to be remembered, is not finite; that row is then not remembered.
+            NaN where a number of the row, of the action or of what is to be remembered is not finite; that row is then
+            not remembered. Send `policy.rest`, and tell `sent` so.
 
         Raises:
             DataError: a shape does not fit the policy or the run.
@@ -48,7 +49,9 @@ class Controller:
             raise DataError(f"{len(rows)} states for {self._count} runs; reset() begins others")
         goals = policy.goal_rows(goal, len(rows))
         action, memory = policy.step_rows(rows, goals, self._past, self._memory)
-        is_good = np.isfinite(action).all(axis=1) & np.isfinite(memory).all(axis=1)
+        # A law may make a number of an infinite state.
+        parts = (rows, goals, action, memory)
+        is_good = np.all([np.isfinite(part).all(axis=1) for part in parts], axis=0)
         self._memory = np.where(is_good[:, np.newaxis], memory, self._memory)
         self._remember(action, is_good)
         self._has_acted = is_good

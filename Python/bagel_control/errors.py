@@ -138,7 +138,8 @@ def _data_error(
         return DataError(message, **details)
     file, problem = found.group("file"), found.group("problem")
     line = int(found.group("line")) if found.group("line") else None
-    column = found.group("column")
+    missing = re.match(r"(?:has )?no column '([^']*)'", problem)
+    column = found.group("column") or (missing.group(1) if missing else None)
     label = next((name for path, name in written.items() if _is_same(path, file)), None)
     if label is None:
         named = line is not None or column is not None or os.path.exists(file)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, Mapping, Optional, Sequence, Union
@@ -18,6 +19,8 @@ from .errors import DataError
 
 _TYPES: Dict[str, np.dtype] = {"F64": np.dtype("<f8"), "F32": np.dtype("<f4")}
 _LARGEST_HEADER = 10_000_000
+_CHECKSUM = "crc32"
+"""Of header and data, while its own eight digits are zeros."""
 
 
 @dataclass(frozen=True)
@@ -82,11 +85,20 @@ def _read(path: str, names: Optional[Sequence[str]]) -> TensorFile:
     try:
         header = json.loads(text.decode("utf-8"))
         metadata = header.pop("__metadata__", {})
+        stated = metadata.pop(_CHECKSUM, None)
+        if stated is not None and names != () and stated != _checksum(text, data, stated):
+            raise _damaged(path, "was changed after it was written, or is damaged: its checksum is another one")
         tensors = {
             name: _tensor(header[name], data) for name in (header if names is None else names)}
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise _damaged(path, f"is damaged: {error}") from error
     return TensorFile(path, tensors, metadata)
+
+
+def _checksum(text: bytes, data: memoryview, stated: str) -> str:
+    entry = f'"{_CHECKSUM}":"%s"'
+    blank = text.replace((entry % stated).encode(), (entry % "00000000").encode(), 1)
+    return f"{zlib.crc32(data, zlib.crc32(blank)):08x}"
 
 
 def _tensor(entry: Mapping[str, Any], data: memoryview) -> np.ndarray:

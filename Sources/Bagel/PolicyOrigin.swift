@@ -3,6 +3,7 @@
 // fingerprint.
 
 import Execution
+import Foundation
 import GaussianProcesses
 import Policies
 import SafeText
@@ -40,8 +41,15 @@ extension PolicyDescription {
   /// the policy's file does not say.
   public func otherModel(in folder: String) -> String? {
     let path = folder + "/model.safetensors"
-    guard let own = model, let there = try? DynamicsModel.fingerprint(path: path), own != there
-    else { return nil }
+    guard let own = model, FileManager.default.fileExists(atPath: path) else { return nil }
+    let there: String
+    do {
+      there = try DynamicsModel.fingerprint(path: path)
+    } catch {
+      return
+        "\(error); the policy's own model is looked for among the versions (`bagel history`, `bagel use`)"
+    }
+    guard own != there else { return nil }
     return
       "the policy was found on another model (\(own)) than \(path) (\(there)); `bagel optimize` finds one on that"
   }

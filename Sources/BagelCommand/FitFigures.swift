@@ -180,7 +180,8 @@ extension FittedModel {
       }
       if figures.coverage95 < 0.9 {
         console.say(
-          "    the band is too narrow here: the held-out log does what the training logs do not")
+          "    the band is too narrow here: the held-out log has motion that the training logs do not have"
+        )
       }
       if figures.freeRunRMSE > figures.linearFreeRunRMSE {
         console.say(

@@ -18,7 +18,7 @@ extension Promise {
     for figures in constraints { console.say("\(prefix)promised: \(figures.promise)") }
     let part = 100 * exploited / max(abs(searchedReturn), 1e-9)
     let range = episodeReturn.map {
-      "\(number($0.lowerBound)) to \(number($0.upperBound)), "
+      "\(distinct($0)), "
     }
     console.say(
       "\(prefix)return \(range ?? "")\(number(meanReturn)) on average, by models of half of the rows each; \(number(searchedReturn)) on "
@@ -55,6 +55,15 @@ extension Promise {
     }
     return result
   }
+}
+
+/// Both ends with as many digits as tell them apart: "147.62 to 147.66".
+private func distinct(_ range: ClosedRange<Double>) -> String {
+  let ends = [range.lowerBound, range.upperBound]
+  let texts = (4...8).lazy.map { digits in ends.map { String(format: "%.\(digits)g", $0) } }
+  let short = ends.map { number($0) }
+  let shown = short[0] != short[1] ? short : texts.first { $0[0] != $0[1] } ?? short
+  return shown.joined(separator: " to ")
 }
 
 extension PromiseScore {

@@ -19,8 +19,8 @@ struct RootCommand: ParsableCommand {
       A quick look:       bagel demo
       Your own machine:   bagel new my-boom, edit my-boom.yaml, then
                           bagel fit my-boom.yaml, bagel optimize my-boom.yaml
-      A log, no file:     bagel fit --log a.csv --held-out b.csv --states angle --actions valve \
-      --time-step 0.1
+      A log, no file:     bagel fit --log a.csv --held-out b.csv
+                            --states angle --actions valve --time-step 0.1
       """,
     version: bagelVersion,
     subcommands: [

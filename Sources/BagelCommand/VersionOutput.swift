@@ -147,3 +147,14 @@ extension Version {
     ]
   }
 }
+
+extension TensorFileError {
+  /// With the version that can be used in place of the file, if there is one.
+  func advising(_ version: Version?) -> TensorFileError {
+    guard let version else { return self }
+    return TensorFileError(
+      path: path,
+      "\(problem); `bagel use TASK \(version.number)` brings version \(version.number) back",
+      isWriting: isWriting)
+  }
+}

@@ -50,8 +50,7 @@ public struct LogSurvey: Sendable {
     }
     var layout = hints
     (layout.actions, layout.rewardColumn) = ([], nil)
-    // No spacing is too coarse for it.
-    if layout.timeStep == 0 { layout.timeStep = 1e12 }
+    if layout.timeStep == 0 { layout.timeStep = LogLayout.unknownTimeStep }
     var (names, others) = try Self.candidates(source, layout)
     while true {
       guard !names.isEmpty else {

@@ -168,7 +168,7 @@ extension HorizonFigures {
     }
     if let narrow = rows.first(where: { $0.coverage95[s] < Self.barely }) {
       return (
-        "\(name) leaves the 95 % band \(words(narrow)) ahead (\(percent(narrow.coverage95[s])) within): the held-out log does what the training logs do not",
+        "\(name) leaves the 95 % band \(words(narrow)) ahead (\(percent(narrow.coverage95[s])) within): the held-out log has motion that the training logs do not have",
         true
       )
     }

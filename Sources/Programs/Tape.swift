@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the forward loop keeps of a step for the reverse loop. Either nothing but the states (each
-// step is then recomputed), or also the results that are dear to recompute: activations, draws and
+// step is then recomputed), or also the results that are expensive to recompute: activations, draws and
 // Jacobians of local functions. In: a program. Out: the pair of programs that agree on the tape.
 
 /// What is kept of each step.

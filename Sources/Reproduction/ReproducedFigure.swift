@@ -44,7 +44,7 @@ extension ReproducedFigure {
     if !isComplete { notices.append("Interrupted: not everything was measured.") }
     if isQuick {
       notices.append(
-        "--quick: little data, short budgets. It shows that everything runs, not what it is worth.")
+        "--quick: little data and short budgets. This is a smoke test; its figures mean nothing.")
     }
     try page.html(notices: notices).write(toFile: path, atomically: true, encoding: .utf8)
     try csv.write(toFile: "\(folder)/\(name).csv", atomically: true, encoding: .utf8)

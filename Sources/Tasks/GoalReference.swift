@@ -109,7 +109,7 @@ extension ControlTask {
       times.allSatisfy({ (0..<evaluation.seconds).contains($0) })
     else {
       throw schedule.error(
-        "at", "must be rising times within the episode of \(evaluation.seconds) s, one a goal")
+        "at", "needs one time per goal, increasing, within the episode of \(evaluation.seconds) s")
     }
     for (index, goal) in goals.enumerated() {
       guard goal.count == goalForm.length else {

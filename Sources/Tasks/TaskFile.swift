@@ -16,7 +16,10 @@ extension ControlTask {
     if FileManager.default.fileExists(atPath: nameOrPath, isDirectory: &isFolder) {
       guard !isFolder.boolValue, FileManager.default.isReadableFile(atPath: nameOrPath) else {
         throw LogError(
-          file: nameOrPath, isFolder.boolValue ? "is a folder" : "cannot be read: permission denied"
+          file: nameOrPath,
+          isFolder.boolValue
+            ? "is a folder; a task is wanted: its YAML file, or a built-in one (\(BuiltInTasks.names.joined(separator: ", ")))"
+            : "cannot be read: permission denied"
         )
       }
     }

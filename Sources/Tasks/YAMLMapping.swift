@@ -54,7 +54,7 @@ final class YAMLMapping {
   func missing(_ key: String, _ hint: String = "") -> LogError {
     let others = (node.mapping ?? [:]).keys.compactMap { $0.scalar?.string }
     let near = nearest(to: key, among: others.filter { !asked.contains($0) })
-    let parts = ["is missing", near.map { "is '\(shortened($0))' meant to be it?" } ?? hint]
+    let parts = ["is missing", near.map { "did you mean '\(shortened($0))'?" } ?? hint]
     return error(key, parts.filter { !$0.isEmpty }.joined(separator: "; "))
   }
 

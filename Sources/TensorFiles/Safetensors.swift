@@ -63,7 +63,8 @@ public struct TensorFile: Sendable {
 
   /// The file's bytes. Throws: Foundation's error where the header cannot become JSON.
   public func serialized() throws -> Data {
-    var header: [String: Any] = ["__metadata__": metadata]
+    let words = metadata.merging([Checksum.key: Checksum.blank]) { $1 }
+    var header: [String: Any] = ["__metadata__": words]
     var data = Data()
     for (name, tensor) in tensors.sorted(by: { $0.key < $1.key }) {
       let start = data.count
@@ -74,6 +75,8 @@ public struct TensorFile: Sendable {
     }
     var json = try JSONSerialization.data(withJSONObject: header, options: [.sortedKeys])
     while json.count % 8 != 0 { json.append(UInt8(ascii: " ")) }
+    let digits = Checksum.digits(json, then: data)
+    json = Checksum.replacing(Checksum.blank, with: digits, in: json) ?? json
     var file = Data()
     withUnsafeBytes(of: UInt64(json.count).littleEndian) { file.append(contentsOf: $0) }
     file.append(json)
@@ -96,11 +99,17 @@ public struct TensorFile: Sendable {
         path: path, "is not a file of bagel: it names no format, \(wanted) is wanted")
     }
     if found == wanted { return }
-    func kind(_ format: String) -> Substring { format.prefix { !$0.isNumber } }
+    // "bagel-model-5" is a model.
+    func kind(_ format: String) -> String? {
+      format.wholeMatch(of: #/bagel-([a-z]+)-[0-9]+/#).map { String($0.output.1) }
+    }
+    if let other = kind(found), let own = kind(wanted), other != own {
+      throw TensorFileError(path: path, "is a \(other) (\(found)); a \(own) is wanted")
+    }
     throw TensorFileError(
       path: path,
       "has the format \(found.prefix(60)), this version of bagel reads \(wanted)"
-        + (kind(found) == kind(wanted) ? "; \(advice)" : ""))
+        + (kind(found) == nil ? "" : "; \(advice)"))
   }
 }
 

@@ -32,9 +32,12 @@ extension TensorFile {
         path: path, "has a header of \(length) bytes; at most \(Self.largestHeader) are read")
     }
     let start = 8 + Int(length)
-    let header = try Self.header(
-      file.numbers(UInt8.self, at: 8, count: Int(length)), dataCount: file.size - start, path: path)
+    let text = try file.numbers(UInt8.self, at: 8, count: Int(length))
+    let header = try Self.header(text, dataCount: file.size - start, path: path)
     metadata = header.metadata
+    if let stated = metadata.removeValue(forKey: Checksum.key) {
+      try Self.check(stated, Data(text), file, from: start, path: path)
+    }
     tensors = [:]
     for (name, entry) in header.entries {
       let (offset, count) = (start + entry.offsets[0], entry.count)
@@ -43,6 +46,25 @@ extension TensorFile {
         ? file.numbers(Double.self, at: offset, count: count)
         : file.numbers(Float.self, at: offset, count: count).map(Double.init)
       tensors[name] = Tensor(shape: entry.shape, values: values)
+    }
+  }
+
+  /// Refuses a file that is not as it was written.
+  private static func check(
+    _ stated: String, _ text: Data, _ file: borrowing RegularFile, from start: Int, path: String
+  ) throws(TensorFileError) {
+    guard let blank = Checksum.replacing(stated, with: Checksum.blank, in: text) else {
+      throw TensorFileError(path: path, "is damaged: its checksum is no word of its header")
+    }
+    var (sum, offset) = (Checksum.sum(blank), start)
+    while offset < file.size {
+      let count = min(1 << 20, file.size - offset)
+      sum = Checksum.sum(Data(try file.numbers(UInt8.self, at: offset, count: count)), from: sum)
+      offset += count
+    }
+    guard Checksum.digits(of: sum) == stated else {
+      throw TensorFileError(
+        path: path, "was changed after it was written, or is damaged: its checksum is another one")
     }
   }
 

@@ -83,10 +83,12 @@ struct ReportTests {
     let shown = panels(page)
     // Three of x, and their commands.
     #expect(shown.count == 6)
-    #expect(shown.prefix(3).map(\.plot.title) == ["-1 m to 0 m", "0.5 m to 0 m", "-1 m to 1 m"])
+    #expect(
+      shown.prefix(3).map(\.plot.title) == ["about -1 m to 0 m", "0.5 m to 0 m", "-1 m to 1 m"])
     #expect(shown.prefix(3).map(\.mood) == [.good, .bad, .good])
     #expect(shown[0].caption == "episodes 1, 2: 2 of 2 succeed")
     #expect(shown[1].caption == "episode 3: fails; x is up to 0.2 m from 0 m")
+    #expect(shown[1].plot.curves.last?.name == "this policy, fails")
     // On the same axes, so that they can be compared.
     #expect(Set(shown.prefix(3).map(\.plot.yRange)).count == 1 && shown[0].plot.yRange != nil)
     #expect(shown[0].plot.curves.map(\.name).filter { $0.hasPrefix("this policy") }.count == 2)

@@ -119,7 +119,7 @@ struct TaskFileTests {
   func mistakes() {
     #expect(
       message("timeStep", "timestep").contains(
-        "'timeStep' is missing; is 'timestep' meant to be it?"))
+        "'timeStep' is missing; did you mean 'timestep'?"))
     #expect(
       message("timeStep: 0.1", "timeStep: 0.1\ntimeStep: 0.2").contains(
         "t.yaml:2: 'timeStep' stands twice"))

@@ -131,6 +131,6 @@ struct TaskLimitTests {
     )
     let model = #expect(throws: TensorFileError.self) { try DynamicsModel(path: path) }
     #expect(
-      model?.problem == "has the format bagel-policy-2, this version of bagel reads bagel-model-5")
+      model?.problem == "is a policy (bagel-policy-2); a model is wanted")
   }
 }

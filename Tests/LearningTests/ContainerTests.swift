@@ -56,6 +56,23 @@ struct ContainerTests {
     #expect(read.tensors["a"]?.values == [0, 0] && read.tensors["empty"]?.values == [])
   }
 
+  @Test("a number or a word that was changed after the file was written is found")
+  func checksum() throws {
+    let path = Scratch.path("kept.safetensors")
+    let kept = TensorFile(
+      tensors: ["a": Tensor([1, 2, 3]), "b": Tensor([0.5])], metadata: ["task": "boom 0.05"])
+    try kept.write(to: path)
+    let bytes = try Data(contentsOf: URL(fileURLWithPath: path))
+    #expect(try TensorFile(path: path).metadata == kept.metadata)
+    let header = try #require(bytes.range(of: Data("0.05".utf8)))
+    for place in [header.lowerBound, bytes.count - 1, bytes.count - 20, bytes.count - 32] {
+      var changed = bytes
+      changed[place] ^= 1
+      try changed.write(to: URL(fileURLWithPath: path))
+      #expect(problem(path).contains("was changed after it was written"), "byte \(place)")
+    }
+  }
+
   @Test("lengths and the header's text")
   func headers() throws {
     #expect(problem(try file("", length: 0)).contains("is no JSON object"))

@@ -201,6 +201,18 @@ struct LogCheckTests {
     #expect(layout.differences(of: metres, from: metres).isEmpty)
   }
 
+  @Test("a log with the rows of another one is named, whatever its file is called")
+  func copies() throws {
+    let layout = layout()
+    let first = try layout.episodes(from: [try Motion().file("m.csv")])
+    let copy = try layout.episodes(from: [try Motion().file("n.csv")])
+    let other = try layout.episodes(from: [try Motion(seed: 9).file("o.csv")])
+    #expect(layout.copies(among: first + other).isEmpty)
+    let said = layout.copies(among: first + other + copy)
+    #expect(said.count == 1 && said[0].contains("has the rows of \(first[0].name)"), "\(said)")
+    #expect(copy[0].original(among: first) != nil && other[0].original(among: first) == nil)
+  }
+
   @Test("what was done to the rows is known: resampled, filled in")
   func reading() throws {
     var motion = Motion()

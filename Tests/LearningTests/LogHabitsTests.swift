@@ -73,6 +73,12 @@ struct LogHabitsTests {
     (table("t|x|u", "|"), "bars"),
     ("# logger 4, serial \"17\n# by hand\n" + table(), "2 comment lines above"),
     (table("# t,x,u"), "names in a comment line"),
+    (
+      table("#,t,x,u") { row, column in
+        column == 0 ? "\(row + 1),\(values(row)[0])" : values(row)[column]
+      }, ""
+    ),
+    (table("seconds,x,u"), ""),
     (table("%time,x,u"), "names in a comment line"),
     ("Messung 12\nStation;4\n\n" + table("t;x;u", ";"), "2 lines above"),
     (table("t,x,u\ns,m,V"), "units below"), (table("t,x,u\n[s],,"), "units below"),
@@ -327,8 +333,31 @@ struct LogHabitsTests {
     }
   }
 
+  @Test("a proposal knows days of a spreadsheet too, of which nobody said the time step")
+  func surveyed() throws {
+    let text = stamped { "\(46_356.25 + $0 / 86_400)" }
+    let found = try LogSurvey(
+      of: LogSource(try write(Data(text.utf8))),
+      hints: LogLayout(states: [], actions: [], timeStep: 0))
+    #expect(abs(LogFile.spacing(of: found.times) - 0.1) < 1e-5)
+    #expect(found.habits.joined().contains("in d, by its spacing"))
+    let seconds = try LogSurvey(
+      of: LogSource(try write(Data(table().utf8))),
+      hints: LogLayout(states: [], actions: [], timeStep: 0))
+    #expect(abs(LogFile.spacing(of: seconds.times) - 0.1) < 1e-12)
+  }
+
   @Test("what could mean two things is refused")
   func ambiguous() throws {
+    #expect(
+      try refusal(table { $0 == 7 && $1 == 1 ? "\u{2212}0.5" : values($0)[$1] })
+        .contains("has a minus sign of typography (U+2212)"))
+    #expect(
+      try refusal(
+        table { row, column in
+          row == 20 && column == 0 ? "t,x,u\n" + values(row)[0] : values(row)[column]
+        }
+      ).contains(":22: the columns' names stand here again"))
     #expect(
       try refusal(table("t;x;u", ";") { row, column in column == 1 ? "\(row + 1),250" : "\(row)" })
         .contains("is the comma a decimal mark, or does it stand between thousands?"))
@@ -542,6 +571,9 @@ struct ConverterTests {
     #expect(
       try refusal("cat <<'END'\n\(text)END\nprintf '4.0,1.0'").contains(
         ":42: the program's last line has no end"))
+    #expect(
+      try refusal("cat <<'END'\n\(text)END\necho 'card was pulled' >&2; printf '4.0,1.0'").contains(
+        "has no end; was it cut?; its last words: card was pulled"))
     let back = text + "2.0,0.5,\n"
     #expect(
       try refusal("cat <<'END'\n\(back)END\n")

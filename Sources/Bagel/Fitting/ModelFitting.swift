@@ -88,6 +88,13 @@ extension ControlTask {
       )
     }
     let held = try layout.episodes(from: heldOutLogs, needsExcitation: false)
+    for episode in held {
+      guard let original = episode.original(among: training) else { continue }
+      throw LogError(
+        file: episode.name,
+        "has the rows of \(original.name), which is learnt from; a log can judge only what has not seen it"
+      )
+    }
     try checkQuantities(on: training + held)
     let start = ContinuousClock.now
     let plain = PlainModel(form: try modelForm(), options: model.fit)
@@ -114,7 +121,7 @@ extension ControlTask {
       heldOutEpisodes: held,
       heldOut: held.isEmpty ? [] : try model.heldOutFigures(held, training: training),
       notes: notes,
-      findings: layout.differences(between: training)
+      findings: layout.copies(among: training) + layout.differences(between: training)
         + layout.differences(of: held, from: training)
         + data.warnings + levelSentences(of: model) + outputsWithoutCommand
         + (model.physics?.untold ?? [])

@@ -192,7 +192,7 @@ extension ControlTask {
     if case .bounds = goal, data.bounds == nil {
       throw LogError(
         file: place,
-        "draws goals from the data's bounds; the policy file does not know them, so search it again"
+        "draws goals from the training data's bounds, which this policy file lacks; run `bagel optimize` again"
       )
     }
     return try goals(amongLogged: data.loggedGoals, bounds: data.bounds ?? [])

@@ -72,13 +72,23 @@ extension Report {
         "All drove the same episodes: the same starts, goals and noise."
           + (others.contains { $0.kind == .pid }
             ? " The PID controller was found by the same search on the same model." : "")
-          + " Errors and action changes are means from the settling time on, rise times medians"
-          + (isReturned ? ", returns means." : ".")),
+          + " Steady-state errors and action changes are means from the settling time on, the largest error is that of all episodes, rise times are medians"
+          + (isReturned ? ", returns are means." : ".")),
       .table(
         head: ["controller", "return", "episodes that succeed"]
           + (hasSteps ? ["goals held"] : []) + heads + ["action change a step"],
         rows: [row("this policy", evaluation, meanReturn)]
           + others.map { row($0.name, $0.evaluation, $0.meanReturn) }),
-    ]
+    ] + failures
+  }
+
+  private static let mostReasons = 12
+
+  /// Which episodes of the others failed, and why: those of the policy stand below its own pictures.
+  private var failures: [Block] {
+    let lines = others.flatMap { other in
+      other.evaluation.reasons(task).prefix(Self.mostReasons).map { "\(other.name): \($0)" }
+    }
+    return lines.isEmpty ? [] : [.list(lines)]
   }
 }

@@ -14,16 +14,19 @@ public struct FolderReport {
   public let sources: [String]
   private let store: VersionStore
 
-  /// Files of pages, in the folder. `learn` has its own folder.
-  private static let names = [
-    "report-fit.json", "report-optimize.json", "report-evaluate.json", "learn/report.json",
-    "report.json",
+  /// Why parts are left out, a sentence each.
+  public private(set) var damaged: [String] = []
+
+  /// Files of pages, in the folder, and the command that makes each. `learn` has its own folder.
+  private static let parts = [
+    ("report-fit.json", "fit"), ("report-optimize.json", "optimize"),
+    ("report-evaluate.json", "evaluate"), ("learn/report.json", "learn"), ("report.json", "demo"),
   ]
 
   /// - Parameters:
   ///   - task: whose folder it is.
   ///   - folder: of the output.
-  /// - Throws: `LogError` where a part is damaged, or there is nothing to report; `LoopError`, `TensorFileError`.
+  /// - Throws: `LogError` where there is nothing to report; `LoopError`, `TensorFileError`.
   public init(of task: ControlTask, in folder: String) throws {
     store = VersionStore(folder: folder)
     var (sections, used):
@@ -31,8 +34,15 @@ public struct FolderReport {
         [:], [:]
       )
     var title: String?
-    for name in Self.names {
-      guard let page = try ReportPage.read("\(folder)/\(name)") else { continue }
+    for (name, command) in Self.parts {
+      let found: ReportPage?
+      do {
+        found = try ReportPage.read("\(folder)/\(name)")
+      } catch let error as LogError {
+        damaged.append("\(error); `bagel \(command)` makes it anew")
+        continue
+      }
+      guard let page = found else { continue }
       title = title ?? page.title
       for section in page.sections {
         if let other = sections[section.kind], other.origin.date > section.origin.date { continue }
@@ -68,13 +78,15 @@ public struct FolderReport {
     }
     guard !sections.isEmpty else {
       throw LogError(
-        file: folder, "has nothing to report yet: no model, policy or episode was made there")
+        file: folder,
+        damaged.isEmpty
+          ? "has nothing to report yet: no model, policy or episode was made there"
+          : "has nothing that can be reported: " + damaged.joined(separator: "; "))
     }
-    let kinds = ReportPage.Section.Kind.allCases
+    let (kinds, names) = (ReportPage.Section.Kind.allCases, Self.parts.map(\.0))
     page = ReportPage(title: title ?? task.name, sections: kinds.compactMap { sections[$0] })
     sources =
-      Self.names.filter(used.values.contains)
-      + used.values.filter { !Self.names.contains($0) }.sorted()
+      names.filter(used.values.contains) + used.values.filter { !names.contains($0) }.sorted()
   }
 
   /// Writes the page; returns why a picture is missing, or nil. Throws: `OutputError`.

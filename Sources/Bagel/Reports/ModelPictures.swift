@@ -182,8 +182,9 @@ extension Report {
       .words(
         "Candidates, fitted to the logs and judged on blocks of them that were left out, by what they predict 1 to 100 steps "
           + "ahead (CRPS over that of the references: the better of staying and of a straight line). At worst: two standard errors "
-          + "over the blocks more. Of those that may be chosen the least at worst is (bold), or a simpler one that costs little; a "
-          + "search takes no line, and no model that reads the next command:"),
+          + "over the blocks more. The chosen one is bold: the least at worst among those "
+          + "that may be chosen, or one with fewer inputs or less to compute that costs little. A search takes no line, no model that reads the next command, "
+          + "and inputs for which it has tables:"),
       .table(head: ["candidate", "score", "at worst", "seconds"], rows: rows),
     ]
   }

@@ -101,7 +101,7 @@ extension ReportPage {
       jsonProblem(Array(data)) == nil, let page = try? decoder.decode(Self.self, from: data),
       page.format == format
     else {
-      throw LogError(file: path, "is no report of BAGEL; the command that wrote it makes it anew")
+      throw LogError(file: path, "is no report of BAGEL, or damaged")
     }
     if let problem = page.problem { throw LogError(file: path, "is damaged: \(problem)") }
     return page

@@ -135,10 +135,11 @@ extension Report {
       let margin = 0.05 * (most - least)
       plot.yRange = (least - margin)...(most + margin)
     }
-    for bound in [constraint.lower, constraint.upper].compactMap({ $0 }) {
+    for (index, bound) in [constraint.lower, constraint.upper].compactMap({ $0 }).enumerated() {
       plot.curves.append(
         .init(
-          title: "bound", style: .dashes(color: "#a3201d", width: 1.4),
+          title: index == 0 ? "bound" : nil, name: "bound",
+          style: .dashes(color: "#a3201d", width: 1.4),
           x: [0, Double(last) * task.layout.timeStep], y: [bound, bound]))
     }
     return plot

@@ -99,7 +99,7 @@ extension Report {
       .heading("Every response of \(channel.name)", level: 3),
       .table(
         head: [
-          "episode", "from (s)", "goal\(unit.suffix)", "rise time (s)", "overshoot\(unit.suffix)",
+          "episode", "start (s)", "goal\(unit.suffix)", "rise time (s)", "overshoot\(unit.suffix)",
           "steady-state error\(unit.suffix)", "largest error\(unit.suffix)",
           "action change a step", "success",
         ], rows: rows),
@@ -137,7 +137,10 @@ extension Report {
     let rows = certificates.flatMap { certificate in
       zip(certificate.outputs, certificate.errors).map { output, error -> [Cell] in
         [
-          "\(certificate.sampler.rawValue), \(certificate.summary)", "\(output + 1)",
+          Cell(
+            certificate.summary.hasPrefix(certificate.sampler.rawValue)
+              ? certificate.summary : "\(certificate.sampler.rawValue), \(certificate.summary)"),
+          "\(output + 1)",
           "\(number(error.meanRMS))", "\(number(error.meanMax))",
           "\(number(error.deviationRMS))", "\(number(error.deviationMax))",
         ]

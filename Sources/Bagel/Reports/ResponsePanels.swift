@@ -131,11 +131,11 @@ extension Report {
         .words("\(shown.count) of \(groups.count) are shown, those that failed first.", mood: .soft)
       )
     }
-    let hasFailed = failed.contains { groups[$0].members.count > 1 }
     for subject in panelSubjects {
       var panels = shown.map { panel(groups[$0], number: $0 + 1, subject, evaluation) }
       shareAxes(&panels)
-      blocks.append(.panels(panels, title: subject.name, key: key(subject, hasFailed: hasFailed)))
+      blocks.append(
+        .panels(panels, title: subject.name, key: key(subject, hasFailed: !failed.isEmpty)))
     }
     return blocks
   }
@@ -189,9 +189,9 @@ extension Report {
       plot.curves += curves(group, other.evaluation, subject, other.name, other.color, 1.2)
     }
     let own = curves(group, evaluation, subject, "this policy", Self.ownColor, 1.8)
-    // Which of several failed is seen at once.
+    // What failed is seen at once.
     plot.curves += zip(own, group.members).map { curve, member in
-      guard several, failed.contains(where: { $0.episode == member.episode }) else { return curve }
+      guard failed.contains(where: { $0.episode == member.episode }) else { return curve }
       return Plot.Curve(
         title: nil, name: curve.name + ", fails",
         style: .lines(color: Self.failedColor, width: 1.8), x: curve.x, y: curve.y)
@@ -226,7 +226,8 @@ extension Report {
     guard let first = rows.first, !group.isOfSchedule || group.members.count == 1 else {
       return "to \(wanted)"
     }
-    return "\(subject.unit.shown(subject.values(episode)[first])) to \(wanted)"
+    let about = group.members.count > 1 ? "about " : ""
+    return "\(about)\(subject.unit.shown(subject.values(episode)[first])) to \(wanted)"
   }
 
   /// The responses of a group's members with one controller, from each switch of the goal on.

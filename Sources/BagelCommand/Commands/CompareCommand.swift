@@ -38,12 +38,16 @@ struct CompareCommand: ParsableCommand {
       policies[0], policies[1], on: model, device: deviceOptions.device)
     console.say(
       "on \(folder)/model.safetensors \(first) earns \(number(comparison.returns.first)), \(second) "
-        + "\(number(comparison.returns.second)): \(comparison.words)")
+        + "\(number(comparison.returns.second)): the second earns \(comparison.words)")
     comparison.describe(first, second, console)
     let verdict =
       comparison.secondIsBetter
       ? "\(second) is better"
-      : comparison.secondIsWorse ? "\(first) is better" : "neither is better, as far as these tell"
+      : comparison.secondIsWorse
+        ? "\(first) is better"
+        : comparison.interval.contains(0)
+          ? "neither is better, as far as these tell"
+          : "the difference is too small to matter: less than a thousandth of the return"
     console.say("\(verdict), if the model is right")
     try console.finish(resultJSON(comparison.json))
   }

@@ -24,7 +24,10 @@ struct EmitCommand: ParsableCommand {
   @Option(help: "Particles that a CUDA kernel is laid out for (default: the task's).")
   var particles: Int?
 
-  @Option(help: "Steps for which the memory of a CUDA kernel is told (default: the task's).")
+  @Option(
+    help:
+      "Horizon, in steps, for which the memory plan of a CUDA kernel is printed (default: the task's)."
+  )
   var horizon: Int?
 
   @OptionGroup var layout: LayoutOptions

@@ -19,7 +19,8 @@ struct HistoryCommand: ParsableCommand {
   func run() throws {
     let console = Console(common)
     let task = try taskArgument.load(seed: common.seed)
-    let store = VersionStore(folder: try common.folder(for: task))
+    // Nothing is written, so a folder may be read only, or another command's.
+    let store = VersionStore(folder: common.path(for: task))
     let versions = store.versions
     let current = [Version.Kind.model, .policy].compactMap { store.current($0)?.number }
     if versions.isEmpty {

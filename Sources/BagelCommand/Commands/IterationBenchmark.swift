@@ -29,7 +29,7 @@ struct IterationBenchmark: ParsableCommand {
       "Model file in place of learning one; where there is none yet, the learnt one is written there."
   )
   var model: String?
-  @Option(help: "Megabytes that a GPU may keep of the steps before it runs them again.")
+  @Option(help: "GPU memory for stored steps, in MB; beyond it steps are recomputed.")
   var tapeMegabytes: Int?
   @Option(help: "Threads (default: one a core).") var threads: Int?
   @Option(help: "Seconds to measure for, after the warm-up.") var seconds = 1.0

@@ -72,7 +72,7 @@ struct JudgeCommand: ParsableCommand {
     let hasChanged = all.contains { $0.matter == .innovation }
     console.say(
       hasChanged
-        ? "a sensor or the machine is not as it was: look at both. If the machine is as it should be from now on, `bagel fit` with these logs among "
+        ? "a sensor or the machine is not as it was, or it was where the training logs never were: look at all three. If the machine is as it should be from now on, `bagel fit` with these logs among "
           + "the task's `logs:` learns it anew"
         : judgedRows == 0
           ? "whether the machine has changed is not known: no row was judged by the model"

@@ -21,7 +21,10 @@ struct LearnCommand: ParsableCommand {
   @Option(help: "Most trials after exploring, in place of the task's.")
   var trials: Int?
 
-  @Option(help: "Repeat the whole with this many seeds, from --seed on, and count those solved.")
+  @Option(
+    help:
+      "Run the whole loop for this many consecutive seeds, from --seed on, and report how many are solved."
+  )
   var runs: Int?
 
   @Option(help: "Vary the plant's parameters at trials by up to this fraction of those explored.")

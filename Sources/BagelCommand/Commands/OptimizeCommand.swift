@@ -17,7 +17,7 @@ struct OptimizeCommand: ParsableCommand {
   @Option(help: "Sampler in place of the task's.")
   var sampler: Choice<SamplerName>?
 
-  @Option(help: "Most iterations of each start, in place of the task's.")
+  @Option(help: "Maximum iterations per start (overrides the task).")
   var iterations: Int?
 
   @OptionGroup var deviceOptions: DeviceOptions
@@ -113,7 +113,16 @@ func readModel(_ path: String, for task: ControlTask) throws -> DynamicsModel {
   guard FileManager.default.fileExists(atPath: path) else {
     throw TensorFileError(path: path, "no model yet; run `bagel fit` on the task first")
   }
-  let model = try DynamicsModel(path: path)
+  let model: DynamicsModel
+  do {
+    model = try DynamicsModel(path: path)
+  } catch {
+    let store = VersionStore(folder: URL(fileURLWithPath: path).deletingLastPathComponent().path)
+    throw error.advising(
+      store.versions.last { version in
+        version.kind == .model && (try? DynamicsModel(path: store.path(version))) != nil
+      })
+  }
   if let difference = try task.mismatch(with: model) {
     throw TensorFileError(path: path, "\(difference); run `bagel fit` on the task again")
   }

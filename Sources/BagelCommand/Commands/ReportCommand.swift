@@ -25,6 +25,7 @@ struct ReportCommand: ParsableCommand {
     let report = try FolderReport(of: task, in: folder)
     let path = "\(folder)/report.html"
     let failure = try report.write(to: path)
+    for words in report.damaged { console.say("warning: left out: \(words)") }
     console.say("report: \(path)")
     if let failure { console.say("  a picture is missing: \(failure)") }
     console.say("  made from \(report.sources.joined(separator: ", "))")
@@ -37,7 +38,7 @@ struct ReportCommand: ParsableCommand {
     }
     try console.finish(
       resultJSON([
-        "opened": opened != nil, "sources": report.sources,
+        "opened": opened != nil, "sources": report.sources, "damaged": report.damaged,
         "paths": ["output": folder, "report": path],
       ]))
   }

@@ -31,10 +31,10 @@ struct ReproduceCommand: ParsableCommand {
     case all
   }
 
-  @Argument(help: "Which of those below.")
+  @Argument(help: "Figure to reproduce (see the list below).")
   var figure: Figure
 
-  @Flag(help: "Small, in half a minute each: whether everything runs, not what it is worth.")
+  @Flag(help: "A smoke test of half a minute: its figures mean nothing.")
   var quick = false
 
   @Option(help: "Trials a method, of figure2 (default: 16) and cart-pole (default: 5).")

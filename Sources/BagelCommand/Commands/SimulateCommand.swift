@@ -14,7 +14,7 @@ struct SimulateCommand: ParsableCommand {
       Reads commands from standard input and answers on standard output, one JSON object a line, as a plant of a task does:
         plant: {process: [bagel, simulate, my-boom-out/model.safetensors]}
       With --particles N many machines are driven at once: `states` and `actions` are lists of lists then, and a reset may name some of \
-      them, {"command":"reset","of":[3,7]}. A reset may say where episodes begin, "state": [..].
+      them, {"command":"reset","of":[3,7]}. A reset may say where episodes begin, "state": [..], with derived rates; answers have what is measured.
       """)
 
   @Argument(help: "A model file, such as my-boom-out/model.safetensors.")
@@ -45,6 +45,13 @@ struct SimulateCommand: ParsableCommand {
 
   func run() throws {
     try deviceOptions.checkAvailable()
+    guard !BuiltInTasks.names.contains(model), !model.hasSuffix(".yaml"), !model.hasSuffix(".yml")
+    else {
+      throw LogError(
+        file: model,
+        "is no model file; name one, such as my-boom-out/model.safetensors, which `bagel fit` writes"
+      )
+    }
     let simulator = try ModelSimulator(
       DynamicsModel(path: model), doubt: doubt, particles: particles ?? 1,
       hasSensorNoise: sensorNoise, device: deviceOptions.device)

@@ -98,7 +98,7 @@ public struct FMUCompiler: Sendable {
     guard process.terminationStatus == 0 else {
       throw Failure(
         description: "\(shortenedPath(path)) ended with status \(process.terminationStatus): "
-          + shortened(words.trimmingCharacters(in: .whitespacesAndNewlines), to: longestMessage))
+          + shortened(words.split(separator: "\n").joined(separator: " "), to: longestMessage))
     }
     return try Data(contentsOf: folder.appendingPathComponent(library))
   }

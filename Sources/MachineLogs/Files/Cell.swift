@@ -40,6 +40,13 @@ enum Cell {
       return
         "'\(shown)' marks a missing value; remove the row, or leave such rows out (--missing drop)"
     }
+    if text.wholeMatch(of: #/[+-]?[1-9][0-9]{0,2},[0-9]{3}/#) != nil {
+      return
+        "'\(shown)' has a comma, which is a decimal mark or stands between thousands; write plain numbers with points"
+    }
+    if text.contains("\u{2212}") {
+      return "'\(shown)' has a minus sign of typography (U+2212); write -"
+    }
     if text.wholeMatch(of: #/[+-]?[0-9]*,[0-9]+([eE][+-]?[0-9]+)?/#) != nil {
       return
         "'\(shown)' has a decimal comma, and others have points; write all decimals with points"

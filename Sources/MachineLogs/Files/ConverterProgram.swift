@@ -94,7 +94,7 @@ final class ConverterProgram {
   }
 
   /// The last line of its standard error that is not blank.
-  private var lastWords: String {
+  var lastWords: String {
     guard let file = try? FileHandle(forReadingFrom: URL(fileURLWithPath: complaints)) else {
       return ""
     }

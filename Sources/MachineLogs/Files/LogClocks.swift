@@ -23,7 +23,9 @@ extension LogFile {
     }
     // Most logs are at most four times as coarse as their time step, and at most thirty times as fine.
     func isUsual(_ seconds: Double) -> Bool {
-      isPossible(seconds) && 30 * seconds > layout.timeStep
+      layout.timeStep == LogLayout.unknownTimeStep
+        ? LogLayout.usualSpacings.contains(seconds)
+        : isPossible(seconds) && 30 * seconds > layout.timeStep
     }
     let said =
       layout.timeUnit ?? stated ?? TimeUnit(ofName: timeColumn)
@@ -224,6 +226,11 @@ private struct Signal {
 }
 
 extension LogLayout {
+  /// s, of a log of which nothing is known: no spacing is too coarse for it ...
+  static let unknownTimeStep = 1e12
+  /// ... and rows of machines are so far apart.
+  static let usualSpacings = 1e-4...1e3
+
   /// What is done with missing values of every channel that does not say it.
   package mutating func setMissing(_ missing: MissingValues) {
     for index in states.indices where states[index].missing == nil {

@@ -129,6 +129,9 @@ struct LogRows {
       return value
     }
     let text = reader.text(index)
+    if text == head.names[index], reader.texts == head.names {
+      throw error("the columns' names stand here again; two logs in one file? Cut it in two")
+    }
     guard stampsAreWords != false else { throw error(timeProblem(text), column: index) }
     do {
       let date = columns.date.map(reader.text)
@@ -152,6 +155,9 @@ struct LogRows {
       return value
     }
     if missing != .refuse, Cell.marksMissing(reader.text(index)) { return .nan }
+    if reader.texts == head.names {
+      throw error("the columns' names stand here again; two logs in one file? Cut it in two")
+    }
     throw error(problem(reader.text(index)), column: index)
   }
 

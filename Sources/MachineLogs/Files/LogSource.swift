@@ -43,6 +43,15 @@ public struct LogSource: Hashable, Sendable, ExpressibleByStringLiteral {
     let result = Result { try body(stream) }
     // One that is still writing did not fail; what it wrote did.
     if stream.isAtEnd { try program.checkEnd() }
-    return try result.get()
+    do {
+      return try result.get()
+    } catch let error as LogError {
+      let words = program.lastWords
+      throw words.isEmpty
+        ? error
+        : LogError(
+          file: error.file, line: error.line, character: error.character, column: error.column,
+          "\(error.problem); its last words: \(shortened(words, to: 160))")
+    }
   }
 }

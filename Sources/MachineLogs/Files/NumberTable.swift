@@ -21,7 +21,7 @@ package struct NumberTable {
     var marks = DecimalMarks()
     let indices = try columns.map { name in
       guard let index = header.firstIndex(of: name) else {
-        let hint = nearest(to: name, among: header).map { "; is '\($0)' meant to be it?" } ?? ""
+        let hint = nearest(to: name, among: header).map { "; did you mean '\($0)'?" } ?? ""
         throw LogError(
           file: path, line: head.line,
           "has no column '\(name)'; its header has \(header.joined(separator: ", "))\(hint)")

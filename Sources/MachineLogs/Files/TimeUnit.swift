@@ -42,14 +42,14 @@ public enum TimeUnit: String, CaseIterable, Hashable, Sendable, Codable {
     }
   }
 
-  /// "Time [s]", "t_ms", "time (us)", "timestamp_ns", "t/s"
+  /// "Time [s]", "t_ms", "time (us)", "timestamp_ns", "t/s", "seconds"
   package init?(ofName name: String) {
     let marks: Set<Character> = ["[", "]", "(", ")", "_", "/", " ", ".", ","]
     let words = name.split(whereSeparator: marks.contains)
-    // The name itself is no unit.
-    guard words.count > 1, let unit = words.last.flatMap({ TimeUnit(word: String($0)) }) else {
-      return nil
-    }
+    // A letter or two may be the name itself: "t", "s".
+    guard let last = words.last, words.count > 1 || last.count > 2,
+      let unit = TimeUnit(word: String(last))
+    else { return nil }
     self = unit
   }
 

@@ -126,7 +126,9 @@ public struct Figure5: ReproducedFigure {
       let name = said["sampler"] as? String, let summary = said["samplerSummary"] as? String,
       let error = said["samplerError"] as? [String: Double], let mean = error["mean"],
       let deviation = error["sd"]
-    else { throw ReproductionError(description: "the benchmark said something else: \(said)") }
+    else {
+      throw ReproductionError(description: "`bagel benchmark` printed no usable JSON: \(said)")
+    }
     sampler =
       "\(name), \(summary) (error of its mean \(number(100 * mean)) % of the signal, of its deviation "
       + "\(number(100 * deviation)) % of the predictive)"
@@ -156,7 +158,7 @@ public struct Figure5: ReproducedFigure {
     else {
       throw ReproductionError(
         description: "ended with exit code \(process.terminationStatus): "
-          + (complaint.split(separator: "\n").last.map(String.init) ?? "no word of why"))
+          + (complaint.split(separator: "\n").last.map(String.init) ?? "no error message"))
     }
     return said
   }

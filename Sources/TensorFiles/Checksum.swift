@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// A checksum of a whole file in its own header, so that a number that was changed on the disk or on the way is not taken for one that was
+// learnt: CRC-32 (zlib) of header and data, while the eight digits of the checksum are zeros.
+
+import CZlib
+import Foundation
+
+enum Checksum {
+  /// Its key in the metadata. Files of others have none, and are read all the same.
+  static let key = "crc32"
+  static let blank = "00000000"
+
+  /// What stands in the header. Quotes within a text are escaped, so nothing else there looks like it.
+  private static func entry(_ digits: String) -> Data { Data("\"\(key)\":\"\(digits)\"".utf8) }
+
+  /// Eight digits over parts of a file, one after another.
+  static func digits(_ header: Data, then parts: Data...) -> String {
+    let all = parts.reduce(sum(header)) { sum($1, from: $0) }
+    return digits(of: all)
+  }
+
+  static func digits(of sum: UInt) -> String {
+    let digits = String(sum, radix: 16)
+    return String(repeating: "0", count: 8 - digits.count) + digits
+  }
+
+  /// The checksum of more bytes.
+  static func sum(_ bytes: Data, from before: UInt = 0) -> UInt {
+    bytes.withUnsafeBytes { buffer in
+      UInt(
+        crc32_z(
+          uLong(before), buffer.bindMemory(to: UInt8.self).baseAddress, buffer.count))
+    }
+  }
+
+  /// A header with other digits; nil where these do not stand in it.
+  static func replacing(_ old: String, with new: String, in header: Data) -> Data? {
+    guard let range = header.range(of: entry(old)) else { return nil }
+    var header = header
+    header.replaceSubrange(range, with: entry(new))
+    return header
+  }
+}
