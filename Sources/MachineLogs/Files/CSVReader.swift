@@ -146,30 +146,24 @@ final class CSVReader {
 
   private func trimmed(_ range: Range<Int>) -> Range<Int> {
     var (from, to) = (range.lowerBound, range.upperBound)
-    while from < to {
-      if isBlank(buffer[from]) {
-        from += 1
-      } else if isNoBreakSpace(from, to) {
-        from += 2
-      } else {
-        break
-      }
-    }
-    while to > from {
-      if isBlank(buffer[to - 1]) {
-        to -= 1
-      } else if to - 2 >= from, isNoBreakSpace(to - 2, to) {
-        to -= 2
-      } else {
-        break
-      }
-    }
-    return from..<to
+    while from < to, isBlank(buffer[from]) { from += 1 }
+    while to > from, isBlank(buffer[to - 1]) { to -= 1 }
+    guard from < to, buffer[from] == 0xC2 || buffer[to - 1] == 0xA0 else { return from..<to }
+    return trimmedOfNoBreakSpaces(from..<to)
   }
 
-  /// Whether U+00A0 begins here, as spreadsheets and web pages have it around numbers.
-  private func isNoBreakSpace(_ place: Int, _ end: Int) -> Bool {
-    buffer[place] == 0xC2 && place + 1 < end && buffer[place + 1] == 0xA0
+  /// Without U+00A0 (C2 A0), which spreadsheets and web pages have around numbers, and the blanks among them.
+  @inline(never)
+  private func trimmedOfNoBreakSpaces(_ range: Range<Int>) -> Range<Int> {
+    func isWide(_ place: Int) -> Bool { buffer[place] == 0xC2 && buffer[place + 1] == 0xA0 }
+    var (from, to) = (range.lowerBound, range.upperBound)
+    while from < to, isBlank(buffer[from]) || from + 1 < to && isWide(from) {
+      from += isBlank(buffer[from]) ? 1 : 2
+    }
+    while to > from, isBlank(buffer[to - 1]) || to - 1 > from && isWide(to - 2) {
+      to -= isBlank(buffer[to - 1]) ? 1 : 2
+    }
+    return from..<to
   }
 
   private var isBlankRecord: Bool {
@@ -193,7 +187,11 @@ final class CSVReader {
 
   /// The record at `start`; false where its end has not been read yet.
   private func scan() -> Bool {
-    fields.removeAll(keepingCapacity: true)
+    // In a local array while it grows: each access of a class's property is checked.
+    var found: [Field] = []
+    swap(&found, &fields)
+    defer { swap(&found, &fields) }
+    found.removeAll(keepingCapacity: true)
     let (bytes, end, delimiter) = (buffer, self.end, self.delimiter)
     var (index, fieldStart, fieldEnd) = (start, start, -1)
     var (breaks, isQuoted, isInside) = (0, false, false)
@@ -205,7 +203,7 @@ final class CSVReader {
     func finishField(at position: Int) {
       let end = fieldEnd >= 0 ? fieldEnd : position
       let rest = fieldEnd >= 0 ? trimmed(fieldEnd + 1..<position) : 0..<0
-      fields.append(
+      found.append(
         Field(bytes: fieldStart..<end, isQuoted: isQuoted, isMalformed: !rest.isEmpty))
       (fieldStart, fieldEnd, isQuoted) = (position + 1, -1, false)
     }

@@ -111,9 +111,10 @@ struct DecimalMarks {
   /// The number in a field of the reader's record; nil where there is none.
   mutating func number(_ reader: CSVReader, _ index: Int) -> Double? {
     guard let cell = reader.cell(index) else { return nil }
+    if pointIsCertain { return decimalNumber(cell) }
     if mark != Self.comma {
       if let value = decimalNumber(cell) {
-        if !pointIsCertain { judgePoint(reader, index, cell) }
+        judgePoint(reader, index, cell)
         return value
       }
       guard mark == nil, reader.delimiter != Self.comma || reader.isQuoted(index) else {
@@ -121,9 +122,9 @@ struct DecimalMarks {
       }
     }
     guard let value = decimalNumber(cell, point: Self.comma) else { return nil }
-    if cell.contains(Self.comma) {
+    if !isCertain, cell.contains(Self.comma) {
       mark = Self.comma
-      if !isCertain { judgeComma(reader, index) }
+      judgeComma(reader, index)
     }
     return value
   }
@@ -139,6 +140,7 @@ struct DecimalMarks {
   }
 
   /// The same of points, and what whole numbers tell of them.
+  @inline(never)
   private mutating func judgePoint(
     _ reader: CSVReader, _ index: Int, _ cell: UnsafeBufferPointer<UInt8>
   ) {
