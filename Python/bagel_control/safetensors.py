@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +20,8 @@ from .errors import DataError
 
 _TYPES: Dict[str, np.dtype] = {"F64": np.dtype("<f8"), "F32": np.dtype("<f4")}
 _LARGEST_HEADER = 10_000_000
-_CHECKSUM = "crc32"
-"""Of header and data, while its own eight digits are zeros."""
+_CHECKSUM = re.compile(rb'"crc32":"([0-9a-f]{8})"')
+"""In a header: of header and data, while its own eight digits are zeros."""
 
 
 @dataclass(frozen=True)
@@ -79,26 +80,24 @@ def _read(path: str, names: Optional[Sequence[str]]) -> TensorFile:
             if len(start) < 8 or length > min(size - 8, _LARGEST_HEADER):
                 raise _damaged(path, "is not a safetensors file, or it is cut off")
             text = file.read(length)
-            data = memoryview(b"" if names == () else file.read())
+            stated = _CHECKSUM.search(text)
+            total = zlib.crc32(_CHECKSUM.sub(b'"crc32":"00000000"', text, count=1))
+            data = b"" if names == () else file.read()
+            total = zlib.crc32(data, total)
+            while names == () and (block := file.read(1 << 20)):
+                total = zlib.crc32(block, total)
     except OSError as error:
         raise _damaged(path, f"cannot be read: {error.strerror}") from error
     try:
         header = json.loads(text.decode("utf-8"))
         metadata = header.pop("__metadata__", {})
-        stated = metadata.pop(_CHECKSUM, None)
-        if stated is not None and names != () and stated != _checksum(text, data, stated):
+        if metadata.pop("crc32", None) is not None and (stated is None or stated.group(1).decode() != f"{total:08x}"):
             raise _damaged(path, "was changed after it was written, or is damaged: its checksum is another one")
         tensors = {
-            name: _tensor(header[name], data) for name in (header if names is None else names)}
+            name: _tensor(header[name], memoryview(data)) for name in (header if names is None else names)}
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise _damaged(path, f"is damaged: {error}") from error
     return TensorFile(path, tensors, metadata)
-
-
-def _checksum(text: bytes, data: memoryview, stated: str) -> str:
-    entry = f'"{_CHECKSUM}":"%s"'
-    blank = text.replace((entry % stated).encode(), (entry % "00000000").encode(), 1)
-    return f"{zlib.crc32(data, zlib.crc32(blank)):08x}"
 
 
 def _tensor(entry: Mapping[str, Any], data: memoryview) -> np.ndarray:

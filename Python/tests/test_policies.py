@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import json
 import unittest
+import zlib
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence
 
@@ -13,7 +15,7 @@ import numpy as np
 from log_makers import CommandTest
 from reference import Row, exported_rows, write_policy
 
-from bagel_control import DataError, Policy
+from bagel_control import DataError, Policy, safetensors
 from bagel_control.laws import shapes
 from bagel_control.policy_file import _form, _inputs
 from bagel_control.safetensors import TensorFile
@@ -230,6 +232,25 @@ class PolicyTest(CommandTest):
             with self.assertRaises(DataError) as caught:
                 policy(*arguments)
             self.assertIn(words, str(caught.exception))
+
+    def test_a_file_that_was_changed_is_refused(self) -> None:
+        path = self.folder / "a.safetensors"
+        header = json.dumps(
+            {"__metadata__": {"crc32": "00000000"}, "a": {"dtype": "F64", "shape": [2], "data_offsets": [0, 16]}},
+            separators=(",", ":")).encode()
+        data = np.array([1.0, 2.0]).tobytes()
+        digits = f"{zlib.crc32(data, zlib.crc32(header)):08x}".encode()
+        whole = len(header).to_bytes(8, "little") + header.replace(b"00000000", digits, 1) + data
+        path.write_bytes(whole)
+        self.assertEqual(safetensors.read(path).tensors["a"].tolist(), [1, 2])
+        self.assertEqual(safetensors.read_words(path).metadata, {})
+        for place in (len(whole) - 1, len(whole) - 12):
+            changed = bytearray(whole)
+            changed[place] ^= 1
+            path.write_bytes(changed)
+            for read in (safetensors.read, safetensors.read_words):
+                with self.assertRaisesRegex(DataError, "was changed after it was written"):
+                    read(path)
 
     def test_damaged_files_are_refused(self) -> None:
         machine = Machine(hiddenLayers=[6])

@@ -41,8 +41,7 @@ public func cIdentifier(_ text: String, prefix: String, longest: Int = .max) -> 
   }
   // FNV-1a (Fowler, Noll, Vo), 32 bits.
   let hash = text.utf8.reduce(UInt32(2_166_136_261)) { ($0 ^ UInt32($1)) &* 16_777_619 }
-  let digits = String(hash, radix: 16)
-  return name.prefix(longest - 9) + "_" + String(repeating: "0", count: 8 - digits.count) + digits
+  return name.prefix(longest - 9) + "_" + hexadecimal(hash, digits: 8)
 }
 
 /// A CSV field: in quotes, which are doubled inside, where it holds a separator, a quote or a line's end.

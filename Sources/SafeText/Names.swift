@@ -39,6 +39,5 @@ private func isJoiner(_ scalar: Unicode.Scalar) -> Bool {
 
 /// "U+0007"
 func codePoint(_ scalar: Unicode.Scalar) -> String {
-  let digits = String(scalar.value, radix: 16, uppercase: true)
-  return "U+" + String(repeating: "0", count: max(0, 4 - digits.count)) + digits
+  "U+" + hexadecimal(scalar.value, digits: 4, uppercase: true)
 }

@@ -4,8 +4,9 @@
 
 import CZlib
 import Foundation
+import SafeText
 
-enum Checksum {
+package enum Checksum {
   /// Its key in the metadata. Files of others have none, and are read all the same.
   static let key = "crc32"
   static let blank = "00000000"
@@ -13,19 +14,11 @@ enum Checksum {
   /// What stands in the header. Quotes within a text are escaped, so nothing else there looks like it.
   private static func entry(_ digits: String) -> Data { Data("\"\(key)\":\"\(digits)\"".utf8) }
 
-  /// Eight digits over parts of a file, one after another.
-  static func digits(_ header: Data, then parts: Data...) -> String {
-    let all = parts.reduce(sum(header)) { sum($1, from: $0) }
-    return digits(of: all)
-  }
+  /// Eight hexadecimal digits.
+  static func digits(of sum: UInt) -> String { hexadecimal(sum, digits: 8) }
 
-  static func digits(of sum: UInt) -> String {
-    let digits = String(sum, radix: 16)
-    return String(repeating: "0", count: 8 - digits.count) + digits
-  }
-
-  /// The checksum of more bytes.
-  static func sum(_ bytes: Data, from before: UInt = 0) -> UInt {
+  /// The CRC-32 of more bytes.
+  package static func sum(_ bytes: Data, from before: UInt = 0) -> UInt {
     bytes.withUnsafeBytes { buffer in
       UInt(
         crc32_z(

@@ -61,9 +61,12 @@ public struct TensorFile: Sendable {
     }
   }
 
-  /// The file's bytes. Throws: Foundation's error where the header cannot become JSON.
-  public func serialized() throws -> Data {
-    let words = metadata.merging([Checksum.key: Checksum.blank]) { $1 }
+  /// The file's bytes.
+  ///
+  /// - Parameter hasChecksum: false for bytes that are no file: a fingerprint is of what a file says, not of how.
+  /// - Throws: Foundation's error where the header cannot become JSON.
+  public func serialized(hasChecksum: Bool = true) throws -> Data {
+    let words = hasChecksum ? metadata.merging([Checksum.key: Checksum.blank]) { $1 } : metadata
     var header: [String: Any] = ["__metadata__": words]
     var data = Data()
     for (name, tensor) in tensors.sorted(by: { $0.key < $1.key }) {
@@ -75,8 +78,10 @@ public struct TensorFile: Sendable {
     }
     var json = try JSONSerialization.data(withJSONObject: header, options: [.sortedKeys])
     while json.count % 8 != 0 { json.append(UInt8(ascii: " ")) }
-    let digits = Checksum.digits(json, then: data)
-    json = Checksum.replacing(Checksum.blank, with: digits, in: json) ?? json
+    if hasChecksum {
+      let digits = Checksum.digits(of: Checksum.sum(data, from: Checksum.sum(json)))
+      json = Checksum.replacing(Checksum.blank, with: digits, in: json) ?? json
+    }
     var file = Data()
     withUnsafeBytes(of: UInt64(json.count).littleEndian) { file.append(contentsOf: $0) }
     file.append(json)

@@ -96,8 +96,8 @@ struct ReportCommandTests {
     let broken = try bagel(["report", "quick.yaml"], in: folder)
     #expect(broken.status == 0 && broken.output.contains("made from policy.safetensors"))
     #expect(
-      broken.output.contains("warning: left out: ") && broken.output.contains("report-fit.json")
-        && broken.output.contains("`bagel fit` makes it anew"), "\(broken.output)")
+      broken.errors.contains("warning: left out: ") && broken.errors.contains("report-fit.json")
+        && broken.errors.contains("`bagel fit` makes it anew"), "\(broken.errors)")
   }
 
   @Test("--open hands the page to the system's program, and says in words where there is none")

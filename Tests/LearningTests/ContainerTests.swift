@@ -64,6 +64,8 @@ struct ContainerTests {
     try kept.write(to: path)
     let bytes = try Data(contentsOf: URL(fileURLWithPath: path))
     #expect(try TensorFile(path: path).metadata == kept.metadata)
+    #expect(bytes.range(of: Data("crc32".utf8)) != nil)
+    #expect(try kept.serialized(hasChecksum: false).range(of: Data("crc32".utf8)) == nil)
     let header = try #require(bytes.range(of: Data("0.05".utf8)))
     for place in [header.lowerBound, bytes.count - 1, bytes.count - 20, bytes.count - 32] {
       var changed = bytes

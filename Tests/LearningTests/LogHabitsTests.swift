@@ -79,6 +79,19 @@ struct LogHabitsTests {
       }, ""
     ),
     (table("seconds,x,u"), ""),
+    (
+      table("Time,T_d,x,u") { row, column in
+        column == 0 ? "\(values(row)[0]),20" : values(row)[column]
+      }, ""
+    ),
+    (
+      table("#\tt\tx\tu", "\t") { values($0)[$1] }, "names in a comment line"
+    ),
+    (
+      table { row, column in
+        column == 0 && row == 20 ? "#,restarted,\n" + values(row)[0] : values(row)[column]
+      }, "1 comment line among"
+    ),
     (table("%time,x,u"), "names in a comment line"),
     ("Messung 12\nStation;4\n\n" + table("t;x;u", ";"), "2 lines above"),
     (table("t,x,u\ns,m,V"), "units below"), (table("t,x,u\n[s],,"), "units below"),
@@ -341,6 +354,12 @@ struct LogHabitsTests {
       hints: LogLayout(states: [], actions: [], timeStep: 0))
     #expect(abs(LogFile.spacing(of: found.times) - 0.1) < 1e-5)
     #expect(found.habits.joined().contains("in d, by its spacing"))
+    // Rows 10 s apart too.
+    let coarse = stamped { "\(46_356.25 + 100 * $0 / 86_400)" }
+    let slow = try LogSurvey(
+      of: LogSource(try write(Data(coarse.utf8))),
+      hints: LogLayout(states: [], actions: [], timeStep: 0))
+    #expect(abs(LogFile.spacing(of: slow.times) - 10) < 1e-4)
     let seconds = try LogSurvey(
       of: LogSource(try write(Data(table().utf8))),
       hints: LogLayout(states: [], actions: [], timeStep: 0))
@@ -573,7 +592,7 @@ struct ConverterTests {
         ":42: the program's last line has no end"))
     #expect(
       try refusal("cat <<'END'\n\(text)END\necho 'card was pulled' >&2; printf '4.0,1.0'").contains(
-        "has no end; was it cut?; its last words: card was pulled"))
+        "has no end; was it cut?; the converter's last words: card was pulled"))
     let back = text + "2.0,0.5,\n"
     #expect(
       try refusal("cat <<'END'\n\(back)END\n")

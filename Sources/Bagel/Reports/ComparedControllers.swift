@@ -86,8 +86,10 @@ extension Report {
 
   /// Which episodes of the others failed, and why: those of the policy stand below its own pictures.
   private var failures: [Block] {
-    let lines = others.flatMap { other in
-      other.evaluation.reasons(task).prefix(Self.mostReasons).map { "\(other.name): \($0)" }
+    let lines = others.flatMap { other -> [String] in
+      let all = other.evaluation.reasons(task).map { "\(other.name): \($0)" }
+      let left = all.count - Self.mostReasons
+      return all.prefix(Self.mostReasons) + (left > 0 ? ["\(other.name): and \(left) more"] : [])
     }
     return lines.isEmpty ? [] : [.list(lines)]
   }

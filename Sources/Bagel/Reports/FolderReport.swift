@@ -12,10 +12,9 @@ public struct FolderReport {
   package let page: ReportPage
   /// Names of the files that it was made from, in the folder.
   public let sources: [String]
-  private let store: VersionStore
-
   /// Why parts are left out, a sentence each.
   public private(set) var damaged: [String] = []
+  private let store: VersionStore
 
   /// Files of pages, in the folder, and the command that makes each. `learn` has its own folder.
   private static let parts = [

@@ -29,7 +29,9 @@ extension Report {
     var plot = Plot(
       title: "\(task.name): paths of \(last.words)", xLabel: axis(last.x, xUnit),
       yLabel: axis(last.y, yUnit))
-    (plot.hasEqualScales, plot.height) = (xUnit.name == yUnit.name, 640)
+    (plot.hasEqualScales, plot.height) = (
+      xUnit.name == yUnit.name || xUnit.name.isEmpty || yUnit.name.isEmpty, 640
+    )
     func curve(
       _ title: String?, _ style: Plot.Style, _ points: [(x: Double, y: Double)], name: String = ""
     ) {

@@ -30,7 +30,8 @@ extension VersionStore {
     guard let own = policies.lastIndex(where: { $0.policy == policy }) else {
       throw NoFormerPolicy(description: "the policy is none of the versions in \(folder)")
     }
-    for version in policies[..<own].reversed() where version.policy != policy {
+    for version in policies[..<own].reversed()
+    where version.policy != nil && version.policy != policy {
       do {
         let (controller, description) = try PolicyController.read(
           path: path(version), for: expected)

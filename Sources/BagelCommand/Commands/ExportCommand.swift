@@ -122,10 +122,11 @@ struct ExportCommand: ParsableCommand {
       model, actionLimits: task.actionLimits, rest: task.safeAction, name: task.name,
       provenance: ["task '\(task.name)'", "model \(model.fingerprint)"] + provenance)
     let megabytes = 8 * export.constantCount / 1_000_000
-    if megabytes >= Self.largeMegabytes {
+    if megabytes >= Self.largeMegabytes, format == .c || format == .fmu {
       Console.error(
-        "warning: the model has \(megabytes) MB of constants, which compilers of C may not take: no few points give its "
-          + "deviation. A model of shorter logs is smaller")
+        "warning: the model has \(megabytes) MB of constants, which compilers of C may not take"
+          + (export.deviationError == 0 ? ": no few points give its deviation" : "")
+          + ". A model of shorter logs is smaller")
     }
     return (
       export, "\(export.accuracy)\n",

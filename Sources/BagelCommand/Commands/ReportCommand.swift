@@ -25,7 +25,7 @@ struct ReportCommand: ParsableCommand {
     let report = try FolderReport(of: task, in: folder)
     let path = "\(folder)/report.html"
     let failure = try report.write(to: path)
-    for words in report.damaged { console.say("warning: left out: \(words)") }
+    for words in report.damaged { Console.error("warning: left out: \(words)") }
     console.say("report: \(path)")
     if let failure { console.say("  a picture is missing: \(failure)") }
     console.say("  made from \(report.sources.joined(separator: ", "))")

@@ -125,8 +125,7 @@ public struct FMU: Sendable {
         for byte in part.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
         hash = (hash ^ 0xFF) &* 0x100_0000_01B3
       }
-      let text = String(hash, radix: 16)
-      return String(repeating: "0", count: 16 - text.count) + text
+      return hexadecimal(hash, digits: 16)
     }
     let all = Array(digits(0xCBF2_9CE4_8422_2325) + digits(0x9AE1_6A3B_2F90_404F))
     let cuts = [0..<8, 8..<12, 12..<16, 16..<20, 20..<32]

@@ -5,6 +5,7 @@
 
 import CZlib
 import Foundation
+import TensorFiles
 
 /// An archive on its way.
 struct ZIPArchive {
@@ -31,7 +32,7 @@ struct ZIPArchive {
     // Version 2.0 to unpack; no flags; deflate or as it stands; 1 January 1980, 0:00.
     var head = Data()
     for value in [20, 0, packed == nil ? 0 : 8, 0, 0x21] { head.append(little: value, bytes: 2) }
-    head.append(little: Int(Self.checksum(contents)), bytes: 4)
+    head.append(little: Int(Checksum.sum(contents)), bytes: 4)
     head.append(little: body.count, bytes: 4)
     head.append(little: contents.count, bytes: 4)
     head.append(little: name.utf8.count, bytes: 2)
@@ -62,12 +63,6 @@ struct ZIPArchive {
     end.append(little: files.count, bytes: 4)
     end.append(little: 0, bytes: 2)
     return files + directory + end
-  }
-
-  private static func checksum(_ data: Data) -> UInt {
-    data.withUnsafeBytes { bytes in
-      crc32(0, bytes.bindMemory(to: UInt8.self).baseAddress, UInt32(bytes.count))
-    }
   }
 
   /// Packed; nil where that gains nothing.

@@ -86,6 +86,7 @@ public struct ExportedModel {
     return
       "the mean is the model's own; the deviation goes through few points (\(summary)) and is off by \(percent) % of that of a prediction"
   }
+
   /// Numbers that C code, a graph or an FMU holds.
   public var constantCount: Int { arrays.values.reduce(0) { $0 + $1.count } }
   /// Of x [K].

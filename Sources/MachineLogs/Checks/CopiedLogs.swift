@@ -2,10 +2,12 @@
 // Logs that are copies of others, whatever their files are called. In: episodes. Out: which have the same rows.
 
 extension Episode {
-  /// Whether another has the same states and actions in all its rows.
+  /// Whether another has the same states and actions in all its rows, and moves: at rest every log is alike.
   private func hasRows(of other: Episode) -> Bool {
-    !states.isEmpty && states == other.states && actions == other.actions
+    states == other.states && actions == other.actions && Set(states).count > Self.fewStates
   }
+
+  private static let fewStates = 10
 
   /// The first of some episodes that has the same rows.
   package func original(among others: some Sequence<Episode>) -> Episode? {

@@ -115,9 +115,7 @@ final class CSVReader {
   /// Whether the record begins with a mark that CSV files have before comments.
   var isComment: Bool {
     guard let first = fields.first, !first.isQuoted else { return false }
-    let text = bytes(trimmed(first.bytes))
-    // "#,t,x" names a column of numbers.
-    return Self.beginsComment(text) && !(text.count == 1 && fields.count > 2)
+    return Self.beginsComment(bytes(trimmed(first.bytes)))
   }
 
   /// `#`, `%` and `//`.

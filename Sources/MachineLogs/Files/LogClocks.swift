@@ -228,8 +228,8 @@ private struct Signal {
 extension LogLayout {
   /// s, of a log of which nothing is known: no spacing is too coarse for it ...
   static let unknownTimeStep = 1e12
-  /// ... and rows of machines are so far apart.
-  static let usualSpacings = 1e-4...1e3
+  /// ... and rows of machines are so far apart. (Finer stamps of a date's size are days: rows up to 43 s apart.)
+  static let usualSpacings = 5e-4...1e3
 
   /// What is done with missing values of every channel that does not say it.
   package mutating func setMissing(_ missing: MissingValues) {

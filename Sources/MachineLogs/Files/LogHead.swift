@@ -219,8 +219,15 @@ struct LogHead {
         "the first line is numbers; a line of column names is wanted above it, such as t,angle,valve, or --header t,angle,valve"
       )
     }
+    // A mark alone is a column's name where rows have a field for it: "#,t,x" above "1,0.0,0.5".
+    let namesColumn =
+      record.isComment && record.texts.count == usual
+      && record.texts[0].trimmingCharacters(in: .whitespaces).count == 1
     return Header(
-      names: record.names(wanted: wanted), line: record.line, isComment: record.isComment,
-      isUnicode: record.isUnicode, fieldCount: record.texts.count)
+      names: namesColumn
+        ? record.texts.map { $0.trimmingCharacters(in: .whitespaces) }
+        : record.names(wanted: wanted), line: record.line,
+      isComment: record.isComment && !namesColumn, isUnicode: record.isUnicode,
+      fieldCount: record.texts.count)
   }
 }

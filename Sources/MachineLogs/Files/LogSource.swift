@@ -47,11 +47,11 @@ public struct LogSource: Hashable, Sendable, ExpressibleByStringLiteral {
       return try result.get()
     } catch let error as LogError {
       let words = program.lastWords
-      throw words.isEmpty
-        ? error
-        : LogError(
-          file: error.file, line: error.line, character: error.character, column: error.column,
-          "\(error.problem); its last words: \(shortened(words, to: 160))")
+      // What is wrong in a column has its own cause.
+      if words.isEmpty || error.column != nil { throw error }
+      throw LogError(
+        file: error.file, line: error.line, character: error.character,
+        "\(error.problem); the converter's last words: \(shortened(words, to: 160))")
     }
   }
 }

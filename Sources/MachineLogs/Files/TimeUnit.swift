@@ -50,6 +50,8 @@ public enum TimeUnit: String, CaseIterable, Hashable, Sendable, Codable {
     guard let last = words.last, words.count > 1 || last.count > 2,
       let unit = TimeUnit(word: String(last))
     else { return nil }
+    // "T_d" is a desired temperature.
+    if last.lowercased() == "d", !name.hasSuffix("]"), !name.hasSuffix(")") { return nil }
     self = unit
   }
 
