@@ -40,8 +40,8 @@ for module in $modules; do
     -output-dir "$output/symbols" "$@"
 done
 cp -R Documentation/Images "$output/Bagel.docc"
-for article in Documentation/*.md; do  # links to files of the repository lead nowhere from an archive
-  sed 's|\[\([^]]*\)\](\.\./[^)]*)|`\1`|g' "$article" >"$output/Bagel.docc/$(basename "$article")"
+for article in Documentation/*.md; do  # links to files of the repository lead nowhere from an archive; pictures have no folder there
+  sed -e 's|\[\([^]]*\)\](\.\./[^)]*)|`\1`|g' -e 's|](Images/|](|g' "$article" >"$output/Bagel.docc/$(basename "$article")"
 done
 # A page for each module, with README's words for it, in README's order.
 printf '\n### Modules\n\n' >>"$output/Bagel.docc/Library.md"

@@ -303,7 +303,8 @@ struct QuantityTests {
     #expect(!problem("ab: a + b", doubling).contains("circle"))
     #expect(problem("weights: {x: 1", "weights: {x: -1").contains("must not be negative"))
     #expect(
-      problem("schedule: {every: 5}", "schedule: {at: [], goals: []}").contains("one time per goal"))
+      problem("schedule: {every: 5}", "schedule: {at: [], goals: []}").contains("one time per goal")
+    )
     #expect(problem("goal: {x: [0.5, 1.2], z: [0, 1]}", "goal: {}").contains("names nothing"))
     #expect(problem("ab: a + b", "sin: a + b").contains("cannot name a quantity"))
     #expect(problem("ab: a + b", "va: a + b").contains("is a state, action or disturbance"))
