@@ -104,23 +104,6 @@ struct PolicyFileOptions: ParsableArguments {
       ofModel: description.model, besides: [own, folder].compactMap(\.self))
   }
 
-  /// Reads the folder's policy; where that cannot be used and a version can, the error says which.
-  private func reading<Found>(
-    _ task: ControlTask, in folder: String, _ read: () throws -> Found
-  ) throws -> Found {
-    do {
-      return try read()
-    } catch let error as TensorFileError where policy == nil {
-      let store = VersionStore(folder: folder)
-      let sound = store.versions.last { version in
-        version.kind == .policy
-          && (try? PolicyController.read(path: store.path(version), for: task.policyDescription))
-            != nil
-      }
-      throw error.advising(sound)
-    }
-  }
-
   /// The policy, checked against the task; says if the folder's is one for another model than the folder's.
   ///
   /// Throws: `TensorFileError`.
@@ -137,9 +120,12 @@ struct PolicyFileOptions: ParsableArguments {
             ? " (those of unfinished loops and seeds are in \(folder)/learn: name one with --policy)"
             : ""))
     }
-    let found = try reading(task, in: folder) {
+    func read(_ path: String) throws(TensorFileError) -> (PolicyController, PolicyDescription) {
       try PolicyController.read(path: path, for: task.policyDescription)
     }
+    let found: (controller: PolicyController, description: PolicyDescription) =
+      try policy == nil
+      ? VersionStore(folder: folder).reading(.policy, path, read) : read(path)
     if policy == nil, let words = found.description.otherModel(in: folder) { console.say(words) }
     let wanted = task.policyDescription
     if found.description.form != wanted.form

@@ -148,13 +148,26 @@ extension Version {
   }
 }
 
-extension TensorFileError {
-  /// With the version that can be used in place of the file, if there is one.
-  func advising(_ version: Version?) -> TensorFileError {
-    guard let version else { return self }
-    return TensorFileError(
-      path: path,
-      "\(problem); `bagel use TASK \(version.number)` brings version \(version.number) back",
-      isWriting: isWriting)
+extension VersionStore {
+  /// Reads the folder's model or policy; where its file cannot be used and that of a version can, the error says which.
+  ///
+  /// - Parameters:
+  ///   - kind: of the versions.
+  ///   - path: of the file in the folder.
+  ///   - read: reads a file of this kind.
+  /// - Throws: `TensorFileError`.
+  func reading<Content>(
+    _ kind: Version.Kind, _ path: String, _ read: (String) throws(TensorFileError) -> Content
+  ) throws(TensorFileError) -> Content {
+    do {
+      return try read(path)
+    } catch {
+      let sound = versions.last { $0.kind == kind && (try? read(self.path($0))) != nil }
+      guard let sound else { throw error }
+      throw TensorFileError(
+        path: error.path,
+        "\(error.problem); `bagel use TASK \(sound.number)` brings version \(sound.number) back",
+        isWriting: error.isWriting)
+    }
   }
 }

@@ -13,6 +13,9 @@ import SafeText
 import Samplers
 
 extension ControlTask {
+  /// Whether what it drives is one of BAGEL's own simulations.
+  package var isSimulated: Bool { if case .simulated = plant { true } else { false } }
+
   /// What is driven.
   public enum PlantChoice: Hashable, Sendable {
     /// One of BAGEL's own, with some parameters changed.

@@ -52,7 +52,7 @@ public struct Report {
   package var page: ReportPage {
     var origin = origin
     (origin.task, origin.plant) = (task.place, task.plant?.sentence)
-    if case .simulated = task.plant { origin.isSimulated = true }
+    if task.isSimulated { origin.isSimulated = true }
     origin.judged = task.judgedResponses
     origin.tracked = task.evaluation.tracked.map { task.goalChannels[$0.goal] }
       .map { .init(name: $0.name, units: $0.units) }

@@ -128,8 +128,7 @@ public struct VersionStore {
   public func plantErrors(of policy: String, _ task: ControlTask, seed: UInt64) -> [[Double]] {
     let noted = versions.last { $0.kind == .policy && $0.policy == policy }?.plantErrors
     guard let noted, noted.judged == task.judgedResponses else { return [] }
-    let isSimulated = if case .simulated = task.plant { true } else { false }
-    return isSimulated && noted.seed == seed ? [] : noted.values
+    return task.isSimulated && noted.seed == seed ? [] : noted.values
   }
 
   /// A file of the current model that has changed, into its version. Throws: `OutputError`.

@@ -204,7 +204,3 @@ struct EvaluateCommand: ParsableCommand {
     }
   }
 }
-
-extension ControlTask {
-  fileprivate var isSimulated: Bool { if case .simulated = plant { true } else { false } }
-}

@@ -113,15 +113,9 @@ func readModel(_ path: String, for task: ControlTask) throws -> DynamicsModel {
   guard FileManager.default.fileExists(atPath: path) else {
     throw TensorFileError(path: path, "no model yet; run `bagel fit` on the task first")
   }
-  let model: DynamicsModel
-  do {
-    model = try DynamicsModel(path: path)
-  } catch {
-    let store = VersionStore(folder: URL(fileURLWithPath: path).deletingLastPathComponent().path)
-    throw error.advising(
-      store.versions.last { version in
-        version.kind == .model && (try? DynamicsModel(path: store.path(version))) != nil
-      })
+  let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
+  let model = try VersionStore(folder: folder).reading(.model, path) {
+    (path) throws(TensorFileError) in try DynamicsModel(path: path)
   }
   if let difference = try task.mismatch(with: model) {
     throw TensorFileError(path: path, "\(difference); run `bagel fit` on the task again")

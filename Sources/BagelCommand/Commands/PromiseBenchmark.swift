@@ -34,7 +34,7 @@ struct PromiseBenchmark: ParsableCommand {
     var kept = (runs: 0, of: 0)
     for name in tasks {
       let task = try ControlTask(name)
-      guard case .simulated = task.plant else {
+      guard task.isSimulated else {
         throw LogError(
           file: task.place, "has no simulated plant; promises are counted on those alone")
       }

@@ -173,9 +173,8 @@ struct DecimalMarks {
   /// Throws: `LogError` where no cell says what its commas or points are.
   func check(file: String, header: [String]) throws {
     let ofPoints = columns.first { $0.hasFewDigits && !$0.hasPlainThousands && $0.doubtful != nil }
-    guard let place = isComma && !isCertain ? doubtful : isComma ? nil : ofPoints?.doubtful else {
-      return
-    }
+    let ofCommas = isCertain ? nil : doubtful
+    guard let place = isComma ? ofCommas : ofPoints?.doubtful else { return }
     throw LogError(
       file: file, line: place.line, column: header[place.index],
       "'\(place.text)': is the \(isComma ? "comma" : "point") a decimal mark, or does it stand between thousands? No cell of the file tells; write "

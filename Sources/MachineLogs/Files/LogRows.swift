@@ -155,9 +155,6 @@ struct LogRows {
       return value
     }
     if missing != .refuse, Cell.marksMissing(reader.text(index)) { return .nan }
-    if reader.texts == head.names {
-      throw error("the columns' names stand here again; two logs in one file? Cut it in two")
-    }
     throw error(problem(reader.text(index)), column: index)
   }
 
