@@ -8,8 +8,8 @@
 
 import PackageDescription
 
-/// What `import Bagel` brings along. Targets that do so name it all: a change of one of them is not seen through
-/// Bagel's own module, and a target that is not compiled again crashes.
+/// Everything below Bagel. The command, the library for C and the tests use it directly: what other packages see is what
+/// Bagel makes public (`Tests/ControlTests/PublicInterface.txt`), everything else is `package`.
 let belowBagel: [Target.Dependency] = [
   "Draws", "Execution", "Formulas", "GaussianProcesses", "LinearAlgebra", "MachineLogs",
   "ModelChoice",

@@ -6,15 +6,13 @@
 #   --if-possible   a toolchain without docc is no error
 set -eu
 cd "$(dirname "$0")/.."
-modules="LinearAlgebra TensorFiles Programs Execution MachineLogs GaussianProcesses Samplers Policies CodeExport Rollouts
-  PolicySearch Plants Tasks TensorBoard Bagel MomentMatching Reproduction"
-build=.build/release
+# Where public names are.
+modules="Programs MachineLogs GaussianProcesses ModelChoice Policies Rollouts Tasks Bagel"
 output=.build/documentation
 
 if [ "$(uname)" = Darwin ]; then
   docc=$(xcrun --find docc || true)
   extract=$(xcrun --find swift-symbolgraph-extract || true)
-  set -- "$@" -sdk "$(xcrun --show-sdk-path)"
 else
   tools=$(dirname "$(readlink -f "$(command -v swift)")")
   docc=$tools/docc
@@ -29,11 +27,7 @@ fi
 
 rm -rf "$output"
 mkdir -p "$output/symbols" "$output/Bagel.docc"
-set -- "$@" -I "$build/Modules" -I Sources/COpenBLAS -I Sources/CLBFGS -I Sources/CZlib \
-  -Xcc "-fmodule-map-file=$build/CVectorMath.build/module.modulemap" \
-  -Xcc "-fmodule-map-file=$build/CProcessGuard.build/module.modulemap" \
-  -Xcc "-fmodule-map-file=$build/CKernelFiles.build/module.modulemap" \
-  -I .build/checkouts/Yams/Sources/CYaml/include \
+set -- $(Scripts/module-flags.sh) \
   -target "$(swiftc -print-target-info | sed -n 's/.*"unversionedTriple": "\(.*\)",/\1/p')"
 for module in $modules; do
   "$extract" -module-name "$module" -minimum-access-level public -skip-synthesized-members \

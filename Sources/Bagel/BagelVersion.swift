@@ -2,4 +2,4 @@
 // The number by which releases are told apart: of the library, the command, the library for C and the Python package.
 
 /// Semantic: major.minor.patch.
-public let bagelVersion = "0.1.0"
+package let bagelVersion = "0.1.0"

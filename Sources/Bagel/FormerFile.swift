@@ -11,7 +11,7 @@ import Foundation
 ///   - write: writes it to the path that it is given.
 /// - Returns: where the former file is now; nil where there was none, or one of the same bytes.
 /// - Throws: `OutputError`, and what `write` throws.
-public func replacing(_ path: String, _ write: (String) throws -> Void) throws -> String? {
+package func replacing(_ path: String, _ write: (String) throws -> Void) throws -> String? {
   guard let former = FileManager.default.contents(atPath: path) else {
     try write(path)
     return nil

@@ -8,7 +8,7 @@ import Foundation
 /// - Parameters:
 ///   - companion: of a path, another one that must be free too; nil where there is none.
 ///   - path: of a number.
-public func firstFreePath(
+package func firstFreePath(
   companion: (String) -> String? = { _ in nil }, _ path: (Int) -> String
 ) -> String {
   var number = 1

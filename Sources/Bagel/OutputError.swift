@@ -4,22 +4,22 @@
 import TensorFiles
 
 /// Something that cannot be written.
-public struct OutputError: Error, CustomStringConvertible {
-  public let description: String
+package struct OutputError: Error, CustomStringConvertible {
+  package let description: String
 
-  public init(description: String) { self.description = description }
+  package init(description: String) { self.description = description }
 
   /// - Parameters:
   ///   - path: of the file or folder.
   ///   - error: Foundation's, whose words name neither path nor reason in full.
-  public init(path: String, _ error: any Error) {
+  package init(path: String, _ error: any Error) {
     description = "cannot write \(path): \(systemReason(error))"
   }
 
   /// - Parameters:
   ///   - path: of the file or folder.
   ///   - errorNumber: the system's.
-  public init(path: String, errorNumber: Int32) {
+  package init(path: String, errorNumber: Int32) {
     description = "cannot write \(path): \(systemReason(errorNumber))"
   }
 }

@@ -13,13 +13,13 @@ extension ControlTask {
   ///   - seed: of those factors.
   /// - Throws: `LogError` where the task has no plant, or one with another number of channels, other units or another
   ///   time step.
-  public func makePlant(spread: Double = 0, seed: UInt64 = 0) throws -> any Plant {
+  package func makePlant(spread: Double = 0, seed: UInt64 = 0) throws -> any Plant {
+    if spread != 0, !isSimulated, let plant {
+      throw LogError(
+        file: place, "has the plant '\(plant.name)'; only a plant simulated by BAGEL can be varied")
+    }
     switch plant {
     case .process(let process):
-      guard spread == 0 else {
-        throw LogError(
-          file: place, "has a program as its plant; only a simulated plant can be varied")
-      }
       return ExternalPlant(
         command: process.command, folder: process.folder, states: measuredChannels,
         actions: layout.actions,
@@ -34,6 +34,7 @@ extension ControlTask {
       if spread > 0 { made.vary(by: spread, seed: seed) }
       try check(made, name)
       return made
+    case .own(let own): return own.make(self)
     case nil: break
     }
     throw LogError(
@@ -42,17 +43,8 @@ extension ControlTask {
         + "program: plant: {process: [python3, my_plant.py]}")
   }
 
-  /// Lends a plant and closes it with the safe action, whatever happens. Throws: as `makePlant`, and what `body` throws.
-  public func withPlant<Result>(
-    spread: Double = 0, seed: UInt64 = 0, _ body: (inout any Plant) throws -> Result
-  ) throws -> Result {
-    var plant = try makePlant(spread: spread, seed: seed)
-    defer { plant.close(safeAction: safeAction) }
-    return try body(&plant)
-  }
-
   /// The columns that are measured, with their units.
-  private var measuredChannels: [Channel] {
+  var measuredChannels: [Channel] {
     layout.measuredColumns.map { column in
       Channel(
         name: column, units: layout.state(ofColumn: column).map { layout.states[$0].units } ?? "")
@@ -89,12 +81,12 @@ extension ControlTask {
   }
 
   /// An episode on the plant, at most so long (s).
-  public func episodeRun(seconds: Double) -> EpisodeRun {
+  package func episodeRun(seconds: Double) -> EpisodeRun {
     var run = EpisodeRun(
       layout: layout, actionLimits: actionLimits, safeAction: safeAction,
       steps: Int((seconds / layout.timeStep).rounded()), limits: episodeLimits)
     run.doneMeans = doneMeans
-    run.largestChange = actionRates.map { $0.map { $0 * layout.timeStep } }
+    run.largestChange = largestActionChanges
     return run
   }
 

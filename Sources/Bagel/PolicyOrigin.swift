@@ -11,7 +11,7 @@ import Tasks
 
 extension ControlTask {
   /// What the file of a policy says that was found on a model.
-  public func description(
+  package func description(
     of policy: OptimizedPolicy, on model: DynamicsModel
   ) -> PolicyDescription {
     var description = policyDescription(on: model)
@@ -26,7 +26,7 @@ extension ControlTask {
   /// - Parameters:
   ///   - description: of the policy's file.
   ///   - usual: the plant that the task had before another was chosen, for files that do not say theirs.
-  public func otherPlant(
+  package func otherPlant(
     than description: PolicyDescription, usual: PlantChoice? = nil
   ) -> String? {
     guard let found = description.plant ?? usual?.words, let own = plant?.words, found != own else {
@@ -39,7 +39,7 @@ extension ControlTask {
 extension PolicyDescription {
   /// In words that the policy was found on another model than the one in a folder; nil where it was not, there is none, or
   /// the policy's file does not say.
-  public func otherModel(in folder: String) -> String? {
+  package func otherModel(in folder: String) -> String? {
     let path = folder + "/model.safetensors"
     guard let own = model, FileManager.default.fileExists(atPath: path) else { return nil }
     let there: String
@@ -58,7 +58,7 @@ extension PolicyDescription {
 extension PolicyController {
   /// 16 hexadecimal digits of the SHA-256 of parameters, standardisers and goals' formulas: two policies with the same have the
   /// same numbers.
-  public var fingerprint: String {
+  package var fingerprint: String {
     let numbers = (parameters + stateMean + stateScale).withUnsafeBytes { sha256($0) }
     guard let goals, let quantities = policy.inputs.goalQuantities else {
       return String(numbers.prefix(16))

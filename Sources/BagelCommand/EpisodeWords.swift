@@ -3,6 +3,10 @@
 
 import Bagel
 import Foundation
+import LinearAlgebra
+import MachineLogs
+import Plants
+import Tasks
 
 /// Hears of the episodes of a command, and says what nobody else says of them.
 final class EpisodeWords {
@@ -123,7 +127,7 @@ extension RealTimeRun {
       console.say("  everything stayed inside its limits")
     }
     let hasMeasures = !task.evaluation.measures.isEmpty
-    for verdict in goals where task.hasGoal || hasMeasures {
+    for verdict in goals where task.objective.hasGoal || hasMeasures {
       func tracked(_ value: (GoalVerdict.Nearness) -> Double) -> String {
         let values = verdict.tracked.map {
           Unit(task.goalChannels[$0.goal].units).shown(value($0))

@@ -3,6 +3,8 @@
 
 import Bagel
 import Foundation
+import MachineLogs
+import Tasks
 
 extension Evaluation {
   func json(_ task: ControlTask) -> [String: Any] {

@@ -4,8 +4,13 @@
 
 import Bagel
 import CProcessGuard
+import Execution
 import Foundation
+import GaussianProcesses
+import MachineLogs
+import PolicySearch
 import Synchronization
+import Tasks
 
 /// Fits with its progress.
 func runFit(_ task: ControlTask, _ training: [Episode]) throws -> FittedModel {

@@ -4,6 +4,10 @@
 
 import Bagel
 import Foundation
+import GaussianProcesses
+import LinearAlgebra
+import MachineLogs
+import ModelChoice
 
 extension FittedModel {
   var json: [String: Any] {

@@ -3,6 +3,7 @@
 
 import Bagel
 import Foundation
+import Tasks
 
 /// An evaluation of a former version.
 struct FormerEvaluation {

@@ -2,6 +2,8 @@
 // The inputs that a choice took for each output, and what those would gain that it left out, as sentences and JSON.
 
 import Bagel
+import GaussianProcesses
+import ModelChoice
 
 extension InputRelevance {
   /// Inputs that are named as left out.

@@ -4,6 +4,7 @@
 import ArgumentParser
 import Bagel
 import Foundation
+import MachineLogs
 import SafeText
 
 /// --time-column, --time-unit, --missing, --header, --converter.

@@ -3,6 +3,8 @@
 
 import Bagel
 import Foundation
+import MachineLogs
+import Tasks
 
 /// The loop's events as lines, a bar, and a report that is written anew after every trial.
 final class LoopFigures {

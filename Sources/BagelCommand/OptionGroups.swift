@@ -3,8 +3,13 @@
 
 import ArgumentParser
 import Bagel
+import Execution
 import Foundation
+import GaussianProcesses
+import Policies
 import SafeText
+import Tasks
+import TensorFiles
 
 /// --json, --quiet, --seed, --output.
 struct CommonOptions: ParsableArguments {

@@ -6,6 +6,7 @@
 import Bagel
 import Foundation
 import Synchronization
+import TensorFiles
 
 enum OutputFolders {
   private struct State {

@@ -3,6 +3,8 @@
 
 import Bagel
 import Foundation
+import LinearAlgebra
+import Samplers
 
 extension OptimizedPolicy {
   /// Says so if no gradient ever led anywhere.

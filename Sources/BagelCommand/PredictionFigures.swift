@@ -3,6 +3,8 @@
 
 import Bagel
 import Foundation
+import MachineLogs
+import ModelChoice
 
 extension ResidualFigures {
   var json: [String: Any] {

@@ -3,6 +3,12 @@
 
 import Bagel
 import Foundation
+import GaussianProcesses
+import LinearAlgebra
+import MachineLogs
+import Policies
+import Samplers
+import Tasks
 
 extension Promise {
   /// Says what is promised, each line behind a prefix.
@@ -105,7 +111,7 @@ extension ControlTask {
     seen: [[Double]], _ console: Console
   ) throws -> (promise: Promise, model: DynamicsModel)? {
     let path = folder + "/model.safetensors"
-    guard !rewards.isEmpty, hasStart, description.model != nil,
+    guard !objective.rewards.isEmpty, hasStart, description.model != nil,
       description.model == (try? DynamicsModel.fingerprint(path: path))
     else { return nil }
     let model = try DynamicsModel(path: path)

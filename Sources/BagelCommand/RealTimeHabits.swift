@@ -6,6 +6,7 @@ import ArgumentParser
 import Bagel
 import CProcessGuard
 import Foundation
+import TensorFiles
 
 /// --realtime, of commands that drive a machine.
 struct RealTimeOptions: ParsableArguments {

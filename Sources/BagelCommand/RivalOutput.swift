@@ -3,6 +3,11 @@
 
 import Bagel
 import Foundation
+import MachineLogs
+import Policies
+import PolicySearch
+import Samplers
+import Tasks
 
 /// An evaluation of a rival.
 struct RivalEvaluation {

@@ -7,6 +7,7 @@
 import ArgumentParser
 import Bagel
 import Foundation
+import LinearAlgebra
 import Reproduction
 import SafeText
 

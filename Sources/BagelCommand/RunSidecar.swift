@@ -4,6 +4,8 @@
 
 import Bagel
 import Foundation
+import Policies
+import Tasks
 
 struct RunSidecar {
   let path: String

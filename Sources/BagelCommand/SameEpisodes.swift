@@ -3,6 +3,9 @@
 
 import Bagel
 import Foundation
+import GaussianProcesses
+import Policies
+import Tasks
 
 extension ControlTask {
   /// Drives them, and says what happens.

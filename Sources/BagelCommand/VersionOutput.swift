@@ -3,6 +3,13 @@
 
 import Bagel
 import Foundation
+import GaussianProcesses
+import LinearAlgebra
+import MachineLogs
+import Policies
+import Samplers
+import Tasks
+import TensorFiles
 
 extension Console {
   /// Keeps a model, and makes it the current one.

@@ -3,6 +3,10 @@
 
 import Bagel
 import Foundation
+import LinearAlgebra
+import Policies
+import Tasks
+import Watching
 
 extension Console {
   /// Writes what is usual on the machine into a folder; a log that tells nothing of it is no failure of a fit.

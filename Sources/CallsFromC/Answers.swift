@@ -86,4 +86,4 @@ extension UnsafeMutableBufferPointer<Double> {
 private let version = ConstantText(bagelVersion)
 
 @c @implementation
-public func bagel_version() -> UnsafePointer<CChar>? { version.pointer }
+package func bagel_version() -> UnsafePointer<CChar>? { version.pointer }

@@ -8,7 +8,7 @@ import GaussianProcesses
 import SafeText
 
 @c @implementation
-public func bagel_model_load(
+package func bagel_model_load(
   _ path: UnsafePointer<CChar>?, _ particles: Int, _ doubt: bagel_doubt,
   _ has_sensor_noise: CInt, _ seed: UInt64, _ device: UnsafePointer<CChar>?,
   _ model: UnsafeMutablePointer<OpaquePointer?>?
@@ -42,44 +42,44 @@ private func executionDevice(_ name: String) throws(BadCall) -> ExecutionDevice 
 }
 
 @c @implementation
-public func bagel_model_free(_ model: OpaquePointer?) { ModelHandle.release(model) }
+package func bagel_model_free(_ model: OpaquePointer?) { ModelHandle.release(model) }
 
 @c @implementation
-public func bagel_model_particles(_ model: OpaquePointer?) -> Int {
+package func bagel_model_particles(_ model: OpaquePointer?) -> Int {
   ModelHandle.at(model)?.simulator.particles ?? 0
 }
 
 @c @implementation
-public func bagel_model_doubt(_ model: OpaquePointer?) -> bagel_doubt {
+package func bagel_model_doubt(_ model: OpaquePointer?) -> bagel_doubt {
   ModelHandle.at(model)?.simulator.doubt.code ?? BAGEL_DOUBT_NONE
 }
 
 @c @implementation
-public func bagel_model_count(_ model: OpaquePointer?, _ channels: bagel_channels) -> Int {
+package func bagel_model_count(_ model: OpaquePointer?, _ channels: bagel_channels) -> Int {
   ModelHandle.at(model)?.texts.count(channels) ?? 0
 }
 
 @c @implementation
-public func bagel_model_name(
+package func bagel_model_name(
   _ model: OpaquePointer?, _ channels: bagel_channels, _ index: Int
 ) -> UnsafePointer<CChar>? {
   ModelHandle.at(model)?.texts.name(channels, index)
 }
 
 @c @implementation
-public func bagel_model_unit(
+package func bagel_model_unit(
   _ model: OpaquePointer?, _ channels: bagel_channels, _ index: Int
 ) -> UnsafePointer<CChar>? {
   ModelHandle.at(model)?.texts.unit(channels, index)
 }
 
 @c @implementation
-public func bagel_model_time_step(_ model: OpaquePointer?) -> Double {
+package func bagel_model_time_step(_ model: OpaquePointer?) -> Double {
   ModelHandle.at(model)?.simulator.model.layout.timeStep ?? 0
 }
 
 @c @implementation
-public func bagel_model_reset(
+package func bagel_model_reset(
   _ model: OpaquePointer?, _ which: UnsafePointer<Int>?, _ which_count: Int,
   _ seed: UnsafePointer<UInt64>?, _ start: UnsafePointer<Double>?, _ start_count: Int,
   _ states: UnsafeMutablePointer<Double>?, _ state_count: Int
@@ -100,7 +100,7 @@ public func bagel_model_reset(
 }
 
 @c @implementation
-public func bagel_model_step(
+package func bagel_model_step(
   _ model: OpaquePointer?, _ actions: UnsafePointer<Double>?, _ action_count: Int,
   _ states: UnsafeMutablePointer<Double>?, _ state_count: Int
 ) -> CInt {
@@ -116,7 +116,7 @@ public func bagel_model_step(
 }
 
 @c @implementation
-public func bagel_model_states(
+package func bagel_model_states(
   _ model: OpaquePointer?, _ states: UnsafeMutablePointer<Double>?, _ state_count: Int
 ) -> CInt {
   answer {

@@ -4,7 +4,7 @@
 import CBagel
 
 @c @implementation
-public func bagel_policy_load(
+package func bagel_policy_load(
   _ path: UnsafePointer<CChar>?, _ model_path: UnsafePointer<CChar>?,
   _ policy: UnsafeMutablePointer<OpaquePointer?>?
 ) -> CInt {
@@ -17,34 +17,34 @@ public func bagel_policy_load(
 }
 
 @c @implementation
-public func bagel_policy_free(_ policy: OpaquePointer?) { PolicyHandle.release(policy) }
+package func bagel_policy_free(_ policy: OpaquePointer?) { PolicyHandle.release(policy) }
 
 @c @implementation
-public func bagel_policy_count(_ policy: OpaquePointer?, _ channels: bagel_channels) -> Int {
+package func bagel_policy_count(_ policy: OpaquePointer?, _ channels: bagel_channels) -> Int {
   PolicyHandle.at(policy)?.texts.count(channels) ?? 0
 }
 
 @c @implementation
-public func bagel_policy_name(
+package func bagel_policy_name(
   _ policy: OpaquePointer?, _ channels: bagel_channels, _ index: Int
 ) -> UnsafePointer<CChar>? {
   PolicyHandle.at(policy)?.texts.name(channels, index)
 }
 
 @c @implementation
-public func bagel_policy_unit(
+package func bagel_policy_unit(
   _ policy: OpaquePointer?, _ channels: bagel_channels, _ index: Int
 ) -> UnsafePointer<CChar>? {
   PolicyHandle.at(policy)?.texts.unit(channels, index)
 }
 
 @c @implementation
-public func bagel_policy_time_step(_ policy: OpaquePointer?) -> Double {
+package func bagel_policy_time_step(_ policy: OpaquePointer?) -> Double {
   PolicyHandle.at(policy)?.description.timeStep ?? 0
 }
 
 @c @implementation
-public func bagel_policy_limits(
+package func bagel_policy_limits(
   _ policy: OpaquePointer?, _ lower: UnsafeMutablePointer<Double>?,
   _ upper: UnsafeMutablePointer<Double>?, _ rest: UnsafeMutablePointer<Double>?,
   _ action_count: Int
@@ -59,12 +59,12 @@ public func bagel_policy_limits(
 }
 
 @c @implementation
-public func bagel_policy_reset(_ policy: OpaquePointer?) -> CInt {
+package func bagel_policy_reset(_ policy: OpaquePointer?) -> CInt {
   answer { try PolicyHandle.of(policy).reset() }
 }
 
 @c @implementation
-public func bagel_policy_act(
+package func bagel_policy_act(
   _ policy: OpaquePointer?, _ measured: UnsafePointer<Double>?, _ measured_count: Int,
   _ goal: UnsafePointer<Double>?, _ goal_count: Int, _ seconds: Double,
   _ action: UnsafeMutablePointer<Double>?, _ action_count: Int
@@ -86,7 +86,7 @@ public func bagel_policy_act(
 }
 
 @c @implementation
-public func bagel_policy_act_on_states(
+package func bagel_policy_act_on_states(
   _ policy: OpaquePointer?, _ states: UnsafePointer<Double>?, _ state_count: Int,
   _ goal: UnsafePointer<Double>?, _ goal_count: Int, _ action: UnsafeMutablePointer<Double>?,
   _ action_count: Int
@@ -99,7 +99,7 @@ public func bagel_policy_act_on_states(
 }
 
 @c @implementation
-public func bagel_policy_sent(
+package func bagel_policy_sent(
   _ policy: OpaquePointer?, _ action: UnsafePointer<Double>?, _ action_count: Int
 ) -> CInt {
   answer {

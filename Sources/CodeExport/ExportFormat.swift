@@ -5,7 +5,7 @@ import Foundation
 import Programs
 
 /// The forms there are.
-public enum ExportFormat: String, Sendable, CaseIterable {
+package enum ExportFormat: String, Sendable, CaseIterable {
   case c
   case onnx
   case fmu
@@ -13,7 +13,7 @@ public enum ExportFormat: String, Sendable, CaseIterable {
 }
 
 /// What leaves: a controller, or a model.
-public protocol Exportable {
+package protocol Exportable {
   /// "controller", "model"
   var kind: String { get }
   /// A file's contents; of an FMU those of FMI 2.0. Throws: `CannotExport`.
@@ -29,8 +29,8 @@ public protocol Exportable {
 }
 
 /// What an export cannot say.
-public struct CannotExport: Error, CustomStringConvertible {
-  public let description: String
+package struct CannotExport: Error, CustomStringConvertible {
+  package let description: String
 
   package init(_ description: String) { self.description = description }
 

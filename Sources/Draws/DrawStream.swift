@@ -9,7 +9,7 @@
 
 /// Draws that belong to no iteration of a search. The values are words in ASCII; a search would need six million
 /// iterations to reach the least of them.
-public enum DrawStream: UInt32, Hashable, Sendable, CaseIterable {
+package enum DrawStream: UInt32, Hashable, Sendable, CaseIterable {
   /// Sensors of the simulated plants.
   case boomSensors = 0x626f_6f6d
   case cartPoleSensors = 0x6361_7274
@@ -46,7 +46,7 @@ public enum DrawStream: UInt32, Hashable, Sendable, CaseIterable {
 }
 
 /// Steps that no rollout reaches.
-public enum ReservedStep: Int, Hashable, Sendable, CaseIterable {
+package enum ReservedStep: Int, Hashable, Sendable, CaseIterable {
   case initialStates = 0x4000_0000
   case goals = 0x4000_0001
   /// Rows of logs from which particles are disturbed.
@@ -59,7 +59,7 @@ public enum ReservedStep: Int, Hashable, Sendable, CaseIterable {
 
 extension DrawKey {
   /// The draws of one stream.
-  public init(seed: UInt64, stream: DrawStream) {
+  package init(seed: UInt64, stream: DrawStream) {
     self.init(seed: seed, iteration: stream.rawValue)
   }
 }

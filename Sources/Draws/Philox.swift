@@ -6,9 +6,9 @@
 import Foundation
 
 /// Philox 4x32-10.
-public enum Philox {
+package enum Philox {
   /// Four 32-bit words from a 128-bit counter and a 64-bit key.
-  public static func block(counter: SIMD4<UInt32>, key: SIMD2<UInt32>) -> SIMD4<UInt32> {
+  package static func block(counter: SIMD4<UInt32>, key: SIMD2<UInt32>) -> SIMD4<UInt32> {
     var c = counter
     var k = key
     for _ in 0..<10 {
@@ -23,14 +23,14 @@ public enum Philox {
   }
 
   /// A uniform number in (0, 1) from the upper 23 bits, exact in single precision.
-  public static func uniform(_ word: UInt32) -> Double { (Double(word >> 9) + 0.5) * 0x1p-23 }
+  package static func uniform(_ word: UInt32) -> Double { (Double(word >> 9) + 0.5) * 0x1p-23 }
 }
 
 /// Identifies all the draws of one optimiser iteration, or of one stream.
-public struct DrawKey: Hashable, Sendable {
-  public var seed: UInt64
-  public var iteration: UInt32
-  public init(seed: UInt64, iteration: UInt32 = 0) {
+package struct DrawKey: Hashable, Sendable {
+  package var seed: UInt64
+  package var iteration: UInt32
+  package init(seed: UInt64, iteration: UInt32 = 0) {
     self.seed = seed
     self.iteration = iteration
   }
@@ -39,14 +39,14 @@ public struct DrawKey: Hashable, Sendable {
 
   /// Standard normal draws of dimensions first ..< first + count. Box-Muller: dimensions 4 j ... 4 j + 3
   /// come from one block, in pairs (radius cos, radius sin).
-  public func normals(particle: Int, step: Int, first: Int = 0, count: Int) -> [Double] {
+  package func normals(particle: Int, step: Int, first: Int = 0, count: Int) -> [Double] {
     (first..<first + count).map { dimension in
       normalGroup(particle: particle, step: step, group: dimension / 4)[dimension % 4]
     }
   }
 
   /// The draws of dimensions 0, 1, ... of one particle, as many as `draws` holds.
-  public func fillNormals(
+  package func fillNormals(
     particle: Int, step: Int, _ draws: UnsafeMutableBufferPointer<Double>
   ) {
     for group in 0..<(draws.count + 3) / 4 {
@@ -69,7 +69,7 @@ public struct DrawKey: Hashable, Sendable {
   }
 
   /// Uniform draws in (0, 1), independent of the normals (groups from 2^31 on).
-  public func uniforms(particle: Int, step: Int, count: Int) -> [Double] {
+  package func uniforms(particle: Int, step: Int, count: Int) -> [Double] {
     (0..<count).map { dimension in
       let w = words(particle: particle, step: step, group: 1 << 31 + dimension / 4)
       return Philox.uniform(w[dimension % 4])

@@ -3,15 +3,15 @@
 // here because a GPU does it where the gradient is; CUDAAscent.swift has the same formulas.
 
 /// Adam's moments.
-public struct Adam: Hashable, Sendable {
-  public var firstMoment: [Double]
-  public var secondMoment: [Double]
-  public var steps = 0
+package struct Adam: Hashable, Sendable {
+  package var firstMoment: [Double]
+  package var secondMoment: [Double]
+  package var steps = 0
   static let beta1 = 0.9
   static let beta2 = 0.999
   static let epsilon = 1e-8
 
-  public init(count: Int) {
+  package init(count: Int) {
     firstMoment = Array(repeating: 0, count: count)
     secondMoment = firstMoment
   }
@@ -22,7 +22,7 @@ public struct Adam: Hashable, Sendable {
   }
 
   /// Moves `parameters` uphill: theta += rate * mhat / (sqrt(vhat) + epsilon).
-  public mutating func ascend(_ parameters: inout [Double], gradient: [Double], rate: Double) {
+  package mutating func ascend(_ parameters: inout [Double], gradient: [Double], rate: Double) {
     steps += 1
     let corrections = corrections
     for i in parameters.indices {

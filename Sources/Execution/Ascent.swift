@@ -3,16 +3,16 @@
 // told of each, and how an executor does it that has no faster way of its own.
 
 /// Parameters on their way up.
-public struct Ascent: Sendable {
+package struct Ascent: Sendable {
   /// theta [P]
-  public var parameters: [Double]
-  public var adam: Adam
+  package var parameters: [Double]
+  package var adam: Adam
   /// Learning rate.
-  public var rate: Double
+  package var rate: Double
   /// Gradients longer than this are shortened to it.
-  public var gradientNormLimit: Double
+  package var gradientNormLimit: Double
 
-  public init(parameters: [Double], adam: Adam, rate: Double, gradientNormLimit: Double) {
+  package init(parameters: [Double], adam: Adam, rate: Double, gradientNormLimit: Double) {
     self.parameters = parameters
     self.adam = adam
     self.rate = rate
@@ -26,7 +26,7 @@ public struct Ascent: Sendable {
   ///   - meanReturn: of the batch; with costs that have weights, what the gradient is of.
   ///   - diverged: particles that did, for the record.
   ///   - truncated: particles whose adjoint was cut, for the record.
-  public mutating func follow(
+  package mutating func follow(
     _ gradient: [Double], meanReturn: Double, diverged: Int = 0, truncated: Int = 0
   ) -> AscentRecord {
     let norm = gradient.reduce(0) { $0 + $1 * $1 }.squareRoot()
@@ -42,23 +42,23 @@ public struct Ascent: Sendable {
 }
 
 /// What is told of one iteration of an ascent.
-public struct AscentRecord: Hashable, Sendable {
-  public let meanReturn: Double
+package struct AscentRecord: Hashable, Sendable {
+  package let meanReturn: Double
   /// Before it was shortened.
-  public let gradientNorm: Double
+  package let gradientNorm: Double
   /// Particles that left the state limit.
-  public let diverged: Int
+  package let diverged: Int
   /// Particles whose adjoint was cut.
-  public let truncated: Int
+  package let truncated: Int
   /// False where return or gradient is not finite, and the parameters stayed.
-  public let hasMoved: Bool
+  package let hasMoved: Bool
 }
 
 extension RolloutExecutor {
   /// Iterations that `ascend` runs without waiting for each other's results.
-  public var iterationsInFlight: Int { 1 }
+  package var iterationsInFlight: Int { 1 }
 
-  public func ascend(
+  package func ascend(
     _ batches: [RolloutBatch], from ascent: inout Ascent
   ) throws -> [AscentRecord] {
     var records: [AscentRecord] = []

@@ -4,7 +4,7 @@
 import Programs
 
 /// Where rollouts run.
-public enum ExecutionDevice: String, Sendable, CaseIterable, Codable {
+package enum ExecutionDevice: String, Sendable, CaseIterable, Codable {
   /// Emitted C on all cores.
   case host
   /// Emitted CUDA C++ on an NVIDIA GPU.
@@ -14,12 +14,12 @@ public enum ExecutionDevice: String, Sendable, CaseIterable, Codable {
 
   /// Operations an iteration from which a GPU is chosen: some 10 ms of two cores, where by estimate a GPU is
   /// ahead (not measured). By work and not by a stopwatch, so that the same seed runs on the same device.
-  public static let operationsWorthAGPU = 2e9
+  package static let operationsWorthAGPU = 2e9
 
   /// Finds out before long work whether the device that was asked for is there.
   ///
   /// - Throws: `ExecutionError`, `CUDAFailure`.
-  public func checkAvailable() throws {
+  package func checkAvailable() throws {
     switch self {
     case .interpreter: break
     case .host: _ = try HostCompiler.find()
@@ -35,7 +35,7 @@ public enum ExecutionDevice: String, Sendable, CaseIterable, Codable {
   ///   - rollout: what runs.
   ///   - particles: B of an iteration.
   ///   - horizon: H of an iteration.
-  public static func chosen(
+  package static func chosen(
     _ asked: ExecutionDevice?, for rollout: RolloutProgram, particles: Int, horizon: Int
   ) -> (device: ExecutionDevice, reason: String?) {
     if let asked { return (asked, nil) }
@@ -67,7 +67,7 @@ public enum ExecutionDevice: String, Sendable, CaseIterable, Codable {
   /// An executor on the device that was asked for, or on the one that suits the work.
   ///
   /// - Throws: `ExecutionError`, `CUDAFailure`.
-  public static func makeExecutor(
+  package static func makeExecutor(
     on asked: ExecutionDevice?, _ rollout: RolloutProgram, data: [String: [Double]],
     particles: Int, horizon: Int
   ) throws -> any RolloutExecutor {
@@ -78,7 +78,7 @@ public enum ExecutionDevice: String, Sendable, CaseIterable, Codable {
   /// An executor for a rollout.
   ///
   /// - Throws: `ExecutionError`, `CUDAFailure`.
-  public func makeExecutor(
+  package func makeExecutor(
     _ rollout: RolloutProgram, data: [String: [Double]], particles: Int
   ) throws -> any RolloutExecutor {
     switch self {

@@ -4,7 +4,7 @@
 import Foundation
 
 /// A kernel that cannot be compiled, loaded or given memory, or a GPU whose libraries are not there.
-public enum ExecutionError: Error, CustomStringConvertible {
+package enum ExecutionError: Error, CustomStringConvertible {
   case noCompiler(searched: [String])
   case compilation(log: String, source: String)
   /// A compiler that could not be started, or that somebody ended.
@@ -19,7 +19,7 @@ public enum ExecutionError: Error, CustomStringConvertible {
   case deviceCompilation(log: String, lines: String, compiler: String)
   case policyTooWide(width: Int, largest: Int)
 
-  public var description: String {
+  package var description: String {
     switch self {
     case .noCompiler(let searched):
       """

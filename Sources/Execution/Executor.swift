@@ -8,24 +8,24 @@ import Draws
 import Programs
 
 /// One batch of rollouts to run.
-public struct RolloutBatch: Sendable {
+package struct RolloutBatch: Sendable {
   /// theta [P]
-  public var parameters: [Double]
+  package var parameters: [Double]
   /// [B, carryLength] row-major
-  public var initialStates: [Double]
+  package var initialStates: [Double]
   /// [B, goalLength] row-major
-  public var goals: [Double]
+  package var goals: [Double]
   /// [B, functionLength] row-major; empty where particles draw no functions.
-  public var functionDraws: [Double]
+  package var functionDraws: [Double]
   /// What the gradient is of: the mean of the totals weighted with these [1 + C]. Empty for the return alone.
-  public var totalWeights: [Double]
+  package var totalWeights: [Double]
   /// B
-  public var particles: Int
+  package var particles: Int
   /// H, steps
-  public var horizon: Int
-  public var draws: DrawKey
+  package var horizon: Int
+  package var draws: DrawKey
 
-  public init(
+  package init(
     parameters: [Double], initialStates: [Double], goals: [Double], particles: Int, horizon: Int,
     draws: DrawKey, functionDraws: [Double] = [], totalWeights: [Double] = []
   ) {
@@ -41,29 +41,29 @@ public struct RolloutBatch: Sendable {
 }
 
 /// What a batch has added up.
-public struct BatchReturns: Sendable {
+package struct BatchReturns: Sendable {
   /// Return and costs of each particle [B, 1 + C].
-  public var totals: [Double]
+  package var totals: [Double]
   /// Of the totals in the objective [1 + C].
-  public var weights: [Double]
+  package var weights: [Double]
   /// Particles that left the state limit and were frozen.
-  public var diverged: Int
+  package var diverged: Int
   /// Fraction of particle-steps with an interpolation argument outside its table's box.
-  public var outsideFraction: Double
+  package var outsideFraction: Double
 
   /// Return of each particle [B].
-  public var returns: [Double] { total(0) }
+  package var returns: [Double] { total(0) }
 
   /// One of the totals, of each particle [B].
-  public func total(_ index: Int) -> [Double] {
+  package func total(_ index: Int) -> [Double] {
     stride(from: index, to: totals.count, by: weights.count).map { totals[$0] }
   }
 
   /// (1 / B) sum of the returns (Algorithm 1, line 16, with its sign turned).
-  public var mean: Double { mean(0) }
+  package var mean: Double { mean(0) }
 
   /// What a gradient is of: the weighted sum of the totals' means.
-  public var objective: Double {
+  package var objective: Double {
     weights.indices.reduce(0) { weights[$1] == 0 ? $0 : $0 + weights[$1] * mean($1) }
   }
 
@@ -74,41 +74,41 @@ public struct BatchReturns: Sendable {
 }
 
 /// Totals and the gradient of their weighted mean.
-public struct BatchGradient: Sendable {
-  public var returns: BatchReturns
+package struct BatchGradient: Sendable {
+  package var returns: BatchReturns
   /// d objective / d theta [P]
-  public var gradient: [Double]
+  package var gradient: [Double]
   /// Particles whose adjoint exceeded `RolloutProgram.adjointLimit` and was cut.
-  public var truncated: Int
+  package var truncated: Int
 }
 
 /// States, actions and rewards of every particle and step.
-public struct BatchTrajectories: Sendable {
-  public var returns: BatchReturns
+package struct BatchTrajectories: Sendable {
+  package var returns: BatchReturns
   /// Carries; a particle's state is their beginning [H + 1, B, carryLength]
-  public var states: [Double]
+  package var states: [Double]
   /// [H, B, actionLength]
-  public var actions: [Double]
-  public let particles: Int
-  public let horizon: Int
-  public let carryLength: Int
-  public let actionLength: Int
+  package var actions: [Double]
+  package let particles: Int
+  package let horizon: Int
+  package let carryLength: Int
+  package let actionLength: Int
 
   /// What a particle carries at a step, 0 ... H.
-  public func carry(step: Int, particle: Int) -> ArraySlice<Double> {
+  package func carry(step: Int, particle: Int) -> ArraySlice<Double> {
     let start = (step * particles + particle) * carryLength
     return states[start..<start + carryLength]
   }
 
   /// Action of a particle at a step, 0 ..< H.
-  public func action(step: Int, particle: Int) -> ArraySlice<Double> {
+  package func action(step: Int, particle: Int) -> ArraySlice<Double> {
     let start = (step * particles + particle) * actionLength
     return actions[start..<start + actionLength]
   }
 }
 
 /// Runs one rollout program on bound data. Not for concurrent use.
-public protocol RolloutExecutor: AnyObject {
+package protocol RolloutExecutor: AnyObject {
   var rollout: RolloutProgram { get }
   /// What runs it, in words, such as "host, 2 threads, 16 lanes".
   var device: String { get }

@@ -6,32 +6,32 @@
 import Programs
 
 /// Runs rollouts with the interpreter.
-public final class InterpreterExecutor: RolloutExecutor {
-  public let rollout: RolloutProgram
-  public let device = "interpreter, double precision"
+package final class InterpreterExecutor: RolloutExecutor {
+  package let rollout: RolloutProgram
+  package let device = "interpreter, double precision"
   private var data: [String: [Double]]
   private let taped: TapedProgram
   private let terminalAdjoint: Program?
 
-  public init(_ rollout: RolloutProgram, data: [String: [Double]]) {
+  package init(_ rollout: RolloutProgram, data: [String: [Double]]) {
     self.rollout = rollout
     self.data = data
     taped = rollout.taped(.inputsOnly)
     terminalAdjoint = rollout.terminalAdjoint
   }
 
-  public func fingerprint(particles: Int) -> String { "interpreter\n\(KernelSource(rollout).text)" }
+  package func fingerprint(particles: Int) -> String { "interpreter\n\(KernelSource(rollout).text)" }
 
-  public func rebind(_ name: String, _ values: [Double]) {
+  package func rebind(_ name: String, _ values: [Double]) {
     precondition(
       values.count == data[name]?.count,
       "'\(name)' has \(data[name]?.count ?? 0) scalars, not \(values.count)")
     data[name] = values
   }
 
-  public func returns(_ batch: RolloutBatch) -> BatchReturns { trajectories(batch).returns }
+  package func returns(_ batch: RolloutBatch) -> BatchReturns { trajectories(batch).returns }
 
-  public func trajectories(_ batch: RolloutBatch) -> BatchTrajectories {
+  package func trajectories(_ batch: RolloutBatch) -> BatchTrajectories {
     let paths = forward(batch)
     let count = batch.particles
     var states: [Double] = []
@@ -47,7 +47,7 @@ public final class InterpreterExecutor: RolloutExecutor {
       horizon: batch.horizon, carryLength: rollout.carryLength, actionLength: rollout.actionLength)
   }
 
-  public func gradient(_ batch: RolloutBatch) -> BatchGradient {
+  package func gradient(_ batch: RolloutBatch) -> BatchGradient {
     let paths = forward(batch)
     var gradient = [Double](repeating: 0, count: rollout.parameterCount)
     var truncated = 0

@@ -7,7 +7,7 @@ import Draws
 import Programs
 
 /// Evaluates a function of x as a compiled kernel.
-public final class PointwiseEvaluator {
+package final class PointwiseEvaluator {
   private let program: RolloutProgram
   private let executor: any RolloutExecutor
   private let inputs: Int
@@ -20,7 +20,7 @@ public final class PointwiseEvaluator {
   ///   - points: about how many at once.
   ///   - function: builds y from x [D].
   /// - Throws: `ExecutionError`, `CUDAFailure`.
-  public init(
+  package init(
     inputs: Int, data: [String: [Double]], device: ExecutionDevice? = nil, points: Int = 1,
     _ function: (Value) -> Value
   ) throws {
@@ -55,14 +55,14 @@ public final class PointwiseEvaluator {
   }
 
   /// Other values for one shared array, as many as before. Throws: `ExecutionError.outOfMemory`.
-  public func rebind(_ name: String, _ values: [Double]) throws {
+  package func rebind(_ name: String, _ values: [Double]) throws {
     try executor.rebind(name, values)
   }
 
   /// Row-major values [m, outputs] at row-major points [m, D]; all NaN if one is not finite.
   ///
   /// Throws: `ExecutionError.outOfMemory`.
-  public func values(at points: [Double]) throws -> [Double] {
+  package func values(at points: [Double]) throws -> [Double] {
     let count = points.count / inputs
     let length = program.carryLength
     var states = [Double](repeating: 0, count: count * length)

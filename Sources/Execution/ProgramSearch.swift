@@ -4,26 +4,26 @@
 import Foundation
 
 /// A search of PATH.
-public enum ProgramSearch {
+package enum ProgramSearch {
   /// Folders of PATH, in its order.
-  public static var folders: [String] {
+  package static var folders: [String] {
     (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":").map(String.init)
   }
 
   /// Where C compilers usually are, whatever PATH says.
-  public static let compilerFolders = ["/usr/bin", "/usr/local/bin", "/opt/homebrew/opt/llvm/bin"]
+  package static let compilerFolders = ["/usr/bin", "/usr/local/bin", "/opt/homebrew/opt/llvm/bin"]
 
   /// Where a program may lie: the first name in each folder, then the second.
   ///
   /// - Parameters:
   ///   - names: without folders.
   ///   - others: folders after those of PATH.
-  public static func candidates(_ names: [String], others: [String] = []) -> [String] {
+  package static func candidates(_ names: [String], others: [String] = []) -> [String] {
     names.flatMap { name in (folders + others).map { "\($0)/\(name)" } }
   }
 
   /// The first candidate that can be run; nil where there is none.
-  public static func find(_ names: [String], others: [String] = []) -> String? {
+  package static func find(_ names: [String], others: [String] = []) -> String? {
     candidates(names, others: others).first(where: FileManager.default.isExecutableFile)
   }
 }

@@ -3,7 +3,7 @@
 // swift-crypto: that package compiles BoringSSL in every clean build, for this one function.
 
 /// SHA-256 of bytes, as 64 hexadecimal digits.
-public func sha256(_ bytes: some Sequence<UInt8>) -> String {
+package func sha256(_ bytes: some Sequence<UInt8>) -> String {
   var state: [UInt32] = [
     0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab,
     0x5be0_cd19,

@@ -6,7 +6,7 @@ import Execution
 
 extension ExecutorCheck {
   /// - Parameter progress: called with the checks of every fixture and layout as they are done.
-  public static func device(
+  package static func device(
     _ device: ExecutionDevice, progress: ([ExecutorCheck]) -> Void = { _ in }
   ) -> [ExecutorCheck] {
     var checks: [ExecutorCheck] = []

@@ -7,16 +7,16 @@ import Draws
 import Execution
 
 /// One comparison.
-public struct ExecutorCheck: Sendable, CustomStringConvertible {
+package struct ExecutorCheck: Sendable, CustomStringConvertible {
   /// What was compared, on which fixture.
-  public var name: String
-  public let error: Double
+  package var name: String
+  package let error: Double
   /// Largest error that rounding explains.
-  public let bound: Double
+  package let bound: Double
   /// NaN never passes.
-  public var passes: Bool { error <= bound }
+  package var passes: Bool { error <= bound }
 
-  public var description: String {
+  package var description: String {
     "\(passes ? "ok  " : "FAIL") \(name): error \(error), bound \(bound)"
   }
 
@@ -28,7 +28,7 @@ public struct ExecutorCheck: Sendable, CustomStringConvertible {
   /// Bounds: rounding of eps = 6e-8 enters at each of H steps and grows at most tenfold on the way, so a state is within
   /// 10 H eps of 1, the size of the fixtures' states; a return is a sum of H rewards of Lipschitz constant 1 or less;
   /// a gradient's error is relative to its largest component. Counts are the interpreter's.
-  public static func all(
+  package static func all(
     _ fixture: RolloutFixture, _ executor: any RolloutExecutor, particles: Int = 21,
     horizon: Int = 12
   ) throws -> [ExecutorCheck] {
@@ -116,10 +116,10 @@ public struct ExecutorCheck: Sendable, CustomStringConvertible {
   private static func norm(_ x: [Double]) -> Double { x.reduce(0) { $0 + $1 * $1 }.squareRoot() }
 
   /// Largest magnitude; NaN where one is NaN.
-  public static func largest(_ x: [Double]) -> Double { distance(x, x.map { _ in 0 }) }
+  package static func largest(_ x: [Double]) -> Double { distance(x, x.map { _ in 0 }) }
 
   /// Largest difference; infinite for other lengths, NaN where one is NaN.
-  public static func distance(_ a: [Double], _ b: [Double]) -> Double {
+  package static func distance(_ a: [Double], _ b: [Double]) -> Double {
     if a.count != b.count { return .infinity }
     return zip(a, b).map { abs($0 - $1) }.reduce(0) { $0.isNaN || $1.isNaN ? .nan : max($0, $1) }
   }

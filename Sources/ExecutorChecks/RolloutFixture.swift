@@ -8,13 +8,13 @@ import Policies
 import Programs
 
 /// A rollout program with its data and sensible arguments.
-public struct RolloutFixture: CustomStringConvertible, Sendable {
-  public let description: String
-  public let program: RolloutProgram
-  public let data: [String: [Double]]
-  public let parameters: [Double]
+package struct RolloutFixture: CustomStringConvertible, Sendable {
+  package let description: String
+  package let program: RolloutProgram
+  package let data: [String: [Double]]
+  package let parameters: [Double]
 
-  public func batch(particles: Int, horizon: Int, seed: UInt64 = 7) -> RolloutBatch {
+  package func batch(particles: Int, horizon: Int, seed: UInt64 = 7) -> RolloutBatch {
     let key = DrawKey(seed: 99)
     let starts = (0..<particles).flatMap { b in
       key.normals(particle: b, step: 1, count: program.carryLength).map { 0.5 * $0 }
@@ -32,7 +32,7 @@ public struct RolloutFixture: CustomStringConvertible, Sendable {
       totalWeights: program.totals.indices.map { $0 == 0 ? 1 : -0.5 / Double($0) })
   }
 
-  public static let all = [
+  package static let all = [
     tabulated, weighted, everyOperation, wide, pathwise, gridVariance, costs,
   ]
 
@@ -70,7 +70,7 @@ public struct RolloutFixture: CustomStringConvertible, Sendable {
       description: name, program: program, data: data, parameters: parameters)
   }
 
-  public static let tabulated = make(
+  package static let tabulated = make(
     "tabulated", hidden: [8, 8],
     data: [
       // Smooth in the grid's indices i, j, k, so that the loop does not amplify rounding.
@@ -86,9 +86,9 @@ public struct RolloutFixture: CustomStringConvertible, Sendable {
         Interpolation(table: "table", geometry: "geometry", dimensions: 3, outputs: 4)), x)
   }
 
-  public static let weighted = weighted("weighted sum", hidden: [5])
+  package static let weighted = weighted("weighted sum", hidden: [5])
   /// Not among `all`: what is wide twice.
-  public static let weightedWide = weighted("weighted sum, wide policy", hidden: [40, 40])
+  package static let weightedWide = weighted("weighted sum, wide policy", hidden: [40, 40])
 
   private static func weighted(_ name: String, hidden: [Int]) -> RolloutFixture {
     make(name, hidden: hidden, data: weightedData) { x in
@@ -109,7 +109,7 @@ public struct RolloutFixture: CustomStringConvertible, Sendable {
     ]
   }
 
-  public static let everyOperation = make("every operation", hidden: [4], data: [:]) { x in
+  package static let everyOperation = make("every operation", hidden: [4], data: [:]) { x in
     let a = x[0]
     let b = x[1]
     let c = x[2]
@@ -123,7 +123,7 @@ public struct RolloutFixture: CustomStringConvertible, Sendable {
   }
 
   /// Two costs beside the return, and what the last state earns.
-  public static let costs: RolloutFixture = {
+  package static let costs: RolloutFixture = {
     let policy = Policy.network(
       hidden: [5], inputs: PolicyInputs(stateLength: 2, actionLength: 1, goal: .concatenated),
       lower: [-1], upper: [1])
@@ -160,17 +160,17 @@ public struct RolloutFixture: CustomStringConvertible, Sendable {
       data: [:], parameters: policy.initialParameters(3))
   }()
 
-  public static let wide = network(hidden: [40, 40])
+  package static let wide = network(hidden: [40, 40])
 
   /// A policy of these layers on simple dynamics.
-  public static func network(hidden: [Int]) -> RolloutFixture {
+  package static func network(hidden: [Int]) -> RolloutFixture {
     make("wide policy", hidden: hidden, data: [:]) { x in
       x.builder.concatenate([0.2 * x[2], x[0] * 0.1, 0.3 * sin(x[0]), 0.1 * x[1]])
     }
   }
 
   /// Function draws of every particle's own as weights of a sum, and read in place.
-  public static let pathwise = make(
+  package static let pathwise = make(
     "function draws", hidden: [4],
     data: ["rows": DrawKey(seed: 2).normals(particle: 0, step: 0, count: 37 * 3)]
   ) { x in
@@ -184,7 +184,7 @@ public struct RolloutFixture: CustomStringConvertible, Sendable {
   }
 
   /// A grid variance of 32 columns beside a table of one output on the same grid.
-  public static let gridVariance = make(
+  package static let gridVariance = make(
     "grid variance", hidden: [6], data: gridVarianceData
   ) { x in
     let variance = x.builder.apply(

@@ -13,16 +13,16 @@ import Programs
 import SafeText
 
 /// What is wrong with a formula, and where.
-public struct FormulaError: Error, CustomStringConvertible {
-  public let description: String
+package struct FormulaError: Error, CustomStringConvertible {
+  package let description: String
 }
 
 /// An arithmetic formula over named scalars.
-public struct Formula: Sendable {
-  public let text: String
+package struct Formula: Sendable {
+  package let text: String
   let root: Node
   /// The names that stand in it, and in what was put in.
-  public let names: Set<String>
+  package let names: Set<String>
 
   indirect enum Node: Hashable, Sendable {
     case number(Double)
@@ -38,16 +38,16 @@ public struct Formula: Sendable {
   static let words = unaryFunctions.map(\.rawValue) + binaryFunctions.map(\.rawValue)
 
   /// Rollouts compute in single precision, which ends at 3e38: a number beyond this leaves no room for its square or sum.
-  public static let largestNumber = 1e30
+  package static let largestNumber = 1e30
   /// Of a formula's text; a reward of a page is a mistake, and a kernel of it takes minutes to compile.
-  public static let longestText = 10_000
-  public static let mostOperations = 1_000
+  package static let longestText = 10_000
+  package static let mostOperations = 1_000
   /// Of brackets, functions, minus signs and powers within one another.
-  public static let deepestNesting = 100
+  package static let deepestNesting = 100
 
   /// Parses a formula in which `names` may stand, and names of other formulas, which are put in. Throws: `FormulaError`.
   /// Linear in the text's length.
-  public init(_ text: String, names: [String], definitions: [String: Formula] = [:]) throws {
+  package init(_ text: String, names: [String], definitions: [String: Formula] = [:]) throws {
     self.text = text
     var parser = try FormulaParser(
       text: text, names: names, definitions: definitions.mapValues(\.root))
@@ -58,24 +58,24 @@ public struct Formula: Sendable {
   }
 
   /// Whether `name` could be taken for something else in a formula: a number, a function, pi, a goal or a previous action.
-  public static func isAmbiguous(_ name: String) -> Bool {
+  package static func isAmbiguous(_ name: String) -> Bool {
     Double(name) != nil || name == "pi" || words.contains(name)
       || name.hasPrefix("goal.") || name.hasPrefix("previous.")
   }
 
   /// Whether a formula can hold `name`: letters, digits, points and underscores, no digit first.
-  public static func canHold(_ name: String) -> Bool {
+  package static func canHold(_ name: String) -> Bool {
     guard let first = name.first, first.isLetter || first == "_" else { return false }
     return name.allSatisfy { $0.isLetter || $0.isNumber || "_.".contains($0) }
   }
 
   /// The formula's value [1] in a program; `value` gives those of its names.
-  public func value(_ builder: ProgramBuilder, _ value: (String) -> Value) -> Value {
+  package func value(_ builder: ProgramBuilder, _ value: (String) -> Value) -> Value {
     Self.evaluate(root, builder, value)
   }
 
   /// The formula's value for numbers of its names, which must all be there.
-  public func value(_ values: [String: Double]) -> Double {
+  package func value(_ values: [String: Double]) -> Double {
     let names = Array(names)
     return FormulaEvaluator(self, names: names).value(
       names.map { name in
@@ -87,7 +87,7 @@ public struct Formula: Sendable {
   }
 
   /// The formula with numbers in place of some names.
-  public func substituting(_ numbers: [String: Double]) -> Formula {
+  package func substituting(_ numbers: [String: Double]) -> Formula {
     Formula(root: Self.substituting(root, numbers), names: names.subtracting(numbers.keys))
   }
 
@@ -109,7 +109,7 @@ public struct Formula: Sendable {
   }
 
   /// Text of the same formula in which nothing must be put in.
-  public var wholeText: String { Self.text(root) }
+  package var wholeText: String { Self.text(root) }
 
   private static func text(_ node: Node) -> String {
     switch node {
@@ -231,7 +231,7 @@ public struct Formula: Sendable {
 extension Formula: Codable {
   private enum CodingKeys: CodingKey { case formula, names }
 
-  public init(from decoder: any Decoder) throws {
+  package init(from decoder: any Decoder) throws {
     let values = try decoder.container(keyedBy: CodingKeys.self)
     let text = try values.decode(String.self, forKey: .formula)
     do {
@@ -242,7 +242,7 @@ extension Formula: Codable {
     }
   }
 
-  public func encode(to encoder: any Encoder) throws {
+  package func encode(to encoder: any Encoder) throws {
     var values = encoder.container(keyedBy: CodingKeys.self)
     try values.encode(wholeText, forKey: .formula)
     try values.encode(names.sorted(), forKey: .names)
@@ -251,7 +251,7 @@ extension Formula: Codable {
 
 /// Two that compute the same in the same way are one, whatever names stand for their parts.
 extension Formula: Hashable {
-  public static func == (a: Formula, b: Formula) -> Bool { a.root == b.root }
+  package static func == (a: Formula, b: Formula) -> Bool { a.root == b.root }
 
-  public func hash(into hasher: inout Hasher) { hasher.combine(root) }
+  package func hash(into hasher: inout Hasher) { hasher.combine(root) }
 }

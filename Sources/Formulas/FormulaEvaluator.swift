@@ -6,7 +6,7 @@ import Foundation
 import Programs
 
 /// Evaluates one formula.
-public struct FormulaEvaluator: Sendable {
+package struct FormulaEvaluator: Sendable {
   private enum Step: Sendable {
     case number(Double)
     case place(Int)
@@ -22,7 +22,7 @@ public struct FormulaEvaluator: Sendable {
   /// - Parameters:
   ///   - formula: of names.
   ///   - names: all of its names, perhaps among others; values come in this order.
-  public init(_ formula: Formula, names: [String]) {
+  package init(_ formula: Formula, names: [String]) {
     let places = Dictionary(names.enumerated().map { ($1, $0) }) { first, _ in first }
     var waiting = 0
     add(formula.root, places, &waiting)
@@ -54,7 +54,7 @@ public struct FormulaEvaluator: Sendable {
   }
 
   /// The formula's value for values of the names.
-  public func value(_ values: [Double]) -> Double {
+  package func value(_ values: [Double]) -> Double {
     withUnsafeTemporaryAllocation(of: Double.self, capacity: depth) { stack in
       var top = -1
       for step in steps {

@@ -5,22 +5,22 @@
 import Programs
 
 /// A number that a row of states says: one of them, or a formula of them.
-public struct Quantity: Sendable {
-  public let name: String
+package struct Quantity: Sendable {
+  package let name: String
   /// As in the task; "" for none.
-  public let units: String
-  public let definition: Definition
+  package let units: String
+  package let definition: Definition
   /// Of a formula, and the states [S] whose values it takes.
   private let evaluator: (formula: FormulaEvaluator, states: [Int])?
 
-  public enum Definition: Hashable, Sendable {
+  package enum Definition: Hashable, Sendable {
     /// State i.
     case state(Int)
     /// The formula's names are states with these indices.
     case formula(Formula, states: [String: Int])
   }
 
-  public init(name: String, units: String, definition: Definition) {
+  package init(name: String, units: String, definition: Definition) {
     (self.name, self.units, self.definition) = (name, units, definition)
     if case .formula(let formula, let states) = definition {
       evaluator = (FormulaEvaluator(formula, names: Array(states.keys)), Array(states.values))
@@ -32,7 +32,7 @@ public struct Quantity: Sendable {
   /// A formula of states.
   ///
   /// - Parameter states: their names; the formula has no others.
-  public init(name: String, units: String, formula: Formula, states: [String]) {
+  package init(name: String, units: String, formula: Formula, states: [String]) {
     let indices = formula.names.map { name in
       guard let index = states.firstIndex(of: name) else {
         preconditionFailure("'\(name)' is not among \(states)")
@@ -45,7 +45,7 @@ public struct Quantity: Sendable {
   }
 
   /// Its value [1] in a program, for a state [S] in physical units.
-  public func value(_ state: Value) -> Value {
+  package func value(_ state: Value) -> Value {
     switch definition {
     case .state(let i): state[i]
     case .formula(let formula, let states):
@@ -54,28 +54,28 @@ public struct Quantity: Sendable {
   }
 
   /// Its value for a state [S] in physical units.
-  public func value(_ state: [Double]) -> Double {
+  package func value(_ state: [Double]) -> Double {
     if let evaluator { return evaluator.formula.value(evaluator.states.map { state[$0] }) }
     return self.state.map { state[$0] } ?? .nan
   }
 
   /// "tip_x (m) = ...", with its whole formula; a state's name alone.
-  public var statement: String {
+  package var statement: String {
     let named = name + (units.isEmpty ? "" : " (\(units))")
     guard case .formula(let formula, _) = definition else { return named }
     return "\(named) = \(formula.wholeText)"
   }
 
   /// The state that it is, if it is one.
-  public var state: Int? { if case .state(let i) = definition { i } else { nil } }
+  package var state: Int? { if case .state(let i) = definition { i } else { nil } }
 }
 
 extension Quantity: Hashable {
-  public static func == (a: Quantity, b: Quantity) -> Bool {
+  package static func == (a: Quantity, b: Quantity) -> Bool {
     a.name == b.name && a.units == b.units && a.definition == b.definition
   }
 
-  public func hash(into hasher: inout Hasher) {
+  package func hash(into hasher: inout Hasher) {
     hasher.combine(name)
     hasher.combine(units)
     hasher.combine(definition)

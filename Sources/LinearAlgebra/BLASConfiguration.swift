@@ -10,16 +10,16 @@ import COpenBLAS
 import Foundation
 
 /// What OpenBLAS is doing.
-public struct BLASConfiguration: Sendable {
+package struct BLASConfiguration: Sendable {
   /// "OpenBLAS 0.3.21 ..." as the library describes itself.
-  public let library: String
+  package let library: String
   /// The core type whose kernels run.
-  public let coreType: String
-  public let threads: Int
+  package let coreType: String
+  package let threads: Int
   /// Something that makes it slow, and what to do about it.
-  public let advice: String?
+  package let advice: String?
 
-  public static var current: BLASConfiguration {
+  package static var current: BLASConfiguration {
     let coreType = String(cString: openblas_get_corename())
     let forced = ProcessInfo.processInfo.environment[variable]
     let advice = newerCoreType(than: coreType).map { newer in
@@ -55,7 +55,7 @@ public struct BLASConfiguration: Sendable {
 
   /// First in main: begins the process again, as the same one to everybody else, where OpenBLAS did not know the CPU and nobody told it
   /// which kernels to run.
-  public static func restartWhereCPUIsUnknown() {
+  package static func restartWhereCPUIsUnknown() {
     #if os(Linux)
       if getenv(marker) != nil {
         // The choice is made; programs that BAGEL starts make their own.
@@ -80,14 +80,14 @@ public struct BLASConfiguration: Sendable {
 }
 
 /// The CPU's feature flags as Linux names them; empty elsewhere.
-public func cpuFeatures() -> Set<String> {
+package func cpuFeatures() -> Set<String> {
   let line = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8))?
     .split(separator: "\n").first { $0.hasPrefix("flags") }
   return Set((line ?? "").split(separator: " ").map(String.init))
 }
 
 /// Seconds of one single-precision product of two square matrices: the machine's peak for benchmarks.
-public func singlePrecisionProductSeconds(size n: Int) -> Double {
+package func singlePrecisionProductSeconds(size n: Int) -> Double {
   let a = [Float](repeating: 0.5, count: n * n)
   var c = [Float](repeating: 0, count: n * n)
   let start = ContinuousClock.now
@@ -102,7 +102,7 @@ public func singlePrecisionProductSeconds(size n: Int) -> Double {
 ///
 /// A fit allocates and frees matrices of 40 MB many times. By default glibc maps and unmaps each, at 10,000
 /// page faults a matrix; kept in the heap, a fit of two outputs on 2,200 points takes 2.4 s instead of 3.0 s.
-public func keepFreedMemory() {
+package func keepFreedMemory() {
   #if os(Linux)
     mallopt(M_MMAP_THRESHOLD, 1 << 30)
     mallopt(M_TRIM_THRESHOLD, Int32.max)

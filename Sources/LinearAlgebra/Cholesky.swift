@@ -6,12 +6,12 @@ import COpenBLAS
 import Foundation
 
 /// Why a matrix has no Cholesky factor.
-public enum FactorizationError: Error, CustomStringConvertible {
+package enum FactorizationError: Error, CustomStringConvertible {
   case notFinite(what: String, row: Int, column: Int, value: Double)
   case notPositiveDefinite(
     what: String, pivot: Int, size: Int, diagonal: Double, jittersTried: [Double])
 
-  public var description: String {
+  package var description: String {
     switch self {
     case .notFinite(let what, let row, let column, let value):
       "\(what): entry (\(row), \(column)) is \(value); the data or the hyperparameters are not finite"
@@ -25,17 +25,17 @@ public enum FactorizationError: Error, CustomStringConvertible {
 }
 
 /// The lower Cholesky factor of a symmetric positive definite matrix.
-public struct Cholesky: Sendable {
+package struct Cholesky: Sendable {
   /// L [n, n] row-major; entries above the diagonal are zero.
-  public private(set) var lower: Matrix
+  package private(set) var lower: Matrix
   /// What had to be added to the diagonal; 0 almost always.
-  public let jitter: Double
+  package let jitter: Double
 
-  public var size: Int { lower.rows }
+  package var size: Int { lower.rows }
 
   /// Factorises `matrix` (only its lower triangle is read), adding up to 1e-6 of the mean diagonal if
   /// it must. O(n^3 / 3). Throws: `FactorizationError`, named by `what`.
-  public init(_ matrix: Matrix, what: String) throws {
+  package init(_ matrix: Matrix, what: String) throws {
     precondition(
       matrix.rows == matrix.columns, "\(what): \(matrix.rows) x \(matrix.columns) is not square")
     let n = matrix.rows
@@ -85,12 +85,12 @@ public struct Cholesky: Sendable {
   }
 
   /// log |K + jitter I|
-  public var logDeterminant: Double {
+  package var logDeterminant: Double {
     (0..<size).reduce(0) { $0 + 2 * log(lower[$1, $1]) }
   }
 
   /// (L L^T)^-1 b
-  public func solve(_ b: [Double]) -> [Double] {
+  package func solve(_ b: [Double]) -> [Double] {
     var x = b
     let n = blasint(size)
     cblas_dtrsv(
@@ -100,7 +100,7 @@ public struct Cholesky: Sendable {
   }
 
   /// L^-1 B for B [n, k].
-  public func solveLower(_ b: Matrix) -> Matrix {
+  package func solveLower(_ b: Matrix) -> Matrix {
     var x = b
     cblas_dtrsm(
       CblasRowMajor, CblasLeft, CblasLower, CblasNoTrans, CblasNonUnit, blasint(size),
@@ -109,7 +109,7 @@ public struct Cholesky: Sendable {
   }
 
   /// (L L^T)^-1 B for B [n, k].
-  public func solve(_ b: Matrix) -> Matrix {
+  package func solve(_ b: Matrix) -> Matrix {
     var x = solveLower(b)
     cblas_dtrsm(
       CblasRowMajor, CblasLeft, CblasLower, CblasTrans, CblasNonUnit, blasint(size),
@@ -118,7 +118,7 @@ public struct Cholesky: Sendable {
   }
 
   /// (L L^T)^-1 by dpotri; only the lower triangle (row-major) is filled. O(2 n^3 / 3).
-  public func inverseLowerTriangle() -> Matrix {
+  package func inverseLowerTriangle() -> Matrix {
     var inverse = lower
     var n = Int32(size)
     var lda = max(n, 1)
@@ -129,7 +129,7 @@ public struct Cholesky: Sendable {
   }
 
   /// L^-1 [n, n], lower triangular.
-  public func inverseLower() -> Matrix {
+  package func inverseLower() -> Matrix {
     var inverse = lower
     var n = Int32(size)
     var lda = max(n, 1)

@@ -6,26 +6,26 @@
 import Foundation
 
 /// An approximation P of a matrix that can be inverted.
-public protocol Preconditioner: Sendable {
+package protocol Preconditioner: Sendable {
   /// P^-1 R for R [n, t].
   func solve(_ r: Matrix) -> Matrix
 }
 
 /// How a solve by conjugate gradients ended.
-public struct ConjugateGradientsResult: Sendable {
+package struct ConjugateGradientsResult: Sendable {
   /// [n, t]
-  public var solution: Matrix
-  public var iterations: Int
+  package var solution: Matrix
+  package var iterations: Int
   /// ||B - A X|| / ||B||, the largest of the columns; NaN where a product or a side was not finite.
-  public var residual: Double
-  public var hasConverged: Bool
+  package var residual: Double
+  package var hasConverged: Bool
   /// Lanczos tridiagonal of each column: diagonal and off-diagonal.
-  public var tridiagonals: [(diagonal: [Double], offDiagonal: [Double])]
+  package var tridiagonals: [(diagonal: [Double], offDiagonal: [Double])]
 }
 
 extension ConjugateGradientsResult {
   /// Throws: `FactorizationError.notFinite` where a product or a side was not finite.
-  public func checkFinite(_ what: String) throws {
+  package func checkFinite(_ what: String) throws {
     if residual.isNaN {
       throw FactorizationError.notFinite(what: what, row: 0, column: 0, value: residual)
     }
@@ -41,7 +41,7 @@ extension ConjugateGradientsResult {
 ///   - tolerance: relative residual.
 ///   - iterations: most products.
 ///   - iterated: called after every product with A.
-public func conjugateGradients(
+package func conjugateGradients(
   _ a: some SymmetricOperator, _ b: Matrix, preconditioner: some Preconditioner,
   tolerance: Double, iterations: Int, iterated: () -> Void = {}
 ) -> ConjugateGradientsResult {
@@ -97,7 +97,7 @@ public func conjugateGradients(
 }
 
 /// e_1^T log(T) e_1 of a symmetric tridiagonal matrix: one Gauss quadrature node sum (Ubaru 2017).
-public func logQuadrature(
+package func logQuadrature(
   tridiagonal: (diagonal: [Double], offDiagonal: [Double])
 ) -> Double {
   let (values, first) = tridiagonalEigen(
@@ -106,7 +106,7 @@ public func logQuadrature(
 }
 
 /// x_c^T y_c for each column c.
-public func columnDots(_ x: Matrix, _ y: Matrix) -> [Double] {
+package func columnDots(_ x: Matrix, _ y: Matrix) -> [Double] {
   let t = x.columns
   var sums = [Double](repeating: 0, count: t)
   x.values.withUnsafeBufferPointer { x in

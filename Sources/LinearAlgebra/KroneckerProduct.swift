@@ -6,16 +6,16 @@
 import COpenBLAS
 
 /// A Kronecker product of small symmetric matrices.
-public struct KroneckerProduct: SymmetricOperator {
+package struct KroneckerProduct: SymmetricOperator {
   /// [n_a, n_a] each.
-  public let factors: [Matrix]
+  package let factors: [Matrix]
 
-  public init(_ factors: [Matrix]) { self.factors = factors }
+  package init(_ factors: [Matrix]) { self.factors = factors }
 
-  public var size: Int { factors.reduce(1) { $0 * $1.rows } }
+  package var size: Int { factors.reduce(1) { $0 * $1.rows } }
 
   /// V [n_1 ... n_d, t]. O(size t sum n_a).
-  public func times(_ v: Matrix) -> Matrix {
+  package func times(_ v: Matrix) -> Matrix {
     precondition(v.rows == size, "\(v.rows) rows for a Kronecker product of size \(size)")
     var values = v.values
     var left = 1

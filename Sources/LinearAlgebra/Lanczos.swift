@@ -11,7 +11,7 @@
 import COpenBLAS
 
 /// A growing root S of A^-1.
-public struct LanczosRoot {
+package struct LanczosRoot {
   /// q_1 ... q_{r + 1} as rows [capacity, n]
   private var basis: Matrix
   /// L_{r+1,r}
@@ -19,12 +19,12 @@ public struct LanczosRoot {
   private var previous: [Double] = []
   private var next: [Double]?
   /// r, the number of columns so far.
-  public private(set) var rank = 0
+  package private(set) var rank = 0
 
   /// - Parameters:
   ///   - start: b [n], not zero.
   ///   - capacity: the most columns there will be.
-  public init(start: [Double], capacity: Int) {
+  package init(start: [Double], capacity: Int) {
     basis = Matrix(rows: max(capacity, 1), columns: start.count)
     let norm = dot(start, start).squareRoot()
     next = norm > 0 ? start.map { $0 / norm } : nil
@@ -32,7 +32,7 @@ public struct LanczosRoot {
 
   /// One more column s [n], or nil where the Krylov space or the capacity is exhausted. O(n r) and one
   /// product with A.
-  public mutating func column(_ a: some SymmetricOperator) -> [Double]? {
+  package mutating func column(_ a: some SymmetricOperator) -> [Double]? {
     guard rank < basis.rows, let q = next else { return nil }
     let n = q.count
     basis.values.replaceSubrange(rank * n..<(rank + 1) * n, with: q)

@@ -7,13 +7,13 @@
 import COpenBLAS
 
 /// A dense row-major matrix [rows, columns].
-public struct Matrix: Hashable, Sendable {
-  public let rows: Int
-  public let columns: Int
+package struct Matrix: Hashable, Sendable {
+  package let rows: Int
+  package let columns: Int
   /// Row-major, rows * columns values.
-  public var values: [Double]
+  package var values: [Double]
 
-  public init(rows: Int, columns: Int, values: [Double]) {
+  package init(rows: Int, columns: Int, values: [Double]) {
     precondition(
       values.count == rows * columns, "\(values.count) values for a \(rows) x \(columns) matrix")
     self.rows = rows
@@ -21,34 +21,34 @@ public struct Matrix: Hashable, Sendable {
     self.values = values
   }
 
-  public init(rows: Int, columns: Int, repeating value: Double = 0) {
+  package init(rows: Int, columns: Int, repeating value: Double = 0) {
     self.init(
       rows: rows, columns: columns, values: Array(repeating: value, count: rows * columns))
   }
 
   /// A matrix with the given rows, which must be equally long.
-  public init(_ rowVectors: [[Double]]) {
+  package init(_ rowVectors: [[Double]]) {
     self.init(
       rows: rowVectors.count, columns: rowVectors.first?.count ?? 0,
       values: rowVectors.flatMap { $0 })
   }
 
-  public subscript(_ row: Int, _ column: Int) -> Double {
+  package subscript(_ row: Int, _ column: Int) -> Double {
     get { values[row * columns + column] }
     set { values[row * columns + column] = newValue }
   }
 
-  public func row(_ i: Int) -> [Double] { Array(values[i * columns..<(i + 1) * columns]) }
+  package func row(_ i: Int) -> [Double] { Array(values[i * columns..<(i + 1) * columns]) }
 
-  public func column(_ j: Int) -> [Double] { (0..<rows).map { values[$0 * columns + j] } }
+  package func column(_ j: Int) -> [Double] { (0..<rows).map { values[$0 * columns + j] } }
 
   /// The rows at the given indices, in that order.
-  public func selecting(rows indices: [Int]) -> Matrix {
+  package func selecting(rows indices: [Int]) -> Matrix {
     Matrix(rows: indices.count, columns: columns, values: indices.flatMap(row))
   }
 
   /// These columns, in this order.
-  public func selecting(columns: some Collection<Int>) -> Matrix {
+  package func selecting(columns: some Collection<Int>) -> Matrix {
     let indices = Array(columns)
     let (count, columns) = (indices.count, self.columns)
     precondition(indices.allSatisfy((0..<columns).contains), "columns \(indices) of \(columns)")
@@ -64,11 +64,11 @@ public struct Matrix: Hashable, Sendable {
   }
 
   /// Means of the columns; zeros without rows.
-  public var columnMeans: [Double] {
+  package var columnMeans: [Double] {
     (0..<columns).map { column($0).reduce(0, +) / Double(max(rows, 1)) }
   }
 
-  public static func - (a: Matrix, b: Matrix) -> Matrix {
+  package static func - (a: Matrix, b: Matrix) -> Matrix {
     precondition(
       a.rows == b.rows && a.columns == b.columns,
       "\(a.rows) x \(a.columns) less \(b.rows) x \(b.columns)")
@@ -76,7 +76,7 @@ public struct Matrix: Hashable, Sendable {
   }
 
   /// diag(factors) A
-  public func scalingRows(by factors: [Double]) -> Matrix {
+  package func scalingRows(by factors: [Double]) -> Matrix {
     precondition(factors.count == rows, "\(factors.count) factors for \(rows) rows")
     var result = self
     result.values.withUnsafeMutableBufferPointer { values in
@@ -86,7 +86,7 @@ public struct Matrix: Hashable, Sendable {
   }
 
   /// A diag(factors)
-  public func scalingColumns(by factors: [Double]) -> Matrix {
+  package func scalingColumns(by factors: [Double]) -> Matrix {
     precondition(factors.count == columns, "\(factors.count) factors for \(columns) columns")
     var result = self
     result.values.withUnsafeMutableBufferPointer { values in
@@ -96,7 +96,7 @@ public struct Matrix: Hashable, Sendable {
   }
 
   /// [A B] for as many rows.
-  public func beside(_ other: Matrix) -> Matrix {
+  package func beside(_ other: Matrix) -> Matrix {
     precondition(rows == other.rows, "\(rows) rows beside \(other.rows)")
     var result = Matrix(rows: rows, columns: columns + other.columns)
     for i in 0..<rows {
@@ -107,12 +107,12 @@ public struct Matrix: Hashable, Sendable {
   }
 
   /// A over B, of as many columns.
-  public func above(_ other: Matrix) -> Matrix {
+  package func above(_ other: Matrix) -> Matrix {
     precondition(columns == other.columns, "\(columns) columns above \(other.columns)")
     return Matrix(rows: rows + other.rows, columns: columns, values: values + other.values)
   }
 
-  public var transposed: Matrix {
+  package var transposed: Matrix {
     var result = Matrix(rows: columns, columns: rows)
     result.values.withUnsafeMutableBufferPointer { out in
       values.withUnsafeBufferPointer { values in
@@ -123,7 +123,7 @@ public struct Matrix: Hashable, Sendable {
   }
 
   /// A B by dgemm, with either factor transposed where asked.
-  public func times(
+  package func times(
     _ other: Matrix, transposingFirst: Bool = false, transposingSecond: Bool = false
   ) -> Matrix {
     let (m, k) = transposingFirst ? (columns, rows) : (rows, columns)
@@ -156,7 +156,7 @@ public struct Matrix: Hashable, Sendable {
   }
 
   /// A x, or A^T x.
-  public func times(_ x: [Double], transposed: Bool = false) -> [Double] {
+  package func times(_ x: [Double], transposed: Bool = false) -> [Double] {
     precondition(
       x.count == (transposed ? rows : columns), "\(rows) x \(columns) times \(x.count)")
     var y = [Double](repeating: 0, count: transposed ? columns : rows)
@@ -168,7 +168,7 @@ public struct Matrix: Hashable, Sendable {
 }
 
 /// x^T y
-public func dot(_ x: [Double], _ y: [Double]) -> Double {
+package func dot(_ x: [Double], _ y: [Double]) -> Double {
   precondition(x.count == y.count, "dot of \(x.count) and \(y.count) values")
   return cblas_ddot(blasint(x.count), x, 1, y, 1)
 }

@@ -5,7 +5,7 @@
 import Dispatch
 
 /// Calls `body` for blocks of rows that together cover 0 ..< count, from several threads.
-public func forEachRowBlock(
+package func forEachRowBlock(
   count: Int, block: Int = 32, _ body: @Sendable (Range<Int>) -> Void
 ) {
   let blocks = (count + block - 1) / block

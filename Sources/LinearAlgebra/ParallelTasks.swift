@@ -11,12 +11,12 @@ import Dispatch
 import Synchronization
 
 /// Results of `task(0)` ... `task(count - 1)` in order, run side by side; throws the first error by number.
-public func inParallel<T: Sendable>(_ count: Int, _ task: (Int) throws -> T) throws -> [T] {
+package func inParallel<T: Sendable>(_ count: Int, _ task: (Int) throws -> T) throws -> [T] {
   try inParallel(count) { index in Result { try task(index) } }.map { try $0.get() }
 }
 
 /// Results of `task(0)` ... `task(count - 1)` in order, run side by side.
-public func inParallel<T: Sendable>(_ count: Int, _ task: (Int) -> T) -> [T] {
+package func inParallel<T: Sendable>(_ count: Int, _ task: (Int) -> T) -> [T] {
   if count <= 1 { return (0..<count).map(task) }
   // The setting is the process's: only the outermost call changes it.
   let isOutermost = depth.wrappingAdd(1, ordering: .sequentiallyConsistent).oldValue == 0

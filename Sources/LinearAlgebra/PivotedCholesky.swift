@@ -5,12 +5,12 @@
 import Foundation
 
 /// Rows in the order of the pivots, and the factor.
-public struct PivotedCholesky: Sendable {
-  public let pivots: [Int]
+package struct PivotedCholesky: Sendable {
+  package let pivots: [Int]
   /// G^T [r, n]
-  public let factor: Matrix
+  package let factor: Matrix
   /// The largest diagonal entry of K - G G^T.
-  public let residual: Double
+  package let residual: Double
 
   /// Stops at `rank` pivots, or when no residual is above `tolerance`.
   ///
@@ -19,7 +19,7 @@ public struct PivotedCholesky: Sendable {
   ///   - rank: most pivots.
   ///   - tolerance: on the residual's diagonal.
   ///   - column: column j of K [n].
-  public init(
+  package init(
     diagonal: [Double], rank: Int, tolerance: Double, column: (Int) -> [Double]
   ) {
     var diagonal = diagonal
@@ -55,7 +55,7 @@ public struct PivotedCholesky: Sendable {
 }
 
 /// G [n, r] by its products, so that it need not be in memory.
-public protocol LowRankFactor: Sendable {
+package protocol LowRankFactor: Sendable {
   var size: Int { get }
   var rank: Int { get }
   /// G C for C [r, t].
@@ -67,28 +67,28 @@ public protocol LowRankFactor: Sendable {
 }
 
 /// G in memory.
-public struct DenseFactor: LowRankFactor {
+package struct DenseFactor: LowRankFactor {
   /// G^T [r, n]
   private let transposed: Matrix
 
-  public init(transposed: Matrix) { self.transposed = transposed }
+  package init(transposed: Matrix) { self.transposed = transposed }
 
-  public var size: Int { transposed.columns }
-  public var rank: Int { transposed.rows }
-  public func times(_ c: Matrix) -> Matrix { transposed.times(c, transposingFirst: true) }
-  public func transposedTimes(_ v: Matrix) -> Matrix { transposed.times(v) }
-  public func gram() -> Matrix { transposed.times(transposed, transposingSecond: true) }
+  package var size: Int { transposed.columns }
+  package var rank: Int { transposed.rows }
+  package func times(_ c: Matrix) -> Matrix { transposed.times(c, transposingFirst: true) }
+  package func transposedTimes(_ v: Matrix) -> Matrix { transposed.times(v) }
+  package func gram() -> Matrix { transposed.times(transposed, transposingSecond: true) }
 }
 
 /// P = G G^T + noise I, inverted by Woodbury's identity: the preconditioner of BBMM (Gardner 2018, 4.1).
-public struct LowRankPreconditioner: Preconditioner {
+package struct LowRankPreconditioner: Preconditioner {
   private let factor: any LowRankFactor
-  public let noise: Double
+  package let noise: Double
   /// noise I + G^T G
   private let inner: Cholesky
 
   /// O(n r^2). Throws: `FactorizationError`.
-  public init(_ factor: any LowRankFactor, noise: Double) throws {
+  package init(_ factor: any LowRankFactor, noise: Double) throws {
     self.factor = factor
     self.noise = noise
     var gram = factor.gram()
@@ -97,7 +97,7 @@ public struct LowRankPreconditioner: Preconditioner {
   }
 
   /// (R - G (noise I + G^T G)^-1 G^T R) / noise. O(n r t).
-  public func solve(_ r: Matrix) -> Matrix {
+  package func solve(_ r: Matrix) -> Matrix {
     let correction = factor.times(inner.solve(factor.transposedTimes(r)))
     var result = r
     for i in result.values.indices {
@@ -107,17 +107,17 @@ public struct LowRankPreconditioner: Preconditioner {
   }
 
   /// log |P|
-  public var logDeterminant: Double {
+  package var logDeterminant: Double {
     inner.logDeterminant + Double(factor.size - factor.rank) * log(noise)
   }
 
   /// G g + sqrt(noise) e for standard normal g [r, t] and e [n, t]: columns with covariance P.
-  public func draw(_ g: Matrix, _ e: Matrix) -> Matrix {
+  package func draw(_ g: Matrix, _ e: Matrix) -> Matrix {
     var result = factor.times(g)
     let deviation = noise.squareRoot()
     for i in result.values.indices { result.values[i] += deviation * e.values[i] }
     return result
   }
 
-  public var rank: Int { factor.rank }
+  package var rank: Int { factor.rank }
 }

@@ -5,16 +5,16 @@
 //   b = argmin |y - [1 X] b|^2 of least norm;   |y - [1 X] b|^2 = y'y - 2 b'[1 X]'y + b'[1 X]'[1 X] b
 
 /// Sums of products of a table's columns, a column of ones before them.
-public struct SecondMoments: Sendable {
+package struct SecondMoments: Sendable {
   /// [1 + columns, 1 + columns]
   private var sums: Matrix
 
   /// Columns that go together up to this part of their deviation do so: a log has five or six digits. Along such a direction
   /// nothing can be learnt, and it is left out.
-  public static let tolerance = 1e-5
+  package static let tolerance = 1e-5
 
   /// - Parameter table: [rows, columns]. O(rows columns^2).
-  public init(_ table: Matrix) {
+  package init(_ table: Matrix) {
     let ones = Matrix(table.rows == 0 ? [] : (0..<table.rows).map { [1] + table.row($0) })
     sums =
       table.rows == 0
@@ -22,7 +22,7 @@ public struct SecondMoments: Sendable {
   }
 
   /// Of the rows of `a` without those of `b`.
-  public static func - (a: SecondMoments, b: SecondMoments) -> SecondMoments {
+  package static func - (a: SecondMoments, b: SecondMoments) -> SecondMoments {
     var rest = a
     for i in rest.sums.values.indices { rest.sums.values[i] -= b.sums.values[i] }
     return rest
@@ -34,7 +34,7 @@ public struct SecondMoments: Sendable {
   ///   - targets: columns.
   ///   - inputs: other columns.
   ///   - ridge: added to the sums of squares of the inputs.
-  public func regression(
+  package func regression(
     of targets: [Int], on inputs: [Int], ridge: Double = 0
   ) -> [[Double]] {
     let indices = [0] + inputs.map { $0 + 1 }
@@ -54,7 +54,7 @@ public struct SecondMoments: Sendable {
   }
 
   /// Mean squared error of a regression on these rows.
-  public func meanSquaredError(
+  package func meanSquaredError(
     _ coefficients: [Double], of target: Int, on inputs: [Int]
   ) -> Double {
     let indices = [0] + inputs.map { $0 + 1 }

@@ -3,7 +3,7 @@
 import Foundation
 
 /// The middle value, or the mean of the two in the middle; NaN of none. Infinite values count as values.
-public func median(_ values: [Double]) -> Double {
+package func median(_ values: [Double]) -> Double {
   if values.isEmpty { return .nan }
   let (sorted, half) = (values.sorted(), values.count / 2)
   return values.count % 2 == 1 ? sorted[half] : 0.5 * (sorted[half - 1] + sorted[half])
@@ -13,7 +13,7 @@ public func median(_ values: [Double]) -> Double {
 package let doubtfulStandardErrors = 2.0
 
 /// The standard error of the mean of values; 0 of a single one.
-public func standardError(_ values: [Double]) -> Double {
+package func standardError(_ values: [Double]) -> Double {
   guard values.count > 1 else { return 0 }
   let n = Double(values.count)
   let mean = values.reduce(0, +) / n
@@ -23,7 +23,7 @@ public func standardError(_ values: [Double]) -> Double {
 
 /// The upper bound of a probability of which `count` of `trials` independent trials are seen, one-sided (Clopper and Pearson 1934):
 /// the probability at which so few or fewer are seen with 1 - `confidence`.
-public func binomialUpperBound(count: Int, trials: Int, confidence: Double = 0.95) -> Double {
+package func binomialUpperBound(count: Int, trials: Int, confidence: Double = 0.95) -> Double {
   guard count < trials else { return 1 }
   let n = Double(trials)
   /// log P(K <= count), its largest term taken out; terms by their ratio.
@@ -48,7 +48,7 @@ public func binomialUpperBound(count: Int, trials: Int, confidence: Double = 0.9
 
 /// The same of trials in clusters, `designEffect` of which are worth one independent one (Korn and Graubard 1998): of `count / designEffect` of
 /// `trials / designEffect`, rounded to the side of a larger bound.
-public func binomialUpperBound(
+package func binomialUpperBound(
   count: Int, trials: Int, confidence: Double = 0.95, designEffect: Double
 ) -> Double {
   binomialUpperBound(

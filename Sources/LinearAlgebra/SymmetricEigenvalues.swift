@@ -7,7 +7,7 @@ extension Matrix {
   /// A = V diag(values) V^T of a symmetric A, values ascending, eigenvectors as the columns of V.
   ///
   /// Only one triangle is read. A failure to converge (an entry that is not finite) is a caller's bug.
-  public var symmetricEigenvalues: (values: [Double], vectors: Matrix) {
+  package var symmetricEigenvalues: (values: [Double], vectors: Matrix) {
     precondition(rows == columns, "\(rows) x \(columns) is not symmetric")
     var vectors = self
     var eigenvalues = [Double](repeating: 0, count: rows)

@@ -5,7 +5,7 @@ import COpenBLAS
 import Synchronization
 
 /// A symmetric matrix A [size, size] known by its products.
-public protocol SymmetricOperator: Sendable {
+package protocol SymmetricOperator: Sendable {
   var size: Int { get }
   /// A V for V [size, t].
   func times(_ v: Matrix) -> Matrix
@@ -13,36 +13,36 @@ public protocol SymmetricOperator: Sendable {
 
 extension SymmetricOperator {
   /// A v.
-  public func times(_ v: [Double]) -> [Double] {
+  package func times(_ v: [Double]) -> [Double] {
     times(Matrix(rows: v.count, columns: 1, values: v)).values
   }
 }
 
 /// A matrix that is in memory, its lower triangle read.
-public struct DenseOperator: SymmetricOperator {
+package struct DenseOperator: SymmetricOperator {
   private let matrix: Matrix
 
-  public init(lowerTriangle: Matrix) { matrix = lowerTriangle }
+  package init(lowerTriangle: Matrix) { matrix = lowerTriangle }
 
-  public var size: Int { matrix.rows }
+  package var size: Int { matrix.rows }
 
-  public func times(_ v: Matrix) -> Matrix { matrix.symmetricTimes(v) }
+  package func times(_ v: Matrix) -> Matrix { matrix.symmetricTimes(v) }
 }
 
 /// A matrix rounded to single precision: half the memory and time, an error of eps ||A|| ||v||.
-public struct SinglePrecisionOperator: SymmetricOperator {
-  public let size: Int
+package struct SinglePrecisionOperator: SymmetricOperator {
+  package let size: Int
   /// Row-major, the lower triangle.
   private let values: [Float]
 
-  public init(lowerTriangle: Matrix) {
+  package init(lowerTriangle: Matrix) {
     size = lowerTriangle.rows
     values = lowerTriangle.values.map(Float.init)
   }
 
   /// Columns are shared out over this library's own threads. Those of OpenBLAS go on spinning for some 16 ms after a
   /// call, in the way of the kernels that run next: an iteration of the pathwise sampler took 84 or 139 ms.
-  public func times(_ v: Matrix) -> Matrix {
+  package func times(_ v: Matrix) -> Matrix {
     precondition(v.rows == size, "\(size) x \(size) times \(v.rows) x \(v.columns)")
     let (n, t) = (blasint(size), blasint(v.columns))
     let right = v.values.map(Float.init)
@@ -68,7 +68,7 @@ public struct SinglePrecisionOperator: SymmetricOperator {
 private let threadCount = Mutex<Void>(())
 
 /// Runs `body` with OpenBLAS on the calling threads only.
-public func withOneBLASThread<T>(_ body: () -> T) -> T {
+package func withOneBLASThread<T>(_ body: () -> T) -> T {
   threadCount.withLock { _ in
     let threads = openblas_get_num_threads()
     openblas_set_num_threads(1)

@@ -10,7 +10,7 @@
 import Foundation
 
 /// The states of a machine as they become known, one row after another.
-public struct CausalSignals: Sendable {
+package struct CausalSignals: Sendable {
   private let layout: LogLayout
   /// Column of each state.
   private let columnOf: [Int]
@@ -21,9 +21,9 @@ public struct CausalSignals: Sendable {
   private var rows = 0
 
   /// A row this close to its time (fraction of the time step) is on it: stamps are rounded when they are written.
-  public static let timeTolerance = 1e-3
+  package static let timeTolerance = 1e-3
 
-  public init(_ layout: LogLayout) {
+  package init(_ layout: LogLayout) {
     self.layout = layout
     let columns = layout.measuredColumns
     columnOf = layout.states.map { columns.firstIndex(of: $0.column) ?? 0 }
@@ -36,7 +36,7 @@ public struct CausalSignals: Sendable {
   /// - Parameters:
   ///   - measured: as the sensors give it.
   ///   - elapsed: s since the last row; nil for the time step.
-  public mutating func next(_ measured: [Double], elapsed: Double? = nil) -> [Double] {
+  package mutating func next(_ measured: [Double], elapsed: Double? = nil) -> [Double] {
     let measured = measured.indices.map { unwrapping[$0]?.next(measured[$0]) ?? measured[$0] }
     let timeStep = layout.timeStep
     // A plant that repeats its time is refused when its row is stamped.
@@ -77,7 +77,7 @@ extension LogLayout {
 
 extension Channel.Source {
   /// a of a rate: the part of a new difference that enters it, 1 without a filter.
-  public func smoothing(timeStep: Double) -> Double {
+  package func smoothing(timeStep: Double) -> Double {
     guard case .rate(_, let filterTime) = self, filterTime > 0 else { return 1 }
     return 1 - exp(-timeStep / filterTime)
   }

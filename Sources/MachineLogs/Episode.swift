@@ -8,38 +8,44 @@
 /// One uninterrupted stretch of a log on a fixed time step.
 public struct Episode: Hashable, Sendable {
   /// Where it came from, for messages: "trial_1.csv" or "trial_1.csv (part 2)".
-  public var name: String
+  package var name: String
   /// Seconds between rows.
-  public var timeStep: Double
+  package var timeStep: Double
   /// [T][S]
   public var states: [[Double]]
   /// [T][A]; the last one may have had no effect yet.
   public var actions: [[Double]]
   /// [T][W]; empty where nothing disturbs.
-  public var disturbances: [[Double]] = []
+  package var disturbances: [[Double]] = []
   /// Stamps of the log [T], s; empty where there is none.
-  public var times: [Double] = []
+  package var times: [Double] = []
   /// [T], NaN where it is not known, or empty where the log has no reward channel.
-  public var rewards: [Double]
+  package var rewards: [Double]
   /// What is odd about its log, in words for people.
-  public var notes: [String] = []
+  package var notes: [String] = []
   /// How its rows came from those of a log; nil of an episode that was not read from one.
-  public var reading: Reading?
+  package var reading: Reading?
 
   /// What was done to the rows of a log.
-  public struct Reading: Hashable, Sendable {
+  package struct Reading: Hashable, Sendable {
     /// The log, as messages name it.
-    public var file: String
+    package var file: String
     /// The log's rows that went into the episode.
-    public var rows: Int
+    package var rows: Int
     /// Whether they were put onto the time step's grid rather than taken as they stand.
-    public var isResampled: Bool
+    package var isResampled: Bool
     /// Rows of the episode within a hole of the log, interpolated.
-    public var filled: Int
+    package var filled: Int
     /// What was understood of how the log is written, where that is not plain, in words for people.
-    public var habits: [String] = []
+    package var habits: [String] = []
   }
 
+  /// - Parameters:
+  ///   - name: for messages.
+  ///   - timeStep: seconds between rows.
+  ///   - states: [T][S], physical units.
+  ///   - actions: [T][A], physical units; action k acts from row k to row k + 1.
+  ///   - rewards: [T], NaN where it is not known; empty for none.
   public init(
     name: String, timeStep: Double, states: [[Double]], actions: [[Double]], rewards: [Double] = []
   ) {
@@ -56,29 +62,29 @@ public struct Episode: Hashable, Sendable {
   }
 
   /// T
-  public var count: Int { states.count }
+  package var count: Int { states.count }
 
   /// Its first rows.
   package func prefix(_ rows: Int) -> Episode { rowsOnly(0..<min(rows, count)) }
   /// Without its first rows.
-  public func dropFirst(_ rows: Int) -> Episode { rowsOnly(min(rows, count)..<count) }
+  package func dropFirst(_ rows: Int) -> Episode { rowsOnly(min(rows, count)..<count) }
 
   /// Exogenous inputs from a row on [A + W]: actions, then disturbances.
   ///
   /// - Parameters:
   ///   - row: whose disturbances these are.
   ///   - lag: rows by which the actions are earlier; -1 for those of the next row.
-  public func exogenous(at row: Int, actionsAgo lag: Int = 0) -> [Double] {
+  package func exogenous(at row: Int, actionsAgo lag: Int = 0) -> [Double] {
     disturbances.isEmpty ? actions[row - lag] : actions[row - lag] + disturbances[row]
   }
 
   /// Disturbances of a row [W]; empty where nothing disturbs.
-  public func disturbances(at row: Int) -> [Double] {
+  package func disturbances(at row: Int) -> [Double] {
     disturbances.isEmpty ? [] : disturbances[row]
   }
 
   /// These rows of it.
-  public func rowsOnly(_ rows: Range<Int>) -> Episode {
+  package func rowsOnly(_ rows: Range<Int>) -> Episode {
     var part = self
     part.states = Array(states[rows])
     part.actions = Array(actions[rows])
@@ -90,8 +96,8 @@ public struct Episode: Hashable, Sendable {
 }
 
 /// A channel of a log: a column, or derived from one.
-public struct Channel: Hashable, Sendable, Codable {
-  public enum Source: Hashable, Sendable, Codable {
+package struct Channel: Hashable, Sendable, Codable {
+  package enum Source: Hashable, Sendable, Codable {
     /// A column, of the channel's own name unless `columnName` is another.
     case column
     /// (x_k - x_{k-1}) / T of another state or column, smoothed by a first-order filter of this time constant (s; 0 for
@@ -99,20 +105,20 @@ public struct Channel: Hashable, Sendable, Codable {
     case rate(of: String, filterTime: Double)
   }
 
-  public var name: String
+  package var name: String
   /// For people: "rad", "m/s".
-  public var units: String
-  public var source: Source
+  package var units: String
+  package var source: Source
   /// A full turn in the channel's units, of an angle that turns round; nil otherwise.
-  public var turn: Double?
+  package var turn: Double?
   /// The file's name of the column (for a rate, of its base's), where it is not what `source` says.
-  public var columnName: String?
+  package var columnName: String?
   /// What logs hold the column in, where that is not `units`: logs are converted when they are read and written.
-  public var loggedUnits: String?
+  package var loggedUnits: String?
   /// What is done with rows where it has no value; nil for refusing the log.
-  public var missing: MissingValues?
+  package var missing: MissingValues?
 
-  public init(
+  package init(
     name: String, units: String = "", source: Source = .column, columnName: String? = nil
   ) {
     self.name = name
@@ -122,12 +128,12 @@ public struct Channel: Hashable, Sendable, Codable {
   }
 
   /// From a log's units to the channel's; nil where they are the same.
-  public var conversion: UnitConversion? {
+  package var conversion: UnitConversion? {
     loggedUnits.flatMap { UnitConversion(from: $0, to: units) }
   }
 
   /// The column this channel is read from.
-  public var column: String {
+  package var column: String {
     if let columnName { return columnName }
     return switch source {
     case .column: name
@@ -137,64 +143,64 @@ public struct Channel: Hashable, Sendable, Codable {
 }
 
 /// A channel that acts on the machine and that nobody commands: a load, the oil's temperature, an engine's speed.
-public struct Disturbance: Hashable, Sendable, Codable {
-  public var channel: Channel
+package struct Disturbance: Hashable, Sendable, Codable {
+  package var channel: Channel
   /// Whether it is the same over an episode.
-  public var isConstant: Bool
+  package var isConstant: Bool
 
-  public init(_ channel: Channel, isConstant: Bool = false) {
+  package init(_ channel: Channel, isConstant: Bool = false) {
     (self.channel, self.isConstant) = (channel, isConstant)
   }
 }
 
 /// How columns become states, actions and disturbances.
-public struct LogLayout: Hashable, Sendable, Codable {
-  public var states: [Channel]
-  public var actions: [Channel]
+package struct LogLayout: Hashable, Sendable, Codable {
+  package var states: [Channel]
+  package var actions: [Channel]
   /// What disturbs; nil where nothing does.
   private var ownDisturbances: [Disturbance]?
-  public var disturbances: [Disturbance] {
+  package var disturbances: [Disturbance] {
     get { ownDisturbances ?? [] }
     set { ownDisturbances = newValue.isEmpty ? nil : newValue }
   }
   /// Channels of the exogenous inputs, which act on the machine and do not follow from its states [A + W]: actions, then
   /// disturbances.
-  public var exogenous: [Channel] { actions + disturbances.map(\.channel) }
+  package var exogenous: [Channel] { actions + disturbances.map(\.channel) }
   /// Seconds.
-  public var timeStep: Double
+  package var timeStep: Double
   /// A column with rewards to learn, or nil.
-  public var rewardColumn: String?
+  package var rewardColumn: String?
   /// nil for the first of `LogLayout.usualTimeColumns` that exists.
-  public var timeColumn: String?
+  package var timeColumn: String?
   /// What the stamps of logs count; nil where the logs tell.
-  public var timeUnit: TimeUnit?
+  package var timeUnit: TimeUnit?
 
   /// Numbers of the states that are measured; the others are derived.
-  public var measured: [Int] { states.indices.filter { states[$0].source == .column } }
+  package var measured: [Int] { states.indices.filter { states[$0].source == .column } }
 
   /// Columns that states are read from, each once, in the order of the states [C].
-  public var measuredColumns: [String] {
+  package var measuredColumns: [String] {
     var seen: Set<String> = []
     return states.map(\.column).filter { seen.insert($0).inserted }
   }
 
   /// First rows of an episode in which some state is not known: a derived rate wants two measurements.
-  public var unknownRows: Int { states.contains { $0.source != .column } ? 1 : 0 }
+  package var unknownRows: Int { states.contains { $0.source != .column } ? 1 : 0 }
 
   /// What `LogWriter` writes: time, measured columns, actions, disturbances, perhaps a reward.
-  public var writtenColumns: [String] {
+  package var writtenColumns: [String] {
     [timeColumn ?? Self.usualTimeColumns[0]] + measuredColumns + exogenous.map(\.column)
       + (rewardColumn.map { [$0] } ?? [])
   }
 
-  public static let usualTimeColumns = ["t", "time", "timestamp", "seconds", "time_s"]
+  package static let usualTimeColumns = ["t", "time", "timestamp", "seconds", "time_s"]
 
   private enum CodingKeys: String, CodingKey {
     case states, actions, timeStep, rewardColumn, timeColumn, timeUnit
     case ownDisturbances = "disturbances"
   }
 
-  public init(
+  package init(
     states: [Channel], actions: [Channel], timeStep: Double, timeColumn: String? = nil
   ) {
     self.states = states

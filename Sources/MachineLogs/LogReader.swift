@@ -6,7 +6,7 @@ import Foundation
 
 extension LogLayout {
   /// A hole in the stamps longer than this many time steps (or three of the log's own) ends an episode.
-  public static let longestGap = 3.0
+  package static let longestGap = 3.0
   /// A log is not resampled to steps shorter than its own spacing divided by this.
   static let finestStep = 4.0
   /// Most rows of all episodes together: no method here learns from more in the memory of a workstation.
@@ -20,7 +20,7 @@ extension LogLayout {
   ///     training data, not of a short held-out log).
   ///   - checksValues: look for what no sensor measures (wanted of what people bring, not of what BAGEL itself has logged).
   /// - Throws: `LogError`.
-  public func episodes(
+  package func episodes(
     from sources: [LogSource], needsExcitation: Bool = true, checksValues: Bool = true
   ) throws -> [Episode] {
     try episodes(
@@ -31,7 +31,7 @@ extension LogLayout {
   /// The episodes of several CSV files.
   ///
   /// Throws: `LogError`.
-  public func episodes(
+  package func episodes(
     from paths: [String], needsExcitation: Bool = true, checksValues: Bool = true
   ) throws -> [Episode] {
     try episodes(
@@ -40,7 +40,7 @@ extension LogLayout {
   }
 
   /// The episodes of files that have been read.
-  public func episodes(in files: [LogFile], needsExcitation: Bool = true) throws -> [Episode] {
+  package func episodes(in files: [LogFile], needsExcitation: Bool = true) throws -> [Episode] {
     try episodes(in: files.map { file in { file } }, needsExcitation, true)
   }
 

@@ -5,16 +5,16 @@ import Foundation
 import SafeText
 
 /// Everything that is in a log.
-public struct LogSurvey: Sendable {
-  public struct Column: Sendable {
-    public var name: String
+package struct LogSurvey: Sendable {
+  package struct Column: Sendable {
+    package var name: String
     /// As the file states it, in a row of units or in brackets behind the name; "" where it does not.
-    public var units: String
+    package var units: String
     /// [rows], NaN where none stands.
-    public var values: [Double]
+    package var values: [Double]
 
     /// Whether values come at most in every second row, and regularly.
-    public var hasOwnClock: Bool {
+    package var hasOwnClock: Bool {
       let rows = values.indices.filter { !values[$0].isNaN }
       guard rows.count > 1 else { return true }
       let spacings = zip(rows.dropFirst(), rows).map { $0 - $1 }.sorted()
@@ -23,20 +23,20 @@ public struct LogSurvey: Sendable {
     }
 
     /// The part of the rows without a value.
-    public var missing: Double {
+    package var missing: Double {
       Double(values.count { $0.isNaN }) / Double(max(values.count, 1))
     }
   }
 
   /// Seconds; in a log of several clocks not in order.
-  public var times: [Double]
-  public var timeColumn: String
+  package var times: [Double]
+  package var timeColumn: String
   /// Columns of numbers, in the file's order.
-  public var columns: [Column]
+  package var columns: [Column]
   /// Columns that are of no use, and why.
-  public var others: [(name: String, reason: String)]
+  package var others: [(name: String, reason: String)]
   /// What was understood of how the file is written, in words for people.
-  public var habits: [String]
+  package var habits: [String]
 
   /// Reads a log.
   ///
@@ -44,7 +44,7 @@ public struct LogSurvey: Sendable {
   ///   - source: of the log.
   ///   - hints: its time column and unit of time, where the log does not tell; its channels are not used.
   /// - Throws: `LogError`.
-  public init(of source: LogSource, hints: LogLayout) throws {
+  package init(of source: LogSource, hints: LogLayout) throws {
     guard source.path != "-" else {
       throw LogError(file: "standard input", "is read more than once here; name a file")
     }

@@ -2,21 +2,21 @@
 // A row of a run as it is measured, before anything is decided on it.
 
 /// A measured row of a run.
-public struct MeasuredRow: Sendable {
+package struct MeasuredRow: Sendable {
   /// Measured columns as the sensors gave them [C] (`LogLayout.measuredColumns`).
-  public var measured: [Double]
+  package var measured: [Double]
   /// States [S], derived rates among them; physical units.
-  public var states: [Double]
+  package var states: [Double]
   /// [W], physical units.
-  public var disturbances: [Double]
+  package var disturbances: [Double]
   /// The command that was sent after the row before [A]; nil at the first row.
-  public var action: [Double]?
+  package var action: [Double]?
   /// Seconds since the row before; nil for one time step.
-  public var elapsed: Double?
+  package var elapsed: Double?
   /// Whether an operator commands in place of the controller.
-  public var isOverridden: Bool
+  package var isOverridden: Bool
 
-  public init(
+  package init(
     measured: [Double], states: [Double], disturbances: [Double] = [], action: [Double]?,
     elapsed: Double? = nil, isOverridden: Bool = false
   ) {
@@ -27,7 +27,7 @@ public struct MeasuredRow: Sendable {
 
 extension Episode {
   /// Its rows as a run measured them. What a derived rate's column measured is its state's value, turns undone.
-  public func measuredRows(_ layout: LogLayout) -> [MeasuredRow] {
+  package func measuredRows(_ layout: LogLayout) -> [MeasuredRow] {
     let columns = layout.measuredColumns.map { layout.state(ofColumn: $0) }
     return states.indices.map { k in
       let elapsed = k > 0 && times.count == count ? times[k] - times[k - 1] : nil

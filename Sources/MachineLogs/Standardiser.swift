@@ -3,19 +3,19 @@
 // data, so a standardised channel has mean 0 and deviation 1 on it (paper, section IV-A).
 
 /// An affine map of channels.
-public struct Standardiser: Hashable, Sendable, Codable {
-  public let mean: [Double]
+package struct Standardiser: Hashable, Sendable, Codable {
+  package let mean: [Double]
   /// Positive.
-  public let scale: [Double]
+  package let scale: [Double]
 
-  public init(mean: [Double], scale: [Double]) {
+  package init(mean: [Double], scale: [Double]) {
     precondition(mean.count == scale.count && scale.allSatisfy { $0 > 0 }, "scales \(scale)")
     self.mean = mean
     self.scale = scale
   }
 
   /// Mean and standard deviation of rows [n][channels]; a constant channel gets scale 1.
-  public init(fitting rows: [[Double]]) {
+  package init(fitting rows: [[Double]]) {
     precondition(!rows.isEmpty, "no rows to standardise")
     let n = Double(rows.count)
     let channels = rows[0].indices
@@ -27,11 +27,11 @@ public struct Standardiser: Hashable, Sendable, Codable {
     self.mean = mean
   }
 
-  public func standardise(_ x: [Double]) -> [Double] {
+  package func standardise(_ x: [Double]) -> [Double] {
     x.indices.map { (x[$0] - mean[$0]) / scale[$0] }
   }
 
-  public func restore(_ z: [Double]) -> [Double] {
+  package func restore(_ z: [Double]) -> [Double] {
     z.indices.map { z[$0] * scale[$0] + mean[$0] }
   }
 }

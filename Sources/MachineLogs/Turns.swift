@@ -5,7 +5,7 @@
 import Foundation
 
 /// A full turn in units of angle (radians where there are none), or nil of other units.
-public func fullTurn(units: String) -> Double? {
+package func fullTurn(units: String) -> Double? {
   switch units.lowercased() {
   case "", "rad", "radian", "radians": 2 * .pi
   case "mrad": 2_000 * .pi
@@ -17,7 +17,7 @@ public func fullTurn(units: String) -> Double? {
 }
 
 /// `difference` less whole turns: the shorter way, from -turn / 2 to turn / 2.
-public func shorterWay(_ difference: Double, turn: Double?) -> Double {
+package func shorterWay(_ difference: Double, turn: Double?) -> Double {
   guard let turn else { return difference }
   return difference - turn * (difference / turn).rounded()
 }

@@ -8,12 +8,12 @@
 import Foundation
 
 /// A linear map between two units of the same kind.
-public struct UnitConversion: Hashable, Sendable, Codable {
-  public var factor: Double
-  public var offset: Double
+package struct UnitConversion: Hashable, Sendable, Codable {
+  package var factor: Double
+  package var offset: Double
 
   /// nil where a word is no unit that is known here, or the two are of different kinds.
-  public init?(from: String, to: String) {
+  package init?(from: String, to: String) {
     guard let from = Unit(from), let to = Unit(to), from.dimensions == to.dimensions else {
       return nil
     }
@@ -22,12 +22,12 @@ public struct UnitConversion: Hashable, Sendable, Codable {
   }
 
   /// Whether a word is a unit that is known here.
-  public static func knows(_ word: String) -> Bool { Unit(word) != nil }
+  package static func knows(_ word: String) -> Bool { Unit(word) != nil }
 
-  public var isIdentity: Bool { factor == 1 && offset == 0 }
+  package var isIdentity: Bool { factor == 1 && offset == 0 }
 
-  public func callAsFunction(_ value: Double) -> Double { factor * value + offset }
-  public func inverse(_ value: Double) -> Double { (value - offset) / factor }
+  package func callAsFunction(_ value: Double) -> Double { factor * value + offset }
+  package func inverse(_ value: Double) -> Double { (value - offset) / factor }
 }
 
 /// A unit in those of the SI.

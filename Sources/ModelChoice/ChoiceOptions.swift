@@ -4,7 +4,7 @@
 import GaussianProcesses
 
 /// Parts of a model that can be chosen by what it predicts over the horizon.
-public enum ModelPart: Hashable, Sendable, CaseIterable {
+package enum ModelPart: Hashable, Sendable, CaseIterable {
   /// The covariance function of the Gaussian processes.
   case covariance
   /// What they have beside it: their mean, or a linear part before them.
@@ -20,7 +20,7 @@ public enum ModelPart: Hashable, Sendable, CaseIterable {
 }
 
 /// What a model is wanted for.
-public enum ModelPurpose: Hashable, Sendable {
+package enum ModelPurpose: Hashable, Sendable {
   /// To look at a machine: whatever predicts best.
   case forecasts
   /// To search a controller on: Gaussian processes, whose doubt keeps a search where data are, of few inputs where that costs
@@ -29,31 +29,31 @@ public enum ModelPurpose: Hashable, Sendable {
 }
 
 /// What a choice may do.
-public struct ChoiceOptions: Hashable, Sendable {
+package struct ChoiceOptions: Hashable, Sendable {
   /// Parts that are as the plain model has them.
-  public var fixed = Set(ModelPart.allCases)
-  public var purpose = ModelPurpose.search
+  package var fixed = Set(ModelPart.allCases)
+  package var purpose = ModelPurpose.search
   /// Most inputs of a Gaussian process that what draws from it takes; nil for any number. The plain model is left out where it has
   /// more.
-  public var mostInputs: Int?
+  package var mostInputs: Int?
   /// Inputs up to which tables can draw from it: preferred for a search where that costs little; nil for no preference.
-  public var lightInputs: Int?
+  package var lightInputs: Int?
 
-  public init() {}
+  package init() {}
 
   /// Whether what draws from a model takes one of this form.
   func takes(_ form: ModelForm) -> Bool { mostInputs.map { form.mostInputs <= $0 } ?? true }
 
   /// Whether something is left to choose; kinematics alone are not worth it.
-  public var isOpen: Bool { !fixed.isSuperset(of: [.covariance, .mean, .histories]) }
+  package var isOpen: Bool { !fixed.isSuperset(of: [.covariance, .mean, .histories]) }
 }
 
 /// The model as a task describes it, which a choice begins with.
-public struct PlainModel: Sendable {
-  public let form: ModelForm
-  public internal(set) var options: FitOptions
+package struct PlainModel: Sendable {
+  package let form: ModelForm
+  package internal(set) var options: FitOptions
 
-  public init(form: ModelForm, options: FitOptions) {
+  package init(form: ModelForm, options: FitOptions) {
     (self.form, self.options) = (form, options)
   }
 

@@ -40,7 +40,7 @@ struct CommandDelay: Hashable {
 
 extension LogLayout {
   /// Of each measured state the command whose changes go most with its changes of slope.
-  public func strongestCommands(in episodes: [Episode]) -> [Int] {
+  package func strongestCommands(in episodes: [Episode]) -> [Int] {
     let commands = actions.indices.map { j in [episodes.map { $0.actions.map { $0[j] } }] }
     return measured.map { i in
       let state = [episodes.map { $0.states.map { $0[i] } }]

@@ -8,25 +8,25 @@ import LinearAlgebra
 import MachineLogs
 
 /// One state's figures on held-out episodes.
-public struct HeldOutFigures: Hashable, Sendable, Codable {
+public struct HeldOutFigures: Hashable, Sendable {
   public var state: String
-  public var units: String
+  package var units: String
   /// One step ahead.
   public var rmse: Double
   /// Mean negative log density of the next state, nats.
-  public var nll: Double
+  package var nll: Double
   /// Fraction of next states within 1.96 predicted standard deviations.
-  public var coverage95: Double
-  public var persistenceRMSE: Double
+  package var coverage95: Double
+  package var persistenceRMSE: Double
   public var linearRMSE: Double
   /// After `freeRunSteps` steps on the model's own predictions with the logged actions, kept within half a range of the training
   /// data; not a number where the episodes are too short.
-  public var freeRunRMSE: Double
-  public var linearFreeRunRMSE: Double
-  public var freeRunSteps: Int
+  package var freeRunRMSE: Double
+  package var linearFreeRunRMSE: Double
+  package var freeRunSteps: Int
 
   /// Whether the model beats both baselines one step ahead.
-  public var beatsBaselines: Bool { rmse <= min(persistenceRMSE, linearRMSE) }
+  package var beatsBaselines: Bool { rmse <= min(persistenceRMSE, linearRMSE) }
 }
 
 extension DynamicsModel {
@@ -37,7 +37,7 @@ extension DynamicsModel {
   ///   - training: that were.
   ///   - freeRunSeconds: how far ahead the free run looks, shortened to fit the episodes.
   /// - Throws: `LogError` where no episode is long enough, `FactorizationError`.
-  public func heldOutFigures(
+  package func heldOutFigures(
     _ episodes: [Episode], training: [Episode], freeRunSeconds: Double = 5
   ) throws -> [HeldOutFigures] {
     var options = FitOptions()

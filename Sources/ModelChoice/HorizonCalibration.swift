@@ -14,7 +14,7 @@ import Foundation
 import LinearAlgebra
 
 /// A distribution's map for one state and horizon.
-public struct HorizonCalibration: Hashable, Sendable {
+package struct HorizonCalibration: Hashable, Sendable {
   /// b and c.
   let ofRun: Double
   let ofMean: Double
@@ -139,7 +139,7 @@ extension HorizonRuns {
 }
 
 /// CRPS of quantiles at `Horizons.levels` where the truth is y.
-public func crps(_ quantiles: [Double], _ y: Double) -> Double {
+package func crps(_ quantiles: [Double], _ y: Double) -> Double {
   let losses = zip(Horizons.levels, quantiles).map { p, q in (p - (y < q ? 1 : 0)) * (y - q) }
   return 2 * losses.reduce(0, +) / Double(losses.count)
 }

@@ -7,25 +7,25 @@ import GaussianProcesses
 import MachineLogs
 
 /// Figures by horizon and measured state.
-public struct HorizonFigures: Sendable {
+package struct HorizonFigures: Sendable {
   /// Names and units of the measured states.
-  public let states: [Channel]
+  package let states: [Channel]
   /// s
-  public let timeStep: Double
-  public let rows: [Row]
+  package let timeStep: Double
+  package let rows: [Row]
 
   /// One horizon; lists are of the measured states.
-  public struct Row: Sendable {
-    public let steps: Int
-    public let starts: Int
+  package struct Row: Sendable {
+    package let steps: Int
+    package let starts: Int
     /// In the states' units.
-    public let rmse: [Double]
+    package let rmse: [Double]
     /// Continuous ranked probability score, in the states' units, and the references'.
-    public let crps: [Double]
-    public let referenceCRPS: [Double]
-    public let referenceRMSE: [Double]
+    package let crps: [Double]
+    package let referenceCRPS: [Double]
+    package let referenceRMSE: [Double]
     /// Fraction of measurements within the 95 % band.
-    public let coverage95: [Double]
+    package let coverage95: [Double]
     /// RMSE over the least of staying's and of the held-out mean's: what is known of the state at all.
     let left: [Double]
     /// RMSE where each episode's commands are replaced by their mean, over RMSE.
@@ -43,7 +43,7 @@ public struct HorizonFigures: Sendable {
   ///   - layout: of their channels.
   ///   - forecasts: of the model that is judged.
   ///   - reference: what it must beat.
-  public init(
+  package init(
     _ episodes: [Episode], layout: LogLayout, _ forecasts: HorizonForecasts,
     _ reference: HorizonReference
   ) {
@@ -140,7 +140,7 @@ extension HorizonFigures {
   private static let barely = 0.2
 
   /// May a controller be searched on this model? One sentence.
-  public var verdict: String {
+  package var verdict: String {
     guard isKnown else {
       return "not known: the training logs are too short to learn how errors grow over a horizon"
     }

@@ -7,20 +7,20 @@ import GaussianProcesses
 import MachineLogs
 
 /// A predicted distribution of one measured value.
-public struct HorizonForecast: Hashable, Sendable {
-  public let start: PredictionStart
+package struct HorizonForecast: Hashable, Sendable {
+  package let start: PredictionStart
   /// Time steps ahead.
-  public let steps: Int
+  package let steps: Int
   /// Index among the model's states.
-  public let state: Int
+  package let state: Int
   /// In the state's units.
-  public let mean: Double
+  package let mean: Double
   /// At `Horizons.levels`, in the state's units.
-  public let quantiles: [Double]
+  package let quantiles: [Double]
 }
 
 /// Turns a model's runs into distributions.
-public struct HorizonForecasts: Sendable {
+package struct HorizonForecasts: Sendable {
   /// What runs; nil for staying where one is.
   let mean: DynamicsMean?
   /// Numbers of the measured states, and their means on the training data.
@@ -45,7 +45,7 @@ public struct HorizonForecasts: Sendable {
   }
 
   /// Of a model that was learnt from episodes: calibrated on blocks of them. Throws: `FactorizationError`, `LogError`.
-  public init(of model: DynamicsModel, learntFrom episodes: [Episode], _ options: FitOptions) throws
+  package init(of model: DynamicsModel, learntFrom episodes: [Episode], _ options: FitOptions) throws
   {
     self.init(
       try DynamicsMean(model), try LeftOutBlock.blocks(of: episodes).runs(of: model, options),
@@ -64,7 +64,7 @@ public struct HorizonForecasts: Sendable {
   }
 
   /// Distributions `Horizons.steps` ahead, from every row with enough rows before it.
-  public func horizons(_ episodes: [Episode]) -> [HorizonForecast] {
+  package func horizons(_ episodes: [Episode]) -> [HorizonForecast] {
     horizons(episodes, from: starts(episodes))
   }
 
@@ -84,10 +84,10 @@ public struct HorizonForecasts: Sendable {
   }
 
   /// Rows that a run over an episode begins with where so many are wanted: as many as the model looks back, at least.
-  public func rowsBegunWith(_ wanted: Int) -> Int { max(wanted, longestLag + 1) }
+  package func rowsBegunWith(_ wanted: Int) -> Int { max(wanted, longestLag + 1) }
 
   /// Distributions of every row after the first `knownRows` of each episode, in the order of time.
-  public func simulations(_ episodes: [Episode], knownRows: Int) -> [HorizonForecast] {
+  package func simulations(_ episodes: [Episode], knownRows: Int) -> [HorizonForecast] {
     let first = rowsBegunWith(knownRows) - 1
     let starts = episodes.indices.filter { episodes[$0].count > first + 1 }.map {
       PredictionStart(episode: $0, row: first)

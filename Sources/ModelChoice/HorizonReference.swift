@@ -7,7 +7,7 @@ import GaussianProcesses
 import MachineLogs
 
 /// The references of a log.
-public struct HorizonReference: Sendable {
+package struct HorizonReference: Sendable {
   /// CRPS sums on the left-out blocks by steps, measured state and block.
   let scores: [Int: [[Double]]]
   /// By steps and measured state: index among `candidates`.
@@ -64,7 +64,7 @@ public struct HorizonReference: Sendable {
   }
 
   /// Of training data alone. Throws: `LogError`, `FactorizationError`.
-  public init(of episodes: [Episode], layout: LogLayout) throws {
+  package init(of episodes: [Episode], layout: LogLayout) throws {
     let blocks = LeftOutBlock.blocks(of: episodes)
     var layout = layout
     layout.rewardColumn = nil

@@ -7,15 +7,15 @@ import GaussianProcesses
 import MachineLogs
 
 /// The horizons and quantiles at which models are judged.
-public enum Horizons {
+package enum Horizons {
   /// Time steps.
-  public static let steps = [1, 2, 5, 10, 20, 50, 100]
+  package static let steps = [1, 2, 5, 10, 20, 50, 100]
   /// Rows before a start at least.
-  public static let rowsBefore = 8
+  package static let rowsBefore = 8
   /// 0.025, 0.05, 0.1 ... 0.95, 0.975
-  public static let levels = [0.025] + (1...19).map { Double($0) / 20 } + [0.975]
+  package static let levels = [0.025] + (1...19).map { Double($0) / 20 } + [0.975]
   /// Starts that a horizon must have to be judged, and to have a distribution at all.
-  public static let fewest = 30
+  package static let fewest = 30
   static let fewestKnown = 10
 }
 

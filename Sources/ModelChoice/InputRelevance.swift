@@ -11,18 +11,18 @@ import GaussianProcesses
 import LinearAlgebra
 
 /// How much each output depends on each of its inputs.
-public struct InputRelevance: Sendable {
+package struct InputRelevance: Sendable {
   /// The inputs of one output.
-  public struct Output: Sendable {
+  package struct Output: Sendable {
     /// In the order in which they were taken.
-    public let read: [InputFeature]
+    package let read: [InputFeature]
     /// Left-out error with these, over the targets' deviation.
-    public let error: Double
+    package let error: Double
     /// Relative, of that error: what each other input would still take off; the largest first.
-    public let others: [(feature: InputFeature, gain: Double)]
+    package let others: [(feature: InputFeature, gain: Double)]
   }
 
-  public let outputs: [Output]
+  package let outputs: [Output]
 
   /// Rows on which errors are taken.
   private static let rows = 240

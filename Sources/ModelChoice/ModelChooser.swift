@@ -9,7 +9,7 @@ import GaussianProcesses
 import MachineLogs
 
 /// Chooses a model of episodes.
-public struct ModelChooser {
+package struct ModelChooser {
   private let trial: CandidateTrial
   private let stages: CandidateStages
   private let layout: LogLayout
@@ -26,7 +26,7 @@ public struct ModelChooser {
   ///   - layout: of their channels.
   ///   - plain: the model if nothing better is found; its priors and device hold for all candidates.
   ///   - choice: what may be chosen, and for what.
-  public init(
+  package init(
     _ episodes: [Episode], layout: LogLayout, plain: PlainModel, choice: ChoiceOptions
   ) {
     var plain = plain
@@ -60,7 +60,7 @@ public struct ModelChooser {
   /// nil where the data are too few to judge any candidate by: the plain model is as good a guess as another.
   ///
   /// Throws: `LogError`, `FactorizationError` where no candidate can be fitted.
-  public func choose(progress: @escaping (Double) -> Void = { _ in }) throws -> ChosenModel? {
+  package func choose(progress: @escaping (Double) -> Void = { _ in }) throws -> ChosenModel? {
     try checkInputs()
     var contest = Contest(effort: stages.effort, choice: choice, progress: progress)
     try stages.considerStraight(&contest)

@@ -13,20 +13,20 @@ import LinearAlgebra
 import MachineLogs
 
 /// What was learnt of a model's process noise.
-public struct ProcessNoiseFigures: Sendable {
+package struct ProcessNoiseFigures: Sendable {
   /// One an output.
-  public let noise: [ProcessNoise]
+  package let noise: [ProcessNoise]
   /// CRPS over that of independent draws of the function, whose measurements have all of the residual as the sensors' noise: the
   /// geometric mean over states and horizons.
-  public let relativeCRPS: Double
+  package let relativeCRPS: Double
   /// Of its logarithm, over the blocks.
-  public let standardError: Double
+  package let standardError: Double
   /// By how much the particles' 95 % bands must be widened to hold 95 % of the left-out measurements: [(steps, one a measured
   /// state)].
-  public let bandFactors: [(steps: Int, factors: [Double])]
+  package let bandFactors: [(steps: Int, factors: [Double])]
 
   /// Whether it surely gains.
-  public var isSure: Bool { log(relativeCRPS) + doubtfulStandardErrors * standardError < 0 }
+  package var isSure: Bool { log(relativeCRPS) + doubtfulStandardErrors * standardError < 0 }
 }
 
 /// Ensembles of a model's particles over left-out blocks.

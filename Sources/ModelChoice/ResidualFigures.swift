@@ -8,25 +8,25 @@ import GaussianProcesses
 import MachineLogs
 
 /// Figures of one measured state on held-out episodes.
-public struct ResidualFigures: Sendable {
-  public let state: String
+package struct ResidualFigures: Sendable {
+  package let state: String
   /// 100 (1 - |y - run| / |y - mean of y|), %, of the run over whole episodes.
-  public let fit: Double
+  package let fit: Double
   /// The largest correlation of the one-step error with itself so many rows before.
-  public let own: Correlation
+  package let own: Correlation
   /// The largest correlation of the one-step error with a command so many rows before the predicted one.
-  public let command: Correlation
+  package let command: Correlation
   /// Below this, 99 % of correlations of white noise.
-  public let bound: Double
+  package let bound: Double
   /// Rows from the command that tells most of the state's changes to these, at least 1.
-  public let delay: Int
+  package let delay: Int
 
   /// A correlation coefficient.
-  public struct Correlation: Sendable {
-    public var value = 0.0
-    public var rows = 0
+  package struct Correlation: Sendable {
+    package var value = 0.0
+    package var rows = 0
     /// The command's name; empty where there is none.
-    public var command = ""
+    package var command = ""
 
     /// Keeps the larger.
     fileprivate mutating func consider(_ value: Double, rows: Int, command: String = "") {
@@ -41,7 +41,7 @@ extension HorizonForecasts {
   /// Figures of the measured states on episodes that were not learnt from.
   ///
   /// - Parameter knownRows: that the run over a whole episode begins with.
-  public func residualFigures(_ episodes: [Episode], knownRows: Int = 10) -> [ResidualFigures] {
+  package func residualFigures(_ episodes: [Episode], knownRows: Int = 10) -> [ResidualFigures] {
     guard let mean else { return [] }
     let layout = mean.model.layout
     let run = simulations(episodes, knownRows: knownRows)

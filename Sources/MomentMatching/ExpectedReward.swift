@@ -5,13 +5,13 @@ import MachineLogs
 import Programs
 
 /// The expectation of a reward over a Gaussian state (standardised).
-public struct ExpectedReward: Sendable {
+package struct ExpectedReward: Sendable {
   /// Mean [S] and covariance of the state, the goal [S] -> the expectation.
   let body: @Sendable (_ mean: Value, _ covariance: ScalarMatrix, _ goal: Value) -> Value
 
   /// Of exp(-(x - g)^T Q (x - g) / (2 width^2)), Q = diag(weights) on standardised states (paper, equation 8):
   /// |I + W S W|^-1/2 exp(-|(I + W S W)^-1/2 W (m - g)|^2 / 2), W = Q^1/2 / width (Deisenroth 2010, section 3.6.1).
-  public static func saturating(weights: [Double], width: Double = 1) -> ExpectedReward {
+  package static func saturating(weights: [Double], width: Double = 1) -> ExpectedReward {
     let roots = weights.map { $0.squareRoot() / width }
     return ExpectedReward { mean, covariance, goal in
       let counted = roots.indices.filter { roots[$0] > 0 }

@@ -7,13 +7,13 @@
 import LinearAlgebra
 
 /// A normal distribution over vectors.
-public struct Gaussian: Hashable, Sendable {
+package struct Gaussian: Hashable, Sendable {
   /// [D]
-  public var mean: [Double]
+  package var mean: [Double]
   /// [D, D], symmetric.
-  public var covariance: Matrix
+  package var covariance: Matrix
 
-  public init(mean: [Double], covariance: Matrix) {
+  package init(mean: [Double], covariance: Matrix) {
     precondition(
       covariance.rows == mean.count && covariance.columns == mean.count,
       "a covariance of \(covariance.rows) x \(covariance.columns) for \(mean.count) means")
@@ -22,7 +22,7 @@ public struct Gaussian: Hashable, Sendable {
   }
 
   /// Mean and covariance of rows [n][D].
-  public init(fitting rows: [[Double]]) {
+  package init(fitting rows: [[Double]]) {
     let n = Double(rows.count)
     mean = rows[0].indices.map { d in rows.reduce(0) { $0 + $1[d] } / n }
     var sum = Matrix(rows: mean.count, columns: mean.count)

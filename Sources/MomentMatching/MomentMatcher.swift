@@ -20,12 +20,12 @@ import GaussianProcesses
 import LinearAlgebra
 
 /// What moment matching cannot do.
-public struct CannotMatchMoments: Error, CustomStringConvertible {
-  public let description: String
+package struct CannotMatchMoments: Error, CustomStringConvertible {
+  package let description: String
 }
 
 /// Predicts from uncertain inputs.
-public struct MomentMatcher: Sendable {
+package struct MomentMatcher: Sendable {
   /// What is read of one output's process.
   struct Output: Sendable {
     /// 1 / lengthscale^2 [D]
@@ -46,7 +46,7 @@ public struct MomentMatcher: Sendable {
 
   /// - Parameter processes: one an output, on the same inputs.
   /// - Throws: `CannotMatchMoments` for other covariances and for inducing points.
-  public init(_ processes: [GaussianProcess]) throws {
+  package init(_ processes: [GaussianProcess]) throws {
     x = processes[0].x
     outputs = try processes.map { process in
       guard case .stationary(let covariance) = process.hyperparameters.covariance,
@@ -73,7 +73,7 @@ public struct MomentMatcher: Sendable {
   /// Moments of the outputs at an uncertain input [D], and all that their gradient needs.
   ///
   /// Throws: `FactorizationError` where the input's covariance is not positive semidefinite.
-  public func prediction(at input: Gaussian) throws -> UncertainPrediction {
+  package func prediction(at input: Gaussian) throws -> UncertainPrediction {
     precondition(input.mean.count == x.columns, "\(input.mean.count) inputs, not \(x.columns)")
     let sums = try outputs.map { try SingleSums($0, x: x, at: input) }
     var pairs: [PairSums] = []

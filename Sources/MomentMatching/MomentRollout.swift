@@ -8,15 +8,15 @@ import Policies
 import Programs
 
 /// A closed loop of Gaussians.
-public struct MomentRollout: Sendable {
-  public let parameterCount: Int
+package struct MomentRollout: Sendable {
+  package let parameterCount: Int
   private let matcher: MomentMatcher
   private let step: MomentStep
   private let beforeAdjoint: Program
   private let afterAdjoint: Program
 
   /// Throws: `CannotMatchMoments`.
-  public init(model: DynamicsModel, policy: Policy, reward: ExpectedReward) throws {
+  package init(model: DynamicsModel, policy: Policy, reward: ExpectedReward) throws {
     parameterCount = policy.parameterCount
     step = try MomentStep(model, policy, reward)
     matcher = try MomentMatcher(model.processes)
@@ -36,7 +36,7 @@ public struct MomentRollout: Sendable {
   ///   - goal: standardised [S].
   ///   - horizon: H, steps.
   /// - Throws: `FactorizationError` where a covariance lost its definiteness: the prediction has diverged.
-  public func prediction(
+  package func prediction(
     _ parameters: [Double], from start: Gaussian, to goal: [Double], horizon: Int
   ) throws -> (states: [Gaussian], expectedReturn: Double) {
     let pass = try forward(parameters, start, goal, horizon)
@@ -46,7 +46,7 @@ public struct MomentRollout: Sendable {
   /// The expected return and its gradient with respect to the policy's parameters [P].
   ///
   /// Throws: `FactorizationError`, as `prediction`.
-  public func gradient(
+  package func gradient(
     _ parameters: [Double], from start: Gaussian, to goal: [Double], horizon: Int
   ) throws -> (expectedReturn: Double, gradient: [Double]) {
     let pass = try forward(parameters, start, goal, horizon)

@@ -9,11 +9,11 @@
 import LinearAlgebra
 
 /// Mean [M], gain [D, M] and covariance [M, M] of the outputs.
-public struct UncertainPrediction: Sendable {
-  public let mean: [Double]
+package struct UncertainPrediction: Sendable {
+  package let mean: [Double]
   /// S^-1 Cov[z, f]; defined where S is singular, too.
-  public let gain: Matrix
-  public let covariance: Matrix
+  package let gain: Matrix
+  package let covariance: Matrix
   private let outputs: [MomentMatcher.Output]
   private let input: Gaussian
   private let sums: [SingleSums]
@@ -48,7 +48,7 @@ public struct UncertainPrediction: Sendable {
   }
 
   /// The adjoint of the input's mean [D] and covariance [D, D] (symmetric) from those of the outputs' moments.
-  public func pullback(
+  package func pullback(
     mean meanAdjoint: [Double], gain gainAdjoint: Matrix, covariance covarianceAdjoint: Matrix
   ) -> (mean: [Double], covariance: Matrix) {
     let dimensions = input.mean.count

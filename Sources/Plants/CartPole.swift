@@ -13,41 +13,41 @@ import Foundation
 import MachineLogs
 
 /// Cart-pole swing-up, as published with PILCO and MC-PILCO.
-public struct CartPole: SimulatedPlant {
-  public private(set) var name = "cart-pole"
+package struct CartPole: SimulatedPlant {
+  package private(set) var name = "cart-pole"
   /// Seconds between measurements.
-  public var timeStep = 0.05
+  package var timeStep = 0.05
   /// Integrator steps a time step.
-  public var innerSteps = 10
+  package var innerSteps = 10
   /// Masses of cart and pole, kg.
-  public var cartMass = 0.5
-  public var poleMass = 0.5
+  package var cartMass = 0.5
+  package var poleMass = 0.5
   /// Length of the pole, m.
-  public var poleLength = 0.5
+  package var poleLength = 0.5
   /// Friction of the cart, N s/m.
-  public var friction = 0.1
+  package var friction = 0.1
   /// m/s^2
-  public var gravity = 9.81
+  package var gravity = 9.81
   /// Largest force, N.
-  public var largestForce = 10.0
+  package var largestForce = 10.0
   /// Standard deviation of the measurement noise of every state: m, m/s, rad, rad/s.
-  public var noise = 0.01
+  package var noise = 0.01
 
   private var state = [0.0, 0.0, 0.0, 0.0]
   private var draws = DrawKey(seed: 0)
   private var measurements = 0
 
-  public init() {}
+  package init() {}
 
   /// With PILCO's time step and gravity.
-  public static var pilco: CartPole {
+  package static var pilco: CartPole {
     var plant = CartPole()
     plant.name = "cart-pole-pilco"
     (plant.timeStep, plant.innerSteps, plant.gravity) = (0.1, 20, 9.82)
     return plant
   }
 
-  public static var parameters: [(name: String, path: WritableKeyPath<CartPole, Double> & Sendable)]
+  package static var parameters: [(name: String, path: WritableKeyPath<CartPole, Double> & Sendable)]
   {
     [
       ("cartMass", \.cartMass), ("poleMass", \.poleMass), ("poleLength", \.poleLength),
@@ -55,26 +55,26 @@ public struct CartPole: SimulatedPlant {
     ]
   }
 
-  public var states: [Channel] {
+  package var states: [Channel] {
     [
       Channel(name: "position", units: "m"), Channel(name: "velocity", units: "m/s"),
       Channel(name: "angle", units: "rad"), Channel(name: "rate", units: "rad/s"),
     ]
   }
-  public var actions: [Channel] { [Channel(name: "force", units: "N")] }
-  public var actionLimits: [ClosedRange<Double>] { [-largestForce...largestForce] }
+  package var actions: [Channel] { [Channel(name: "force", units: "N")] }
+  package var actionLimits: [ClosedRange<Double>] { [-largestForce...largestForce] }
   /// [position, velocity, angle, rate] without noise.
-  public var trueState: [Double] { state }
+  package var trueState: [Double] { state }
 
   /// Starts at [position, velocity, angle, rate]; hanging still if nil.
-  public mutating func reset(to state: [Double]?, seed: UInt64) -> Measurement {
+  package mutating func reset(to state: [Double]?, seed: UInt64) -> Measurement {
     draws = DrawKey(seed: seed, stream: .cartPoleSensors)
     measurements = 0
     self.state = state ?? [0, 0, 0, 0]
     return measure()
   }
 
-  public mutating func step(_ action: [Double]) -> Measurement {
+  package mutating func step(_ action: [Double]) -> Measurement {
     let force = min(max(action[0], -largestForce), largestForce)
     for _ in 0..<innerSteps {
       state = rungeKutta(state, step: timeStep / Double(innerSteps)) {

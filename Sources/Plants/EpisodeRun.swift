@@ -9,49 +9,49 @@ import Formulas
 import MachineLogs
 
 /// What it means that a plant ends an episode: a pole fell, a car arrived, a time was up.
-public enum DoneMeaning: String, Hashable, Sendable, CaseIterable {
+package enum DoneMeaning: String, Hashable, Sendable, CaseIterable {
   case success, failure
   /// The criterion judges what there is.
   case neither
 }
 
 /// What an episode on a plant needs besides controller and plant.
-public struct EpisodeRun {
+package struct EpisodeRun {
   /// The states the controller wants, and how they are derived from what is measured.
-  public var layout: LogLayout
-  public var actionLimits: [ClosedRange<Double>]
+  package var layout: LogLayout
+  package var actionLimits: [ClosedRange<Double>]
   /// Largest change of each action a step, or nil; empty for none [A].
-  public var largestChange: [Double?] = []
+  package var largestChange: [Double?] = []
   /// Taken as sent before the first action, and sent last, whatever happens [A].
-  public var safeAction: [Double]
+  package var safeAction: [Double]
   /// Steps, at most.
-  public var steps: Int
+  package var steps: Int
   /// States and quantities outside these end the episode.
-  public var limits: [Limit]
+  package var limits: [Limit]
   /// What it means that the plant is done, where its answer does not say it.
-  public var doneMeans = DoneMeaning.failure
+  package var doneMeans = DoneMeaning.failure
   /// Written line by line.
-  public var log: LogWriter?
+  package var log: LogWriter?
   /// Values of the log's extra columns for the states [S] of a row.
-  public var extraColumns: (_ states: [Double]) -> [Double] = { _ in [] }
+  package var extraColumns: (_ states: [Double]) -> [Double] = { _ in [] }
   /// Whether a plant that answers no reward fails, where the layout has a reward column: wanted of what is learnt from.
-  public var needsReward = false
+  package var needsReward = false
   /// Whether every action waits until it is due (not a safe one that follows a passed limit); a plant whose clock is
   /// `machine` is driven so in any case.
-  public var isInRealTime = false
+  package var isInRealTime = false
   /// Whether the outcome has the rows; a run of days has not.
-  public var keepsRows = true
-  public var clock = StepClock.real
+  package var keepsRows = true
+  package var clock = StepClock.real
   /// Hears every row before its action is decided; what it answers ends the episode, in words.
-  public var supervise: (_ row: MeasuredRow) -> String? = { _ in nil }
+  package var supervise: (_ row: MeasuredRow) -> String? = { _ in nil }
   /// What an operator beside the plant commands in the controller's place [A]; nil while nobody does. (A plant may say it as well.)
-  public var operatorCommand: () -> [Double]? = { nil }
+  package var operatorCommand: () -> [Double]? = { nil }
   /// Hears every action as it is sent [A]: within its limits, or the operator's.
-  public var sent: (_ action: [Double]) -> Void = { _ in }
+  package var sent: (_ action: [Double]) -> Void = { _ in }
   /// Asked before every action and while the plant is silent; false ends the episode (Ctrl-C).
-  public var goesOn: () -> Bool = { true }
+  package var goesOn: () -> Bool = { true }
 
-  public init(
+  package init(
     layout: LogLayout, actionLimits: [ClosedRange<Double>], safeAction: [Double], steps: Int,
     limits: [Limit] = []
   ) {
@@ -63,45 +63,45 @@ public struct EpisodeRun {
   }
 
   /// Where a state or quantity ends an episode.
-  public struct Limit: Sendable {
-    public var quantity: Quantity
-    public var range: ClosedRange<Double>
+  package struct Limit: Sendable {
+    package var quantity: Quantity
+    package var range: ClosedRange<Double>
 
-    public init(_ quantity: Quantity, _ range: ClosedRange<Double>) {
+    package init(_ quantity: Quantity, _ range: ClosedRange<Double>) {
       (self.quantity, self.range) = (quantity, range)
     }
   }
 
   /// What a plant did.
-  public struct Outcome {
+  package struct Outcome {
     /// Rows so far, none without `keepsRows`; the last one has the safe action if the plant took it and said where it was
     /// then, or was done.
-    public var episode: Episode
-    public var rows = 0
+    package var episode: Episode
+    package var rows = 0
     /// Why it ended before its last step, in words.
-    public var earlyEnd: String?
+    package var earlyEnd: String?
     /// What it means that the plant ended it before its last step; nil where it did not.
-    public var doneAs: DoneMeaning?
+    package var doneAs: DoneMeaning?
     /// Whether a state or quantity outside its limits ended it.
-    public var hasLeftLimits = false
+    package var hasLeftLimits = false
     /// Whether `supervise` ended it.
-    public var isStopped = false
+    package var isStopped = false
     /// Actions that were the operator's.
-    public var overridden = 0
+    package var overridden = 0
     /// Whether `goesOn` ended it.
-    public var isInterrupted = false
+    package var isInterrupted = false
     /// What failed, after rows that are worth keeping.
-    public var failure: EpisodeFailure?
-    public var safeEnd = SafeEnd(.notStarted)
+    package var failure: EpisodeFailure?
+    package var safeEnd = SafeEnd(.notStarted)
     /// The last states [S] that were measured; nil before the first.
-    public var lastStates: [Double]?
+    package var lastStates: [Double]?
     /// Path of its log; nil without one.
-    public var log: String?
+    package var log: String?
     /// What became of the safe action, in words.
-    public var safety = ""
-    public var timing: StepTiming
+    package var safety = ""
+    package var timing: StepTiming
     /// What happened to the plant and is no failure, in words.
-    public var remarks: [String] = []
+    package var remarks: [String] = []
   }
 
   /// Drives the plant.
@@ -114,7 +114,7 @@ public struct EpisodeRun {
   ///   - controller: (step, states [S] and after them disturbances [W]) -> action [A].
   /// - Returns: the rows so far and, where plant, controller or log failed, why. Throws: `PlantFailure` of a plant that
   ///   does not measure the layout's columns.
-  public func run(
+  package func run(
     _ plant: inout any Plant, from state: [Double]? = nil, seed: UInt64, name: String,
     controller: (_ step: Int, _ observed: [Double]) throws -> [Double]
   ) throws -> Outcome {
@@ -153,10 +153,10 @@ public struct EpisodeRun {
 }
 
 /// What ended an episode that should have gone on, and what became of the safe action.
-public struct EpisodeFailure: Error, CustomStringConvertible {
-  public let cause: any Error
+package struct EpisodeFailure: Error, CustomStringConvertible {
+  package let cause: any Error
   /// In words.
-  public let safety: String
+  package let safety: String
 
   init(_ cause: any Error, step: Int?, safety: String) {
     self.safety = safety
@@ -165,31 +165,31 @@ public struct EpisodeFailure: Error, CustomStringConvertible {
     self.cause = failure ?? cause
   }
 
-  public var description: String { "\(cause); \(safety)" }
+  package var description: String { "\(cause); \(safety)" }
 }
 
 /// A measurement that is too old to act on: this process was stopped.
-public struct StaleMeasurement: Error, CustomStringConvertible {
+package struct StaleMeasurement: Error, CustomStringConvertible {
   /// Seconds.
   let age: Double
   let step: Int
-  public var description: String {
+  package var description: String {
     "step \(step): BAGEL was stopped for \((1_000 * age).rounded() / 1_000) s; what it measured before is too old to act on"
   }
 }
 
 /// A controller that commands what no actuator can do.
-public struct ControllerFailure: Error, CustomStringConvertible {
+package struct ControllerFailure: Error, CustomStringConvertible {
   let action: [Double]
   let step: Int
-  public var description: String { "step \(step): the controller's action is \(action)" }
+  package var description: String { "step \(step): the controller's action is \(action)" }
 }
 
 extension Plant {
   /// Which of its states are the layout's measured columns: by name, or in order where there are as many.
   ///
   /// Throws: `PlantFailure`.
-  public func columns(for layout: LogLayout) throws -> [Int] {
+  package func columns(for layout: LogLayout) throws -> [Int] {
     let wanted = layout.measuredColumns
     let found = wanted.map { name in states.firstIndex { $0.name == name } }
     if found.allSatisfy({ $0 != nil }) { return found.compactMap { $0 } }
@@ -205,7 +205,7 @@ extension Plant {
   /// Which of its disturbances are the layout's, by name.
   ///
   /// Throws: `PlantFailure`.
-  public func disturbances(of layout: LogLayout) throws -> [Int] {
+  package func disturbances(of layout: LogLayout) throws -> [Int] {
     try layout.disturbances.map { disturbance in
       let column = disturbance.channel.column
       guard let index = disturbances.firstIndex(where: { $0.name == column }) else {

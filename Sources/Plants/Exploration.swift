@@ -6,7 +6,7 @@ import Draws
 import Foundation
 
 /// How a machine is moved before anything is known of it.
-public enum ExplorationKind: String, Hashable, Sendable, Codable, CaseIterable {
+package enum ExplorationKind: String, Hashable, Sendable, Codable, CaseIterable {
   /// Uniform within the limits, each action held for `holdSeconds`.
   case random
   /// Filtered noise with the time constant `holdSeconds`.
@@ -20,23 +20,23 @@ public enum ExplorationKind: String, Hashable, Sendable, Codable, CaseIterable {
 }
 
 /// What to do before anything is known, and for how long.
-public struct ExplorationOptions: Hashable, Sendable {
-  public var kind = ExplorationKind.smooth
-  public var episodes = 1
+package struct ExplorationOptions: Hashable, Sendable {
+  package var kind = ExplorationKind.smooth
+  package var episodes = 1
   /// Seconds an episode.
-  public var seconds = 0.0
+  package var seconds = 0.0
   /// Seconds an action lasts, see `ExplorationKind`; nil for one time step (random) or five.
-  public var holdSeconds: Double?
+  package var holdSeconds: Double?
   /// Part of the actions' range that is used.
-  public var amplitude = 1.0
+  package var amplitude = 1.0
   /// Values of state j between which a manual driver moves it by action j; later actions rest.
-  public var turningPoints: [ClosedRange<Double>] = []
+  package var turningPoints: [ClosedRange<Double>] = []
 
-  public init() {}
+  package init() {}
 }
 
 /// Actions of one exploring episode.
-public struct Explorer {
+package struct Explorer {
   private let options: ExplorationOptions
   private let limits: [ClosedRange<Double>]
   private let rest: [Double]
@@ -48,7 +48,7 @@ public struct Explorer {
   /// Sinusoids in a sum.
   private static let waves = 3
 
-  public init(
+  package init(
     _ options: ExplorationOptions, limits: [ClosedRange<Double>], rest: [Double], timeStep: Double,
     seed: UInt64
   ) {
@@ -69,7 +69,7 @@ public struct Explorer {
   }
 
   /// The action [A] of a step.
-  public mutating func action(step: Int, states: [Double]) -> [Double] {
+  package mutating func action(step: Int, states: [Double]) -> [Double] {
     let unit: [Double]
     switch options.kind {
     case .random:

@@ -14,16 +14,16 @@ import Foundation
 import MachineLogs
 
 /// A plant behind a pipe.
-public final class ExternalPlant: Plant {
-  public let states: [Channel]
-  public let actions: [Channel]
-  public let disturbances: [Channel]
-  public let actionLimits: [ClosedRange<Double>]
-  public let timeStep: Double
-  public let clock: PlantClock?
+package final class ExternalPlant: Plant {
+  package let states: [Channel]
+  package let actions: [Channel]
+  package let disturbances: [Channel]
+  package let actionLimits: [ClosedRange<Double>]
+  package let timeStep: Double
+  package let clock: PlantClock?
   /// Seconds for the answer to a step, and to a reset (the first includes the program's start).
-  public let timeout: Double
-  public let resetTimeout: Double
+  package let timeout: Double
+  package let resetTimeout: Double
   /// Commands that a program may leave unread while it answers: some read in a thread of their own.
   private static let unreadCommands = 8
   private let command: [String]
@@ -53,7 +53,7 @@ public final class ExternalPlant: Plant {
   ///   - clock: what a step lasts.
   ///   - timeout: seconds to read and answer a step, at most 1e9.
   ///   - resetTimeout: seconds to answer a reset, at most 1e9.
-  public init(
+  package init(
     command: [String], folder: String = ".", states: [Channel], actions: [Channel],
     disturbances: [Channel] = [], actionLimits: [ClosedRange<Double>], safeAction: [Double]? = nil,
     timeStep: Double, clock: PlantClock? = nil, timeout: Double = 2,
@@ -78,16 +78,16 @@ public final class ExternalPlant: Plant {
 
   deinit { _ = close(safeAction: safeAction) }
 
-  public var name: String { command.joined(separator: " ") }
+  package var name: String { command.joined(separator: " ") }
 
   /// Why its program cannot start, as far as that shows without starting it; nil where nothing speaks against it.
-  public var obstacle: String? {
+  package var obstacle: String? {
     ChildProcess.obstacle(command, in: folder)
   }
 
-  public func keepAsking(_ goesOn: @escaping () -> Bool) { self.goesOn = goesOn }
+  package func keepAsking(_ goesOn: @escaping () -> Bool) { self.goesOn = goesOn }
 
-  public var remarks: [String] {
+  package var remarks: [String] {
     defer { unsaidRemarks = [] }
     return unsaidRemarks
   }
@@ -96,7 +96,7 @@ public final class ExternalPlant: Plant {
   /// begins is the plant's business; `state` is ignored.
   ///
   /// Throws: `PlantFailure`.
-  public func reset(to state: [Double]?, seed: UInt64) throws -> Measurement {
+  package func reset(to state: [Double]?, seed: UInt64) throws -> Measurement {
     let message = "{\"command\":\"reset\",\"seed\":\(seed)}\n"
     if child != nil && hasFinishedEpisode {
       hasFinishedEpisode = false
@@ -117,7 +117,7 @@ public final class ExternalPlant: Plant {
   }
 
   /// Throws: `PlantFailure`.
-  public func step(_ action: [Double]) throws -> Measurement {
+  package func step(_ action: [Double]) throws -> Measurement {
     do {
       let answer = try exchange(Self.stepLine(action), "step", action, timeout: timeout)
       hasFinishedEpisode = true
@@ -129,7 +129,7 @@ public final class ExternalPlant: Plant {
 
   /// Sends the safe action and `close`, whatever is awaited; listens a moment for the answers, then ends the program and
   /// what it started.
-  public func close(safeAction: [Double]) -> SafeEnd {
+  package func close(safeAction: [Double]) -> SafeEnd {
     guard let child else { return SafeEnd(.notStarted) }
     self.child = nil
     // A program that ended on the safe action itself has read it.

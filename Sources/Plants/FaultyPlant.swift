@@ -4,7 +4,7 @@
 import MachineLogs
 
 /// What breaks.
-public enum PlantFault: Hashable, Sendable {
+package enum PlantFault: Hashable, Sendable {
   /// Sensor i repeats the value that it has as the fault begins.
   case freeze(Int)
   /// Sensor i reads another by so much, in one row.
@@ -20,7 +20,7 @@ public enum PlantFault: Hashable, Sendable {
 }
 
 /// A plant with a fault.
-public struct FaultyPlant: Plant {
+package struct FaultyPlant: Plant {
   private var plant: any Plant
   private let fault: PlantFault
   /// Steps before it.
@@ -35,25 +35,25 @@ public struct FaultyPlant: Plant {
   ///   - fault: what breaks.
   ///   - begin: steps before it does.
   ///   - safeAction: at which the machine is at rest [A].
-  public init(_ plant: any Plant, _ fault: PlantFault, from begin: Int, safeAction: [Double]) {
+  package init(_ plant: any Plant, _ fault: PlantFault, from begin: Int, safeAction: [Double]) {
     (self.plant, self.fault, self.begin, self.safeAction) = (plant, fault, begin, safeAction)
     lastAction = safeAction
   }
 
-  public var name: String { plant.name }
-  public var states: [Channel] { plant.states }
-  public var actions: [Channel] { plant.actions }
-  public var disturbances: [Channel] { plant.disturbances }
-  public var actionLimits: [ClosedRange<Double>] { plant.actionLimits }
-  public var timeStep: Double { plant.timeStep }
-  public var clock: PlantClock? { plant.clock }
+  package var name: String { plant.name }
+  package var states: [Channel] { plant.states }
+  package var actions: [Channel] { plant.actions }
+  package var disturbances: [Channel] { plant.disturbances }
+  package var actionLimits: [ClosedRange<Double>] { plant.actionLimits }
+  package var timeStep: Double { plant.timeStep }
+  package var clock: PlantClock? { plant.clock }
 
-  public mutating func reset(to state: [Double]?, seed: UInt64) throws -> Measurement {
+  package mutating func reset(to state: [Double]?, seed: UInt64) throws -> Measurement {
     (steps, lastAction, frozen) = (0, safeAction, nil)
     return measured(try plant.reset(to: state, seed: seed))
   }
 
-  public mutating func step(_ action: [Double]) throws -> Measurement {
+  package mutating func step(_ action: [Double]) throws -> Measurement {
     steps += 1
     defer { lastAction = action }
     return measured(try plant.step(acting(action)))

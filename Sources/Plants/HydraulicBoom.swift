@@ -16,47 +16,47 @@ import Foundation
 import MachineLogs
 
 /// The boom of the paper's experiments, simulated.
-public struct HydraulicBoom: SimulatedPlant {
-  public let name = "boom"
+package struct HydraulicBoom: SimulatedPlant {
+  package let name = "boom"
   /// Seconds between measurements.
-  public var timeStep = 0.05
+  package var timeStep = 0.05
   /// Seconds of the integrator.
-  public var innerStep = 0.001
+  package var innerStep = 0.001
   /// Seconds from command to spool motion.
-  public var transportDelay = 0.03
+  package var transportDelay = 0.03
   /// Time constant of the spool, s.
-  public var spoolLag = 0.06
+  package var spoolLag = 0.06
   /// |spool| below which nothing flows.
-  public var deadband = 0.04
+  package var deadband = 0.04
   /// (spool, boom rate in rad/s at 0 degrees) when raising; straight lines between, from the deadband.
-  public var raising = [(0.10, 0.046), (0.211, 0.103), (0.9, 0.47)]
+  package var raising = [(0.10, 0.046), (0.211, 0.103), (0.9, 0.47)]
   /// The same when lowering (both positive).
-  public var lowering = [(0.10, 0.067), (0.211, 0.133), (0.9, 0.54)]
+  package var lowering = [(0.10, 0.067), (0.211, 0.133), (0.9, 0.54)]
   /// Factors of those rates (pump, valve wear).
-  public var raisingGain = 1.0
-  public var loweringGain = 1.0
+  package var raisingGain = 1.0
+  package var loweringGain = 1.0
   /// Load pressure at 0 degrees as a fraction of the supply pressure; proportional to the gravity torque.
-  public var loadFraction = 0.35
+  package var loadFraction = 0.35
   /// The load of an episode is loadFraction times 1 - loadSpread ... 1 + loadSpread.
-  public var loadSpread = 0.0
+  package var loadSpread = 0.0
   /// By how much of its full value the supply pressure sinks at most, and how fast it wanders, s.
-  public var supplySpread = 0.0
-  public var supplyTime = 2.0
+  package var supplySpread = 0.0
+  package var supplyTime = 2.0
   /// Pressure drop when lowering without load, fraction of the supply pressure.
-  public var loweringPressure = 0.5
+  package var loweringPressure = 0.5
   /// Distances of the cylinder's pins from the joint, m, and their angle when the boom is at 0, rad.
-  public var basePinDistance = 0.9
-  public var rodPinDistance = 0.7
-  public var pinAngle = 60 * Double.pi / 180
+  package var basePinDistance = 0.9
+  package var rodPinDistance = 0.7
+  package var pinAngle = 60 * Double.pi / 180
   /// Natural frequency (rad/s) and damping ratio of boom and oil.
-  public var oilFrequency = 40.0
-  public var oilDamping = 0.7
+  package var oilFrequency = 40.0
+  package var oilDamping = 0.7
   /// Hard stops, rad.
-  public var lowerStop = -38.5 * Double.pi / 180
-  public var upperStop = 58 * Double.pi / 180
+  package var lowerStop = -38.5 * Double.pi / 180
+  package var upperStop = 58 * Double.pi / 180
   /// Standard deviations of the measurement noise, rad and rad/s.
-  public var angleNoise = 5e-4
-  public var rateNoise = 5e-3
+  package var angleNoise = 5e-4
+  package var rateNoise = 5e-3
 
   private var angle = 0.0
   private var rate = 0.0
@@ -73,9 +73,9 @@ public struct HydraulicBoom: SimulatedPlant {
   private var noise = DrawKey(seed: 0)
   private var measurements = 0
 
-  public init() {}
+  package init() {}
 
-  public static var parameters:
+  package static var parameters:
     [(name: String, path: WritableKeyPath<HydraulicBoom, Double> & Sendable)]
   {
     [
@@ -88,17 +88,17 @@ public struct HydraulicBoom: SimulatedPlant {
     ]
   }
 
-  public var states: [Channel] {
+  package var states: [Channel] {
     [Channel(name: "angle", units: "rad"), Channel(name: "rate", units: "rad/s")]
   }
-  public var actions: [Channel] { [Channel(name: "valve", units: "-")] }
-  public var disturbances: [Channel] {
+  package var actions: [Channel] { [Channel(name: "valve", units: "-")] }
+  package var disturbances: [Channel] {
     [Channel(name: "load", units: "-"), Channel(name: "supply", units: "-")]
   }
-  public var actionLimits: [ClosedRange<Double>] { [-1...1] }
+  package var actionLimits: [ClosedRange<Double>] { [-1...1] }
 
   /// Starts at rest at an angle (state[0], rad; a random one if nil) with the valve closed, under a load of its own.
-  public mutating func reset(to state: [Double]?, seed: UInt64) -> Measurement {
+  package mutating func reset(to state: [Double]?, seed: UInt64) -> Measurement {
     noise = DrawKey(seed: seed, stream: .boomSensors)
     measurements = 0
     let u = noise.uniforms(particle: 1, step: 0, count: 1)[0]
@@ -114,7 +114,7 @@ public struct HydraulicBoom: SimulatedPlant {
     return measure()
   }
 
-  public mutating func step(_ action: [Double]) -> Measurement {
+  package mutating func step(_ action: [Double]) -> Measurement {
     for _ in 0..<Int((timeStep / innerStep).rounded()) { integrate(min(max(action[0], -1), 1)) }
     // An Ornstein-Uhlenbeck process, which stays over a step.
     let kept = supplyTime > 0 ? exp(-timeStep / supplyTime) : 0
@@ -127,12 +127,12 @@ public struct HydraulicBoom: SimulatedPlant {
   }
 
   /// The true angle (rad) and rate (rad/s), without noise.
-  public var trueState: [Double] { [angle, rate] }
+  package var trueState: [Double] { [angle, rate] }
 
   private var load: Double { loadFraction * loadFactor }
 
   /// The boom rate (rad/s) at which the flow of an opened valve moves the boom in the long run.
-  public func steadyRate(spool: Double, angle: Double) -> Double {
+  package func steadyRate(spool: Double, angle: Double) -> Double {
     let edge = spool >= 0 ? raising : lowering
     let points = [(deadband, 0.0)] + edge
     let opening = max(abs(spool), deadband)

@@ -15,52 +15,52 @@ import Foundation
 import MachineLogs
 
 /// A hydraulic crane, simulated.
-public struct HydraulicCrane: SimulatedPlant {
+package struct HydraulicCrane: SimulatedPlant {
   /// A link, and the joint at which it begins.
-  public struct Joint: Sendable {
+  package struct Joint: Sendable {
     /// m
-    public var length: Double
+    package var length: Double
     /// kg, in the link's middle.
-    public var mass: Double
+    package var mass: Double
     /// Rates at full opening without load, rad/s, both positive.
-    public var raisingRate: Double
-    public var loweringRate: Double
+    package var raisingRate: Double
+    package var loweringRate: Double
     /// Oil that it takes at full opening, as a part of the boom's.
-    public var flow: Double
+    package var flow: Double
     /// Hard stops, rad.
-    public var lowerStop: Double
-    public var upperStop: Double
+    package var lowerStop: Double
+    package var upperStop: Double
   }
 
-  public let name = "crane"
+  package let name = "crane"
   /// Seconds between measurements.
-  public var timeStep = 0.05
+  package var timeStep = 0.05
   /// Seconds of the integrator.
-  public var innerStep = 0.0005
-  public var boom = Joint(
+  package var innerStep = 0.0005
+  package var boom = Joint(
     length: 1.7, mass: 60, raisingRate: 0.45, loweringRate: 0.55, flow: 1, lowerStop: -0.6,
     upperStop: 1.1)
-  public var stick = Joint(
+  package var stick = Joint(
     length: 0.9, mass: 30, raisingRate: 0.8, loweringRate: 0.9, flow: 0.8, lowerStop: -2.4,
     upperStop: -0.4)
-  public var tool = Joint(
+  package var tool = Joint(
     length: 0.5, mass: 25, raisingRate: 1.4, loweringRate: 1.5, flow: 0.5, lowerStop: -1.8,
     upperStop: 0.9)
   /// Seconds from command to spool motion.
-  public var transportDelay = 0.05
+  package var transportDelay = 0.05
   /// Time constant of the spools, s.
-  public var spoolLag = 0.08
+  package var spoolLag = 0.08
   /// |spool| below which nothing flows.
-  public var deadband = 0.04
+  package var deadband = 0.04
   /// Time constant from flow to rate, s.
-  public var oilLag = 0.06
+  package var oilLag = 0.06
   /// c: part of the pressure that the largest load takes.
-  public var loadFraction = 0.5
+  package var loadFraction = 0.5
   /// Largest flow of the pump, as a part of the boom's at full opening.
-  public var pumpFlow = 1.6
+  package var pumpFlow = 1.6
   /// Standard deviations of the measurement noise, rad and rad/s.
-  public var angleNoise = 5e-4
-  public var rateNoise = 5e-3
+  package var angleNoise = 5e-4
+  package var rateNoise = 5e-3
 
   private static let gravity = 9.81
 
@@ -84,9 +84,9 @@ public struct HydraulicCrane: SimulatedPlant {
     }
   }
 
-  public init() {}
+  package init() {}
 
-  public static var parameters:
+  package static var parameters:
     [(name: String, path: WritableKeyPath<HydraulicCrane, Double> & Sendable)]
   {
     [
@@ -102,19 +102,19 @@ public struct HydraulicCrane: SimulatedPlant {
     ]
   }
 
-  public var states: [Channel] {
+  package var states: [Channel] {
     ["boom", "stick", "tool"].map { Channel(name: $0, units: "rad") }
       + ["boom_rate", "stick_rate", "tool_rate"].map { Channel(name: $0, units: "rad/s") }
   }
-  public var actions: [Channel] {
+  package var actions: [Channel] {
     ["boom_valve", "stick_valve", "tool_valve"].map { Channel(name: $0, units: "-") }
   }
-  public var actionLimits: [ClosedRange<Double>] { [-1...1, -1...1, -1...1] }
+  package var actionLimits: [ClosedRange<Double>] { [-1...1, -1...1, -1...1] }
 
   private var joints: [Joint] { [boom, stick, tool] }
 
   /// Starts with closed valves at angles and rates (rad, rad/s); at rest at random angles if nil.
-  public mutating func reset(to state: [Double]?, seed: UInt64) -> Measurement {
+  package mutating func reset(to state: [Double]?, seed: UInt64) -> Measurement {
     noise = DrawKey(seed: seed, stream: .craneSensors)
     measurements = 0
     let u = noise.uniforms(particle: 1, step: 0, count: joints.count)
@@ -129,7 +129,7 @@ public struct HydraulicCrane: SimulatedPlant {
     return measure()
   }
 
-  public mutating func step(_ action: [Double]) -> Measurement {
+  package mutating func step(_ action: [Double]) -> Measurement {
     let command = SIMD3(action).clamped(
       lowerBound: SIMD3(repeating: -1), upperBound: SIMD3(repeating: 1))
     let joints = joints
@@ -139,7 +139,7 @@ public struct HydraulicCrane: SimulatedPlant {
   }
 
   /// The true angles (rad) and rates (rad/s), without noise.
-  public var trueState: [Double] {
+  package var trueState: [Double] {
     (0..<3).map { motion.angles[$0] } + (0..<3).map { motion.rates[$0] }
   }
 

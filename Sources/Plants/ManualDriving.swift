@@ -5,19 +5,19 @@
 import Draws
 
 /// Commands for one action that moves one position.
-public struct ManualDriving {
+package struct ManualDriving {
   /// Position bounds at which the driver turns round.
-  public var lower: Double
-  public var upper: Double
+  package var lower: Double
+  package var upper: Double
   /// Shortest and longest hold, s.
-  public var shortestHold = 0.4
-  public var longestHold = 2.5
+  package var shortestHold = 0.4
+  package var longestHold = 2.5
   /// Share of holds that are rests.
-  public var restShare = 0.2
+  package var restShare = 0.2
   /// Fastest change of the command, 1/s.
-  public var slewRate = 6.0
+  package var slewRate = 6.0
   /// Distance from a bound at which the driver begins to slow down, in units of the position.
-  public var slowingRange: Double
+  package var slowingRange: Double
   private let timeStep: Double
   private let draws: DrawKey
   /// Which of several it moves; each has draws of its own.
@@ -27,7 +27,7 @@ public struct ManualDriving {
   private var target = 0.0
   private var command = 0.0
 
-  public init(lower: Double, upper: Double, timeStep: Double, seed: UInt64, lever: Int = 0) {
+  package init(lower: Double, upper: Double, timeStep: Double, seed: UInt64, lever: Int = 0) {
     self.lower = lower
     self.upper = upper
     slowingRange = 0.15 * (upper - lower)
@@ -36,7 +36,7 @@ public struct ManualDriving {
   }
 
   /// The next command in [-1, 1] at a measured position.
-  public mutating func command(at position: Double) -> Double {
+  package mutating func command(at position: Double) -> Double {
     if left == 0 {
       let u = draws.uniforms(particle: holds, step: lever, count: 4)
       holds += 1

@@ -11,54 +11,54 @@ import Foundation
 import MachineLogs
 
 /// Pendulum swing-up.
-public struct Pendulum: SimulatedPlant {
-  public let name = "pendulum"
+package struct Pendulum: SimulatedPlant {
+  package let name = "pendulum"
   /// Seconds between measurements.
-  public var timeStep = 0.1
+  package var timeStep = 0.1
   /// Integrator steps a time step.
-  public var innerSteps = 20
+  package var innerSteps = 20
   /// kg
-  public var mass = 1.0
+  package var mass = 1.0
   /// m
-  public var length = 1.0
+  package var length = 1.0
   /// N m s
-  public var friction = 0.01
+  package var friction = 0.01
   /// m/s^2
-  public var gravity = 9.82
+  package var gravity = 9.82
   /// Largest torque, N m.
-  public var largestTorque = 2.5
+  package var largestTorque = 2.5
   /// Standard deviations of the measurement noise, rad and rad/s.
-  public var angleNoise = 0.01
-  public var rateNoise = 0.1
+  package var angleNoise = 0.01
+  package var rateNoise = 0.1
 
   private var state = [0.0, 0.0]
   private var draws = DrawKey(seed: 0)
   private var measurements = 0
 
-  public init() {}
+  package init() {}
 
-  public static var parameters: [(name: String, path: WritableKeyPath<Pendulum, Double> & Sendable)]
+  package static var parameters: [(name: String, path: WritableKeyPath<Pendulum, Double> & Sendable)]
   {
     [("mass", \.mass), ("length", \.length), ("friction", \.friction), ("gravity", \.gravity)]
   }
 
-  public var states: [Channel] {
+  package var states: [Channel] {
     [Channel(name: "angle", units: "rad"), Channel(name: "rate", units: "rad/s")]
   }
-  public var actions: [Channel] { [Channel(name: "torque", units: "N m")] }
-  public var actionLimits: [ClosedRange<Double>] { [-largestTorque...largestTorque] }
+  package var actions: [Channel] { [Channel(name: "torque", units: "N m")] }
+  package var actionLimits: [ClosedRange<Double>] { [-largestTorque...largestTorque] }
   /// [angle, rate] without noise.
-  public var trueState: [Double] { state }
+  package var trueState: [Double] { state }
 
   /// Starts at [angle, rate]; hanging still if nil.
-  public mutating func reset(to state: [Double]?, seed: UInt64) -> Measurement {
+  package mutating func reset(to state: [Double]?, seed: UInt64) -> Measurement {
     draws = DrawKey(seed: seed, stream: .pendulumSensors)
     measurements = 0
     self.state = state ?? [0, 0]
     return measure()
   }
 
-  public mutating func step(_ action: [Double]) -> Measurement {
+  package mutating func step(_ action: [Double]) -> Measurement {
     let torque = min(max(action[0], -largestTorque), largestTorque)
     for _ in 0..<innerSteps {
       state = rungeKutta(state, step: timeStep / Double(innerSteps)) { x in

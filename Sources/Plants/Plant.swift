@@ -8,25 +8,25 @@ import MachineLogs
 import SafeText
 
 /// What a plant answers.
-public struct Measurement: Hashable, Sendable {
+package struct Measurement: Hashable, Sendable {
   /// [S], physical units.
-  public var states: [Double]
+  package var states: [Double]
   /// [W], physical units: what disturbs the machine now.
-  public var disturbances: [Double] = []
+  package var disturbances: [Double] = []
   /// Whether the episode is over for the plant.
-  public var isDone: Bool
+  package var isDone: Bool
   /// Whether that is a success, if it says so.
-  public var isSuccess: Bool?
+  package var isSuccess: Bool?
   /// A reward that the plant measures, if it does.
-  public var reward: Double?
+  package var reward: Double?
   /// What the operator commands in place of the controller [A]; nil where nobody does.
-  public var override: [Double]?
+  package var override: [Double]?
   /// When it was measured, by the plant's own clock (s), if it says so.
-  public var time: Double?
+  package var time: Double?
   /// Seconds for which it may have lain unread, because this process did not run.
-  public var age = 0.0
+  package var age = 0.0
 
-  public init(
+  package init(
     _ states: [Double], isDone: Bool = false, reward: Double? = nil, time: Double? = nil
   ) {
     (self.states, self.isDone, self.reward, self.time) = (states, isDone, reward, time)
@@ -34,7 +34,7 @@ public struct Measurement: Hashable, Sendable {
 }
 
 /// A machine, simulated or real, on a fixed time step.
-public protocol Plant {
+package protocol Plant {
   /// For messages.
   var name: String { get }
   /// Measured states and their units.
@@ -61,11 +61,11 @@ public protocol Plant {
 }
 
 extension Plant {
-  public var clock: PlantClock? { nil }
-  public var disturbances: [Channel] { [] }
-  public var remarks: [String] { [] }
+  package var clock: PlantClock? { nil }
+  package var disturbances: [Channel] { [] }
+  package var remarks: [String] { [] }
 
-  @discardableResult public mutating func close(safeAction: [Double]) -> SafeEnd {
+  @discardableResult package mutating func close(safeAction: [Double]) -> SafeEnd {
     do {
       return SafeEnd(.confirmed, after: try step(safeAction))
     } catch {
@@ -73,11 +73,11 @@ extension Plant {
     }
   }
   /// Simulations answer at once.
-  public mutating func keepAsking(_ goesOn: @escaping () -> Bool) {}
+  package mutating func keepAsking(_ goesOn: @escaping () -> Bool) {}
 }
 
 /// How the time of a plant's steps is known.
-public enum PlantClock: String, Hashable, Sendable, Codable, CaseIterable {
+package enum PlantClock: String, Hashable, Sendable, Codable, CaseIterable {
   /// Steps last as long as they take: BAGEL waits until each is due, and rows have real stamps.
   case machine
   /// Every step is one time step, however long it is computed.
@@ -85,8 +85,8 @@ public enum PlantClock: String, Hashable, Sendable, Codable, CaseIterable {
 }
 
 /// Whether a plant took the safe action that ended an episode.
-public struct SafeEnd: Hashable, Sendable {
-  public enum Delivery: Hashable, Sendable {
+package struct SafeEnd: Hashable, Sendable {
+  package enum Delivery: Hashable, Sendable {
     /// It answered the safe action.
     case confirmed
     /// It was sent and read, and not answered: why, in words.
@@ -99,19 +99,19 @@ public struct SafeEnd: Hashable, Sendable {
     case notStarted
   }
 
-  public var delivery: Delivery
+  package var delivery: Delivery
   /// The answer that was awaited when the safe action was sent: the state at which it began to act.
-  public var awaited: Measurement?
+  package var awaited: Measurement?
   /// The answer to the safe action.
-  public var after: Measurement?
+  package var after: Measurement?
   /// The last action before it that was written to the plant [A]; nil where that is not known.
-  public var held: [Double]?
+  package var held: [Double]?
 
-  public init(_ delivery: Delivery, awaited: Measurement? = nil, after: Measurement? = nil) {
+  package init(_ delivery: Delivery, awaited: Measurement? = nil, after: Measurement? = nil) {
     (self.delivery, self.awaited, self.after) = (delivery, awaited, after)
   }
 
-  public var wasTaken: Bool {
+  package var wasTaken: Bool {
     switch delivery {
     case .confirmed, .sent: true
     case .failed, .notStarted, .finished: false
@@ -121,7 +121,7 @@ public struct SafeEnd: Hashable, Sendable {
   /// For people.
   ///
   /// - Parameter last: the action before [A], which a plant that was not reached may hold.
-  public func words(after last: [Double]?) -> String {
+  package func words(after last: [Double]?) -> String {
     switch delivery {
     case .confirmed: return "safe action sent"
     case .sent(let why): return "safe action sent, not confirmed (\(why))"
@@ -135,21 +135,21 @@ public struct SafeEnd: Hashable, Sendable {
 }
 
 /// What is wrong with a plant, and what it said.
-public struct PlantFailure: Error, CustomStringConvertible {
-  public let plant: String
-  public let problem: String
+package struct PlantFailure: Error, CustomStringConvertible {
+  package let plant: String
+  package let problem: String
   /// Steps of the episode before, if it was in one.
-  public var step: Int?
+  package var step: Int?
 
-  public init(plant: String, _ problem: String) { (self.plant, self.problem) = (plant, problem) }
+  package init(plant: String, _ problem: String) { (self.plant, self.problem) = (plant, problem) }
 
-  public var description: String {
+  package var description: String {
     "plant '\(shortened(plant))'\(step.map { ", step \($0)" } ?? ""): \(problem)"
   }
 }
 
 /// An answer that was not waited for (Ctrl-C).
-public struct PlantInterruption: Error {}
+package struct PlantInterruption: Error {}
 
 /// The shortest text that reads back as the same number, whole numbers without a point: also JSON.
 func shortest(_ value: Double) -> String {
@@ -158,7 +158,7 @@ func shortest(_ value: Double) -> String {
 }
 
 /// A simulated plant whose parameters have names.
-public protocol SimulatedPlant: Plant, Sendable {
+package protocol SimulatedPlant: Plant, Sendable {
   /// Names of the physical parameters, and where they are.
   static var parameters: [(name: String, path: WritableKeyPath<Self, Double> & Sendable)] { get }
   /// The true state [S], without noise.
@@ -166,26 +166,26 @@ public protocol SimulatedPlant: Plant, Sendable {
 }
 
 extension SimulatedPlant {
-  public var clock: PlantClock? { .simulation }
+  package var clock: PlantClock? { .simulation }
 }
 
 extension SimulatedPlant {
-  public static var parameterNames: [String] { parameters.map(\.name) }
+  package static var parameterNames: [String] { parameters.map(\.name) }
   /// The largest value of a parameter that makes sense, in its own units.
-  public static func largest(_ parameter: String) -> Double {
+  package static func largest(_ parameter: String) -> Double {
     // A delay is a buffer of inner steps.
     parameter.hasSuffix("Delay") ? 100 : 1e6
   }
 
   /// Sets a parameter; false if there is none of this name.
-  public mutating func set(_ name: String, to value: Double) -> Bool {
+  package mutating func set(_ name: String, to value: Double) -> Bool {
     guard let path = Self.parameters.first(where: { $0.name == name })?.path else { return false }
     self[keyPath: path] = value
     return true
   }
 
   /// Multiplies every parameter by a factor of its own, uniform in 1 - spread ... 1 + spread.
-  public mutating func vary(by spread: Double, seed: UInt64) {
+  package mutating func vary(by spread: Double, seed: UInt64) {
     let draws = DrawKey(seed: seed, stream: .plantSpread).uniforms(
       particle: 0, step: 0, count: Self.parameters.count)
     for (parameter, u) in zip(Self.parameters, draws) {

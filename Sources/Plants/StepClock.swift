@@ -4,17 +4,17 @@
 import Foundation
 
 /// Seconds since some moment, and waiting: the machine's clock, or one that tests move themselves.
-public struct StepClock {
-  public var now: () -> Double
+package struct StepClock {
+  package var now: () -> Double
   /// Returns at this time, or a little earlier where a signal came.
-  public var sleep: (_ until: Double) -> Void
+  package var sleep: (_ until: Double) -> Void
 
-  public init(now: @escaping () -> Double, sleep: @escaping (_ until: Double) -> Void) {
+  package init(now: @escaping () -> Double, sleep: @escaping (_ until: Double) -> Void) {
     (self.now, self.sleep) = (now, sleep)
   }
 
   /// Monotonic, and it goes on while the computer sleeps.
-  public static var real: StepClock {
+  package static var real: StepClock {
     StepClock(
       now: { seconds(clock) },
       sleep: { until in

@@ -7,20 +7,20 @@ import Foundation
 
 /// Counts of durations in bins of at most 0.2 % of their duration, from 1 microsecond to 70 minutes.
 /// (HdrHistogram's Swift package does the same and brings swift-numerics, which nothing else here needs.)
-public struct DurationHistogram: Hashable, Sendable {
+package struct DurationHistogram: Hashable, Sendable {
   /// Of microseconds: 2^10 linear bins, then 2^9 to each doubling.
   private var counts: [Int]
-  public private(set) var count = 0
+  package private(set) var count = 0
   /// The longest, exactly; 0 for none.
-  public private(set) var worst = 0.0
+  package private(set) var worst = 0.0
   private static let bits = 10
   private static let doublings = 22
 
-  public init() {
+  package init() {
     counts = Array(repeating: 0, count: (1 << Self.bits) + Self.doublings << (Self.bits - 1))
   }
 
-  public mutating func add(_ seconds: Double) {
+  package mutating func add(_ seconds: Double) {
     let limit = Double(UInt32.max)
     let microseconds = UInt64(min(max(1e6 * seconds, 0), limit))
     let shift = max(0, 64 - microseconds.leadingZeroBitCount - Self.bits)
@@ -30,7 +30,7 @@ public struct DurationHistogram: Hashable, Sendable {
   }
 
   /// The duration below which this fraction lies, s; 0 without any.
-  public func quantile(_ fraction: Double) -> Double {
+  package func quantile(_ fraction: Double) -> Double {
     var left = Int((fraction * Double(count)).rounded(.up))
     for (index, number) in counts.enumerated() {
       left -= number
@@ -46,7 +46,7 @@ public struct DurationHistogram: Hashable, Sendable {
     return 1e-6 * (Double(low) + 0.5 * Double(1 << shift))
   }
 
-  public static func += (sum: inout DurationHistogram, other: DurationHistogram) {
+  package static func += (sum: inout DurationHistogram, other: DurationHistogram) {
     for index in sum.counts.indices { sum.counts[index] += other.counts[index] }
     sum.count += other.count
     sum.worst = max(sum.worst, other.worst)
@@ -54,23 +54,23 @@ public struct DurationHistogram: Hashable, Sendable {
 }
 
 /// How an episode, or several, kept its time.
-public struct StepTiming: Hashable, Sendable {
-  public var timeStep: Double
+package struct StepTiming: Hashable, Sendable {
+  package var timeStep: Double
   /// From each action to the next.
-  public private(set) var period = DurationHistogram()
-  public private(set) var decision = DurationHistogram()
-  public private(set) var answer = DurationHistogram()
+  package private(set) var period = DurationHistogram()
+  package private(set) var decision = DurationHistogram()
+  package private(set) var answer = DurationHistogram()
   /// Steps that lasted more than a twentieth longer than a time step.
-  public private(set) var late = 0
+  package private(set) var late = 0
   /// Whether steps lasted as long as the machine took, rather than a simulation's computing.
-  public internal(set) var isReal = false
+  package internal(set) var isReal = false
 
-  public init(timeStep: Double) { self.timeStep = timeStep }
+  package init(timeStep: Double) { self.timeStep = timeStep }
 
   /// Steps whose period is known.
-  public var steps: Int { period.count }
+  package var steps: Int { period.count }
   /// By how much the longest period was longer than a time step.
-  public var worstLateness: Double { max(0, period.worst - timeStep) }
+  package var worstLateness: Double { max(0, period.worst - timeStep) }
 
   mutating func add(period seconds: Double) {
     period.add(seconds)
@@ -79,7 +79,7 @@ public struct StepTiming: Hashable, Sendable {
   mutating func add(decision seconds: Double) { decision.add(seconds) }
   mutating func add(answer seconds: Double) { answer.add(seconds) }
 
-  public static func += (sum: inout StepTiming, other: StepTiming) {
+  package static func += (sum: inout StepTiming, other: StepTiming) {
     sum.period += other.period
     sum.decision += other.decision
     sum.answer += other.answer

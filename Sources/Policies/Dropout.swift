@@ -7,17 +7,17 @@ import Foundation
 import Programs
 
 /// Random dropping of the units before a policy's last layer.
-public struct Dropout {
+package struct Dropout {
   /// That a unit is dropped, from 0 to below 1.
-  public let probability: Double
+  package let probability: Double
   /// Normal draws of the step for so many units.
   private let draws: (_ units: Int) -> Value
 
-  public static var none: Dropout {
+  package static var none: Dropout {
     Dropout(probability: 0) { _ in preconditionFailure("nothing is dropped") }
   }
 
-  public init(probability: Double, draws: @escaping (_ units: Int) -> Value) {
+  package init(probability: Double, draws: @escaping (_ units: Int) -> Value) {
     precondition((0..<1).contains(probability), "dropout \(probability) of 0 ..< 1")
     (self.probability, self.draws) = (probability, draws)
   }

@@ -6,30 +6,30 @@ import Formulas
 import Programs
 
 /// What goals are of.
-public enum GoalForm: Hashable, Sendable {
+package enum GoalForm: Hashable, Sendable {
   /// Every state, in their order; standardised as they are.
   case states(count: Int)
   /// These, with a standardiser of their own (`goalMean`, `goalScale`).
   case quantities([Quantity])
 
   /// Shared arrays [G] of a program with goals of quantities.
-  public static let goalMean = "goal_mean"
-  public static let goalScale = "goal_scale"
+  package static let goalMean = "goal_mean"
+  package static let goalScale = "goal_scale"
 
   /// G
-  public var length: Int {
+  package var length: Int {
     switch self {
     case .states(let count): count
     case .quantities(let quantities): quantities.count
     }
   }
 
-  public var quantities: [Quantity]? {
+  package var quantities: [Quantity]? {
     if case .quantities(let quantities) = self { quantities } else { nil }
   }
 
   /// What goals are of at a state [S], all in physical units [G].
-  public func reached(_ state: [Double]) -> [Double] {
+  package func reached(_ state: [Double]) -> [Double] {
     switch self {
     case .states: state
     case .quantities(let quantities): quantities.map { $0.value(state) }
@@ -37,20 +37,20 @@ public enum GoalForm: Hashable, Sendable {
   }
 
   /// The same of a program.
-  public func reached(_ state: Value) -> Value {
+  package func reached(_ state: Value) -> Value {
     guard let quantities else { return state }
     return state.builder.concatenate(quantities.map { $0.value(state) })
   }
 
   /// A goal [G] from physical units.
-  public func standardised(_ goal: Value) -> Value {
+  package func standardised(_ goal: Value) -> Value {
     let builder = goal.builder
     let (mean, scale) = arrays
     return (goal - builder.shared(mean, length: length)) / builder.shared(scale, length: length)
   }
 
   /// A goal [G] in physical units.
-  public func physical(_ goal: Value) -> Value {
+  package func physical(_ goal: Value) -> Value {
     let builder = goal.builder
     let (mean, scale) = arrays
     return goal * builder.shared(scale, length: length) + builder.shared(mean, length: length)
@@ -63,16 +63,16 @@ public enum GoalForm: Hashable, Sendable {
 }
 
 /// What goals of quantities are standardised by: (goal - mean) / scale.
-public struct GoalStandardiser: Hashable, Sendable {
+package struct GoalStandardiser: Hashable, Sendable {
   /// [G], physical units.
-  public let mean: [Double]
-  public let scale: [Double]
+  package let mean: [Double]
+  package let scale: [Double]
 
-  public init(mean: [Double], scale: [Double]) {
+  package init(mean: [Double], scale: [Double]) {
     precondition(mean.count == scale.count, "\(mean.count) means, \(scale.count) scales")
     (self.mean, self.scale) = (mean, scale)
   }
 
   /// Values of the shared arrays of programs with such goals.
-  public var data: [String: [Double]] { [GoalForm.goalMean: mean, GoalForm.goalScale: scale] }
+  package var data: [String: [Double]] { [GoalForm.goalMean: mean, GoalForm.goalScale: scale] }
 }

@@ -11,7 +11,7 @@ extension Policy {
   /// Weights start from N(0, 2 / inputs of the layer) (He 2015, reference 38 of the paper), biases from zero.
   /// (A ten times smaller last layer, so that a new policy hardly acts, left searches stuck inside the
   /// boom's deadband.)
-  public static func network(
+  package static func network(
     hidden: [Int], inputs: PolicyInputs, lower: [Double], upper: [Double],
     largestChange: [Double] = [], rest: [Double]? = nil
   ) -> Policy {
@@ -44,7 +44,7 @@ extension Policy {
   }
 
   /// raw = W z + b.
-  public static func linear(
+  package static func linear(
     inputs: PolicyInputs, lower: [Double], upper: [Double], largestChange: [Double] = [],
     rest: [Double]? = nil
   ) -> Policy {

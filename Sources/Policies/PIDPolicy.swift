@@ -19,7 +19,7 @@ extension Policy {
   /// A PID controller of `inputs.integrated` goals.
   ///
   /// Gains start from N(0, 2 / E): which way a command moves the machine is for the search to find.
-  public static func pid(
+  package static func pid(
     inputs: PolicyInputs, lower: [Double], upper: [Double], largestChange: [Double] = [],
     rest: [Double]? = nil
   ) -> Policy {
@@ -102,17 +102,17 @@ private struct PIDLaw: Sendable {
 
 /// The gains of a PID controller in physical units:
 /// u = bias + K_p e + s - K_d dy/dt within the limits, ds/dt = K_i e + (u_sent - u_wanted) / T_t.
-public struct PIDGains: Hashable, Sendable {
+package struct PIDGains: Hashable, Sendable {
   /// [A][E], units of the action by those of the goal; the integral's a second, the derivative's times a second.
-  public var proportional: [[Double]]
-  public var integral: [[Double]]
-  public var derivative: [[Double]]
+  package var proportional: [[Double]]
+  package var integral: [[Double]]
+  package var derivative: [[Double]]
   /// [A], units of the action.
-  public var bias: [Double]
+  package var bias: [Double]
   /// Time constant of the derivative's filter [E], s.
-  public var filterTime: [Double]
+  package var filterTime: [Double]
   /// Time constant with which the integral follows what was sent [A], s.
-  public var trackingTime: [Double]
+  package var trackingTime: [Double]
 
   /// Whether all are numbers that a machine can have.
   var areSound: Bool {
@@ -128,7 +128,7 @@ public struct PIDGains: Hashable, Sendable {
   /// - Parameters:
   ///   - controller: the policy with its numbers.
   ///   - timeStep: s
-  public init?(_ controller: PolicyController, timeStep: Double) {
+  package init?(_ controller: PolicyController, timeStep: Double) {
     let policy = controller.policy
     guard policy.form == .pid else { return nil }
     let inputs = policy.inputs

@@ -11,13 +11,13 @@
 import Programs
 
 /// A tensor within theta.
-public struct ParameterBlock: Hashable, Sendable {
-  public let name: String
-  public let offset: Int
+package struct ParameterBlock: Hashable, Sendable {
+  package let name: String
+  package let offset: Int
   /// Row-major.
-  public let shape: [Int]
+  package let shape: [Int]
 
-  public init(name: String, offset: Int, shape: [Int]) {
+  package init(name: String, offset: Int, shape: [Int]) {
     (self.name, self.offset, self.shape) = (name, offset, shape)
   }
 }
@@ -68,24 +68,24 @@ struct Law: Sendable {
 }
 
 /// A deterministic feedback policy pi_theta(x, x_g).
-public struct Policy: Sendable {
-  public let form: PolicyForm
-  public let inputs: PolicyInputs
+package struct Policy: Sendable {
+  package let form: PolicyForm
+  package let inputs: PolicyInputs
   /// Physical limits of each action.
-  public let lower: [Double]
-  public let upper: [Double]
+  package let lower: [Double]
+  package let upper: [Double]
   /// Largest change of each action a step, physical units; infinite for none. Empty for none at all.
-  public let largestChange: [Double]
+  package let largestChange: [Double]
   /// What actuators are sent before the first action [A]; the machine's safe action.
-  public let rest: [Double]
+  package let rest: [Double]
   /// P
-  public let parameterCount: Int
+  package let parameterCount: Int
   /// Where the tensors stand in theta; empty for custom policies.
-  public let parameterBlocks: [ParameterBlock]
+  package let parameterBlocks: [ParameterBlock]
   /// theta at the start, from a seed.
-  public let initialParameters: @Sendable (UInt64) -> [Double]
+  package let initialParameters: @Sendable (UInt64) -> [Double]
   /// What it remembers before the first step [M], beside past actions; empty for most.
-  public let memoryStart: [Double]
+  package let memoryStart: [Double]
   private let law: Law
   private let integral: IntegralAction?
 
@@ -93,7 +93,7 @@ public struct Policy: Sendable {
   /// its parameters by `inputs.builder.shared(RolloutProgram.parameters, ...)`, and calls the dropout once, on what its
   /// last layer reads, if it has one. Without `rest`, actions rest nearest to zero. Where its inputs have goals to integrate,
   /// integral action follows it (`IntegralAction`), and its parameters follow in theta.
-  public init(
+  package init(
     form: PolicyForm, inputs: PolicyInputs, lower: [Double], upper: [Double],
     largestChange: [Double] = [], rest: [Double]? = nil, parameterCount: Int,
     parameterBlocks: [ParameterBlock] = [],
@@ -157,16 +157,16 @@ public struct Policy: Sendable {
   }
 
   /// Zero, or what of the limits is nearest to it.
-  public static func rest(within limits: ClosedRange<Double>) -> Double {
+  package static func rest(within limits: ClosedRange<Double>) -> Double {
     min(max(0, limits.lowerBound), limits.upperBound)
   }
 
-  public var stateLength: Int { inputs.stateLength }
-  public var actionLength: Int { lower.count }
+  package var stateLength: Int { inputs.stateLength }
+  package var actionLength: Int { lower.count }
   /// M
-  public var memoryLength: Int { memoryStart.count }
+  package var memoryLength: Int { memoryStart.count }
   /// Rows of past actions that `step` reads.
-  public var actionMemory: Int {
+  package var actionMemory: Int {
     max(inputs.actionHistory, largestChange.isEmpty && integral == nil ? 0 : 1)
   }
 
@@ -179,7 +179,7 @@ public struct Policy: Sendable {
   ///   - memory: of the step before [M], `memoryStart` at first; nil for policies without.
   ///   - dropout: for rollouts of a search.
   /// - Returns: the action [A], and the memory [M]; nil for policies without.
-  public func step(
+  package func step(
     state: Value, goal: Value?, past: [Value] = [], memory: Value? = nil, dropout: Dropout = .none
   ) -> (action: Value, memory: Value?) {
     precondition(past.count >= actionMemory, "\(past.count) past actions, \(actionMemory) needed")
@@ -235,7 +235,7 @@ public struct Policy: Sendable {
   ///   - goal: standardised [G]; nil for policies that see none.
   ///   - past: physical actions, newest first.
   ///   - dropout: for rollouts of a search.
-  public func action(
+  package func action(
     state: Value, goal: Value?, past: [Value] = [], dropout: Dropout = .none
   ) -> Value {
     step(state: state, goal: goal, past: past, dropout: dropout).action

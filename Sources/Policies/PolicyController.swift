@@ -6,20 +6,20 @@ import Programs
 
 /// A policy ready to drive a plant.
 public struct PolicyController: Sendable {
-  public let policy: Policy
+  package let policy: Policy
   /// theta [P]
-  public let parameters: [Double]
+  package let parameters: [Double]
   /// Standardiser of the states, and of the disturbances that it sees after them: (x - mean) / scale.
-  public let stateMean: [Double]
-  public let stateScale: [Double]
+  package let stateMean: [Double]
+  package let stateScale: [Double]
   /// Standardiser of goals that are of quantities; nil where they are of the states.
-  public let goals: GoalStandardiser?
+  package let goals: GoalStandardiser?
   /// From "state" [S] and "goal" [G], if the policy takes one, in physical units, "past" [actionMemory * A] and "memory" [M] to
   /// "action" [A] and "next_memory" [M]; without past actions or memory there are no such ports. Shared arrays as in `sharedArrays`.
-  public let program: Program
+  package let program: Program
   private let interpreter: Interpreter
 
-  public init(
+  package init(
     policy: Policy, parameters: [Double], stateMean: [Double], stateScale: [Double],
     goals: GoalStandardiser? = nil
   ) {
@@ -62,7 +62,7 @@ public struct PolicyController: Sendable {
   }
 
   /// Values of the program's shared arrays.
-  public var sharedArrays: [String: [Double]] { interpreter.shared }
+  package var sharedArrays: [String: [Double]] { interpreter.shared }
 
   /// The action [A] for a state [S] and a goal [G], physical units: the first one of a policy with a memory.
   ///
@@ -70,7 +70,7 @@ public struct PolicyController: Sendable {
   ///   - state: [S], and after it the disturbances that it sees, physical units.
   ///   - goal: [G], physical units.
   ///   - past: the last actions, newest first; missing ones count as rest.
-  public func action(state: [Double], goal: [Double], past: [[Double]] = []) -> [Double] {
+  package func action(state: [Double], goal: [Double], past: [[Double]] = []) -> [Double] {
     step(state: state, goal: goal, past: past, memory: policy.memoryStart).action
   }
 
@@ -81,7 +81,7 @@ public struct PolicyController: Sendable {
   ///   - goal: [G], physical units.
   ///   - past: the last actions, newest first; missing ones count as rest.
   ///   - memory: of the step before [M], `Policy.memoryStart` at first.
-  public func step(
+  package func step(
     state: [Double], goal: [Double], past: [[Double]], memory: [Double]
   ) -> (action: [Double], memory: [Double]) {
     let rows = (0..<policy.actionMemory).flatMap { $0 < past.count ? past[$0] : policy.rest }
@@ -132,11 +132,11 @@ public struct ControllerRun {
   }
 
   /// A step in which it was not asked: what is sent in it stands in place of no action of its own.
-  public mutating func skip() { hasActed = false }
+  package mutating func skip() { hasActed = false }
 
   /// Remembers what was really sent [A] in place of its action of this step, if it had one: an operator's command, another
   /// controller's. Its next actions go on from there, within its rate limits.
-  public mutating func sent(_ action: [Double]) {
+  package mutating func sent(_ action: [Double]) {
     if hasActed && !past.isEmpty {
       let policy = controller.policy
       let isOwn = action.indices.allSatisfy { j in

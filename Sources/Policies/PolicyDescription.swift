@@ -5,37 +5,37 @@
 import Formulas
 
 /// What a policy file says about itself.
-public struct PolicyDescription: Hashable, Sendable {
-  public var task: String
+package struct PolicyDescription: Hashable, Sendable {
+  package var task: String
   /// Of the states, and after them of the disturbances that it sees.
-  public var stateNames: [String]
-  public var stateUnits: [String]
-  public var actionNames: [String]
-  public var lower: [Double]
-  public var upper: [Double]
+  package var stateNames: [String]
+  package var stateUnits: [String]
+  package var actionNames: [String]
+  package var lower: [Double]
+  package var upper: [Double]
   /// Largest change of each action a step; nil for none.
-  public var largestChange: [Double?]
+  package var largestChange: [Double?]
   /// What actuators are sent before the first action.
-  public var rest: [Double]
-  public var timeStep: Double
-  public var form: PolicyForm
-  public var inputs: PolicyInputs
+  package var rest: [Double]
+  package var timeStep: Double
+  package var form: PolicyForm
+  package var inputs: PolicyInputs
   /// Bounds of those in the data that its model was learnt from; goals beyond were never tried.
-  public var dataBounds: [ClosedRange<Double>]?
+  package var dataBounds: [ClosedRange<Double>]?
   /// What goals are of at some of those states [n][G], where they are of quantities: others were never tried.
-  public var loggedGoals: [[Double]] = []
+  package var loggedGoals: [[Double]] = []
   /// The plant of its task, in words; nil where there was none.
-  public var plant: String?
+  package var plant: String?
   /// Fingerprint of the model that it was found on (`DynamicsModel.fingerprint`); nil where nobody knows.
-  public var model: String?
+  package var model: String?
   /// Fingerprint of the task that it was searched for; nil where nobody asks.
-  public var searched: String?
+  package var searched: String?
   /// Its return on its model, as the search judged it.
-  public var predictedReturn: Double?
+  package var predictedReturn: Double?
   /// What its search read of the model, in words; nil where nobody knows.
-  public var sampler: String?
+  package var sampler: String?
 
-  public init(
+  package init(
     task: String, stateNames: [String], stateUnits: [String], actionNames: [String],
     lower: [Double], upper: [Double], largestChange: [Double?], rest: [Double],
     timeStep: Double, form: PolicyForm, inputs: PolicyInputs
@@ -59,13 +59,13 @@ public struct PolicyDescription: Hashable, Sendable {
   }
 
   /// The policy it describes.
-  public func makePolicy() -> Policy {
+  package func makePolicy() -> Policy {
     form.makePolicy(
       inputs: inputs, lower: lower, upper: upper, largestChange: largestChanges, rest: rest)
   }
 
   /// The first difference that makes the policy useless for `other`'s machine, or nil.
-  public func mismatch(with other: PolicyDescription) -> String? {
+  package func mismatch(with other: PolicyDescription) -> String? {
     func differ<T: Equatable>(_ what: String, _ a: T, _ b: T) -> String? {
       a == b ? nil : "\(what): its \(a), the task's \(b)"
     }

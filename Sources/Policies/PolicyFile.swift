@@ -14,7 +14,7 @@ extension PolicyController {
   ///   - path: of the safetensors file.
   ///   - description: what the file says of it.
   /// - Throws: `TensorFileError`, which names the number.
-  public func write(
+  package func write(
     to path: String, description: PolicyDescription
   ) throws(TensorFileError) {
     var stored = StoredPolicy(self, description)
@@ -26,7 +26,7 @@ extension PolicyController {
 
   /// Reads a policy. Throws: `TensorFileError`, also where it was made for another machine than
   /// `expected`.
-  public static func read(
+  package static func read(
     path: String, for expected: PolicyDescription
   ) throws(TensorFileError) -> (controller: PolicyController, description: PolicyDescription) {
     let (controller, found) = try read(path: path)
@@ -38,7 +38,7 @@ extension PolicyController {
   }
 
   /// Throws: `TensorFileError`.
-  public static func read(
+  package static func read(
     path: String
   ) throws(TensorFileError) -> (controller: PolicyController, description: PolicyDescription) {
     let file = try TensorFile(path: path)

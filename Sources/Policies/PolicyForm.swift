@@ -2,7 +2,7 @@
 // The forms that a policy can have: what a task asks for, what a file says, what is built.
 
 /// The form of a policy, which with its inputs determines its parameters.
-public enum PolicyForm: Hashable, Sendable {
+package enum PolicyForm: Hashable, Sendable {
   /// Feedforward network with tanh hidden layers of these widths; without any, a linear policy.
   case network(hidden: [Int])
   /// Gaussian basis functions.
@@ -13,7 +13,7 @@ public enum PolicyForm: Hashable, Sendable {
   case custom(String)
 
   /// Units before the last layer.
-  public var units: Int {
+  package var units: Int {
     switch self {
     case .network(let hidden): hidden.reduce(0, +)
     case .radialBasis(let count): count
@@ -22,7 +22,7 @@ public enum PolicyForm: Hashable, Sendable {
   }
 
   /// The key of a task file that says it, with its value.
-  public var words: String {
+  package var words: String {
     switch self {
     case .network(let hidden): "policy.layers: \(hidden)"
     case .radialBasis(let count): "policy.radialBasis: \(count)"

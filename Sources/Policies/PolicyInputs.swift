@@ -8,7 +8,7 @@ import Formulas
 import Programs
 
 /// How a goal enters a policy.
-public enum GoalInput: String, Hashable, Sendable, Codable, CaseIterable {
+package enum GoalInput: String, Hashable, Sendable, Codable, CaseIterable {
   /// The policy does not see the goal (Experiment 1: one fixed goal).
   case none
   /// Inputs are (state, goal).
@@ -18,25 +18,25 @@ public enum GoalInput: String, Hashable, Sendable, Codable, CaseIterable {
 }
 
 /// The inputs of a policy.
-public struct PolicyInputs: Hashable, Sendable {
+package struct PolicyInputs: Hashable, Sendable {
   /// Numbers that it has of the machine [S + W]: states, and after them the disturbances that it sees.
-  public var stateLength: Int
+  package var stateLength: Int
   /// W, how many of those are disturbances.
-  public var disturbanceLength: Int
-  public var actionLength: Int
-  public var goal: GoalInput
+  package var disturbanceLength: Int
+  package var actionLength: Int
+  package var goal: GoalInput
   /// What goals are of; nil for the states.
-  public var goalQuantities: [Quantity]?
+  package var goalQuantities: [Quantity]?
   /// States that enter as sine and cosine.
-  public var angles: [Int]
+  package var angles: [Int]
   /// Radians in the unit of each of them; nil where all are in radians.
-  public var radians: [Double]?
+  package var radians: [Double]?
   /// Rows of past actions.
-  public var actionHistory: Int
+  package var actionHistory: Int
   /// Goals whose error the policy integrates, by their index [E]; beside z.
-  public var integrated: [Int]
+  package var integrated: [Int]
 
-  public init(
+  package init(
     stateLength: Int, disturbanceLength: Int = 0, actionLength: Int, goal: GoalInput = .none,
     goalQuantities: [Quantity]? = nil, angles: [Int] = [], radians: [Double]? = nil,
     actionHistory: Int = 0, integrated: [Int] = []
@@ -52,13 +52,13 @@ public struct PolicyInputs: Hashable, Sendable {
   }
 
   /// Length of z.
-  public var length: Int {
+  package var length: Int {
     let states = stateLength + Set(angles).count
     let goals = goal == .none ? 0 : goalQuantities?.count ?? states - disturbanceLength
     return states + goals + actionHistory * actionLength
   }
 
-  public var goalForm: GoalForm { goalQuantities.map { .quantities($0) } ?? ofStates }
+  package var goalForm: GoalForm { goalQuantities.map { .quantities($0) } ?? ofStates }
 
   /// The machine's states alone.
   private var ofStates: GoalForm { .states(count: stateLength - disturbanceLength) }

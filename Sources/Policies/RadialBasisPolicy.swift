@@ -14,7 +14,7 @@ extension Policy {
   ///
   /// Parameters: inverse widths s [D] (from 1), centres c [K, D] (from N(0, 1)), exponents a [K], weights V [A, K] (from
   /// N(0, 1 / K)), biases [A] (from 0).
-  public static func radialBasis(
+  package static func radialBasis(
     count: Int, inputs: PolicyInputs, lower: [Double], upper: [Double],
     largestChange: [Double] = [], rest: [Double]? = nil
   ) -> Policy {

@@ -11,7 +11,7 @@
 
 extension PolicyController {
   /// The same function of physical states and goals, with the standardisers of another controller of the same inputs.
-  public func restandardised(as other: PolicyController) -> PolicyController {
+  package func restandardised(as other: PolicyController) -> PolicyController {
     precondition(other.policy.inputs == policy.inputs, "policies with other inputs")
     let change = policy.inputs.change(from: other, to: self)
     func scale(_ one: PolicyController, _ goal: Int) -> Double {

@@ -8,12 +8,12 @@ import Execution
 import Rollouts
 
 /// What a policy is judged by.
-public struct PolicyJudgement: Hashable, Sendable {
+package struct PolicyJudgement: Hashable, Sendable {
   /// Mean return.
-  public var value = -Double.infinity
+  package var value = -Double.infinity
   /// Sum over the constraints of how much the part of the particles that leave is above what the search allows itself; 0 where
   /// every constraint is kept.
-  public var excess = 0.0
+  package var excess = 0.0
 
   /// Whether it keeps more of the constraints, or as much and earns more by at least `gain`.
   func isBetter(than other: PolicyJudgement, gain: Double = 0) -> Bool {
@@ -48,7 +48,7 @@ extension SearchOptions {
 
 extension BatchReturns {
   /// Particles that left a constraint at any step. All that diverged count too: what they did last is not added up.
-  public func violations(_ constraint: Int) -> Int {
+  package func violations(_ constraint: Int) -> Int {
     let excesses = total(Rollout.excessIndex(ofConstraint: constraint))
     return min(excesses.count { !($0 <= 0) } + diverged, excesses.count)
   }

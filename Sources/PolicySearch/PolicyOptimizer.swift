@@ -17,41 +17,41 @@ import Programs
 import Rollouts
 
 /// A gradient that cannot be followed.
-public struct SearchError: Error, CustomStringConvertible {
-  public let description: String
+package struct SearchError: Error, CustomStringConvertible {
+  package let description: String
 
-  public init(description: String) { self.description = description }
+  package init(description: String) { self.description = description }
 }
 
 /// Runs Algorithm 1's inner loop.
-public final class PolicyOptimizer {
-  public let options: SearchOptions
-  public private(set) var state: SearchState
+package final class PolicyOptimizer {
+  package let options: SearchOptions
+  package private(set) var state: SearchState
   private let executors: Executors
   private let rollout: Rollout
   private let widened: RewardWidening?
   private let standardise: @Sendable ([Double]) -> [Double]
   private let standardiseGoal: @Sendable ([Double]) -> [Double]
   /// Seconds of each iteration so far, evaluations left out.
-  public private(set) var iterationSeconds: [Double] = []
+  package private(set) var iterationSeconds: [Double] = []
   private let initialStates: StateDistribution
   private let goals: StateDistribution
   private let initialParameters: @Sendable (UInt64) -> [Double]
 
   /// What runs a search's rollouts.
-  public struct Executors {
+  package struct Executors {
     /// Of the iterations.
-    public let iterations: any RolloutExecutor
+    package let iterations: any RolloutExecutor
     /// Of evaluations and trajectories; another where iterations see less than the whole policy (`Dropout`).
-    public let judge: any RolloutExecutor
+    package let judge: any RolloutExecutor
     /// Of the count of what leaves constraints; nil for `judge`.
-    public let counter: ViolationCounter?
+    package let counter: ViolationCounter?
 
     /// - Parameters:
     ///   - iterations: differentiates and updates.
     ///   - judge: nil for `iterations`.
     ///   - counter: nil for `judge`.
-    public init(
+    package init(
       _ iterations: any RolloutExecutor, judge: (any RolloutExecutor)? = nil,
       counter: ViolationCounter? = nil
     ) {
@@ -80,7 +80,7 @@ public final class PolicyOptimizer {
   ///   - initialParameters: theta of a start, from its seed.
   ///   - state: of a search to go on with; nil to begin.
   ///   - widened: makes executors of the same rollout with a widened reward, for where the reward is flat; nil for never.
-  public init(
+  package init(
     _ executors: Executors, rollout: Rollout, model: DynamicsModel,
     initialStates: StateDistribution, goals: StateDistribution, options: SearchOptions,
     initialParameters: @escaping @Sendable (UInt64) -> [Double], state: SearchState? = nil,
@@ -114,7 +114,7 @@ public final class PolicyOptimizer {
   ///   - horizon: steps; nil for the longest.
   ///   - particles: B; nil for those of the options.
   ///   - other: whose particles they are; nil for the search's rollout.
-  public func batch(
+  package func batch(
     parameters: [Double], iteration: UInt32, horizon: Int? = nil, particles: Int? = nil,
     of other: Rollout? = nil
   ) -> RolloutBatch {
@@ -137,7 +137,7 @@ public final class PolicyOptimizer {
 
   /// Some iterations: roll out, differentiate, update, and every so often evaluate. As many as the executor runs
   /// without waiting, up to the next evaluation; one on the host.
-  public func step() throws {
+  package func step() throws {
     try begin()
     let executor = try present().iterations
     let before = ContinuousClock.now
@@ -273,7 +273,7 @@ public final class PolicyOptimizer {
     }
   }
 
-  public var isFinished: Bool { state.startsDone >= options.starts }
+  package var isFinished: Bool { state.startsDone >= options.starts }
 
   private func endStage(_ hasConverged: Bool) throws {
     guard state.stage == options.horizons.count - 1 else {
@@ -308,7 +308,7 @@ public final class PolicyOptimizer {
   /// - Parameters:
   ///   - parameters: theta [P].
   ///   - horizon: steps; nil for the longest.
-  public func evaluationReturn(_ parameters: [Double], horizon: Int? = nil) throws -> Double {
+  package func evaluationReturn(_ parameters: [Double], horizon: Int? = nil) throws -> Double {
     try meanReturn(parameters, iteration: Self.evaluationIteration, horizon: horizon)
   }
 
@@ -326,7 +326,7 @@ public final class PolicyOptimizer {
   ///   - rollouts: rounded up to whole batches.
   ///   - goesOn: asked before every batch.
   /// - Throws: `ExecutionError`.
-  public func countViolations(
+  package func countViolations(
     _ parameters: [Double], rollouts: Int, goesOn: () -> Bool = { true }
   ) throws -> ViolationCount? {
     var isWhole = true
@@ -365,7 +365,7 @@ public final class PolicyOptimizer {
   }
 
   /// Mean return of parameters on the batch of an iteration.
-  public func meanReturn(
+  package func meanReturn(
     _ parameters: [Double], iteration: UInt32, horizon: Int? = nil
   ) throws -> Double {
     try present().judge.returns(
@@ -374,7 +374,7 @@ public final class PolicyOptimizer {
   }
 
   /// Trajectories of parameters on the fixed evaluation batch.
-  public func trajectories(_ parameters: [Double]) throws -> BatchTrajectories {
+  package func trajectories(_ parameters: [Double]) throws -> BatchTrajectories {
     try present().judge.trajectories(
       batch(parameters: parameters, iteration: Self.evaluationIteration))
   }

@@ -16,7 +16,7 @@ extension SearchState {
   ///   - fingerprint: identifies task, model and options; `init(path:fingerprint:options:)` wants it back.
   ///   - options: how the search is done.
   /// - Throws: `TensorFileError`, which names the number.
-  public func write(
+  package func write(
     to path: String, fingerprint: String, options: SearchOptions
   ) throws(TensorFileError) {
     var state = self
@@ -35,7 +35,7 @@ extension SearchState {
   ///   - options: how it is done.
   ///   - parameterCount: of its policy.
   /// - Throws: `TensorFileError`.
-  public init?(
+  package init?(
     path: String, fingerprint: String, options: SearchOptions, parameterCount: Int
   ) throws(TensorFileError) {
     var state = SearchState(

@@ -4,100 +4,100 @@
 import Execution
 
 /// Fresh draws for every iteration, or the same ones (common random numbers).
-public enum DrawSchedule: String, Hashable, Sendable, Codable {
+package enum DrawSchedule: String, Hashable, Sendable, Codable {
   case fresh
   case fixed
 }
 
 /// How to search.
-public struct SearchOptions: Hashable, Sendable, Codable {
+package struct SearchOptions: Hashable, Sendable, Codable {
   /// B
-  public var particles = 100
+  package var particles = 100
   /// H, steps; or a growing list of them, which every start goes through one after
   /// another. Where motion is chaotic (a pole that whirls), gradients over a long horizon lead nowhere until the
   /// policy can do what comes first.
-  public var horizons = [300]
-  public var learningRate = 1e-2
+  package var horizons = [300]
+  package var learningRate = 1e-2
   /// Gradients longer than this are shortened to it.
-  public var gradientNorm = 10.0
+  package var gradientNorm = 10.0
   /// Elements of a state's adjoint beyond this are cut: in chaotic motion (a pole that whirls) a few particles' gradients
   /// drown all others'.
-  public var adjointLimit = 1e6
-  public var draws = DrawSchedule.fresh
+  package var adjointLimit = 1e6
+  package var draws = DrawSchedule.fresh
   /// Independent searches from new parameters, of which the best policy counts. Of single searches on the
   /// boom, about one in five ends in a worse optimum (stays down, or comes slowly).
-  public var starts = 5
+  package var starts = 5
   /// Most iterations of each start, at each of its horizons.
-  public var iterations = 400
+  package var iterations = 400
   /// Iterations between evaluations.
-  public var evaluationInterval = 5
+  package var evaluationInterval = 5
   /// Evaluations without progress after which the rate is halved.
-  public var patience = 6
+  package var patience = 6
   /// The search has converged when the rate would be halved for this many-th time.
-  public var halvings = 5
+  package var halvings = 5
   /// Progress is a gain of this fraction of the best return's magnitude.
-  public var improvement = 1e-3
+  package var improvement = 1e-3
   /// How likely a rollout may leave each constraint of its program, 0 to 1; empty for none.
-  public var allowedViolations: [Double] = []
-  public var seed: UInt64 = 0
+  package var allowedViolations: [Double] = []
+  package var seed: UInt64 = 0
 
-  public init() {}
+  package init() {}
 
   /// The last and longest.
-  public var horizon: Int {
+  package var horizon: Int {
     get { horizons[horizons.count - 1] }
     set { horizons = [newValue] }
   }
 }
 
 /// Everything a search knows between two iterations.
-public struct SearchState: Hashable, Sendable {
+package struct SearchState: Hashable, Sendable {
   /// Iterations so far, and those before the present start came to its present horizon.
-  public var iteration = 0
-  public var firstIteration = 0
+  package var iteration = 0
+  package var firstIteration = 0
   /// Which horizon the present start has come to.
-  public var stage = 0
+  package var stage = 0
   /// Starts that have ended.
-  public var startsDone = 0
-  public var parameters: [Double]
-  public var adam: Adam
-  public var rate: Double
-  public var bestParameters: [Double]
+  package var startsDone = 0
+  package var parameters: [Double]
+  package var adam: Adam
+  package var rate: Double
+  package var bestParameters: [Double]
   /// Mean return of the best policy on the evaluation batch.
-  public var bestReturn = -Double.infinity
-  public var bestIteration = 0
+  package var bestReturn = -Double.infinity
+  package var bestIteration = 0
   /// How much the best policy leaves constraints beyond what is allowed on the evaluation batch; 0 where it keeps them.
-  public var bestExcess = 0.0
+  package var bestExcess = 0.0
   /// The best mean return of any policy that was judged, whatever it left.
-  public var freestReturn = -Double.infinity
+  package var freestReturn = -Double.infinity
   /// Weights of the constraints' penalties.
-  public var multipliers: [Double] = []
+  package var multipliers: [Double] = []
   /// The same of the present start, over its present horizon.
-  public var startBestParameters: [Double]
-  public var startBestReturn = -Double.infinity
-  public var startBestExcess = 0.0
-  public var evaluationsWithoutProgress = 0
-  public var halvings = 0
+  package var startBestParameters: [Double]
+  package var startBestReturn = -Double.infinity
+  package var startBestExcess = 0.0
+  package var evaluationsWithoutProgress = 0
+  package var halvings = 0
   /// Mean return of every iteration's batch, less the weighted penalties of constraints.
-  public var returns: [Double] = []
+  package var returns: [Double] = []
   /// Norm of every iteration's gradient, before it was shortened.
-  public var gradientNorms: [Double] = []
+  package var gradientNorms: [Double] = []
   /// Particle-iterations that diverged.
-  public var diverged = 0
+  package var diverged = 0
   /// Particle-iterations whose adjoint was cut because it exploded.
-  public var truncated = 0
+  package var truncated = 0
   /// Whether every start so far has converged rather than met the limit of iterations.
-  public var hasConverged = true
+  package var hasConverged = true
   /// How many times nearer to the goal the reward sees states than they are, at first and now: more than 1 where it was flat.
   /// Returns are those of this reward.
-  public var firstWidening = 1.0
-  public var widening = 1.0
+  package var firstWidening = 1.0
+  package var widening = 1.0
 
   /// - Parameters:
   ///   - parameters: theta at the start [P].
   ///   - options: how the search is done.
   ///   - isWarm: the parameters are those of a policy that was found before; it begins with the last horizon.
-  public init(parameters: [Double], options: SearchOptions, isWarm: Bool = false) {
+  package init(parameters: [Double], options: SearchOptions, isWarm: Bool = false) {
     stage = isWarm ? options.horizons.count - 1 : 0
     self.parameters = parameters
     bestParameters = parameters
@@ -118,7 +118,7 @@ public struct SearchState: Hashable, Sendable {
   }
 
   /// How much of the search is done at most, 0 to 1: starts, their horizons, their iterations.
-  public func fraction(of options: SearchOptions) -> Double {
+  package func fraction(of options: SearchOptions) -> Double {
     if startsDone >= options.starts { return 1 }
     let stages = Double(options.horizons.count)
     let within = min(1, Double(iteration - firstIteration) / Double(options.iterations))

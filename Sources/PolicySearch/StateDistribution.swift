@@ -7,7 +7,7 @@ import Foundation
 import GaussianProcesses
 
 /// A distribution over states, or over goals of quantities; physical units.
-public enum StateDistribution: Hashable, Sendable {
+package enum StateDistribution: Hashable, Sendable {
   /// Always the same (Experiment 1).
   case fixed([Double])
   /// Uniform in a box (Experiment 2).
@@ -27,7 +27,7 @@ public enum StateDistribution: Hashable, Sendable {
   case cells([[[Double]]])
 
   /// The distribution with the data's bounds [S] put in.
-  public func resolved(bounds: [ClosedRange<Double>]) -> StateDistribution {
+  package func resolved(bounds: [ClosedRange<Double>]) -> StateDistribution {
     guard case .bounds(let states) = self else { return self }
     return .uniform(
       lower: zip(states, bounds).map { $0 ? $1.lowerBound : 0 },
@@ -35,7 +35,7 @@ public enum StateDistribution: Hashable, Sendable {
   }
 
   /// The distribution with everything put in that a model knows of its data.
-  public func resolved(by model: DynamicsModel) -> StateDistribution {
+  package func resolved(by model: DynamicsModel) -> StateDistribution {
     if case .logged = self { return .rows(model.loggedStates) }
     return resolved(bounds: model.stateBounds)
   }
@@ -45,7 +45,7 @@ public enum StateDistribution: Hashable, Sendable {
   /// one of them is the goal of a state that was there. Where a side of the box is one value, goals near it have that value.
   ///
   /// - Parameter logged: what goals are of at logged states [n][G].
-  public func reaching(_ logged: [[Double]]) -> StateDistribution {
+  package func reaching(_ logged: [[Double]]) -> StateDistribution {
     guard case .reached(let lower, let upper) = self else { return self }
     let varied = lower.indices.filter { lower[$0] < upper[$0] }
     let count = pow(Self.cellCount, 1 / Double(max(varied.count, 1))).rounded()
@@ -72,15 +72,15 @@ public enum StateDistribution: Hashable, Sendable {
 
   private static let cellCount = 100.0
   /// A goal is reached if a logged one is within this part of the logged range of it, in each of its values.
-  public static let nearness = 0.05
+  package static let nearness = 0.05
 
   /// One state a particle [B][S].
-  public func draw(_ particles: Int, key: DrawKey, for purpose: ReservedStep) -> [[Double]] {
+  package func draw(_ particles: Int, key: DrawKey, for purpose: ReservedStep) -> [[Double]] {
     (0..<particles).map { draw(particle: $0, key: key, for: purpose) }
   }
 
   /// The state of one particle [S]. Depends on (seed, iteration, particle) only.
-  public func draw(particle: Int, key: DrawKey, for purpose: ReservedStep) -> [Double] {
+  package func draw(particle: Int, key: DrawKey, for purpose: ReservedStep) -> [Double] {
     precondition(purpose != .functionDraws, "a state is no function")
     let step = purpose.rawValue
     switch self {
@@ -106,7 +106,7 @@ public enum StateDistribution: Hashable, Sendable {
   }
 
   /// Bounds of what is drawn [S] (three deviations of a normal), or nil where that is up to the data.
-  public var support: [ClosedRange<Double>]? {
+  package var support: [ClosedRange<Double>]? {
     switch self {
     case .fixed(let state): state.map { $0...$0 }
     case .uniform(let lower, let upper): zip(lower, upper).map { min($0, $1)...max($0, $1) }
@@ -117,7 +117,7 @@ public enum StateDistribution: Hashable, Sendable {
   }
 
   /// Number of states S.
-  public var length: Int {
+  package var length: Int {
     switch self {
     case .fixed(let state): state.count
     case .uniform(let lower, _): lower.count

@@ -17,9 +17,9 @@ import LinearAlgebra
 import Rollouts
 
 /// Counts violations.
-public struct ViolationCounter {
+package struct ViolationCounter {
   /// Where a batch has its functions.
-  public enum Functions {
+  package enum Functions {
     /// Each particle draws its own, if the sampler draws functions.
     case ofParticles
     /// All particles of a batch go through one, which the executor is given in the place of shared arrays: the values by name of as many
@@ -41,7 +41,7 @@ public struct ViolationCounter {
   ///   - executor: of the rollout; nobody else's where functions are of batches.
   ///   - functions: where a batch has its functions.
   ///   - particles: of a batch.
-  public init(
+  package init(
     _ rollout: Rollout, _ executor: any RolloutExecutor, functions: Functions, particles: Int
   ) {
     (self.rollout, self.executor) = (rollout, executor)
@@ -105,17 +105,17 @@ public struct ViolationCounter {
 }
 
 /// What was counted.
-public struct ViolationCount: Sendable {
+package struct ViolationCount: Sendable {
   /// Rollouts that left each constraint in any step [C], of how many.
-  public private(set) var violations: [Int]
-  public private(set) var rollouts = 0
+  package private(set) var violations: [Int]
+  package private(set) var rollouts = 0
   /// Sums of the squares of each batch's violations [C].
   private var squares: [Int]
   private let particles: Int
   private let sharesFunctions: Bool
 
   /// Functions that the rollouts share; nil where each has its own.
-  public var functions: Int? { sharesFunctions ? rollouts / particles : nil }
+  package var functions: Int? { sharesFunctions ? rollouts / particles : nil }
 
   package init(constraints: Int, particles: Int, sharesFunctions: Bool) {
     violations = Array(repeating: 0, count: constraints)
@@ -137,7 +137,7 @@ public struct ViolationCount: Sendable {
   }
 
   /// d of a constraint: how many rollouts are worth one independent one.
-  public func designEffect(_ constraint: Int) -> Double {
+  package func designEffect(_ constraint: Int) -> Double {
     guard sharesFunctions, rollouts > particles else { return 1 }
     let (k, batches) = (Double(violations[constraint]), Double(rollouts / particles))
     guard k > 0 else { return Double(particles) }

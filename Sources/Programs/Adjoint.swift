@@ -6,7 +6,7 @@
 extension Program {
   /// The adjoint program with respect to the named inputs and shared arrays; recomputes all primal
   /// values it needs. An input on which no output depends gets an adjoint of zeros.
-  public func adjoint(
+  package func adjoint(
     withRespectTo inputs: Set<String>, sharedArrays: Set<String> = []
   ) -> Program {
     AdjointTransform(self, inputs: inputs, sharedArrays: sharedArrays).build(storing: [])

@@ -7,14 +7,14 @@
 import Foundation
 
 /// f(x)
-public enum UnaryFunction: String, Hashable, Sendable, CaseIterable {
+package enum UnaryFunction: String, Hashable, Sendable, CaseIterable {
   case negate, abs, exp, log, tanh, sin, cos, sqrt
   /// x, whose derivative counts as zero.
   case detach
 }
 
 /// f(a, b)
-public enum BinaryFunction: String, Hashable, Sendable, CaseIterable {
+package enum BinaryFunction: String, Hashable, Sendable, CaseIterable {
   case add, subtract, multiply, divide
   case minimum = "min"
   case maximum = "max"
@@ -25,19 +25,19 @@ public enum BinaryFunction: String, Hashable, Sendable, CaseIterable {
 }
 
 /// How a function is written in C: with a sign, or called by a name.
-public enum FunctionWord: Hashable, Sendable {
+package enum FunctionWord: Hashable, Sendable {
   /// "-" before one operand, or between two.
   case sign(String)
   /// Its name in kernels (single precision, a vector of particles) and in C99 (double precision).
   case call(kernel: String, c: String)
 
   /// Whether it is called by a name.
-  public var isCall: Bool { if case .call = self { true } else { false } }
+  package var isCall: Bool { if case .call = self { true } else { false } }
 
   static func call(_ name: String) -> FunctionWord { .call(kernel: "v_" + name, c: name) }
 
   /// The expression of a kernel.
-  public func kernelText(_ operands: String...) -> String {
+  package func kernelText(_ operands: String...) -> String {
     switch self {
     case .sign(let sign): Self.text(sign, operands)
     case .call(let name, _): "\(name)(\(operands.joined(separator: ", ")))"
@@ -45,7 +45,7 @@ public enum FunctionWord: Hashable, Sendable {
   }
 
   /// The expression of C99.
-  public func cText(_ operands: String...) -> String {
+  package func cText(_ operands: String...) -> String {
     switch self {
     case .sign(let sign): Self.text(sign, operands)
     case .call(_, let name): "\(name)(\(operands.joined(separator: ", ")))"
@@ -59,21 +59,21 @@ public enum FunctionWord: Hashable, Sendable {
 
 extension UnaryFunction {
   /// What is known of f.
-  public struct Row: Sendable {
+  package struct Row: Sendable {
     /// f(x)
-    public let value: @Sendable (_ x: Double) -> Double
+    package let value: @Sendable (_ x: Double) -> Double
     /// f'(x) times a seed, where y = f(x).
     let derivative: @Sendable (_ seed: Value, _ x: Value, _ y: Value) -> Value
     /// What names a result for readers.
-    public let noun: String
-    public let word: FunctionWord
+    package let noun: String
+    package let word: FunctionWord
     /// The operator of ONNX; nil where there is none.
-    public let onnx: String?
+    package let onnx: String?
     /// Whether computing y again costs about as little as loading it.
     var isCheap = false
   }
 
-  public var row: Row {
+  package var row: Row {
     switch self {
     case .negate:
       Row(
@@ -124,23 +124,23 @@ extension BinaryFunction {
   typealias Partial = @Sendable (_ seed: Value, _ a: Value, _ b: Value, _ y: Value) -> Value
 
   /// What is known of f.
-  public struct Row: Sendable {
+  package struct Row: Sendable {
     /// f(a, b)
-    public let value: @Sendable (_ a: Double, _ b: Double) -> Double
+    package let value: @Sendable (_ a: Double, _ b: Double) -> Double
     /// With respect to a, and to b.
     let partials: (Partial, Partial)
     /// What names a result for readers.
-    public let noun: String
-    public let word: FunctionWord
+    package let noun: String
+    package let word: FunctionWord
     /// The operator of ONNX; nil where there is none.
-    public let onnx: String?
+    package let onnx: String?
     /// Whether computing y again costs about as little as loading it.
     var isCheap = false
     /// A function of C99 that defines the word; nil where <math.h> has it.
-    public var cDefinition: String?
+    package var cDefinition: String?
   }
 
-  public var row: Row {
+  package var row: Row {
     switch self {
     case .add:
       Row(
@@ -210,35 +210,35 @@ private func polar(_ seed: Value, _ u: Value, _ v: Value) -> Value {
 // MARK: For users; a scalar operand of two is broadcast
 
 extension Value {
-  public static func + (a: Value, b: Value) -> Value { binary(.add, a, b) }
-  public static func - (a: Value, b: Value) -> Value { binary(.subtract, a, b) }
-  public static func * (a: Value, b: Value) -> Value { binary(.multiply, a, b) }
-  public static func / (a: Value, b: Value) -> Value { binary(.divide, a, b) }
-  public static prefix func - (a: Value) -> Value { unary(.negate, a) }
+  package static func + (a: Value, b: Value) -> Value { binary(.add, a, b) }
+  package static func - (a: Value, b: Value) -> Value { binary(.subtract, a, b) }
+  package static func * (a: Value, b: Value) -> Value { binary(.multiply, a, b) }
+  package static func / (a: Value, b: Value) -> Value { binary(.divide, a, b) }
+  package static prefix func - (a: Value) -> Value { unary(.negate, a) }
 }
 
-public func abs(_ a: Value) -> Value { unary(.abs, a) }
-public func exp(_ a: Value) -> Value { unary(.exp, a) }
-public func log(_ a: Value) -> Value { unary(.log, a) }
-public func tanh(_ a: Value) -> Value { unary(.tanh, a) }
-public func sin(_ a: Value) -> Value { unary(.sin, a) }
-public func cos(_ a: Value) -> Value { unary(.cos, a) }
-public func sqrt(_ a: Value) -> Value { unary(.sqrt, a) }
+package func abs(_ a: Value) -> Value { unary(.abs, a) }
+package func exp(_ a: Value) -> Value { unary(.exp, a) }
+package func log(_ a: Value) -> Value { unary(.log, a) }
+package func tanh(_ a: Value) -> Value { unary(.tanh, a) }
+package func sin(_ a: Value) -> Value { unary(.sin, a) }
+package func cos(_ a: Value) -> Value { unary(.cos, a) }
+package func sqrt(_ a: Value) -> Value { unary(.sqrt, a) }
 /// a, through which no derivative goes (stop_gradient elsewhere).
-public func detach(_ a: Value) -> Value { unary(.detach, a) }
-public func minimum(_ a: Value, _ b: Value) -> Value { binary(.minimum, a, b) }
-public func maximum(_ a: Value, _ b: Value) -> Value { binary(.maximum, a, b) }
+package func detach(_ a: Value) -> Value { unary(.detach, a) }
+package func minimum(_ a: Value, _ b: Value) -> Value { binary(.minimum, a, b) }
+package func maximum(_ a: Value, _ b: Value) -> Value { binary(.maximum, a, b) }
 /// The angle of the point (x, y).
-public func atan2(_ y: Value, _ x: Value) -> Value { binary(.atan2, y, x) }
-public func hypot(_ a: Value, _ b: Value) -> Value { binary(.hypot, a, b) }
+package func atan2(_ y: Value, _ x: Value) -> Value { binary(.atan2, y, x) }
+package func hypot(_ a: Value, _ b: Value) -> Value { binary(.hypot, a, b) }
 
 /// f of each element.
-public func unary(_ function: UnaryFunction, _ a: Value) -> Value {
+package func unary(_ function: UnaryFunction, _ a: Value) -> Value {
   a.builder.append(.unary(function, a.id), length: a.length)
 }
 
 /// f of each pair of elements.
-public func binary(_ function: BinaryFunction, _ a: Value, _ b: Value) -> Value {
+package func binary(_ function: BinaryFunction, _ a: Value, _ b: Value) -> Value {
   let count = max(a.length, b.length)
   let (x, y) = (a.broadcast(to: count), b.broadcast(to: count))
   return a.builder.append(.binary(function, x.id, y.id), length: count)

@@ -12,7 +12,7 @@
 // the step counted.
 
 /// Which cubic weights four neighbouring grid points get.
-public enum GridBasis: Int, Hashable, Sendable {
+package enum GridBasis: Int, Hashable, Sendable {
   /// Keys' cubic convolution (1981, a = -1/2): the table holds values; C1, reproduces quadratics,
   /// error O(spacing^3). The weights of KISS-GP.
   case cubicConvolution
@@ -20,7 +20,7 @@ public enum GridBasis: Int, Hashable, Sendable {
   case cubicSpline
 
   /// Coefficients of t^3, t^2, t and 1 of the four weights, t in [0, 1] the fraction between the inner two.
-  public var polynomials: [[Double]] {
+  package var polynomials: [[Double]] {
     switch self {
     case .cubicConvolution:
       [[-0.5, 1.5, -1.5, 0.5], [1, -2.5, 2, -0.5], [-0.5, 0, 0.5, 0], [0, 1, 0, 0]]
@@ -33,7 +33,7 @@ public enum GridBasis: Int, Hashable, Sendable {
   }
 
   /// The four weights at fraction t and their derivatives.
-  public func weights(_ t: Double) -> (value: [Double], slope: [Double]) {
+  package func weights(_ t: Double) -> (value: [Double], slope: [Double]) {
     let c = polynomials
     return (
       (0..<4).map { ((c[0][$0] * t + c[1][$0]) * t + c[2][$0]) * t + c[3][$0] },
@@ -43,16 +43,16 @@ public enum GridBasis: Int, Hashable, Sendable {
 }
 
 /// A table read by cubic interpolation.
-public struct Interpolation: Hashable, Sendable {
+package struct Interpolation: Hashable, Sendable {
   /// Shared array [ceil(outputs / 4), n_1, ..., n_d, 4].
-  public let table: String
-  public let geometry: String
+  package let table: String
+  package let geometry: String
   /// 1 ... 4.
-  public let dimensions: Int
-  public let outputs: Int
-  public let basis: GridBasis
+  package let dimensions: Int
+  package let outputs: Int
+  package let basis: GridBasis
 
-  public init(
+  package init(
     table: String, geometry: String, dimensions: Int, outputs: Int,
     basis: GridBasis = .cubicConvolution
   ) {
@@ -66,10 +66,10 @@ public struct Interpolation: Hashable, Sendable {
   }
 
   /// Outputs are stored four side by side; this many groups of four.
-  public var groups: Int { (outputs + 3) / 4 }
+  package var groups: Int { (outputs + 3) / 4 }
 
   /// The table of columns [size], one an output: [ceil(columns / 4), size, 4].
-  public static func sideBySide(_ columns: [[Double]]) -> [Double] {
+  package static func sideBySide(_ columns: [[Double]]) -> [Double] {
     let size = columns.first?.count ?? 0
     var table = [Double](repeating: 0, count: (columns.count + 3) / 4 * size * 4)
     for (output, values) in columns.enumerated() {
@@ -82,7 +82,7 @@ public struct Interpolation: Hashable, Sendable {
   }
 
   /// One of the columns that stand side by side in a table.
-  public static func column(_ output: Int, of table: [Double], columns: Int) -> [Double] {
+  package static func column(_ output: Int, of table: [Double], columns: Int) -> [Double] {
     let size = table.count / ((columns + 3) / 4 * 4)
     let start = output / 4 * size * 4 + output % 4
     return (0..<size).map { table[start + 4 * $0] }
@@ -91,20 +91,20 @@ public struct Interpolation: Hashable, Sendable {
 
 /// The predictive variance of a process on the grid's points, interpolated by cubic convolution (KISS-GP,
 /// Wilson & Nickisch 2015, with the variance of LOVE, Pleiss 2018).
-public struct GridVariance: Hashable, Sendable {
+package struct GridVariance: Hashable, Sendable {
   /// Shared array R [n_1, ..., n_d, rank]: (prior - posterior) covariance of the grid = R R^T.
-  public let root: String
+  package let root: String
   /// Shared array T [d, 4]: the prior's covariance 0, 1, 2, 3 spacings apart, a factor an axis.
-  public let toeplitz: String
-  public let geometry: String
+  package let toeplitz: String
+  package let geometry: String
   /// 1 ... 4.
-  public let dimensions: Int
+  package let dimensions: Int
   /// Columns of R, a multiple of `columnBlock` (fill with zeros).
-  public let rank: Int
+  package let rank: Int
 
-  public static let columnBlock = 16
+  package static let columnBlock = 16
 
-  public init(root: String, toeplitz: String, geometry: String, dimensions: Int, rank: Int) {
+  package init(root: String, toeplitz: String, geometry: String, dimensions: Int, rank: Int) {
     precondition(
       (1...4).contains(dimensions), "a grid variance needs 1 to 4 inputs, not \(dimensions)")
     precondition(

@@ -4,16 +4,16 @@
 // draws. Out: named outputs and accumulated adjoints. Slow, plain, complete.
 
 /// One evaluation of a program.
-public struct Interpretation {
+package struct Interpretation {
   /// Results by output name.
-  public var outputs: [String: [Double]] = [:]
+  package var outputs: [String: [Double]] = [:]
   /// Sums added to the adjoints of shared arrays, by array name.
-  public var sharedAdjoints: [String: [Double]] = [:]
+  package var sharedAdjoints: [String: [Double]] = [:]
   /// How many interpolations had an argument outside their table's box.
-  public var outsideCount = 0
+  package var outsideCount = 0
 
   /// The output of a name, which the program must have.
-  public subscript(name: String) -> [Double] {
+  package subscript(name: String) -> [Double] {
     guard let output = outputs[name] else {
       preconditionFailure("no output '\(name)' among \(outputs.keys.sorted())")
     }
@@ -22,11 +22,11 @@ public struct Interpretation {
 }
 
 /// Evaluates programs.
-public struct Interpreter: Sendable {
+package struct Interpreter: Sendable {
   /// Values of the shared arrays, by name.
-  public let shared: [String: [Double]]
+  package let shared: [String: [Double]]
 
-  public init(shared: [String: [Double]]) { self.shared = shared }
+  package init(shared: [String: [Double]]) { self.shared = shared }
 
   /// Evaluates `program`.
   ///
@@ -34,7 +34,7 @@ public struct Interpreter: Sendable {
   ///   - program: what to evaluate.
   ///   - inputs: every declared input, by name.
   ///   - draws: standard normal draws of dimensions (first, count); zeros if omitted.
-  public func run(
+  package func run(
     _ program: Program, inputs: [String: [Double]],
     draws: (_ first: Int, _ count: Int) -> [Double] = { Array(repeating: 0, count: $1) }
   ) -> Interpretation {

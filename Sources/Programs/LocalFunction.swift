@@ -5,12 +5,12 @@
 // again. One tangent rule (J xdot) and one adjoint rule (J^T ybar) serve them all.
 
 /// A function of few inputs and few outputs, evaluated from shared arrays.
-public enum LocalFunction: Hashable, Sendable {
+package enum LocalFunction: Hashable, Sendable {
   case interpolation(Interpolation)
   case gridVariance(GridVariance)
   case weightedSum(WeightedSum)
 
-  public var inputs: Int {
+  package var inputs: Int {
     switch self {
     case .interpolation(let f): f.dimensions
     case .gridVariance(let f): f.dimensions
@@ -18,7 +18,7 @@ public enum LocalFunction: Hashable, Sendable {
     }
   }
 
-  public var outputs: Int {
+  package var outputs: Int {
     switch self {
     case .interpolation(let f): f.outputs
     case .gridVariance: 1
@@ -34,17 +34,17 @@ public enum LocalFunction: Hashable, Sendable {
 /// with S = L^-T (K = L L^T) or a Lanczos root; random Fourier features; radial-basis policies. Shared
 /// data: `rows` Z [count, rowLength], `weights` C [count, columns] (of `RolloutProgram.functionDraw`, where
 /// every particle has its own), `squared` S [count, squaredColumns].
-public struct WeightedSum: Hashable, Sendable {
+package struct WeightedSum: Hashable, Sendable {
   /// g: inputs "x" [dimensions] and "row" [rowLength], one output of length 1.
-  public let summand: Program
+  package let summand: Program
   /// The gradient of g with respect to x, by the adjoint of `summand`: output of length dimensions.
-  public let summandGradient: Program
-  public let rows: SharedMatrix
-  public let weights: SharedMatrix
-  public let squared: SharedMatrix?
+  package let summandGradient: Program
+  package let rows: SharedMatrix
+  package let weights: SharedMatrix
+  package let squared: SharedMatrix?
   /// Whether S is upper triangular (S_ij = 0 for i > j), so that half the products are skipped.
-  public let squaredIsUpperTriangular: Bool
-  public let dimensions: Int
+  package let squaredIsUpperTriangular: Bool
+  package let dimensions: Int
 
   /// - Parameters:
   ///   - dimensions: of x.
@@ -53,7 +53,7 @@ public struct WeightedSum: Hashable, Sendable {
   ///   - squared: S, or nil where no ||S^T g||^2 is wanted.
   ///   - squaredIsUpperTriangular: the lower half of S is zero, and not read.
   ///   - summand: builds g from x [dimensions] and a row of Z.
-  public init(
+  package init(
     dimensions: Int, rows: SharedMatrix, weights: SharedMatrix, squared: SharedMatrix? = nil,
     squaredIsUpperTriangular: Bool = false, summand: (Value, Value) -> Value
   ) {
@@ -72,5 +72,5 @@ public struct WeightedSum: Hashable, Sendable {
     self.squaredIsUpperTriangular = squaredIsUpperTriangular
   }
 
-  public var outputs: Int { weights.columns + (squared == nil ? 0 : 1) }
+  package var outputs: Int { weights.columns + (squared == nil ? 0 : 1) }
 }

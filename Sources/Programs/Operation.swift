@@ -4,7 +4,7 @@
 // cases; they are rows of a table (ElementwiseFunctions.swift).
 
 /// What an instruction computes. Elementwise operations need equal lengths; `broadcast` makes them.
-public enum Operation: Hashable, Sendable {
+package enum Operation: Hashable, Sendable {
   // Leaves
   /// The per-particle input of this name.
   case input(String)
@@ -48,7 +48,7 @@ public enum Operation: Hashable, Sendable {
 
 extension Operation {
   /// The values read, in order.
-  public var operands: [ValueID] {
+  package var operands: [ValueID] {
     switch self {
     case .input, .constant, .shared, .normal: []
     case .binary(_, let a, let b), .dot(let a, let b), .matrixVector(let a, let b),
@@ -63,7 +63,7 @@ extension Operation {
   }
 
   /// The same operation on other values.
-  public func mapOperands(_ map: (ValueID) -> ValueID) -> Operation {
+  package func mapOperands(_ map: (ValueID) -> ValueID) -> Operation {
     switch self {
     case .input, .constant, .shared, .normal: self
     case .unary(let function, let a): .unary(function, map(a))
@@ -97,7 +97,7 @@ extension Operation {
   }
 
   /// The function with shared data that is evaluated, if one is.
-  public var localFunction: LocalFunction? {
+  package var localFunction: LocalFunction? {
     switch self {
     case .apply(let function, _), .jacobian(let function, _): function
     case .input, .constant, .shared, .normal, .unary, .binary, .select, .concatenate, .slice,
@@ -107,7 +107,7 @@ extension Operation {
   }
 
   /// The shared matrix of a product, if it is one.
-  public var sharedMatrix: SharedMatrix? {
+  package var sharedMatrix: SharedMatrix? {
     switch self {
     case .affine(let matrix, _, _), .transposedProduct(let matrix, _): matrix
     case .input, .constant, .shared, .normal, .unary, .binary, .select, .concatenate, .slice,

@@ -5,7 +5,7 @@
 
 extension Program {
   /// Operations of one run; local functions with their Jacobian where the program asks for it.
-  public var operationCount: Double {
+  package var operationCount: Double {
     var total = 0.0
     for instruction in instructions {
       total += count(instruction)
@@ -70,7 +70,7 @@ extension LocalFunction {
 extension RolloutProgram {
   /// Operations of one particle in one step: forward alone, and forward with adjoint. Running steps again
   /// for want of memory is not counted.
-  public var operationsPerStep: (forward: Double, gradient: Double) {
+  package var operationsPerStep: (forward: Double, gradient: Double) {
     let taped = taped(.expensiveValues)
     return (step.operationCount, taped.forward.operationCount + taped.adjoint.operationCount)
   }

@@ -2,7 +2,7 @@
 // The program as text, one instruction a line: `%3 [8] = tanh %2   ; hidden 1`.
 
 extension Program: CustomStringConvertible {
-  public var description: String {
+  package var description: String {
     var lines: [String] = []
     for (name, count) in inputs.sorted(by: { $0.key < $1.key }) {
       lines.append("input \(name) [\(count)]")

@@ -6,30 +6,30 @@
 // Knows nothing of Gaussian processes, policies or time loops. Lengths count scalars; no units here.
 
 /// Index of an instruction; its result is a vector per particle.
-public struct ValueID: Hashable, Sendable, Comparable {
-  public let index: Int
-  public init(_ index: Int) { self.index = index }
-  public static func < (a: ValueID, b: ValueID) -> Bool { a.index < b.index }
+package struct ValueID: Hashable, Sendable, Comparable {
+  package let index: Int
+  package init(_ index: Int) { self.index = index }
+  package static func < (a: ValueID, b: ValueID) -> Bool { a.index < b.index }
 }
 
 /// A contiguous run of a shared array.
-public struct SharedSlice: Hashable, Sendable {
+package struct SharedSlice: Hashable, Sendable {
   /// Name of the shared array, a key of `Program.shared`.
-  public let array: String
-  public let offset: Int
-  public init(array: String, offset: Int) {
+  package let array: String
+  package let offset: Int
+  package init(array: String, offset: Int) {
     self.array = array
     self.offset = offset
   }
 }
 
 /// A row-major matrix [rows, columns] inside a shared array.
-public struct SharedMatrix: Hashable, Sendable {
-  public let array: String
-  public let offset: Int
-  public let rows: Int
-  public let columns: Int
-  public init(array: String, offset: Int = 0, rows: Int, columns: Int) {
+package struct SharedMatrix: Hashable, Sendable {
+  package let array: String
+  package let offset: Int
+  package let rows: Int
+  package let columns: Int
+  package init(array: String, offset: Int = 0, rows: Int, columns: Int) {
     self.array = array
     self.offset = offset
     self.rows = rows
@@ -38,13 +38,13 @@ public struct SharedMatrix: Hashable, Sendable {
 }
 
 /// One SSA instruction: an operation and the length of its result.
-public struct Instruction: Hashable, Sendable {
-  public let operation: Operation
-  public let length: Int
+package struct Instruction: Hashable, Sendable {
+  package let operation: Operation
+  package let length: Int
   /// A word for readers of the printed program and of the emitted text; never affects the result.
-  public var name: String?
+  package var name: String?
 
-  public init(operation: Operation, length: Int, name: String? = nil) {
+  package init(operation: Operation, length: Int, name: String? = nil) {
     self.operation = operation
     self.length = length
     self.name = name
@@ -52,40 +52,40 @@ public struct Instruction: Hashable, Sendable {
 }
 
 /// A contribution of one particle to the adjoint of a shared array, summed over particles and steps.
-public struct Accumulation: Hashable, Sendable {
-  public enum Term: Hashable, Sendable {
+package struct Accumulation: Hashable, Sendable {
+  package enum Term: Hashable, Sendable {
     /// adj[offset + i] += value[i]
     case vector(ValueID)
     /// adj[offset + i * columns.length + j] += rows[i] * columns[j]
     case outer(rows: ValueID, columns: ValueID)
   }
-  public let target: SharedSlice
-  public let term: Term
+  package let target: SharedSlice
+  package let term: Term
 }
 
 /// A straight-line program for one particle.
-public struct Program: Hashable, Sendable {
-  public var instructions: [Instruction] = []
+package struct Program: Hashable, Sendable {
+  package var instructions: [Instruction] = []
   /// Length of each per-particle input, by name.
-  public var inputs: [String: Int] = [:]
+  package var inputs: [String: Int] = [:]
   /// Count of scalars of each shared array, by name.
-  public var shared: [String: Int] = [:]
+  package var shared: [String: Int] = [:]
   /// Results in their order.
-  public var outputs: [Output] = []
+  package var outputs: [Output] = []
   /// Additions to adjoints of shared arrays, in their order (adjoint programs only).
-  public var accumulations: [Accumulation] = []
+  package var accumulations: [Accumulation] = []
 
-  public struct Output: Hashable, Sendable {
-    public let name: String
-    public let value: ValueID
+  package struct Output: Hashable, Sendable {
+    package let name: String
+    package let value: ValueID
   }
 
-  public init() {}
+  package init() {}
 
-  public subscript(_ id: ValueID) -> Instruction { instructions[id.index] }
+  package subscript(_ id: ValueID) -> Instruction { instructions[id.index] }
 
   /// The value of the output called `name`; a caller's bug if there is none.
-  public func output(_ name: String) -> ValueID {
+  package func output(_ name: String) -> ValueID {
     guard let found = outputs.first(where: { $0.name == name }) else {
       preconditionFailure("no output '\(name)' among \(outputs.map(\.name))")
     }
@@ -94,7 +94,7 @@ public struct Program: Hashable, Sendable {
 
   /// The same program without the instructions on which neither an output nor an accumulation
   /// depends. Linear in the number of instructions.
-  public func removingDeadCode() -> Program {
+  package func removingDeadCode() -> Program {
     var live = [Bool](repeating: false, count: instructions.count)
     for output in outputs { live[output.value.index] = true }
     for accumulation in accumulations {

@@ -3,7 +3,7 @@
 // are shared (hash-consing), scalars are broadcast. In: closures. Out: a verified `Program`.
 
 /// Collects instructions. Not for use from several threads.
-public final class ProgramBuilder {
+package final class ProgramBuilder {
   private(set) var program = Program()
   private var known: [Key: ValueID] = [:]
 
@@ -12,10 +12,10 @@ public final class ProgramBuilder {
     let length: Int
   }
 
-  public init() {}
+  package init() {}
 
   /// A per-particle input vector.
-  public func input(_ name: String, length: Int) -> Value {
+  package func input(_ name: String, length: Int) -> Value {
     precondition(
       program.inputs[name] == nil || program.inputs[name] == length,
       "input '\(name)' has length \(program.inputs[name] ?? 0), not \(length)")
@@ -24,55 +24,55 @@ public final class ProgramBuilder {
   }
 
   /// Declares a shared array of `count` scalars (a second declaration may only enlarge it).
-  public func declareShared(_ name: String, count: Int) {
+  package func declareShared(_ name: String, count: Int) {
     program.shared[name] = max(program.shared[name] ?? 0, count)
   }
 
   /// `length` scalars of a shared array as a value, the same for every particle.
-  public func shared(_ array: String, offset: Int = 0, length: Int) -> Value {
+  package func shared(_ array: String, offset: Int = 0, length: Int) -> Value {
     declareShared(array, count: offset + length)
     return append(.shared(SharedSlice(array: array, offset: offset)), length: length, name: array)
   }
 
-  public func constant(_ values: [Double]) -> Value {
+  package func constant(_ values: [Double]) -> Value {
     append(.constant(values), length: values.count)
   }
 
-  public func zeros(_ count: Int) -> Value { constant(Array(repeating: 0, count: count)) }
+  package func zeros(_ count: Int) -> Value { constant(Array(repeating: 0, count: count)) }
 
   /// Standard normal draws of dimensions first ..< first + length of this particle and step.
-  public func normal(first: Int = 0, length: Int) -> Value {
+  package func normal(first: Int = 0, length: Int) -> Value {
     append(.normal(first: first), length: length, name: "draw")
   }
 
   /// W x + b. `weights` and `bias` are row-major in shared arrays.
-  public func affine(_ weights: SharedMatrix, bias: SharedSlice?, _ x: Value) -> Value {
+  package func affine(_ weights: SharedMatrix, bias: SharedSlice?, _ x: Value) -> Value {
     declare(weights)
     if let bias { declareShared(bias.array, count: bias.offset + weights.rows) }
     return append(.affine(weights: weights, bias: bias, x.id), length: weights.rows)
   }
 
   /// f(x) for a function with shared data.
-  public func apply(_ function: LocalFunction, _ x: Value) -> Value {
+  package func apply(_ function: LocalFunction, _ x: Value) -> Value {
     declareData(of: function)
     return append(.apply(function, x.id), length: function.outputs)
   }
 
-  public func concatenate(_ parts: [Value]) -> Value {
+  package func concatenate(_ parts: [Value]) -> Value {
     if parts.count == 1 { return parts[0] }
     return append(
       .concatenate(parts.map(\.id)), length: parts.reduce(0) { $0 + $1.length })
   }
 
   /// Declares `value` a result called `name`.
-  public func output(_ name: String, _ value: Value) {
+  package func output(_ name: String, _ value: Value) {
     program.outputs.append(.init(name: name, value: value.id))
   }
 
   func accumulate(_ accumulation: Accumulation) { program.accumulations.append(accumulation) }
 
   /// The program without dead code. A malformed one is a caller's bug.
-  public func finish() -> Program {
+  package func finish() -> Program {
     let result = program.removingDeadCode()
     if let problem = result.firstProblem() { preconditionFailure("malformed program: \(problem)") }
     return result
@@ -123,7 +123,7 @@ public final class ProgramBuilder {
   }
 
   /// The outputs of `other` at the given inputs, by name.
-  public func call(_ other: Program, inputs: [String: Value]) -> [String: Value] {
+  package func call(_ other: Program, inputs: [String: Value]) -> [String: Value] {
     let values = inline(other, inputs: inputs)
     return Dictionary(
       uniqueKeysWithValues: other.outputs.map { ($0.name, values[$0.value.index]) })
@@ -153,14 +153,14 @@ public final class ProgramBuilder {
 
 /// A vector per particle inside a program under construction.
 public struct Value {
-  public let builder: ProgramBuilder
-  public let id: ValueID
-  public let length: Int
+  package let builder: ProgramBuilder
+  package let id: ValueID
+  package let length: Int
 
   /// Element i as a scalar value.
   public subscript(_ i: Int) -> Value { self[i..<i + 1] }
 
-  public subscript(_ range: Range<Int>) -> Value {
+  package subscript(_ range: Range<Int>) -> Value {
     precondition(
       range.lowerBound >= 0 && range.upperBound <= length,
       "slice \(range) of a value of length \(length)")
@@ -169,47 +169,47 @@ public struct Value {
   }
 
   /// Gives the value a name for readers of the program and the kernel.
-  @discardableResult public func named(_ name: String) -> Value {
+  @discardableResult package func named(_ name: String) -> Value {
     builder.setName(id, name)
     return self
   }
 
-  public func broadcast(to count: Int) -> Value {
+  package func broadcast(to count: Int) -> Value {
     if length == count { return self }
     precondition(length == 1, "only a scalar can be broadcast, not length \(length) to \(count)")
     return builder.append(.broadcast(id), length: count)
   }
 
-  public var sum: Value { length == 1 ? self : builder.append(.sum(id), length: 1) }
+  package var sum: Value { length == 1 ? self : builder.append(.sum(id), length: 1) }
 }
 
 // MARK: Arithmetic with numbers, which are constants
 
 extension Value {
-  public static func + (a: Value, b: Double) -> Value { a + a.builder.constant([b]) }
-  public static func - (a: Value, b: Double) -> Value { a - a.builder.constant([b]) }
-  public static func * (a: Value, b: Double) -> Value { a * a.builder.constant([b]) }
-  public static func / (a: Value, b: Double) -> Value { a * (1 / b) }
-  public static func + (a: Double, b: Value) -> Value { b.builder.constant([a]) + b }
-  public static func - (a: Double, b: Value) -> Value { b.builder.constant([a]) - b }
-  public static func * (a: Double, b: Value) -> Value { b.builder.constant([a]) * b }
+  package static func + (a: Value, b: Double) -> Value { a + a.builder.constant([b]) }
+  package static func - (a: Value, b: Double) -> Value { a - a.builder.constant([b]) }
+  package static func * (a: Value, b: Double) -> Value { a * a.builder.constant([b]) }
+  package static func / (a: Value, b: Double) -> Value { a * (1 / b) }
+  package static func + (a: Double, b: Value) -> Value { b.builder.constant([a]) + b }
+  package static func - (a: Double, b: Value) -> Value { b.builder.constant([a]) - b }
+  package static func * (a: Double, b: Value) -> Value { b.builder.constant([a]) * b }
 
   /// factor * self; nothing is computed for 1.
-  public func scaled(by factor: Double) -> Value { factor == 1 ? self : factor * self }
-  public static func / (a: Double, b: Value) -> Value { b.builder.constant([a]) / b }
+  package func scaled(by factor: Double) -> Value { factor == 1 ? self : factor * self }
+  package static func / (a: Double, b: Value) -> Value { b.builder.constant([a]) / b }
 
   /// min(max(self, lower), upper); the adjoint is zero where a bound holds.
-  public func clamped(lower: Value, upper: Value) -> Value { minimum(maximum(self, lower), upper) }
+  package func clamped(lower: Value, upper: Value) -> Value { minimum(maximum(self, lower), upper) }
 }
 
 /// sum_i a_i b_i
-public func dot(_ a: Value, _ b: Value) -> Value {
+package func dot(_ a: Value, _ b: Value) -> Value {
   precondition(a.length == b.length, "dot of lengths \(a.length) and \(b.length)")
   return a.builder.append(.dot(a.id, b.id), length: 1)
 }
 
 /// condition[i] >= 0 ? a[i] : b[i]
-public func select(_ condition: Value, _ a: Value, _ b: Value) -> Value {
+package func select(_ condition: Value, _ a: Value, _ b: Value) -> Value {
   let count = max(condition.length, a.length, b.length)
   return a.builder.append(
     .select(

@@ -8,7 +8,7 @@
 // Out: totals [B, 1 + C], and the gradient of their weighted mean with respect to the parameters [P].
 
 /// What programs of a rollout exchange with its time loop.
-public enum RolloutPort: String, Hashable, Sendable {
+package enum RolloutPort: String, Hashable, Sendable {
   /// In: what the particle carries. (It begins with its state.)
   case carry = "state"
   /// In: the goal.
@@ -22,48 +22,48 @@ public enum RolloutPort: String, Hashable, Sendable {
 }
 
 /// A step, an initial and a terminal reward, and the lengths that tie them together.
-public struct RolloutProgram: Hashable, Sendable {
+package struct RolloutProgram: Hashable, Sendable {
   /// In: carry, goal. Out: reward.
-  public let initial: Program
+  package let initial: Program
   /// In: carry, goal. Out: next, reward, action.
-  public let step: Program
+  package let step: Program
   /// In: carry, goal. Out: reward. nil for none.
-  public let terminal: Program?
+  package let terminal: Program?
   /// Names of what is added up over a rollout: the return, then the costs.
-  public let totals: [String]
-  public let carryLength: Int
+  package let totals: [String]
+  package let carryLength: Int
   /// How many of its first elements are the particle's state, to which `stateLimit` applies.
-  public let stateLength: Int
-  public let goalLength: Int
-  public let actionLength: Int
+  package let stateLength: Int
+  package let goalLength: Int
+  package let actionLength: Int
   /// P, the length of the shared array "parameters".
-  public let parameterCount: Int
+  package let parameterCount: Int
   /// A particle with an element of its next |state| above this (or NaN) is diverged: it keeps its last carry
   /// and earns nothing from then on.
-  public let stateLimit: Double
+  package let stateLimit: Double
   /// An element of a carry's adjoint above this is set to zero in the reverse loop: the particle's
   /// later rewards stop reaching back. Unstable closed loops multiply adjoints at every step (1.35
   /// over 300 steps overflows single precision); sound ones are far smaller.
-  public let adjointLimit: Double
+  package let adjointLimit: Double
 
   /// Steps that it can make: what it reads of logs goes no further.
-  public let longestHorizon: Int
+  package let longestHorizon: Int
 
   /// Length of what each particle brings along, below.
-  public let functionLength: Int
+  package let functionLength: Int
 
   /// Name of the shared array that is differentiated.
-  public static let parameters = "parameters"
+  package static let parameters = "parameters"
   /// Names of the states' standardiser [S]: what makes a carried state's numbers physical.
-  public static let stateMean = "state_mean"
-  public static let stateScale = "state_scale"
+  package static let stateMean = "state_mean"
+  package static let stateScale = "state_scale"
   /// Name of the array that every particle has its own of, the same at every step: weights of a function
   /// drawn from the posterior. Only the step reads it: as `shared` runs and as a weighted sum's weights.
-  public static let functionDraw = "function_draw"
+  package static let functionDraw = "function_draw"
 
   /// Programs that lack a port, have another one or disagree on a length are a caller's bug. Without `stateLength`, all of the
   /// carry is the state.
-  public init(
+  package init(
     initial: Program, step: Program, terminal: Program? = nil, totals: [String] = ["return"],
     stateLength: Int? = nil, parameterCount: Int, stateLimit: Double, adjointLimit: Double = 1e6,
     longestHorizon: Int = .max
@@ -103,7 +103,7 @@ public struct RolloutProgram: Hashable, Sendable {
   }
 
   /// The step and its adjoint with respect to carry and parameters.
-  public func taped(_ policy: TapePolicy) -> TapedProgram {
+  package func taped(_ policy: TapePolicy) -> TapedProgram {
     var differentiated = step
     differentiated.outputs.removeAll { $0.name == RolloutPort.action.rawValue }
     return differentiated.removingDeadCode().taped(
@@ -111,16 +111,16 @@ public struct RolloutProgram: Hashable, Sendable {
   }
 
   /// The terminal reward's adjoint with respect to the carry; nil where it does not depend on that.
-  public var terminalAdjoint: Program? {
+  package var terminalAdjoint: Program? {
     guard let terminal, terminal.inputs[RolloutPort.carry.rawValue] != nil else { return nil }
     return terminal.adjoint(withRespectTo: [RolloutPort.carry.rawValue])
   }
 
   /// What executors run forward.
-  public var programs: [Program] { [initial, step] + (terminal.map { [$0] } ?? []) }
+  package var programs: [Program] { [initial, step] + (terminal.map { [$0] } ?? []) }
 
   /// How many scalars of a shared array the programs read, tables as large as their geometry says.
-  public func leastCount(of array: String, data: [String: [Double]]) -> Int {
+  package func leastCount(of array: String, data: [String: [Double]]) -> Int {
     var least = programs.map { $0.shared[array] ?? 0 }.max() ?? 0
     func gridSize(_ geometryName: String, _ dimensions: Int) -> Int {
       guard let geometry = data[geometryName], geometry.count >= 3 * dimensions else { return 0 }
@@ -143,7 +143,7 @@ public struct RolloutProgram: Hashable, Sendable {
   }
 
   /// Shared arrays other than the parameters and the function draws, sorted by name.
-  public var dataArrays: [String] {
+  package var dataArrays: [String] {
     Set(programs.flatMap(\.shared.keys)).subtracting([Self.parameters, Self.functionDraw]).sorted()
   }
 }
@@ -176,15 +176,15 @@ extension Program {
 
 extension ProgramBuilder {
   /// An input from the time loop.
-  public func input(_ port: RolloutPort, length: Int) -> Value {
+  package func input(_ port: RolloutPort, length: Int) -> Value {
     input(port.rawValue, length: length)
   }
 
   /// An output to the time loop.
-  public func output(_ port: RolloutPort, _ value: Value) { output(port.rawValue, value) }
+  package func output(_ port: RolloutPort, _ value: Value) { output(port.rawValue, value) }
 }
 
 extension Interpretation {
   /// The output of a port, which the program has.
-  public subscript(port: RolloutPort) -> [Double] { self[port.rawValue] }
+  package subscript(port: RolloutPort) -> [Double] { self[port.rawValue] }
 }

@@ -2,9 +2,9 @@
 // Values of shared arrays by name, as the parts of a rollout bring them.
 
 /// Puts the parts' arrays together.
-public enum SharedArrays {
+package enum SharedArrays {
   /// All arrays of the parts. Two of one name with different values are a caller's bug: one part would read the other's numbers.
-  public static func joined(_ parts: [[String: [Double]]]) -> [String: [Double]] {
+  package static func joined(_ parts: [[String: [Double]]]) -> [String: [Double]] {
     parts.reduce(into: [:]) { all, part in
       for (name, values) in part {
         precondition(

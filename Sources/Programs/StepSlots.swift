@@ -7,15 +7,15 @@
 //   draws = [slot | slot | ...]      dimensions of the step's standard normal draws
 
 /// A named part of what a particle carries.
-public struct CarrySlot: Hashable, Sendable {
-  public let name: String
-  public let length: Int
+package struct CarrySlot: Hashable, Sendable {
+  package let name: String
+  package let length: Int
   /// What stands in it before the first step.
-  public let start: Start
+  package let start: Start
   /// Index of its first scalar in the carry.
   let offset: Int
 
-  public enum Start: Hashable, Sendable {
+  package enum Start: Hashable, Sendable {
     /// The particle's first state, which is as long.
     case state
     /// weights [length][S] times that state, plus offsets [length].
@@ -28,24 +28,24 @@ public struct CarrySlot: Hashable, Sendable {
 }
 
 /// Dimensions of a step's draws that one part has for itself.
-public struct DrawSlot: Hashable, Sendable {
-  public let name: String
-  public let length: Int
+package struct DrawSlot: Hashable, Sendable {
+  package let name: String
+  package let length: Int
   let first: Int
 }
 
 /// The slots of a step, in the order of their declaration.
-public struct StepSlots: Hashable, Sendable {
-  public private(set) var carry: [CarrySlot] = []
-  public private(set) var draws: [DrawSlot] = []
+package struct StepSlots: Hashable, Sendable {
+  package private(set) var carry: [CarrySlot] = []
+  package private(set) var draws: [DrawSlot] = []
 
-  public init() {}
+  package init() {}
 
   /// Length of the carry.
-  public var carryLength: Int { carry.last.map { $0.offset + $0.length } ?? 0 }
+  package var carryLength: Int { carry.last.map { $0.offset + $0.length } ?? 0 }
 
   /// Declares a part of the carry. Two of one name are a caller's bug.
-  public mutating func carry(_ name: String, length: Int, start: CarrySlot.Start) -> CarrySlot {
+  package mutating func carry(_ name: String, length: Int, start: CarrySlot.Start) -> CarrySlot {
     precondition(!carry.contains { $0.name == name }, "two carry slots are called '\(name)'")
     if case .fixed(let values) = start {
       precondition(values.count == length, "\(values.count) first values of \(length) in '\(name)'")
@@ -63,7 +63,7 @@ public struct StepSlots: Hashable, Sendable {
   }
 
   /// Declares draws. Two of one name are a caller's bug.
-  public mutating func draws(_ name: String, length: Int) -> DrawSlot {
+  package mutating func draws(_ name: String, length: Int) -> DrawSlot {
     precondition(!draws.contains { $0.name == name }, "two draw slots are called '\(name)'")
     let first = draws.last.map { $0.first + $0.length } ?? 0
     let slot = DrawSlot(name: name, length: length, first: first)
@@ -76,7 +76,7 @@ public struct StepSlots: Hashable, Sendable {
   /// - Parameters:
   ///   - state: the particle's first, as long as its slot.
   ///   - drawn: what stands in each slot that is drawn.
-  public func first(state: [Double], drawn: [CarrySlot: [Double]] = [:]) -> [Double] {
+  package func first(state: [Double], drawn: [CarrySlot: [Double]] = [:]) -> [Double] {
     carry.flatMap { slot -> [Double] in
       switch slot.start {
       case .fixed(let values): return values
@@ -99,7 +99,7 @@ public struct StepSlots: Hashable, Sendable {
   }
 
   /// The next carry from the new values of all slots; one that is missing is a caller's bug.
-  public func next(_ values: [CarrySlot: Value], _ builder: ProgramBuilder) -> Value {
+  package func next(_ values: [CarrySlot: Value], _ builder: ProgramBuilder) -> Value {
     builder.concatenate(
       carry.map { slot in
         guard let value = values[slot] else {
@@ -115,17 +115,17 @@ public struct StepSlots: Hashable, Sendable {
 
 extension Value {
   /// A part of this carry.
-  public subscript(_ slot: CarrySlot) -> Value { self[slot.offset..<slot.offset + slot.length] }
+  package subscript(_ slot: CarrySlot) -> Value { self[slot.offset..<slot.offset + slot.length] }
 }
 
 extension ArraySlice<Double> {
   /// A part of this carry.
-  public subscript(_ slot: CarrySlot) -> ArraySlice<Double> {
+  package subscript(_ slot: CarrySlot) -> ArraySlice<Double> {
     self[startIndex + slot.offset..<startIndex + slot.offset + slot.length]
   }
 }
 
 extension ProgramBuilder {
   /// The standard normal draws of a slot.
-  public func normal(_ slot: DrawSlot) -> Value { normal(first: slot.first, length: slot.length) }
+  package func normal(_ slot: DrawSlot) -> Value { normal(first: slot.first, length: slot.length) }
 }

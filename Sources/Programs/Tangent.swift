@@ -8,7 +8,7 @@ extension Program {
   ///
   /// Adds inputs "tangent_NAME" for each name in `inputs` and shared arrays "tangent_NAME" for each
   /// in `sharedArrays`; everything else is constant.
-  public func tangent(
+  package func tangent(
     withRespectTo names: Set<String>, sharedArrays: Set<String> = []
   ) -> Program {
     let builder = ProgramBuilder()

@@ -4,7 +4,7 @@
 // Jacobians of local functions. In: a program. Out: the pair of programs that agree on the tape.
 
 /// What is kept of each step.
-public enum TapePolicy: Hashable, Sendable {
+package enum TapePolicy: Hashable, Sendable {
   /// Only the step's inputs; the adjoint program recomputes the rest.
   case inputsOnly
   /// Also every value that an adjoint rule reads and that is not cheap to recompute.
@@ -12,18 +12,18 @@ public enum TapePolicy: Hashable, Sendable {
 }
 
 /// A program that stores and the adjoint program that reads what was stored.
-public struct TapedProgram: Hashable, Sendable {
+package struct TapedProgram: Hashable, Sendable {
   /// The original program, with outputs "stored_..." added.
-  public let forward: Program
+  package let forward: Program
   /// Inputs: those of the original, "stored_..." and "adj_OUTPUT". Outputs: "adj_INPUT".
-  public let adjoint: Program
+  package let adjoint: Program
   /// Names of the stored values, in tape order; their lengths are those of `adjoint.inputs`.
-  public let stored: [String]
+  package let stored: [String]
 }
 
 extension Program {
   /// This program and its adjoint, agreeing on what is stored between them.
-  public func taped(
+  package func taped(
     _ policy: TapePolicy, withRespectTo inputs: Set<String>, sharedArrays: Set<String>
   ) -> TapedProgram {
     let primal = withJacobians()

@@ -4,7 +4,7 @@
 
 extension Program {
   /// The first violated invariant, or nil. Linear in the number of instructions.
-  public func firstProblem() -> String? {
+  package func firstProblem() -> String? {
     for (index, instruction) in instructions.enumerated() {
       for operand in instruction.operation.operands
       where operand.index < 0 || operand.index >= index {

@@ -4,7 +4,14 @@
 // reports, what was measured and where they differ.
 
 import Bagel
+import Execution
+import GaussianProcesses
+import MachineLogs
+import Policies
+import PolicySearch
 import SafeText
+import Samplers
+import Tasks
 
 /// Experiment 1 (paper, section IV-A): one goal, one fixed model, policies compared by return.
 struct Experiment1 {
@@ -34,8 +41,8 @@ struct Experiment1 {
     let fit = try task.fit(training)
     if logs != nil {
       task.keepCommands(within: training)
-      task.start = .fixed(fit.model.restingState(at: 0.1))
-      task.goal = .fixed(fit.model.restingState(at: 0.5))
+      task.objective.start = .fixed(fit.model.restingState(at: 0.1))
+      task.objective.goal = .fixed(fit.model.restingState(at: 0.5))
     }
     (self.task, model, fitSeconds) = (task, fit.model, fit.seconds)
     let start = ContinuousClock.now
@@ -87,7 +94,7 @@ struct Experiment1 {
       : "the simulated boom driven by hand"
     return """
       Experiment 1 of the paper (section IV-A): \(model.features.rows) transitions of \(source), Gaussian processes \
-      learnt in \(number(fitSeconds)) s, to go from \(angle(task.start)) to \(angle(task.goal))\(unit.name.isEmpty ? "" : " ")\(unit.name) in \
+      learnt in \(number(fitSeconds)) s, to go from \(angle(task.objective.start)) to \(angle(task.objective.goal))\(unit.name.isEmpty ? "" : " ")\(unit.name) in \
       \(task.search.horizon) steps of \(number(task.layout.timeStep)) s. BAGEL searches, and all policies are judged by 100 rollouts with the \
       same draws, through \(samplerWords), built and measured in \(number(samplerSeconds)) s (error of its mean \
       \(number(100 * worst.mean)) % of the signal, of its deviation \(number(100 * worst.deviation)) % of the predictive).
@@ -120,13 +127,10 @@ extension ControlTask {
   func driven(
     by controller: PolicyController, on model: DynamicsModel, seed: UInt64, name: String
   ) throws -> EvaluatedEpisode {
-    var plant = try makePlant()
-    defer { plant.close(safeAction: safeAction) }
-    let (outcome, goals) = try drive(
-      &plant, controller, index: 0, seed: seed, within: .init(bounds: model.stateBounds), name: name
-    )
+    let (outcome, goals) = try PlantSession(self).drive(
+      controller, index: 0, seed: seed, within: .init(bounds: model.stateBounds), name: name)
     if let failure = outcome.failure { throw failure }
-    return judge(outcome.episode, goals: goals, earlyEnd: outcome.earlyEnd)
+    return EpisodeJudge(self).judge(outcome.episode, goals: goals, earlyEnd: outcome.earlyEnd)
   }
 
   /// The search of a task without dropout on a model, through a sampler of it.
@@ -151,7 +155,7 @@ extension ControlTask {
       }
     return PolicyOptimizer(
       PolicyOptimizer.Executors(executor), rollout: rollout, model: model,
-      initialStates: task.start.resolved(by: model), goals: task.goal.resolved(by: model),
+      initialStates: task.objective.start.resolved(by: model), goals: task.objective.goal.resolved(by: model),
       options: task.search, initialParameters: task.makePolicy().initialParameters)
   }
 }

@@ -3,23 +3,26 @@
 // drive then; starts and goals are where the data are.
 
 import Bagel
+import GaussianProcesses
+import MachineLogs
+import Tasks
 
 /// Logs of a machine with one joint and one actuator.
-public struct OwnLogs: Sendable {
+package struct OwnLogs: Sendable {
   /// CSV files.
-  public var files: [String]
+  package var files: [String]
   /// Columns of the joint's position, and of its rate where there is one; else the rate is derived.
-  public var states: [String]
+  package var states: [String]
   /// Of the joint's position, such as "rad"; empty where unknown. Its rate's are these a second.
-  public var units: String
+  package var units: String
   /// Column of the actuator's command in [-1, 1].
-  public var action: String
+  package var action: String
   /// Seconds between rows.
-  public var timeStep: Double
+  package var timeStep: Double
   /// Pseudo-measurements for figure 4 that a command of zero holds the joint, for logs that never rest.
-  public var restPseudoData: Int
+  package var restPseudoData: Int
 
-  public init(
+  package init(
     files: [String], states: [String], units: String = "", action: String, timeStep: Double,
     restPseudoData: Int = 0
   ) {
@@ -39,9 +42,10 @@ public struct OwnLogs: Sendable {
       : Channel(
         name: states[0] + "_rate", units: rateUnits,
         source: .rate(of: states[0], filterTime: 0))
-    task.layout = LogLayout(
-      states: [Channel(name: states[0], units: units), rate], actions: [Channel(name: action)],
-      timeStep: timeStep)
+    task.setChannels(
+      of: LogLayout(
+        states: [Channel(name: states[0], units: units), rate], actions: [Channel(name: action)],
+        timeStep: timeStep), actionLimits: boom.actionLimits)
     let seconds = Double(boom.search.horizon) * boom.layout.timeStep
     task.search.horizon = max(1, Int((seconds / timeStep).rounded()))
     return task
@@ -66,7 +70,10 @@ extension ControlTask {
   /// Limits the command to what was logged, beyond which nothing was seen.
   mutating func keepCommands(within episodes: [Episode]) {
     let commands = episodes.flatMap { $0.actions.map { $0[0] } }
-    actionLimits = [(commands.min() ?? -1)...(commands.max() ?? 1)]
+    actions = [
+      ActionChannel(
+        actions[0].channel, limits: (commands.min() ?? -1)...(commands.max() ?? 1))
+    ]
   }
 }
 

@@ -21,7 +21,7 @@ enum Palette {
 }
 
 /// One HTML page.
-public struct Page {
+package struct Page {
   struct Section {
     var title: String?
     var html: [String] = []

@@ -5,7 +5,7 @@ import Bagel
 import Foundation
 
 /// A figure of the paper, measured again.
-public protocol ReproducedFigure {
+package protocol ReproducedFigure {
   /// Of its files.
   var name: String { get }
   /// Measures.
@@ -24,7 +24,7 @@ public protocol ReproducedFigure {
 }
 
 /// (fraction done 0 ... 1, what is being done) -> whether to go on.
-public typealias Progress = (Double, String) -> Bool
+package typealias Progress = (Double, String) -> Bool
 
 extension ReproducedFigure {
   /// Writes NAME.html and NAME.csv to a folder, with `png` also each picture as NAME-1.png and so on. What an earlier run wrote
@@ -36,7 +36,7 @@ extension ReproducedFigure {
   ///   - isQuick: the page says that it is to be judged by nobody.
   /// - Throws: Foundation's file errors; `ReproductionError` where gnuplot draws no PNG.
   /// - Returns: the page's path; nil where nothing was measured.
-  public func write(to folder: String, png: Bool = false, isQuick: Bool = false) throws -> String? {
+  package func write(to folder: String, png: Bool = false, isQuick: Bool = false) throws -> String? {
     guard let page else { return nil }
     try moveEarlierAway(in: folder)
     let path = "\(folder)/\(name).html"

@@ -2,6 +2,6 @@
 // What ends a figure.
 
 /// A figure that cannot be measured or drawn.
-public struct ReproductionError: Error, CustomStringConvertible {
-  public let description: String
+package struct ReproductionError: Error, CustomStringConvertible {
+  package let description: String
 }

@@ -9,7 +9,7 @@ import Policies
 import Programs
 
 /// Adds up the rewards of episodes.
-public struct EpisodeReturn {
+package struct EpisodeReturn {
   private let program: Program
   private let interpreter: Interpreter
   private let states: Standardiser
@@ -21,7 +21,7 @@ public struct EpisodeReturn {
   ///   - model: whose standardisers it measures by.
   ///   - form: what goals are of.
   ///   - goals: standardiser of goals that are of quantities; nil where they are of the states.
-  public init(
+  package init(
     _ reward: Reward, on model: DynamicsModel, goalForm form: GoalForm, goals: GoalStandardiser?
   ) {
     let expressions = StepExpressions(model)
@@ -48,7 +48,7 @@ public struct EpisodeReturn {
   ///   - goal: [G]
   ///   - steps: H, as long as the episode is at most.
   ///   - rest: the action before the first [A].
-  public func value(_ episode: Episode, goal: [Double], steps: Int, rest: [Double]) -> Double {
+  package func value(_ episode: Episode, goal: [Double], steps: Int, rest: [Double]) -> Double {
     let none = Array(repeating: 0.0, count: actions)
     return (0...min(steps, episode.count - 1)).reduce(0) { sum, k in
       let action = k > 0 ? episode.actions[k - 1] : none

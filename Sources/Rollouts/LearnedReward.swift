@@ -10,7 +10,7 @@ extension Reward {
   /// weight * E[r(x)] in the units of the log's channel.
   ///
   /// Throws: `FactorizationError`.
-  public static func learned(_ model: RewardModel, weight: Double = 1) throws -> Reward {
+  package static func learned(_ model: RewardModel, weight: Double = 1) throws -> Reward {
     let process = model.process
     let (rows, weights): (Matrix, [Double])
     if let exact = process.exact {

@@ -13,12 +13,12 @@ import Policies
 import Programs
 
 /// Noise of the sensors.
-public struct MeasurementNoise: Hashable, Sendable {
+package struct MeasurementNoise: Hashable, Sendable {
   /// Standard deviation of each state that is a column of its own [S], physical units; empty for none. What stands at
   /// derived states does not matter.
-  public var deviations: [Double]
+  package var deviations: [Double]
 
-  public init(deviations: [Double] = []) { self.deviations = deviations }
+  package init(deviations: [Double] = []) { self.deviations = deviations }
 }
 
 /// The sensors in a step: what they carry, draw and show.

@@ -9,14 +9,14 @@ import Programs
 /// What a reward may look at, for one particle and step.
 public struct RewardInputs {
   /// Standardised [S].
-  public let state: Value
+  package let state: Value
   /// In physical units [S].
   public let physicalState: Value
   /// What goals are of.
-  public let goalForm: GoalForm
+  package let goalForm: GoalForm
   /// Standardised [G]: the goal, and what it is of at this state.
-  public let goal: Value
-  public let reached: Value
+  package let goal: Value
+  package let reached: Value
   /// In physical units [G].
   public let physicalGoal: Value
   public let physicalReached: Value
@@ -63,21 +63,32 @@ public struct RewardInputs {
 }
 
 /// The units in which a reward measures the distance to the goal.
-public enum RewardUnits: String, Hashable, Sendable, Codable {
+package enum RewardUnits: String, Hashable, Sendable, Codable {
   case standardised
   case physical
 }
 
 /// An immediate reward r(x, x_g).
 public struct Reward: Sendable {
-  public let body: @Sendable (RewardInputs) -> Value
+  package let body: @Sendable (RewardInputs) -> Value
   /// Whether it reads `previousAction`, which rollouts then carry along.
-  public let usesPreviousAction: Bool
+  package let usesPreviousAction: Bool
   /// Values of the shared arrays that it reads.
-  public let data: [String: [Double]]
+  package let data: [String: [Double]]
 
+  /// A reward of a user's own.
+  ///
+  /// - Parameters:
+  ///   - usesPreviousAction: whether it reads `previousAction`, which rollouts then carry along.
+  ///   - body: the reward of one particle at one step, a value of length 1.
   public init(
-    usesPreviousAction: Bool = false, data: [String: [Double]] = [:],
+    usesPreviousAction: Bool = false, _ body: @escaping @Sendable (RewardInputs) -> Value
+  ) {
+    self.init(usesPreviousAction: usesPreviousAction, data: [:], body)
+  }
+
+  package init(
+    usesPreviousAction: Bool = false, data: [String: [Double]],
     _ body: @escaping @Sendable (RewardInputs) -> Value
   ) {
     self.data = data
@@ -92,7 +103,7 @@ public struct Reward: Sendable {
   ///   - width: in the units of the distance, over the square root of a weight.
   ///   - units: of the distance.
   ///   - turns: a full turn of each that turns, in those units, nil of others [G]; empty where none turns.
-  public static func saturating(
+  package static func saturating(
     weights: [Double], width: Double = 1, units: RewardUnits = .standardised,
     turns: [Double?] = []
   ) -> Reward {
@@ -102,7 +113,7 @@ public struct Reward: Sendable {
   }
 
   /// -(x - x_g)^T Q (x - x_g) - u^T R u, Q and R diagonal; units and turns as of `saturating`.
-  public static func quadratic(
+  package static func quadratic(
     weights: [Double], actionWeights: [Double] = [], units: RewardUnits = .standardised,
     turns: [Double?] = []
   ) -> Reward {
@@ -115,7 +126,7 @@ public struct Reward: Sendable {
   }
 
   /// -weight ||u - u_previous||^2, in physical units.
-  public static func actionChangePenalty(_ weight: Double) -> Reward {
+  package static func actionChangePenalty(_ weight: Double) -> Reward {
     Reward(usesPreviousAction: true) { inputs in
       let change = inputs.action - inputs.previousAction
       return -weight * dot(change, change)
@@ -123,7 +134,7 @@ public struct Reward: Sendable {
   }
 
   /// A formula over states, what goals are of (`goals`), `goal.NAME`, actions and `previous.ACTION`, all in physical units.
-  public static func formula(
+  package static func formula(
     _ formula: Formula, states: [String], goals: [String], actions: [String]
   ) -> Reward {
     Reward(usesPreviousAction: formula.names.contains { $0.hasPrefix("previous.") }) { inputs in
@@ -152,7 +163,7 @@ public struct Reward: Sendable {
   /// turn, whose way to the goal has two sides. Where goals are of quantities, these come nearer and the state stays.
   ///
   /// - Parameter goals: G
-  public func widened(goals: Int) -> Reward {
+  package func widened(goals: Int) -> Reward {
     Reward(
       usesPreviousAction: usesPreviousAction,
       data: SharedArrays.joined([
@@ -174,9 +185,9 @@ public struct Reward: Sendable {
     }
   }
 
-  public static let nearnessArray = "reward_nearness"
+  package static let nearnessArray = "reward_nearness"
 
-  public static func + (a: Reward, b: Reward) -> Reward {
+  package static func + (a: Reward, b: Reward) -> Reward {
     Reward(
       usesPreviousAction: a.usesPreviousAction || b.usesPreviousAction,
       data: SharedArrays.joined([a.data, b.data])

@@ -10,17 +10,17 @@ import Programs
 import Samplers
 
 /// A closed loop of model and policy, ready for an executor.
-public struct Rollout: Sendable {
-  public let program: RolloutProgram
+package struct Rollout: Sendable {
+  package let program: RolloutProgram
   /// Values of the program's shared arrays, without the parameters.
-  public let data: [String: [Double]]
+  package let data: [String: [Double]]
   /// What particles carry.
-  public let slots: StepSlots
+  package let slots: StepSlots
   private let drawn: @Sendable (_ key: DrawKey, _ particle: Int) -> [CarrySlot: [Double]]
   /// Standardiser of goals that are of quantities; nil where they are of the states.
-  public let goals: GoalStandardiser?
+  package let goals: GoalStandardiser?
   /// Functions that particles draw for a whole rollout [B, F] (`PosteriorSampler.functionDraws`).
-  public let functionDraws: @Sendable (_ particles: Int, _ key: DrawKey) -> [Double]
+  package let functionDraws: @Sendable (_ particles: Int, _ key: DrawKey) -> [Double]
 
   /// - Parameters:
   ///   - model: of the machine.
@@ -36,7 +36,7 @@ public struct Rollout: Sendable {
   ///   - dropout: probability that a unit before the policy's last layer is dropped (`Dropout`).
   ///   - stateLimit: standardised states beyond this count as diverged.
   ///   - adjointLimit: see `RolloutProgram.adjointLimit`.
-  public init(
+  package init(
     model: DynamicsModel, sampler: any PosteriorSampler, policy: Policy,
     goals: GoalStandardiser? = nil, reward: Reward, constraints: [StepConstraint] = [],
     measurementNoise: MeasurementNoise = MeasurementNoise(), commandErrors: [[Double]] = [],
@@ -81,7 +81,7 @@ public struct Rollout: Sendable {
   ///   - state: standardised [S].
   ///   - particle: its number.
   ///   - key: of what is drawn for it.
-  public func start(state: [Double], particle: Int, key: DrawKey) -> [Double] {
+  package func start(state: [Double], particle: Int, key: DrawKey) -> [Double] {
     slots.first(state: state, drawn: drawn(key, particle))
   }
 }

@@ -6,16 +6,16 @@
 import Programs
 
 /// A bound on a number that a state and a command say.
-public struct StepConstraint: Sendable {
+package struct StepConstraint: Sendable {
   /// As rollouts name its costs.
-  public let name: String
+  package let name: String
   /// The number, physical units [1]; it may read what a reward reads.
-  public let quantity: Reward
+  package let quantity: Reward
   /// Bounds of it, physical units; one at least.
-  public let lower: Double?
-  public let upper: Double?
+  package let lower: Double?
+  package let upper: Double?
   /// What the number is measured in: about its deviation in the data, physical units.
-  public let scale: Double
+  package let scale: Double
 
   /// Half the width, in `scale`s, of the penalty's rise about the bound. A wider one keeps particles further away than was asked, a
   /// narrower one has a slope for the few particles that leave.
@@ -27,7 +27,7 @@ public struct StepConstraint: Sendable {
   ///   - lower: it should not be below, or nil.
   ///   - upper: it should not be above, or nil.
   ///   - scale: what it is measured in, above 0.
-  public init(
+  package init(
     name: String, quantity: Reward, lower: Double? = nil, upper: Double? = nil, scale: Double
   ) {
     precondition(scale > 0 && (lower != nil || upper != nil), "a bound and its scale: \(name)")
@@ -57,12 +57,12 @@ public struct StepConstraint: Sendable {
 
 extension Rollout {
   /// Where a constraint's excess stands among the totals; its penalty follows.
-  public static func excessIndex(ofConstraint index: Int) -> Int { 1 + 2 * index }
+  package static func excessIndex(ofConstraint index: Int) -> Int { 1 + 2 * index }
 
   /// Weights of the totals: the return, less each constraint's penalty times its multiplier.
   ///
   /// - Parameter multipliers: one a constraint.
-  public static func totalWeights(multipliers: [Double]) -> [Double] {
+  package static func totalWeights(multipliers: [Double]) -> [Double] {
     [1] + multipliers.flatMap { [0, -$0] }
   }
 }

@@ -5,7 +5,7 @@
 /// For a C comment that begins with a slash and a star: nothing in it ends the comment, begins another, is a trigraph or
 /// continues a line, so that it compiles with -Wall -Wextra -Werror -pedantic. Pairs that would are parted by a blank;
 /// backslashes and hidden characters become U+005C.
-public func escapedForC(_ text: String) -> String {
+package func escapedForC(_ text: String) -> String {
   let pairs: Set<String> = ["*/", "/*", "??"]
   var result = ""
   var last: Unicode.Scalar = " "
@@ -29,7 +29,7 @@ public func escapedForC(_ text: String) -> String {
 ///   - text: a name.
 ///   - prefix: what the identifier begins with, itself one.
 ///   - longest: characters, at most.
-public func cIdentifier(_ text: String, prefix: String, longest: Int = .max) -> String {
+package func cIdentifier(_ text: String, prefix: String, longest: Int = .max) -> String {
   let name =
     prefix
     + text.lowercased().unicodeScalars.reduce(into: "") { result, scalar in
@@ -45,7 +45,7 @@ public func cIdentifier(_ text: String, prefix: String, longest: Int = .max) -> 
 }
 
 /// A CSV field: in quotes, which are doubled inside, where it holds a separator, a quote or a line's end.
-public func escapedForCSV(_ text: String) -> String {
+package func escapedForCSV(_ text: String) -> String {
   guard text.unicodeScalars.contains(where: { ",\";\r\n\t".unicodeScalars.contains($0) }) else {
     return text
   }
@@ -53,7 +53,7 @@ public func escapedForCSV(_ text: String) -> String {
 }
 
 /// For HTML, as text or inside a quoted attribute.
-public func escapedForHTML(_ text: String) -> String {
+package func escapedForHTML(_ text: String) -> String {
   printable(text, keeping: "\n\t").unicodeScalars.reduce(into: "") { result, scalar in
     switch scalar {
     case "&": result += "&amp;"
@@ -73,7 +73,7 @@ public func escapedForHTML(_ text: String) -> String {
 /// - Parameters:
 ///   - text: what is to be seen.
 ///   - isFormat: gnuplot will read the string as a format of numbers too, as it does with the names of tics.
-public func gnuplotString(_ text: String, isFormat: Bool = false) -> String {
+package func gnuplotString(_ text: String, isFormat: Bool = false) -> String {
   var result = "\""
   var followsEscape = false
   for scalar in printable(text).unicodeScalars {
@@ -96,7 +96,7 @@ public func gnuplotString(_ text: String, isFormat: Bool = false) -> String {
 /// The name of a file or folder in the present folder: letters and digits of any script, "-", "_", "." and blanks; a dash for
 /// each run of others; neither hidden nor a way out ("../x" becomes "x"), of at most 100 bytes; "unnamed" where nothing is
 /// left.
-public func fileName(_ text: String) -> String {
+package func fileName(_ text: String) -> String {
   var result = ""
   for character in text {
     let isPlain = character.isLetter || character.isNumber || "-_. ".contains(character)

@@ -3,10 +3,10 @@
 // log's header, so it has nothing hidden in it and no blanks at its ends, which readers of CSV files cut off.
 
 /// Characters (scalars) of a name, at most.
-public let longestName = 200
+package let longestName = 200
 
 /// Why a text cannot be a name, as the end of a sentence that begins with its key; nil if it can.
-public func problem(ofName text: String) -> String? {
+package func problem(ofName text: String) -> String? {
   if let hidden = text.unicodeScalars.first(where: { isInvisible($0) && !isJoiner($0) }) {
     return "has \(codePoint(hidden)), which cannot be seen; write the name without it"
   }
@@ -15,7 +15,7 @@ public func problem(ofName text: String) -> String? {
 
 /// Why a text cannot be a column of a log, likewise: a file may have marks in it that cannot be seen, and is not ours to
 /// change, but no line breaks.
-public func problem(ofColumn text: String) -> String? {
+package func problem(ofColumn text: String) -> String? {
   let isBlank = { (scalar: Unicode.Scalar) in
     scalar.properties.isWhitespace || isInvisible(scalar) && !isJoiner(scalar)
   }

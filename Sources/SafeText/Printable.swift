@@ -8,7 +8,7 @@
 
 /// A text from outside for a message: one line without control characters and marks that turn the direction of writing, at
 /// most so many characters, with an ellipsis where something was left out.
-public func shortened(_ text: String, to limit: Int = 60) -> String {
+package func shortened(_ text: String, to limit: Int = 60) -> String {
   // Counted in scalars: one character may carry any number of accents. A megabyte is not gone through.
   let start = printable(String(text.unicodeScalars.prefix(limit + 1)))
   if start.unicodeScalars.count <= limit { return start }
@@ -17,7 +17,7 @@ public func shortened(_ text: String, to limit: Int = 60) -> String {
 
 /// The same, with what is too long left out in the middle: a failure's first words say what and where, its last what became
 /// of the machine.
-public func shortenedInside(_ text: String, to limit: Int) -> String {
+package func shortenedInside(_ text: String, to limit: Int) -> String {
   let scalars = printable(text).unicodeScalars
   guard scalars.count > limit else { return String(scalars) }
   let end = (limit - 1) / 2
@@ -25,12 +25,12 @@ public func shortenedInside(_ text: String, to limit: Int) -> String {
 }
 
 /// Characters of a message, at most: what a person reads at once, and what no input can drive up.
-public let longestMessage = 300
+package let longestMessage = 300
 
 /// A path for a message: its end, where the name is.
 ///
 /// - Parameter path: of a file.
-public func shortenedPath(_ path: String) -> String {
+package func shortenedPath(_ path: String) -> String {
   let (text, limit) = (printable(path), 120)
   return text.count <= limit ? text : "\u{2026}" + text.suffix(limit - 1)
 }
@@ -40,7 +40,7 @@ public func shortenedPath(_ path: String) -> String {
 /// - Parameters:
 ///   - text: from outside.
 ///   - keeping: control characters that stay.
-public func printable(_ text: String, keeping: String = "") -> String {
+package func printable(_ text: String, keeping: String = "") -> String {
   if text.unicodeScalars.allSatisfy({ !isHidden($0) }) { return text }
   let kept = Set(keeping.unicodeScalars)
   return text.unicodeScalars.reduce(into: "") { result, scalar in

@@ -13,16 +13,16 @@ import LinearAlgebra
 import Programs
 
 /// The model's own posterior inside the rollout.
-public struct ExactSampler: MarginalSampler {
-  public let name = SamplerName.exact
-  public let group: ProcessGroup
-  public let summary: String
+package struct ExactSampler: MarginalSampler {
+  package let name = SamplerName.exact
+  package let group: ProcessGroup
+  package let summary: String
   /// By how much the deviation is off where it goes through few points (RMS, in predictive deviations).
-  public let deviationError: Double
+  package let deviationError: Double
   private let posterior: WeightedSumPosterior
 
   /// Inverts the Cholesky factors. O(n^3 / 3) an output. Throws: `FactorizationError`.
-  public init(_ group: ProcessGroup, noise: DrawnNoise = .latent) throws {
+  package init(_ group: ProcessGroup, noise: DrawnNoise = .latent) throws {
     self.group = group
     deviationError = 0
     let sums = try group.processes.map(Self.sums)
@@ -43,7 +43,7 @@ public struct ExactSampler: MarginalSampler {
   ///   - deviationTolerance: on what the points change in the deviation (RMS, in predictive deviations).
   ///   - noise: whether draws contain the noise.
   /// - Throws: `FactorizationError`.
-  public init(
+  package init(
     _ group: ProcessGroup, box: [ClosedRange<Double>], deviationTolerance: Double,
     noise: DrawnNoise
   ) throws {
@@ -85,6 +85,6 @@ public struct ExactSampler: MarginalSampler {
       isUpperTriangular: true)
   }
 
-  public var data: [String: [Double]] { posterior.data }
-  public func moments(at x: Value) -> PosteriorMoments { posterior.moments(at: x) }
+  package var data: [String: [Double]] { posterior.data }
+  package func moments(at x: Value) -> PosteriorMoments { posterior.moments(at: x) }
 }

@@ -19,7 +19,7 @@ import LinearAlgebra
 import Programs
 
 /// Functions of a model's posterior, as tables.
-public struct FunctionTables: Sendable {
+package struct FunctionTables: Sendable {
   private let groups: [GroupTables]
 
   /// Grid points of a table, at most.
@@ -31,7 +31,7 @@ public struct FunctionTables: Sendable {
   ///   - tabulated: what rollouts read; tables replace its own.
   ///   - pathwise: draws the functions; of the same model.
   ///   - noise: whether rollouts draw the measurements' noise beside the function.
-  public init?(
+  package init?(
     _ tabulated: any PosteriorSampler, _ pathwise: any PosteriorSampler, noise: DrawnNoise
   ) {
     func parts(_ sampler: any PosteriorSampler) -> [any PosteriorSampler] {
@@ -55,7 +55,7 @@ public struct FunctionTables: Sendable {
   /// - Parameters:
   ///   - functions: how many.
   ///   - key: of their draws; the same key has the same functions first.
-  public func tables(_ functions: Int, key: DrawKey) -> [[String: [Double]]] {
+  package func tables(_ functions: Int, key: DrawKey) -> [[String: [Double]]] {
     let parts = groups.map { $0.tables(functions, key: key) }
     return (0..<functions).map { index in
       Dictionary(uniqueKeysWithValues: zip(groups, parts).map { ($0.name, $1[index]) })

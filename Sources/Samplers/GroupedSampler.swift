@@ -7,25 +7,25 @@ import LinearAlgebra
 import Programs
 
 /// One sampler a group of outputs.
-public struct GroupedSampler: PosteriorSampler {
+package struct GroupedSampler: PosteriorSampler {
   /// In the order of `DynamicsModel.groups`.
-  public let parts: [(group: ProcessGroup, sampler: any PosteriorSampler)]
+  package let parts: [(group: ProcessGroup, sampler: any PosteriorSampler)]
 
   /// The costliest of the parts.
-  public var name: SamplerName {
+  package var name: SamplerName {
     let names = Set(parts.map(\.sampler.name))
     return SamplerName.allCases.last(where: names.contains) ?? .exact
   }
 
-  public var summary: String {
+  package var summary: String {
     parts.map { group, sampler in
       "\(sampler.name.rawValue) (\(sampler.summary)) for output \(list(group.outputs.map { $0 + 1 }))"
     }.joined(separator: ", ")
   }
 
-  public var data: [String: [Double]] { SharedArrays.joined(parts.map(\.sampler.data)) }
+  package var data: [String: [Double]] { SharedArrays.joined(parts.map(\.sampler.data)) }
 
-  public func increments(at x: Value, draws: Value, functionOffset: Int) -> Value {
+  package func increments(at x: Value, draws: Value, functionOffset: Int) -> Value {
     func selected(_ all: Value, _ indices: [Int]) -> Value {
       indices.count == all.length ? all : x.builder.concatenate(indices.map { all[$0] })
     }
@@ -40,9 +40,9 @@ public struct GroupedSampler: PosteriorSampler {
     return x.builder.concatenate(increments)
   }
 
-  public var functionLength: Int { parts.reduce(0) { $0 + $1.sampler.functionLength } }
+  package var functionLength: Int { parts.reduce(0) { $0 + $1.sampler.functionLength } }
 
-  public func functionDraws(_ particles: Int, key: DrawKey) -> [Double] {
+  package func functionDraws(_ particles: Int, key: DrawKey) -> [Double] {
     let draws = parts.map { _, sampler in
       Matrix(
         rows: particles, columns: sampler.functionLength,

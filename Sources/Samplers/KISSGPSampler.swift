@@ -10,14 +10,14 @@ import LinearAlgebra
 import Programs
 
 /// Interpolation in a grid of inducing points.
-public struct KISSGPSampler: MarginalSampler {
-  public let name = SamplerName.kissGP
-  public let group: ProcessGroup
-  public let data: [String: [Double]]
-  public let grid: RegularGrid
-  public let ranks: [Int]
+package struct KISSGPSampler: MarginalSampler {
+  package let name = SamplerName.kissGP
+  package let group: ProcessGroup
+  package let data: [String: [Double]]
+  package let grid: RegularGrid
+  package let ranks: [Int]
   /// Solves for the mean that ended above their tolerance.
-  public let unconvergedSolves: Int
+  package let unconvergedSolves: Int
   private let noise: ObservationNoise
 
   /// - Parameters:
@@ -28,7 +28,7 @@ public struct KISSGPSampler: MarginalSampler {
   ///   - rank: of the LOVE root, or until the tolerance is met.
   ///   - noise: whether draws contain the measurements' noise.
   /// - Throws: `GridError` for more than 4 inputs or other covariance functions than squared exponentials.
-  public init(
+  package init(
     _ group: ProcessGroup, box: [ClosedRange<Double>], pointsPerAxis: Int? = nil,
     rank: RankChoice, noise: DrawnNoise = .latent
   ) throws {
@@ -64,13 +64,13 @@ public struct KISSGPSampler: MarginalSampler {
     self.data = SharedArrays.joined([data, group.priorMeanData, self.noise.data])
   }
 
-  public var summary: String {
+  package var summary: String {
     let points = grid.counts.map { String($0 - 2) }.joined(separator: " x ")
     let ending = unconvergedSolves > 0 ? ", \(unconvergedSolves) solves not converged" : ""
     return "\(points) points, rank \(list(ranks))\(ending)"
   }
 
-  public func moments(at x: Value) -> PosteriorMoments {
+  package func moments(at x: Value) -> PosteriorMoments {
     let builder = x.builder
     let d = grid.dimensions
     let mean = builder.apply(

@@ -7,13 +7,13 @@ import LinearAlgebra
 import Programs
 
 /// Exact means and Lanczos variances.
-public struct LoveSampler: MarginalSampler {
-  public let name = SamplerName.love
-  public let group: ProcessGroup
+package struct LoveSampler: MarginalSampler {
+  package let name = SamplerName.love
+  package let group: ProcessGroup
   /// Columns of each output's root.
-  public let ranks: [Int]
+  package let ranks: [Int]
   /// Solves for the mean that ended above their tolerance (beyond `GaussianProcess.largestExact` points).
-  public let unconvergedSolves: Int
+  package let unconvergedSolves: Int
   private let posterior: WeightedSumPosterior
 
   /// - Parameters:
@@ -23,7 +23,7 @@ public struct LoveSampler: MarginalSampler {
   ///   - noise: whether draws contain the measurements' noise.
   /// - Throws: `ExecutionError`, `FactorizationError`: beyond `GaussianProcess.largestExact` points K is not formed but
   ///   multiplied in row blocks, by a compiled kernel.
-  public init(
+  package init(
     _ group: ProcessGroup, box: [ClosedRange<Double>], rank: RankChoice,
     noise: DrawnNoise = .latent
   ) throws {
@@ -40,10 +40,10 @@ public struct LoveSampler: MarginalSampler {
     posterior = WeightedSumPosterior(group, sums, noise: noise)
   }
 
-  public var summary: String {
+  package var summary: String {
     let ending = unconvergedSolves > 0 ? ", \(unconvergedSolves) solves not converged" : ""
     return "rank " + list(ranks) + ending
   }
-  public var data: [String: [Double]] { posterior.data }
-  public func moments(at x: Value) -> PosteriorMoments { posterior.moments(at: x) }
+  package var data: [String: [Double]] { posterior.data }
+  package func moments(at x: Value) -> PosteriorMoments { posterior.moments(at: x) }
 }

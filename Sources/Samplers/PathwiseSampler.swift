@@ -15,9 +15,9 @@ import LinearAlgebra
 import Programs
 
 /// One consistent function draw a particle.
-public struct PathwiseSampler: GroupSampler {
-  public let name = SamplerName.pathwise
-  public let group: ProcessGroup
+package struct PathwiseSampler: GroupSampler {
+  package let name = SamplerName.pathwise
+  package let group: ProcessGroup
   private let function: FunctionDraw
   private let outputs: [Output]
 
@@ -39,7 +39,7 @@ public struct PathwiseSampler: GroupSampler {
   ///   - noise: whether draws contain the measurements' noise.
   /// - Throws: `UnsuitableSampler` for more than `GaussianProcess.largestExact` points and for covariance functions
   ///   that are not stationary.
-  public init(
+  package init(
     _ group: ProcessGroup, features: Int = 256, noise: DrawnNoise = .latent
   ) throws {
     self.group = group
@@ -65,17 +65,17 @@ public struct PathwiseSampler: GroupSampler {
       group, zip(outputs, group.processes).map { ($0.fourier, $1.x) }, noise: noise)
   }
 
-  public var data: [String: [Double]] { function.data }
+  package var data: [String: [Double]] { function.data }
 
-  public var summary: String { "\(outputs[0].features.columns) features" }
+  package var summary: String { "\(outputs[0].features.columns) features" }
 
-  public var functionLength: Int { function.length }
+  package var functionLength: Int { function.length }
 
-  public func increments(at x: Value, draws: Value, functionOffset: Int) -> Value {
+  package func increments(at x: Value, draws: Value, functionOffset: Int) -> Value {
     function.increments(at: x, draws: draws, functionOffset: functionOffset)
   }
 
-  public func functionDraws(_ particles: Int, key: DrawKey) -> [Double] {
+  package func functionDraws(_ particles: Int, key: DrawKey) -> [Double] {
     function.draws(
       particles, key: key, normals: { outputs[$0].features.columns + outputs[$0].features.rows }
     ) { k, normals in
@@ -103,7 +103,7 @@ public struct PathwiseSampler: GroupSampler {
   ///
   /// differs from it by what F features miss of the prior. With observed noise, what the calibration adds to the latent
   /// variance is left out.
-  public func certificate(at sets: [Matrix], noise: DrawnNoise) throws -> SamplerCertificate {
+  package func certificate(at sets: [Matrix], noise: DrawnNoise) throws -> SamplerCertificate {
     try SamplerCertificate(self, sets: sets, noise: noise) { set in
       var (mean, deviation) = (
         Matrix(rows: set.rows, columns: outputs.count),

@@ -11,7 +11,7 @@ import LinearAlgebra
 import Programs
 
 /// Whether the drawn next state includes the observation noise.
-public enum DrawnNoise: String, Hashable, Sendable, Codable, CaseIterable {
+package enum DrawnNoise: String, Hashable, Sendable, Codable, CaseIterable {
   /// The latent function's variance only (paper, equations 3 and 9).
   case latent
   /// Plus the learnt noise variance.
@@ -19,7 +19,7 @@ public enum DrawnNoise: String, Hashable, Sendable, Codable, CaseIterable {
 }
 
 /// A posterior as a program: of a group of outputs, or of all of them.
-public protocol PosteriorSampler: Sendable {
+package protocol PosteriorSampler: Sendable {
   var name: SamplerName { get }
   /// What it consists of, for people: "12 x 30 x 30 points", "rank 80 and 64".
   var summary: String { get }
@@ -40,41 +40,41 @@ public protocol PosteriorSampler: Sendable {
 }
 
 /// A sampler of one group of outputs, whose errors can be measured.
-public protocol GroupSampler: PosteriorSampler {
+package protocol GroupSampler: PosteriorSampler {
   var group: ProcessGroup { get }
   /// Its errors at sets of points [.][points, D]. Throws: `ExecutionError`.
   func certificate(at points: [Matrix], noise: DrawnNoise) throws -> SamplerCertificate
 }
 
 /// A sampler of per-step marginals, known by its moments.
-public protocol MarginalSampler: GroupSampler {
+package protocol MarginalSampler: GroupSampler {
   /// Adds the program of the moments at standardised features x [D].
   func moments(at x: Value) -> PosteriorMoments
 }
 
 /// Moments of the standardised increments under construction.
-public struct PosteriorMoments {
+package struct PosteriorMoments {
   /// [M]
-  public let mean: Value
+  package let mean: Value
   /// [M], positive
-  public let deviation: Value
+  package let deviation: Value
 }
 
 extension MarginalSampler {
-  public var functionLength: Int { 0 }
+  package var functionLength: Int { 0 }
 
   /// mean + deviation * normal draw (paper, equation 9).
-  public func increments(at x: Value, draws: Value, functionOffset: Int) -> Value {
+  package func increments(at x: Value, draws: Value, functionOffset: Int) -> Value {
     let moments = moments(at: x)
     return moments.mean + moments.deviation * draws
   }
 
-  public func functionDraws(_ particles: Int, key: DrawKey) -> [Double] { [] }
+  package func functionDraws(_ particles: Int, key: DrawKey) -> [Double] { [] }
 }
 
 /// Why a sampler cannot serve a group of outputs.
-public struct UnsuitableSampler: Error, CustomStringConvertible {
-  public let description: String
+package struct UnsuitableSampler: Error, CustomStringConvertible {
+  package let description: String
 }
 
 extension ProcessGroup {

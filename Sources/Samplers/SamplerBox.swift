@@ -9,7 +9,7 @@ import LinearAlgebra
 extension DynamicsModel {
   /// The data's bounds with a tenth of the range added at each end; actions reach exactly their
   /// limits, disturbances the data's bounds. Standardised.
-  public func samplerBox(actionLimits: [ClosedRange<Double>]) -> [ClosedRange<Double>] {
+  package func samplerBox(actionLimits: [ClosedRange<Double>]) -> [ClosedRange<Double>] {
     zip(form.features, featureBounds).enumerated().map { d, pair in
       let (feature, bounds) = pair
       let (mean, scale) = (featureStandardiser.mean[d], featureStandardiser.scale[d])

@@ -10,44 +10,44 @@ import Programs
 
 /// Errors of one output's mean (in signal standard deviations) and standard deviation (in predictive
 /// standard deviations of an observation: what is far below the noise does not matter).
-public struct SamplerError: Hashable, Sendable {
-  public var meanRMS = 0.0
-  public var meanMax = 0.0
-  public var deviationRMS = 0.0
-  public var deviationMax = 0.0
+package struct SamplerError: Hashable, Sendable {
+  package var meanRMS = 0.0
+  package var meanMax = 0.0
+  package var deviationRMS = 0.0
+  package var deviationMax = 0.0
 }
 
 /// How much error is accepted, as RMS over the points.
-public struct SamplerTolerance: Hashable, Sendable, Codable {
+package struct SamplerTolerance: Hashable, Sendable, Codable {
   /// In signal standard deviations.
-  public var mean = 1e-3
+  package var mean = 1e-3
   /// In predictive standard deviations of an observation.
-  public var deviation = 1e-2
+  package var deviation = 1e-2
 
-  public init() {}
+  package init() {}
 }
 
 /// What was measured of a sampler.
-public struct SamplerCertificate: Hashable, Sendable {
-  public var sampler: SamplerName
-  public var summary: String
+package struct SamplerCertificate: Hashable, Sendable {
+  package var sampler: SamplerName
+  package var summary: String
   /// Random points of the box, and as many of the data, evenly spread.
-  public var points: Int
+  package var points: Int
   /// What it was compared with: "the exact posterior", or one through inducing points where there are many data.
-  public var reference: String
+  package var reference: String
   /// Which of the model's outputs are measured.
-  public var outputs: [Int]
+  package var outputs: [Int]
   /// One an output: the worse of box and data in each figure.
-  public var errors: [SamplerError]
+  package var errors: [SamplerError]
   /// What searches through it come to, where that was asked.
-  public var outcome: SamplerOutcome?
+  package var outcome: SamplerOutcome?
 
-  public func isWithin(_ tolerance: SamplerTolerance) -> Bool {
+  package func isWithin(_ tolerance: SamplerTolerance) -> Bool {
     errors.allSatisfy { $0.meanRMS <= tolerance.mean && $0.deviationRMS <= tolerance.deviation }
   }
 
   /// Largest RMS over the outputs.
-  public var worst: (mean: Double, deviation: Double) {
+  package var worst: (mean: Double, deviation: Double) {
     (errors.map(\.meanRMS).reduce(0, worse), errors.map(\.deviationRMS).reduce(0, worse))
   }
 
@@ -106,7 +106,7 @@ extension SamplerCertificate {
 
 extension MarginalSampler {
   /// Runs the program of the moments at sets of points [.][points, D]. Throws: `ExecutionError`.
-  public func certificate(at sets: [Matrix], noise: DrawnNoise) throws -> SamplerCertificate {
+  package func certificate(at sets: [Matrix], noise: DrawnNoise) throws -> SamplerCertificate {
     let m = group.processes.count
     let program = try PointwiseEvaluator(inputs: group.dimensions, data: data) { x in
       let moments = moments(at: x)

@@ -5,7 +5,7 @@ import GaussianProcesses
 import LinearAlgebra
 
 /// The samplers there are, the cheapest in a rollout first.
-public enum SamplerName: String, Hashable, Sendable, Codable, CaseIterable {
+package enum SamplerName: String, Hashable, Sendable, Codable, CaseIterable {
   case tabulated
   case kissGP = "kiss-gp"
   case sparse
@@ -15,7 +15,7 @@ public enum SamplerName: String, Hashable, Sendable, Codable, CaseIterable {
   case sparsePathwise = "sparse-pathwise"
 
   /// Most inputs of a Gaussian process that it takes; nil for any number.
-  public var mostInputs: Int? {
+  package var mostInputs: Int? {
     switch self {
     case .tabulated, .kissGP: 4
     case .sparse, .love, .exact, .pathwise, .sparsePathwise: nil
@@ -24,26 +24,26 @@ public enum SamplerName: String, Hashable, Sendable, Codable, CaseIterable {
 }
 
 /// What to build.
-public struct SamplerOptions: Hashable, Sendable, Codable {
+package struct SamplerOptions: Hashable, Sendable, Codable {
   /// nil for the cheapest within the tolerance.
-  public var name: SamplerName?
-  public var noise = DrawnNoise.latent
-  public var tolerance = SamplerTolerance()
+  package var name: SamplerName?
+  package var noise = DrawnNoise.latent
+  package var tolerance = SamplerTolerance()
   /// Columns of LOVE's root; nil for as many as the tolerance needs.
-  public var rank: Int?
+  package var rank: Int?
   /// Most points of the tabulated sampler's grid; four times as many are tried after that, where a sampler is chosen.
-  public var tablePoints = 1 << 16
+  package var tablePoints = 1 << 16
   /// KISS-GP's grid points along every axis; nil to follow the lengthscales.
-  public var gridPoints: Int?
+  package var gridPoints: Int?
   /// Most inducing points of the sparse samplers.
-  public var inducingPoints = 300
+  package var inducingPoints = 300
   /// Random Fourier features of the pathwise samplers.
-  public var features = 256
+  package var features = 256
   /// How many times wider than the posterior the sparse-pathwise sampler spreads functions about its mean, by output of the model [M]
   /// (`UnseenErrors`); empty for once.
-  public var functionSpreads: [Double] = []
+  package var functionSpreads: [Double] = []
 
-  public init() {}
+  package init() {}
 
   /// LOVE's own stopping rule asks for a third of the deviation's tolerance.
   var rankChoice: RankChoice {
@@ -52,20 +52,20 @@ public struct SamplerOptions: Hashable, Sendable, Codable {
 }
 
 /// A sampler and what was measured of it.
-public struct MeasuredSampler: Sendable {
-  public let sampler: any PosteriorSampler
-  public package(set) var certificate: SamplerCertificate
-  public let tolerance: SamplerTolerance
+package struct MeasuredSampler: Sendable {
+  package let sampler: any PosteriorSampler
+  package var certificate: SamplerCertificate
+  package let tolerance: SamplerTolerance
   /// Whether it was chosen, what was tried besides beyond the tolerance, and why others could not serve.
-  public var wasChosen = false
-  public var rejected: [SamplerCertificate] = []
-  public var unsuitable: [String] = []
+  package var wasChosen = false
+  package var rejected: [SamplerCertificate] = []
+  package var unsuitable: [String] = []
 
   /// Whether its moments are as good as is asked for.
-  public var isWithinTolerance: Bool { certificate.isWithin(tolerance) }
+  package var isWithinTolerance: Bool { certificate.isWithin(tolerance) }
 
   /// "tabulated, 12 x 30 x 30 points"
-  public var description: String {
+  package var description: String {
     sampler is GroupedSampler ? sampler.summary : "\(sampler.name.rawValue), \(sampler.summary)"
   }
 }
@@ -78,7 +78,7 @@ extension DynamicsModel {
   ///   - options: which, and its tolerance or size.
   ///   - actionLimits: samplers cover all commands, not only those in the data.
   /// - Throws: `UnsuitableSampler`, `GridError`, `FactorizationError`, `ExecutionError`.
-  public func sampler(
+  package func sampler(
     _ options: SamplerOptions, actionLimits: [ClosedRange<Double>]
   ) throws -> MeasuredSampler {
     var candidates = SamplerCandidates(of: self, options, actionLimits: actionLimits)

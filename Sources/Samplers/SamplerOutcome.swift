@@ -5,23 +5,23 @@
 import LinearAlgebra
 
 /// Trajectories of one policy through a sampler and through the model's own posterior (`exact`), from the same starts with the same draws.
-public struct SamplerOutcome: Hashable, Sendable {
+package struct SamplerOutcome: Hashable, Sendable {
   /// Mean returns of the policy.
-  public var returnThroughSampler: Double
-  public var returnThroughExact: Double
+  package var returnThroughSampler: Double
+  package var returnThroughExact: Double
   /// Of a mean return through the exact posterior, from the spread between particles of the same start.
-  public var standardError: Double
+  package var standardError: Double
   /// CRPS of the sampler's predicted distributions where the truth is a draw of the exact posterior, over that posterior's own CRPS: their
   /// geometric mean over states and horizons. 1 for equal distributions.
-  public var relativeCRPS: Double
+  package var relativeCRPS: Double
   /// Median of the short search that found the policy; nil where the policy was given.
-  public var secondsPerIteration: Double?
+  package var secondsPerIteration: Double?
 
   /// Most of `relativeCRPS`, and part of the return that counts as no difference: rewards that saturate have no spread.
-  public static let mostCRPS = 1.02
-  public static let sameReturn = 1e-3
+  package static let mostCRPS = 1.02
+  package static let sameReturn = 1e-3
 
-  public init(
+  package init(
     returnThroughSampler: Double, returnThroughExact: Double, standardError: Double,
     relativeCRPS: Double, secondsPerIteration: Double? = nil
   ) {
@@ -33,7 +33,7 @@ public struct SamplerOutcome: Hashable, Sendable {
   }
 
   /// Whether the sampler may stand for the posterior itself: distributions within 2 %, returns within two standard errors and a thousandth.
-  public var isGood: Bool {
+  package var isGood: Bool {
     relativeCRPS <= Self.mostCRPS
       && abs(returnThroughSampler - returnThroughExact)
         <= doubtfulStandardErrors * standardError + Self.sameReturn * abs(returnThroughExact)

@@ -17,9 +17,9 @@ import LinearAlgebra
 import Programs
 
 /// One consistent function draw a particle, through inducing points.
-public struct SparsePathwiseSampler: GroupSampler {
-  public let name = SamplerName.sparsePathwise
-  public let group: ProcessGroup
+package struct SparsePathwiseSampler: GroupSampler {
+  package let name = SamplerName.sparsePathwise
+  package let group: ProcessGroup
   private let function: FunctionDraw
   private let outputs: [Output]
 
@@ -44,7 +44,7 @@ public struct SparsePathwiseSampler: GroupSampler {
   ///   - spreads: s, by output of the model [M]; empty for 1.
   ///   - noise: whether draws contain the measurements' noise.
   /// - Throws: `UnsuitableSampler` for covariance functions that are not stationary, `FactorizationError`.
-  public init(
+  package init(
     _ group: ProcessGroup, features: Int = 256, inducingPoints: Int, spreads: [Double] = [],
     noise: DrawnNoise = .latent
   ) throws {
@@ -64,19 +64,19 @@ public struct SparsePathwiseSampler: GroupSampler {
       group, outputs.map { ($0.features, $0.posterior.pivots) }, noise: noise)
   }
 
-  public var data: [String: [Double]] { function.data }
+  package var data: [String: [Double]] { function.data }
 
-  public var summary: String {
+  package var summary: String {
     "\(list(outputs.map(\.points))) inducing points, \(outputs[0].features.count) features"
   }
 
-  public var functionLength: Int { function.length }
+  package var functionLength: Int { function.length }
 
-  public func increments(at x: Value, draws: Value, functionOffset: Int) -> Value {
+  package func increments(at x: Value, draws: Value, functionOffset: Int) -> Value {
     function.increments(at: x, draws: draws, functionOffset: functionOffset)
   }
 
-  public func functionDraws(_ particles: Int, key: DrawKey) -> [Double] {
+  package func functionDraws(_ particles: Int, key: DrawKey) -> [Double] {
     function.draws(
       particles, key: key, normals: { outputs[$0].points + outputs[$0].features.count }
     ) { k, normals in
@@ -113,7 +113,7 @@ public struct SparsePathwiseSampler: GroupSampler {
   ///
   /// s^2 times both, differs from it by what F features miss of the prior. With observed noise, what the calibration adds to the latent
   /// variance is left out.
-  public func certificate(at sets: [Matrix], noise: DrawnNoise) throws -> SamplerCertificate {
+  package func certificate(at sets: [Matrix], noise: DrawnNoise) throws -> SamplerCertificate {
     try SamplerCertificate(self, sets: sets, noise: noise) { set in
       var mean = Matrix(rows: set.rows, columns: outputs.count)
       var deviation = mean

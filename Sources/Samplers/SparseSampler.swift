@@ -8,12 +8,12 @@ import LinearAlgebra
 import Programs
 
 /// The posterior through inducing points.
-public struct SparseSampler: MarginalSampler {
-  public let name = SamplerName.sparse
-  public let group: ProcessGroup
+package struct SparseSampler: MarginalSampler {
+  package let name = SamplerName.sparse
+  package let group: ProcessGroup
   /// m and r of each output.
-  public let inducingPoints: [Int]
-  public let deviationPoints: [Int]
+  package let inducingPoints: [Int]
+  package let deviationPoints: [Int]
   private let posterior: WeightedSumPosterior
 
   /// - Parameters:
@@ -23,7 +23,7 @@ public struct SparseSampler: MarginalSampler {
   ///   - noise: whether draws contain the measurements' noise.
   ///   - tolerance: on what fewer points change in the deviation.
   /// - Throws: `FactorizationError`.
-  public init(
+  package init(
     _ group: ProcessGroup, box: [ClosedRange<Double>], inducingPoints: Int,
     noise: DrawnNoise = .latent, tolerance: SamplerTolerance = SamplerTolerance()
   ) throws {
@@ -47,11 +47,11 @@ public struct SparseSampler: MarginalSampler {
     posterior = WeightedSumPosterior(group, sums, noise: noise)
   }
 
-  public var summary: String {
+  package var summary: String {
     let points = list(inducingPoints) + " inducing points"
     return deviationPoints == inducingPoints
       ? points : points + ", \(list(deviationPoints)) for the deviation"
   }
-  public var data: [String: [Double]] { posterior.data }
-  public func moments(at x: Value) -> PosteriorMoments { posterior.moments(at: x) }
+  package var data: [String: [Double]] { posterior.data }
+  package func moments(at x: Value) -> PosteriorMoments { posterior.moments(at: x) }
 }

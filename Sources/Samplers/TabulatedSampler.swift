@@ -10,12 +10,12 @@ import LinearAlgebra
 import Programs
 
 /// Cubic splines through a table of the posterior.
-public struct TabulatedSampler: MarginalSampler {
-  public let name = SamplerName.tabulated
-  public let group: ProcessGroup
-  public let data: [String: [Double]]
+package struct TabulatedSampler: MarginalSampler {
+  package let name = SamplerName.tabulated
+  package let group: ProcessGroup
+  package let data: [String: [Double]]
   /// Grid points along each feature inside the box.
-  public let pointsPerAxis: [Int]
+  package let pointsPerAxis: [Int]
   /// Where values are needed: the box and the support of splines beyond it.
   let grid: RegularGrid
 
@@ -29,7 +29,7 @@ public struct TabulatedSampler: MarginalSampler {
   ///   - noise: whether draws contain the measurements' noise.
   ///   - tolerance: on the moments, which the grid's spacing is chosen for.
   /// - Throws: `UnsuitableSampler` for more than 4 features, `FactorizationError`.
-  public init(
+  package init(
     _ group: ProcessGroup, box: [ClosedRange<Double>], largestTable: Int = 1 << 16,
     noise: DrawnNoise = .latent, tolerance: SamplerTolerance = SamplerTolerance()
   ) throws {
@@ -75,11 +75,11 @@ public struct TabulatedSampler: MarginalSampler {
     Interpolation.column(2 * k, of: data[tableName] ?? [], columns: 2 * group.processes.count)
   }
 
-  public var summary: String {
+  package var summary: String {
     pointsPerAxis.map(String.init).joined(separator: " x ") + " points"
   }
 
-  public func moments(at x: Value) -> PosteriorMoments {
+  package func moments(at x: Value) -> PosteriorMoments {
     let m = group.processes.count
     let table = x.builder.apply(
       .interpolation(

@@ -4,34 +4,34 @@
 import Plants
 
 /// The plants that a task can name.
-public enum BuiltInPlants {
+package enum BuiltInPlants {
   private static let all: [any SimulatedPlant] = [
     HydraulicBoom(), CartPole(), CartPole.pilco, Pendulum(), HydraulicCrane(),
   ]
 
-  public static var names: [String] { all.map(\.name) }
+  package static var names: [String] { all.map(\.name) }
 
   /// A fresh plant, or nil for an unknown name.
-  public static func make(_ name: String) -> (any SimulatedPlant)? {
+  package static func make(_ name: String) -> (any SimulatedPlant)? {
     all.first { $0.name == name }
   }
 }
 
 /// Tasks in the form of their own YAML.
-public enum BuiltInTasks {
-  public static let names = [
+package enum BuiltInTasks {
+  package static let names = [
     "boom", "boom-goals", "boom-delayed", "boom-disturbed", "cart-pole", "cart-pole-pilco",
     "pendulum",
     "crane", "crane-pose", "crane-delayed", "crane-physics",
   ]
 
   /// Q's diagonal in equation 8 (paper, section IV-A).
-  public static let experiment1Weights = [10, 0.1]
+  package static let experiment1Weights = [10, 0.1]
 
   /// The boom with the reward of the paper's Experiment 1: equation 8 alone.
-  public static func experiment1() throws -> ControlTask {
+  package static func experiment1() throws -> ControlTask {
     var task = try ControlTask("boom")
-    task.rewards = [.saturating(weights: experiment1Weights, width: 1, units: .standardised)]
+    task.objective.rewards = [.saturating(weights: experiment1Weights, width: 1, units: .standardised)]
     return task
   }
 

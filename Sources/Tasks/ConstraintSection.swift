@@ -10,19 +10,19 @@ import SafeText
 
 extension ControlTask {
   /// A bound on a formula of states and commands, at every step after the first.
-  public struct Constraint: Hashable, Sendable {
+  package struct Constraint: Hashable, Sendable {
     /// As the task says it: "abs(rate)", or the name of a state with limits.
-    public var name: String
+    package var name: String
     /// What is bounded ...
-    public var number: Number
+    package var number: Number
     /// ... and the least and the most that it may be, physical units; one of them at least.
-    public var lower: Double?
-    public var upper: Double?
+    package var lower: Double?
+    package var upper: Double?
     /// That a whole episode keeps it.
-    public var probability = Constraint.defaultProbability
+    package var probability = Constraint.defaultProbability
 
     /// What is bounded.
-    public enum Number: Hashable, Sendable {
+    package enum Number: Hashable, Sendable {
       /// State i.
       case state(Int)
       /// Of states, actions and `previous.ACTION`.
@@ -30,10 +30,10 @@ extension ControlTask {
     }
 
     /// Of constraints that do not say one, and of limits.
-    public static let defaultProbability = 0.99
+    package static let defaultProbability = 0.99
 
     /// "abs(rate) below 0.35", "x within -0.6 to 0.6"
-    public var words: String {
+    package var words: String {
       switch (lower, upper) {
       case (let lower?, let upper?): "\(name) within \(lower) to \(upper)"
       case (let lower?, nil): "\(name) above \(lower)"
@@ -43,14 +43,14 @@ extension ControlTask {
     }
 
     /// Whether a value keeps it; NaN does not.
-    public func isKept(by value: Double) -> Bool {
+    package func isKept(by value: Double) -> Bool {
       value >= lower ?? -.infinity && value <= upper ?? .infinity
     }
   }
 
   /// constraints: [{quantity: abs(rate), below: 0.35, probability: 0.99}, ...]
   mutating func readConstraints(_ yaml: YAMLMapping) throws {
-    ownConstraints = try (yaml.mappings("constraints") ?? []).map { entry in
+    objective.ownConstraints = try (yaml.mappings("constraints") ?? []).map { entry in
       let text = try required(entry.string("quantity"), "quantity", entry)
       let formula = try constrained(text, entry)
       let (upper, lower) = (try entry.number("below"), try entry.number("above"))
@@ -66,7 +66,7 @@ extension ControlTask {
         name: formula.text, number: .formula(formula), lower: lower, upper: upper,
         probability: probability ?? Constraint.defaultProbability)
     }
-    let names = ownConstraints.map(\.words)
+    let names = objective.ownConstraints.map(\.words)
     if let twice = names.first(where: { name in names.count { $0 == name } > 1 }) {
       throw yaml.error("constraints", "has '\(shortened(twice))' twice")
     }
@@ -93,13 +93,12 @@ extension ControlTask {
   }
 
   /// All that a search keeps: the task's own constraints, then the limits of states and quantities.
-  public var constraints: [Constraint] {
-    guard searchKeepsLimits else { return ownConstraints }
-    // A task that was made in Swift may have no list of limits.
-    let ofStates = zip(layout.states.indices, stateLimits).compactMap { i, limits in
-      limits.map {
+  package var constraints: [Constraint] {
+    guard objective.keepsLimits else { return objective.ownConstraints }
+    let ofStates = states.enumerated().compactMap { i, state in
+      state.limits.map {
         Constraint(
-          name: layout.states[i].name, number: .state(i), lower: $0.lowerBound,
+          name: state.channel.name, number: .state(i), lower: $0.lowerBound,
           upper: $0.upperBound)
       }
     }
@@ -111,12 +110,12 @@ extension ControlTask {
       }
     }
     // A bound that the task says itself, with a probability of its own, is not said twice.
-    let said = Set(ownConstraints.map(\.words))
-    return ownConstraints + (ofStates + ofQuantities).filter { !said.contains($0.words) }
+    let said = Set(objective.ownConstraints.map(\.words))
+    return objective.ownConstraints + (ofStates + ofQuantities).filter { !said.contains($0.words) }
   }
 
   /// The constraints on a model's rollouts, each in the deviation that its number has over logged states, with safe commands.
-  public func makeConstraints(_ model: DynamicsModel) -> [StepConstraint] {
+  package func makeConstraints(_ model: DynamicsModel) -> [StepConstraint] {
     constraints.map { constraint in
       let values = model.loggedStates.map {
         value(of: constraint, state: $0, action: safeAction, previous: safeAction)
@@ -143,7 +142,7 @@ extension ControlTask {
   }
 
   /// The number of a constraint in one row.
-  public func value(
+  package func value(
     of constraint: Constraint, state: [Double], action: [Double], previous: [Double]
   ) -> Double {
     switch constraint.number {
@@ -163,7 +162,7 @@ extension ControlTask {
   /// - Parameters:
   ///   - constraint: of this task.
   ///   - episode: what the machine did; the action of a row leads to the next one.
-  public func isLeft(_ constraint: Constraint, by episode: Episode) -> Bool {
+  package func isLeft(_ constraint: Constraint, by episode: Episode) -> Bool {
     episode.states.indices.dropFirst().contains { row in
       let action = episode.actions[row - 1]
       let previous = row > 1 ? episode.actions[row - 2] : safeAction

@@ -5,14 +5,14 @@ import MachineLogs
 
 extension ControlTask.EvaluationOptions {
   /// One of an episode's goals.
-  public struct ScheduledGoal: Hashable, Sendable {
+  package struct ScheduledGoal: Hashable, Sendable {
     /// Seconds from the start.
-    public var time: Double
-    public var goal: [Double]
+    package var time: Double
+    package var goal: [Double]
     /// Seconds in which the goal before moves to this one, in a straight line; 0 for a step.
-    public var ramp: Double
+    package var ramp: Double
 
-    public init(time: Double, goal: [Double], ramp: Double = 0) {
+    package init(time: Double, goal: [Double], ramp: Double = 0) {
       (self.time, self.goal, self.ramp) = (time, goal, ramp)
     }
   }
@@ -20,10 +20,10 @@ extension ControlTask.EvaluationOptions {
 
 extension [ControlTask.EvaluationOptions.ScheduledGoal] {
   /// Of the goal that holds or is moved to at a time (s).
-  public func index(at time: Double) -> Int { lastIndex { $0.time <= time + 1e-9 } ?? 0 }
+  package func index(at time: Double) -> Int { lastIndex { $0.time <= time + 1e-9 } ?? 0 }
 
   /// The goal [G] at a time (s).
-  public func goal(at time: Double) -> [Double] {
+  package func goal(at time: Double) -> [Double] {
     let index = index(at: time)
     let present = self[index]
     let done = present.ramp > 0 ? (time - present.time) / present.ramp : 1
@@ -57,7 +57,7 @@ extension ControlTask {
   /// ahead the policy sees.
   mutating func readSchedule(_ entry: YAMLMapping, _ folder: String) throws {
     guard let schedule = try entry.mapping("schedule") else { return }
-    guard hasGoal else {
+    guard objective.hasGoal else {
       throw entry.error("schedule", "is of goals, and the task has no `goal:` (a range of goals)")
     }
     let forms = ["at", "every", "file"].filter(schedule.has)
@@ -87,7 +87,7 @@ extension ControlTask {
         throw schedule.error(
           "every", "must be from two time steps to the episode's \(evaluation.seconds) s")
       }
-      if case .fixed = goal {
+      if case .fixed = objective.goal {
         throw schedule.error(
           "every", "draws goals, and the task's `goal:` is one place; give a range")
       }
@@ -113,7 +113,7 @@ extension ControlTask {
     }
     for (index, goal) in goals.enumerated() {
       guard goal.count == goalForm.length else {
-        let what = goalQuantities == nil ? "states" : "goals"
+        let what = objective.goalQuantities == nil ? "states" : "goals"
         throw schedule.error(
           "goals",
           "number \(index + 1) has \(goal.count) numbers for \(goalForm.length) \(what)")

@@ -9,13 +9,13 @@ import SafeText
 
 extension ControlTask {
   /// What goals are of.
-  public var goalForm: GoalForm {
-    goalQuantities.map { .quantities($0) } ?? .states(count: layout.states.count)
+  package var goalForm: GoalForm {
+    objective.goalQuantities.map { .quantities($0) } ?? .states(count: layout.states.count)
   }
 
   /// Name, units and turn of each of what goals are of [G].
-  public var goalChannels: [Channel] {
-    goalQuantities?.map { Channel(name: $0.name, units: $0.units) } ?? layout.states
+  package var goalChannels: [Channel] {
+    objective.goalQuantities?.map { Channel(name: $0.name, units: $0.units) } ?? layout.states
   }
 
   /// goal: {tip_x: [1.2, 2.6], tip_z: 0.5}: goals of these quantities or states, in this order; nil where the section has
@@ -30,7 +30,7 @@ extension ControlTask {
     else { return nil }
     var lower: [Double] = []
     var upper: [Double] = []
-    goalQuantities = try names.map { name in
+    objective.goalQuantities = try names.map { name in
       guard let quantity = quantity(name) else {
         let known = layout.states.map(\.name) + quantities.map(\.name)
         let why =
@@ -57,15 +57,15 @@ extension ControlTask {
 
   /// What goals are of at the logged states of a model [n][G]; empty where goals are of the states.
   func loggedGoals(_ model: DynamicsModel) -> [[Double]] {
-    if goalQuantities == nil { return [] }
+    if objective.goalQuantities == nil { return [] }
     // Where a formula is no number, nothing is reached.
     return model.loggedStates.map(goalForm.reached).filter { $0.allSatisfy(\.isFinite) }
   }
 
   /// The standardiser of goals that are of quantities: mean and deviation at the logged states; nil where goals are of the
   /// states.
-  public func goalStandardiser(_ model: DynamicsModel) -> GoalStandardiser? {
-    if goalQuantities == nil { return nil }
+  package func goalStandardiser(_ model: DynamicsModel) -> GoalStandardiser? {
+    if objective.goalQuantities == nil { return nil }
     let own = Standardiser(fitting: loggedGoals(model))
     return GoalStandardiser(mean: own.mean, scale: own.scale)
   }
@@ -73,7 +73,7 @@ extension ControlTask {
   /// The goals of a search on a model, with everything put in that it knows of its data.
   ///
   /// - Throws: `LogError` where no logged state reaches one of them.
-  public func goals(for model: DynamicsModel) throws -> StateDistribution {
+  package func goals(for model: DynamicsModel) throws -> StateDistribution {
     try goals(amongLogged: loggedGoals(model), bounds: model.stateBounds)
   }
 
@@ -82,20 +82,22 @@ extension ControlTask {
   /// - Parameters:
   ///   - logged: what goals are of at logged states [n][G]; empty where goals are of the states.
   ///   - bounds: of the logged states [S].
-  public func goals(
+  package func goals(
     amongLogged logged: [[Double]], bounds: [ClosedRange<Double>]
   ) throws -> StateDistribution {
-    if goalQuantities != nil, logged.isEmpty {
+    if objective.goalQuantities != nil, logged.isEmpty {
       // Nothing is known of the data: goals that are given are taken, none can be drawn.
-      if case .fixed = goal { return goal }
+      if case .fixed = objective.goal { return objective.goal }
       throw LogError(
         file: place,
         "draws goals among those that the data reach, which are not known here; search the policy again, or pass what "
           + "its file says (within:)")
     }
-    if goalQuantities != nil, case .fixed(let goal) = goal { try checkReached(goal, logged) }
-    let goals = goal.resolved(bounds: bounds).reaching(logged)
-    if case .cells(let cells) = goals, cells.isEmpty, let support = goal.support {
+    if objective.goalQuantities != nil, case .fixed(let goal) = objective.goal {
+      try checkReached(goal, logged)
+    }
+    let goals = objective.goal.resolved(bounds: bounds).reaching(logged)
+    if case .cells(let cells) = goals, cells.isEmpty, let support = objective.goal.support {
       for (k, range) in support.enumerated() {
         try checkReached(range, ofGoal: k, logged)
       }

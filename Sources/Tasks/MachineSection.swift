@@ -11,19 +11,19 @@ import SafeText
 extension ControlTask {
   mutating func readMachine(_ yaml: YAMLMapping, _ folder: String) throws {
     name = try required(yaml.name("name"), "name", yaml)
-    layout.timeStep = try required(yaml.positive("timeStep", 1e-6...1e5), "timeStep", yaml)
-    layout.timeColumn = try yaml.column("timeColumn")
-    layout.timeUnit = try yaml.choice("timeUnit", TimeUnit.self)
+    timeStep = try required(yaml.positive("timeStep", 1e-6...1e5), "timeStep", yaml)
+    timeColumn = try yaml.column("timeColumn")
+    timeUnit = try yaml.choice("timeUnit", TimeUnit.self)
     for entry in try required(yaml.mappings("states"), "states", yaml) { try readState(entry) }
     try resolveRates(yaml)
-    safeAction = try required(yaml.mappings("actions"), "actions", yaml).map { try readAction($0) }
+    for entry in try required(yaml.mappings("actions"), "actions", yaml) { try readAction(entry) }
     try readDisturbances(yaml)
     try checkNames(yaml)
     logs = try readLogs(yaml, "logs", in: folder)
     if let means = try yaml.choice("done", DoneMeaning.self) { doneMeans = means }
     heldOutLogs = try readLogs(yaml, "heldOut", in: folder)
     if let missing = try yaml.choice("missing", MissingValues.self) {
-      layout.setMissing(missing)
+      changeLayout { $0.setMissing(missing) }
     }
   }
 
@@ -73,14 +73,12 @@ extension ControlTask {
       name: name, units: try entry.units(), source: source,
       columnName: column == name ? nil : column)
     try readLogged(&channel, entry)
-    layout.states.append(channel)
     let noise = try entry.number("noise", 0...1e9) ?? 0
     guard noise == 0 || source == .column else {
       throw entry.error(
         "noise", "is the standard deviation of a measured state; a derived rate has its base's")
     }
-    sensorNoise.append(noise)
-    stateLimits.append(try limits(entry, "limits"))
+    states.append(StateChannel(channel, limits: try limits(entry, "limits"), noise: noise))
   }
 
   /// How logs hold a channel: `from:` (units), `missing:`.
@@ -104,17 +102,14 @@ extension ControlTask {
     )
   }
 
-  /// Adds an action; returns its safe value.
-  private mutating func readAction(_ entry: YAMLMapping) throws -> Double {
+  private mutating func readAction(_ entry: YAMLMapping) throws {
     let name = try channelName(entry)
     let column = try entry.column("column")
     let limits = try required(limits(entry, "limits"), "limits", entry)
     var channel = Channel(
       name: name, units: try entry.units(), columnName: column == name ? nil : column)
     try readLogged(&channel, entry)
-    layout.actions.append(channel)
-    actionLimits.append(limits)
-    actionRates.append(try entry.positive("rateLimit"))
+    let rateLimit = try entry.positive("rateLimit")
     let given = try entry.number("safe")
     guard let safe = given ?? (limits.contains(0) ? 0 : nil) else {
       throw entry.error(
@@ -123,7 +118,7 @@ extension ControlTask {
     guard limits.contains(safe) else {
       throw entry.error("safe", "must lie within the limits, not at \(safe)")
     }
-    return safe
+    actions.append(ActionChannel(channel, limits: limits, rateLimit: rateLimit, safe: safe))
   }
 
   /// disturbances: {NAME: varying, NAME: constant, NAME: {units: kg, column: payload, constant: true}, ...}
@@ -136,11 +131,11 @@ extension ControlTask {
         var channel = Channel(
           name: name, units: try entry.units(), columnName: column == name ? nil : column)
         try readLogged(&channel, entry)
-        layout.disturbances.append(
+        disturbances.append(
           Disturbance(channel, isConstant: try entry.bool("constant") ?? false))
       } else {
         let kind = try section.choice(name, DisturbanceKind.self)
-        layout.disturbances.append(
+        disturbances.append(
           Disturbance(Channel(name: name), isConstant: kind == .constant))
       }
       noteIfAmbiguous(name) { section.error(name, $0) }
@@ -168,7 +163,7 @@ extension ControlTask {
     for (index, channel) in layout.states.enumerated() {
       guard case .rate(let base, _) = channel.source else { continue }
       if let state = layout.states.first(where: { $0.name == base }) {
-        layout.states[index].columnName = state.columnName
+        states[index].channel.columnName = state.columnName
       } else if let state = layout.states.first(where: { $0.columnName == base }) {
         throw yaml.error(
           "states",

@@ -70,7 +70,7 @@ extension ControlTask {
   }
 
   /// Outputs that are given inputs of their own without a command, in words: nothing that a controller does moves them at once.
-  public var outputsWithoutCommand: [String] {
+  package var outputsWithoutCommand: [String] {
     guard !model.inputs.isEmpty, let form = try? modelForm() else { return [] }
     let actions = Set(layout.actions.map(\.name))
     let driven =

@@ -112,6 +112,6 @@ extension ControlTask {
         "'\(name)' has the units '\(shortened(channel.units))'; an angle's are rad, deg, mrad, turns or gon"
       )
     }
-    layout.states[index].turn = turn
+    states[index].channel.turn = turn
   }
 }

@@ -10,18 +10,18 @@ import SafeText
 
 extension ControlTask {
   mutating func readRewards(_ yaml: YAMLMapping) throws {
-    rewards = try (yaml.mappings("reward") ?? []).map { try rewardTerm($0) }
-    for case .learned(let column, _) in rewards {
-      guard layout.rewardColumn ?? column == column else {
+    objective.rewards = try (yaml.mappings("reward") ?? []).map { try rewardTerm($0) }
+    for case .learned(let column, _) in objective.rewards {
+      guard rewardColumn ?? column == column else {
         throw yaml.error("reward", "learns from two columns; one is possible")
       }
-      layout.rewardColumn = column
+      rewardColumn = column
     }
   }
 
-  private func rewardTerm(_ entry: YAMLMapping) throws -> RewardTerm {
+  private func rewardTerm(_ entry: YAMLMapping) throws -> Objective.RewardTerm {
     func weights(_ term: YAMLMapping) throws -> ([Double], RewardUnits) {
-      guard hasGoal else {
+      guard objective.hasGoal else {
         throw term.error(
           "weights", "measures the distance to the goal, and the task has no `goal:`")
       }
@@ -78,7 +78,7 @@ extension ControlTask {
     }
     let weights = try required(term.numbers("weights"), "weights", term)
     guard weights.count == names.count else {
-      let what = goalQuantities == nil ? "states" : "goals (\(names.joined(separator: ", ")))"
+      let what = objective.goalQuantities == nil ? "states" : "goals (\(names.joined(separator: ", ")))"
       throw term.error("weights", "has \(weights.count) numbers for \(names.count) \(what)")
     }
     return weights
@@ -95,7 +95,7 @@ extension ControlTask {
     let states = layout.states.map(\.name)
     let goals = goalChannels.map(\.name)
     return states + goals.filter { !states.contains($0) }
-      + (hasGoal ? goals.map { "goal.\($0)" } : [])
+      + (objective.hasGoal ? goals.map { "goal.\($0)" } : [])
   }
 
   /// A formula over these names and those of quantities.
@@ -113,7 +113,7 @@ extension ControlTask {
           key,
           "'\(name)' is a disturbance or reads one; rewards, measures of success and limits do not")
       }
-      let hint = hasGoal || !text.contains("goal.") ? "" : "; the task has no `goal:`"
+      let hint = objective.hasGoal || !text.contains("goal.") ? "" : "; the task has no `goal:`"
       throw entry.error(key, "\(error)\(hint)")
     }
   }
@@ -133,7 +133,7 @@ extension ControlTask {
       }
       return formula.value(values)
     }
-    let place = hasGoal ? "at the goal" : "everywhere that was tried"
+    let place = objective.hasGoal ? "at the goal" : "everywhere that was tried"
     guard let value = values.first(where: \.isFinite) else {
       throw entry.error(
         "formula",
@@ -152,9 +152,9 @@ extension ControlTask {
   private var goalExamples: [[Double]] {
     // No round numbers: a formula may have its pole at one on purpose.
     let fractions = [0.5, 0.37, 0.71, 0.13]
-    guard hasGoal, let support = goal.support else {
+    guard objective.hasGoal, let support = objective.goal.support else {
       let isFree: [Bool] =
-        if case .bounds(let states) = goal, hasGoal { states } else {
+        if case .bounds(let states) = objective.goal, objective.hasGoal { states } else {
           goalChannels.map { _ in true }
         }
       return [0.37, -0.37, 0.0137, 13.7].map { value in isFree.map { $0 ? value : 0 } }

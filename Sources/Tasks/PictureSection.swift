@@ -6,16 +6,16 @@ import SafeText
 
 extension ControlTask {
   /// A coordinate: a number, or a quantity.
-  public enum PictureCoordinate: Hashable, Sendable {
+  package enum PictureCoordinate: Hashable, Sendable {
     case fixed(Double)
     case quantity(Quantity)
 
-    public var quantity: Quantity? {
+    package var quantity: Quantity? {
       if case .quantity(let quantity) = self { quantity } else { nil }
     }
 
     /// Its value at a state [S].
-    public func value(_ state: [Double]) -> Double {
+    package func value(_ state: [Double]) -> Double {
       switch self {
       case .fixed(let value): value
       case .quantity(let quantity): quantity.value(state)
@@ -24,9 +24,9 @@ extension ControlTask {
   }
 
   /// A point of a machine in its plane.
-  public struct PicturePoint: Hashable, Sendable {
-    public var x: PictureCoordinate
-    public var y: PictureCoordinate
+  package struct PicturePoint: Hashable, Sendable {
+    package var x: PictureCoordinate
+    package var y: PictureCoordinate
   }
 
   /// picture: [[0, 0.8], [elbow_x, elbow_z], ...]

@@ -27,7 +27,7 @@ extension ControlTask {
       policy.dropout = dropout
     }
     if let goal = try entry.choice("goal", GoalInput.self) {
-      guard hasGoal || goal == .none else {
+      guard objective.hasGoal || goal == .none else {
         throw entry.error("goal", "is \(goal.rawValue), and the task has no `goal:`")
       }
       policy.goalInput = goal
@@ -43,9 +43,9 @@ extension ControlTask {
   }
 
   /// Why a PID controller has nothing to read beside this task's policy, in words; nil where it has.
-  public var obstacleToPID: String? {
+  package var obstacleToPID: String? {
     if policy.form == .pid { return "the policy is a PID controller itself" }
-    if !hasGoal { return "the task has no `goal:`, whose error it could read" }
+    if !objective.hasGoal { return "the task has no `goal:`, whose error it could read" }
     return evaluation.measures.isEmpty || policy.errors != nil
       ? nil : "success is judged by measures, and nothing says which goals' errors it is to read"
   }
@@ -107,7 +107,7 @@ extension ControlTask {
   }
 
   private mutating func checkPID(_ entry: YAMLMapping) throws {
-    guard hasGoal else {
+    guard objective.hasGoal else {
       throw entry.error("kind", "is pid, and the task has no `goal:` whose error it could read")
     }
     guard policy.integrates else {

@@ -8,12 +8,12 @@ import SafeText
 
 extension ControlTask {
   /// A line of the section.
-  public struct NamedFormula: Hashable, Sendable {
-    public var name: String
-    public var units: String
-    public var formula: Formula
+  package struct NamedFormula: Hashable, Sendable {
+    package var name: String
+    package var units: String
+    package var formula: Formula
     /// Where episodes end, or nil; of states' formulas only.
-    public var limits: ClosedRange<Double>?
+    package var limits: ClosedRange<Double>?
   }
 
   /// quantities: {NAME: formula, NAME: {formula: ..., units: m, limits: [lower, upper]}, ...}; a formula may name others.
@@ -122,7 +122,7 @@ extension ControlTask {
   }
 
   /// Formulas of states, as quantities.
-  public var quantities: [Quantity] {
+  package var quantities: [Quantity] {
     let states = layout.states.map(\.name)
     return namedFormulas.filter { isOfStates($0.formula) }.map {
       Quantity(name: $0.name, units: $0.units, formula: $0.formula, states: states)
@@ -133,7 +133,7 @@ extension ControlTask {
   ///
   /// - Parameter ofStates: whether those that read commands are left out; those that read disturbances are.
   func definitions(ofStates: Bool = false) -> [String: Formula] {
-    let goals = Set(goalQuantities?.map(\.name) ?? [])
+    let goals = Set(objective.goalQuantities?.map(\.name) ?? [])
     let used = namedFormulas.filter {
       !goals.contains($0.name) && !isDisturbed($0.formula)
         && (!ofStates || isOfStates($0.formula))
@@ -142,7 +142,7 @@ extension ControlTask {
   }
 
   /// A state or a quantity of this name, or nil.
-  public func quantity(_ name: String) -> Quantity? {
+  package func quantity(_ name: String) -> Quantity? {
     if let i = layout.states.firstIndex(where: { $0.name == name }) {
       return Quantity(name: name, units: layout.states[i].units, definition: .state(i))
     }

@@ -28,7 +28,7 @@ extension ControlTask {
     if let value = try entry.choice("draws", DrawSchedule.self, among: ["fresh", "fixed"]) {
       search.draws = value
     }
-    if let value = try entry.bool("keepLimits") { searchKeepsLimits = value }
+    if let value = try entry.bool("keepLimits") { objective.keepsLimits = value }
   }
 
   mutating func readEvaluation(_ yaml: YAMLMapping, _ folder: String) throws {
@@ -40,7 +40,7 @@ extension ControlTask {
     }
     try checkSteps(evaluation.seconds, "seconds", entry)
     if let value = try entry.number("startSpread", 0...1e9) {
-      guard value == 0 || goalQuantities == nil else {
+      guard value == 0 || objective.goalQuantities == nil else {
         throw entry.error("startSpread", "is of tracked states; say it in `start:`")
       }
       evaluation.startSpread = value
@@ -97,12 +97,12 @@ extension ControlTask {
         "track", "and success exclude each other: one of them says what a success is")
     }
     if let tolerance = try entry.positive("tolerance") {
-      guard hasGoal else {
+      guard objective.hasGoal else {
         throw entry.error(
           "tolerance",
           "is a distance to the goal, and the task has no `goal:`; use success: [{measure: ...}]")
       }
-      guard goalQuantities == nil else {
+      guard objective.goalQuantities == nil else {
         let names = goalChannels.map(\.name)
         throw entry.error(
           "tolerance",
@@ -122,7 +122,7 @@ extension ControlTask {
   private mutating func readTracked(_ entry: YAMLMapping) throws {
     guard entry.has("track") else { return }
     let names = goalChannels.map(\.name)
-    guard hasGoal else {
+    guard objective.hasGoal else {
       throw entry.error("track", "is of distances to the goal, and the task has no `goal:`")
     }
     guard entry.isMapping("track"), let tracked = try entry.mapping("track") else {
@@ -162,12 +162,12 @@ extension ControlTask {
 
   /// Whether a state or quantity ends episodes.
   package var hasLimits: Bool {
-    stateLimits.contains { $0 != nil } || namedFormulas.contains { $0.limits != nil }
+    states.contains { $0.limits != nil } || namedFormulas.contains { $0.limits != nil }
   }
 
   /// Where a state or quantity ends episodes, or nil.
   package func limits(of name: String) -> ClosedRange<Double>? {
-    layout.states.firstIndex { $0.name == name }.flatMap { stateLimits[$0] }
+    states.first { $0.channel.name == name }?.limits
       ?? namedFormulas.first { $0.name == name }?.limits
   }
 

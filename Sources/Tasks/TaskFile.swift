@@ -6,7 +6,10 @@ import Foundation
 import MachineLogs
 
 extension ControlTask {
-  /// A built-in task by name, or a YAML file by path. Throws: `LogError`.
+  /// A built-in task by name, or a YAML file by path.
+  ///
+  /// - Parameter nameOrPath: `boom`, or `my-boom.yaml`.
+  /// - Throws: what is wrong with the file: line, key, value, what to write.
   public init(_ nameOrPath: String) throws {
     if let text = BuiltInTasks.text(nameOrPath) {
       self = try ControlTask(yaml: text, file: "built-in task \(nameOrPath)", folder: ".")
@@ -45,7 +48,7 @@ extension ControlTask {
   }
 
   /// A task from YAML text; relative log paths start at `folder`. Throws: `LogError`.
-  public init(yaml text: String, file: String, folder: String) throws {
+  package init(yaml text: String, file: String, folder: String) throws {
     self.init()
     (source, self.file) = (text, file)
     let yaml = try YAMLMapping.document(text, file: file)
@@ -53,13 +56,13 @@ extension ControlTask {
     try readQuantities(yaml)
     try readPlant(yaml, folder)
     try readModel(yaml)
-    start = try distribution("start", yaml) ?? .fixed([])
+    objective.start = try distribution("start", yaml) ?? .fixed([])
     let goal = try readNamedGoal(yaml) ?? distribution("goal", yaml)
-    hasGoal = goal != nil
-    self.goal = goal ?? .fixed(layout.states.map { _ in 0 })
+    objective.hasGoal = goal != nil
+    self.objective.goal = goal ?? .fixed(layout.states.map { _ in 0 })
     try readPicture(yaml)
-    try checkWithinLimits(start, "start", yaml)
-    if hasGoal { try checkWithinLimits(self.goal, "goal", yaml) }
+    try checkWithinLimits(objective.start, "start", yaml)
+    if objective.hasGoal { try checkWithinLimits(self.objective.goal, "goal", yaml) }
     try readPolicy(yaml)
     try readRewards(yaml)
     try readConstraints(yaml)

@@ -7,7 +7,7 @@ import SafeText
 
 extension ControlTask {
   /// The form of the model that the options describe. Throws: `LogError` for names that do not exist.
-  public func modelForm() throws -> ModelForm {
+  package func modelForm() throws -> ModelForm {
     var integrals: [Int: StateUpdate] = [:]
     for (index, channel) in layout.states.enumerated() {
       if case .rate(let base, _) = channel.source,
@@ -41,7 +41,7 @@ extension ControlTask {
   }
 
   /// Why a model is not one of this task as it is now, in words, or nil. Throws: `LogError` as `modelForm`.
-  public func mismatch(with model: DynamicsModel) throws -> String? {
+  package func mismatch(with model: DynamicsModel) throws -> String? {
     func names(_ layout: LogLayout) -> String {
       "states \(layout.states.map(\.name)), actions \(layout.actions.map(\.name))"
         + (layout.disturbances.isEmpty

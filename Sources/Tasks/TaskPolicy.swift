@@ -7,13 +7,13 @@ import Policies
 
 extension ControlTask {
   /// What a policy file must say to be a policy for this task.
-  public var policyDescription: PolicyDescription {
+  package var policyDescription: PolicyDescription {
     PolicyDescription(
       task: name, stateNames: observedLayout.states.map(\.name),
       stateUnits: observedLayout.states.map(\.units),
       actionNames: layout.actions.map(\.name), lower: actionLimits.map(\.lowerBound),
       upper: actionLimits.map(\.upperBound),
-      largestChange: actionRates.map { $0.map { $0 * layout.timeStep } }, rest: safeAction,
+      largestChange: largestActionChanges, rest: safeAction,
       timeStep: layout.timeStep, form: policy.form, inputs: policyInputs)
   }
 
@@ -25,9 +25,9 @@ extension ControlTask {
   ///   - input: how the policy sees its goal.
   ///   - data: behind the policy.
   /// - Throws: `LogError`.
-  public func checkGoal(_ goal: [Double], for input: GoalInput, within data: SearchedData) throws {
-    guard hasGoal else { return }
-    if goalQuantities != nil {
+  package func checkGoal(_ goal: [Double], for input: GoalInput, within data: SearchedData) throws {
+    guard objective.hasGoal else { return }
+    if objective.goalQuantities != nil {
       for (channel, value) in zip(goalChannels, goal) {
         guard let limits = limits(of: channel.name), !limits.contains(value) else { continue }
         throw LogError(
@@ -37,14 +37,14 @@ extension ControlTask {
       if !data.loggedGoals.isEmpty { try checkReached(goal, data.loggedGoals) }
       return
     }
-    let searched = self.goal.support
+    let searched = self.objective.goal.support
     for (i, channel) in layout.states.enumerated() {
       func refuse(_ bound: ClosedRange<Double>, _ what: String) throws {
         throw LogError(
           file: place, column: channel.name,
           "the goal \(goal[i]) is outside \(what), \(bound.lowerBound) to \(bound.upperBound)")
       }
-      if stateLimits.indices.contains(i), let limits = stateLimits[i], !limits.contains(goal[i]) {
+      if let limits = states[i].limits, !limits.contains(goal[i]) {
         try refuse(limits, "its limits")
       }
       guard input != .none, let data = data.bounds, !data[i].contains(goal[i]) else { continue }
@@ -55,12 +55,12 @@ extension ControlTask {
   }
 
   /// Refuses a schedule with a goal that `checkGoal` refuses. Throws: `LogError`.
-  public func checkSchedule(for input: GoalInput, within data: SearchedData) throws {
+  package func checkSchedule(for input: GoalInput, within data: SearchedData) throws {
     for scheduled in evaluation.schedule { try checkGoal(scheduled.goal, for: input, within: data) }
   }
 
   /// What a policy's file says that was found on a model.
-  public func policyDescription(on model: DynamicsModel) -> PolicyDescription {
+  package func policyDescription(on model: DynamicsModel) -> PolicyDescription {
     var description = policyDescription
     description.dataBounds = model.stateBounds + seenDisturbances(model).bounds
     description.loggedGoals = loggedGoals(model)
@@ -70,7 +70,7 @@ extension ControlTask {
   }
 
   /// The goals whose errors a PID controller reads, and integral action integrates.
-  public var pidErrors: [Int] { policy.errors ?? evaluation.tracked.map(\.goal) }
+  package var pidErrors: [Int] { policy.errors ?? evaluation.tracked.map(\.goal) }
 
   private var policyInputs: PolicyInputs {
     let angles = layout.states.indices.filter { layout.states[$0].turn != nil }
@@ -79,14 +79,14 @@ extension ControlTask {
       stateLength: observedLayout.states.count,
       disturbanceLength: policy.seesDisturbances ? layout.disturbances.count : 0,
       actionLength: layout.actions.count, goal: policy.goalInput,
-      goalQuantities: goalQuantities, angles: angles,
+      goalQuantities: objective.goalQuantities, angles: angles,
       radians: radians.allSatisfy { $0 == 1 } ? nil : radians,
       actionHistory: policy.actionHistory,
       integrated: policy.integrates ? pidErrors : [])
   }
 
   /// The layout in which the disturbances that the policy sees follow the states.
-  public var observedLayout: LogLayout {
+  package var observedLayout: LogLayout {
     var observed = layout
     if policy.seesDisturbances { observed.states += layout.disturbances.map(\.channel) }
     return observed
@@ -106,12 +106,12 @@ extension ControlTask {
   /// - Parameters:
   ///   - parameters: theta [P].
   ///   - model: on which it was found.
-  public func controller(_ parameters: [Double], on model: DynamicsModel) -> PolicyController {
+  package func controller(_ parameters: [Double], on model: DynamicsModel) -> PolicyController {
     controller(makePolicy(), parameters, on: model)
   }
 
   /// A policy of this task's machine with the standardisers of a model; its parameters are those of a beginning.
-  public func standardisers(of policy: Policy, on model: DynamicsModel) -> PolicyController {
+  package func standardisers(of policy: Policy, on model: DynamicsModel) -> PolicyController {
     controller(policy, policy.initialParameters(0), on: model)
   }
 
@@ -128,5 +128,5 @@ extension ControlTask {
   }
 
   /// The policy that the options describe.
-  public func makePolicy() -> Policy { policyDescription.makePolicy() }
+  package func makePolicy() -> Policy { policyDescription.makePolicy() }
 }

@@ -10,13 +10,13 @@ extension ControlTask {
   ///
   /// - Parameter model: holds the learnt reward, if a term asks for it.
   /// - Throws: `LogError` where it does not; `FactorizationError`.
-  public func makeReward(_ model: DynamicsModel) throws -> Reward {
-    if goalQuantities != nil && loggedGoals(model).isEmpty {
+  package func makeReward(_ model: DynamicsModel) throws -> Reward {
+    if objective.goalQuantities != nil && loggedGoals(model).isEmpty {
       throw LogError(
         file: place,
         "has goals of quantities that are no numbers together at any logged state of the model")
     }
-    let terms = try rewards.map { term in
+    let terms = try objective.rewards.map { term in
       switch term {
       case .saturating(let weights, let width, let units):
         return Reward.saturating(
@@ -38,6 +38,7 @@ extension ControlTask {
             "is the reward, but the model has not learnt it; run `bagel fit` on the task again")
         }
         return try Reward.learned(learnt, weight: weight)
+      case .own(let reward): return reward
       }
     }
     if terms.isEmpty { try checkSearchable() }
@@ -49,7 +50,7 @@ extension ControlTask {
     _ weights: [Double], _ units: RewardUnits, _ model: DynamicsModel
   ) -> [Double] {
     let scale = goalStandardiser(model)?.scale ?? model.stateStandardiser.scale
-    guard units == .standardised, let rewardScale else { return weights }
+    guard units == .standardised, let rewardScale = objective.rewardScale else { return weights }
     return weights.indices.map { i in
       let ratio = scale[i] / rewardScale[i]
       return weights[i] * ratio * ratio
@@ -58,7 +59,7 @@ extension ControlTask {
 
   /// Full turns of the goals that turn, in the units of a reward's distances [G].
   private func turns(_ units: RewardUnits, _ model: DynamicsModel) -> [Double?] {
-    if let goalQuantities { return goalQuantities.map { _ in nil } }
+    if let quantities = objective.goalQuantities { return quantities.map { _ in nil } }
     return layout.states.indices.map { i in
       switch units {
       case .physical: layout.states[i].turn

@@ -3,7 +3,7 @@
 
 extension BuiltInTasks {
   /// The commented file of `bagel new NAME`.
-  public static func template(name: String) -> String {
+  package static func template(name: String) -> String {
     """
     # A BAGEL task: what the machine is, what was logged, what it should do.
     #   bagel fit \(name).yaml        learns the dynamics from the logs

@@ -6,7 +6,7 @@ import Watching
 
 extension ControlTask {
   /// What drives a run after a finding that asks for it.
-  public enum Fallback: Hashable, Sendable {
+  package enum Fallback: Hashable, Sendable {
     /// The safe action, reached within the rate limits, until the run ends.
     case hold
     /// The PID controller of the same model, in the output folder.

@@ -10,12 +10,12 @@
 import Foundation
 
 /// Writes an event file.
-public final class EventFile {
-  public let path: String
+package final class EventFile {
+  package let path: String
   private let handle: FileHandle
 
   /// Begins a file in a folder, which is made. Throws: Foundation's file errors.
-  public init(folder: String) throws {
+  package init(folder: String) throws {
     let now = Date().timeIntervalSince1970
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     path = "\(folder)/events.out.tfevents.\(Int(now)).\(ProcessInfo.processInfo.processIdentifier)"
@@ -36,7 +36,7 @@ public final class EventFile {
   ///   - step: along the horizontal axis.
   ///   - time: seconds since 1970; nil for now.
   /// - Throws: Foundation's file errors.
-  public func add(_ scalars: [(tag: String, value: Double)], step: Int, time: Double? = nil) throws
+  package func add(_ scalars: [(tag: String, value: Double)], step: Int, time: Double? = nil) throws
   {
     var event = Tensorboard_Event()
     event.wallTime = time ?? Date().timeIntervalSince1970

@@ -9,50 +9,50 @@ import Foundation
 import SafeText
 
 /// A dense array in a file.
-public struct Tensor: Hashable, Sendable {
-  public var shape: [Int]
+package struct Tensor: Hashable, Sendable {
+  package var shape: [Int]
   /// Row-major.
-  public var values: [Double]
+  package var values: [Double]
 
-  public init(shape: [Int], values: [Double]) {
+  package init(shape: [Int], values: [Double]) {
     precondition(
       shape.reduce(1, *) == values.count, "\(values.count) values for shape \(shape)")
     self.shape = shape
     self.values = values
   }
 
-  public init(_ values: [Double]) { self.init(shape: [values.count], values: values) }
+  package init(_ values: [Double]) { self.init(shape: [values.count], values: values) }
 }
 
 /// Why a file is not what was expected.
-public struct TensorFileError: Error, CustomStringConvertible {
-  public let path: String
-  public let problem: String
+package struct TensorFileError: Error, CustomStringConvertible {
+  package let path: String
+  package let problem: String
   /// Whether the file could not be written (rather than read).
-  public let isWriting: Bool
-  public init(path: String, _ problem: String, isWriting: Bool = false) {
+  package let isWriting: Bool
+  package init(path: String, _ problem: String, isWriting: Bool = false) {
     self.path = path
     self.problem = problem
     self.isWriting = isWriting
   }
   /// One line of at most `longestMessage` characters, whatever stands in the file.
-  public var description: String {
+  package var description: String {
     shortenedInside("\(shortenedPath(path)): \(problem)", to: longestMessage)
   }
 }
 
 /// The contents of a .safetensors file.
-public struct TensorFile: Sendable {
-  public var tensors: [String: Tensor]
-  public var metadata: [String: String]
+package struct TensorFile: Sendable {
+  package var tensors: [String: Tensor]
+  package var metadata: [String: String]
 
-  public init(tensors: [String: Tensor], metadata: [String: String]) {
+  package init(tensors: [String: Tensor], metadata: [String: String]) {
     self.tensors = tensors
     self.metadata = metadata
   }
 
   /// Writes by rename, so that a reader never sees half a file. Throws: `TensorFileError`.
-  public func write(to path: String) throws(TensorFileError) {
+  package func write(to path: String) throws(TensorFileError) {
     do {
       try serialized().write(to: URL(fileURLWithPath: path), options: .atomic)
     } catch {
@@ -65,7 +65,7 @@ public struct TensorFile: Sendable {
   ///
   /// - Parameter hasChecksum: false for bytes that are no file: a fingerprint is of what a file says, not of how.
   /// - Throws: Foundation's error where the header cannot become JSON.
-  public func serialized(hasChecksum: Bool = true) throws -> Data {
+  package func serialized(hasChecksum: Bool = true) throws -> Data {
     let words = hasChecksum ? metadata.merging([Checksum.key: Checksum.blank]) { $1 } : metadata
     var header: [String: Any] = ["__metadata__": words]
     var data = Data()
@@ -96,7 +96,7 @@ public struct TensorFile: Sendable {
   ///   - path: of the file, for the message.
   ///   - advice: what makes a new file.
   /// - Throws: `TensorFileError`.
-  public func checkFormat(
+  package func checkFormat(
     _ wanted: String, path: String, advice: String
   ) throws(TensorFileError) {
     guard let found = metadata["format"] else {
@@ -121,10 +121,10 @@ public struct TensorFile: Sendable {
 /// The system's reason for an error number of its own.
 ///
 /// - Parameter errorNumber: errno.
-public func systemReason(_ errorNumber: Int32) -> String { String(cString: strerror(errorNumber)) }
+package func systemReason(_ errorNumber: Int32) -> String { String(cString: strerror(errorNumber)) }
 
 /// The system's reason for a file error of Foundation's, whose own words are longer and say less.
-public func systemReason(_ error: any Error) -> String {
+package func systemReason(_ error: any Error) -> String {
   let cocoa = error as NSError
   if cocoa.domain == NSPOSIXErrorDomain { return systemReason(Int32(cocoa.code)) }
   if let posix = cocoa.userInfo[NSUnderlyingErrorKey] as? NSError,

@@ -15,7 +15,7 @@ extension TensorFile {
   static let mostDimensions = 8
 
   /// Throws: `TensorFileError` for a missing, damaged or foreign file.
-  public init(path: String) throws(TensorFileError) {
+  package init(path: String) throws(TensorFileError) {
     let file = try RegularFile(path: path)
     guard file.size >= 8 else { throw TensorFileError(path: path, "is not a safetensors file") }
     guard file.size <= Self.largestFile else {

@@ -4,13 +4,13 @@
 import MachineLogs
 
 /// Bounds of data, physical units.
-public struct DataBox: Hashable, Sendable {
-  public let bounds: [ClosedRange<Double>]
+package struct DataBox: Hashable, Sendable {
+  package let bounds: [ClosedRange<Double>]
 
   /// Beyond the data by more than this part of their range is well beyond: noise, and a step over the edge, are not.
   private static let margin = 0.1
 
-  public init(bounds: [ClosedRange<Double>]) { self.bounds = bounds }
+  package init(bounds: [ClosedRange<Double>]) { self.bounds = bounds }
 
   /// Beyond which a value of channel i is well beyond.
   package func edges(of i: Int) -> (lower: Double, upper: Double) {
@@ -19,13 +19,13 @@ public struct DataBox: Hashable, Sendable {
   }
 
   /// Whether a value of channel i is well beyond.
-  public func isWellBeyond(_ value: Double, of i: Int) -> Bool {
+  package func isWellBeyond(_ value: Double, of i: Int) -> Bool {
     let edges = edges(of: i)
     return value < edges.lower || value > edges.upper
   }
 
   /// "-0.6 to 0.72"
-  public func words(of i: Int) -> String {
+  package func words(of i: Int) -> String {
     "\(format(bounds[i].lowerBound)) to \(format(bounds[i].upperBound))"
   }
 }

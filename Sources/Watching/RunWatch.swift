@@ -10,11 +10,11 @@
 import MachineLogs
 
 /// What a watch may find.
-public enum WatchedMatter: String, Hashable, Sendable, CaseIterable {
+package enum WatchedMatter: String, Hashable, Sendable, CaseIterable {
   case beyondData, innovation, frozen, late
 
   /// Its bit in the column of a run's log.
-  public var bit: Int {
+  package var bit: Int {
     switch self {
     case .beyondData: 1
     case .innovation: 2
@@ -25,16 +25,16 @@ public enum WatchedMatter: String, Hashable, Sendable, CaseIterable {
 }
 
 /// What was found in a row.
-public struct WatchFinding: Hashable, Sendable {
-  public let matter: WatchedMatter
+package struct WatchFinding: Hashable, Sendable {
+  package let matter: WatchedMatter
   /// Row of the run, from 0.
-  public let step: Int
+  package let step: Int
   /// For people, with the state's name and its value.
-  public let words: String
+  package let words: String
 }
 
 /// A watch over one run.
-public struct RunWatch: Sendable {
+package struct RunWatch: Sendable {
   private let layout: LogLayout
   private let box: DataBox?
   private var frozen: FrozenSensors?
@@ -56,7 +56,7 @@ public struct RunWatch: Sendable {
   ///     knows.
   ///   - calibration: of sensors and innovations; nil where there is none.
   ///   - predictor: of the model that the calibration belongs to.
-  public init(
+  package init(
     layout: LogLayout, bounds: [ClosedRange<Double>]?, calibration: WatchCalibration? = nil,
     predictor: StepPredictor? = nil
   ) {
@@ -70,10 +70,10 @@ public struct RunWatch: Sendable {
   }
 
   /// Rows whose innovations were judged.
-  public var judgedRows: Int { innovations?.judged ?? 0 }
+  package var judgedRows: Int { innovations?.judged ?? 0 }
 
   /// What is new in a row: what goes on from the row before is not found again.
-  public mutating func findings(_ row: MeasuredRow) -> [WatchFinding] {
+  package mutating func findings(_ row: MeasuredRow) -> [WatchFinding] {
     defer { step += 1 }
     let (timeStep, elapsed) = (layout.timeStep, row.elapsed ?? layout.timeStep)
     var found: [WatchFinding] = []

@@ -19,7 +19,7 @@ struct Innovation: Sendable {
 }
 
 /// One-step predictions of one model.
-public struct StepPredictor: Sendable {
+package struct StepPredictor: Sendable {
   private let mean: DynamicsMean
   private let map: AffineNextState
   private let safeAction: [Double]
@@ -34,7 +34,7 @@ public struct StepPredictor: Sendable {
   ///   - safeAction: at which the machine is at rest [A].
   /// - Returns: nil for a model that follows a command at once: its prediction waits for the next one.
   /// - Throws: `FactorizationError`.
-  public init?(_ model: DynamicsModel, safeAction: [Double]) throws {
+  package init?(_ model: DynamicsModel, safeAction: [Double]) throws {
     if model.form.hasFeedthrough { return nil }
     mean = try DynamicsMean(model)
     map = AffineNextState(model)

@@ -8,9 +8,9 @@ import LinearAlgebra
 import MachineLogs
 
 /// Limits of a watch.
-public struct WatchCalibration: Hashable, Sendable {
+package struct WatchCalibration: Hashable, Sendable {
   /// Fingerprint of the model.
-  public let model: String
+  package let model: String
   /// Names of the measured columns [C] and of the states [S].
   let columns: [String]
   let states: [String]
@@ -24,7 +24,7 @@ public struct WatchCalibration: Hashable, Sendable {
   /// Hours of driving in which all tests together may alarm once by chance.
   private static let quietHours = 50.0
   /// Fewer rows with innovations tell nothing of their tail.
-  public static let fewestRows = 300
+  package static let fewestRows = 300
   /// So many rows are replayed at most, the last ones: a loop's last episodes are the most like what comes.
   private static let mostRows = 10_000
 
@@ -32,12 +32,12 @@ public struct WatchCalibration: Hashable, Sendable {
   private static let rounding = 1e-9
 
   /// Rows with one value from which on a sensor is frozen, by its column; of those that are judged.
-  public var rowsOfFrozenSensors: [String: Int] {
+  package var rowsOfFrozenSensors: [String: Int] {
     Dictionary(uniqueKeysWithValues: zip(columns, longestRepeats).filter { $1 > 0 })
   }
 
   /// Whether innovations can be judged.
-  public var judgesInnovations: Bool { innovations != nil }
+  package var judgesInnovations: Bool { innovations != nil }
 
   init(
     model: String, columns: [String], states: [String], actions: Int, longestRepeats: [Int],
@@ -54,7 +54,7 @@ public struct WatchCalibration: Hashable, Sendable {
   ///   - episodes: rows of its log; held-out ones are the better judges.
   ///   - safeAction: at which the machine is at rest [A].
   /// - Throws: `FactorizationError`.
-  public init(_ model: DynamicsModel, episodes: [Episode], safeAction: [Double]) throws {
+  package init(_ model: DynamicsModel, episodes: [Episode], safeAction: [Double]) throws {
     self.model = model.fingerprint
     let layout = model.layout
     (columns, states) = (layout.measuredColumns, layout.states.map(\.name))
@@ -83,7 +83,7 @@ public struct WatchCalibration: Hashable, Sendable {
   ///   - model: of these limits.
   ///   - safeAction: see `init`.
   /// - Throws: `FactorizationError`.
-  public func widened(
+  package func widened(
     by episodes: [Episode], _ model: DynamicsModel, safeAction: [Double]
   ) throws -> WatchCalibration {
     guard episodes.reduce(0, { $0 + $1.count }) >= Self.fewestRows, let innovations,

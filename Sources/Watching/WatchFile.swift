@@ -9,7 +9,7 @@ extension WatchCalibration {
   static var fileFormat: String { "bagel-watch-1" }
 
   /// Writes the limits. Throws: `TensorFileError`, which names a number that is not finite or out of its range.
-  public func write(to path: String) throws(TensorFileError) {
+  package func write(to path: String) throws(TensorFileError) {
     var stored = StoredWatch(self)
     let metadata = try stored.structure.metadata(format: Self.fileFormat, path: path)
     try TensorTable.write(to: path, metadata: metadata) { table throws(TensorFileError) in
@@ -23,7 +23,7 @@ extension WatchCalibration {
   ///   - path: of the safetensors file.
   ///   - layout: of the machine that is watched.
   /// - Throws: `TensorFileError`, also where they are of other channels.
-  public init(path: String, for layout: LogLayout) throws(TensorFileError) {
+  package init(path: String, for layout: LogLayout) throws(TensorFileError) {
     let file = try TensorFile(path: path)
     try file.checkFormat(Self.fileFormat, path: path, advice: "run `bagel fit` again")
     var stored = StoredWatch(try WatchStructure(file, path: path))

@@ -2,7 +2,7 @@
 // What a run does about what its watch finds.
 
 /// What follows a finding.
-public enum WatchResponse: String, Hashable, Sendable, CaseIterable {
+package enum WatchResponse: String, Hashable, Sendable, CaseIterable {
   /// It is not looked for.
   case off
   /// It is said, and stands in the log.
@@ -14,13 +14,13 @@ public enum WatchResponse: String, Hashable, Sendable, CaseIterable {
 }
 
 /// Responses by matter.
-public struct WatchOptions: Hashable, Sendable {
+package struct WatchOptions: Hashable, Sendable {
   /// Nothing ends a run unless the task says so: a simulation without noise repeats its values at rest.
-  public var responses: [WatchedMatter: WatchResponse] = [
+  package var responses: [WatchedMatter: WatchResponse] = [
     .beyondData: .warn, .innovation: .warn, .frozen: .warn, .late: .warn,
   ]
 
-  public init() {}
+  package init() {}
 
-  public subscript(matter: WatchedMatter) -> WatchResponse { responses[matter] ?? .warn }
+  package subscript(matter: WatchedMatter) -> WatchResponse { responses[matter] ?? .warn }
 }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // CMA-ES against the evaluations that the reference implementation needs on standard functions.
 
-import Draws
 import Bagel
+import Draws
 import Foundation
+import LinearAlgebra
 import Reproduction
 import Testing
 

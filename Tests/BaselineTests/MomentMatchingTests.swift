@@ -2,10 +2,16 @@
 // Moment matching against the published formulas in NumPy (themselves checked there by quadrature), against sampling, and
 // its gradient against differences.
 
-import Draws
 import Bagel
+import Draws
+import Execution
 import Foundation
+import GaussianProcesses
+import LinearAlgebra
+import MachineLogs
 import MomentMatching
+import Policies
+import Tasks
 import Testing
 
 /// Written by Tests/References/make_moment_references.py.
@@ -192,7 +198,7 @@ struct MomentMatchingTests {
     let goal = [0.4, 0.0]
     let predicted = try rollout.prediction(parameters, from: start, to: goal, horizon: horizon)
     var task = loop.task
-    task.rewards = [.saturating(weights: [10, 0.1], width: 1, units: .standardised)]
+    task.objective.rewards = [.saturating(weights: [10, 0.1], width: 1, units: .standardised)]
     task.model.sampler.name = .exact
     let sampled = try task.makeRollout(loop.model, try task.makeSampler(loop.model).sampler)
     let (particles, key) = (20_000, DrawKey(seed: 2))

@@ -3,7 +3,9 @@
 
 import Bagel
 import Foundation
+import MachineLogs
 import Reproduction
+import Tasks
 import TestSupport
 import Testing
 

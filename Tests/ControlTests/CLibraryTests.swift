@@ -4,6 +4,11 @@
 
 import Bagel
 import Foundation
+import GaussianProcesses
+import MachineLogs
+import Policies
+import Programs
+import Tasks
 import TestSupport
 import Testing
 

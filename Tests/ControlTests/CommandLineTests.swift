@@ -3,6 +3,11 @@
 
 import Bagel
 import Foundation
+import GaussianProcesses
+import MachineLogs
+import Plants
+import Policies
+import Tasks
 import TestSupport
 import Testing
 

@@ -3,7 +3,14 @@
 
 import Bagel
 import Draws
+import Execution
 import Foundation
+import GaussianProcesses
+import LinearAlgebra
+import MachineLogs
+import Rollouts
+import Samplers
+import Tasks
 import TestSupport
 import Testing
 
@@ -154,7 +161,7 @@ struct ConstraintTests {
     }
     #expect(kept.state.bestExcess == 0)
     var free = try Self.task()
-    (free.ownConstraints, free.searchKeepsLimits) = ([], false)
+    (free.objective.ownConstraints, free.objective.keepsLimits) = ([], false)
     let other = try free.optimize(model)
     #expect(other.constraints.isEmpty && other.state.bestReturn > kept.state.bestReturn)
     let unit = model.stateStandardiser.scale[1]

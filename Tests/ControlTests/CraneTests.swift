@@ -3,6 +3,10 @@
 
 import Bagel
 import Foundation
+import Plants
+import Policies
+import Tasks
+import TensorFiles
 import TestSupport
 import Testing
 

@@ -4,6 +4,8 @@
 
 import Bagel
 import Foundation
+import MachineLogs
+import TensorFiles
 import TestSupport
 import Testing
 

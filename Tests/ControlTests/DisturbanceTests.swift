@@ -4,7 +4,15 @@
 
 import Bagel
 import Draws
+import Execution
 import Foundation
+import GaussianProcesses
+import MachineLogs
+import Plants
+import Policies
+import Programs
+import Tasks
+import TensorFiles
 import TestSupport
 import Testing
 
@@ -174,7 +182,7 @@ struct DisturbanceTests {
     let task = try task()
     let model = try model(task, episodes)
     var blind = task
-    blind.layout.disturbances = []
+    blind.disturbances = []
     let without = try self.model(blind, episodes)
     func error(_ model: DynamicsModel, _ held: [Episode]) throws -> Double {
       try model.heldOutFigures(held, training: episodes)[0].rmse
@@ -275,7 +283,7 @@ struct DisturbanceTests {
     #expect(read.layout == task.layout && read.fingerprint == model.fingerprint)
     #expect(try task.mismatch(with: read) == nil)
     var moving = task
-    moving.layout.disturbances[1].isConstant = false
+    moving.disturbances[1].isConstant = false
     #expect(try moving.mismatch(with: read)?.contains("'load' constant over an episode") == true)
     // A file may be damaged.
     let sound = try TensorFile(path: path)
@@ -293,7 +301,7 @@ struct DisturbanceTests {
       #expect(throws: TensorFileError.self) { try DynamicsModel(path: damaged) }
     }
     var other = task
-    other.layout.disturbances.removeLast()
+    other.disturbances.removeLast()
     #expect(try other.mismatch(with: read)?.contains("disturbances [\"wind\", \"load\"]") == true)
 
     let seeing = try self.task(
@@ -404,7 +412,7 @@ struct DisturbanceTests {
   @Test("an action in large units is no diverged particle, however far back it is remembered")
   func largeActions() throws {
     var task = try task("limits: [-1, 1]", "limits: [-5000, 5000], rateLimit: 1e6")
-    task.layout.disturbances = []
+    task.disturbances = []
     let episodes = episodes([60]).map { episode in
       var scaled = episode
       scaled.actions = episode.actions.map { [5_000 * $0[0]] }

@@ -2,7 +2,9 @@
 // The doors to other tools, as users walk through them: a task proposed from logs, converter programs, the Python package.
 
 import Bagel
+import Draws
 import Foundation
+import MachineLogs
 import TestSupport
 import Testing
 

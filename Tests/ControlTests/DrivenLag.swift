@@ -3,6 +3,9 @@
 // at 0.05 s. Out: its model, from 400 rows.
 
 import Bagel
+import Draws
+import GaussianProcesses
+import Tasks
 import TestSupport
 
 enum DrivenLag {

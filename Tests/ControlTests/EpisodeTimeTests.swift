@@ -3,6 +3,8 @@
 
 import Bagel
 import Foundation
+import MachineLogs
+import Plants
 import TestSupport
 import Testing
 
@@ -30,15 +32,15 @@ private struct TimedPlant: Plant {
     (self.fake, self.clock, self.takes) = (fake, clock, takes)
   }
 
-  mutating func reset(to state: [Double]?, seed: UInt64) -> Bagel.Measurement {
+  mutating func reset(to state: [Double]?, seed: UInt64) -> Plants.Measurement {
     steps = 0
-    return Bagel.Measurement([0], time: ownTime?(0))
+    return Plants.Measurement([0], time: ownTime?(0))
   }
 
-  mutating func step(_ action: [Double]) -> Bagel.Measurement {
+  mutating func step(_ action: [Double]) -> Plants.Measurement {
     fake.time += takes(steps)
     steps += 1
-    var measured = Bagel.Measurement([Double(steps)], time: ownTime?(steps))
+    var measured = Plants.Measurement([Double(steps)], time: ownTime?(steps))
     measured.age = age(steps)
     return measured
   }

@@ -3,6 +3,9 @@
 
 import Bagel
 import Foundation
+import MachineLogs
+import Plants
+import Tasks
 import Testing
 
 @Suite("exploration within limits")

@@ -3,6 +3,8 @@
 
 import Bagel
 import Foundation
+import Plants
+import Tasks
 import Testing
 
 @Suite("exploration and simulated plants")

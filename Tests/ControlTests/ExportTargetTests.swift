@@ -3,6 +3,9 @@
 
 import Bagel
 import Foundation
+import MachineLogs
+import Policies
+import Tasks
 import TestSupport
 import Testing
 

@@ -3,7 +3,10 @@
 // one. The plants are shell scripts of one line.
 
 import Bagel
+import Formulas
 import Foundation
+import MachineLogs
+import Plants
 import TestSupport
 import Testing
 

@@ -4,8 +4,12 @@
 // without).
 
 import Bagel
+import CodeExport
 import Draws
 import Foundation
+import GaussianProcesses
+import MachineLogs
+import Policies
 import TestSupport
 import Testing
 

@@ -2,9 +2,16 @@
 // Models, policies and searches through their files: all bits come back; what must not be written is not written; a
 // fingerprint tells models apart.
 
-import Draws
 import Bagel
+import Draws
 import Foundation
+import GaussianProcesses
+import LinearAlgebra
+import MachineLogs
+import Policies
+import PolicySearch
+import Tasks
+import TensorFiles
 import TestSupport
 import Testing
 

@@ -2,7 +2,9 @@
 // Formulas of task files: values against Foundation, precedence, gradients, messages.
 
 import Bagel
+import Formulas
 import Foundation
+import Programs
 import Testing
 
 @Suite("formulas")

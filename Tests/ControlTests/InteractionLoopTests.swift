@@ -4,6 +4,9 @@
 
 import Bagel
 import Foundation
+import MachineLogs
+import Plants
+import Tasks
 import TestSupport
 import Testing
 
@@ -363,7 +366,7 @@ struct InteractionLoopTests {
       episode.states.append([goal + (index == 3 && !early ? 0.035 : 0), 0])
       episode.actions.append([0])
     }
-    let evaluated = task.judge(episode, goals: goals)
+    let evaluated = EpisodeJudge(task).judge(episode, goals: goals)
     #expect(
       evaluated.steps.map(\.isSuccess) == [true, true, true, false]
         + Array(repeating: true, count: 5))
@@ -378,7 +381,7 @@ struct InteractionLoopTests {
       .init(goal: goal, tolerance: task.evaluation.tracked[0].tolerance)
     }
     for k in 0...3_200 where Double(k) * timeStep > 60 { episode.states[k][1] = 0.2 }
-    let judged = both.judge(episode, goals: goals)
+    let judged = EpisodeJudge(both).judge(episode, goals: goals)
     #expect(
       judged.steps.map(\.isSuccess) == [true, true, true, false] + Array(repeating: false, count: 5)
     )

@@ -4,6 +4,9 @@
 
 import Bagel
 import Foundation
+import MachineLogs
+import Policies
+import Tasks
 import TestSupport
 import Testing
 
@@ -38,12 +41,12 @@ struct JudgementWordsTests {
       task.criterion
         == "|x - goal| <= 0.05 m from 1 s on and an action change below 0.1 a step (largestActionChange)"
     )
-    let still = task.judge(episode(x: { _ in 0.01 }, y: 0.3, u: { _ in 0.5 }), goals: goals)
-    let shaky = task.judge(
+    let still = EpisodeJudge(task).judge(episode(x: { _ in 0.01 }, y: 0.3, u: { _ in 0.5 }), goals: goals)
+    let shaky = EpisodeJudge(task).judge(
       episode(x: { _ in 0.01 }, y: 0.5, u: { $0 % 2 == 0 ? -0.1 : 0.1 }), goals: goals)
-    let far = task.judge(
+    let far = EpisodeJudge(task).judge(
       episode(x: { _ in 0.06 }, y: 0.9, u: { $0 % 2 == 0 ? -0.1 : 0.1 }), goals: goals)
-    let ended = task.judge(
+    let ended = EpisodeJudge(task).judge(
       episode(x: { _ in 0.01 }, y: 9, u: { $0 % 2 == 0 ? -0.1 : 0.1 }), goals: goals,
       earlyEnd: "the plant was done")
     let evaluation = Evaluation(episodes: [still, shaky, far, ended])
@@ -62,9 +65,9 @@ struct JudgementWordsTests {
         "success: [{measure: abs(x), below: 0.2}, {measure: y - goal.y, below: 1}], lastSteps: 5")
     let task = try ControlTask(yaml: text, file: "shaky.yaml", folder: ".")
     #expect(task.criterion == "abs(x) < 0.2 and y - goal.y < 1 in each of the last 5 steps")
-    let first = task.judge(
+    let first = EpisodeJudge(task).judge(
       episode(x: { $0 < 26 ? 5 : -0.15 }, y: 0.5, u: { _ in 0 }), goals: goals)
-    let second = task.judge(
+    let second = EpisodeJudge(task).judge(
       episode(x: { $0 == 27 ? 0.3 : 0 }, y: 0.25, u: { _ in 0 }), goals: goals)
     let evaluation = Evaluation(episodes: [first, second])
     #expect(evaluation.episodes.map(\.isSuccess) == [true, false])

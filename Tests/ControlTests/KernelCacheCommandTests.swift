@@ -3,6 +3,7 @@
 // hang or are killed with bagel, several commands at once. Compilers that misbehave are scripts named by BAGEL_CLANG.
 
 import Bagel
+import Execution
 import Foundation
 import TestSupport
 import Testing

@@ -4,7 +4,12 @@
 
 import Bagel
 import Draws
+import Execution
 import Foundation
+import GaussianProcesses
+import MachineLogs
+import Plants
+import Tasks
 import TestSupport
 import Testing
 

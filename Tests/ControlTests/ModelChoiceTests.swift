@@ -4,7 +4,13 @@
 
 import Bagel
 import Draws
+import Execution
 import Foundation
+import GaussianProcesses
+import MachineLogs
+import ModelChoice
+import Samplers
+import Tasks
 import TestSupport
 import Testing
 

@@ -4,7 +4,11 @@
 // parts, disturbances.
 
 import Bagel
+import CodeExport
+import Formulas
 import Foundation
+import GaussianProcesses
+import MachineLogs
 import TestSupport
 import Testing
 

@@ -2,9 +2,14 @@
 // PID controllers and integral action: the law against one that is written out by hand, gradients through the memory, limits that do not wind
 // it up, drivers that hand over without a bump, loads that it takes up, and a search that finds gains.
 
-import Draws
 import Bagel
+import Draws
+import Execution
 import Foundation
+import GaussianProcesses
+import Policies
+import Samplers
+import Tasks
 import TestSupport
 import Testing
 
@@ -165,7 +170,7 @@ struct PIDTests {
     let yaml = SmallFiles.yaml.replacingOccurrences(
       of: "layers: [3], goal: error, actionHistory: 2", with: policy)
     var task = try ControlTask(yaml: yaml, file: "t.yaml", folder: ".")
-    task.rewards = [.quadratic(weights: [1, 0.1], actionWeights: [], units: .standardised)]
+    task.objective.rewards = [.quadratic(weights: [1, 0.1], actionWeights: [], units: .standardised)]
     let model = try DynamicsModel.fit(
       [SmallFiles.episode(rows: 40)], layout: task.layout, form: try task.modelForm(),
       options: task.model.fit

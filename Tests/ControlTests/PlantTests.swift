@@ -3,6 +3,7 @@
 
 import Bagel
 import Foundation
+import Plants
 import Testing
 
 @Suite("hydraulic boom")

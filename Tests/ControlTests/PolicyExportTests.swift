@@ -2,11 +2,17 @@
 // Exported controllers give the same actions as the one they came from: C compiled by a C compiler, ONNX run by ONNX
 // Runtime, safetensors and event files read by their own Python readers (BAGEL_PYTHON; skipped and printed without).
 
-import Draws
 import Bagel
+import CodeExport
+import Draws
+import Formulas
 import Foundation
+import MachineLogs
+import Policies
+import TensorBoard
 import TestSupport
 import Testing
+import Watching
 
 /// Everything a policy can have: a derived and filtered rate, angles, a goal, memory, rate limits, disturbances that it sees; 3
 /// states, 2 actions.

@@ -2,9 +2,16 @@
 // The search against a problem with a known answer (linear-quadratic regulator), and its promise to resume
 // with the same bits.
 
-import Draws
 import Bagel
+import Draws
+import Execution
+import Formulas
 import Foundation
+import GaussianProcesses
+import MachineLogs
+import PolicySearch
+import Programs
+import Tasks
 import TestSupport
 import Testing
 
@@ -26,15 +33,14 @@ private func doubleIntegrator(timeStep: Double) -> Episode {
 }
 
 private func doubleIntegratorTask() -> ControlTask {
-  var task = ControlTask()
-  task.name = "double integrator"
-  task.layout = LogLayout(
+  let layout = LogLayout(
     states: [Channel(name: "x"), Channel(name: "v")], actions: [Channel(name: "u")], timeStep: 0.1)
-  task.actionLimits = [-8...8]
+  var task = ControlTask(layout, actionLimits: [-8...8])
+  task.name = "double integrator"
   task.policy.form = .network(hidden: [])
-  task.rewards = [.quadratic(weights: [1, 0.2], actionWeights: [0.1], units: .physical)]
-  task.start = .normal(mean: [0, 0], deviation: [0.3, 0.3])
-  task.goal = .fixed([0, 0])
+  task.objective.rewards = [.quadratic(weights: [1, 0.2], actionWeights: [0.1], units: .physical)]
+  task.objective.start = .normal(mean: [0, 0], deviation: [0.3, 0.3])
+  task.objective.goal = .fixed([0, 0])
   task.search.horizon = 80
   task.search.particles = 64
   task.search.iterations = 400
@@ -165,7 +171,7 @@ struct PolicySearchTests {
     let rollout = try task.makeRollout(model, try task.makeSampler(model).sampler)
     let judge = PolicyOptimizer(
       PolicyOptimizer.Executors(try HostExecutor(rollout.program, data: rollout.data)),
-      rollout: rollout, model: model, initialStates: task.start, goals: task.goal,
+      rollout: rollout, model: model, initialStates: task.objective.start, goals: task.objective.goal,
       options: task.search,
       initialParameters: task.makePolicy().initialParameters)
     #expect(try judge.evaluationReturn(found.state.bestParameters) == found.state.bestReturn)
@@ -202,8 +208,8 @@ struct PolicySearchTests {
     func search(_ executor: any RolloutExecutor) throws -> SearchState {
       let optimizer = PolicyOptimizer(
         PolicyOptimizer.Executors(executor), rollout: rollout, model: model,
-        initialStates: task.start,
-        goals: task.goal, options: task.search,
+        initialStates: task.objective.start,
+        goals: task.objective.goal, options: task.search,
         initialParameters: task.makePolicy().initialParameters)
       while !optimizer.isFinished { try optimizer.step() }
       return optimizer.state
@@ -219,9 +225,9 @@ struct PolicySearchTests {
   func widening() throws {
     var task = doubleIntegratorTask()
     task.policy.form = .network(hidden: [8])
-    task.rewards = [.saturating(weights: [1, 0], width: 0.05, units: .physical)]
-    task.start = .fixed([0, 0])
-    task.goal = .fixed([1, 0])
+    task.objective.rewards = [.saturating(weights: [1, 0], width: 0.05, units: .physical)]
+    task.objective.start = .fixed([0, 0])
+    task.objective.goal = .fixed([1, 0])
     task.search.iterations = 150
     task.search.starts = 1
     let model = try learnt(task)
@@ -238,12 +244,12 @@ struct PolicySearchTests {
     #expect(try task.optimize(model, checkpoint: path).state == found.state)
     // Nothing is widened where there is a gradient ...
     var near = task
-    near.rewards = [.saturating(weights: [1, 0], width: 0.5, units: .physical)]
+    near.objective.rewards = [.saturating(weights: [1, 0], width: 0.5, units: .physical)]
     near.search.iterations = 5
     #expect(try near.optimize(model).state.firstWidening == 1)
     // ... nor where the goal is nowhere in the reward.
     var constant = near
-    constant.rewards = [.formula(try Formula("1", names: []))]
+    constant.objective.rewards = [.formula(try Formula("1", names: []))]
     #expect(try constant.optimize(model).state.firstWidening == 1)
   }
 

@@ -4,7 +4,15 @@
 
 import Bagel
 import Draws
+import Execution
 import Foundation
+import GaussianProcesses
+import MachineLogs
+import ModelChoice
+import Rollouts
+import Samplers
+import Tasks
+import TensorFiles
 import TestSupport
 import Testing
 
@@ -60,7 +68,7 @@ struct ProcessNoiseTests {
     let (share, correlation) = (0.5, 0.8)
     var model = try model((0..<2).map { episode($0, disturbance: 0.1, sensor: 0.05) })
     var task = try ControlTask("boom")
-    (task.layout, task.actionLimits) = (layout, [-1...1])
+    task.setChannels(of: layout, actionLimits: [-1...1])
     func increments() throws -> [[Double]] {
       let particles = 2_000
       var options = SamplerOptions()

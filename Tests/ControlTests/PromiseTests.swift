@@ -5,6 +5,11 @@
 import Bagel
 import Draws
 import Foundation
+import GaussianProcesses
+import MachineLogs
+import PolicySearch
+import Rollouts
+import Tasks
 import TestSupport
 import Testing
 
@@ -34,7 +39,7 @@ struct PromiseTests {
     let parameters = task.makePolicy().initialParameters(2)
     let optimizer = PolicyOptimizer(
       PolicyOptimizer.Executors(executor), rollout: rollout, model: model,
-      initialStates: task.start, goals: try task.goals(for: model), options: task.search,
+      initialStates: task.objective.start, goals: try task.goals(for: model), options: task.search,
       initialParameters: task.makePolicy().initialParameters)
     let driven = try executor.trajectories(optimizer.batch(parameters: parameters, iteration: 5))
     let rewards = EpisodeReturn(reward, on: model, goalForm: task.goalForm, goals: nil)
@@ -112,7 +117,7 @@ struct PromiseTests {
     let text =
       task.source
       + "\nconstraints: [{quantity: abs(rate), below: 0.1}, {quantity: rate, below: 50}]"
-    task.ownConstraints = try ControlTask(yaml: text, file: "t.yaml", folder: ".").ownConstraints
+    task.objective.ownConstraints = try ControlTask(yaml: text, file: "t.yaml", folder: ".").objective.ownConstraints
     var parameters = task.makePolicy().initialParameters(0).map { _ in 0.0 }
     parameters[parameters.count - 1] = 0.6
     let promise = try #require(

@@ -2,9 +2,14 @@
 // Commands that are worth driving: what observations would tell against a process that has them, commands that are played back, proposals
 // within limits that tell more than rest and chance, and the loop that explores by them.
 
-import Draws
 import Bagel
+import Draws
 import Foundation
+import GaussianProcesses
+import LinearAlgebra
+import MachineLogs
+import Policies
+import Tasks
 import TestSupport
 import Testing
 

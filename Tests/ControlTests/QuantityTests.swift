@@ -4,7 +4,13 @@
 
 import Bagel
 import Draws
+import Formulas
 import Foundation
+import MachineLogs
+import Plants
+import PolicySearch
+import Programs
+import Tasks
 import TestSupport
 import Testing
 
@@ -58,18 +64,18 @@ struct QuantityTests {
     #expect(task.evaluation.tracked.map(\.goal) == [1, 0])
     #expect(task.evaluation.tracked.map(\.tolerance) == [0.05, 0.02])
     #expect(task.evaluation.goalTimes == [0, 5, 10, 15])
-    guard case .saturating(let weights, _, _) = task.rewards[0] else { throw Missing() }
+    guard case .saturating(let weights, _, _) = task.objective.rewards[0] else { throw Missing() }
     #expect(weights == [1, 2])
     // States may stand among the goals, and a formula may name a quantity that is no goal.
     let fixed = yaml.replacingOccurrences(
       of: "goal: {x: [0.5, 1.2], z: [0, 1]}", with: "goal: {x: 1, z: 0.5, va: 0}"
     ).replacingOccurrences(of: ", schedule: {every: 5}", with: "")
     let mixed = try ControlTask(yaml: fixed, file: "t.yaml", folder: ".")
-    #expect(mixed.goal == .fixed([1, 0.5, 0]) && mixed.goalForm.reached([0, 0, 3, 0])[2] == 3)
+    #expect(mixed.objective.goal == .fixed([1, 0.5, 0]) && mixed.goalForm.reached([0, 0, 3, 0])[2] == 3)
     let formula = try self.task(
       "{saturating: {weights: {x: 1, z: 2}, width: 0.2, units: physical}}",
       "{formula: -(x - goal.x)^2 - 0.1 * ab^2 - 0.01 * asked}")
-    guard case .formula(let reward) = formula.rewards[0] else { throw Missing() }
+    guard case .formula(let reward) = formula.objective.rewards[0] else { throw Missing() }
     #expect(reward.names == ["x", "goal.x", "a", "b", "u", "w"])
   }
 
@@ -143,7 +149,7 @@ struct QuantityTests {
     let task = try task()
     func message(_ goal: StateDistribution) -> String {
       var task = task
-      task.goal = goal
+      task.objective.goal = goal
       let error = #expect(throws: LogError.self) { try task.goals(amongLogged: logged, bounds: []) }
       return error.map { "\($0)" } ?? ""
     }
@@ -181,7 +187,7 @@ struct QuantityTests {
       episode.states.append(pose(1.2 + dx, 0.3 + dz))
       episode.actions.append([0, 0])
     }
-    let judged = task.judge(episode, goals: goals)
+    let judged = EpisodeJudge(task).judge(episode, goals: goals)
     #expect(judged.steps.map(\.isSuccess) == [true, false, true, false])
     #expect(judged.steps[1].tracked.map(\.isNear) == [true, false])
     let words = Evaluation(episodes: [judged]).failures(task)
@@ -212,7 +218,7 @@ struct QuantityTests {
     #expect(abs(middle[0] - 1.1) < 1e-12 && abs(middle[1] - 0.2) < 1e-12)
     #expect(moving.evaluation.schedule.goal(at: 12) == [1.2, 0.8])
     // What follows 0.01 beside the path is so far from it all the time.
-    moving.goalQuantities = [
+    moving.objective.goalQuantities = [
       Quantity(name: "x", units: "m", definition: .state(0)),
       Quantity(name: "z", units: "m", definition: .state(1)),
     ]
@@ -222,7 +228,7 @@ struct QuantityTests {
     }
     let episode = Episode(
       name: "path", timeStep: 0.1, states: rows, actions: rows.map { _ in [0, 0] })
-    let judged = moving.judge(episode, goals: moving.evaluation.schedule)
+    let judged = EpisodeJudge(moving).judge(episode, goals: moving.evaluation.schedule)
     #expect(judged.steps.count == 1 && judged.isSuccess)
     for (figures, error) in zip(judged.steps[0].tracked, [0.02, 0.01]) {
       #expect(
@@ -250,7 +256,7 @@ struct QuantityTests {
       name: "test", timeStep: 0.1, states: Array(repeating: [0, 0, 0, 0], count: 30),
       actions: Array(repeating: [0, 0], count: 30))
     func isSuccess(_ meaning: DoneMeaning?) -> Bool {
-      task.judge(short, goals: goal, earlyEnd: "done", doneAs: meaning).isSuccess
+      EpisodeJudge(task).judge(short, goals: goal, earlyEnd: "done", doneAs: meaning).isSuccess
     }
     #expect(isSuccess(.success) && !isSuccess(.failure) && !isSuccess(nil))
     // What there is is at its goal.

@@ -2,6 +2,7 @@
 // A pendulum that is quick to learn badly, for tests of what happens around the learning.
 
 import Bagel
+import Tasks
 
 enum QuickPendulum {
   /// - Parameters:

@@ -3,7 +3,10 @@
 // become HTML, script or a command of gnuplot.
 
 import Bagel
+import Execution
 import Foundation
+import MachineLogs
+import Tasks
 import TestSupport
 import Testing
 
@@ -57,7 +60,7 @@ struct ReportTests {
   @Test("the head states version, date, seed, policy, plant, variation, sampler, episodes")
   func facts() throws {
     let task = try task()
-    let made = task.judge(episode(from: -1, to: 0), goals: [Goal(time: 0, goal: [0, 0])])
+    let made = EpisodeJudge(task).judge(episode(from: -1, to: 0), goals: [Goal(time: 0, goal: [0, 0])])
     let html = report(task, [made]).page.html(nil).text
     for words in [
       "1970-01-01 00:00:00 UTC, by BAGEL \(bagelVersion)", "<td>seed</td><td>41</td>",
@@ -75,10 +78,10 @@ struct ReportTests {
   func startsApart() throws {
     let task = try task()
     let goals = [Goal(time: 0, goal: [0, 0])]
-    let held = task.judge(episode(from: -1, to: 0), goals: goals)
-    let alike = task.judge(episode(from: -1.005, to: 0), goals: goals)
-    let missed = task.judge(episode(from: 0.5, to: 0.2), goals: goals)
-    let other = task.judge(episode(from: -1, to: 1), goals: [Goal(time: 0, goal: [1, 0])])
+    let held = EpisodeJudge(task).judge(episode(from: -1, to: 0), goals: goals)
+    let alike = EpisodeJudge(task).judge(episode(from: -1.005, to: 0), goals: goals)
+    let missed = EpisodeJudge(task).judge(episode(from: 0.5, to: 0.2), goals: goals)
+    let other = EpisodeJudge(task).judge(episode(from: -1, to: 1), goals: [Goal(time: 0, goal: [1, 0])])
     let page = report(task, [held, alike, missed, other]).page
     let shown = panels(page)
     // Three of x, and their commands.
@@ -106,7 +109,7 @@ struct ReportTests {
     let whole = Episode(
       name: "made", timeStep: 0.1, states: first.states + second.states,
       actions: first.actions + second.actions)
-    let shown = panels(report(task, [task.judge(whole, goals: goals)]).page)
+    let shown = panels(report(task, [EpisodeJudge(task).judge(whole, goals: goals)]).page)
     #expect(shown.count == 4)
     #expect(shown.prefix(2).map(\.plot.title) == ["-1 m to 0 m", "0 m to 1 m"])
     #expect(shown[1].caption == "goal 2, from 3 s: fails; x is up to 0.2 m from 1 m")
@@ -120,7 +123,7 @@ struct ReportTests {
       name: "made", timeStep: 0.1, states: first.states + again.states,
       actions: first.actions + again.actions)
     let both = panels(
-      report(task, [whole, held].map { task.judge($0, goals: goals) }).page)
+      report(task, [whole, held].map { EpisodeJudge(task).judge($0, goals: goals) }).page)
     #expect(both.prefix(2).map(\.plot.title) == ["to 0 m", "to 1 m"])
     #expect(
       both[1].caption
@@ -134,11 +137,11 @@ struct ReportTests {
   func reasons() throws {
     let task = try task()
     let goals = [Goal(time: 0, goal: [0, 0])]
-    let ended = task.judge(
+    let ended = EpisodeJudge(task).judge(
       episode(from: -1, to: 0, rows: 8), goals: goals, earlyEnd: "x left its limits")
     var shaking = episode(from: -1, to: 0)
     shaking.actions = shaking.actions.indices.map { [$0 % 2 == 0 ? 0.4 : -0.4] }
-    let reasons = Evaluation(episodes: [ended, task.judge(shaking, goals: goals)]).reasons(task)
+    let reasons = Evaluation(episodes: [ended, EpisodeJudge(task).judge(shaking, goals: goals)]).reasons(task)
     #expect(
       reasons == [
         "episode 1, x left its limits",
@@ -149,7 +152,7 @@ struct ReportTests {
         of: "tolerance: 0.05, settle: 1", with: "success: [{measure: abs(x), below: 0.1}]")
     }
     let missed = Evaluation(episodes: [
-      measured.judge(episode(from: -1, to: 0.5), goals: goals)
+      EpisodeJudge(measured).judge(episode(from: -1, to: 0.5), goals: goals)
     ])
     #expect(
       missed.reasons(measured) == ["episode 1, goal from 0 s: abs(x) is up to 0.5, not below 0.1"])
@@ -161,7 +164,7 @@ struct ReportTests {
     let goals = [Goal(time: 0, goal: [0, 0])]
     func evaluation(_ end: Double) -> Evaluation {
       Evaluation(
-        episodes: [-1.0, 1].map { task.judge(episode(from: $0, to: end), goals: goals) })
+        episodes: [-1.0, 1].map { EpisodeJudge(task).judge(episode(from: $0, to: end), goals: goals) })
     }
     var report = report(task, evaluation(0.01).episodes)
     report.meanReturn = -3
@@ -194,7 +197,7 @@ struct ReportTests {
   func storedPages() throws {
     let task = try task()
     let made = [-1.0, 1].map {
-      task.judge(episode(from: $0, to: 0.03), goals: [Goal(time: 0, goal: [0, 0])])
+      EpisodeJudge(task).judge(episode(from: $0, to: 0.03), goals: [Goal(time: 0, goal: [0, 0])])
     }
     let path = Scratch.path("report.html")
     try report(task, made).write(to: path)
@@ -222,11 +225,11 @@ struct ReportTests {
       let name = "<script>alert(\(index))</script></script><!--" + text.name()
       var task = try task()
       task.name = name
-      task.layout.states[0].name = name
-      task.layout.states[0].units = "</title>\"'><img src=x onerror=alert(1)>"
-      task.layout.actions[0].name = name + "'`;"
+      task.states[0].channel.name = name
+      task.states[0].channel.units = "</title>\"'><img src=x onerror=alert(1)>"
+      task.actions[0].channel.name = name + "'`;"
       let made = [-1.0, 1].map {
-        task.judge(episode(from: $0, to: 0.3), goals: [Goal(time: 0, goal: [0, 0])])
+        EpisodeJudge(task).judge(episode(from: $0, to: 0.3), goals: [Goal(time: 0, goal: [0, 0])])
       }
       let page = report(task, made).page
       let (html, failure) = page.html(nil)

@@ -2,9 +2,16 @@
 // Learnt rewards and radial-basis policies: their programs against what they stand for, gradients by differences, and
 // the way through files.
 
-import Draws
 import Bagel
+import Draws
+import Execution
 import Foundation
+import GaussianProcesses
+import MachineLogs
+import Policies
+import Programs
+import Samplers
+import Tasks
 import TestSupport
 import Testing
 
@@ -21,8 +28,8 @@ struct RewardAndPolicyTests {
       // As from a plant that has no reward to say at a reset.
       episodes[e].rewards[0] = .nan
     }
-    task.layout.rewardColumn = "score"
-    task.rewards = [.learned(column: "score", weight: 1), .actionChange(0.1)]
+    task.rewardColumn = "score"
+    task.objective.rewards = [.learned(column: "score", weight: 1), .actionChange(0.1)]
     task.model.sampler.name = .tabulated
     return (task, episodes)
   }
@@ -74,7 +81,7 @@ struct RewardAndPolicyTests {
     task.model.fit.fullIterations = 1
     var episodes = try task.trainingEpisodes()
     for e in episodes.indices { episodes[e].rewards = episodes[e].states.map { cos($0[0]) - 1 } }
-    task.layout.rewardColumn = "score"
+    task.rewardColumn = "score"
     let (model, _) = try DynamicsModel.fit(
       episodes, layout: task.layout, form: try task.modelForm(), options: task.model.fit)
     let reward = try #require(model.rewardModel)
@@ -91,7 +98,7 @@ struct RewardAndPolicyTests {
   @Test("a task that wants a reward which the model has not learnt says so")
   func missingReward() throws {
     var (task, episodes) = try task()
-    task.layout.rewardColumn = nil
+    task.rewardColumn = nil
     episodes = episodes.map {
       Episode(name: $0.name, timeStep: $0.timeStep, states: $0.states, actions: $0.actions)
     }
@@ -143,9 +150,9 @@ struct RewardAndPolicyTests {
   /// The same boom without the score, with equation 8 as the reward and a short search.
   private func taskWithoutScore() throws -> (task: ControlTask, episodes: [Episode]) {
     var (task, episodes) = try task()
-    task.layout.rewardColumn = nil
+    task.rewardColumn = nil
     episodes[0].rewards = []
-    task.rewards = [.saturating(weights: [10, 0.1], width: 1, units: .standardised)]
+    task.objective.rewards = [.saturating(weights: [10, 0.1], width: 1, units: .standardised)]
     (task.search.starts, task.search.horizon) = (1, 20)
     return (task, episodes)
   }
@@ -183,7 +190,7 @@ struct RewardAndPolicyTests {
   @Test("rollouts with dropout and sensor noise: the host computes what the interpreter defines")
   func dropoutInRollouts() throws {
     var (task, episodes) = try taskWithoutScore()
-    task.sensorNoise = [1e-3, 1e-2]
+    (task.states[0].noise, task.states[1].noise) = (1e-3, 1e-2)
     // More draws than are unrolled.
     task.policy.form = .radialBasis(count: 80)
     task.policy.dropout = 0.25
@@ -230,7 +237,7 @@ struct RewardAndPolicyTests {
   func firstIsJudged() throws {
     var (task, episodes) = try taskWithoutScore()
     // Any use of the valve costs more than the goal is worth.
-    task.rewards = [.actionChange(1)]
+    task.objective.rewards = [.actionChange(1)]
     task.search.learningRate = 5
     task.search.iterations = 5
     let fit = try task.fit(episodes)
@@ -251,7 +258,7 @@ struct RewardAndPolicyTests {
     let range = fit.model.stateBounds[0]
     #expect(try task.optimize(fit.model, device: .host).outsideFraction < 0.2)
     // One range beyond the data.
-    task.start = .fixed([2 * range.upperBound - range.lowerBound, 0])
+    task.objective.start = .fixed([2 * range.upperBound - range.lowerBound, 0])
     #expect(try task.optimize(fit.model, device: .host).outsideFraction > 0.9)
   }
 }

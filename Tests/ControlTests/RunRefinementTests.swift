@@ -5,6 +5,9 @@
 import Bagel
 import Draws
 import Foundation
+import GaussianProcesses
+import LinearAlgebra
+import MachineLogs
 import TestSupport
 import Testing
 

@@ -4,6 +4,11 @@
 
 import Bagel
 import Foundation
+import GaussianProcesses
+import LinearAlgebra
+import ModelChoice
+import Samplers
+import Tasks
 import Testing
 
 @Suite("Samplers by outcome")

@@ -3,9 +3,17 @@
 // tolerance listed with it, gradients by adjoint and differences, the closed loop the same on every executor. A new
 // sampler inherits all of it by its name in `SamplerName`.
 
-import Draws
 import Bagel
+import Draws
+import Execution
 import Foundation
+import GaussianProcesses
+import LinearAlgebra
+import MachineLogs
+import Programs
+import Rollouts
+import Samplers
+import Tasks
 import Testing
 
 /// What the outputs of the boom's model read of angle, rate and valve.
@@ -329,7 +337,7 @@ struct SamplerTests {
     task.model.fit.profile = .matern52
     task.model.actionHistory = 1
     task.model.stateHistory = 1
-    task.layout.states[0].turn = 2 * .pi
+    task.states[0].channel.turn = 2 * .pi
     task.model.integrals = ["angle": "rate"]
     task.model.restPseudoData = 10
     let model = try task.fit().model

@@ -3,7 +3,11 @@
 
 import Bagel
 import Foundation
+import GaussianProcesses
+import MachineLogs
+import Policies
 import Synchronization
+import Tasks
 import TestSupport
 import Testing
 

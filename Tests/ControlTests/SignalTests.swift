@@ -2,9 +2,18 @@
 // What a controller sees: derived rates, their filter, the noise of sensors in rollouts, memory of actions and rate
 // limits; in the log, in rollouts and on the machine the same.
 
-import Draws
 import Bagel
+import Draws
+import Execution
+import Formulas
 import Foundation
+import GaussianProcesses
+import MachineLogs
+import Plants
+import Policies
+import Programs
+import Rollouts
+import Samplers
 import TestSupport
 import Testing
 

@@ -3,6 +3,8 @@
 
 import Bagel
 import Foundation
+import GaussianProcesses
+import Tasks
 import TestSupport
 import Testing
 

@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // A model, a policy and a search's state with every kind of number that their files can have, and ways to damage them.
 
-import Draws
 import Bagel
+import Draws
 import Foundation
+import GaussianProcesses
+import MachineLogs
+import Policies
+import PolicySearch
+import Tasks
 import TestSupport
+import Watching
 
 /// One kind of file: a sound one, and a reader that also uses what it has read.
 struct FileKind {

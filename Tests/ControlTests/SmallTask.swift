@@ -2,6 +2,7 @@
 // A task of a few lines, and what is said of it with one of them changed.
 
 import Bagel
+import Tasks
 
 enum SmallTask {
   static let yaml = """

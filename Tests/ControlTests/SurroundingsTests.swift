@@ -4,6 +4,7 @@
 
 import Bagel
 import Foundation
+import MachineLogs
 import TestSupport
 import Testing
 

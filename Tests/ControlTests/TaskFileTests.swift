@@ -3,6 +3,12 @@
 
 import Bagel
 import Foundation
+import GaussianProcesses
+import MachineLogs
+import Plants
+import Policies
+import Tasks
+import TensorFiles
 import TestSupport
 import Testing
 
@@ -18,7 +24,7 @@ struct TaskFileTests {
     let task = try ControlTask(yaml: valid, file: "t.yaml", folder: "/data")
     #expect(task.logs == ["/data/a.csv"])
     #expect(task.actionLimits == [-1...2])
-    #expect(task.goal == .uniform(lower: [0, 0], upper: [1, 0]))
+    #expect(task.objective.goal == .uniform(lower: [0, 0], upper: [1, 0]))
     #expect(task.layout.states[1].source == .rate(of: "x", filterTime: 0))
     #expect(try task.modelForm().updates[0] == .backwardIntegral(rate: 1, smoothing: 1))
   }
@@ -37,7 +43,7 @@ struct TaskFileTests {
   func template() throws {
     let text = BuiltInTasks.template(name: "mine")
     let task = try ControlTask(yaml: text, file: "mine.yaml", folder: ".")
-    #expect(task.name == "mine" && task.rewards.count == 2)
+    #expect(task.name == "mine" && task.objective.rewards.count == 2)
     // Every key that a section reads stands in it.
     let sources = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
       .deletingLastPathComponent().deletingLastPathComponent()

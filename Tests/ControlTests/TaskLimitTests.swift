@@ -3,7 +3,12 @@
 
 import Bagel
 import Foundation
+import GaussianProcesses
+import MachineLogs
+import Policies
 import SafeText
+import Tasks
+import TensorFiles
 import TestSupport
 import Testing
 

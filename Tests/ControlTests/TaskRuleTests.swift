@@ -3,6 +3,8 @@
 
 import Bagel
 import Foundation
+import MachineLogs
+import Tasks
 import TestSupport
 import Testing
 
@@ -28,7 +30,7 @@ struct TaskRuleTests {
     #expect(try task.modelForm().updates[0] == .backwardIntegral(rate: 1, smoothing: 1))
     // The same machine from another column is another model's.
     var other = task
-    other.layout.states[0].columnName = "elsewhere"
+    other.states[0].channel.columnName = "elsewhere"
     #expect(other.layout.measuredColumns == ["elsewhere", "boom angle [deg]"])
     #expect(
       message("rateOf: x}", "rateOf: x, column: w}").contains(
@@ -114,7 +116,7 @@ struct TaskRuleTests {
       !["reward:", "start:", "goal:"].contains { line.hasPrefix($0) }
     }.joined(separator: "\n")
     let task = try ControlTask(yaml: bare, file: "t.yaml", folder: ".")
-    #expect(!task.hasGoal && !task.hasStart && !task.isJudged && task.rewards.isEmpty)
+    #expect(!task.objective.hasGoal && !task.hasStart && !task.isJudged && task.objective.rewards.isEmpty)
     let error = #expect(throws: LogError.self) { try task.checkSearchable() }
     #expect(error?.problem.contains("has no `reward:`") == true)
     let regulated = try ControlTask(

@@ -2,9 +2,14 @@
 // Documentation/Tour.md follows a number from the log to the valve: every figure in it ("name = value" in its blocks) is
 // computed here again.
 
-import Draws
 import Bagel
+import Draws
 import Foundation
+import GaussianProcesses
+import Policies
+import PolicySearch
+import Programs
+import Tasks
 import Testing
 
 /// What the tour says, computed.
@@ -71,7 +76,7 @@ private struct Tour {
     let policy = task.makePolicy()
     let optimizer = PolicyOptimizer(
       PolicyOptimizer.Executors(executor), rollout: rollout, model: model,
-      initialStates: task.start.resolved(by: model), goals: task.goal.resolved(by: model),
+      initialStates: task.objective.start.resolved(by: model), goals: task.objective.goal.resolved(by: model),
       options: task.search, initialParameters: policy.initialParameters)
     func controller(_ parameters: [Double]) -> PolicyController {
       PolicyController(

@@ -4,6 +4,9 @@
 
 import Bagel
 import Foundation
+import Plants
+import Policies
+import Tasks
 import TestSupport
 import Testing
 
@@ -242,17 +245,16 @@ struct VerdictTests {
   @Test("goals of consecutive episodes are apart, whatever the seed")
   func spreadGoals() throws {
     var task = try QuickPendulum.task()
-    task.goal = .uniform(lower: [-1, 0], upper: [3, 0])
+    task.objective.goal = .uniform(lower: [-1, 0], upper: [3, 0])
     task.evaluation.seconds = 0.2
     let policy = task.makePolicy()
     let controller = PolicyController(
       policy: policy, parameters: policy.initialParameters(1), stateMean: [0, 0],
       stateScale: [1, 1])
     func goals(_ count: Int, seed: UInt64) throws -> [[Double]] {
-      try task.withPlant { plant in
-        try (0..<count).map {
-          try task.drive(&plant, controller, index: $0 + 5, seed: seed, name: "x").goals[0].goal
-        }
+      let session = try PlantSession(task)
+      return try (0..<count).map {
+        try session.drive(controller, index: $0 + 5, seed: seed, name: "x").goals[0].goal
       }
     }
     // With the golden ratio, eight points of a circle are at most its fourth power's inverse apart (three-gap theorem).
@@ -266,7 +268,7 @@ struct VerdictTests {
     }
     #expect(try goals(3, seed: 1) != goals(3, seed: 2))
     // Two states: each quarter of the box has its share.
-    task.goal = .uniform(lower: [0, 0], upper: [1, 1])
+    task.objective.goal = .uniform(lower: [0, 0], upper: [1, 1])
     for seed in 0..<20 as Range<UInt64> {
       let drawn = try goals(16, seed: seed)
       let quarters = Dictionary(grouping: drawn) { 2 * Int(2 * $0[0]) + Int(2 * $0[1]) }

@@ -5,6 +5,9 @@
 import Bagel
 import Draws
 import Foundation
+import GaussianProcesses
+import Policies
+import Tasks
 import TestSupport
 import Testing
 

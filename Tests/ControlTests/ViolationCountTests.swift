@@ -4,7 +4,15 @@
 
 import Bagel
 import Draws
+import Execution
 import Foundation
+import GaussianProcesses
+import LinearAlgebra
+import PolicySearch
+import Programs
+import Rollouts
+import Samplers
+import Tasks
 import Testing
 
 @Suite("counts of violations")

@@ -5,8 +5,14 @@
 import Bagel
 import Draws
 import Foundation
+import GaussianProcesses
+import MachineLogs
+import Policies
+import Tasks
+import TensorFiles
 import TestSupport
 import Testing
+import Watching
 
 @Suite("the watch over a run")
 struct WatchTests {

@@ -4,6 +4,7 @@
 
 import Bagel
 import Foundation
+import TensorFiles
 import TestSupport
 import Testing
 

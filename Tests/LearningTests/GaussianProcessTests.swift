@@ -3,6 +3,9 @@
 
 import Bagel
 import Foundation
+import GaussianProcesses
+import LinearAlgebra
+import Programs
 import Testing
 
 @Suite("Gaussian processes")

@@ -2,9 +2,15 @@
 // Fast inference against references and against the exact methods: KISS-GP, LOVE, sparse processes, BBMM's
 // likelihood, noise that varies, errors of left-out blocks; and what breaks them.
 
-import Draws
 import Bagel
+import Draws
+import Execution
 import Foundation
+import GaussianProcesses
+import LinearAlgebra
+import Programs
+import Samplers
+import Tasks
 import Testing
 
 /// K + sn2 I of the references' squared exponential.
@@ -227,7 +233,8 @@ struct InferenceTests {
       let squares = zip(found.errors, found.variances).map { $0 * $0 / $1 }
       let calibration = try #require(process.calibration)
       // In units of their mean, which the calibration made 1.
-      #expect(abs(squares.reduce(0, +) / Double(squares.count) - 1) < 1e-3)
+      let mean = squares.reduce(0, +) / Double(squares.count)
+      #expect(abs(mean - 1) < 1e-3)
       #expect(zip(squares, calibration.squares).allSatisfy { abs($0 - $1) < 1e-3 * max($1, 1) })
     }
   }

@@ -2,9 +2,12 @@
 // What no machine can have measured is refused, what is odd is said, and what is ordinary passes: marks for missing values,
 // faults of sensors, other units, angles that wrap, rates by numbers in place of names.
 
-import Draws
 import Bagel
+import Draws
 import Foundation
+import GaussianProcesses
+import LinearAlgebra
+import MachineLogs
 import TestSupport
 import Testing
 

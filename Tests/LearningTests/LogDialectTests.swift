@@ -2,9 +2,11 @@
 // What people's tools write in place of a CSV file with a header, commas, decimal points and seconds: each is refused with a
 // message that says which habit it is, or read with the right numbers.
 
-import Draws
 import Bagel
+import Draws
 import Foundation
+import MachineLogs
+import SafeText
 import TestSupport
 import Testing
 

@@ -3,6 +3,7 @@
 
 import Bagel
 import Foundation
+import MachineLogs
 import TestSupport
 import Testing
 

@@ -3,6 +3,7 @@
 
 import Bagel
 import Foundation
+import GaussianProcesses
 
 struct References: Decodable {
   struct Case: Decodable {

@@ -3,7 +3,11 @@
 // definitions of the integrals, the causal filter of logs. Over random forms, states and actions.
 
 import Bagel
+import Formulas
 import Foundation
+import GaussianProcesses
+import MachineLogs
+import Programs
 import TestSupport
 import Testing
 

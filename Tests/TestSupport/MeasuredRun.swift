@@ -3,22 +3,22 @@
 
 import Foundation
 
-public struct MeasuredRun: Sendable {
+package struct MeasuredRun: Sendable {
   /// Exit code; nil where a signal ended it.
-  public var status: Int32?
-  public var signal: Int32?
-  public var output: String
-  public var errors: String
-  public var seconds: Double
+  package var status: Int32?
+  package var signal: Int32?
+  package var output: String
+  package var errors: String
+  package var seconds: Double
   /// Largest resident memory, bytes.
-  public var peakBytes: Int
+  package var peakBytes: Int
 
   /// - Parameters:
   ///   - command: program (a path) and arguments.
   ///   - folder: where it runs.
   ///   - environment: added to this process's.
   ///   - limit: seconds, after which it is killed.
-  public init(
+  package init(
     _ command: [String], in folder: String, environment: [String: String] = [:], limit: Double
   ) throws {
     let stem = folder + "/." + UUID().uuidString

@@ -3,7 +3,7 @@
 
 import Foundation
 
-public enum Scratch {
+package enum Scratch {
   private static let root: URL = {
     let root = FileManager.default.temporaryDirectory.appendingPathComponent(
       "bagel-tests-\(UUID().uuidString)")
@@ -15,14 +15,14 @@ public enum Scratch {
   }()
 
   /// An empty folder of its own.
-  public static func folder() throws -> String {
+  package static func folder() throws -> String {
     let folder = root.appendingPathComponent(UUID().uuidString)
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     return folder.path
   }
 
   /// A path at which there is nothing yet.
-  public static func path(_ name: String) -> String {
+  package static func path(_ name: String) -> String {
     root.appendingPathComponent("\(UUID().uuidString)-\(name)").path
   }
 }

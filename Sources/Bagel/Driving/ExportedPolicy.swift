@@ -18,7 +18,7 @@ extension ControlTask {
   ///   - folder: with the watch of its model; without one frozen sensors are not looked for.
   ///   - provenance: lines of whoever exports.
   /// - Throws: `TensorFileError` of a damaged watch.
-  public func exported(
+  package func exported(
     _ controller: PolicyController, _ description: PolicyDescription, in folder: String,
     provenance: [String]
   ) throws -> ExportedController {

@@ -1,33 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
 // How a run came to each of its goals, row by row: memory does not grow with the run.
 
+import MachineLogs
 /// How a run came to one of its goals (physical units, seconds).
-public struct GoalVerdict: Hashable, Sendable {
+package struct GoalVerdict: Hashable, Sendable {
   /// From when on it was wanted, since the first action.
-  public var time: Double
+  package var time: Double
   /// The last one of a goal that moved.
-  public var goal: [Double]
+  package var goal: [Double]
   /// Until when it was wanted, or the run ended.
-  public var end: Double
+  package var end: Double
   /// From when on it was met without a break until the end; nil if it was not met at the end.
-  public var reached: Double?
+  package var reached: Double?
   /// In the order of `EvaluationOptions.tracked`.
-  public var tracked: [Nearness]
+  package var tracked: [Nearness]
 
   /// How one of what goals are of came to its goal.
-  public struct Nearness: Hashable, Sendable {
+  package struct Nearness: Hashable, Sendable {
     /// Its index.
-    public let goal: Int
+    package let goal: Int
     /// Smallest and last |state - goal|, and the largest since all were reached.
-    public var nearest = Double.infinity
-    public var last = Double.infinity
-    public var worstSinceReached: Double?
+    package var nearest = Double.infinity
+    package var last = Double.infinity
+    package var worstSinceReached: Double?
     /// Sum of |state - goal| from the settling time on, and its rows.
     fileprivate var settledSum = 0.0
-    public fileprivate(set) var settledRows = 0
+    package fileprivate(set) var settledRows = 0
 
     /// Mean |state - goal| from the settling time on; nil before.
-    public var settledError: Double? {
+    package var settledError: Double? {
       settledRows > 0 ? settledSum / Double(settledRows) : nil
     }
   }

@@ -12,9 +12,9 @@ import Foundation
 import MachineLogs
 
 /// Reads what an operator commands.
-public final class OperatorInput {
+package final class OperatorInput {
   /// What a line did.
-  public enum Event: Hashable, Sendable {
+  package enum Event: Hashable, Sendable {
     /// The operator drives, with these commands [A].
     case takes([Double])
     case releases
@@ -25,7 +25,7 @@ public final class OperatorInput {
   }
 
   /// What the operator commands [A]; nil while nobody does.
-  public private(set) var command: [Double]?
+  package private(set) var command: [Double]?
   private let descriptor: Int32
   private let safeAction: [Double]
   private let tell: (Event) -> Void
@@ -33,9 +33,9 @@ public final class OperatorInput {
   private var isOpen = true
 
   /// What hands the machine back.
-  public static let release = "release"
+  package static let release = "release"
   /// What commands the safe action.
-  public static let stop = "stop"
+  package static let stop = "stop"
   /// Bytes of a line, at most; what is longer is no command.
   private static let longestLine = 4_096
 
@@ -43,12 +43,12 @@ public final class OperatorInput {
   ///   - descriptor: a file that is open for reading.
   ///   - safeAction: for where the operator is gone [A].
   ///   - tell: hears what each line did.
-  public init(descriptor: Int32, safeAction: [Double], tell: @escaping (Event) -> Void) {
+  package init(descriptor: Int32, safeAction: [Double], tell: @escaping (Event) -> Void) {
     (self.descriptor, self.safeAction, self.tell) = (descriptor, safeAction, tell)
   }
 
   /// Takes lines that have come, so many bytes at most; the command that holds now [A], or nil.
-  public func next() -> [Double]? {
+  package func next() -> [Double]? {
     guard isOpen else { return command }
     var file = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
     guard poll(&file, 1, 0) > 0 else { return command }

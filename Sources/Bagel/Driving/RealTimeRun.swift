@@ -10,22 +10,22 @@ import Tasks
 import Watching
 
 /// How a run in real time went.
-public struct RealTimeRun {
-  public var outcome: EpisodeRun.Outcome
+package struct RealTimeRun {
+  package var outcome: EpisodeRun.Outcome
   /// One a goal that was begun.
-  public var goals: [GoalVerdict]
+  package var goals: [GoalVerdict]
   /// What the watch found: the first findings, and how many there were of each matter.
-  public var findings: [WatchFinding]
-  public var findingCounts: [WatchedMatter: Int]
+  package var findings: [WatchFinding]
+  package var findingCounts: [WatchedMatter: Int]
   /// Rows whose innovations were judged.
-  public var judgedRows: Int
+  package var judgedRows: Int
   /// Stretches as long as a rollout that left each of the task's constraints, of how many.
-  public var constraintViolations: [Int]
-  public var stretches: Int
+  package var constraintViolations: [Int]
+  package var stretches: Int
   /// Row from which on the fallback drove; nil where the policy drove to the end.
-  public var fallbackStep: Int?
+  package var fallbackStep: Int?
   /// Whether that was the safe action, also where the task's fallback is another.
-  public var holds: Bool
+  package var holds: Bool
 }
 
 extension ControlTask {
@@ -45,7 +45,7 @@ extension ControlTask {
   ///   - tell: hears what the watch finds as it finds it, and what follows.
   ///   - goesOn: false ends the run with the safe action.
   /// - Throws: `LogError`, `LogWritingError`, `PlantFailure` before anything moves. A failure afterwards is in the outcome.
-  public func runInRealTime(
+  package func runInRealTime(
     _ controller: PolicyController, goal: [Double]?, within data: SearchedData = SearchedData(),
     seconds: Double, seed: UInt64 = 0, log: String, watch: RunWatch? = nil,
     fallback: PolicyController? = nil, operator input: OperatorInput? = nil,
@@ -102,24 +102,24 @@ extension ControlTask {
         errors: errors(of: states, wanted), wanted: wanted, isMet: isMet(wanted, by: states),
         time: time)
     }
-    return try withPlant { plant in
-      let outcome = try run.run(&plant, seed: seed, name: log) { step, observed in
-        let states = Array(observed.prefix(layout.states.count))
-        if step == 0 { goals.begin(states) }
-        wanted = goals.goal(step: step)
-        judge(states, wanted, of: goals.number(step: step))
-        let goal = goals.seenGoal(step: step)
-        let action = controllerRun.action(observed: observed, goal: goal)
-        return supervisor.action(observed: observed, goal: goal) ?? action
-      }
-      // The state in which the safe action met it.
-      if let states = outcome.lastStates, let number { judge(states, wanted, of: number) }
-      return RealTimeRun(
-        outcome: outcome, goals: verdicts, findings: supervisor.findings,
-        findingCounts: supervisor.counts, judgedRows: supervisor.watch?.judgedRows ?? 0,
-        constraintViolations: tracker.violations, stretches: tracker.stretches,
-        fallbackStep: supervisor.fallbackStep, holds: supervisor.holds)
+    let session = try PlantSession(self)
+    defer { session.close() }
+    let outcome = try session.run(run, seed: seed, name: log) { step, observed in
+      let states = Array(observed.prefix(layout.states.count))
+      if step == 0 { goals.begin(states) }
+      wanted = goals.goal(step: step)
+      judge(states, wanted, of: goals.number(step: step))
+      let goal = goals.seenGoal(step: step)
+      let action = controllerRun.action(observed: observed, goal: goal)
+      return supervisor.action(observed: observed, goal: goal) ?? action
     }
+    // The state in which the safe action met it.
+    if let states = outcome.lastStates, let number { judge(states, wanted, of: number) }
+    return RealTimeRun(
+      outcome: outcome, goals: verdicts, findings: supervisor.findings,
+      findingCounts: supervisor.counts, judgedRows: supervisor.watch?.judgedRows ?? 0,
+      constraintViolations: tracker.violations, stretches: tracker.stretches,
+      fallbackStep: supervisor.fallbackStep, holds: supervisor.holds)
   }
 
   /// A column that the log of a run has beside what was measured.
@@ -146,7 +146,7 @@ extension ControlTask {
 
   /// Whether a state is as near to a goal as the task wants at a step's end.
   private func isMet(_ goal: [Double], by states: [Double]) -> Bool {
-    guard evaluation.measures.isEmpty else { return meetsMeasures([states], goal: goal) }
+    guard evaluation.measures.isEmpty else { return EpisodeJudge(self).meetsMeasures([states], goal: goal) }
     let errors = errors(of: states, goal)
     return evaluation.tracked.allSatisfy { errors[$0.goal] <= $0.tolerance }
   }
@@ -161,7 +161,7 @@ extension ControlTask {
   private func goalSchedule(_ wanted: [Double]?) throws -> GoalSchedule {
     if let wanted { return GoalSchedule(wanted, of: self) }
     return try GoalSchedule(self) { _ in
-      guard case .fixed(let goal) = goal else {
+      guard case .fixed(let goal) = objective.goal else {
         throw LogError(file: place, "has no single goal; say where to go with --goal")
       }
       return goal

@@ -4,7 +4,9 @@
 
 import Foundation
 import GaussianProcesses
+import MachineLogs
 import Policies
+import SafeText
 import Tasks
 import TensorFiles
 import Watching
@@ -14,14 +16,14 @@ extension FittedModel {
   ///
   /// - Parameter safeAction: at which the machine is at rest [A].
   /// - Throws: `FactorizationError`.
-  public func watchCalibration(safeAction: [Double]) throws -> WatchCalibration {
+  package func watchCalibration(safeAction: [Double]) throws -> WatchCalibration {
     try WatchCalibration(model, episodes: training + heldOutEpisodes, safeAction: safeAction)
   }
 }
 
 extension WatchCalibration {
   /// The name of its file.
-  public static let fileName = "watch.safetensors"
+  package static let fileName = "watch.safetensors"
 }
 
 /// The watch of a policy, as its files have it.
@@ -77,7 +79,7 @@ extension ControlTask {
   ///   - folder: with the policy's model and its watch.
   /// - Returns: the watch, and what it cannot look for and why, in words.
   /// - Throws: `TensorFileError` of a damaged file, `FactorizationError`.
-  public func runWatch(
+  package func runWatch(
     of description: PolicyDescription, in folder: String
   ) throws -> (watch: RunWatch, gaps: [String]) {
     let (files, gap) = try watchFiles(of: description, in: folder)
@@ -102,7 +104,7 @@ extension ControlTask {
   ///   - folder: with the policy's model and its watch.
   /// - Returns: nil where the folder has no watch of the policy's model that judges innovations.
   /// - Throws: `TensorFileError` of a damaged file, `FactorizationError`.
-  public func widenedWatch(
+  package func widenedWatch(
     by episodes: [Episode], of description: PolicyDescription, in folder: String
   ) throws -> WatchCalibration? {
     guard let files = try watchFiles(of: description, in: folder).files, let model = files.model
@@ -114,7 +116,7 @@ extension ControlTask {
   ///
   /// - Parameter path: of the file.
   /// - Throws: `TensorFileError`.
-  public func fallbackController(_ path: String) throws -> PolicyController {
+  package func fallbackController(_ path: String) throws -> PolicyController {
     // It need not see the disturbances that the policy sees.
     var task = self
     let own = try PolicyController.read(path: path)

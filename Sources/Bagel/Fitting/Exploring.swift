@@ -17,7 +17,7 @@ extension ControlTask {
   ///   - goesOn: asked at every step on the plant; false ends the episode with the safe action, and begins no other.
   ///   - tell: hears of every episode on the plant as it ends.
   /// - Throws: `LogError`, `LogWritingError`, `EpisodeFailure`.
-  public func trainingEpisodes(
+  package func trainingEpisodes(
     seed: UInt64 = 0, logFolder: String? = nil, goesOn: @escaping () -> Bool = { true },
     tell: (EpisodeRun.Outcome) -> Void = { _ in }
   ) throws -> [Episode] {
@@ -25,8 +25,8 @@ extension ControlTask {
     guard plant != nil else {
       throw LogError(file: place, "has no logs and no plant to learn from")
     }
-    var plant = try makePlant()
-    defer { plant.close(safeAction: safeAction) }
+    let session = try PlantSession(self)
+    defer { session.close() }
     var episodes: [Episode] = []
     var ends: [String] = []
     var isInterrupted = false
@@ -35,22 +35,22 @@ extension ControlTask {
       guard goesOn() else { break }
       defer { index += 1 }
       let log = try logFolder.map {
-        plant is any SimulatedPlant
-          ? try LogWriter(simulation: index + 1, in: $0, layout)
-          : try LogWriter(episode: "exploration-\(index + 1)", in: $0, layout)
+        session.isMachine
+          ? try LogWriter(episode: "exploration-\(index + 1)", in: $0, layout)
+          : try LogWriter(simulation: index + 1, in: $0, layout)
       }
       defer { log?.close() }
       let commands = try informativeCommands(
         index: index, after: episodes, seed: seed, goesOn: goesOn)
       guard goesOn() else { break }
-      let outcome = try explore(
-        &plant, index: index, earlyEnds: ends.count, after: episodes, seed: seed,
+      let outcome = try session.explore(
+        index: index, earlyEnds: ends.count, after: episodes, seed: seed,
         commands: commands, log: log, goesOn: goesOn)
       tell(outcome)
       isInterrupted = isInterrupted || outcome.isInterrupted
       if outcome.hasLeftLimits, let end = outcome.earlyEnd { ends.append(end) }
       if let failure = outcome.failure { throw failure }
-      if let log, !(plant is any SimulatedPlant), !outcome.isInterrupted {
+      if let log, session.isMachine, !outcome.isInterrupted {
         // With the holes that its stamps show.
         log.close()
         // Too short to be read: there are others, or the limit is named.
@@ -67,63 +67,6 @@ extension ControlTask {
     }
     return episodes
   }
-
-  /// One exploring episode on the plant.
-  ///
-  /// - Parameters:
-  ///   - plant: the machine; it is reset first.
-  ///   - index: of the episode; with the seed and the attempt it determines start, actions and noise.
-  ///   - attempt: 0, or how often this episode was too short to learn from.
-  ///   - seed: see `index`.
-  ///   - earlyEnds: exploring episodes that left limits so far: each leaves less of the actions' range.
-  ///   - episodes: that were explored before; they tell how limited quantities follow commands.
-  ///   - commands: to play back [T][A]; nil for those of the task's kind of exploration.
-  ///   - log: where rows are written as they come.
-  ///   - goesOn: asked at every step; false ends the episode with the safe action.
-  /// - Throws: `PlantFailure`.
-  public func explore(
-    _ plant: inout any Plant, index: Int, attempt: Int = 0, earlyEnds: Int = 0,
-    after episodes: [Episode] = [], seed: UInt64, commands: [[Double]]? = nil, log: LogWriter?,
-    goesOn: @escaping () -> Bool = { true }
-  ) throws -> EpisodeRun.Outcome {
-    let seed =
-      seed &+ 0x5851_F42D_4C95_7F2D &* UInt64(index) &+ 0x2545_F491_4F6C_DD1D &* UInt64(attempt)
-    var options = exploration
-    let part = pow(Self.keptAmplitude, Double(earlyEnds))
-    options.amplitude *= part
-    var explorer = Explorer(
-      options, limits: actionLimits, rest: safeAction, timeStep: layout.timeStep, seed: seed)
-    var run = episodeRun(seconds: exploration.seconds)
-    var explorationGuard = ExplorationGuard(
-      run.limits, actions: actionLimits, rest: safeAction, timeStep: layout.timeStep,
-      part: part)
-    for episode in episodes { explorationGuard.learn(from: episode) }
-    explorationGuard.begin()
-    run.log = log
-    run.needsReward = true
-    run.goesOn = goesOn
-    run.sent = { explorationGuard.sent($0) }
-    var outcome = try run.run(
-      &plant, from: explorationStart(plant, seed: seed), seed: seed,
-      name: "exploration \(index + 1)"
-    ) { step, observed in
-      let states = Array(observed.prefix(layout.states.count))
-      let wanted =
-        commands.map { commands in
-          zip(commands[min(step, commands.count - 1)], safeAction).map { $1 + part * ($0 - $1) }
-        } ?? explorer.action(step: step, states: states)
-      return explorationGuard.kept(wanted, states: states)
-    }
-    if explorationGuard.correctedRows > 0 {
-      outcome.remarks.append(
-        "exploring commands were moved back in \(explorationGuard.correctedRows) of \(counted(outcome.rows, "row")), to stay inside the "
-          + "limits of \(explorationGuard.names.map { "'\($0)'" }.joined(separator: ", "))")
-    }
-    return outcome
-  }
-
-  /// What is left of the actions' range after an exploring episode that ended early.
-  private static let keptAmplitude = 0.7
 
   /// Rows from which on exploring that left limits is no failure.
   private static let fewestExplored = 100
@@ -160,15 +103,15 @@ extension ControlTask {
       + "\(number(exploration.amplitude))}`"
   }
 
-  /// Manual driving begins where the machine happens to stand, other exploration where trials begin.
-  private func explorationStart(_ plant: any Plant, seed: UInt64) -> [Double]? {
-    guard hasStart, exploration.kind != .manual, plant is any SimulatedPlant else { return nil }
-    switch start {
+  /// Where exploring a simulated plant begins [S]: where trials do, or nil for where it happens to stand.
+  fileprivate func explorationStart(seed: UInt64) -> [Double]? {
+    guard hasStart, exploration.kind != .manual else { return nil }
+    switch objective.start {
     case .bounds, .logged: return nil
     case .fixed, .uniform, .normal, .rows, .reached, .cells: break
     }
     let key = DrawKey(seed: seed, stream: .explorationStart)
-    return initialState(start.draw(particle: 0, key: key, for: .initialStates), of: plant)
+    return objective.start.draw(particle: 0, key: key, for: .initialStates)
   }
 
   /// The part of the variance that is left after commands that are worth driving.
@@ -201,6 +144,66 @@ extension ControlTask {
     guard let proposal, proposal.remainingVariance < Self.worthDriving else { return nil }
     return proposal.commands
   }
+}
+
+extension PlantSession {
+  /// One exploring episode on the plant.
+  ///
+  /// - Parameters:
+  ///   - index: of the episode; with the seed and the attempt it determines start, actions and noise.
+  ///   - attempt: 0, or how often this episode was too short to learn from.
+  ///   - seed: see `index`.
+  ///   - earlyEnds: exploring episodes that left limits so far: each leaves less of the actions' range.
+  ///   - episodes: that were explored before; they tell how limited quantities follow commands.
+  ///   - commands: to play back [T][A]; nil for those of the task's kind of exploration.
+  ///   - log: where rows are written as they come.
+  ///   - goesOn: asked at every step; false ends the episode with the safe action.
+  /// - Throws: `PlantFailure`.
+  package func explore(
+    index: Int, attempt: Int = 0, earlyEnds: Int = 0,
+    after episodes: [Episode] = [], seed: UInt64, commands: [[Double]]? = nil, log: LogWriter?,
+    goesOn: @escaping () -> Bool = { true }
+  ) throws -> EpisodeRun.Outcome {
+    let seed =
+      seed &+ 0x5851_F42D_4C95_7F2D &* UInt64(index) &+ 0x2545_F491_4F6C_DD1D &* UInt64(attempt)
+    var options = task.exploration
+    let part = pow(Self.keptAmplitude, Double(earlyEnds))
+    options.amplitude *= part
+    var explorer = Explorer(
+      options, limits: task.actionLimits, rest: task.safeAction, timeStep: task.layout.timeStep, seed: seed)
+    var run = task.episodeRun(seconds: options.seconds)
+    var explorationGuard = ExplorationGuard(
+      run.limits, actions: task.actionLimits, rest: task.safeAction,
+      timeStep: task.layout.timeStep,
+      part: part)
+    for episode in episodes { explorationGuard.learn(from: episode) }
+    explorationGuard.begin()
+    run.log = log
+    run.needsReward = true
+    run.goesOn = goesOn
+    run.sent = { explorationGuard.sent($0) }
+    let (stateCount, rest) = (task.layout.states.count, task.safeAction)
+    var outcome = try self.run(
+      run, from: isMachine ? nil : task.explorationStart(seed: seed), seed: seed,
+      name: "exploration \(index + 1)"
+    ) { step, observed in
+      let states = Array(observed.prefix(stateCount))
+      let wanted =
+        commands.map { commands in
+          zip(commands[min(step, commands.count - 1)], rest).map { $1 + part * ($0 - $1) }
+        } ?? explorer.action(step: step, states: states)
+      return explorationGuard.kept(wanted, states: states)
+    }
+    if explorationGuard.correctedRows > 0 {
+      outcome.remarks.append(
+        "exploring commands were moved back in \(explorationGuard.correctedRows) of \(counted(outcome.rows, "row")), to stay inside the "
+          + "limits of \(explorationGuard.names.map { "'\($0)'" }.joined(separator: ", "))")
+    }
+    return outcome
+  }
+
+  /// What is left of the actions' range after an exploring episode that ended early.
+  private static let keptAmplitude = 0.7
 }
 
 extension [Episode] {

@@ -2,6 +2,7 @@
 // Algorithm 1, lines 3 and 6: get the transitions, learn the dynamics, judge them.
 
 import Draws
+import Formulas
 import Foundation
 import GaussianProcesses
 import MachineLogs
@@ -14,28 +15,28 @@ import Tasks
 public struct FittedModel: Sendable {
   public var model: DynamicsModel
   /// One an output.
-  public var results: [FitResult]
+  package var results: [FitResult]
   /// Seconds of learning, without reading the logs.
-  public var seconds: Double
-  public var training: [Episode]
+  package var seconds: Double
+  package var training: [Episode]
   /// How the model was chosen; nil where the task says which, or the data are too few to choose by.
-  public var choice: ChosenModel?
+  package var choice: ChosenModel?
   /// Episodes that judge it, and one row of figures a state; empty without them.
-  public var heldOutEpisodes: [Episode]
+  package var heldOutEpisodes: [Episode]
   public var heldOut: [HeldOutFigures]
   /// What it predicts of measured values over the horizon, as distributions; nil where nothing asked for it.
-  public var forecasts: HorizonForecasts?
+  package var forecasts: HorizonForecasts?
   /// How well, on the held-out episodes, beside references.
-  public var horizons: HorizonFigures?
+  package var horizons: HorizonFigures?
   /// What its errors on them still hold.
-  public var residuals: [ResidualFigures] = []
+  package var residuals: [ResidualFigures] = []
   /// What was left out of the logs when they were read, and what is odd in them, in words for people.
-  public var notes: [String]
+  package var notes: [String]
   /// What a model of these data cannot know, and what may help it.
-  public var findings: [String]
-  public var advice: [String]
+  package var findings: [String]
+  package var advice: [String]
 
-  public init(
+  package init(
     model: DynamicsModel, results: [FitResult], seconds: Double, training: [Episode],
     choice: ChosenModel? = nil, heldOutEpisodes: [Episode], heldOut: [HeldOutFigures],
     notes: [String] = [],
@@ -60,7 +61,7 @@ extension ControlTask {
   ///   - seed: of collected data, where there are no logs.
   ///   - progress: an estimate of the fraction done, after every evaluation of the likelihood.
   /// - Throws: `LogError`, `FactorizationError`.
-  public func fit(
+  package func fit(
     seed: UInt64 = 0, progress: @escaping (Double) -> Void = { _ in }
   ) throws -> FittedModel {
     try fit(try trainingEpisodes(seed: seed), progress: progress)
@@ -73,7 +74,7 @@ extension ControlTask {
   ///   - earlier: an earlier model whose hyperparameters are one more start, where nothing is chosen.
   ///   - progress: hears the fraction done, from any thread.
   /// - Throws: `LogError`, `FactorizationError`.
-  public func fit(
+  package func fit(
     _ training: [Episode], from earlier: DynamicsModel? = nil,
     progress: @escaping (Double) -> Void = { _ in }
   ) throws -> FittedModel {
@@ -155,7 +156,7 @@ extension ControlTask {
         }
       }
     }
-    for quantity in goalQuantities ?? [] {
+    for quantity in objective.goalQuantities ?? [] {
       let isSomewhere = episodes.contains { $0.states.contains { quantity.value($0).isFinite } }
       guard isSomewhere else {
         throw LogError(
@@ -182,7 +183,7 @@ extension ControlTask {
   }
 
   /// Commands that the data have at few levels only.
-  public func levelSentences(of model: DynamicsModel) -> [String] {
+  package func levelSentences(of model: DynamicsModel) -> [String] {
     model.commandLevels.map { action, levels in
       "'\(layout.actions[action].name)' is only ever "
         + levels.map(format).joined(separator: ", ")
@@ -191,10 +192,10 @@ extension ControlTask {
   }
 
   /// What is doubtful of the goals on a model, in words.
-  public func goalWarnings(_ model: DynamicsModel) -> [String] {
+  package func goalWarnings(_ model: DynamicsModel) -> [String] {
     var warnings = goalsOutside(model)
-    if case .fixed = goal { return warnings }
-    if hasGoal && policy.goalInput == .none {
+    if case .fixed = objective.goal { return warnings }
+    if objective.hasGoal && policy.goalInput == .none {
       warnings.append(
         "goals are drawn, and the policy does not see them (policy: {goal: error}): it cannot know where to go"
       )
@@ -203,9 +204,9 @@ extension ControlTask {
   }
 
   /// States whose goals reach beyond a model's data, in words.
-  public func goalsOutside(_ model: DynamicsModel) -> [String] {
+  package func goalsOutside(_ model: DynamicsModel) -> [String] {
     // Goals of quantities are where the data are, or refused.
-    guard goalQuantities == nil, let goals = goal.support else { return [] }
+    guard objective.goalQuantities == nil, let goals = objective.goal.support else { return [] }
     return layout.states.indices.compactMap { i in
       let (data, channel) = (model.stateBounds[i], layout.states[i])
       let margin = 0.1 * (data.upperBound - data.lowerBound)

@@ -8,18 +8,18 @@ import ModelChoice
 import SafeText
 
 /// Writes a model's predictions of episodes.
-public struct PredictionFiles {
+package struct PredictionFiles {
   private let layout: LogLayout
   private let forecasts: HorizonForecasts
   private let episodes: [Episode]
 
-  public init(_ forecasts: HorizonForecasts, _ layout: LogLayout, of episodes: [Episode]) {
+  package init(_ forecasts: HorizonForecasts, _ layout: LogLayout, of episodes: [Episode]) {
     (self.forecasts, self.layout, self.episodes) = (forecasts, layout, episodes)
   }
 
   /// file,start,steps,state,mean,q0.025 ... q0.975: from every row with enough rows before it, `Horizons.steps` ahead. `start` is
   /// the stamp of the last row that is known, s.
-  public func horizons() -> String {
+  package func horizons() -> String {
     let names = Horizons.levels.map { "q" + number($0) }
     var lines = [(["file", "start", "steps", "state", "mean"] + names).joined(separator: ",")]
     for prediction in forecasts.horizons(episodes) {
@@ -35,7 +35,7 @@ public struct PredictionFiles {
   }
 
   /// file,time,state,mean,q0.025,q0.975: each episode's rows after the first `knownRows`, from these and the logged actions alone.
-  public func simulations(knownRows: Int) -> String {
+  package func simulations(knownRows: Int) -> String {
     var lines = ["file,time,state,mean,q0.025,q0.975"]
     for prediction in forecasts.simulations(episodes, knownRows: knownRows) {
       let episode = episodes[prediction.start.episode]

@@ -5,7 +5,7 @@ import ModelChoice
 
 extension ProcessNoiseJudgement {
   /// - Parameter outputs: names of the model's outputs.
-  public func sentences(outputs: [String]) -> [String] {
+  package func sentences(outputs: [String]) -> [String] {
     switch self {
     case .judged(let figures): figures.sentences(outputs: outputs)
     case .unknown(let reason):

@@ -15,7 +15,7 @@ extension ControlTask {
   /// - Parameters:
   ///   - episodes: what the plant did.
   ///   - bounds: of the data behind the policy, of what it sees; nil where nobody knows.
-  public func sentencesBeyond(
+  package func sentencesBeyond(
     _ bounds: [ClosedRange<Double>]?, of episodes: [Episode]
   ) -> [String] {
     guard let bounds else { return [] }

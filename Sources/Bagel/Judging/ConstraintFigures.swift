@@ -2,47 +2,48 @@
 // What became of constraints: counted in rollouts of the model, and in episodes of the plant.
 
 import LinearAlgebra
+import MachineLogs
 import PolicySearch
 import Tasks
 
 /// How often a constraint was left.
-public struct ConstraintFigures: Sendable {
+package struct ConstraintFigures: Sendable {
   /// What was to be kept.
-  public var constraint: ControlTask.Constraint
+  package var constraint: ControlTask.Constraint
   /// Rollouts or episodes that left it in any step, of how many.
-  public var violations: Int
-  public var trials: Int
+  package var violations: Int
+  package var trials: Int
   /// How many of them are worth one independent one: more than 1 where rollouts share a function of the posterior.
-  public var designEffect = 1.0
+  package var designEffect = 1.0
   /// Functions of the posterior that they share; nil where each has its own.
-  public var functions: Int?
+  package var functions: Int?
   /// Weight of its penalty at the search's end; nil on a plant.
-  public var multiplier: Double?
+  package var multiplier: Double?
 
   /// Of the probability to leave it, 95 %, one-sided (Clopper and Pearson; of rollouts that share functions Korn and Graubard).
-  public var upperBound95: Double {
+  package var upperBound95: Double {
     let bound = binomialUpperBound(
       count: violations, trials: trials, designEffect: designEffect)
     // A few violations tell little of the design effect: no less than if there were none.
     return max(bound, functions.map { binomialUpperBound(count: 0, trials: $0) } ?? 0)
   }
   /// How likely leaving it may be.
-  public var allowed: Double { 1 - constraint.probability }
+  package var allowed: Double { 1 - constraint.probability }
   /// Whether it is kept with the probability that was asked for, as far as the count tells.
-  public var isKept: Bool { upperBound95 <= allowed }
+  package var isKept: Bool { upperBound95 <= allowed }
 
   private var boundWords: String {
     "at most \(number(100 * upperBound95)) % (95 % sure); asked for: \(number(100 * allowed)) %"
   }
 
   /// What was counted on the model.
-  public var sentence: String {
+  package var sentence: String {
     "\(isKept ? "keeps" : "DOES NOT KEEP") \(constraint.words), if the model is right: "
       + "\(violations) of \(trials) rollouts leave it, \(boundWords)"
   }
 
   /// What is promised: counted on models of half of the rows each.
-  public var promise: String {
+  package var promise: String {
     "\(constraint.words): \(violations) of \(trials) rollouts leave it by models of half of the rows each, at most "
       + "\(number(100 * upperBound95)) % (95 % sure)"
   }
@@ -56,14 +57,14 @@ public struct ConstraintFigures: Sendable {
   }
 
   /// What was counted on the plant.
-  public var plantSentence: String {
+  package var plantSentence: String {
     "\(constraint.words): left in \(violations) of \(trials) episodes on the plant, \(boundWords)"
   }
 }
 
 extension ControlTask {
   /// Rollouts in which violations are counted, at least.
-  public static let countedRollouts = 100_000
+  package static let countedRollouts = 100_000
 
   /// Counts what the best policy of a search leaves; nil where `progress` ends it.
   func countViolations(
@@ -85,7 +86,7 @@ extension ControlTask {
   }
 
   /// How many of the plant's episodes left each constraint.
-  public func violations(in evaluation: Evaluation) -> [ConstraintFigures] {
+  package func violations(in evaluation: Evaluation) -> [ConstraintFigures] {
     constraints.map { constraint in
       ConstraintFigures(
         constraint: constraint,

@@ -20,24 +20,24 @@ import Samplers
 import Tasks
 
 /// What is promised of a policy.
-public struct Promise: Sendable {
+package struct Promise: Sendable {
   /// The most that the mean |state - goal| after the settling time will be, in the order of `EvaluationOptions.tracked`; empty where
   /// episodes are judged by something else, or rollouts are too short. (An interval of two sides promises too little noise of sensors as
   /// well: nearly all that fell out of it on the boom was better than its lower end.)
-  public var errors: [Double]
+  package var errors: [Double]
   /// Responses on the plant that they allow for beside what the models say.
-  public var seenResponses = 0
+  package var seenResponses = 0
   /// The interval of the return of one goal; nil where an episode has several, or is shorter than a rollout.
-  public var episodeReturn: ClosedRange<Double>?
+  package var episodeReturn: ClosedRange<Double>?
   /// Mean return on the halves, and on the model that the policy was found on.
-  public var meanReturn: Double
-  public var searchedReturn: Double
-  public var rollouts: Int
+  package var meanReturn: Double
+  package var searchedReturn: Double
+  package var rollouts: Int
   /// What of the halves' rollouts leaves each constraint.
-  public var constraints: [ConstraintFigures]
+  package var constraints: [ConstraintFigures]
 
   /// How much of the search's return is not there on models of other rows.
-  public var exploited: Double { searchedReturn - meanReturn }
+  package var exploited: Double { searchedReturn - meanReturn }
 }
 
 extension ControlTask {
@@ -52,7 +52,7 @@ extension ControlTask {
   static let settledRows = 10
 
   /// Why nothing can be promised of policies on a model, in words; nil where it can.
-  public func obstacleToPromise(_ model: DynamicsModel) -> String? {
+  package func obstacleToPromise(_ model: DynamicsModel) -> String? {
     model.features.rows < Self.fewestRows
       ? "the model knows \(model.features.rows) transitions, too few to promise anything by halves of them"
       : nil
@@ -67,7 +67,7 @@ extension ControlTask {
   ///     ten of as many responses lie (of nine and more a conformal bound), or than the largest of fewer.
   ///   - device: where rollouts run.
   /// - Returns: nil where nothing can be promised. Throws: `FactorizationError`, `UnsuitableSampler`, `ExecutionError`, `LogError`.
-  public func promise(
+  package func promise(
     of controller: PolicyController, on model: DynamicsModel, seen: [[Double]] = [],
     device: ExecutionDevice? = nil
   ) throws -> Promise? {
@@ -145,7 +145,7 @@ extension ControlTask {
     // A promise of errors counts with the most noise that the log allows, or with what the task says.
     let most = model.sensorDeviations(countsAll: true)
     let noise = most.indices.map { i in
-      i < sensorNoise.count && sensorNoise[i] > 0 ? sensorNoise[i] : most[i]
+      i < states.count && states[i].noise > 0 ? states[i].noise : most[i]
     }
     var (returns, errors) = ([Double](), [[Double]]())
     var violations = constraints.map { _ in 0 }
@@ -187,11 +187,11 @@ extension ControlTask {
   /// Of each rollout, of each tracked quantity; empty where rollouts are too short for it, or something else judges.
   private func errorsAfterSettling(_ rollouts: [Episode], _ goals: [[Double]]) -> [[Double]] {
     let settled = Int((evaluation.settle / layout.timeStep).rounded())
-    guard hasGoal, evaluation.measures.isEmpty, !evaluation.isPath,
+    guard objective.hasGoal, evaluation.measures.isEmpty, !evaluation.isPath,
       settled + Self.settledRows < rollouts[0].count
     else { return [] }
     return zip(rollouts, goals).map { episode, goal in
-      judge(episode, goals: [.init(time: 0, goal: goal)]).steps[0].tracked
+      EpisodeJudge(self).judge(episode, goals: [.init(time: 0, goal: goal)]).steps[0].tracked
         .map(\.steadyStateError)
     }
   }

@@ -1,29 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 // How a promise was kept: in the episodes of an evaluation, and in a run.
 
+import GaussianProcesses
 import MachineLogs
 import Rollouts
 import Tasks
 
 /// How a promise was kept.
-public struct PromiseScore: Hashable, Sendable {
+package struct PromiseScore: Hashable, Sendable {
   /// Responses to goals with no larger error, by tracked quantity, of how many.
-  public var errorsInside: [Int]
-  public var steps: Int
+  package var errorsInside: [Int]
+  package var steps: Int
   /// Returns of episodes within theirs, of how many; 0 of 0 where none was promised.
-  public var returnsInside: Int
-  public var returns: Int
+  package var returnsInside: Int
+  package var returns: Int
   /// Returns of the episodes that ran to their end, where one was promised.
-  public var episodeReturns: [Double] = []
+  package var episodeReturns: [Double] = []
   /// Of each constraint, what the plant's episodes left, and whether the promise allows as many: they are no surprise (5 %) at the
   /// promised bound of the probability.
-  public var constraints: [ConstraintScore] = []
+  package var constraints: [ConstraintScore] = []
 
   /// How the promise of a constraint was kept.
-  public struct ConstraintScore: Hashable, Sendable {
-    public var violations: Int
-    public var trials: Int
-    public var isKept: Bool
+  package struct ConstraintScore: Hashable, Sendable {
+    package var violations: Int
+    package var trials: Int
+    package var isKept: Bool
   }
 }
 
@@ -71,7 +72,7 @@ extension ControlTask {
   ///   - evaluation: what the plant did.
   ///   - model: by whose standardisers the reward measures.
   /// - Throws: `LogError`.
-  public func score(
+  package func score(
     _ promise: Promise, by evaluation: Evaluation, on model: DynamicsModel
   ) throws -> PromiseScore {
     // What ended early has no error after the settling time.
@@ -113,9 +114,9 @@ extension ControlTask {
   ///   - evaluation: what the plant did.
   ///   - model: by whose standardisers the reward measures.
   /// - Throws: `LogError`.
-  public func meanReturn(of evaluation: Evaluation, on model: DynamicsModel) throws -> Double? {
+  package func meanReturn(of evaluation: Evaluation, on model: DynamicsModel) throws -> Double? {
     let whole = evaluation.episodes.filter { $0.earlyEnd == nil }
-    guard !rewards.isEmpty, !whole.isEmpty,
+    guard !objective.rewards.isEmpty, !whole.isEmpty,
       evaluation.episodes.allSatisfy({ $0.reference.count == 1 })
     else { return nil }
     return try returns(of: whole, on: model).reduce(0, +) / Double(whole.count)
@@ -123,7 +124,7 @@ extension ControlTask {
 
   /// How a promise was kept in a run: errors of the goals that were held long enough, and constraints in stretches as long as a rollout.
   /// No return: a run is no episode. nil where somebody else drove, of whom nothing was promised.
-  public func score(_ promise: Promise, by run: RealTimeRun) -> PromiseScore? {
+  package func score(_ promise: Promise, by run: RealTimeRun) -> PromiseScore? {
     guard run.outcome.overridden == 0, run.fallbackStep == nil else { return nil }
     let held = run.goals.filter { goal in
       goal.tracked.allSatisfy { $0.settledRows >= Self.settledRows }

@@ -10,21 +10,21 @@ import Tasks
 import TensorFiles
 
 /// A PID controller and where it comes from.
-public struct PIDRival: Sendable {
-  public let controller: PolicyController
-  public let description: PolicyDescription
-  public let gains: PIDGains
+package struct PIDRival: Sendable {
+  package let controller: PolicyController
+  package let description: PolicyDescription
+  package let gains: PIDGains
   /// Its search; nil where it was read.
-  public let found: OptimizedPolicy?
+  package let found: OptimizedPolicy?
 }
 
 extension ControlTask {
   /// The name of its file in an output folder.
-  public static let pidFileName = "pid.safetensors"
+  package static let pidFileName = "pid.safetensors"
 
   /// This task for a PID controller; nil where `obstacleToPID` says why.
-  public var pidTask: ControlTask? {
-    guard obstacleToPID == nil, !rewards.isEmpty, hasStart else { return nil }
+  package var pidTask: ControlTask? {
+    guard obstacleToPID == nil, !objective.rewards.isEmpty, hasStart else { return nil }
     var task = self
     task.policy = PolicyOptions()
     (task.policy.form, task.policy.goalInput) = (.pid, .error)
@@ -41,7 +41,7 @@ extension ControlTask {
   ///   - progress: called after every iteration with the part that is done; false ends the search.
   /// - Returns: nil where the task has none (`pidTask`), or the search was ended.
   /// - Throws: as `optimize`; `TensorFileError`.
-  public func pidRival(
+  package func pidRival(
     on model: DynamicsModel, in folder: String, device: ExecutionDevice? = nil,
     progress: (_ fraction: Double) -> Bool = { _ in true }
   ) throws -> PIDRival? {

@@ -7,7 +7,7 @@ import Tasks
 
 extension ControlTask {
   /// When an episode is a success, in words; angles in degrees, as everywhere, but for measures, which are formulas.
-  public var criterion: String {
+  package var criterion: String {
     guard evaluation.measures.isEmpty else {
       let measures = evaluation.measures.map { "\($0.formula.text) < \(number($0.below))" }
       return measures.joined(separator: " and ")
@@ -80,30 +80,30 @@ extension EvaluatedEpisode {
   }
 
   /// Whether nothing but the action change made it fail.
-  public var failsByActionChange: Bool {
+  package var failsByActionChange: Bool {
     earlyEnd == nil && !isSuccess && steps.allSatisfy(\.isNear)
   }
 }
 
 /// A measured state, or what another goal is of, that is not judged.
-public struct UnjudgedState: Hashable, Sendable {
-  public var channel: Channel
+package struct UnjudgedState: Hashable, Sendable {
+  package var channel: Channel
   /// Mean |state - goal| at the end of each goal, physical units.
-  public var endError: Double
+  package var endError: Double
 }
 
 extension Evaluation {
   /// Those that ran to their end, or whose end is no failure: one that ended early did not meet its later goals at all.
-  public var whole: Evaluation {
+  package var whole: Evaluation {
     Evaluation(
       episodes: episodes.filter { $0.earlyEnd == nil || ($0.doneAs ?? .failure) != .failure })
   }
 
   /// Episodes that only the action change made fail.
-  public var failedByActionChange: [EvaluatedEpisode] { episodes.filter(\.failsByActionChange) }
+  package var failedByActionChange: [EvaluatedEpisode] { episodes.filter(\.failsByActionChange) }
 
   /// The largest value of each of the task's measures in the last steps of the whole episodes.
-  public func worstMeasures(_ task: ControlTask) -> [Double] {
+  package func worstMeasures(_ task: ControlTask) -> [Double] {
     task.evaluation.measures.indices.map { m in
       whole.steps.map { $0.measures[m] }.max() ?? .nan
     }
@@ -123,7 +123,7 @@ extension Evaluation {
 
   /// What goals are of and not tracked, which no tolerance judges; of states those that are measured. None where measures judge,
   /// or no episode ran to its end.
-  public func unjudged(_ task: ControlTask) -> [UnjudgedState] {
+  package func unjudged(_ task: ControlTask) -> [UnjudgedState] {
     guard task.evaluation.measures.isEmpty, !whole.episodes.isEmpty else { return [] }
     let tracked = task.evaluation.tracked.map(\.goal)
     let form = task.goalForm

@@ -7,7 +7,7 @@ import Foundation
 /// Holds a folder as long as it lives. The kernel lets go when the process ends, however it ends. Where the file system locks
 /// no folders (NFS), a file `.bagel-lock` in it is locked, which is removed at the end; one that a killed process has left locks
 /// nobody out.
-public final class FolderLock {
+package final class FolderLock {
   static let name = ".bagel-lock"
   private let folder: Int32
   /// nil where the folder itself is locked.
@@ -15,7 +15,7 @@ public final class FolderLock {
 
   /// - Parameter path: of the folder, which must be there.
   /// - Throws: `LoopError` where another process holds the folder, `OutputError` where it cannot be written.
-  public convenience init(_ path: String) throws { try self.init(path, byFile: false) }
+  package convenience init(_ path: String) throws { try self.init(path, byFile: false) }
 
   /// - Parameters:
   ///   - path: of the folder.

@@ -7,62 +7,62 @@ import Plants
 import PolicySearch
 
 /// One finished episode of the loop.
-public struct EpisodeRecord: Codable, Hashable, Sendable {
+package struct EpisodeRecord: Codable, Hashable, Sendable {
   /// 0 for exploration, then 1, 2, ...
-  public var trial: Int
+  package var trial: Int
   /// Which of the further episodes that judge its trial, from 1 on; nil for a trial's own episode and for exploration.
-  public var judging: Int?
+  package var judging: Int?
   /// Name of its CSV file in the loop's folder.
-  public var log: String
-  public var rows: Int
+  package var log: String
+  package var rows: Int
   /// Seconds of computing before the episode; 0 for exploration.
-  public var fitSeconds = 0.0
-  public var optimizeSeconds = 0.0
+  package var fitSeconds = 0.0
+  package var optimizeSeconds = 0.0
   /// The best return on the model, as predicted before the episode.
-  public var predictedReturn: Double?
-  public var iterations = 0
-  public var stepSuccesses = 0
-  public var steps = 0
+  package var predictedReturn: Double?
+  package var iterations = 0
+  package var stepSuccesses = 0
+  package var steps = 0
   /// Whether every step of this episode succeeded; nil for exploration and in records of before there was judging.
-  public var isSuccess: Bool?
+  package var isSuccess: Bool?
   /// Of a trial's own episode: the verdict over all the episodes that judge the trial.
-  public var isSolved = false
+  package var isSolved = false
   /// Mean |state - goal| at the end of each step, of the first tracked state, physical units.
-  public var steadyStateErrors: [Double] = []
+  package var steadyStateErrors: [Double] = []
   /// The same of every tracked state [steps][tracked]; nil in records of before this was kept.
-  public var responseErrors: [[Double]]?
+  package var responseErrors: [[Double]]?
   /// Why it ended before its time.
-  public var earlyEnd: String?
+  package var earlyEnd: String?
   /// Whether a state or quantity outside its limits ended it; nil in records of before this was kept.
-  public var hasLeftLimits: Bool?
+  package var hasLeftLimits: Bool?
   /// Why it did not succeed, in words; nil where it did, and in records of before this was kept.
-  public var reason: String?
+  package var reason: String?
   /// What failed on the plant.
-  public var failure: String?
+  package var failure: String?
 
   /// A further episode that succeeds says little that is new, and there may be many: only the others are learnt from.
-  public var isLearntFrom: Bool { judging == nil || isSuccess != true }
+  package var isLearntFrom: Bool { judging == nil || isSuccess != true }
 }
 
 /// Everything that a loop remembers besides its logs, models and policies.
-public struct LoopRecord: Codable, Hashable, Sendable {
-  public var seed: UInt64
+package struct LoopRecord: Codable, Hashable, Sendable {
+  package var seed: UInt64
   /// Spread of the plant's parameters at trials.
-  public var spread = 0.0
-  public var episodes: [EpisodeRecord] = []
+  package var spread = 0.0
+  package var episodes: [EpisodeRecord] = []
   /// Episodes of an earlier form of the task: data, but not judged by the present one.
-  public var episodesBefore = 0
+  package var episodesBefore = 0
 
   /// The latest episode; a caller's bug before the first.
-  public var last: EpisodeRecord { episodes[episodes.count - 1] }
+  package var last: EpisodeRecord { episodes[episodes.count - 1] }
   /// One a trial, its own episode.
-  public var trials: [EpisodeRecord] { episodes.filter(\.isTrial) }
+  package var trials: [EpisodeRecord] { episodes.filter(\.isTrial) }
   /// Of the task as it is.
-  public var judgedTrials: [EpisodeRecord] {
+  package var judgedTrials: [EpisodeRecord] {
     episodes.dropFirst(episodesBefore).filter(\.isTrial)
   }
   /// Whether the last trial succeeded.
-  public var isSolved: Bool { judgedTrials.last?.isSolved ?? false }
+  package var isSolved: Bool { judgedTrials.last?.isSolved ?? false }
 
   /// Why no loop can have written the record, or nil. Counts and names of a damaged file would be believed.
   ///
@@ -98,7 +98,7 @@ extension EpisodeRecord {
 }
 
 /// What a loop tells while it runs.
-public enum LoopEvent {
+package enum LoopEvent {
   /// An episode on the plant has ended, in whatever way; the events below say what becomes of it.
   case drove(EpisodeRun.Outcome)
   /// What to explore next is looked for, by a model so far and a policy on it; from here to `proposed` the machine is at rest.
@@ -120,9 +120,31 @@ public enum LoopEvent {
   case failed(LoopRecord)
 }
 
+extension LoopEvent {
+  /// One line for people; nil where there is nothing new to say.
+  package var words: String? {
+    switch self {
+    case .drove(let outcome): "drove \(counted(outcome.rows, "row"))"
+    case .proposing: "looking for what to explore next"
+    case .proposed: nil
+    case .exploringAgain(let outcome): "exploring again: only \(counted(outcome.rows, "row"))"
+    case .explored(let record, _): "explored episode \(record.episodes.count)"
+    case .fitting(let trial): "trial \(trial): learning the model"
+    case .fitted(let trial, let fit): "trial \(trial): model learnt in \(format(fit.seconds)) s"
+    case .searching(let trial, let state):
+      "trial \(trial): iteration \(state.iteration), best return \(format(state.bestReturn))"
+    case .optimized(let trial, let policy):
+      "trial \(trial): policy found in \(format(policy.seconds)) s"
+    case .tried(let record, let episode), .judged(let record, let episode):
+      "trial \(record.trials.count): \(episode.isSuccess ? "success" : "no success")"
+    case .failed: "the plant failed"
+    }
+  }
+}
+
 /// A loop that cannot go on in its folder.
-public struct LoopError: Error, CustomStringConvertible {
-  public let description: String
+package struct LoopError: Error, CustomStringConvertible {
+  package let description: String
 }
 
 /// Lines that differ, comments and blanks left out, as "- before" and "+ after".

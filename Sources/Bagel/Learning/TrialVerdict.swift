@@ -4,27 +4,27 @@
 // is known so far. A function of the record alone: a judging that was interrupted goes on where it stood.
 
 /// What is known of a trial.
-public struct TrialVerdict: Hashable, Sendable {
+package struct TrialVerdict: Hashable, Sendable {
   /// Episodes that ran so far, the trial's own among them; those that the plant broke off do not count.
-  public let episodes: Int
-  public let successes: Int
+  package let episodes: Int
+  package let successes: Int
   /// Episodes that judge a trial.
-  public let wanted: Int
+  package let wanted: Int
   /// Whether the trial's own episode succeeded; without it no other is driven.
   let isWorthJudging: Bool
 
   /// Successes that make it solved: nine in ten, rounded.
-  public var fewest: Int { Int((0.9 * Double(wanted)).rounded()) }
+  package var fewest: Int { Int((0.9 * Double(wanted)).rounded()) }
 
   /// Whether further episodes can still change it.
-  public var isOpen: Bool {
+  package var isOpen: Bool {
     isWorthJudging && episodes < wanted && episodes - successes <= wanted - fewest
   }
 
-  public var isSolved: Bool { isWorthJudging && episodes >= wanted && successes >= fewest }
+  package var isSolved: Bool { isWorthJudging && episodes >= wanted && successes >= fewest }
 
   /// "7 of 8 episodes succeed"
-  public var words: String {
+  package var words: String {
     "\(successes) of \(episodes) \(episodes == 1 ? "episode succeeds" : "episodes succeed")"
   }
 }
@@ -36,7 +36,7 @@ extension EpisodeRecord {
 
 extension LoopRecord {
   /// The episodes that judge the last trial of the task as it is, its own first; none before the first trial.
-  public var lastTrialEpisodes: [EpisodeRecord] {
+  package var lastTrialEpisodes: [EpisodeRecord] {
     guard let last = judgedTrials.last, last.failure == nil else { return [] }
     return episodes.dropFirst(episodesBefore).filter {
       $0.trial == last.trial && $0.failure == nil
@@ -44,14 +44,14 @@ extension LoopRecord {
   }
 
   /// Errors of the responses of those episodes [responses][tracked].
-  public var lastTrialErrors: [[Double]] {
+  package var lastTrialErrors: [[Double]] {
     lastTrialEpisodes.flatMap { $0.responseErrors ?? [] }
   }
 
   /// What is known of the last trial; nil before the first, and where the plant broke it off.
   ///
   /// - Parameter wanted: episodes that judge a trial.
-  public func verdict(over wanted: Int) -> TrialVerdict? {
+  package func verdict(over wanted: Int) -> TrialVerdict? {
     let driven = lastTrialEpisodes
     guard let own = driven.first else { return nil }
     // A record of before there was judging says of a trial only whether it was solved.

@@ -19,23 +19,23 @@ import Samplers
 import Tasks
 
 /// Commands that are worth driving.
-public struct CommandProposal: Sendable {
+package struct CommandProposal: Sendable {
   /// Physical units, a row a time step [T][A].
-  public let commands: [[Double]]
+  package let commands: [[Double]]
   /// The part of the model's variance on the policy's way that is expected to be left after them, 0 to 1.
-  public let remainingVariance: Double
+  package let remainingVariance: Double
   /// The part of rollouts that leave limits with them.
-  public let leaving: Double
+  package let leaving: Double
   /// What is promised of the policy now, and what is expected to be promised of it once they are driven; nil where nothing can be.
-  public let promises: (now: Promise, expected: Promise)?
+  package let promises: (now: Promise, expected: Promise)?
   /// Sequences that were tried, and seconds.
-  public let tried: Int
-  public let seconds: Double
+  package let tried: Int
+  package let seconds: Double
 }
 
 /// Why nothing can be proposed.
-public struct CannotPropose: Error, CustomStringConvertible {
-  public let description: String
+package struct CannotPropose: Error, CustomStringConvertible {
+  package let description: String
 }
 
 extension ControlTask {
@@ -64,7 +64,7 @@ extension ControlTask {
   ///   - goesOn: asked with the fraction done; false ends it.
   /// - Returns: nil where `goesOn` ended it.
   /// - Throws: `CannotPropose`, `UnsuitableSampler`, `ExecutionError`, `FactorizationError`, `LogError`.
-  public func proposeCommands(
+  package func proposeCommands(
     for controller: PolicyController, on model: DynamicsModel, seconds: Double, seed: UInt64 = 0,
     device: ExecutionDevice? = nil, judges: Bool = true,
     goesOn: (_ fraction: Double) -> Bool = { _ in true }

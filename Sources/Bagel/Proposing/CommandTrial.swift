@@ -52,7 +52,7 @@ struct CommandTrial {
       knots: knotCount, spacing: spacing,
       inputs: PolicyInputs(
         stateLength: model.layout.states.count, actionLength: description.lower.count,
-        goalQuantities: task.goalQuantities),
+        goalQuantities: task.objective.goalQuantities),
       lower: description.lower, upper: description.upper,
       largestChange: description.largestChanges, rest: description.rest)
     rollout = try task.makeRollout(
@@ -61,7 +61,7 @@ struct CommandTrial {
     executor = try ExecutionDevice.makeExecutor(
       on: device, rollout.program, data: rollout.data, particles: Self.particles, horizon: rows)
     key = DrawKey(seed: seed, iteration: Self.firstIteration)
-    let drawn = task.start.resolved(by: model).draw(Self.particles, key: key, for: .initialStates)
+    let drawn = task.objective.start.resolved(by: model).draw(Self.particles, key: key, for: .initialStates)
     let (rollout, own) = (rollout, key)
     starts = drawn.enumerated().flatMap {
       rollout.start(state: model.stateStandardiser.standardise($1), particle: $0, key: own)

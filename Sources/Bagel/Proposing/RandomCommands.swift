@@ -4,6 +4,7 @@
 
 import Draws
 import Foundation
+import Policies
 import Tasks
 
 /// Draws pieces of command sequences; limits at -1 and 1.

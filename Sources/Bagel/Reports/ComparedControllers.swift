@@ -7,17 +7,17 @@ import LinearAlgebra
 import Tasks
 
 /// Another controller in the same episodes.
-public struct ComparedController: Sendable {
-  public enum Kind: Sendable { case pid, former }
+package struct ComparedController: Sendable {
+  package enum Kind: Sendable { case pid, former }
 
-  public let kind: Kind
+  package let kind: Kind
   /// For people: "PID controller", "version 3".
-  public let name: String
-  public let evaluation: Evaluation
+  package let name: String
+  package let evaluation: Evaluation
   /// nil where nobody counted it.
-  public let meanReturn: Double?
+  package let meanReturn: Double?
 
-  public init(_ kind: Kind, name: String, evaluation: Evaluation, meanReturn: Double?) {
+  package init(_ kind: Kind, name: String, evaluation: Evaluation, meanReturn: Double?) {
     (self.kind, self.name) = (kind, name)
     (self.evaluation, self.meanReturn) = (evaluation, meanReturn)
   }

@@ -8,12 +8,12 @@ import Policies
 import Tasks
 
 /// The page of an output folder.
-public struct FolderReport {
+package struct FolderReport {
   package let page: ReportPage
   /// Names of the files that it was made from, in the folder.
-  public let sources: [String]
+  package let sources: [String]
   /// Why parts are left out, a sentence each.
-  public private(set) var damaged: [String] = []
+  package private(set) var damaged: [String] = []
   private let store: VersionStore
 
   /// Files of pages, in the folder, and the command that makes each. `learn` has its own folder.
@@ -26,7 +26,7 @@ public struct FolderReport {
   ///   - task: whose folder it is.
   ///   - folder: of the output.
   /// - Throws: `LogError` where there is nothing to report; `LoopError`, `TensorFileError`.
-  public init(of task: ControlTask, in folder: String) throws {
+  package init(of task: ControlTask, in folder: String) throws {
     store = VersionStore(folder: folder)
     var (sections, used):
       ([ReportPage.Section.Kind: ReportPage.Section], [ReportPage.Section.Kind: String]) = (
@@ -89,5 +89,5 @@ public struct FolderReport {
   }
 
   /// Writes the page; returns why a picture is missing, or nil. Throws: `OutputError`.
-  public func write(to path: String) throws -> PlotFailure? { try page.writeHTML(to: path, store) }
+  package func write(to path: String) throws -> PlotFailure? { try page.writeHTML(to: path, store) }
 }

@@ -8,12 +8,12 @@ import SafeText
 import Synchronization
 
 /// Why there is no picture.
-public enum PlotFailure: Error, Hashable, Sendable, CustomStringConvertible {
+package enum PlotFailure: Error, Hashable, Sendable, CustomStringConvertible {
   case notFound
   /// With what gnuplot said.
   case failed(String)
 
-  public var description: String {
+  package var description: String {
     switch self {
     case .notFound: "gnuplot was not found (apt-get install gnuplot-nox)"
     case .failed(let words): "gnuplot failed (\(shortened(words, to: 120)))"

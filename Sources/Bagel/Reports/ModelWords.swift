@@ -8,7 +8,7 @@ import SafeText
 
 extension DynamicsModel {
   /// One line an output, then what was known beforehand.
-  public var summaryLines: [String] { outputNames.indices.map(summary) + physicsLines }
+  package var summaryLines: [String] { outputNames.indices.map(summary) + physicsLines }
 
   /// Inputs that are named in a line; of more only the scales are said.
   private static let mostNamed = 8
@@ -70,7 +70,7 @@ extension KnownPhysics {
 
 extension InputFeature {
   /// What it is of, by the channels' names.
-  public func words(_ layout: LogLayout) -> String {
+  package func words(_ layout: LogLayout) -> String {
     func ago(_ lag: Int) -> String {
       switch lag {
       case 0: ""
@@ -93,7 +93,7 @@ extension InputFeature {
 
 extension FittedModel {
   /// What was understood of how logs are written, each once with the logs that it is of.
-  public var readingSentences: [String] {
+  package var readingSentences: [String] {
     let readings = (training + heldOutEpisodes).compactMap(\.reading)
     var order: [String] = []
     var files: [String: Set<String>] = [:]

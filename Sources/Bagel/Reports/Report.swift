@@ -11,27 +11,27 @@ import Samplers
 import Tasks
 
 /// A page about one task.
-public struct Report {
-  public var task: ControlTask
-  public var fit: FittedModel?
-  public var policy: OptimizedPolicy?
-  public var evaluation: Evaluation?
+package struct Report {
+  package var task: ControlTask
+  package var fit: FittedModel?
+  package var policy: OptimizedPolicy?
+  package var evaluation: Evaluation?
   /// How the policy does beside the former one on its model, in words; nil where nobody compared them.
-  public var besideFormer: String?
+  package var besideFormer: String?
   /// The same episodes with other controllers.
-  public var others: [ComparedController]
+  package var others: [ComparedController]
   /// Mean return of the evaluation's episodes; nil where nobody counted it.
-  public var meanReturn: Double?
+  package var meanReturn: Double?
   /// What was promised of the evaluation before it, and how that was kept.
-  public var promised: (promise: Promise, score: PromiseScore)?
+  package var promised: (promise: Promise, score: PromiseScore)?
   /// What goals are of at some logged states [n][G], where there is no fit; empty where goals are of the states.
-  public var loggedGoals: [[Double]] = []
+  package var loggedGoals: [[Double]] = []
   /// The interaction loop so far.
-  public var loop: LoopRecord?
+  package var loop: LoopRecord?
   /// Whose numbers it shows.
-  public var origin: ReportOrigin
+  package var origin: ReportOrigin
 
-  public init(
+  package init(
     task: ControlTask, fit: FittedModel? = nil, policy: OptimizedPolicy? = nil,
     besideFormer: String? = nil,
     evaluation: Evaluation? = nil, meanReturn: Double? = nil, others: [ComparedController] = [],
@@ -76,20 +76,24 @@ public struct Report {
   ///   - store: of the output folder, for the numbers of versions; nil for none.
   /// - Throws: `OutputError`.
   @discardableResult
-  public func write(to path: String, versions store: VersionStore? = nil) throws -> PlotFailure? {
+  package func write(to path: String, versions store: VersionStore? = nil) throws -> PlotFailure? {
     let page = page
     try page.write(to: ReportPage.dataPath(of: path))
     return try page.writeHTML(to: path, store)
   }
 
   /// Path of the program that draws the pictures, if it is installed.
-  public static var gnuplotPath: String? { Plot.gnuplotPath }
+  package static var gnuplotPath: String? { Plot.gnuplotPath }
 }
 
 extension ControlTask.PlantChoice {
   /// In words, and whose it is.
   fileprivate var sentence: String {
-    if case .simulated = self { "\(words), simulated by BAGEL" } else { "the program '\(words)'" }
+    switch self {
+    case .simulated: "\(words), simulated by BAGEL"
+    case .process: "the program '\(words)'"
+    case .own: "'\(words)', in Swift"
+    }
   }
 }
 
@@ -128,6 +132,6 @@ package struct Unit {
 }
 
 /// Three significant digits; all before the point from 1,000 to 10 million.
-public func number(_ value: Double) -> String {
+package func number(_ value: Double) -> String {
   String(format: (1e3..<1e7).contains(abs(value)) ? "%.0f" : "%.3g", value)
 }

@@ -8,23 +8,23 @@ import Policies
 import Tasks
 
 /// Whose numbers a report shows. Files with the same fingerprints have the same numbers.
-public struct ReportOrigin: Codable, Hashable, Sendable {
+package struct ReportOrigin: Codable, Hashable, Sendable {
   /// nil where nobody knows.
-  public var seed: UInt64?
+  package var seed: UInt64?
   /// `DynamicsModel.fingerprint`, where there is a model.
-  public var model: String?
+  package var model: String?
   /// `PolicyController.fingerprint`, where there is a policy.
-  public var policy: String?
+  package var policy: String?
   /// As the command named the policy's file.
-  public var policyFile: String?
+  package var policyFile: String?
   /// What the policy is, and which sampler its search read, in words.
-  public var form: String?
-  public var sampler: String?
+  package var form: String?
+  package var sampler: String?
   /// By how much simulated plants varied from episode to episode, a fraction.
-  public var spread: Double
+  package var spread: Double
   /// When the numbers were made, ISO 8601, and by which BAGEL.
-  public var date: String
-  public var bagel = bagelVersion
+  package var date: String
+  package var bagel = bagelVersion
   /// The task's file or name, and its plant, in words.
   var task: String?
   var plant: String?
@@ -47,7 +47,7 @@ public struct ReportOrigin: Codable, Hashable, Sendable {
   ///   - policyFile: as the command names it.
   ///   - spread: of the plant's parameters.
   ///   - date: of the numbers.
-  public init(
+  package init(
     seed: UInt64?, model: String?, policy: String? = nil, description: PolicyDescription? = nil,
     policyFile: String? = nil, spread: Double = 0, date: Date = Date()
   ) {

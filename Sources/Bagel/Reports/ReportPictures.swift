@@ -34,7 +34,7 @@ extension Report {
 
   /// What goals are of beside the states, and the states.
   private var reported: [Quantity] {
-    let formulas = task.goalQuantities?.filter { $0.state == nil } ?? []
+    let formulas = task.objective.goalQuantities?.filter { $0.state == nil } ?? []
     return formulas + task.layout.states.compactMap { task.quantity($0.name) }
   }
 

@@ -3,6 +3,7 @@
 
 import Foundation
 import GaussianProcesses
+import MachineLogs
 import Samplers
 import Tasks
 

@@ -8,7 +8,7 @@ import PolicySearch
 import TensorBoard
 
 /// What TensorBoard is to show.
-public final class TrainingCurves {
+package final class TrainingCurves {
   private let folder: String
   /// Begun with the first scalar: a command that fails before leaves none.
   private var file: EventFile?
@@ -21,7 +21,7 @@ public final class TrainingCurves {
   /// - Parameters:
   ///   - folder: of the event files, made if it is not there.
   ///   - iterations: those of earlier searches, after which these are to stand.
-  public init(folder: String, iterations: Int = 0) throws {
+  package init(folder: String, iterations: Int = 0) throws {
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     guard FileManager.default.isWritableFile(atPath: folder) else {
       throw CocoaError(.fileWriteNoPermission)
@@ -36,7 +36,7 @@ public final class TrainingCurves {
   }
 
   /// Adds the iterations since the last call. Throws: Foundation's file errors.
-  public func add(_ state: SearchState) throws {
+  package func add(_ state: SearchState) throws {
     if state.returns.count < written { written = 0 }
     for index in written..<state.returns.count {
       let isLast = index + 1 == state.returns.count
@@ -53,7 +53,7 @@ public final class TrainingCurves {
   }
 
   /// Adds what a loop tells. Throws: Foundation's file errors.
-  public func add(_ event: LoopEvent) throws {
+  package func add(_ event: LoopEvent) throws {
     switch event {
     case .drove, .proposing, .proposed, .exploringAgain, .explored, .fitting, .judged, .failed:
       break
@@ -65,7 +65,7 @@ public final class TrainingCurves {
   }
 
   /// Throws: Foundation's file errors.
-  public func add(_ fit: FittedModel, trial: Int) throws {
+  package func add(_ fit: FittedModel, trial: Int) throws {
     var scalars = [(tag: "fit/seconds", value: fit.seconds)]
     for (name, process) in zip(fit.model.outputNames, fit.model.processes) {
       let n = Double(process.y.count)
@@ -80,7 +80,7 @@ public final class TrainingCurves {
   }
 
   /// Throws: Foundation's file errors.
-  public func add(_ record: EpisodeRecord) throws {
+  package func add(_ record: EpisodeRecord) throws {
     let share = Double(record.stepSuccesses) / Double(max(record.steps, 1))
     try write(
       [("plant/successful_steps", share), ("plant/rows", Double(record.rows))], step: record.trial)

@@ -5,6 +5,7 @@
 
 import Execution
 import GaussianProcesses
+import LinearAlgebra
 import PolicySearch
 import Rollouts
 import Samplers

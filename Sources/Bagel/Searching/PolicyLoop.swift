@@ -53,7 +53,7 @@ struct PolicyLoop {
       horizon: options.horizon)
     optimizer = PolicyOptimizer(
       PolicyOptimizer.Executors(executor), rollout: rollout, model: model,
-      initialStates: task.start.resolved(by: model), goals: try task.goals(for: model),
+      initialStates: task.objective.start.resolved(by: model), goals: try task.goals(for: model),
       options: options, initialParameters: own.policy.initialParameters)
     parameters = own.parameters
   }

@@ -4,46 +4,49 @@
 import Execution
 import Foundation
 import GaussianProcesses
+import LinearAlgebra
+import MachineLogs
 import Policies
 import PolicySearch
 import Programs
 import Rollouts
 import Samplers
 import Tasks
+import TensorFiles
 
 /// A policy and how it was found.
 public struct OptimizedPolicy: Sendable {
   /// The best policy on the evaluation batch, and the last one.
   public var best: PolicyController
-  public var last: PolicyController
-  public var state: SearchState
+  package var last: PolicyController
+  package var state: SearchState
   /// Rollouts of the best policy on the model: predicted particles, standardised.
-  public var predicted: BatchTrajectories
+  package var predicted: BatchTrajectories
   /// Fraction of its particle-steps with a state that the model reads more than a tenth of the data's range beyond them.
-  public var outsideFraction: Double
+  package var outsideFraction: Double
   /// The same of each state that is outside in some step, the worst first.
-  public var outsideStates: [(name: String, fraction: Double)]
+  package var outsideStates: [(name: String, fraction: Double)]
   /// The sampler that was used, and its errors.
-  public var sampler: MeasuredSampler
-  public var device: String
+  package var sampler: MeasuredSampler
+  package var device: String
   /// Why it ran there, where that was chosen by the work.
-  public var deviceReason: String?
+  package var deviceReason: String?
   /// Seconds of sampler, kernel and search together.
-  public var seconds: Double
+  package var seconds: Double
   /// Median seconds of one iteration, evaluations left out; NaN without any.
-  public var secondsPerIteration: Double
+  package var secondsPerIteration: Double
   /// Whether the search ended by itself rather than by interruption.
-  public var isFinished: Bool
-  public var beginning: SearchBeginning
+  package var isFinished: Bool
+  package var beginning: SearchBeginning
   /// What the best policy keeps, counted in rollouts that no search has seen; empty without constraints and where the search or the
   /// count was interrupted.
-  public var constraints: [ConstraintFigures] = []
+  package var constraints: [ConstraintFigures] = []
   /// Seconds of that count.
-  public var countSeconds = 0.0
+  package var countSeconds = 0.0
 }
 
 /// Where a search began.
-public enum SearchBeginning: Hashable, Sendable {
+package enum SearchBeginning: Hashable, Sendable {
   case fresh
   /// At this iteration of a saved search.
   case resumed(iteration: Int)
@@ -55,7 +58,7 @@ extension ControlTask {
   /// The closed loop of a model and this task's policy, as executors run it.
   ///
   /// Throws: `LogError` where a learnt reward is missing.
-  public func makeRollout(
+  package func makeRollout(
     _ model: DynamicsModel, _ sampler: any PosteriorSampler
   ) throws -> Rollout {
     try makeRollout(model, sampler, dropout: policy.dropout, reward: makeReward(model))
@@ -69,13 +72,13 @@ extension ControlTask {
       model: model, sampler: sampler, policy: policy ?? makePolicy(),
       goals: goalStandardiser(model),
       reward: reward, constraints: makeConstraints(model),
-      measurementNoise: MeasurementNoise(deviations: sensorNoise), commandErrors: commandErrors,
+      measurementNoise: MeasurementNoise(deviations: states.map(\.noise)), commandErrors: commandErrors,
       horizon: search.horizon, dropout: dropout,
       adjointLimit: search.adjointLimit)
   }
 
   /// An executor of this task's batches. Throws: `ExecutionError`, `CUDAFailure`.
-  public func makeExecutor(
+  package func makeExecutor(
     _ rollout: Rollout, device: ExecutionDevice? = nil
   ) throws -> any RolloutExecutor {
     try ExecutionDevice.makeExecutor(
@@ -94,7 +97,7 @@ extension ControlTask {
   ///   - checkpointInterval: seconds.
   ///   - progress: called after every iteration; false interrupts the search.
   /// - Throws: `ExecutionError`, `SearchError`, `UnsuitableSampler`, `GridError`, `TensorFileError`.
-  public func optimize(
+  package func optimize(
     _ model: DynamicsModel, from earlier: [Double]? = nil, device: ExecutionDevice? = nil,
     checkpoint: String? = nil, checkpointInterval: Double = 1,
     progress: (SearchState) -> Bool = { _ in true }
@@ -134,7 +137,7 @@ extension ControlTask {
     let warm = earlier.map { SearchState(parameters: $0, options: options, isWarm: true) }
     let optimizer = try PolicyOptimizer(
       made, rollout: rollout, model: model,
-      initialStates: self.start.resolved(by: model),
+      initialStates: self.objective.start.resolved(by: model),
       goals: goals(for: model), options: options,
       initialParameters: policy.initialParameters, state: saved ?? warm,
       widened: {
@@ -237,7 +240,7 @@ extension ControlTask {
     }
     let parts =
       numbers + [
-        executor.fingerprint(particles: search.particles), "\(options)", "\(start) \(goal)",
+        executor.fingerprint(particles: search.particles), "\(options)", "\(objective.start) \(objective.goal)",
         constraints.isEmpty ? "" : "\(model.sampler)",
         "\(learning.policy) \((earlier ?? []).withUnsafeBytes { sha256($0) })",
       ]

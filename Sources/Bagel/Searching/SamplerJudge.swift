@@ -20,7 +20,7 @@ extension ControlTask {
   ///   - model: whose posterior is drawn from.
   ///   - device: where rollouts run; nil for where their work asks for.
   /// - Throws: `UnsuitableSampler`, `GridError`, `FactorizationError`, `ExecutionError`, `LogError`.
-  public func makeSampler(
+  package func makeSampler(
     _ model: DynamicsModel, device: ExecutionDevice? = nil
   ) throws -> MeasuredSampler {
     try judgedSampler(model, device).sampler
@@ -138,7 +138,7 @@ struct SamplerJudge {
       executor: executor,
       optimizer: PolicyOptimizer(
         PolicyOptimizer.Executors(executor), rollout: rollout, model: model,
-        initialStates: task.start.resolved(by: model), goals: task.goals(for: model),
+        initialStates: task.objective.start.resolved(by: model), goals: task.goals(for: model),
         options: options, initialParameters: task.makePolicy().initialParameters),
       work: work)
   }

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // A sampler's measured error in words.
 
+import LinearAlgebra
 import Samplers
 
 extension SamplerCertificate {
   /// Errors of mean and deviation. A deviation that is wrong by more than itself is no percentage that anybody could weigh.
-  public var sentence: String {
+  package var sentence: String {
     let mean =
       sampler == .pathwise
       ? "mean exact by construction" : "mean \(number(worst.mean)) of the signal"
@@ -19,7 +20,7 @@ extension SamplerCertificate {
 
 extension SamplerOutcome {
   /// What a policy comes to through it.
-  public var sentence: String {
+  package var sentence: String {
     (secondsPerIteration.map {
       "after a short search, \(number(1e3 * $0)) ms per iteration:"
     } ?? "this policy:")

@@ -17,7 +17,7 @@ extension ControlTask {
   /// Refuses a search that has no room, whatever the model; what to say of one that takes much, or nil.
   ///
   /// - Throws: `LogError`, also where the task does not say what is wanted.
-  public func checkSearch(device: ExecutionDevice? = nil) throws -> String? {
+  package func checkSearch(device: ExecutionDevice? = nil) throws -> String? {
     try checkSearchable()
     let policy = makePolicy()
     let states = layout.states.count

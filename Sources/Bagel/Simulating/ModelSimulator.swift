@@ -10,12 +10,13 @@ import GaussianProcesses
 import MachineLogs
 import Policies
 import PolicySearch
+import Programs
 import Rollouts
 import SafeText
 import Samplers
 
 /// What moves a simulated machine beside the model's mean.
-public enum SimulatedDoubt: String, CaseIterable, Sendable {
+package enum SimulatedDoubt: String, CaseIterable, Sendable {
   /// A function of the posterior, drawn for an episode and kept: the machine may be any that the logs allow.
   case function
   /// Draws of the predictive distribution, anew at each step (paper, equation 9).
@@ -25,17 +26,17 @@ public enum SimulatedDoubt: String, CaseIterable, Sendable {
 }
 
 /// Why a model cannot be simulated.
-public struct CannotSimulate: Error, CustomStringConvertible {
-  public let description: String
+package struct CannotSimulate: Error, CustomStringConvertible {
+  package let description: String
 }
 
 /// Particles on a model.
-public final class ModelSimulator {
-  public let model: DynamicsModel
+package final class ModelSimulator {
+  package let model: DynamicsModel
   /// B
-  public let particles: Int
+  package let particles: Int
   /// What moves them: the one that was asked for, or `steps` where the covariance has no functions to draw.
-  public let doubt: SimulatedDoubt
+  package let doubt: SimulatedDoubt
   private let policy: Policy
   private let rollout: Rollout
   private let executor: any RolloutExecutor
@@ -58,7 +59,7 @@ public final class ModelSimulator {
   ///   - longestEpisode: steps; disturbances are replayed as far.
   ///   - device: where kernels run; nil for one by the work.
   /// - Throws: `CannotSimulate`, `ExecutionError`, and what a sampler's making throws.
-  public init(
+  package init(
     _ model: DynamicsModel, doubt: SimulatedDoubt = .function, particles: Int = 1,
     seed: UInt64 = 0, hasSensorNoise: Bool = true, longestEpisode: Int = 10_000,
     device: ExecutionDevice? = nil
@@ -104,7 +105,7 @@ public final class ModelSimulator {
   package static let largestNumber = 1e9
 
   /// States of which a machine's sensors tell; the others are derived from them.
-  public var measured: [Int] { model.layout.measured }
+  package var measured: [Int] { model.layout.measured }
 
   /// Begins episodes.
   ///
@@ -113,7 +114,7 @@ public final class ModelSimulator {
   ///   - seed: of starts, functions and noise; nil goes on with the one before, in other episodes.
   ///   - state: where they begin [S], physical units; nil for logged states, drawn.
   /// - Returns: what is measured of them [particles][S].
-  public func reset(
+  package func reset(
     _ which: [Int]? = nil, seed: UInt64? = nil, to state: [Double]? = nil
   ) throws -> [[Double]] {
     rows(try begin(which, seed: seed, to: state))
@@ -146,7 +147,7 @@ public final class ModelSimulator {
   ///
   /// - Parameter actions: [B][A], physical units.
   /// - Returns: what is measured of them [B][S]. Throws: `ExecutionError`.
-  public func step(_ actions: [[Double]]) throws -> [[Double]] {
+  package func step(_ actions: [[Double]]) throws -> [[Double]] {
     precondition(actions.count == particles, "\(actions.count) actions of \(particles) particles")
     return rows(try step(flat: actions.flatMap(\.self)))
   }
@@ -173,7 +174,7 @@ public final class ModelSimulator {
   }
 
   /// The true states [B][S], physical units.
-  public var states: [[Double]] { rows(flatStates) }
+  package var states: [[Double]] { rows(flatStates) }
 
   /// The same row by row [B * S].
   package var flatStates: [Double] { trueStates(of: Array(0..<particles)) }

@@ -3,13 +3,14 @@
 // (`actions`, `states`).
 
 import Foundation
+import MachineLogs
 import SafeText
 
 /// A client's conversation with a simulated machine.
-public struct SimulatedSession {
+package struct SimulatedSession {
   /// A line that is no command of the protocol.
-  public struct Misunderstood: Error, CustomStringConvertible {
-    public let description: String
+  package struct Misunderstood: Error, CustomStringConvertible {
+    package let description: String
   }
 
   private let simulator: ModelSimulator
@@ -21,14 +22,14 @@ public struct SimulatedSession {
   ///   - simulator: of one machine, unless `isBatch`.
   ///   - isBatch: whether the client drives lists of machines.
   ///   - seed: of starts and noise, until a reset names one.
-  public init(_ simulator: ModelSimulator, isBatch: Bool, seed: UInt64) {
+  package init(_ simulator: ModelSimulator, isBatch: Bool, seed: UInt64) {
     (self.simulator, self.isBatch, self.seed) = (simulator, isBatch, seed)
   }
 
   /// The answer to a line; nil at the end.
   ///
   /// Throws: `Misunderstood`, `ExecutionError`.
-  public mutating func answer(_ line: String) throws -> String? {
+  package mutating func answer(_ line: String) throws -> String? {
     guard let object = try? JSONSerialization.jsonObject(with: Data(line.utf8)),
       let message = object as? [String: Any], let command = message["command"] as? String
     else {

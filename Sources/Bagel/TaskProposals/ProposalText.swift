@@ -2,12 +2,13 @@
 // A proposed task as text: YAML with the reasons beside it, and nothing of a log in it that YAML would take for its own.
 
 import Foundation
+import LinearAlgebra
 import MachineLogs
 import SafeText
 
 extension TaskProposal {
   /// What was found, in sentences for people.
-  public var findings: [String] {
+  package var findings: [String] {
     let (training, heldOut) = split()
     let held = heldOut.isEmpty ? "" : "; held out: \(counted(heldOut.count, "log"))"
     return [
@@ -20,7 +21,7 @@ extension TaskProposal {
   }
 
   /// The file, as it is to be written.
-  public var text: String {
+  package var text: String {
     let (training, heldOut) = split()
     var yaml = """
       # A BAGEL task, proposed from \(counted(sources.count, "log")). What is a guess says CHECK.

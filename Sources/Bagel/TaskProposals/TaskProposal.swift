@@ -8,7 +8,7 @@ import MachineLogs
 import SafeText
 
 /// A task file for logs.
-public struct TaskProposal {
+package struct TaskProposal {
   let name: String
   let sources: [LogSource]
   let folder: String
@@ -29,7 +29,7 @@ public struct TaskProposal {
   ///   - folder: where the file is to be; its paths are relative to it.
   ///   - hints: time column, unit of time and time step, where the logs do not say them; 0 s: propose a time step.
   /// - Throws: `LogError`.
-  public init(
+  package init(
     name: String, logs sources: [LogSource], hints: LogLayout, missing: MissingValues? = nil,
     folder: String
   ) throws {

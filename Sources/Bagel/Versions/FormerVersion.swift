@@ -4,15 +4,15 @@
 import Policies
 
 /// A policy that another one came after.
-public struct FormerPolicy {
-  public let version: Version
-  public let controller: PolicyController
-  public let description: PolicyDescription
+package struct FormerPolicy {
+  package let version: Version
+  package let controller: PolicyController
+  package let description: PolicyDescription
 }
 
 /// Why there is no former version, in words.
-public struct NoFormerPolicy: Error, CustomStringConvertible {
-  public let description: String
+package struct NoFormerPolicy: Error, CustomStringConvertible {
+  package let description: String
 }
 
 extension VersionStore {
@@ -23,7 +23,7 @@ extension VersionStore {
   ///   - expected: what the task wants of a policy.
   ///   - skipped: hears of versions that cannot be it, and why.
   /// - Throws: `NoFormerPolicy`.
-  public func former(
+  package func former(
     than policy: String, for expected: PolicyDescription, skipped: (Version, String) -> Void
   ) throws(NoFormerPolicy) -> FormerPolicy {
     let policies = versions.filter { $0.kind == .policy }

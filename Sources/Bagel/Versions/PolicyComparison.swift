@@ -5,6 +5,7 @@
 import Execution
 import GaussianProcesses
 import LinearAlgebra
+import MachineLogs
 import Policies
 import PolicySearch
 import Rollouts
@@ -12,30 +13,30 @@ import Samplers
 import Tasks
 
 /// How a policy does beside another one.
-public struct PolicyComparison: Sendable {
+package struct PolicyComparison: Sendable {
   /// Mean returns.
-  public let returns: (first: Double, second: Double)
+  package let returns: (first: Double, second: Double)
   /// Second less first, its mean and standard error.
-  public let difference: Double
-  public let standardError: Double
+  package let difference: Double
+  package let standardError: Double
   /// Pairs of rollouts whose returns are numbers.
-  public let rollouts: Int
+  package let rollouts: Int
   /// Whether each keeps all constraints as often as the task wants.
-  public let keeps: (first: Bool, second: Bool)
+  package let keeps: (first: Bool, second: Bool)
   /// Rollouts that diverged and were frozen.
-  public let diverged: (first: Int, second: Int)
+  package let diverged: (first: Int, second: Int)
 
   /// The 95 % interval of the mean difference.
-  public var interval: ClosedRange<Double> {
+  package var interval: ClosedRange<Double> {
     difference - 1.96 * standardError...difference + 1.96 * standardError
   }
 
   /// Whether the second is worse: it leaves constraints that the first keeps, or, where they are alike in this, earns a
   /// thousandth less, beyond chance.
-  public var secondIsWorse: Bool {
+  package var secondIsWorse: Bool {
     keeps.first == keeps.second ? interval.upperBound < -smallest : keeps.first
   }
-  public var secondIsBetter: Bool {
+  package var secondIsBetter: Bool {
     keeps.first == keeps.second ? interval.lowerBound > smallest : keeps.second
   }
 
@@ -56,7 +57,7 @@ extension ControlTask {
   ///   - model: that both are tried on.
   ///   - device: where rollouts run.
   /// - Throws: `UnsuitableSampler`, `ExecutionError`, `LogError`, `FactorizationError`.
-  public func compare(
+  package func compare(
     _ first: PolicyController, _ second: PolicyController, on model: DynamicsModel,
     device: ExecutionDevice? = nil
   ) throws -> PolicyComparison {

@@ -6,65 +6,66 @@ import Foundation
 import GaussianProcesses
 import MachineLogs
 import Policies
+import Tasks
 
 /// A kept model or policy.
-public struct Version: Codable, Hashable, Sendable {
-  public enum Kind: String, Codable, Sendable { case model, policy }
-  public var number = 0
-  public var kind: Kind
+package struct Version: Codable, Hashable, Sendable {
+  package enum Kind: String, Codable, Sendable { case model, policy }
+  package var number = 0
+  package var kind: Kind
   /// When it was made, ISO 8601.
-  public var date: String
+  package var date: String
   /// nil where nobody knows: it stood in the folder, and no version did.
-  public var seed: UInt64?
-  public var task: String
+  package var seed: UInt64?
+  package var task: String
   /// Fingerprints of the model (a policy's is the one it was found on) and of the policy.
-  public var model: String?
-  public var policy: String?
+  package var model: String?
+  package var policy: String?
   /// Fingerprint of the episodes that a model was learnt from.
-  public var data: String?
+  package var data: String?
   /// In words: what is known of how good it is.
-  public var words: String
+  package var words: String
   /// A policy's return on its model, and what it did on the plant since.
-  public var predictedReturn: Double?
-  public var plantSuccesses: Int?
-  public var plantEpisodes: Int?
+  package var predictedReturn: Double?
+  package var plantSuccesses: Int?
+  package var plantEpisodes: Int?
   /// Errors of its responses there, and what they are of.
-  public var plantErrors: PlantErrors?
+  package var plantErrors: PlantErrors?
   /// Whether `learn` ended with it as solved.
-  public var isSolved: Bool?
+  package var isSolved: Bool?
 
   /// Errors of responses on a plant.
-  public struct PlantErrors: Codable, Hashable, Sendable {
+  package struct PlantErrors: Codable, Hashable, Sendable {
     /// Mean |state - goal| from the settling time on [responses][tracked] (`EvaluatedEpisode.responseErrors`).
-    public var values: [[Double]]
+    package var values: [[Double]]
     /// `ControlTask.judgedResponses`, as it was.
-    public var judged: String
+    package var judged: String
     /// Of the episodes' starts, goals and noise.
-    public var seed: UInt64
+    package var seed: UInt64
 
-    public init(_ values: [[Double]], _ task: ControlTask, seed: UInt64) {
+    package init(_ values: [[Double]], _ task: ControlTask, seed: UInt64) {
       (self.values, judged, self.seed) = (values, task.judgedResponses, seed)
     }
   }
 
   /// Whether it succeeded on the plant: solved, or in nine of ten episodes.
-  public var isProven: Bool {
+  package var isProven: Bool {
     guard let plantEpisodes, plantEpisodes > 0 else { return isSolved ?? false }
     return 10 * (plantSuccesses ?? 0) >= 9 * plantEpisodes
   }
 
-  public init(kind: Kind, date: Date = Date(), seed: UInt64?, task: String, words: String) {
+  package init(kind: Kind, date: Date = Date(), seed: UInt64?, task: String, words: String) {
     (self.kind, self.seed, self.task, self.words) = (kind, seed, task, words)
     self.date = ISO8601DateFormatter().string(from: date)
   }
 
   /// The file that commands read.
-  public var file: String { kind.rawValue + ".safetensors" }
+  package var file: String { kind.rawValue + ".safetensors" }
 }
 
 extension Version {
   /// A model that was fitted.
-  public init(of fit: FittedModel, _ task: ControlTask, seed: UInt64) {
+  package init(of fit: FittedModel, _ task: ControlTask, seed: UInt64) {
     let rows = fit.training.reduce(0) { $0 + $1.count }
     let verdict = fit.horizons.map { "; held out: \($0.verdict)" } ?? ""
     self.init(
@@ -74,7 +75,7 @@ extension Version {
   }
 
   /// A policy that was searched.
-  public init(of found: OptimizedPolicy, _ description: PolicyDescription, seed: UInt64) {
+  package init(of found: OptimizedPolicy, _ description: PolicyDescription, seed: UInt64) {
     let value = description.predictedReturn.map { "return \(Bagel.number($0)) on its model" }
     self.init(
       kind: .policy, seed: seed, task: description.task, words: value ?? "without a return")
@@ -84,7 +85,7 @@ extension Version {
 }
 
 /// 16 hexadecimal digits of the SHA-256 of episodes: states, commands and disturbances.
-public func fingerprint(of episodes: [Episode]) -> String {
+package func fingerprint(of episodes: [Episode]) -> String {
   let hashes = episodes.map { episode in
     (episode.states + episode.actions + episode.disturbances).flatMap { $0 }
       .withUnsafeBytes { sha256($0) }

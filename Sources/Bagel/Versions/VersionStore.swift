@@ -19,18 +19,18 @@ import TensorFiles
 import Watching
 
 /// The versions of an output folder.
-public struct VersionStore {
-  public let folder: String
+package struct VersionStore {
+  package let folder: String
   private static let recordName = "version.json"
   private var root: String { "\(folder)/versions" }
 
-  public init(folder: String) { self.folder = folder }
+  package init(folder: String) { self.folder = folder }
 
   /// The path of a version's file.
-  public func path(_ version: Version) -> String { "\(root)/\(version.number)/\(version.file)" }
+  package func path(_ version: Version) -> String { "\(root)/\(version.number)/\(version.file)" }
 
   /// All that can be read, by number.
-  public var versions: [Version] {
+  package var versions: [Version] {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: root)) ?? []
     let decoder = JSONDecoder()
     decoder.nonConformingFloatDecodingStrategy = .convertFromString(
@@ -46,13 +46,13 @@ public struct VersionStore {
   }
 
   /// Numbers of versions without a record that can be read.
-  public var unreadable: [Int] {
+  package var unreadable: [Int] {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: root)) ?? []
     return Set(names.compactMap { Int($0) }).subtracting(versions.map(\.number)).sorted()
   }
 
   /// The version whose bytes stand in the folder; nil where there is none.
-  public func current(_ kind: Version.Kind) -> Version? {
+  package func current(_ kind: Version.Kind) -> Version? {
     let own = versions.filter { $0.kind == kind }
     return own.last { version in
       FileManager.default.contentsEqual(
@@ -67,7 +67,7 @@ public struct VersionStore {
   ///   - write: writes its files into the folder that it gets.
   /// - Returns: it with its number; of the same kind and bytes as the current one, that one. Throws: `OutputError`, and what
   ///   `write` throws.
-  public func add(_ version: Version, write: (_ folder: String) throws -> Void) throws -> Version {
+  package func add(_ version: Version, write: (_ folder: String) throws -> Void) throws -> Version {
     let new = "\(root)/.new-\(getpid())"
     let files = FileManager.default
     try? files.removeItem(atPath: new)
@@ -104,10 +104,10 @@ public struct VersionStore {
   }
 
   /// Writes down what became known of a version. Throws: `OutputError`.
-  public func note(_ version: Version) throws { try save(version, in: "\(root)/\(version.number)") }
+  package func note(_ version: Version) throws { try save(version, in: "\(root)/\(version.number)") }
 
   /// Writes down what a policy did on the plant, if it is one of the versions. Throws: `OutputError`.
-  public func note(
+  package func note(
     _ evaluation: Evaluation, of policy: String, _ task: ControlTask, seed: UInt64
   ) throws {
     guard !evaluation.episodes.isEmpty,
@@ -125,14 +125,14 @@ public struct VersionStore {
 
   /// Errors of a policy's responses on the plant, as they were noted last [responses][tracked]; empty where there are none of what the
   /// task judges now, and where a simulated plant would repeat the same episodes.
-  public func plantErrors(of policy: String, _ task: ControlTask, seed: UInt64) -> [[Double]] {
+  package func plantErrors(of policy: String, _ task: ControlTask, seed: UInt64) -> [[Double]] {
     let noted = versions.last { $0.kind == .policy && $0.policy == policy }?.plantErrors
     guard let noted, noted.judged == task.judgedResponses else { return [] }
     return task.isSimulated && noted.seed == seed ? [] : noted.values
   }
 
   /// A file of the current model that has changed, into its version. Throws: `OutputError`.
-  public func copyBack(_ name: String) throws {
+  package func copyBack(_ name: String) throws {
     guard let version = current(.model) else { return }
     try copy("\(folder)/\(name)", to: "\(root)/\(version.number)/\(name)")
   }
@@ -151,7 +151,7 @@ public struct VersionStore {
   /// Makes a version the current one. What stands there and is none of the versions becomes one first.
   ///
   /// - Returns: the former current one, if it is another. Throws: `OutputError`.
-  @discardableResult public func use(_ version: Version) throws -> Version? {
+  @discardableResult package func use(_ version: Version) throws -> Version? {
     try check(version)
     let former = try adopt(version.kind)
     let files = FileManager.default
@@ -175,7 +175,7 @@ public struct VersionStore {
   /// - Parameters:
   ///   - model: fingerprint; nil where nobody knows it.
   ///   - folders: to look in first, of which the first is taken where none has it.
-  public func folder(ofModel model: String?, besides folders: [String]) -> String {
+  package func folder(ofModel model: String?, besides folders: [String]) -> String {
     let kept = versions.filter { $0.kind == .model && $0.model == model }
       .map { "\(root)/\($0.number)" }
     let found = (folders + kept.reversed()).first {
@@ -187,7 +187,7 @@ public struct VersionStore {
   private static let watchName = WatchCalibration.fileName
 
   /// The current one; where it is none of the versions, it becomes one. Throws: `OutputError`.
-  @discardableResult public func adopt(_ kind: Version.Kind) throws -> Version? {
+  @discardableResult package func adopt(_ kind: Version.Kind) throws -> Version? {
     if let version = current(kind) { return version }
     let path = "\(folder)/\(kind.rawValue).safetensors"
     let files = FileManager.default

@@ -4,6 +4,9 @@
 import ArgumentParser
 import Bagel
 import Foundation
+import MachineLogs
+import Policies
+import TensorFiles
 
 struct CompareCommand: ParsableCommand {
   static let configuration = CommandConfiguration(

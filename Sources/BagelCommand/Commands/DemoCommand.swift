@@ -3,6 +3,7 @@
 
 import ArgumentParser
 import Bagel
+import Tasks
 
 struct DemoCommand: ParsableCommand {
   static let configuration = CommandConfiguration(

@@ -3,6 +3,7 @@
 
 import ArgumentParser
 import Bagel
+import Execution
 import Foundation
 
 struct DeviceBenchmark: ParsableCommand {

@@ -3,8 +3,10 @@
 
 import ArgumentParser
 import Bagel
+import Execution
 import ExecutorChecks
 import Foundation
+import LinearAlgebra
 
 struct DoctorCommand: ParsableCommand {
   static let configuration = CommandConfiguration(

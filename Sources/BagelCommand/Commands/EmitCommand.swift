@@ -3,7 +3,13 @@
 
 import ArgumentParser
 import Bagel
+import Execution
 import Foundation
+import GaussianProcesses
+import MachineLogs
+import Programs
+import Samplers
+import Tasks
 
 struct EmitCommand: ParsableCommand {
   static let configuration = CommandConfiguration(

@@ -4,6 +4,10 @@
 import ArgumentParser
 import Bagel
 import Foundation
+import MachineLogs
+import Plants
+import Policies
+import Tasks
 
 struct EvaluateCommand: ParsableCommand {
   static let configuration = CommandConfiguration(

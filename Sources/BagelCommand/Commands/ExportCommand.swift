@@ -3,7 +3,10 @@
 
 import ArgumentParser
 import Bagel
+import CodeExport
 import Foundation
+import MachineLogs
+import Tasks
 
 struct ExportCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -204,7 +207,7 @@ struct ExportCommand: ParsableCommand {
 extension ExportFormat: ExpressibleByArgument {}
 
 extension FMIVersion: ExpressibleByArgument {
-  public init?(argument: String) {
+  package init?(argument: String) {
     guard
       let found = FMIVersion.allCases.first(where: {
         $0.rawValue.hasPrefix(argument) && !argument.isEmpty

@@ -3,7 +3,10 @@
 
 import ArgumentParser
 import Bagel
+import Execution
 import Foundation
+import GaussianProcesses
+import Tasks
 
 /// Hyperparameter learning on the boom.
 struct FitBenchmark: ParsableCommand {

@@ -4,7 +4,10 @@
 import ArgumentParser
 import Bagel
 import Foundation
+import MachineLogs
+import Policies
 import SafeText
+import Tasks
 
 struct FitCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -248,23 +251,25 @@ struct FitCommand: ParsableCommand {
     task.logs = log.map(logOptions.source)
     task.heldOutLogs = heldOut.map(logOptions.source)
     let turns = try angleTurns()
-    task.layout = LogLayout(
+    var layout = LogLayout(
       states: columnNames(states ?? "").map { name in
         var channel = Channel(name: name, units: turns[name]?.units ?? "")
         channel.turn = turns[name]?.turn
         return channel
       },
       actions: columnNames(actions ?? "").map { Channel(name: $0) }, timeStep: timeStep ?? 0)
-    task.layout.disturbances = columnNames(disturbances ?? "").map {
+    layout.disturbances = columnNames(disturbances ?? "").map {
       Disturbance(Channel(name: $0))
     }
-    logOptions.apply(to: &task.layout)
+    logOptions.apply(to: &layout)
+    task.setChannels(of: layout)
     let files = try readLogs(task)
     let (derived, words) = ratesToDerive(task.layout.states.map(\.name), files)
     for name in derived {
       let units = turns[name].map { $0.units + "/s" } ?? ""
-      task.layout.states.append(
-        Channel(name: name + "_rate", units: units, source: .rate(of: name, filterTime: 0)))
+      task.states.append(
+        StateChannel(
+          Channel(name: name + "_rate", units: units, source: .rate(of: name, filterTime: 0))))
     }
     let episodes = try task.layout.episodes(in: files)
     console.say(words)

@@ -3,7 +3,15 @@
 
 import ArgumentParser
 import Bagel
+import Execution
 import Foundation
+import GaussianProcesses
+import LinearAlgebra
+import PolicySearch
+import Programs
+import Rollouts
+import Samplers
+import Tasks
 
 /// Forward and adjoint rollout of Experiment 1.
 struct IterationBenchmark: ParsableCommand {
@@ -119,8 +127,8 @@ struct IterationBenchmark: ParsableCommand {
   ) throws -> [Double] {
     let optimizer = PolicyOptimizer(
       PolicyOptimizer.Executors(executor), rollout: rollout, model: dynamics,
-      initialStates: task.start,
-      goals: task.goal, options: task.search,
+      initialStates: task.objective.start,
+      goals: task.objective.goal, options: task.search,
       initialParameters: task.makePolicy().initialParameters)
     var iteration: UInt32 = 0
     let count = min(executor.iterationsInFlight, task.search.evaluationInterval)

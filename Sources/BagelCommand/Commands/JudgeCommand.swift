@@ -4,6 +4,8 @@
 import ArgumentParser
 import Bagel
 import Foundation
+import MachineLogs
+import Watching
 
 struct JudgeCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -28,7 +30,7 @@ struct JudgeCommand: ParsableCommand {
   func run() throws {
     let console = Console(common)
     var task = try taskArgument.load(seed: common.seed)
-    logOptions.apply(to: &task.layout)
+    task.changeLayout { logOptions.apply(to: &$0) }
     let folder = try common.folder(for: task)
     let model = try readModel(folder + "/model.safetensors", for: task)
     let (watch, gaps) = try task.runWatch(of: task.policyDescription(on: model), in: folder)

@@ -4,6 +4,13 @@
 import ArgumentParser
 import Bagel
 import Foundation
+import GaussianProcesses
+import LinearAlgebra
+import MachineLogs
+import Plants
+import Policies
+import PolicySearch
+import Watching
 
 struct LearnCommand: ParsableCommand {
   static let configuration = CommandConfiguration(

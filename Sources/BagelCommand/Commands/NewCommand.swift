@@ -4,6 +4,8 @@
 import ArgumentParser
 import Bagel
 import Foundation
+import MachineLogs
+import Tasks
 
 struct NewCommand: ParsableCommand {
   static let configuration = CommandConfiguration(

@@ -4,6 +4,12 @@
 import ArgumentParser
 import Bagel
 import Foundation
+import GaussianProcesses
+import Policies
+import PolicySearch
+import Samplers
+import Tasks
+import TensorFiles
 
 struct OptimizeCommand: ParsableCommand {
   static let configuration = CommandConfiguration(

@@ -4,6 +4,10 @@
 import ArgumentParser
 import Bagel
 import Foundation
+import GaussianProcesses
+import LinearAlgebra
+import MachineLogs
+import Tasks
 
 struct PromiseBenchmark: ParsableCommand {
   static let configuration = CommandConfiguration(

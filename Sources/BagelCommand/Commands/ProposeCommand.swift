@@ -4,7 +4,9 @@
 import ArgumentParser
 import Bagel
 import Foundation
+import MachineLogs
 import SafeText
+import Tasks
 
 struct ProposeCommand: ParsableCommand {
   static let configuration = CommandConfiguration(

@@ -4,7 +4,10 @@
 import ArgumentParser
 import Bagel
 import Foundation
+import GaussianProcesses
+import MachineLogs
 import SafeText
+import Tasks
 
 struct SimulateCommand: ParsableCommand {
   static let configuration = CommandConfiguration(

@@ -4,6 +4,8 @@
 import ArgumentParser
 import Bagel
 import Foundation
+import MachineLogs
+import Policies
 
 struct UseCommand: ParsableCommand {
   static let configuration = CommandConfiguration(

@@ -4,6 +4,12 @@
 import ArgumentParser
 import Bagel
 import Foundation
+import LinearAlgebra
+import MachineLogs
+import Plants
+import Policies
+import Tasks
+import Watching
 
 struct WatchBenchmark: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -141,8 +147,8 @@ private struct Bench {
     if let fault {
       plant = FaultyPlant(plant, fault, from: step, safeAction: task.safeAction)
     }
-    let (outcome, _) = try task.drive(
-      &plant, controller, index: index, seed: seed, within: data, name: "run \(index)")
+    let (outcome, _) = try PlantSession(task, driving: plant).drive(
+      controller, index: index, seed: seed, within: data, name: "run \(index)")
     var watch = watch
     let findings = outcome.episode.measuredRows(task.layout).flatMap { watch.findings($0) }
     return (findings, outcome.episode.count, watch.judgedRows)

@@ -34,7 +34,7 @@ extension ExportedController {
   var canHold: Bool { watched.contains { $0.response == .fallback } }
 
   /// What a task looks for, and exported code does not, in words; and what the task says follows.
-  public var notWatched: [(response: WatchResponse, words: String)] {
+  package var notWatched: [(response: WatchResponse, words: String)] {
     var gaps: [(response: WatchResponse, words: String)] = []
     func add(_ matter: WatchedMatter, _ isGap: Bool, _ words: String) {
       let response = guards.responses[matter]

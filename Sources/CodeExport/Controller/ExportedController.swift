@@ -11,18 +11,18 @@ import Programs
 import TensorFiles
 
 /// A controller and everything a reader of its export must know.
-public struct ExportedController {
-  public let controller: PolicyController
+package struct ExportedController {
+  package let controller: PolicyController
   /// Whose states are what it sees: with the disturbances after them, if it sees those.
-  public let layout: LogLayout
+  package let layout: LogLayout
   /// Of the task, for comments.
-  public let name: String
+  package let name: String
   /// What it looks for beside computing its action; of C alone.
-  public let guards: ExportedGuards
+  package let guards: ExportedGuards
   /// Where it comes from: lines for the README beside C code.
-  public let provenance: [String]
+  package let provenance: [String]
 
-  public init(
+  package init(
     _ controller: PolicyController, layout: LogLayout, name: String,
     guards: ExportedGuards = .none, provenance: [String] = []
   ) {
@@ -52,9 +52,9 @@ public struct ExportedController {
 }
 
 extension ExportedController: Exportable {
-  public var kind: String { "controller" }
+  package var kind: String { "controller" }
 
-  public func data(_ format: ExportFormat) throws -> Data {
+  package func data(_ format: ExportFormat) throws -> Data {
     switch format {
     case .c: Data(try cSource().utf8)
     case .onnx: try onnxModel()
@@ -63,9 +63,9 @@ extension ExportedController: Exportable {
     }
   }
 
-  public var header: Data { Data(cHeader().utf8) }
+  package var header: Data { Data(cHeader().utf8) }
 
-  public func cFolder() throws -> [(name: String, data: Data)] {
+  package func cFolder() throws -> [(name: String, data: Data)] {
     let texts = [
       ("controller.c", try cSource()), ("controller.h", cHeader()), ("controller_test.c", cTest()),
       ("README.md", cReadme()),

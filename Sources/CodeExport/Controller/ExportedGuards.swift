@@ -8,7 +8,7 @@ import Policies
 import Watching
 
 /// What a step of an exported controller may find; bits of its status.
-public enum ControllerFinding: String, Sendable, CaseIterable {
+package enum ControllerFinding: String, Sendable, CaseIterable {
   /// A measurement, the goal or the action is not finite: the action is the resting one, and the row is not remembered.
   case notFinite
   case beyondData, frozen, late
@@ -19,7 +19,7 @@ public enum ControllerFinding: String, Sendable, CaseIterable {
   /// The controller holds: its action goes to the resting one within the rate limits, until it is reset.
   case holding
 
-  public var bit: Int { 1 << (Self.allCases.firstIndex(of: self) ?? 0) }
+  package var bit: Int { 1 << (Self.allCases.firstIndex(of: self) ?? 0) }
 
   /// As a macro's name ends.
   var cName: String {
@@ -50,19 +50,19 @@ public enum ControllerFinding: String, Sendable, CaseIterable {
 }
 
 /// What is looked for, and what follows.
-public struct ExportedGuards: Sendable {
+package struct ExportedGuards: Sendable {
   /// Of the data behind the policy: of states, and after them of the disturbances that it sees; nil where nobody knows.
-  public var bounds: [ClosedRange<Double>]?
+  package var bounds: [ClosedRange<Double>]?
   /// Rows with one value from which on a sensor is frozen, by its column; columns that are not here are not judged.
-  public var longestRepeats: [String: Int]
+  package var longestRepeats: [String: Int]
   /// Where states and quantities of them end an episode.
-  public var limits: [(quantity: Quantity, range: ClosedRange<Double>)]
+  package var limits: [(quantity: Quantity, range: ClosedRange<Double>)]
   /// What follows; `fallback` holds the resting action here.
-  public var responses: WatchOptions
+  package var responses: WatchOptions
   /// The task's fallback in words, where it is none that exported code has.
-  public var fallback: String?
+  package var fallback: String?
 
-  public init(
+  package init(
     bounds: [ClosedRange<Double>]? = nil, longestRepeats: [String: Int] = [:],
     limits: [(quantity: Quantity, range: ClosedRange<Double>)] = [],
     responses: WatchOptions = WatchOptions(), fallback: String? = nil
@@ -73,7 +73,7 @@ public struct ExportedGuards: Sendable {
   }
 
   /// Nothing is looked for but numbers that are not finite.
-  public static var none: ExportedGuards {
+  package static var none: ExportedGuards {
     var responses = WatchOptions()
     for matter in WatchedMatter.allCases { responses.responses[matter] = .off }
     return ExportedGuards(responses: responses)

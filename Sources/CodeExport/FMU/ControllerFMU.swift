@@ -7,7 +7,7 @@ import Policies
 
 extension ExportedController {
   /// Throws: `CannotExport`.
-  public func fmu() throws -> FMU {
+  package func fmu() throws -> FMU {
     let (columns, actions) = (layout.measuredColumns.count, layout.actions.count)
     // Where goals and actions begin among the variables.
     let (goal, action) = (columns, columns + goalInputs.count)

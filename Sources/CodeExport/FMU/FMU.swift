@@ -15,13 +15,13 @@ import Foundation
 import SafeText
 
 /// A version of the interface.
-public enum FMIVersion: String, Sendable, CaseIterable {
+package enum FMIVersion: String, Sendable, CaseIterable {
   case two = "2.0"
   case three = "3.0"
 }
 
 /// What an FMU is, for either version.
-public struct FMU: Sendable {
+package struct FMU: Sendable {
   enum Causality: String, Sendable {
     case input, output, parameter
   }

@@ -5,12 +5,12 @@
 import Foundation
 
 /// A file that FMI tools read.
-public struct FMUArchive: Sendable {
-  public let data: Data
+package struct FMUArchive: Sendable {
+  package let data: Data
   /// The library's place in the archive; nil where it has sources alone.
-  public let binary: String?
+  package let binary: String?
   /// Why it has no library, in words for people; nil where it has one.
-  public let withoutBinary: String?
+  package let withoutBinary: String?
 }
 
 extension FMU {
@@ -20,7 +20,7 @@ extension FMU {
   ///   - version: of FMI.
   ///   - compiler: for this machine's library; nil for sources alone.
   /// - Throws: `CannotExport` where it would be too large.
-  public func archive(
+  package func archive(
     _ version: FMIVersion, compiler: FMUCompiler? = FMUCompiler.find()
   ) throws -> FMUArchive {
     let files = [SourceFile(name: Self.sourceName, text: source(version))] + sources

@@ -8,8 +8,8 @@ import Foundation
 import SafeText
 
 /// A C compiler.
-public struct FMUCompiler: Sendable {
-  public let path: String
+package struct FMUCompiler: Sendable {
+  package let path: String
 
   /// What a library that is not for this processor alone wants. The functions of the standard are exported, no others.
   private static let options =
@@ -23,11 +23,11 @@ public struct FMUCompiler: Sendable {
     private static let shared = ["-shared"]
   #endif
 
-  public init(path: String) { self.path = URL(fileURLWithPath: path).path }
+  package init(path: String) { self.path = URL(fileURLWithPath: path).path }
 
   /// The clang named by BAGEL_CLANG, else the first of cc, clang and gcc on PATH or in the folders where they usually are; nil where
   /// there is none.
-  public static func find() -> FMUCompiler? {
+  package static func find() -> FMUCompiler? {
     // One that is named and does not run is said, not passed over.
     if let named = ProcessInfo.processInfo.environment["BAGEL_CLANG"], !named.isEmpty {
       return FMUCompiler(path: named)

@@ -7,7 +7,7 @@ import MachineLogs
 
 extension ExportedModel {
   /// Throws: `CannotExport`.
-  public func fmu() throws -> FMU {
+  package func fmu() throws -> FMU {
     let (a, w) = (layout.actions.count, disturbances.count)
     return FMU(
       identifier: String(cName), name: name,

@@ -15,16 +15,16 @@ import Programs
 import Samplers
 
 /// A model and everything a reader of its export must know.
-public struct ExportedModel {
-  public let model: DynamicsModel
+package struct ExportedModel {
+  package let model: DynamicsModel
   /// Of the task, for comments.
-  public let name: String
+  package let name: String
   /// Where it comes from: lines for the README beside C code.
-  public let provenance: [String]
+  package let provenance: [String]
   /// Points of the sums, for people.
-  public let summary: String
+  package let summary: String
   /// By how much the deviation is off (RMS, in predictive deviations).
-  public let deviationError: Double
+  package let deviationError: Double
   /// "state" [K], "action" [A], "disturbance" [W] -> "next_state" [K], "deviation" [S].
   let step: Program
   /// The same -> "jacobian" [S, K + A + W], row-major, of the next present states.
@@ -46,7 +46,7 @@ public struct ExportedModel {
   ///   - deviationTolerance: on what few points change in the deviation (RMS, in predictive deviations).
   ///   - provenance: lines for readers.
   /// - Throws: `CannotExport`, `FactorizationError`.
-  public init(
+  package init(
     _ model: DynamicsModel, actionLimits: [ClosedRange<Double>], rest: [Double], name: String,
     deviationTolerance: Double = 1e-2, provenance: [String] = []
   ) throws {
@@ -78,7 +78,7 @@ public struct ExportedModel {
   }
 
   /// "the mean is the model's own; the deviation goes through few points (2200 points, 45 for the deviation) and is off by 0.6 %"
-  public var accuracy: String {
+  package var accuracy: String {
     guard deviationError > 0 else {
       return "the mean and the deviation are the model's own (\(summary))"
     }
@@ -88,9 +88,9 @@ public struct ExportedModel {
   }
 
   /// Numbers that C code, a graph or an FMU holds.
-  public var constantCount: Int { arrays.values.reduce(0) { $0 + $1.count } }
+  package var constantCount: Int { arrays.values.reduce(0) { $0 + $1.count } }
   /// Of x [K].
-  public var stateNames: [String] { window.channels.map(\.name) }
+  package var stateNames: [String] { window.channels.map(\.name) }
 
   var layout: LogLayout { model.layout }
   /// W

@@ -7,9 +7,9 @@ import MachineLogs
 import SafeText
 
 extension ExportedModel: Exportable {
-  public var kind: String { "model" }
+  package var kind: String { "model" }
 
-  public func cFolder() throws -> [(name: String, data: Data)] {
+  package func cFolder() throws -> [(name: String, data: Data)] {
     let texts = [
       ("model.c", try cSource()), ("model.h", cHeader()), ("model_test.c", cTest()),
       ("README.md", cReadme()),
@@ -17,7 +17,7 @@ extension ExportedModel: Exportable {
     return texts.map { ($0, Data($1.utf8)) }
   }
 
-  public func data(_ format: ExportFormat) throws -> Data {
+  package func data(_ format: ExportFormat) throws -> Data {
     switch format {
     case .c: return Data(try cSource().utf8)
     case .onnx: return try onnxModel()
@@ -27,7 +27,7 @@ extension ExportedModel: Exportable {
     }
   }
 
-  public var header: Data { Data(cHeader().utf8) }
+  package var header: Data { Data(cHeader().utf8) }
 
   /// Points of the test.
   private static let testPoints = 50

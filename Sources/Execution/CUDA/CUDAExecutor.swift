@@ -7,13 +7,13 @@ import Foundation
 import Programs
 
 /// Runs rollouts as compiled kernels on an NVIDIA GPU.
-public final class CUDAExecutor: RolloutExecutor {
-  public let rollout: RolloutProgram
+package final class CUDAExecutor: RolloutExecutor {
+  package let rollout: RolloutProgram
   /// Seconds from program to loaded kernel of the last kernel loaded, and whether it came from the cache.
-  public private(set) var loadSeconds = 0.0
-  public private(set) var wasCached = false
+  package private(set) var loadSeconds = 0.0
+  package private(set) var wasCached = false
   /// What the last launch used; nil before.
-  public private(set) var plan: CUDAMemoryPlan?
+  package private(set) var plan: CUDAMemoryPlan?
 
   let gpu: CUDADevice
   let compiler: RuntimeCompiler
@@ -45,7 +45,7 @@ public final class CUDAExecutor: RolloutExecutor {
   ///   - tapeBudget: bytes that steps kept for the adjoint may take before only some are kept.
   ///   - cache: of compiled kernels.
   /// - Throws: `ExecutionError`, `CUDAFailure`.
-  public init(
+  package init(
     _ rollout: RolloutProgram, data: [String: [Double]], device: CUDADevice,
     compiler: RuntimeCompiler, schedule: CUDASchedule? = nil,
     tape: TapePolicy = .expensiveValues, tapeBudget: Int = CUDAMemoryPlan.defaultBudget,
@@ -66,7 +66,7 @@ public final class CUDAExecutor: RolloutExecutor {
   /// Other values for one shared array, as many as before.
   ///
   /// Throws: `CUDAFailure`.
-  public func rebind(_ name: String, _ values: [Double]) throws {
+  package func rebind(_ name: String, _ values: [Double]) throws {
     guard let index = rollout.dataArrays.firstIndex(of: name) else {
       preconditionFailure("the kernel reads no shared array '\(name)'")
     }
@@ -75,13 +75,13 @@ public final class CUDAExecutor: RolloutExecutor {
     try data[index].write(values.map(Float.init))
   }
 
-  public var device: String {
+  package var device: String {
     gpu.name + (plan.map { ", \($0)" } ?? "")
   }
 
-  public var iterationsInFlight: Int { 8 }
+  package var iterationsInFlight: Int { 8 }
 
-  public func fingerprint(particles: Int) -> String {
+  package func fingerprint(particles: Int) -> String {
     let schedule = schedule(particles: particles)
     let text = KernelSource(rollout, tape: tapePolicy, target: .cuda(schedule)).text
     return "\(gpu.name) \(compiler.version) \(tapeBudget)\n\(text)"
@@ -92,13 +92,13 @@ public final class CUDAExecutor: RolloutExecutor {
       ?? CUDASchedule(for: rollout, particles: particles, multiprocessors: gpu.multiprocessors)
   }
 
-  public func returns(_ batch: RolloutBatch) throws -> BatchReturns {
+  package func returns(_ batch: RolloutBatch) throws -> BatchReturns {
     let launch = try prepare([batch], parameters: batch.parameters, records: false)[0]
     try run(launch.kernels.returns, launch)
     return try results(launch)
   }
 
-  public func trajectories(_ batch: RolloutBatch) throws -> BatchTrajectories {
+  package func trajectories(_ batch: RolloutBatch) throws -> BatchTrajectories {
     let launch = try prepare([batch], parameters: batch.parameters, records: true)[0]
     try run(launch.kernels.returns, launch)
     let returns = try results(launch)
@@ -108,7 +108,7 @@ public final class CUDAExecutor: RolloutExecutor {
       horizon: batch.horizon, carryLength: rollout.carryLength, actionLength: rollout.actionLength)
   }
 
-  public func gradient(_ batch: RolloutBatch) throws -> BatchGradient {
+  package func gradient(_ batch: RolloutBatch) throws -> BatchGradient {
     let launch = try prepare([batch], parameters: batch.parameters, records: false)[0]
     try differentiate(launch)
     try ascend(launch, ascent: nil, record: 0)
@@ -119,7 +119,7 @@ public final class CUDAExecutor: RolloutExecutor {
       truncated: truncations.count { $0 != 0 })
   }
 
-  public func ascend(
+  package func ascend(
     _ batches: [RolloutBatch], from ascent: inout Ascent
   ) throws -> [AscentRecord] {
     if batches.isEmpty { return [] }
@@ -251,7 +251,7 @@ public final class CUDAExecutor: RolloutExecutor {
   }
 
   /// Registers a thread of the gradient kernel and bytes that did not fit into them; nil before the first launch.
-  public var kernelResources: (registers: Int, localBytes: Int)? {
+  package var kernelResources: (registers: Int, localBytes: Int)? {
     guard let schedule = plan?.schedule, let kernel = kernels[schedule]?.gradient else {
       return nil
     }

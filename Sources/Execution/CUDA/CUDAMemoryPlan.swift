@@ -6,22 +6,22 @@
 import Programs
 
 /// Blocks, kept steps and bytes of a batch on a GPU.
-public struct CUDAMemoryPlan: Hashable, Sendable, CustomStringConvertible {
-  public let schedule: CUDASchedule
-  public let particles: Int
-  public let blocks: Int
-  public let threads: Int
+package struct CUDAMemoryPlan: Hashable, Sendable, CustomStringConvertible {
+  package let schedule: CUDASchedule
+  package let particles: Int
+  package let blocks: Int
+  package let threads: Int
   /// Steps whose tape is kept at once; H where all have room.
-  public let segment: Int
-  public let horizon: Int
+  package let segment: Int
+  package let horizon: Int
   /// Tiles, those past the last particle included.
   let tiles: Int
   private let sizes: KernelSizes
 
   /// Enough for Experiment 1's tape and for B = 1,000 with wide policies; small beside any card. Not measured.
-  public static let defaultBudget = 128 << 20
+  package static let defaultBudget = 128 << 20
 
-  public init(
+  package init(
     _ source: KernelSource, _ schedule: CUDASchedule, rollout: RolloutProgram, particles: Int,
     horizon: Int, multiprocessors: Int, budget: Int
   ) {
@@ -78,11 +78,11 @@ public struct CUDAMemoryPlan: Hashable, Sendable, CustomStringConvertible {
   }
 
   /// Bytes that one iteration takes on the GPU, the shared arrays and recorded trajectories left out.
-  public var bytes: Int {
+  package var bytes: Int {
     (KernelArguments.rollout + Self.arguments).reduce(0) { $0 + $1.count(sizes) * $1.element.bytes }
   }
 
-  public var description: String {
+  package var description: String {
     let megabytes = Double(bytes / 10_000) / 100
     let kept =
       segment == horizon

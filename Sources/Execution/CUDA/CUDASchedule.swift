@@ -9,15 +9,15 @@
 import Programs
 
 /// The layout of particles, a part of the emitted text.
-public struct CUDASchedule: Hashable, Sendable, CustomStringConvertible {
+package struct CUDASchedule: Hashable, Sendable, CustomStringConvertible {
   /// Lanes of a warp that share a particle: 1, 2, 4, 8, 16 or 32.
-  public var lanes: Int
+  package var lanes: Int
   /// T, particles that every lane of a team works on.
-  public var particlesPerLane: Int
+  package var particlesPerLane: Int
   /// Warps of a team; more than one share the rows of weighted sums.
-  public var warps: Int
+  package var warps: Int
 
-  public init(lanes: Int = 1, particlesPerLane: Int = 1, warps: Int = 1) {
+  package init(lanes: Int = 1, particlesPerLane: Int = 1, warps: Int = 1) {
     precondition([1, 2, 4, 8, 16, 32].contains(lanes), "\(lanes) lanes a particle")
     precondition([1, 2, 4, 8].contains(particlesPerLane), "\(particlesPerLane) particles a lane")
     precondition(
@@ -31,7 +31,7 @@ public struct CUDASchedule: Hashable, Sendable, CustomStringConvertible {
   }
 
   /// What suits a rollout of B particles on a GPU with this many multiprocessors.
-  public init(for rollout: RolloutProgram, particles: Int, multiprocessors: Int) {
+  package init(for rollout: RolloutProgram, particles: Int, multiprocessors: Int) {
     let functions = LocalFunctionNames(of: [rollout.initial, rollout.step])
     let isWide = rollout.parameterCount > 1_000
     if functions.hasWeightedSum {
@@ -53,7 +53,7 @@ public struct CUDASchedule: Hashable, Sendable, CustomStringConvertible {
   }
 
   /// One of each kind, for checks.
-  public static var all: [CUDASchedule] {
+  package static var all: [CUDASchedule] {
     [
       CUDASchedule(lanes: 1), CUDASchedule(lanes: 4), CUDASchedule(lanes: 32),
       CUDASchedule(lanes: 32, particlesPerLane: 4),
@@ -63,7 +63,7 @@ public struct CUDASchedule: Hashable, Sendable, CustomStringConvertible {
   }
 
   /// Whether a rollout's gradient has registers for its sums under this schedule: wide layers want all lanes.
-  public func suits(_ rollout: RolloutProgram) -> Bool {
+  package func suits(_ rollout: RolloutProgram) -> Bool {
     rollout.parameterCount <= 1_000 || lanes == 32 && particlesPerLane <= 4
   }
 
@@ -75,7 +75,7 @@ public struct CUDASchedule: Hashable, Sendable, CustomStringConvertible {
   }
 
   /// Particles of a tile: of a warp, or of a block of several warps.
-  public var particlesPerTile: Int { particlesPerLane * (32 / lanes) }
+  package var particlesPerTile: Int { particlesPerLane * (32 / lanes) }
 
   /// Neurons of a large layer at most: T of every team's inputs lie in the 48 kB of shared memory that every GPU has,
   /// beside what the sums of several warps take there (CUDAPrelude.swift, CUDAProductPrelude.swift).
@@ -87,7 +87,7 @@ public struct CUDASchedule: Hashable, Sendable, CustomStringConvertible {
   /// Threads a block at most.
   var largestBlock: Int { warps > 1 ? 32 * warps : 128 }
 
-  public var description: String {
+  package var description: String {
     let team =
       warps > 1
       ? "\(warps) warps" : lanes == 32 ? "a warp" : lanes == 1 ? "a thread" : "\(lanes) lanes"

@@ -7,18 +7,18 @@
 import Foundation
 
 /// A folder of compiled kernels.
-public struct KernelCache: Sendable {
+package struct KernelCache: Sendable {
   private let places: CachePlaces
 
   /// The user's: `$XDG_CACHE_HOME/bagel`; else `$HOME/.cache/bagel` (macOS: `$HOME/Library/Caches/bagel`), with the home
   /// folder of the list of users where HOME is not set; else, where that is not there or cannot be written,
   /// `bagel-cache-UID` in `$TMPDIR` or /tmp.
-  public static var standard: KernelCache {
+  package static var standard: KernelCache {
     KernelCache(places: .standard(ProcessInfo.processInfo.environment))
   }
 
   /// - Parameter folder: made for this user alone (mode 0700) if it is missing.
-  public init(folder: String) { places = CachePlaces(folders: [folder]) }
+  package init(folder: String) { places = CachePlaces(folders: [folder]) }
 
   private init(places: CachePlaces) { self.places = places }
 
@@ -27,7 +27,7 @@ public struct KernelCache: Sendable {
   /// - Returns: its path without links, and why it is not a preferred one (empty if it is).
   /// - Throws: `ExecutionError.cache` where others could put code there, or it cannot be made or written. (A folder that can
   ///   only be read serves those whose kernels are all in it.)
-  public func location() throws -> (folder: String, notes: [String]) {
+  package func location() throws -> (folder: String, notes: [String]) {
     let (folder, notes) = try places.open()
     let obstacle = folder.writeObstacle
     guard obstacle == 0 else { throw ExecutionError.unwritten(folder.path, obstacle) }

@@ -5,8 +5,8 @@
 import Foundation
 
 /// A clang executable.
-public struct HostCompiler: Sendable {
-  public let path: String
+package struct HostCompiler: Sendable {
+  package let path: String
 
   /// Part of every cache key. Not -ffast-math: comparisons with NaN must hold.
   static let options = [
@@ -17,7 +17,7 @@ public struct HostCompiler: Sendable {
 
   /// The clang named by BAGEL_CLANG, else the first one on PATH, else one in the folders where clang is
   /// usually installed.
-  public static func find() throws -> HostCompiler {
+  package static func find() throws -> HostCompiler {
     let environment = ProcessInfo.processInfo.environment
     if let named = environment["BAGEL_CLANG"] {
       guard FileManager.default.isExecutableFile(atPath: named) else {
@@ -45,7 +45,7 @@ public struct HostCompiler: Sendable {
   }
 
   /// First line of `clang --version`.
-  public func version() throws -> String {
+  package func version() throws -> String {
     let (_, output) = try run(["--version"])
     return output.split(separator: "\n").first.map(String.init) ?? "unknown"
   }

@@ -9,15 +9,15 @@ import Programs
 import Synchronization
 
 /// Runs rollouts as a compiled kernel on the CPU.
-public final class HostExecutor: RolloutExecutor {
-  public let rollout: RolloutProgram
-  public let threads: Int
+package final class HostExecutor: RolloutExecutor {
+  package let rollout: RolloutProgram
+  package let threads: Int
   /// Lanes W of the machine's vectors as compiled.
-  public let lanes: Int
+  package let lanes: Int
   /// Seconds from program to loaded kernel, and whether it came from the cache.
-  public private(set) var loadSeconds = 0.0
-  public let wasCached: Bool
-  public let source: KernelSource
+  package private(set) var loadSeconds = 0.0
+  package let wasCached: Bool
+  package let source: KernelSource
 
   private typealias Kernel =
     @convention(c) (
@@ -44,7 +44,7 @@ public final class HostExecutor: RolloutExecutor {
   ///   - tape: what a step keeps for its adjoint.
   ///   - cache: of compiled kernels.
   /// - Throws: `ExecutionError`.
-  public init(
+  package init(
     _ rollout: RolloutProgram, data: [String: [Double]], threads: Int? = nil,
     particles: Int? = nil, tape: TapePolicy = .expensiveValues, cache: KernelCache = .standard
   ) throws {
@@ -70,7 +70,7 @@ public final class HostExecutor: RolloutExecutor {
   /// Other values for one shared array, as many as before.
   ///
   /// Throws: `ExecutionError.outOfMemory`.
-  public func rebind(_ name: String, _ values: [Double]) throws {
+  package func rebind(_ name: String, _ values: [Double]) throws {
     guard let index = source.dataArrays.firstIndex(of: name) else {
       preconditionFailure("the kernel reads no shared array '\(name)'")
     }
@@ -80,18 +80,18 @@ public final class HostExecutor: RolloutExecutor {
     data[index] = try FloatBuffer(values)
   }
 
-  public func fingerprint(particles: Int) -> String { "\(lanes)\n\(source.text)" }
+  package func fingerprint(particles: Int) -> String { "\(lanes)\n\(source.text)" }
 
-  public var device: String { "host, \(threads) threads, \(lanes) lanes" }
+  package var device: String { "host, \(threads) threads, \(lanes) lanes" }
 
   /// Bytes that the last batch needed: shared arrays, inputs, results, and every worker's states and tape.
-  public var rolloutBytes: Int { batchBytes + workspaces.reduce(0) { $0 + $1.bytes } }
+  package var rolloutBytes: Int { batchBytes + workspaces.reduce(0) { $0 + $1.bytes } }
 
-  public func returns(_ batch: RolloutBatch) throws -> BatchReturns {
+  package func returns(_ batch: RolloutBatch) throws -> BatchReturns {
     try launch(batch, returnsKernel, gradient: false, record: false).returns
   }
 
-  public func gradient(_ batch: RolloutBatch) throws -> BatchGradient {
+  package func gradient(_ batch: RolloutBatch) throws -> BatchGradient {
     guard let gradientKernel else {
       preconditionFailure("the gradient of a rollout without parameters was asked for")
     }
@@ -101,7 +101,7 @@ public final class HostExecutor: RolloutExecutor {
       truncated: result.truncations.elements.prefix(batch.particles).count { $0 != 0 })
   }
 
-  public func trajectories(_ batch: RolloutBatch) throws -> BatchTrajectories {
+  package func trajectories(_ batch: RolloutBatch) throws -> BatchTrajectories {
     let result = try launch(batch, returnsKernel, gradient: false, record: true)
     return BatchTrajectories(
       returns: result.returns, states: result.states.doubles,
@@ -241,7 +241,7 @@ public final class HostExecutor: RolloutExecutor {
 
 extension Duration {
   /// The duration in seconds.
-  public var seconds: Double {
+  package var seconds: Double {
     Double(components.seconds) + Double(components.attoseconds) * 1e-18
   }
 }

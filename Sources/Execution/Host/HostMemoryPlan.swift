@@ -7,15 +7,15 @@ import Foundation
 import Programs
 
 /// Bytes of a search with B particles over H steps.
-public struct HostMemoryPlan: Hashable, Sendable {
+package struct HostMemoryPlan: Hashable, Sendable {
   /// Steps' states and tapes, of all threads together.
-  public let steps: Int
+  package let steps: Int
   /// Parameters, moments, gradients of tiles and threads.
-  public let parameters: Int
+  package let parameters: Int
   /// Initial states, goals, function draws; the best policy's trajectories.
-  public let particles: Int
+  package let particles: Int
 
-  public var bytes: Int { steps + parameters + particles }
+  package var bytes: Int { steps + parameters + particles }
 
   /// Numbers W of this processor's vectors, as the kernel's text chooses them when it is compiled.
   static let lanes: Int = {
@@ -41,7 +41,7 @@ public struct HostMemoryPlan: Hashable, Sendable {
   ///   - vectors: T.
   ///   - threads: that run at once.
   ///   - hasWorkspaces: whether the host itself runs it.
-  public init(
+  package init(
     kept: Int, carry: Int, actions: Int, draws: Int, parameterCount: Int, horizon: Int,
     particles: Int, vectors: Int, threads: Int, hasWorkspaces: Bool = true
   ) {
@@ -60,7 +60,7 @@ public struct HostMemoryPlan: Hashable, Sendable {
   }
 
   /// Of a rollout that is known.
-  public init(
+  package init(
     _ rollout: RolloutProgram, particles: Int, horizon: Int, threads: Int, hasWorkspaces: Bool
   ) {
     let source = KernelSource(rollout, target: .host(particles: particles))

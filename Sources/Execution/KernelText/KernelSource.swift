@@ -11,21 +11,21 @@
 import Programs
 
 /// What a kernel is emitted for.
-public enum KernelTarget: Hashable, Sendable {
+package enum KernelTarget: Hashable, Sendable {
   /// To be fast for B particles, any B runs; nil for many.
   case host(particles: Int? = nil)
   case cuda(CUDASchedule)
 }
 
 /// The emitted kernel of a rollout and what a launcher needs to know about it.
-public struct KernelSource: Sendable {
-  public let text: String
+package struct KernelSource: Sendable {
+  package let text: String
   /// The part that is the same on every device: local functions and steps.
-  public let sharedText: String
+  package let sharedText: String
   /// T, vectors of particles a tile.
-  public let vectors: Int
+  package let vectors: Int
   /// Names of the shared arrays in the order in which the kernel takes them.
-  public let dataArrays: [String]
+  package let dataArrays: [String]
   /// Rows [T] a step that `bagel_gradient` keeps: state, then tape.
   let keptPerStep: Int
   /// Rows [T] of scratch memory beside the kept ones.
@@ -44,7 +44,7 @@ public struct KernelSource: Sendable {
   ///   - rollout: what the kernel runs.
   ///   - tape: what a step keeps for its adjoint.
   ///   - target: what it is emitted for.
-  public init(
+  package init(
     _ rollout: RolloutProgram, tape: TapePolicy = .expensiveValues, target: KernelTarget = .host()
   ) {
     let steps = StepText(rollout, tape: tape)

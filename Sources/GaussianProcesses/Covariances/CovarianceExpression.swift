@@ -7,7 +7,7 @@ import Programs
 extension CovarianceFunction {
   /// What `expression` reads, from the start of the array it is given: inverse
   /// lengthscales, signal variance and shape; linear variances; in order.
-  public var expressionData: [Double] {
+  package var expressionData: [Double] {
     switch self {
     case .stationary(let k): k.lengthscales.map { 1 / $0 } + [k.signalVariance] + k.shapes
     case .linear(let k): k.variances
@@ -26,7 +26,7 @@ extension CovarianceFunction {
   }
 
   /// k(x, z) as a scalar value; its numbers start at `offset` of the shared `array`.
-  public func expression(_ x: Value, _ z: Value, array: String, offset: Int = 0) -> Value {
+  package func expression(_ x: Value, _ z: Value, array: String, offset: Int = 0) -> Value {
     let (builder, d) = (x.builder, x.length)
     switch self {
     case .stationary(let k):

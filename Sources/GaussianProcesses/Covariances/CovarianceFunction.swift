@@ -9,7 +9,7 @@ import Foundation
 import LinearAlgebra
 
 /// What a hyperparameter of a covariance function is; all are searched as logarithms.
-public enum HyperparameterKind: Hashable, Sendable {
+package enum HyperparameterKind: Hashable, Sendable {
   case lengthscale(input: Int)
   case signalVariance
   /// Of a radial profile.
@@ -19,21 +19,21 @@ public enum HyperparameterKind: Hashable, Sendable {
 
 /// A positive definite function of two inputs. Closed, so that every place that must know a new one
 /// fails to compile until it does.
-public indirect enum CovarianceFunction: Hashable, Sendable, Codable {
+package indirect enum CovarianceFunction: Hashable, Sendable, Codable {
   case stationary(StationaryCovariance)
   case linear(LinearCovariance)
   case sum(CovarianceFunction, CovarianceFunction)
   case product(CovarianceFunction, CovarianceFunction)
 }
 
-public func + (a: CovarianceFunction, b: CovarianceFunction) -> CovarianceFunction { .sum(a, b) }
-public func * (a: CovarianceFunction, b: CovarianceFunction) -> CovarianceFunction {
+package func + (a: CovarianceFunction, b: CovarianceFunction) -> CovarianceFunction { .sum(a, b) }
+package func * (a: CovarianceFunction, b: CovarianceFunction) -> CovarianceFunction {
   .product(a, b)
 }
 
 extension CovarianceFunction {
   /// Hyperparameters as logarithms, in the order of `parameterKinds`.
-  public var parameters: [Double] {
+  package var parameters: [Double] {
     switch self {
     case .stationary(let k): k.parameters
     case .linear(let k): k.parameters
@@ -42,7 +42,7 @@ extension CovarianceFunction {
   }
 
   /// What each hyperparameter is.
-  public var parameterKinds: [HyperparameterKind] {
+  package var parameterKinds: [HyperparameterKind] {
     switch self {
     case .stationary(let k): k.parameterKinds
     case .linear(let k): k.parameterKinds
@@ -51,7 +51,7 @@ extension CovarianceFunction {
   }
 
   /// The same function with other hyperparameters.
-  public func with(parameters: [Double]) -> CovarianceFunction {
+  package func with(parameters: [Double]) -> CovarianceFunction {
     precondition(
       parameters.count == self.parameters.count,
       "\(parameters.count) hyperparameters for \(self.parameters.count)")
@@ -81,7 +81,7 @@ extension CovarianceFunction {
   }
 
   /// k(X_i, Z_j) [n, m]. O(n m D).
-  public func matrix(_ x: Matrix, _ z: Matrix) -> Matrix {
+  package func matrix(_ x: Matrix, _ z: Matrix) -> Matrix {
     switch self {
     case .stationary(let k): k.matrix(x, z, lowerTriangleOnly: false)
     case .linear(let k): k.matrix(x, z)
@@ -91,7 +91,7 @@ extension CovarianceFunction {
   }
 
   /// The lower triangle of k(X_i, X_j) [n, n]; what is above the diagonal is unspecified.
-  public func lowerTriangle(_ x: Matrix) -> Matrix {
+  package func lowerTriangle(_ x: Matrix) -> Matrix {
     switch self {
     case .stationary(let k): k.matrix(x, x, lowerTriangleOnly: true)
     case .linear(let k): k.matrix(x, x)
@@ -101,7 +101,7 @@ extension CovarianceFunction {
   }
 
   /// k(x_i, x_i) [n].
-  public func diagonal(_ x: Matrix) -> [Double] {
+  package func diagonal(_ x: Matrix) -> [Double] {
     switch self {
     case .stationary(let k): Array(repeating: k.signalVariance, count: x.rows)
     case .linear(let k): k.diagonal(x)

@@ -6,12 +6,12 @@ import Foundation
 import LinearAlgebra
 
 /// sum_d v_d x_d z_d with one variance per input.
-public struct LinearCovariance: Hashable, Sendable, Codable {
-  public var logVariances: [Double]
+package struct LinearCovariance: Hashable, Sendable, Codable {
+  package var logVariances: [Double]
 
-  public init(variances: [Double]) { logVariances = variances.map { log($0) } }
+  package init(variances: [Double]) { logVariances = variances.map { log($0) } }
 
-  public var variances: [Double] { logVariances.map { exp($0) } }
+  package var variances: [Double] { logVariances.map { exp($0) } }
   var parameters: [Double] { logVariances }
   var parameterKinds: [HyperparameterKind] {
     logVariances.indices.map { .linearVariance(input: $0) }

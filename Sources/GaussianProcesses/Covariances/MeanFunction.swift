@@ -6,7 +6,7 @@
 import LinearAlgebra
 
 /// Which basis the prior mean has.
-public enum MeanFunction: String, Hashable, Sendable, Codable, CaseIterable {
+package enum MeanFunction: String, Hashable, Sendable, Codable, CaseIterable {
   case zero
   case constant
   case linear

@@ -51,7 +51,7 @@ struct ProfilePoint {
 }
 
 /// The profiles by name, as they stand in files.
-public enum RadialProfileName: String, Hashable, Sendable, Codable, CaseIterable {
+package enum RadialProfileName: String, Hashable, Sendable, Codable, CaseIterable {
   case squaredExponential = "squared-exponential"
   case matern32 = "matern-3/2"
   case matern52 = "matern-5/2"

@@ -10,19 +10,19 @@ import Foundation
 import LinearAlgebra
 
 /// signal variance * profile(scaled squared distance).
-public struct StationaryCovariance: Hashable, Sendable, Codable {
-  public var profile: RadialProfileName
-  public var logLengthscales: [Double]
-  public var logSignalVariance: Double
+package struct StationaryCovariance: Hashable, Sendable, Codable {
+  package var profile: RadialProfileName
+  package var logLengthscales: [Double]
+  package var logSignalVariance: Double
   /// Of profiles that have a shape.
-  public var logShape: Double
+  package var logShape: Double
 
   /// - Parameters:
   ///   - profile: f.
   ///   - lengthscales: l_d [D].
   ///   - signalVariance: s2.
   ///   - shape: of a profile that has one.
-  public init(
+  package init(
     _ profile: RadialProfileName, lengthscales: [Double], signalVariance: Double, shape: Double = 1
   ) {
     self.profile = profile
@@ -31,9 +31,9 @@ public struct StationaryCovariance: Hashable, Sendable, Codable {
     logShape = log(shape)
   }
 
-  public var lengthscales: [Double] { logLengthscales.map { exp($0) } }
-  public var signalVariance: Double { exp(logSignalVariance) }
-  public var shape: Double { exp(logShape) }
+  package var lengthscales: [Double] { logLengthscales.map { exp($0) } }
+  package var signalVariance: Double { exp(logSignalVariance) }
+  package var shape: Double { exp(logShape) }
 
   /// Its shape if the profile has one, and the logarithm.
   var shapes: [Double] { logShapes.map { exp($0) } }
@@ -236,7 +236,7 @@ public struct StationaryCovariance: Hashable, Sendable, Codable {
 
 extension StationaryCovariance {
   /// Frequencies from the spectral density and uniform phases [F, D + 1] (Rahimi & Recht 2008).
-  public func spectralDraws(_ count: Int, key: DrawKey) -> Matrix {
+  package func spectralDraws(_ count: Int, key: DrawKey) -> Matrix {
     let d = logLengthscales.count
     let (lengthscales, shape, profile) = (lengthscales, shape, profile.profile)
     return Matrix(

@@ -9,7 +9,7 @@ import MachineLogs
 import SafeText
 
 /// The findings of training data.
-public struct DataFindings {
+package struct DataFindings {
   private let episodes: [Episode]
   private let layout: LogLayout
   private let form: ModelForm
@@ -39,7 +39,7 @@ public struct DataFindings {
   ///   - layout: of their channels.
   ///   - form: of a model without a choice.
   ///   - hasChosenHistories: whether the model's rows have been chosen by what predicts best: then nothing is advised about them.
-  public init(
+  package init(
     _ episodes: [Episode], layout: LogLayout, form: ModelForm, hasChosenHistories: Bool = false
   ) {
     (self.episodes, self.layout, self.form) = (episodes, layout, form)
@@ -48,10 +48,10 @@ public struct DataFindings {
   }
 
   /// What a model of the data cannot know, one sentence each.
-  public var warnings: [String] { pairs + feedback + heldDisturbances }
+  package var warnings: [String] { pairs + feedback + heldDisturbances }
 
   /// What may help it, one sentence each.
-  public var advice: [String] { lateCommands + noisyRates }
+  package var advice: [String] { lateCommands + noisyRates }
 
   // MARK: channels that go together
 
@@ -287,7 +287,7 @@ public struct DataFindings {
 
 extension DynamicsModel {
   /// Commands that the data have at few levels only: (action, levels), and what that means for a policy is up to the caller.
-  public var commandLevels: [(action: Int, levels: [Double])] {
+  package var commandLevels: [(action: Int, levels: [Double])] {
     let most = 5
     return form.newestActions.compactMap { d, action in
       let x = features

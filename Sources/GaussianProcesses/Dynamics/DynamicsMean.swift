@@ -6,8 +6,8 @@ import LinearAlgebra
 import MachineLogs
 
 /// Means of a model's increments.
-public struct DynamicsMean: Sendable {
-  public let model: DynamicsModel
+package struct DynamicsMean: Sendable {
+  package let model: DynamicsModel
   /// Of the features that it was conditioned on.
   package let spread: DataSpread
   private let linear: LinearPart?
@@ -52,7 +52,7 @@ public struct DynamicsMean: Sendable {
   private static let inducing = 500
 
   /// Of the model as it is. Throws: `FactorizationError`.
-  public init(_ model: DynamicsModel) throws {
+  package init(_ model: DynamicsModel) throws {
     self.model = model
     linear = model.linear
     spread = try DataSpread(model.features)
@@ -75,7 +75,7 @@ public struct DynamicsMean: Sendable {
   ///   - options: how the model's linear part is found.
   ///   - rank: most inducing points.
   /// - Throws: `FactorizationError`, `LogError` where there are no transitions.
-  public init(
+  package init(
     _ model: DynamicsModel, conditionedOn episodes: [Episode], options: FitOptions, rank: Int
   ) throws {
     self.model = model
@@ -123,7 +123,7 @@ public struct DynamicsMean: Sendable {
   }
 
   /// Means of the standardised increments [m, M] at standardised features [m, D].
-  public func increments(_ z: Matrix) -> Matrix {
+  package func increments(_ z: Matrix) -> Matrix {
     var means = linear?.values(z) ?? Matrix(rows: z.rows, columns: model.form.outputCount)
     let x = model.form.inputMatrices(model.saturated(z))
     for (m, process) in processes.enumerated() {

@@ -10,40 +10,40 @@ import Synchronization
 
 /// Gaussian-process dynamics of a machine.
 public struct DynamicsModel: Sendable {
-  public var layout: LogLayout
-  public var form: ModelForm
+  package var layout: LogLayout
+  package var form: ModelForm
   /// Of the states [S], on the training data.
-  public var stateStandardiser: Standardiser
+  package var stateStandardiser: Standardiser
   /// Of the features [D].
-  public var featureStandardiser: Standardiser
+  package var featureStandardiser: Standardiser
   /// Of the increments [M].
-  public var incrementStandardiser: Standardiser
+  package var incrementStandardiser: Standardiser
   /// Bounds of the training features [D], physical units.
-  public var featureBounds: [ClosedRange<Double>]
+  package var featureBounds: [ClosedRange<Double>]
   /// Bounds of the training states [S], physical units.
-  public var stateBounds: [ClosedRange<Double>]
+  package var stateBounds: [ClosedRange<Double>]
   /// States of the training data, evenly spread over it [n <= 1,000][S], physical units.
-  public var loggedStates: [[Double]]
+  package var loggedStates: [[Double]]
   /// Of the training data; empty where nothing disturbs.
-  public var loggedDisturbances = LoggedDisturbances()
+  package var loggedDisturbances = LoggedDisturbances()
   /// Of the training data, standardised [n, D].
-  public let features: Matrix
+  package let features: Matrix
   /// What the increments have beside the processes; nil where these learn all.
-  public internal(set) var linear: LinearPart?
+  package internal(set) var linear: LinearPart?
   /// What was known beforehand, as it was fitted; its formulas are the last features.
-  public internal(set) var physics: KnownPhysics?
+  package internal(set) var physics: KnownPhysics?
   /// The form without the features of known physics: what a fit is given.
   package var fittedForm: ModelForm {
     physics.map { form.dropping(unread: $0.rates.count) } ?? form
   }
   /// One an output, on its own columns of `features` and standardised increments.
-  public var processes: [GaussianProcess]
+  package var processes: [GaussianProcess]
   /// One an output: how rollouts draw it; nil for independent draws with the noise that the sampler says.
-  public var processNoise: [ProcessNoise]?
+  package var processNoise: [ProcessNoise]?
   /// Learnt from the log's reward channel, if there is one.
-  public var rewardModel: RewardModel?
+  package var rewardModel: RewardModel?
 
-  public var outputNames: [String] { form.outputs.map { layout.states[$0.state].name } }
+  package var outputNames: [String] { form.outputs.map { layout.states[$0.state].name } }
 
   /// Learns from episodes.
   ///
@@ -58,7 +58,7 @@ public struct DynamicsModel: Sendable {
   ///   - rewardOptions: of a learnt reward, if they are others.
   ///   - progress: called after every evaluation with an estimate of the fraction done.
   /// - Throws: `LogError` for too little data, `FactorizationError`.
-  public static func fit(
+  package static func fit(
     _ episodes: [Episode], layout: LogLayout, form: ModelForm, options: FitOptions,
     restCount: Int = 0, most: Int = .max, start: DynamicsModel? = nil,
     rewardOptions: FitOptions? = nil, progress: @escaping (Double) -> Void = { _ in }
@@ -249,7 +249,7 @@ public struct DynamicsModel: Sendable {
 
   /// Newest actions whose limits reach beyond the logged commands by more than a tenth of the limits' range:
   /// (action, logged range). The model guesses there.
-  public func unloggedActions(
+  package func unloggedActions(
     limits: [ClosedRange<Double>]
   ) -> [(action: Int, logged: ClosedRange<Double>)] {
     form.newestActions.compactMap { d, action in
@@ -266,7 +266,7 @@ public struct DynamicsModel: Sendable {
 
   /// Posterior of the increments at features in physical units: mean, latent and observed standard
   /// deviation, each [m][M].
-  public func predictIncrements(_ features: [[Double]]) -> (
+  package func predictIncrements(_ features: [[Double]]) -> (
     mean: [[Double]], latent: [[Double]], observed: [[Double]]
   ) {
     let z = Matrix(features.map(featureStandardiser.standardise))

@@ -6,8 +6,8 @@ import Formulas
 import Programs
 
 /// A named formula of states, commands and disturbances.
-public struct InputFormula: Hashable, Sendable, Codable {
-  public let name: String
+package struct InputFormula: Hashable, Sendable, Codable {
+  package let name: String
   let formula: Formula
   /// Indices of the names in the formula.
   let states: [String: Int]
@@ -49,7 +49,7 @@ public struct InputFormula: Hashable, Sendable, Codable {
   ///   - states: names of all states; the formula names these ...
   ///   - actions: ... those of actions ...
   ///   - disturbances: ... and of disturbances alone.
-  public init(
+  package init(
     name: String, formula: Formula, states: [String], actions: [String],
     disturbances: [String] = []
   ) {
@@ -68,9 +68,9 @@ public struct InputFormula: Hashable, Sendable, Codable {
       "\(formula.text) names more than \(states), \(actions) and \(disturbances)")
   }
 
-  public var readsCommands: Bool { !actions.isEmpty }
+  package var readsCommands: Bool { !actions.isEmpty }
 
-  public func reads(state i: Int) -> Bool { states.values.contains(i) }
+  package func reads(state i: Int) -> Bool { states.values.contains(i) }
 
   /// Its value [1] in a program, of physical states [S], actions [A] and disturbances [W].
   func value(

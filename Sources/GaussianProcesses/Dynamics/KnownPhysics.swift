@@ -14,34 +14,34 @@ import MachineLogs
 import SafeText
 
 /// Formulas of motion and their constants.
-public struct KnownPhysics: Hashable, Sendable, Codable {
+package struct KnownPhysics: Hashable, Sendable, Codable {
   /// A number in the formulas.
-  public struct Constant: Hashable, Sendable, Codable {
-    public var name: String
+  package struct Constant: Hashable, Sendable, Codable {
+    package var name: String
     /// As it is given, or where a search for it begins; once it is fitted what was found.
-    public var value: Double
-    public var isFree: Bool
-    public var lower: Double
-    public var upper: Double
+    package var value: Double
+    package var isFree: Bool
+    package var lower: Double
+    package var upper: Double
     /// Standard error of one that was fitted; nil where the data do not tell it, or it is given.
-    public var error: Double?
+    package var error: Double?
 
     /// Bounds that leave more are none.
     private static let unbounded = 1e9
 
     /// One that is given.
-    public init(name: String, value: Double) {
+    package init(name: String, value: Double) {
       (self.name, self.value, isFree, lower, upper) = (name, value, false, value, value)
     }
 
     /// One that data are to tell.
-    public init(name: String, from start: Double, within bounds: ClosedRange<Double>) {
+    package init(name: String, from start: Double, within bounds: ClosedRange<Double>) {
       (self.name, value, isFree) = (name, start, true)
       (lower, upper) = (bounds.lowerBound, bounds.upperBound)
     }
 
     /// Whether data tell it: half of the 95 % interval is less than the number itself, or than a quarter of what its bounds leave.
-    public var isTold: Bool {
+    package var isTold: Bool {
       guard isFree else { return true }
       let range = upper - lower < Self.unbounded ? 0.25 * (upper - lower) : 0
       return error.map { 1.96 * $0 < max(abs(value), range) } ?? false
@@ -54,27 +54,27 @@ public struct KnownPhysics: Hashable, Sendable, Codable {
   }
 
   /// The rate of change of one state.
-  public struct Rate: Hashable, Sendable, Codable {
-    public var state: String
+  package struct Rate: Hashable, Sendable, Codable {
+    package var state: String
     /// Of names of states, exogenous inputs and constants; the state's unit per second.
-    public var formula: Formula
+    package var formula: Formula
     /// Of a fit: the part of the variance of the state's increments that it explains.
-    public var explained: Double?
+    package var explained: Double?
 
-    public init(state: String, formula: Formula) { (self.state, self.formula) = (state, formula) }
+    package init(state: String, formula: Formula) { (self.state, self.formula) = (state, formula) }
   }
 
-  public var rates: [Rate]
-  public var constants: [Constant]
+  package var rates: [Rate]
+  package var constants: [Constant]
   /// Rows before commands have any effect.
-  public var delay: Int
+  package var delay: Int
 
-  public init(rates: [Rate], constants: [Constant], delay: Int = 0) {
+  package init(rates: [Rate], constants: [Constant], delay: Int = 0) {
     (self.rates, self.constants, self.delay) = (rates, constants, delay)
   }
 
   /// Whether it says the same of a machine, whatever was fitted.
-  public func isSame(as other: KnownPhysics?) -> Bool {
+  package func isSame(as other: KnownPhysics?) -> Bool {
     guard let other, delay == other.delay, rates.count == other.rates.count,
       constants.count == other.constants.count
     else { return false }

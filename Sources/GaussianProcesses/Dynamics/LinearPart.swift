@@ -7,11 +7,11 @@ import LinearAlgebra
 import MachineLogs
 
 /// Standardised increments = W z + c, standardised features z.
-public struct LinearPart: Hashable, Sendable {
+package struct LinearPart: Hashable, Sendable {
   /// W [M, D]
-  public let weights: Matrix
+  package let weights: Matrix
   /// c [M]
-  public let constants: [Double]
+  package let constants: [Double]
 
   init(weights: Matrix, constants: [Double]) {
     (self.weights, self.constants) = (weights, constants)

@@ -6,9 +6,9 @@ import LinearAlgebra
 import MachineLogs
 
 /// Rows of logged disturbances.
-public struct LoggedDisturbances: Hashable, Sendable {
+package struct LoggedDisturbances: Hashable, Sendable {
   /// [n][W], physical units.
-  public let rows: [[Double]]
+  package let rows: [[Double]]
   /// Number of the stretch of each row [n], ascending.
   let stretchOf: [Int]
 
@@ -34,15 +34,15 @@ public struct LoggedDisturbances: Hashable, Sendable {
   }
 
   /// Of the disturbances [W]: what policies see them by.
-  public var standardiser: Standardiser {
+  package var standardiser: Standardiser {
     rows.isEmpty ? Standardiser(mean: [], scale: []) : Standardiser(fitting: rows)
   }
 
   /// Of the disturbances [W], physical units.
-  public var bounds: [ClosedRange<Double>] { rows.isEmpty ? [] : columnBounds(of: rows) }
+  package var bounds: [ClosedRange<Double>] { rows.isEmpty ? [] : columnBounds(of: rows) }
 
   /// The rows of each stretch.
-  public var stretches: [Range<Int>] {
+  package var stretches: [Range<Int>] {
     var starts = rows.indices.filter { $0 == 0 || stretchOf[$0] != stretchOf[$0 - 1] }
     starts.append(rows.count)
     return zip(starts, starts.dropFirst()).map { $0..<$1 }

@@ -16,7 +16,7 @@ extension DynamicsModel {
   ///   - provenance: what the model came from, for people.
   ///   - verdict: what held-out logs say of it, for people; nil where none were held out.
   /// - Throws: `TensorFileError`, which names the number.
-  public func write(
+  package func write(
     to path: String, provenance: String, verdict: String? = nil
   ) throws(TensorFileError) {
     var stored = StoredModel(self)
@@ -32,7 +32,7 @@ extension DynamicsModel {
   ///
   /// - Parameter path: of the safetensors file.
   /// - Throws: `TensorFileError`.
-  public static func verdict(path: String) throws(TensorFileError) -> String? {
+  package static func verdict(path: String) throws(TensorFileError) -> String? {
     try TensorFile(path: path).metadata[verdictKey]
   }
 
@@ -40,7 +40,7 @@ extension DynamicsModel {
   ///
   /// - Parameter path: of the safetensors file.
   /// - Throws: `TensorFileError`.
-  public init(path: String) throws(TensorFileError) {
+  package init(path: String) throws(TensorFileError) {
     self = try Self.stored(path: path).model(path: path)
   }
 
@@ -56,13 +56,13 @@ extension DynamicsModel {
 
   /// 16 hexadecimal digits of the SHA-256 of all that a file of this model holds but its provenance and verdict: models with the same make
   /// the same predictions. It survives writing and reading. O(n D).
-  public var fingerprint: String { Self.fingerprint(StoredModel(self)) }
+  package var fingerprint: String { Self.fingerprint(StoredModel(self)) }
 
   /// That of a file's model, whose factorisations are not computed for it.
   ///
   /// - Parameter path: of the safetensors file.
   /// - Throws: `TensorFileError`.
-  public static func fingerprint(path: String) throws(TensorFileError) -> String {
+  package static func fingerprint(path: String) throws(TensorFileError) -> String {
     fingerprint(try stored(path: path))
   }
 

@@ -5,7 +5,7 @@
 import Foundation
 
 /// One input of the Gaussian processes.
-public enum InputFeature: Hashable, Sendable, Codable {
+package enum InputFeature: Hashable, Sendable, Codable {
   /// State i, `lag` rows before the present one.
   case state(Int, lag: Int)
   /// Action i, `lag` rows before the present one; -1 for the row that is predicted: of outputs that follow a command at once
@@ -23,12 +23,12 @@ public enum InputFeature: Hashable, Sendable, Codable {
   case formula(InputFormula, lag: Int)
 
   /// 1 - e^(-1/steps), of a filter with this time constant.
-  public static func filterGain(steps: Double) -> Double { 1 - exp(-1 / steps) }
+  package static func filterGain(steps: Double) -> Double { 1 - exp(-1 / steps) }
 
   var isFiltered: Bool { if case .filteredAction = self { true } else { false } }
 
   /// Whether it is of commands and disturbances, not of states.
-  public var isExogenous: Bool {
+  package var isExogenous: Bool {
     switch self {
     case .action, .disturbance, .filteredAction: true
     case .state, .sine, .cosine: false
@@ -54,7 +54,7 @@ public enum InputFeature: Hashable, Sendable, Codable {
 }
 
 /// How one state moves to the next row.
-public enum StateUpdate: Hashable, Sendable, Codable {
+package enum StateUpdate: Hashable, Sendable, Codable {
   /// x' = x + the increment that output m of the model predicts.
   case increment(output: Int)
   /// x' = x + T (v + (v' - v) / a): exact for a rate v derived by backward differences with a filter that takes the
@@ -66,7 +66,7 @@ public enum StateUpdate: Hashable, Sendable, Codable {
   case difference(of: Int, smoothing: Double)
 
   /// The rate that is integrated, if any.
-  public var rate: Int? {
+  package var rate: Int? {
     switch self {
     case .increment, .difference: nil
     case .backwardIntegral(let rate, _), .trapezoidalIntegral(let rate): rate
@@ -75,18 +75,18 @@ public enum StateUpdate: Hashable, Sendable, Codable {
 }
 
 /// What one Gaussian process predicts, and from what.
-public struct OutputForm: Hashable, Sendable {
+package struct OutputForm: Hashable, Sendable {
   /// The state whose increment it is.
-  public let state: Int
+  package let state: Int
   /// Indices of the features that it reads, ascending.
-  public let inputs: [Int]
+  package let inputs: [Int]
 }
 
 /// The form of a dynamics model: its inputs, and the update of each state.
-public struct ModelForm: Hashable, Sendable, Codable {
-  public let features: [InputFeature]
+package struct ModelForm: Hashable, Sendable, Codable {
+  package let features: [InputFeature]
   /// One for each state.
-  public let updates: [StateUpdate]
+  package let updates: [StateUpdate]
   /// Of each output; nil where all read all features.
   private(set) var inputs: [[Int]]?
 
@@ -94,7 +94,7 @@ public struct ModelForm: Hashable, Sendable, Codable {
   ///   - features: of the model, D.
   ///   - updates: one for each state.
   ///   - inputs: indices of the features that each output reads, ascending; nil for all.
-  public init(features: [InputFeature], updates: [StateUpdate], inputs: [[Int]]? = nil) {
+  package init(features: [InputFeature], updates: [StateUpdate], inputs: [[Int]]? = nil) {
     (self.features, self.updates, self.inputs) = (features, updates, inputs)
     precondition(
       hasSoundInputs,
@@ -125,7 +125,7 @@ public struct ModelForm: Hashable, Sendable, Codable {
   ///   - actionDelay: rows before an action has any effect; later ones are left out.
   ///   - actionHistory: earlier rows of the actions that are inputs too.
   ///   - integrals: states that follow from another one's rate, by state.
-  public init(
+  package init(
     states: Int, actions: Int, disturbances: Int = 0, turns: [Int: Double] = [:],
     ignored: Set<Int> = [], stateHistory: Int = 0, actionDelay: Int = 0, actionHistory: Int = 0,
     integrals: [Int: StateUpdate] = [:]
@@ -150,15 +150,15 @@ public struct ModelForm: Hashable, Sendable, Codable {
   }
 
   /// M, the number of Gaussian processes.
-  public var outputCount: Int { outputStates.count }
+  package var outputCount: Int { outputStates.count }
 
   /// The state whose increment each output predicts.
-  public var outputStates: [Int] {
+  package var outputStates: [Int] {
     updates.indices.filter { if case .increment = updates[$0] { true } else { false } }
   }
 
   /// One for each Gaussian process.
-  public var outputs: [OutputForm] {
+  package var outputs: [OutputForm] {
     let all = Array(features.indices)
     return outputStates.enumerated().map { m, state in
       OutputForm(state: state, inputs: inputs?[m] ?? all)
@@ -166,7 +166,7 @@ public struct ModelForm: Hashable, Sendable, Codable {
   }
 
   /// Filters of commands that the features read, each once: (action, time constant in steps).
-  public var filters: [(action: Int, steps: Double)] {
+  package var filters: [(action: Int, steps: Double)] {
     features.compactMap { feature in
       if case .filteredAction(let j, let steps) = feature { (j, steps) } else { nil }
     }
@@ -184,26 +184,26 @@ public struct ModelForm: Hashable, Sendable, Codable {
   }
 
   /// Whether runs can be differentiated by hand (MeanAdjoint): no formula of states is read.
-  public var canBeRefined: Bool {
+  package var canBeRefined: Bool {
     features.allSatisfy { if case .formula = $0 { $0.isExogenous } else { true } }
   }
 
   /// Outputs that read no command.
-  public var outputsWithoutCommand: [OutputForm] {
+  package var outputsWithoutCommand: [OutputForm] {
     outputs.filter { output in output.inputs.allSatisfy { features[$0].actions.isEmpty } }
   }
 
   /// Whether features read the command of the row that is predicted.
-  public var hasFeedthrough: Bool { actionDelay < 0 }
+  package var hasFeedthrough: Bool { actionDelay < 0 }
 
   /// Rows before the present one that the features read.
-  public var longestLag: Int { max(stateLag, actionLag, disturbanceLag) }
+  package var longestLag: Int { max(stateLag, actionLag, disturbanceLag) }
 
   /// Features that the output which reads most reads.
-  public var mostInputs: Int { outputs.map(\.inputs.count).max() ?? 0 }
+  package var mostInputs: Int { outputs.map(\.inputs.count).max() ?? 0 }
 
   /// Position -> the state that is its rate, by the updates.
-  public var ratesOfPositions: [Int: Int] {
+  package var ratesOfPositions: [Int: Int] {
     var rates: [Int: Int] = [:]
     for (state, update) in updates.enumerated() {
       switch update {
@@ -216,7 +216,7 @@ public struct ModelForm: Hashable, Sendable, Codable {
   }
 
   /// States that the features read, whatever the row.
-  public var statesRead: Set<Int> {
+  package var statesRead: Set<Int> {
     Set(
       features.flatMap { feature -> [Int] in
         switch feature {
@@ -228,7 +228,7 @@ public struct ModelForm: Hashable, Sendable, Codable {
   }
 
   /// Whether the positions that follow from measured rates are those of another form.
-  public func integrates(as other: ModelForm) -> Bool {
+  package func integrates(as other: ModelForm) -> Bool {
     func integrals(_ form: ModelForm) -> [StateUpdate?] {
       form.updates.map { if case .trapezoidalIntegral = $0 { $0 } else { nil } }
     }
@@ -254,17 +254,17 @@ public struct ModelForm: Hashable, Sendable, Codable {
     return turns
   }
 
-  public var stateLag: Int {
+  package var stateLag: Int {
     features.map { if case .state(_, let lag) = $0 { lag } else { 0 } }.max() ?? 0
   }
 
-  public var disturbanceLag: Int {
+  package var disturbanceLag: Int {
     features.map { if case .disturbance(_, let lag) = $0 { lag } else { 0 } }.max() ?? 0
   }
 
   /// Rows before the newest action that the features read.
-  public var actionDelay: Int { actionLags.min() ?? 0 }
-  public var actionLag: Int { actionLags.max() ?? 0 }
+  package var actionDelay: Int { actionLags.min() ?? 0 }
+  package var actionLag: Int { actionLags.max() ?? 0 }
 
   private var actionLags: [Int] {
     features.compactMap {

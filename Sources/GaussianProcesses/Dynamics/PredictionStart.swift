@@ -4,11 +4,11 @@
 import MachineLogs
 
 /// A row of an episode from which predictions begin.
-public struct PredictionStart: Hashable, Sendable {
+package struct PredictionStart: Hashable, Sendable {
   /// Index of the episode.
-  public let episode: Int
+  package let episode: Int
   /// The last row that is known.
-  public let row: Int
+  package let row: Int
 
   package init(episode: Int, row: Int) {
     (self.episode, self.row) = (episode, row)

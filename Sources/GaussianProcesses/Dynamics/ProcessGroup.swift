@@ -4,28 +4,28 @@
 import LinearAlgebra
 
 /// Gaussian processes on the same inputs.
-public struct ProcessGroup: Sendable {
+package struct ProcessGroup: Sendable {
   /// Which of the model's outputs they are, ascending.
-  public let outputs: [Int]
+  package let outputs: [Int]
   /// Indices of the features that they read, ascending.
-  public let inputs: [Int]
+  package let inputs: [Int]
   /// One an output.
-  public let processes: [GaussianProcess]
+  package let processes: [GaussianProcess]
   /// Of the residual's deviation, what draws with noise contain, one an output: 1 but where `ProcessNoise` was learnt.
-  public let noiseShares: [Double]
+  package let noiseShares: [Double]
 
   /// Standardised training inputs [n, D].
-  public var x: Matrix { processes[0].x }
+  package var x: Matrix { processes[0].x }
   /// D
-  public var dimensions: Int { inputs.count }
+  package var dimensions: Int { inputs.count }
 
   /// The name of a shared array of output k of the group, or of the whole group; nothing else of the model has it.
-  public func array(_ name: String, _ k: Int = 0) -> String { "\(name)_\(outputs[k])" }
+  package func array(_ name: String, _ k: Int = 0) -> String { "\(name)_\(outputs[k])" }
 }
 
 extension DynamicsModel {
   /// In the order of each group's first output.
-  public var groups: [ProcessGroup] {
+  package var groups: [ProcessGroup] {
     let outputs = form.outputs
     let members = Dictionary(grouping: outputs.indices) { outputs[$0].inputs }.values
     return members.sorted { $0[0] < $1[0] }.map { m in

@@ -11,13 +11,13 @@
 import LinearAlgebra
 
 /// The draws of one output.
-public struct ProcessNoise: Hashable, Sendable, Codable {
+package struct ProcessNoise: Hashable, Sendable, Codable {
   /// Of the residual's deviation, the machine's part, 0 ... 1; the rest is the sensor's.
-  public var share: Double
+  package var share: Double
   /// rho, 0 ... 1: of the draws at one step and the next.
-  public var correlation: Double
+  package var correlation: Double
 
-  public init(share: Double, correlation: Double) {
+  package init(share: Double, correlation: Double) {
     (self.share, self.correlation) = (share, correlation)
   }
 
@@ -28,7 +28,7 @@ extension DynamicsModel {
   /// The standard deviation of each state's sensor, as residuals tell it: of what is the sensor's of them (all, where nobody split it),
   /// an increment has two errors of a measured state, and one of a derived rate six of its position, of which the rate itself has
   /// two. 0 of positions that follow from a rate with a sensor of its own: nothing tells of theirs. Physical units [S].
-  public var sensorDeviations: [Double] { sensorDeviations(countsAll: false) }
+  package var sensorDeviations: [Double] { sensorDeviations(countsAll: false) }
 
   /// The same; if it counts all, as though nothing of the residuals were the machine's: the most that the sensors' noise can be.
   package func sensorDeviations(countsAll: Bool) -> [Double] {

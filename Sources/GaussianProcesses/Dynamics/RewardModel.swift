@@ -7,16 +7,16 @@ import LinearAlgebra
 import MachineLogs
 
 /// A reward learnt from a channel of the log.
-public struct RewardModel: Sendable {
+package struct RewardModel: Sendable {
   /// The channel's name.
-  public let column: String
+  package let column: String
   /// What the process sees of a state [D]: standardised, angles as sine and cosine.
-  public let features: [InputFeature]
+  package let features: [InputFeature]
   let states: Standardiser
   /// Of features and rewards with mean 0 and deviation 1.
-  public let process: GaussianProcess
-  public let mean: Double
-  public let scale: Double
+  package let process: GaussianProcess
+  package let mean: Double
+  package let scale: Double
 
   init(
     column: String, features: [InputFeature], states: Standardiser, process: GaussianProcess,
@@ -62,7 +62,7 @@ public struct RewardModel: Sendable {
   }
 
   /// Posterior mean in the channel's units at states in physical units [m][S].
-  public func predict(_ states: [[Double]]) -> [Double] {
+  package func predict(_ states: [[Double]]) -> [Double] {
     process.predict(Matrix(states.map { inputs(features, self.states, $0) })).mean
       .map { $0 * scale + mean }
   }

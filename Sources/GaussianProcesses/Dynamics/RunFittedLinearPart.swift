@@ -220,7 +220,7 @@ extension LinearPart {
 extension ModelForm {
   /// Whether its linear part can be fitted to the errors of runs (`FitOptions.runSteps`): all features are linear, and with 30
   /// weights the derivatives take half a second.
-  public var canBeFittedToRuns: Bool {
+  package var canBeFittedToRuns: Bool {
     let isLinear = features.allSatisfy {
       switch $0 {
       case .sine, .cosine, .formula: false

@@ -15,12 +15,12 @@ import MachineLogs
 import Programs
 
 /// Writes a model's step into programs.
-public struct StepExpressions: Sendable {
-  public let form: ModelForm
+package struct StepExpressions: Sendable {
+  package let form: ModelForm
   /// s
-  public let timeStep: Double
+  package let timeStep: Double
   /// Values of the shared arrays that the expressions read.
-  public let data: [String: [Double]]
+  package let data: [String: [Double]]
 
   private static let featureMean = "feature_mean"
   private static let featureInverseScale = "feature_inverse_scale"
@@ -41,7 +41,7 @@ public struct StepExpressions: Sendable {
     return (incrementOffset, values)
   }
 
-  public init(_ model: DynamicsModel) {
+  package init(_ model: DynamicsModel) {
     form = model.form
     timeStep = model.layout.timeStep
     let states = model.stateStandardiser
@@ -66,12 +66,12 @@ public struct StepExpressions: Sendable {
   }
 
   /// Scales of the states [S]: what turns physical differences into standardised ones.
-  public static func scale(_ builder: ProgramBuilder, states: Int) -> Value {
+  package static func scale(_ builder: ProgramBuilder, states: Int) -> Value {
     builder.shared(RolloutProgram.stateScale, length: states)
   }
 
   /// The state [S] in physical units.
-  public func physical(_ state: Value) -> Value {
+  package func physical(_ state: Value) -> Value {
     let builder = state.builder
     return state * Self.scale(builder, states: state.length)
       + builder.shared(RolloutProgram.stateMean, length: state.length)
@@ -84,7 +84,7 @@ public struct StepExpressions: Sendable {
   ///   - action: physical [A], so many rows ago.
   ///   - disturbance: physical [W], so many rows ago; asked for only where a feature reads one.
   ///   - filtered: the command of each of `ModelForm.filters` through its filter, physical [1].
-  public func features(
+  package func features(
     state: (_ lag: Int) -> Value, action: (_ lag: Int) -> Value,
     disturbance: (_ lag: Int) -> Value, filtered: [Value] = []
   ) -> Value {
@@ -108,7 +108,7 @@ public struct StepExpressions: Sendable {
   }
 
   /// What the Gaussian processes read of standardised features [D] (`DynamicsModel.saturated`).
-  public func saturated(_ features: Value) -> Value {
+  package func saturated(_ features: Value) -> Value {
     guard hasLinearPart else { return features }
     let d = features.length
     return maximum(
@@ -117,7 +117,7 @@ public struct StepExpressions: Sendable {
   }
 
   /// Standardised increments [M]: a draw of the Gaussian processes, and what is linear in the features.
-  public func increments(_ draw: Value, features: Value) -> Value {
+  package func increments(_ draw: Value, features: Value) -> Value {
     guard hasLinearPart else { return draw }
     let (m, d) = (draw.length, features.length)
     return draw
@@ -127,7 +127,7 @@ public struct StepExpressions: Sendable {
   }
 
   /// Standardised next state [S] from standardised increments [M].
-  public func next(_ state: Value, increments: Value) -> Value {
+  package func next(_ state: Value, increments: Value) -> Value {
     let builder = state.builder
     let m = increments.length
     let changes =
@@ -174,7 +174,7 @@ extension InputFeature {
   /// - Parameters:
   ///   - state: standardised [S], so many rows ago.
   ///   - physical: the present state [S].
-  public func ofState(_ state: (_ lag: Int) -> Value, physical: Value) -> Value {
+  package func ofState(_ state: (_ lag: Int) -> Value, physical: Value) -> Value {
     switch self {
     case .state(let i, let lag): return state(lag)[i]
     case .sine(let i, let radians): return sin(physical[i].scaled(by: radians))
@@ -192,7 +192,7 @@ extension InputFeature {
 ///   - inverseSeconds: 1 / T.
 ///   - rate: r, the last one.
 ///   - gain: a, nil for 1: no filter.
-public func causalRate(
+package func causalRate(
   change: Value, inverseSeconds: Value, rate: Value, gain: Value?
 ) -> Value {
   let difference = inverseSeconds * change
@@ -201,18 +201,18 @@ public func causalRate(
 }
 
 /// x' = A x + G f + c, all standardised: what `StepExpressions.next` computes, which is affine in state [S] and increments [M].
-public struct AffineNextState: Sendable {
+package struct AffineNextState: Sendable {
   /// A [S, S]
-  public let ofState: Matrix
+  package let ofState: Matrix
   /// G [S, M]
-  public let ofIncrements: Matrix
+  package let ofIncrements: Matrix
   /// c [S]
-  public let offset: [Double]
+  package let offset: [Double]
   private let states: Standardiser
   private let increments: Standardiser
 
   /// The images of nothing and of each unit vector, by the program.
-  public init(_ model: DynamicsModel) {
+  package init(_ model: DynamicsModel) {
     (states, increments) = (model.stateStandardiser, model.incrementStandardiser)
     let (s, m) = (states.mean.count, increments.mean.count)
     let expressions = StepExpressions(model)
@@ -236,14 +236,14 @@ public struct AffineNextState: Sendable {
   }
 
   /// The next state [S], in physical units like the state [S] and the increments [M].
-  public func next(_ state: [Double], increments: [Double]) -> [Double] {
+  package func next(_ state: [Double], increments: [Double]) -> [Double] {
     let (x, f) = (states.standardise(state), self.increments.standardise(increments))
     return states.restore(
       offset.indices.map { offset[$0] + dot(ofState.row($0), x) + dot(ofIncrements.row($0), f) })
   }
 
   /// Standard deviations of the next state [S] from those of independent increments [M], physical units.
-  public func deviation(_ increments: [Double]) -> [Double] {
+  package func deviation(_ increments: [Double]) -> [Double] {
     let f = zip(increments, self.increments.scale).map { $0 / $1 }
     return offset.indices.map { i in
       let parts = zip(ofIncrements.row(i), f).map { $0 * $1 }

@@ -7,18 +7,18 @@ import LinearAlgebra
 import MachineLogs
 
 /// Features and increments of transitions.
-public struct TransitionSet: Sendable {
+package struct TransitionSet: Sendable {
   /// [n, D], physical units.
-  public var features: [[Double]]
+  package var features: [[Double]]
   /// [n, M], physical units.
-  public var increments: [[Double]]
+  package var increments: [[Double]]
   /// Number of the episode of each row [n]; rest transitions are one more.
-  public var episodeOf: [Int]
+  package var episodeOf: [Int]
 
-  public var count: Int { features.count }
+  package var count: Int { features.count }
 
   /// All transitions of the episodes that have enough history.
-  public init(_ episodes: [Episode], form: ModelForm) {
+  package init(_ episodes: [Episode], form: ModelForm) {
     features = []
     increments = []
     episodeOf = []
@@ -35,7 +35,7 @@ public struct TransitionSet: Sendable {
 
   /// Adds transitions of a machine at rest (rates and actions zero, no change), at states spread over
   /// the data: a log that never rests does not say that a machine stays where it is.
-  public mutating func addRest(count: Int, rates: Set<Int>, form: ModelForm) {
+  package mutating func addRest(count: Int, rates: Set<Int>, form: ModelForm) {
     let rest = (episodeOf.last ?? -1) + 1
     for index in evenlySpreadRows(count: self.count, wanted: count) {
       features.append(
@@ -58,7 +58,7 @@ public struct TransitionSet: Sendable {
 }
 
 /// The features of an episode's rows, in physical units.
-public struct EpisodeFeatures {
+package struct EpisodeFeatures {
   private let form: ModelForm
   private let episode: Episode
   /// The filtered commands [T] of the features that are so, by feature.
@@ -66,7 +66,7 @@ public struct EpisodeFeatures {
   /// By feature.
   private var formulas: [Int: InputFormula.Evaluator] = [:]
 
-  public init(_ form: ModelForm, _ episode: Episode) {
+  package init(_ form: ModelForm, _ episode: Episode) {
     (self.form, self.episode) = (form, episode)
     for (d, feature) in form.features.enumerated() {
       if case .formula(let formula, _) = feature { formulas[d] = .init(formula) }
@@ -81,7 +81,7 @@ public struct EpisodeFeatures {
   }
 
   /// [D] of row k.
-  public subscript(k: Int) -> [Double] {
+  package subscript(k: Int) -> [Double] {
     form.features.indices.map { d in
       if case .formula(_, let lag) = form.features[d], let formula = formulas[d] {
         return formula.value(
@@ -92,7 +92,7 @@ public struct EpisodeFeatures {
   }
 
   /// Feature d of row k if it is of commands and disturbances, else nil.
-  public func exogenous(_ d: Int, at k: Int) -> Double? {
+  package func exogenous(_ d: Int, at k: Int) -> Double? {
     if let filtered = filtered[d] { return filtered[k] }
     switch form.features[d] {
     case .action(let j, let lag): return episode.actions[k - lag][j]

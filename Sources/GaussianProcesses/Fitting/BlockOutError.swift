@@ -173,7 +173,7 @@ final class BlockOutError: FitObjective {
 ///   - episodeOf: number of the episode of each row, not decreasing; blocks are about 10 rows of one.
 ///   - noiseFactors: c [n], the noise variance of row i is c_i sn2; nil for ones.
 /// - Throws: `FactorizationError`.
-public func blockOutErrors(
+package func blockOutErrors(
   _ h: Hyperparameters, x: Matrix, y: [Double], episodeOf: [Int], noiseFactors: [Double]? = nil
 ) throws -> (errors: [Double], variances: [Double]) {
   let inverse = try MarginalInverse(
@@ -184,7 +184,7 @@ public func blockOutErrors(
 }
 
 /// J = -n/2 log(mean squared error of left-out blocks) and its gradient, without priors. Throws: `FactorizationError`.
-public func blockOutObjective(
+package func blockOutObjective(
   _ h: Hyperparameters, x: Matrix, y: [Double], episodeOf: [Int]
 ) throws -> (value: Double, gradient: [Double]) {
   try BlockOutError(

@@ -4,7 +4,7 @@
 import Execution
 
 /// What the hyperparameters are chosen for.
-public enum FitCriterion: String, Hashable, Sendable, Codable, CaseIterable {
+package enum FitCriterion: String, Hashable, Sendable, Codable, CaseIterable {
   /// The marginal likelihood with noise that depends on the inputs, as residuals of left-out blocks show it.
   case heteroscedastic
   /// The squared error of blocks of rows predicted from the others, on the subset alone (`likelihood` and
@@ -15,7 +15,7 @@ public enum FitCriterion: String, Hashable, Sendable, Codable, CaseIterable {
 }
 
 /// How the part of the increments that is linear in the features is found.
-public enum LinearFit: String, Hashable, Sendable, Codable, CaseIterable {
+package enum LinearFit: String, Hashable, Sendable, Codable, CaseIterable {
   /// Together with the Gaussian processes, as their mean (`FitOptions.mean`).
   case joint
   /// By least squares before them; they learn what is left.
@@ -25,38 +25,38 @@ public enum LinearFit: String, Hashable, Sendable, Codable, CaseIterable {
 }
 
 /// What to learn and how long to look.
-public struct FitOptions: Hashable, Sendable, Codable {
-  public var criterion = FitCriterion.heteroscedastic
-  public var profile: RadialProfileName = .squaredExponential
-  public var mean: MeanFunction = .linear
-  public var linear = LinearFit.joint
+package struct FitOptions: Hashable, Sendable, Codable {
+  package var criterion = FitCriterion.heteroscedastic
+  package var profile: RadialProfileName = .squaredExponential
+  package var mean: MeanFunction = .linear
+  package var linear = LinearFit.joint
   /// What is known of the motion beforehand, of a `joint` fit; nil for nothing.
-  public var physics: KnownPhysics?
+  package var physics: KnownPhysics?
   /// Outputs that have no process beside a linear part fitted `first`.
-  public var straightOutputs: Set<Int> = []
+  package var straightOutputs: Set<Int> = []
   /// Steps of the runs whose errors the mean is fitted to; 1 for one step ahead. A linear part that is `alone` is fitted to them
   /// (RunFittedLinearPart.swift); one that is `first` is refined on them, and the processes with it (RunRefinement.swift). Of a `joint`
   /// fit they say nothing.
-  public var runSteps = 1
+  package var runSteps = 1
   /// Added, per transition, to the sums of squares of the standardised features where the linear part is fitted by least
   /// squares.
-  public var ridge = 0.0
+  package var ridge = 0.0
   /// nil for none.
-  public var prior: HyperparameterPrior? = HyperparameterPrior()
+  package var prior: HyperparameterPrior? = HyperparameterPrior()
   /// Smallest noise variance in units of the target's variance.
-  public var noiseFloor = 1e-6
+  package var noiseFloor = 1e-6
   /// Points of the subset on which the block-out error is minimised, or starts of the likelihood compete.
-  public var subset = 600
+  package var subset = 600
   /// Iterations of the marginal likelihood on all points after that; 0 for none.
-  public var fullIterations = 1
+  package var fullIterations = 1
   /// Stop when an iteration gains less than this, relative.
-  public var tolerance = 2e-4
+  package var tolerance = 2e-4
   /// How the marginal likelihood of all points is computed.
-  public var likelihood: LikelihoodMethod?
+  package var likelihood: LikelihoodMethod?
   /// Where the products of `row-blocks` run; all else is done on the host.
-  public var device: ExecutionDevice?
+  package var device: ExecutionDevice?
 
-  public init() {}
+  package init() {}
 
   /// Whether processes are refined on the errors of runs.
   var isRefined: Bool { linear == .first && runSteps > 1 }
@@ -72,17 +72,17 @@ public struct FitOptions: Hashable, Sendable, Codable {
 }
 
 /// The outcome of a fit of one output.
-public struct FitResult: Sendable {
-  public var hyperparameters: Hyperparameters
+package struct FitResult: Sendable {
+  package var hyperparameters: Hyperparameters
   /// How the noise varies with the inputs; nil where it is the same everywhere.
-  public var noiseProfile: LocalNoise?
-  public var fullEvaluations: Int
-  public var subsetEvaluations: Int
-  public var hasConverged: Bool
+  package var noiseProfile: LocalNoise?
+  package var fullEvaluations: Int
+  package var subsetEvaluations: Int
+  package var hasConverged: Bool
   /// How the likelihood of all points was computed.
-  public var method: LikelihoodMethod
+  package var method: LikelihoodMethod
   /// Solves by conjugate gradients that ended above their tolerance.
-  public var unconvergedSolves: Int
+  package var unconvergedSolves: Int
   /// The inverse at these hyperparameters and noise, if the search ended with it; for the calibration.
   var inverse: MarginalInverse?
 }

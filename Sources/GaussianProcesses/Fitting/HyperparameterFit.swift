@@ -32,7 +32,7 @@ protocol FitObjective: AnyObject {
 ///   - what: the output's name, for errors.
 ///   - progress: called after every evaluation with an estimate of the fraction done.
 /// - Throws: `FactorizationError`.
-public func fitHyperparameters(
+package func fitHyperparameters(
   x: Matrix, y: [Double], options: FitOptions, episodeOf: [Int]? = nil,
   covariance: CovarianceFunction? = nil, start: Hyperparameters? = nil, what: String,
   progress: @escaping (Double) -> Void = { _ in }
@@ -250,7 +250,7 @@ private func startingPoints(
 }
 
 /// `wanted` rows spread evenly over 0 ..< count (all of them if there are fewer).
-public func evenlySpreadRows(count: Int, wanted: Int) -> [Int] {
+package func evenlySpreadRows(count: Int, wanted: Int) -> [Int] {
   if count <= wanted { return Array(0..<count) }
   return (0..<wanted).map { ($0 * count + count / 2) / wanted }
 }

@@ -19,20 +19,20 @@
 import Foundation
 
 /// Prior over the hyperparameters of one Gaussian process.
-public struct HyperparameterPrior: Hashable, Sendable, Codable {
+package struct HyperparameterPrior: Hashable, Sendable, Codable {
   /// Mean and deviation of each log lengthscale.
-  public var logLengthscaleMean = log(3.0)
-  public var logLengthscaleDeviation = 1.0
+  package var logLengthscaleMean = log(3.0)
+  package var logLengthscaleDeviation = 1.0
   /// Deviation of the log shape of profiles that have one; its mean is 0.
-  public var logShapeDeviation = 2.0
+  package var logShapeDeviation = 2.0
   /// Below this a shape is penalised steeply; 0 for no such wall.
-  public var smallestShape = 0.1
+  package var smallestShape = 0.1
   /// Below this a lengthscale is penalised steeply, in standard deviations of the input.
-  public var shortestLengthscale = 0.5
+  package var shortestLengthscale = 0.5
   /// Signal-to-noise ratio (of deviations) beyond which the penalty grows steeply.
-  public var largestSignalToNoise = 1_000.0
+  package var largestSignalToNoise = 1_000.0
 
-  public init() {}
+  package init() {}
 
   /// Log density (unnormalised) and its gradient with respect to (covariance parameters, log noise
   /// variance).

@@ -14,7 +14,7 @@ import Foundation
 import LinearAlgebra
 
 /// How the marginal likelihood of many points is computed.
-public enum LikelihoodMethod: String, Hashable, Sendable, Codable, CaseIterable {
+package enum LikelihoodMethod: String, Hashable, Sendable, Codable, CaseIterable {
   /// One Cholesky factorisation an evaluation, O(n^3).
   case cholesky
   /// Conjugate gradients on the exact covariance in row blocks, O(n^2) an iteration.

@@ -5,12 +5,12 @@
 import CLBFGS
 
 /// How a search ended.
-public struct MinimizationResult: Sendable {
-  public var point: [Double]
-  public var value: Double
-  public var evaluations: Int
+package struct MinimizationResult: Sendable {
+  package var point: [Double]
+  package var value: Double
+  package var evaluations: Int
   /// Whether libLBFGS met its convergence or stopping test (rather than a limit or a failed line search).
-  public var hasConverged: Bool
+  package var hasConverged: Bool
 }
 
 /// Minimises `function`, at most `iterations` steps; stops when an iteration lowers the value by less than

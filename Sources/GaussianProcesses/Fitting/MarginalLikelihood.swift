@@ -11,15 +11,15 @@ import Foundation
 import LinearAlgebra
 
 /// What is learnt of one output: covariance, noise, mean basis.
-public struct Hyperparameters: Hashable, Sendable, Codable {
-  public var covariance: CovarianceFunction
-  public var mean: MeanFunction
+package struct Hyperparameters: Hashable, Sendable, Codable {
+  package var covariance: CovarianceFunction
+  package var mean: MeanFunction
   /// log of the noise variance above the floor.
-  public var logNoiseVariance: Double
+  package var logNoiseVariance: Double
   /// Smallest noise variance, in units of the standardised target's variance.
-  public var noiseFloor: Double
+  package var noiseFloor: Double
 
-  public init(
+  package init(
     covariance: CovarianceFunction, mean: MeanFunction, noiseVariance: Double,
     noiseFloor: Double = 1e-6
   ) {
@@ -40,10 +40,10 @@ public struct Hyperparameters: Hashable, Sendable, Codable {
   }
 
   /// sn2 = floor + exp(logNoiseVariance)
-  public var noiseVariance: Double { noiseFloor + exp(logNoiseVariance) }
+  package var noiseVariance: Double { noiseFloor + exp(logNoiseVariance) }
 
   /// Covariance parameters, then the log noise variance.
-  public var vector: [Double] { covariance.parameters + [logNoiseVariance] }
+  package var vector: [Double] { covariance.parameters + [logNoiseVariance] }
 
   /// Signal and noise variances times a factor; the mean does not change.
   func scaled(by factor: Double) -> Hyperparameters {
@@ -53,7 +53,7 @@ public struct Hyperparameters: Hashable, Sendable, Codable {
     return copy
   }
 
-  public func with(vector: [Double]) -> Hyperparameters {
+  package func with(vector: [Double]) -> Hyperparameters {
     var copy = self
     copy.covariance = covariance.with(parameters: Array(vector.dropLast()))
     copy.logNoiseVariance = vector[vector.count - 1]
@@ -166,7 +166,7 @@ final class MarginalLikelihood: FitObjective {
 ///   - y: [n]
 ///   - noiseFactors: c [n], the noise variance of row i is c_i sn2; nil for ones.
 ///   - method: conjugate gradients give estimates (IterativeLikelihood.swift).
-public func logMarginalLikelihood(
+package func logMarginalLikelihood(
   _ hyperparameters: Hyperparameters, x: Matrix, y: [Double], noiseFactors: [Double]? = nil,
   method: LikelihoodMethod = .cholesky
 ) throws -> (value: Double, gradient: [Double]) {

@@ -6,24 +6,24 @@
 import LinearAlgebra
 
 /// A Gaussian process conditioned on data: exactly, or through inducing points where there are many data.
-public struct GaussianProcess: Sendable {
-  public let hyperparameters: Hyperparameters
+package struct GaussianProcess: Sendable {
+  package let hyperparameters: Hyperparameters
   /// Training inputs [n, D], standardised.
-  public let x: Matrix
+  package let x: Matrix
   /// Training targets [n], standardised; of a refined process those whose posterior has its mean.
-  public let y: [Double]
+  package let y: [Double]
   /// Coefficients of the mean's basis [q].
-  public let meanCoefficients: [Double]
+  package let meanCoefficients: [Double]
   /// log p of the data's targets, nats: of a refined process that of one step.
-  public private(set) var logMarginalLikelihood: Double
+  package private(set) var logMarginalLikelihood: Double
   /// Whether its targets are not the data's but those that a refined mean has.
   private(set) var isRefined = false
   /// The noise variance at x is c(x) sn2; nil where it is the same everywhere.
-  public let noiseProfile: LocalNoise?
+  package let noiseProfile: LocalNoise?
   /// c at the training inputs [n].
-  public let noiseFactors: [Double]
+  package let noiseFactors: [Double]
   /// Factor on the predictive variance of observations, from residuals of left-out blocks; nil for none.
-  public internal(set) var calibration: LocalNoise?
+  package internal(set) var calibration: LocalNoise?
   private let conditioning: Conditioning
 
   private enum Conditioning {
@@ -32,11 +32,11 @@ public struct GaussianProcess: Sendable {
   }
 
   /// Beyond this many points the Cholesky factor (200 MB) gives way to inducing points.
-  public static let largestExact = 5_000
+  package static let largestExact = 5_000
 
   /// Conditions on data. O(n^3), or O(n r^2) beyond `largestExact` points. Throws: `FactorizationError`,
   /// naming `what`.
-  public init(
+  package init(
     _ hyperparameters: Hyperparameters, x: Matrix, y: [Double], noiseProfile: LocalNoise? = nil,
     what: String = "Gaussian process"
   ) throws {
@@ -97,49 +97,49 @@ public struct GaussianProcess: Sendable {
   }
 
   /// The exact posterior's factors; nil beyond `largestExact` points.
-  public var exact: ExactConditioning? {
+  package var exact: ExactConditioning? {
     if case .exact(let exact) = conditioning { return exact }
     return nil
   }
 
   /// The posterior through inducing points; nil up to `largestExact` points.
-  public var lowRank: LowRankPosterior? {
+  package var lowRank: LowRankPosterior? {
     if case .lowRank(let posterior) = conditioning { return posterior }
     return nil
   }
 
   /// Jitter that a factorisation needed; 0 almost always.
-  public var jitter: Double { exact?.cholesky.jitter ?? lowRank?.jitter ?? 0 }
+  package var jitter: Double { exact?.cholesky.jitter ?? lowRank?.jitter ?? 0 }
 
   /// The standard deviation of the prior about its mean function.
-  public var signalDeviation: Double {
+  package var signalDeviation: Double {
     let variances = hyperparameters.covariance.diagonal(x)
     return (variances.reduce(0, +) / Double(variances.count)).squareRoot()
   }
 
   /// Whether nothing but noise was looked for (`LinearFit.alone`).
-  public var isNoise: Bool { hyperparameters == .noise(inputs: x.columns) }
+  package var isNoise: Bool { hyperparameters == .noise(inputs: x.columns) }
 
   /// What errors of the mean are measured by: the signal's deviation, but at least a tenth of the output's own (which is
   /// 1), below which the prior mean tells nearly all.
-  public var signalScale: Double { max(signalDeviation, 0.1) }
+  package var signalScale: Double { max(signalDeviation, 0.1) }
 
   /// h(x_i)^T beta [m].
-  public func priorMean(_ points: Matrix) -> [Double] {
+  package func priorMean(_ points: Matrix) -> [Double] {
     hyperparameters.mean.values(points, meanCoefficients)
   }
 
   /// The prior mean as b + a^T x, whatever its basis: b, and a [D].
-  public var priorMeanLine: (constant: Double, slopes: [Double]) {
+  package var priorMeanLine: (constant: Double, slopes: [Double]) {
     let all = meanCoefficients + Array(repeating: 0, count: 1 + x.columns - meanCoefficients.count)
     return (all[0], Array(all.dropFirst()))
   }
 
   /// y - H beta [n].
-  public var residuals: [Double] { zip(y, priorMean(x)).map { $0 - $1 } }
+  package var residuals: [Double] { zip(y, priorMean(x)).map { $0 - $1 } }
 
   /// Posterior mean and latent variance at `points` [m, D].
-  public func predict(_ points: Matrix) -> (mean: [Double], variance: [Double]) {
+  package func predict(_ points: Matrix) -> (mean: [Double], variance: [Double]) {
     switch conditioning {
     case .exact(let exact): exact.predict(self, points)
     case .lowRank(let posterior): posterior.predict(points)
@@ -148,11 +148,11 @@ public struct GaussianProcess: Sendable {
 }
 
 /// What conditioning on all data gives (equations 2-3).
-public struct ExactConditioning: Sendable {
+package struct ExactConditioning: Sendable {
   /// (K + sn2 I)^-1 (y - H beta) [n]
-  public let alpha: [Double]
+  package let alpha: [Double]
   /// K + sn2 I = L L^T
-  public let cholesky: Cholesky
+  package let cholesky: Cholesky
 
   /// O(n^2 m), in blocks of 1,024 points. A variance that rounding makes negative is raised to 0.
   func predict(

@@ -5,17 +5,17 @@
 import LinearAlgebra
 
 /// One output's caches on a grid [size].
-public struct GridConditioning: Sendable {
+package struct GridConditioning: Sendable {
   /// m [size]
-  public let mean: [Double]
+  package let mean: [Double]
   /// R [size, rank]
-  public let root: Matrix
+  package let root: Matrix
   /// Covariances 0 ... 3 spacings apart [D, 4], the signal variance in the first axis.
-  public let toeplitz: [Double]
+  package let toeplitz: [Double]
   /// Whether the solve for the mean met its tolerance.
-  public let hasConverged: Bool
+  package let hasConverged: Bool
 
-  public var rank: Int { root.columns }
+  package var rank: Int { root.columns }
 
   /// Relative residual of the solve for the mean.
   static let tolerance = 1e-6
@@ -28,7 +28,7 @@ public struct GridConditioning: Sendable {
   ///   - weights: of its inputs on the grid.
   ///   - probes: where the rank is judged.
   ///   - rank: of the root, or the tolerance that chooses it.
-  public init(
+  package init(
     _ process: GaussianProcess, _ weights: GridWeights, probes: GridWeights, rank: RankChoice
   ) throws {
     let scales = process.rowScales
@@ -56,7 +56,7 @@ public struct GridConditioning: Sendable {
   }
 
   /// R with zeros up to a multiple of `block` columns, row-major.
-  public func paddedRoot(block: Int) -> [Double] {
+  package func paddedRoot(block: Int) -> [Double] {
     let width = (rank + block - 1) / block * block
     var values = [Double](repeating: 0, count: root.rows * width)
     for i in 0..<root.rows {
@@ -107,7 +107,7 @@ extension GaussianProcess {
   ///   - probes: points [p, D] where the rank is judged.
   ///   - rank: of the root, or the tolerance that chooses it.
   /// - Throws: `FactorizationError`; `ExecutionError` where the covariance is too large to be formed.
-  public func lanczosConditioning(
+  package func lanczosConditioning(
     probes: Matrix, rank: RankChoice
   ) throws -> (alpha: [Double], root: Matrix, hasConverged: Bool) {
     let scales = rowScales

@@ -7,17 +7,17 @@
 import LinearAlgebra
 
 /// Why a grid cannot stand for a process.
-public struct GridError: Error, CustomStringConvertible {
-  public let description: String
-  public init(description: String) { self.description = description }
+package struct GridError: Error, CustomStringConvertible {
+  package let description: String
+  package init(description: String) { self.description = description }
 }
 
 /// S W K_UU W^T S + noise I with S = diag(scales): rows divided by sqrt(c_i) have the same noise. The signal variance is in the first factor of K_UU.
-public struct GridCovariance: SymmetricOperator {
-  public let weights: GridWeights
+package struct GridCovariance: SymmetricOperator {
+  package let weights: GridWeights
   /// K_UU
-  public let gridCovariance: KroneckerProduct
-  public let noise: Double
+  package let gridCovariance: KroneckerProduct
+  package let noise: Double
   /// 1 / sqrt(c_i) [n]
   let scales: [Double]
   /// dK_a / dlog l_a of every axis.
@@ -26,7 +26,7 @@ public struct GridCovariance: SymmetricOperator {
   let shapeDerivative: Matrix?
 
   /// Throws: `GridError` for more than 4 inputs or a covariance function that is no product over them.
-  public init(
+  package init(
     _ hyperparameters: Hyperparameters, weights: GridWeights, scales: [Double]
   ) throws {
     (self.weights, self.scales) = (weights, scales)
@@ -47,9 +47,9 @@ public struct GridCovariance: SymmetricOperator {
     shapeDerivative = axes.first.flatMap { $0.slopes.count > 1 ? $0.slopes[1] : nil }
   }
 
-  public var size: Int { weights.rows }
+  package var size: Int { weights.rows }
 
-  public func times(_ v: Matrix) -> Matrix {
+  package func times(_ v: Matrix) -> Matrix {
     var result = weights.times(
       gridCovariance.times(weights.transposedTimes(v.scalingRows(by: scales)))
     ).scalingRows(by: scales)
@@ -62,7 +62,7 @@ extension CovarianceFunction {
   /// The covariance function, if KISS-GP can use it.
   ///
   /// Throws: `GridError`.
-  public func gridStationary(inputs: Int) throws -> StationaryCovariance {
+  package func gridStationary(inputs: Int) throws -> StationaryCovariance {
     guard inputs <= 4 else {
       throw GridError(
         description:

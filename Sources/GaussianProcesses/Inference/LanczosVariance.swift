@@ -9,7 +9,7 @@
 import LinearAlgebra
 
 /// How many columns a root gets.
-public enum RankChoice: Hashable, Sendable {
+package enum RankChoice: Hashable, Sendable {
   /// Until `checkInterval` more columns move the RMS of the deviation at the probes by less than this
   /// (in predictive deviations of an observation), at most `largest`.
   case tolerance(Double, largest: Int)

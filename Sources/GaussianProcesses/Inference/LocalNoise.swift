@@ -13,22 +13,22 @@ import Foundation
 import LinearAlgebra
 
 /// A factor on the predictive variance.
-public struct LocalNoise: Hashable, Sendable {
+package struct LocalNoise: Hashable, Sendable {
   /// Inputs [k, D], standardised, and their z^2 [k].
-  public let inputs: Matrix
-  public let squares: [Double]
+  package let inputs: Matrix
+  package let squares: [Double]
   /// h in standard deviations of the inputs; nil for the same factor everywhere.
-  public let bandwidth: Double?
+  package let bandwidth: Double?
 
   /// nu
-  public static let priorWeight = 3.0
+  package static let priorWeight = 3.0
   /// Candidates for the profile that hyperparameters are learnt with, and for the calibration of predictions.
   static let profileBandwidths: [Double?] = [0.5, 1, 2, nil]
   static let calibrationBandwidths: [Double?] = [0.25, 0.5, 1, 2, nil]
   /// At most this many rows are kept.
   static let largest = 2_000
 
-  public init(inputs: Matrix, squares: [Double], bandwidth: Double?) {
+  package init(inputs: Matrix, squares: [Double], bandwidth: Double?) {
     precondition(inputs.rows == squares.count, "\(inputs.rows) inputs, \(squares.count) squares")
     (self.inputs, self.squares, self.bandwidth) = (inputs, squares, bandwidth)
   }
@@ -50,7 +50,7 @@ public struct LocalNoise: Hashable, Sendable {
   }
 
   /// c at points [m, D], in blocks of 2,048. O(m k).
-  public func factors(_ points: Matrix) -> [Double] {
+  package func factors(_ points: Matrix) -> [Double] {
     if bandwidth == nil { return Array(repeating: constantFactor, count: points.rows) }
     return stride(from: 0, to: points.rows, by: 2_048).flatMap { start -> [Double] in
       let block = points.selecting(rows: Array(start..<min(start + 2_048, points.rows)))
@@ -59,7 +59,7 @@ public struct LocalNoise: Hashable, Sendable {
   }
 
   /// c where it is the same everywhere (no bandwidth).
-  public var constantFactor: Double {
+  package var constantFactor: Double {
     (Self.priorWeight + squares.reduce(0, +))
       / (Self.priorWeight - 2 + Double(squares.count))
   }
@@ -117,14 +117,14 @@ extension GaussianProcess {
   }
 
   /// Noise variances at points.
-  public func noiseVariance(_ points: Matrix) -> [Double] {
+  package func noiseVariance(_ points: Matrix) -> [Double] {
     let noise = hyperparameters.noiseVariance
     return noiseProfile?.factors(points).map { $0 * noise }
       ?? Array(repeating: noise, count: points.rows)
   }
 
   /// What observations add to a known latent value: the calibrated noise variances at points.
-  public func addedVariance(_ points: Matrix, share: Double = 1) -> [Double] {
+  package func addedVariance(_ points: Matrix, share: Double = 1) -> [Double] {
     observedVariance(points, latent: Array(repeating: 0, count: points.rows), share: share)
   }
 
@@ -134,7 +134,7 @@ extension GaussianProcess {
   ///   - points: [m, D].
   ///   - latent: [m].
   ///   - share: of the noise's deviation that counts (`ProcessNoise`).
-  public func observedVariance(
+  package func observedVariance(
     _ points: Matrix, latent: [Double], share: Double = 1
   ) -> [Double] {
     let variances = zip(latent, noiseVariance(points)).map { $0 + share * share * $1 }

@@ -14,18 +14,18 @@ import Foundation
 import LinearAlgebra
 
 /// A Gaussian process conditioned on its data through inducing points.
-public struct LowRankPosterior: Sendable {
-  public let hyperparameters: Hyperparameters
+package struct LowRankPosterior: Sendable {
+  package let hyperparameters: Hyperparameters
   /// Inducing inputs [r, D] ...
-  public let pivots: Matrix
+  package let pivots: Matrix
   /// ... and which rows of the data they are [r].
   let pivotRows: [Int]
   /// beta [q]
-  public let meanCoefficients: [Double]
+  package let meanCoefficients: [Double]
   /// log p(y) of the approximation, nats.
-  public let logMarginalLikelihood: Double
+  package let logMarginalLikelihood: Double
   /// The largest prior variance that the pivots do not explain, at the points they were chosen from.
-  public let residual: Double
+  package let residual: Double
   /// L_P [r, r]
   private let pivotFactor: Cholesky
   /// L_A [r, r]
@@ -33,9 +33,9 @@ public struct LowRankPosterior: Sendable {
   /// A^-1 G^T (y - H beta) / sn2 [r]
   private let weights: [Double]
 
-  public var rank: Int { pivots.rows }
+  package var rank: Int { pivots.rows }
   /// What the factorisations of the pivots' covariance needed on the diagonal.
-  public var jitter: Double { max(pivotFactor.jitter, dataFactor.jitter) }
+  package var jitter: Double { max(pivotFactor.jitter, dataFactor.jitter) }
 
   /// Pivots are chosen among this many rows at most.
   static let candidates = 20_000
@@ -50,7 +50,7 @@ public struct LowRankPosterior: Sendable {
   ///   - tolerance: on what the pivots leave of the prior variance, as a fraction of it.
   ///   - largestRank: most pivots.
   ///   - coefficients: beta; nil to find it by generalised least squares.
-  public init(
+  package init(
     _ hyperparameters: Hyperparameters, x: Matrix, y: [Double], noiseFactors: [Double]? = nil,
     tolerance: Double = 1e-4, largestRank: Int = 1_000, coefficients: [Double]? = nil
   ) throws {
@@ -93,7 +93,7 @@ public struct LowRankPosterior: Sendable {
   }
 
   /// The same process, conditioned. Throws: `FactorizationError`.
-  public init(
+  package init(
     _ process: GaussianProcess, tolerance: Double = 1e-4, largestRank: Int = 1_000
   ) throws {
     if let lowRank = process.lowRank, largestRank >= lowRank.rank {
@@ -111,7 +111,7 @@ public struct LowRankPosterior: Sendable {
   /// Posterior mean and latent variance at `points` [m, D].
   ///
   /// A variance that rounding makes negative is raised to 0.
-  public func predict(_ points: Matrix) -> (mean: [Double], variance: [Double]) {
+  package func predict(_ points: Matrix) -> (mean: [Double], variance: [Double]) {
     let covariance = hyperparameters.covariance
     let blocks = (points.rows + Self.block - 1) / Self.block
     let parts = inParallel(blocks) { index in
@@ -134,7 +134,7 @@ public struct LowRankPosterior: Sendable {
   }
 
   /// c [r] of the mean as a sum over the pivots: h^T beta + k(x, P) c.
-  public var meanWeights: [Double] {
+  package var meanWeights: [Double] {
     pivotFactor.inverseLower().times(weights, transposed: true)
   }
 
@@ -148,7 +148,7 @@ public struct LowRankPosterior: Sendable {
 
   /// The same posterior as sums over the pivots: mean = h^T beta + k(x, P) c, variance = k(x, x) -
   /// ||S^T k(P, x)||^2 with S = L_P^-T U [r, r], U U^T = I - A^-1, both upper triangular.
-  public func weightedSums() throws -> (weights: [Double], root: Matrix) {
+  package func weightedSums() throws -> (weights: [Double], root: Matrix) {
     let inverse = dataFactor.inverseLowerTriangle()
     let r = inverse.rows
     // The lower factor of the matrix with its order turned round is the upper one of the matrix.

@@ -8,18 +8,18 @@ import LinearAlgebra
 import Programs
 
 /// Equally spaced points along each axis, with more outside the box for the stencil.
-public struct RegularGrid: Hashable, Sendable {
+package struct RegularGrid: Hashable, Sendable {
   /// Coordinate of index 0 of each axis [D].
-  public let lower: [Double]
-  public let spacing: [Double]
+  package let lower: [Double]
+  package let spacing: [Double]
   /// Points of each axis [D], those outside the box included.
-  public let counts: [Int]
+  package let counts: [Int]
 
   /// - Parameters:
   ///   - box: an interval an axis.
   ///   - pointsPerAxis: inside the box, its faces included; at least 2 each.
   ///   - margin: points beyond each face; the stencil needs one.
-  public init(box: [ClosedRange<Double>], pointsPerAxis: [Int], margin: Int = 1) {
+  package init(box: [ClosedRange<Double>], pointsPerAxis: [Int], margin: Int = 1) {
     precondition(
       box.count == pointsPerAxis.count && pointsPerAxis.allSatisfy { $0 >= 2 },
       "a grid of \(pointsPerAxis) points in \(box.count) axes")
@@ -32,7 +32,7 @@ public struct RegularGrid: Hashable, Sendable {
 
   /// The grid on which hyperparameters are learnt: the data's bounds, equally many points along each axis, 65,536 at most
   /// (38 an axis in 3 inputs).
-  public init(fitting x: Matrix) {
+  package init(fitting x: Matrix) {
     let root = pow(Double(1 << 16), 1 / Double(x.columns)).rounded(.down)
     let box = (0..<x.columns).map { axis -> ClosedRange<Double> in
       let column = x.column(axis)
@@ -42,23 +42,23 @@ public struct RegularGrid: Hashable, Sendable {
   }
 
   /// Larger grids are refused: a root of rank 100 would fill 3 GB.
-  public static let largestSize = 1 << 22
+  package static let largestSize = 1 << 22
 
-  public var dimensions: Int { counts.count }
-  public var size: Int { counts.reduce(1, *) }
+  package var dimensions: Int { counts.count }
+  package var size: Int { counts.reduce(1, *) }
 
   /// Rows (lower, 1 / spacing, count) [D, 3], as programs read them.
-  public var geometry: [Double] {
+  package var geometry: [Double] {
     counts.indices.flatMap { [lower[$0], 1 / spacing[$0], Double(counts[$0])] }
   }
 
   /// Coordinates of one axis' points.
-  public func coordinates(axis: Int) -> [Double] {
+  package func coordinates(axis: Int) -> [Double] {
     (0..<counts[axis]).map { lower[axis] + Double($0) * spacing[axis] }
   }
 
   /// All points [size, D], the last axis fastest.
-  public var points: Matrix {
+  package var points: Matrix {
     var points = Matrix(rows: size, columns: dimensions)
     for index in 0..<size {
       var rest = index
@@ -74,16 +74,16 @@ public struct RegularGrid: Hashable, Sendable {
 /// W: which grid points each row interpolates from, and with which weights (cubic convolution).
 ///
 /// Rows outside the box are clamped to it.
-public struct GridWeights: Sendable {
-  public let grid: RegularGrid
-  public let rows: Int
+package struct GridWeights: Sendable {
+  package let grid: RegularGrid
+  package let rows: Int
   /// Index of the first point of each row's stencil [rows].
   private let first: [Int32]
   /// Four weights an axis [rows, D, 4].
   private let weights: [Double]
 
   /// O(rows D).
-  public init(_ grid: RegularGrid, _ x: Matrix) {
+  package init(_ grid: RegularGrid, _ x: Matrix) {
     precondition(x.columns == grid.dimensions, "\(x.columns) inputs in \(grid.dimensions) axes")
     self.grid = grid
     rows = x.rows
@@ -107,7 +107,7 @@ public struct GridWeights: Sendable {
   }
 
   /// The weights of some of the rows.
-  public func selecting(rows range: Range<Int>) -> GridWeights {
+  package func selecting(rows range: Range<Int>) -> GridWeights {
     let width = 4 * grid.dimensions
     return GridWeights(
       grid: grid, rows: range.count, first: Array(first[range]),
@@ -119,7 +119,7 @@ public struct GridWeights: Sendable {
   }
 
   /// The grid points and weights of one row: 4^D each.
-  public func entries(row: Int) -> (points: [Int], weights: [Double]) {
+  package func entries(row: Int) -> (points: [Int], weights: [Double]) {
     let offsets = stencilOffsets
     var products = [Double](repeating: 0, count: offsets.count)
     weights.withUnsafeBufferPointer { fill(&products, $0, row) }
@@ -127,7 +127,7 @@ public struct GridWeights: Sendable {
   }
 
   /// W G for G [size, t].
-  public func times(_ g: Matrix) -> Matrix {
+  package func times(_ g: Matrix) -> Matrix {
     let t = g.columns
     var result = Matrix(rows: rows, columns: t)
     let offsets = stencilOffsets
@@ -153,7 +153,7 @@ public struct GridWeights: Sendable {
 
   /// W^T V for V [rows, t]: in a fixed number of slabs of rows, added in order, so that the bits do not
   /// depend on threads.
-  public func transposedTimes(_ v: Matrix) -> Matrix {
+  package func transposedTimes(_ v: Matrix) -> Matrix {
     let (t, size, offsets) = (v.columns, grid.size, stencilOffsets)
     let slabs = max(1, min(4, rows / 1_000))
     var partial = [Double](repeating: 0, count: slabs * size * t)

@@ -17,7 +17,7 @@ protocol LikelihoodOperator: SymmetricOperator {
 /// S K S + sn2 I in row blocks, S = diag(scales): rows divided by sqrt(c_i) have the same noise.
 ///
 /// @unchecked: its kernels are used by one thread at a time, which uses all cores itself.
-public final class RowBlockCovariance: LikelihoodOperator, @unchecked Sendable {
+package final class RowBlockCovariance: LikelihoodOperator, @unchecked Sendable {
   private let x: Matrix
   private let hyperparameters: Hyperparameters
   private let columns: Int
@@ -37,7 +37,7 @@ public final class RowBlockCovariance: LikelihoodOperator, @unchecked Sendable {
   ///   - columns: t, how many vectors are multiplied at once.
   ///   - device: where products run.
   /// - Throws: `ExecutionError`, `CUDAFailure`.
-  public init(
+  package init(
     _ hyperparameters: Hyperparameters, x: Matrix, scales: [Double], columns: Int,
     device: ExecutionDevice? = nil
   ) throws {
@@ -80,9 +80,9 @@ public final class RowBlockCovariance: LikelihoodOperator, @unchecked Sendable {
     }
   }
 
-  public var size: Int { x.rows }
+  package var size: Int { x.rows }
 
-  public func times(_ v: Matrix) -> Matrix {
+  package func times(_ v: Matrix) -> Matrix {
     var result = evaluate(product, v.scalingRows(by: scales)).scalingRows(by: scales)
     let noise = hyperparameters.noiseVariance
     for i in result.values.indices { result.values[i] += noise * v.values[i] }

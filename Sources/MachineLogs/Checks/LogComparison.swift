@@ -14,7 +14,7 @@ extension LogLayout {
   private static let mostSentences = 3
 
   /// Training logs of which a channel spreads far more than in another.
-  public func differences(between episodes: [Episode]) -> [String] {
+  package func differences(between episodes: [Episode]) -> [String] {
     let files = Dictionary(grouping: episodes.indices) { episodes[$0].reading?.file ?? "" }
       .sorted { $0.value[0] < $1.value[0] }
     guard files.count > 1 else { return [] }
@@ -35,7 +35,7 @@ extension LogLayout {
   }
 
   /// Channels of held-out episodes that differ from those that were learnt from.
-  public func differences(of heldOut: [Episode], from training: [Episode]) -> [String] {
+  package func differences(of heldOut: [Episode], from training: [Episode]) -> [String] {
     few(
       comparedChannels.compactMap { name, value in
         let (known, new) = (

@@ -3,9 +3,9 @@
 // b's integral over them. Names decide nothing: 'level' contains 'vel'.
 
 /// Columns that hold each other's rates.
-public struct MeasuredRates: Sendable {
+package struct MeasuredRates: Sendable {
   /// Column -> the column that is its rate.
-  public private(set) var rateOf: [String: String] = [:]
+  package private(set) var rateOf: [String: String] = [:]
 
   /// Rows over which changes are compared: with more of them, noise of a position drowns its change less.
   private static let windows = [1, 5, 20, 50]
@@ -22,7 +22,7 @@ public struct MeasuredRates: Sendable {
   ///   - columns: measured columns.
   ///   - files: logs that have them.
   ///   - mostRows: of a file that are enough to see it.
-  public init(among columns: [String], in files: [LogFile], mostRows: Int = 20_000) {
+  package init(among columns: [String], in files: [LogFile], mostRows: Int = 20_000) {
     let logs = files.map { Log($0, columns, mostRows) }
     for column in columns {
       // One cannot be the rate of its own rate.

@@ -4,17 +4,17 @@
 import SafeText
 
 /// A problem with input data. The command line exits with 65 (EX_DATAERR) for it.
-public struct LogError: Error, CustomStringConvertible, Hashable, Sendable {
-  public let file: String
+package struct LogError: Error, CustomStringConvertible, Hashable, Sendable {
+  package let file: String
   /// 1-based line of the file; nil for the whole file.
-  public let line: Int?
+  package let line: Int?
   /// 1-based character of the line, where it is known.
-  public let character: Int?
+  package let character: Int?
   /// Of a table.
-  public let column: String?
-  public let problem: String
+  package let column: String?
+  package let problem: String
 
-  public init(
+  package init(
     file: String, line: Int? = nil, character: Int? = nil, column: String? = nil, _ problem: String
   ) {
     self.file = file
@@ -25,7 +25,7 @@ public struct LogError: Error, CustomStringConvertible, Hashable, Sendable {
   }
 
   /// One line of at most `longestMessage` characters, whatever stands in the input.
-  public var description: String {
+  package var description: String {
     var place = shortenedPath(file)
     if let line { place += ":\(line)" + (character.map { ":\($0)" } ?? "") }
     if let column { place += ", column '\(shortened(column))'" }
@@ -34,12 +34,12 @@ public struct LogError: Error, CustomStringConvertible, Hashable, Sendable {
 }
 
 /// "1 row", "2 rows".
-public func counted(_ count: Int, _ noun: String) -> String {
+package func counted(_ count: Int, _ noun: String) -> String {
   "\(count) \(noun)\(count == 1 ? "" : "s")"
 }
 
 /// The candidate closest to `word` by edit distance, for "did you mean".
-public func nearest(to word: String, among candidates: [String]) -> String? {
+package func nearest(to word: String, among candidates: [String]) -> String? {
   // The time is the product of the lengths; nobody mistypes a name of a hundred characters.
   if word.count > 100 { return nil }
   return candidates.filter { $0.count <= 200 }.map {

@@ -7,29 +7,29 @@ import Foundation
 import SafeText
 
 /// The numbers of one log file.
-public struct LogFile: Sendable {
+package struct LogFile: Sendable {
   /// As messages name it.
-  public let path: String
-  public let header: [String]
+  package let path: String
+  package let header: [String]
   /// Name of the time column.
-  public let timeColumn: String
+  package let timeColumn: String
   /// 1-based line of each row.
   private(set) var lines: [UInt32]
   private var columns: [String: [Double]]
   /// What is odd, in words for people.
-  public private(set) var notes: [String]
+  package private(set) var notes: [String]
   /// What was understood of how the file is written, where that is not plain, in words for people.
-  public internal(set) var habits: [String]
+  package internal(set) var habits: [String]
 
   /// Most rows of a file: time and two columns of so many take half a gigabyte.
-  public static let mostRows = 20_000_000
+  package static let mostRows = 20_000_000
   /// Larger numbers would overflow when they are squared and summed.
-  public static let largestNumber = 1e100
+  package static let largestNumber = 1e100
 
   /// Reads the columns of a layout from a CSV file, a pipe, or standard input ("-").
   ///
   /// Throws: `LogError`.
-  public init(path: String, layout: LogLayout) throws {
+  package init(path: String, layout: LogLayout) throws {
     try self.init(LogSource(path), layout: layout)
   }
 
@@ -41,7 +41,7 @@ public struct LogFile: Sendable {
   ///   - progress: hears the part that was read, 0 to 1; not of a pipe.
   /// - Throws: `LogError` for a file that cannot be read, a missing column, a row that does not fit the header, anything that
   ///   is not a finite decimal number, stamps that do not go forward, and a converter that fails.
-  public init(
+  package init(
     _ source: LogSource, layout: LogLayout, progress: (Double) -> Void = { _ in }
   ) throws {
     var units: [String: String] = [:]
@@ -93,10 +93,10 @@ public struct LogFile: Sendable {
   }
 
   /// The values of a column of the layout [rows]; NaN where a reward is not known.
-  public func column(_ name: String) -> [Double] { columns[name] ?? [] }
+  package func column(_ name: String) -> [Double] { columns[name] ?? [] }
 
   /// The time stamps, s.
-  public var times: [Double] { column(timeColumn) }
+  package var times: [Double] { column(timeColumn) }
 
   /// Names of the columns that were read.
   var columnNames: [String] { columns.keys.sorted() }

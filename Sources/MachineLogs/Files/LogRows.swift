@@ -188,7 +188,7 @@ struct LogRows {
 }
 
 /// What is done with a row where a channel has no value.
-public enum MissingValues: String, CaseIterable, Hashable, Sendable, Codable {
+package enum MissingValues: String, CaseIterable, Hashable, Sendable, Codable {
   /// The log is refused.
   case refuse
   /// The row is left out; a long hole ends an episode.

@@ -9,21 +9,21 @@ import Foundation
 import SafeText
 
 /// A log to be read.
-public struct LogSource: Hashable, Sendable, ExpressibleByStringLiteral {
+package struct LogSource: Hashable, Sendable, ExpressibleByStringLiteral {
   /// "-" is standard input.
-  public var path: String
+  package var path: String
   /// A program and its first arguments; empty where the file is CSV itself.
-  public var converter: [String] = []
+  package var converter: [String] = []
   /// Where the converter runs.
-  public var folder = "."
+  package var folder = "."
   /// Names of the columns in place of the file's own; nil for those.
-  public var header: [String]?
+  package var header: [String]?
 
-  public init(_ path: String) { self.path = path }
-  public init(stringLiteral path: String) { self.init(path) }
+  package init(_ path: String) { self.path = path }
+  package init(stringLiteral path: String) { self.init(path) }
 
   /// As messages name it.
-  public var name: String {
+  package var name: String {
     let file = path == "-" ? "standard input" : path
     return converter.isEmpty ? file : "\(file), through '\(converter.joined(separator: " "))'"
   }

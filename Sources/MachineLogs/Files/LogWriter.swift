@@ -8,18 +8,18 @@ import Foundation
 import SafeText
 
 /// A log that cannot be written: the disk, not the input, is at fault.
-public struct LogWritingError: Error, CustomStringConvertible, Hashable, Sendable {
-  public let path: String
-  public let reason: String
+package struct LogWritingError: Error, CustomStringConvertible, Hashable, Sendable {
+  package let path: String
+  package let reason: String
 
-  public init(path: String, reason: String) { (self.path, self.reason) = (path, reason) }
+  package init(path: String, reason: String) { (self.path, self.reason) = (path, reason) }
 
-  public var description: String { "cannot write the log '\(path)': \(reason)" }
+  package var description: String { "cannot write the log '\(path)': \(reason)" }
 }
 
 /// Writes a CSV log line by line.
-public final class LogWriter {
-  public let path: String
+package final class LogWriter {
+  package let path: String
   private let file: Int32
   private let fields: Int
   private let hasReward: Bool
@@ -37,7 +37,7 @@ public final class LogWriter {
   /// columns, which readers of the layout leave out. Nothing is ever written over.
   ///
   /// Throws: `LogWritingError` where the file cannot be made, or one is there.
-  public init(path: String, layout: LogLayout, extra: [String] = []) throws {
+  package init(path: String, layout: LogLayout, extra: [String] = []) throws {
     self.path = path
     let header = layout.writtenColumns + extra
     fields = header.count
@@ -61,7 +61,7 @@ public final class LogWriter {
   /// One row at a time (s), in the task's units; a reward that is not known is an empty cell.
   ///
   /// Throws: `LogWritingError` where the disk is full or the file was removed.
-  public func append(
+  package func append(
     time: Double, measured: [Double], exogenous: [Double], reward: Double?, extra: [Double] = []
   ) throws {
     let count = 1 + measured.count + exogenous.count + (hasReward ? 1 : 0) + extra.count
@@ -80,7 +80,7 @@ public final class LogWriter {
   }
 
   /// Ends the log; one without a row is removed.
-  public func close() {
+  package func close() {
     guard isOpen else { return }
     isOpen = false
     if rows == 0 && isAtPath { unlink(path) }

@@ -6,7 +6,7 @@
 import Foundation
 
 /// What a number in a time column counts.
-public enum TimeUnit: String, CaseIterable, Hashable, Sendable, Codable {
+package enum TimeUnit: String, CaseIterable, Hashable, Sendable, Codable {
   case seconds = "s"
   case milliseconds = "ms"
   case microseconds = "us"

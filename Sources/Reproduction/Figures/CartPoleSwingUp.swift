@@ -4,23 +4,25 @@
 
 import Bagel
 import Foundation
+import LinearAlgebra
+import Tasks
 
 /// How much of the cart-pole to run.
-public struct CartPoleOptions: Sendable {
+package struct CartPoleOptions: Sendable {
   /// Loops of each method, with different exploration, noise and policies.
-  public var trials = 5
+  package var trials = 5
   /// Where the loops' logs, models and policies go; those of an earlier run are moved away.
-  public var folder = "."
+  package var folder = "."
   /// Of the first loop; the next has one more.
-  public var seed: UInt64 = 0
+  package var seed: UInt64 = 0
   /// Trials on the plant a loop, and iterations of each search; nil for the methods' own.
-  public var episodes: Int?
-  public var iterations: Int?
+  package var episodes: Int?
+  package var iterations: Int?
 
-  public init() {}
+  package init() {}
 
   /// One loop of one short trial: whether everything runs, not what it is worth.
-  public static var quick: CartPoleOptions {
+  package static var quick: CartPoleOptions {
     var options = CartPoleOptions()
     (options.trials, options.episodes, options.iterations) = (1, 1, 20)
     return options
@@ -28,7 +30,7 @@ public struct CartPoleOptions: Sendable {
 }
 
 /// The swing-up, measured.
-public struct CartPoleSwingUp: ReproducedFigure {
+package struct CartPoleSwingUp: ReproducedFigure {
   /// A way to learn it.
   enum Method: CaseIterable {
     case bagel
@@ -81,13 +83,13 @@ public struct CartPoleSwingUp: ReproducedFigure {
 
   private let options: CartPoleOptions
   private var runs: [Run] = []
-  public let name = "cart-pole"
+  package let name = "cart-pole"
 
-  public init(_ options: CartPoleOptions) { self.options = options }
+  package init(_ options: CartPoleOptions) { self.options = options }
 
-  public var isComplete: Bool { runs.count == Method.allCases.count * options.trials }
+  package var isComplete: Bool { runs.count == Method.allCases.count * options.trials }
 
-  public mutating func run(_ tell: @escaping Progress) throws {
+  package mutating func run(_ tell: @escaping Progress) throws {
     try InteractionLoop.moveAway("\(options.folder)/cart-pole")
     for method in Method.allCases {
       var task = try method.task()
@@ -123,7 +125,7 @@ public struct CartPoleSwingUp: ReproducedFigure {
     }
   }
 
-  public var json: [String: Any] {
+  package var json: [String: Any] {
     [
       "methods": Method.allCases.map { method -> [String: Any] in
         let runs = runs(of: method)
@@ -137,7 +139,7 @@ public struct CartPoleSwingUp: ReproducedFigure {
 
   // MARK: The page
 
-  public var page: Page? {
+  package var page: Page? {
     if runs.isEmpty { return nil }
     let rows = Method.allCases.map { method -> String in
       let runs = runs(of: method)
@@ -200,7 +202,7 @@ public struct CartPoleSwingUp: ReproducedFigure {
   }
 
   /// One row a loop and trial.
-  public var csv: String {
+  package var csv: String {
     let rows = runs.flatMap { run in
       run.record.trials.map { trial in
         "\"\(run.method.name)\",\(run.record.seed),\(trial.trial),\(trial.isSolved),\(trial.fitSeconds),"

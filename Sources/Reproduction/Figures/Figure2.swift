@@ -3,25 +3,26 @@
 
 import Bagel
 import Foundation
+import LinearAlgebra
 
 /// How much of figure 2 to run.
-public struct Figure2Options: Sendable {
-  public var trials = 16
+package struct Figure2Options: Sendable {
+  package var trials = 16
   /// Seconds of searching a trial for methods that take milliseconds an iteration, and for those that take seconds;
   /// pathwise conditioning, in between, has a third of the latter.
-  public var fastBudget = 5.0
-  public var slowBudget = 60.0
+  package var fastBudget = 5.0
+  package var slowBudget = 60.0
   /// Seconds of manual driving behind the model; nil for the paper's 110 s.
-  public var drivingSeconds: Double?
+  package var drivingSeconds: Double?
   /// In place of the simulated boom's.
-  public var logs: OwnLogs?
+  package var logs: OwnLogs?
   /// Of the driving; trial k searches with seed + k.
-  public var seed: UInt64 = 0
+  package var seed: UInt64 = 0
 
-  public init() {}
+  package init() {}
 
   /// Two trials on a small model: whether everything runs, not what it is worth.
-  public static var quick: Figure2Options {
+  package static var quick: Figure2Options {
     var options = Figure2Options()
     (options.trials, options.fastBudget, options.slowBudget) = (2, 0.5, 2)
     options.drivingSeconds = 15
@@ -58,21 +59,21 @@ struct MethodOutcome {
 }
 
 /// Figure 2, measured.
-public struct Figure2: ReproducedFigure {
+package struct Figure2: ReproducedFigure {
   let options: Figure2Options
   let experiment: Experiment1
   private(set) var outcomes: [MethodOutcome] = []
 
-  public let name = "figure2"
+  package let name = "figure2"
 
   /// Learns the model that all methods share. Throws: `LogError`, `FactorizationError`.
-  public init(_ options: Figure2Options) throws {
+  package init(_ options: Figure2Options) throws {
     self.options = options
     experiment = try Experiment1(
       logs: options.logs, seconds: options.drivingSeconds, seed: options.seed)
   }
 
-  public mutating func run(_ tell: @escaping Progress) throws {
+  package mutating func run(_ tell: @escaping Progress) throws {
     let methods = ComparedMethod.allCases
     let total =
       methods.filter { $0.unavailable == nil }.reduce(0) { $0 + $1.budget(options) }
@@ -122,12 +123,12 @@ public struct Figure2: ReproducedFigure {
     outcomes.filter { !$0.curves.isEmpty }.map(\.lastReturn).max() ?? .nan
   }
 
-  public var isComplete: Bool {
+  package var isComplete: Bool {
     outcomes.count == ComparedMethod.allCases.count
       && outcomes.allSatisfy { $0.reason != nil || $0.curves.count == options.trials }
   }
 
-  public var json: [String: Any] {
+  package var json: [String: Any] {
     let target = 0.9 * bestReturn
     return [
       "points": experiment.model.features.rows, "trials": options.trials,
@@ -149,7 +150,7 @@ public struct Figure2: ReproducedFigure {
   }
 
   /// One row a method, trial and judged time.
-  public var csv: String {
+  package var csv: String {
     let rows = outcomes.flatMap { outcome in
       outcome.curves.enumerated().flatMap { trial, curve in
         zip(curve.seconds, curve.returns).map {

@@ -2,11 +2,13 @@
 // The page of figure 2.
 
 import Bagel
+import Execution
 import Foundation
+import LinearAlgebra
 import SafeText
 
 extension Figure2 {
-  public var page: Page? {
+  package var page: Page? {
     guard outcomes.contains(where: { !$0.curves.isEmpty }) else { return nil }
     return Page(
       title: "Figure 2: policy optimisation against wall-clock time",

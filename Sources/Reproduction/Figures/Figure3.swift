@@ -4,24 +4,25 @@
 
 import Bagel
 import Foundation
+import MachineLogs
 
 /// How much of figure 3 to run.
-public struct Figure3Options: Sendable {
+package struct Figure3Options: Sendable {
   /// Iterations at which BAGEL, and autodiff + exact GP, are looked at (the paper trains them for 20 and for 100; both
   /// for 100 here).
-  public var batchStages = [2, 7, 20, 100]
-  public var exactStages = [2, 20, 100]
+  package var batchStages = [2, 7, 20, 100]
+  package var exactStages = [2, 20, 100]
   /// Of manual driving behind the model; nil for the paper's 110 s.
-  public var drivingSeconds: Double?
+  package var drivingSeconds: Double?
   /// In place of the simulated boom's.
-  public var logs: OwnLogs?
+  package var logs: OwnLogs?
   /// Of driving and searching.
-  public var seed: UInt64 = 0
+  package var seed: UInt64 = 0
 
-  public init() {}
+  package init() {}
 
   /// Few iterations of the slow method, on a small model.
-  public static var quick: Figure3Options {
+  package static var quick: Figure3Options {
     var options = Figure3Options()
     (options.exactStages, options.drivingSeconds) = ([2, 5, 10], 15)
     return options
@@ -29,7 +30,7 @@ public struct Figure3Options: Sendable {
 }
 
 /// Figure 3, measured.
-public struct Figure3: ReproducedFigure {
+package struct Figure3: ReproducedFigure {
   /// A policy in training.
   private struct Snapshot {
     let method: ComparedMethod
@@ -46,16 +47,16 @@ public struct Figure3: ReproducedFigure {
   private let options: Figure3Options
   private let experiment: Experiment1
   private var snapshots: [Snapshot] = []
-  public let name = "figure3"
+  package let name = "figure3"
 
   /// Learns the model. Throws: `LogError`, `FactorizationError`.
-  public init(_ options: Figure3Options) throws {
+  package init(_ options: Figure3Options) throws {
     self.options = options
     experiment = try Experiment1(
       logs: options.logs, seconds: options.drivingSeconds, seed: options.seed)
   }
 
-  public mutating func run(_ tell: @escaping Progress) throws {
+  package mutating func run(_ tell: @escaping Progress) throws {
     let plan = [(ComparedMethod.cpuBatch, options.batchStages), (.exact, options.exactStages)]
     let total = Double(plan.reduce(0) { $0 + ($1.1.last ?? 0) })
     var done = 0
@@ -83,11 +84,11 @@ public struct Figure3: ReproducedFigure {
     }
   }
 
-  public var isComplete: Bool {
+  package var isComplete: Bool {
     snapshots.count == options.batchStages.count + options.exactStages.count
   }
 
-  public var json: [String: Any] {
+  package var json: [String: Any] {
     [
       "snapshots": snapshots.map { snapshot -> [String: Any] in
         let last = snapshot.imagined.paths.compactMap(\.last)
@@ -104,7 +105,7 @@ public struct Figure3: ReproducedFigure {
 
   // MARK: The page
 
-  public var page: Page? {
+  package var page: Page? {
     if snapshots.isEmpty { return nil }
     let machine =
       experiment.task.plant == nil
@@ -182,7 +183,7 @@ public struct Figure3: ReproducedFigure {
   }
 
   /// One row a snapshot and time.
-  public var csv: String {
+  package var csv: String {
     let columns = ["lowest", "lower95", "mean", "upper95", "highest", "machine"]
     var rows = [
       (["method", "iteration", "time_s"] + columns.map { column($0, channel.units) })

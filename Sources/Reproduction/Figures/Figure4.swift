@@ -6,35 +6,35 @@ import Bagel
 import Foundation
 
 /// How much of figure 4 to run.
-public struct Figure4Options: Sendable {
+package struct Figure4Options: Sendable {
   /// Of manual driving.
-  public var seconds = 80.0
+  package var seconds = 80.0
   /// Openings of the valve; the policy keeps within the largest, beyond which nothing was seen.
-  public var speeds = [0.1, 0.21]
+  package var speeds = [0.1, 0.21]
   /// In place of driving the simulated boom; the reference is then followed on the model only.
-  public var logs: OwnLogs?
+  package var logs: OwnLogs?
   /// Imagined rollouts.
-  public var particles = 100
-  public var seed: UInt64 = 0
+  package var particles = 100
+  package var seed: UInt64 = 0
 
-  public init() {}
+  package init() {}
 }
 
 /// Figure 4, measured.
-public struct Figure4: ReproducedFigure {
+package struct Figure4: ReproducedFigure {
   private let options: Figure4Options
   private var measured: Figure4Measurement?
-  public let name = "figure4"
+  package let name = "figure4"
 
-  public init(_ options: Figure4Options) { self.options = options }
+  package init(_ options: Figure4Options) { self.options = options }
 
-  public mutating func run(_ tell: @escaping Progress) throws {
+  package mutating func run(_ tell: @escaping Progress) throws {
     measured = try Figure4Measurement(options, tell)
   }
 
-  public var isComplete: Bool { measured != nil }
+  package var isComplete: Bool { measured != nil }
 
-  public var json: [String: Any] {
+  package var json: [String: Any] {
     guard let measured else { return [:] }
     let steps = measured.evaluated?.steps ?? []
     return [
@@ -46,8 +46,8 @@ public struct Figure4: ReproducedFigure {
     ]
   }
 
-  public var page: Page? { measured.map { Figure4Page(options: options, measured: $0).page } }
-  public var csv: String {
+  package var page: Page? { measured.map { Figure4Page(options: options, measured: $0).page } }
+  package var csv: String {
     measured.map { Figure4Page(options: options, measured: $0).csv } ?? ""
   }
 }

@@ -1,8 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // What figure 4 needs: driving or logs, a model, a goal-conditioned policy, the reference with it on the machine and imagined.
 
-import Draws
 import Bagel
+import Draws
+import Execution
+import GaussianProcesses
+import MachineLogs
+import Policies
+import Samplers
+import Tasks
 
 /// Everything that figure 4 shows.
 struct Figure4Measurement {
@@ -54,7 +60,7 @@ struct Figure4Measurement {
       task.model.sampler.name = nil
     } else {
       let largest = options.speeds.max() ?? 1
-      task.actionLimits = [-largest...largest]
+      task.actions[0] = ActionChannel(task.actions[0].channel, limits: -largest...largest)
       // Neither driver ever stops: that a closed valve holds the boom is told to the model.
       task.model.restPseudoData = 100
     }
@@ -81,10 +87,8 @@ struct Figure4Measurement {
     var driver = TwoSpeedDriving(
       turningPoints: range, speeds: options.speeds, timeStep: task.layout.timeStep,
       seconds: options.seconds)
-    var plant = try task.makePlant()
-    defer { plant.close(safeAction: task.safeAction) }
-    let outcome = try task.episodeRun(seconds: options.seconds).run(
-      &plant, seed: options.seed, name: "manual driving"
+    let outcome = try PlantSession(task).run(
+      task.episodeRun(seconds: options.seconds), seed: options.seed, name: "manual driving"
     ) { step, states in [driver.command(step: step, angle: states[0])] }
     if let failure = outcome.failure { throw failure }
     return outcome.episode

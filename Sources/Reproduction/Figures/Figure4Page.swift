@@ -3,7 +3,9 @@
 
 import Bagel
 import Foundation
+import MachineLogs
 import SafeText
+import Tasks
 
 struct Figure4Page {
   let options: Figure4Options

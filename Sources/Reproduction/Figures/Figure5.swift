@@ -3,17 +3,18 @@
 // a process of its own (`bagel benchmark iteration`), so that its memory is its own.
 
 import Bagel
+import Execution
 import Foundation
 
 /// How much of figure 5 to run.
-public struct Figure5Options: Sendable {
+package struct Figure5Options: Sendable {
   /// B, H and the policy's layers.
-  public struct Configuration: Hashable, Sendable {
-    public let particles: Int
-    public let horizon: Int
-    public let layers: [Int]
+  package struct Configuration: Hashable, Sendable {
+    package let particles: Int
+    package let horizon: Int
+    package let layers: [Int]
 
-    public init(_ particles: Int, _ horizon: Int, _ layers: [Int]) {
+    package init(_ particles: Int, _ horizon: Int, _ layers: [Int]) {
       (self.particles, self.horizon, self.layers) = (particles, horizon, layers)
     }
 
@@ -21,22 +22,22 @@ public struct Figure5Options: Sendable {
   }
 
   /// The paper's scales: its batch and policy, ten and a hundred times the batch, a policy and a horizon of the larger kind.
-  public var configurations: [Configuration] = [
+  package var configurations: [Configuration] = [
     .init(100, 300, [8, 8]), .init(1_000, 300, [8, 8]), .init(1_000, 300, [64, 64]),
     .init(1_000, 1_000, [64, 64]), .init(10_000, 300, [64, 64]), .init(10_000, 1_000, [64, 64]),
   ]
   /// Training points n.
-  public var points = 2_200
+  package var points = 2_200
   /// Seconds to measure each for, after one iteration to warm up.
-  public var seconds = 2.0
+  package var seconds = 2.0
   /// What a peer needs, measured before.
-  public var peers: [PeerCost] = []
-  public var seed: UInt64 = 0
+  package var peers: [PeerCost] = []
+  package var seed: UInt64 = 0
 
-  public init() {}
+  package init() {}
 
   /// The three smallest on a small model.
-  public static var quick: Figure5Options {
+  package static var quick: Figure5Options {
     var options = Figure5Options()
     options.configurations = Array(options.configurations.prefix(3))
     (options.points, options.seconds) = (300, 0.3)
@@ -45,7 +46,7 @@ public struct Figure5Options: Sendable {
 }
 
 /// Figure 5, measured.
-public struct Figure5: ReproducedFigure {
+package struct Figure5: ReproducedFigure {
   /// What a configuration needs.
   struct Cost {
     /// CPU, GPU, or a peer's name.
@@ -67,11 +68,11 @@ public struct Figure5: ReproducedFigure {
   private(set) var sampler: String?
   /// What is left out, and why.
   private(set) var skipped: [(what: String, reason: String)] = []
-  public private(set) var isComplete = false
-  public let name = "figure5"
+  package private(set) var isComplete = false
+  package let name = "figure5"
 
   /// Throws: `ReproductionError` for peers on another number of transitions.
-  public init(_ options: Figure5Options, program: String) throws {
+  package init(_ options: Figure5Options, program: String) throws {
     if let other = options.peers.first(where: { $0.points != options.points }) {
       throw ReproductionError(
         description:
@@ -91,7 +92,7 @@ public struct Figure5: ReproducedFigure {
   }
 
   /// Measures every configuration on the host and, where there is one, on a GPU; what fails is left out with its reason.
-  public mutating func run(_ tell: @escaping Progress) throws {
+  package mutating func run(_ tell: @escaping Progress) throws {
     var done = 0.0
     for device in [ExecutionDevice.host, .cuda] {
       do { try device.checkAvailable() } catch {
@@ -163,7 +164,7 @@ public struct Figure5: ReproducedFigure {
     return said
   }
 
-  public var json: [String: Any] {
+  package var json: [String: Any] {
     [
       "costs": costs.map { cost -> [String: Any] in
         [
@@ -178,7 +179,7 @@ public struct Figure5: ReproducedFigure {
     ]
   }
 
-  public var csv: String {
+  package var csv: String {
     let rows = costs.map { cost in
       "\"\(cost.name)\",\(cost.configuration.particles),\(cost.configuration.horizon),"
         + "\"\(cost.configuration.layers)\",\(cost.seconds),"

@@ -2,10 +2,11 @@
 // The page of figure 5.
 
 import Bagel
+import Execution
 import SafeText
 
 extension Figure5 {
-  public var page: Page? {
+  package var page: Page? {
     if costs.isEmpty { return nil }
     return Page(
       title: "Figure 5: seconds and memory of an iteration",

@@ -3,9 +3,10 @@
 
 import Bagel
 import Foundation
+import MachineLogs
 
 /// What a peer needs for an iteration: a line of Benchmarks/gpytorch_iteration.py.
-public struct PeerCost: Decodable, Sendable {
+package struct PeerCost: Decodable, Sendable {
   let peer: String
   let particles: Int
   let horizon: Int
@@ -27,7 +28,7 @@ public struct PeerCost: Decodable, Sendable {
     case deviceMebibytes = "gpu_mib"
   }
 
-  public init(from decoder: any Decoder) throws {
+  package init(from decoder: any Decoder) throws {
     let values = try decoder.container(keyedBy: CodingKeys.self)
     peer = try values.decode(String.self, forKey: .peer)
     particles = try values.decode(Int.self, forKey: .particles)
@@ -42,7 +43,7 @@ public struct PeerCost: Decodable, Sendable {
   }
 
   /// One a line of a file. Throws: `LogError` where a line is none, and where there is none.
-  public static func read(_ path: String) throws -> [PeerCost] {
+  package static func read(_ path: String) throws -> [PeerCost] {
     guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
       throw LogError(file: path, "cannot be read")
     }

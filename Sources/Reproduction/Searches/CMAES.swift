@@ -8,14 +8,14 @@ import Foundation
 import LinearAlgebra
 
 /// Minimises a function of N numbers, generation by generation: `ask`, evaluate, `tell`.
-public struct CMAES: Sendable {
+package struct CMAES: Sendable {
   /// m [N]
-  public private(set) var mean: [Double]
+  package private(set) var mean: [Double]
   /// sigma
-  public private(set) var stepSize: Double
-  public private(set) var generation = 0
+  package private(set) var stepSize: Double
+  package private(set) var generation = 0
   /// lambda
-  public let population: Int
+  package let population: Int
   /// C [N, N]
   private var covariance: Matrix
   /// C = B D^2 B^T as of the last decomposition.
@@ -34,7 +34,7 @@ public struct CMAES: Sendable {
   ///   - stepSize: standard deviation at the start, the same along every axis.
   ///   - population: candidates a generation; 4 + 3 ln N if nil.
   ///   - key: of the draws.
-  public init(mean: [Double], stepSize: Double, population: Int? = nil, key: DrawKey) {
+  package init(mean: [Double], stepSize: Double, population: Int? = nil, key: DrawKey) {
     let n = mean.count
     precondition(n > 0 && stepSize > 0, "\(n) numbers, step size \(stepSize)")
     (self.mean, self.stepSize, self.key) = (mean, stepSize, key)
@@ -53,14 +53,14 @@ public struct CMAES: Sendable {
   private var costRange = Double.infinity
 
   /// Largest standard deviation of the next candidates along any axis.
-  public var spread: Double { stepSize * (deviations.max() ?? 0) }
+  package var spread: Double { stepSize * (deviations.max() ?? 0) }
 
   /// Smallest over largest eigenvalue of C as of the last decomposition.
-  public private(set) var conditioning = 1.0
+  package private(set) var conditioning = 1.0
 
   /// Whether going on is of no use: costs, or candidates, differ by less than 1e-11, or C is singular to 1e-14 (the reference
   /// implementation's tolerances). Ranks are rounding then, and lead anywhere.
-  public var hasConverged: Bool {
+  package var hasConverged: Bool {
     if spread < 1e-11 || conditioning < 1e-14 { return true }
     guard bestCosts.count == rememberedGenerations else { return false }
     return costRange < 1e-11 && (bestCosts.max() ?? 0) - (bestCosts.min() ?? 0) < 1e-11
@@ -69,7 +69,7 @@ public struct CMAES: Sendable {
   private var rememberedGenerations: Int { 10 + 30 * mean.count / population }
 
   /// Candidates of this generation [lambda][N].
-  public mutating func ask() -> [[Double]] {
+  package mutating func ask() -> [[Double]] {
     candidates = (0..<population).map { index in
       let z = key.normals(particle: index, step: generation, count: mean.count)
       let y = axes.times(zip(deviations, z).map { $0 * $1 })
@@ -79,7 +79,7 @@ public struct CMAES: Sendable {
   }
 
   /// Updates mean, step size and covariance by the costs of `ask`'s candidates; what is not finite counts as worst.
-  public mutating func tell(_ costs: [Double]) {
+  package mutating func tell(_ costs: [Double]) {
     precondition(costs.count == candidates.count, "\(costs.count) costs of \(candidates.count)")
     let n = mean.count
     let order = costs.indices.sorted { finite(costs[$0]) < finite(costs[$1]) }

@@ -2,7 +2,10 @@
 // The methods of figure 2: those that the paper compares there, and those that it names beside them.
 
 import Bagel
+import Execution
 import Foundation
+import PolicySearch
+import Samplers
 
 /// A row of figure 2.
 enum ComparedMethod: CaseIterable {

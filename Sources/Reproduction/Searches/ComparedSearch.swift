@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The searches that are compared, one step at a time, so that anyone can stop the clock between two.
 
-import Draws
 import Bagel
+import Draws
+import Execution
+import LinearAlgebra
 import MomentMatching
+import PolicySearch
+import Tasks
 
 /// A search for a policy.
 protocol ComparedSearch: AnyObject {
@@ -49,8 +53,8 @@ final class MomentMatchingSearch: ComparedSearch {
         .draw(task.search.particles, key: DrawKey(seed: seed), for: purpose)
         .map(model.stateStandardiser.standardise)
     }
-    start = Gaussian(fitting: standardised(task.start, .initialStates))
-    goal = standardised(task.goal, .goals)[0]
+    start = Gaussian(fitting: standardised(task.objective.start, .initialStates))
+    goal = standardised(task.objective.goal, .goals)[0]
     horizon = task.search.horizon
     let parameters = policy.initialParameters(seed)
     ascent = Ascent(

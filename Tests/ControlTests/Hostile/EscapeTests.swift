@@ -2,7 +2,11 @@
 // Names and other texts from outside cannot break out of what they are written into: C, gnuplot, HTML, ONNX, file names, logs.
 
 import Bagel
+import CodeExport
+import Execution
 import Foundation
+import MachineLogs
+import Policies
 import SafeText
 import TestSupport
 import Testing

@@ -5,8 +5,11 @@
 
 import Bagel
 import Foundation
+import GaussianProcesses
+import MachineLogs
 import SafeText
 import Synchronization
+import Tasks
 import TestSupport
 import Testing
 

@@ -8,15 +8,15 @@ import Foundation
 /// An opened GPU.
 ///
 /// @unchecked: executors are used by one thread at a time, and every call makes the GPU that thread's own.
-public final class CUDADevice: @unchecked Sendable {
-  public let name: String
+package final class CUDADevice: @unchecked Sendable {
+  package let name: String
   /// Compute capability, such as 90 for 9.0.
-  public let architecture: Int
-  public let multiprocessors: Int
-  public let memoryBytes: Int
+  package let architecture: Int
+  package let multiprocessors: Int
+  package let memoryBytes: Int
   /// Highest CUDA version of the driver, such as "13.0".
-  public let driverVersion: String
-  public let libraryPath: String
+  package let driverVersion: String
+  package let libraryPath: String
 
   private let library: DynamicLibrary
   private let calls: CUDACalls
@@ -27,7 +27,7 @@ public final class CUDADevice: @unchecked Sendable {
   ///   - index: which of the visible GPUs.
   ///   - libraries: candidates for the driver's library.
   /// - Throws: `ExecutionError.noDriver`, `CUDAFailure`.
-  public init(_ index: Int = 0, libraries: [String] = CUDALibraryPaths.driver) throws {
+  package init(_ index: Int = 0, libraries: [String] = CUDALibraryPaths.driver) throws {
     library = try DynamicLibrary(firstOf: libraries) { .noDriver(searched: $0) }
     libraryPath = library.path
     let calls = try CUDACalls(library)
@@ -66,7 +66,7 @@ public final class CUDADevice: @unchecked Sendable {
   /// All GPUs that the driver sees.
   ///
   /// - Throws: `ExecutionError.noDriver`, `CUDAFailure`.
-  public static func all() throws -> [CUDADevice] {
+  package static func all() throws -> [CUDADevice] {
     var devices: [CUDADevice] = []
     while true {
       do {

@@ -2,20 +2,20 @@
 // A failed call of the driver, in words: what was asked for, what the code means, what to try.
 
 /// A failed call of the driver.
-public struct CUDAFailure: Error, CustomStringConvertible {
+package struct CUDAFailure: Error, CustomStringConvertible {
   /// The driver's function.
-  public let call: String
+  package let call: String
   /// CUresult
-  public let code: Int32
+  package let code: Int32
   /// The driver's name of the code, such as CUDA_ERROR_OUT_OF_MEMORY.
-  public let name: String
-  public let device: String
+  package let name: String
+  package let device: String
   /// What was asked for, in words.
-  public let request: String
+  package let request: String
 
   static let outOfMemory: Int32 = 2
 
-  public var description: String {
+  package var description: String {
     "\(device): \(call) failed with \(name) (\(code))\(request.isEmpty ? "" : ", asked for \(request)")\(advice)"
   }
 

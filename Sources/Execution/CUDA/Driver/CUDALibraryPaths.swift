@@ -5,9 +5,9 @@
 import Foundation
 
 /// Candidates for the paths of NVIDIA's libraries.
-public enum CUDALibraryPaths {
+package enum CUDALibraryPaths {
   /// The driver: BAGEL_CUDA_DRIVER, else the system's.
-  public static var driver: [String] {
+  package static var driver: [String] {
     if let named = named("BAGEL_CUDA_DRIVER") { return [named] }
     return [
       "libcuda.so.1", "libcuda.so", "/usr/lib/wsl/lib/libcuda.so.1",
@@ -17,7 +17,7 @@ public enum CUDALibraryPaths {
 
   /// The run-time compiler: BAGEL_NVRTC, else the system's, a CUDA toolkit's, or that of a Python environment
   /// (package nvidia-cuda-nvrtc).
-  public static var runtimeCompiler: [String] {
+  package static var runtimeCompiler: [String] {
     let environment = ProcessInfo.processInfo.environment
     if let named = named("BAGEL_NVRTC") { return [named] }
     let names = ["libnvrtc.so", "libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so.11.2"]

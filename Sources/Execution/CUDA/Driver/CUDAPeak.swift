@@ -5,17 +5,17 @@
 import Foundation
 
 /// The measured ceilings of a GPU.
-public struct CUDAPeak: Sendable {
+package struct CUDAPeak: Sendable {
   /// Bytes read and written a second.
-  public let bytesPerSecond: Double
+  package let bytesPerSecond: Double
   /// Single-precision operations a second, a multiply-add counting two.
-  public let flopPerSecond: Double
+  package let flopPerSecond: Double
 
   private static let chains = 8
   private static let turns = 2_048
 
   /// CUDA C++ of the two kernels.
-  public static let text = """
+  package static let text = """
     typedef long int64_t;
     struct work { float4 *from, *to; int64_t count; };
     extern "C" __global__ void copy(const __grid_constant__ struct work w) {
@@ -44,7 +44,7 @@ public struct CUDAPeak: Sendable {
   ///   - compiler: CUDA C -> cubin.
   ///   - bytes: of the copied array, several times the second-level cache.
   /// - Throws: `ExecutionError`, `CUDAFailure`.
-  public init(
+  package init(
     _ device: CUDADevice, _ compiler: RuntimeCompiler, bytes: Int = 1 << 30
   ) throws {
     let code = try compiler.compile(

@@ -3,11 +3,11 @@
 
 import Synchronization
 
-public enum CUDASystem {
+package enum CUDASystem {
   private static let opened = Mutex<Result<(CUDADevice, RuntimeCompiler), any Error>?>(nil)
 
   /// - Throws: `ExecutionError.noDriver`, `ExecutionError.noRuntimeCompiler`, `CUDAFailure`.
-  public static func first() throws -> (device: CUDADevice, compiler: RuntimeCompiler) {
+  package static func first() throws -> (device: CUDADevice, compiler: RuntimeCompiler) {
     try opened.withLock { opened in
       if let opened { return try opened.get() }
       let result = Result { (try CUDADevice(), try RuntimeCompiler()) }

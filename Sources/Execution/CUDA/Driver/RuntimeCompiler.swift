@@ -5,12 +5,12 @@
 import Foundation
 
 /// An opened NVRTC, which may be called from several threads.
-public final class RuntimeCompiler: Sendable {
-  public let path: String
+package final class RuntimeCompiler: Sendable {
+  package let path: String
   /// Such as "13.2".
-  public let version: String
+  package let version: String
   /// Compute capabilities it compiles for, ascending: 75, 80, ...
-  public let architectures: [Int]
+  package let architectures: [Int]
 
   private let library: DynamicLibrary
   private let calls: Calls
@@ -19,7 +19,7 @@ public final class RuntimeCompiler: Sendable {
   static let options = ["--std=c++17", "--ptxas-options=-v", "--disable-warnings"]
 
   /// - Throws: `ExecutionError.noRuntimeCompiler`.
-  public init(libraries: [String] = CUDALibraryPaths.runtimeCompiler) throws {
+  package init(libraries: [String] = CUDALibraryPaths.runtimeCompiler) throws {
     library = try DynamicLibrary(firstOf: libraries) { .noRuntimeCompiler(searched: $0) }
     path = library.path
     calls = try Calls(library)
@@ -33,7 +33,7 @@ public final class RuntimeCompiler: Sendable {
   }
 
   /// The option for a GPU: its own architecture, or the nearest older one as PTX that the driver translates.
-  public func target(for architecture: Int) -> String {
+  package func target(for architecture: Int) -> String {
     if architectures.contains(architecture) { return "sm_\(architecture)" }
     return "compute_\(architectures.last { $0 < architecture } ?? architecture)"
   }
@@ -41,7 +41,7 @@ public final class RuntimeCompiler: Sendable {
   /// Machine code of `source` for a target such as "sm_90", or PTX for one such as "compute_90".
   ///
   /// - Throws: `ExecutionError.deviceCompilation` with the log and the lines around its first error.
-  public func compile(_ source: String, target: String) throws -> (code: Data, log: String) {
+  package func compile(_ source: String, target: String) throws -> (code: Data, log: String) {
     var program: OpaquePointer?
     try check("nvrtcCreateProgram", calls.create(&program, source, "kernel.cu", 0, nil, nil))
     defer { _ = calls.destroy(&program) }
@@ -85,7 +85,7 @@ public final class RuntimeCompiler: Sendable {
   }
 
   /// The numbered lines of the text around the log's first error "kernel.cu(LINE): error".
-  public static func excerpt(_ source: String, _ log: String) -> String {
+  package static func excerpt(_ source: String, _ log: String) -> String {
     guard let entry = log.split(separator: "\n").first(where: { $0.contains("): error") }),
       let mark = entry.range(of: "kernel.cu("),
       let line = Int(entry[mark.upperBound...].prefix { $0.isNumber })

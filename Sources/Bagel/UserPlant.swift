@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// A plant of a user's own in this process, and how a task drives it. (A program of its own is safer: BAGEL can stop waiting for
+// it, and it survives a crash of this process. `ExternalPlant`.)
+
+import MachineLogs
+import Plants
+import Tasks
+
+/// A machine or a simulation in Swift. States and actions have the task's channels, in its order, in physical units.
+public protocol UserPlant {
+  /// Begins an episode.
+  ///
+  /// - Parameter seed: of a simulation's own noise and start; a machine ignores it.
+  /// - Returns: measured states [S].
+  mutating func reset(seed: UInt64) throws -> [Double]
+  /// Applies an action [A] for one time step, also the safe one at the end; returns the states [S] measured at its end.
+  mutating func step(_ action: [Double]) throws -> [Double]
+}
+
+extension ControlTask {
+  /// Sets a plant of your own in place of `plant:`.
+  ///
+  /// - Parameters:
+  ///   - name: for messages and reports.
+  ///   - make: a plant; asked once a fit, evaluation or loop.
+  public mutating func setPlant(
+    _ name: String = "own plant", _ make: @escaping @Sendable () -> any UserPlant
+  ) {
+    plant = .own(
+      PlantChoice.Own(name: name) { task in InProcessPlant(make(), name: name, task: task) })
+  }
+}
+
+/// A user's plant as one that BAGEL drives.
+struct InProcessPlant: Plant {
+  let name: String
+  let states: [Channel]
+  let actions: [Channel]
+  /// A user's plant measures its states only.
+  let actionLimits: [ClosedRange<Double>]
+  let timeStep: Double
+  private var plant: any UserPlant
+
+  init(_ plant: any UserPlant, name: String, task: ControlTask) {
+    (self.plant, self.name) = (plant, name)
+    (states, actions) = (task.measuredChannels, task.layout.actions)
+    (actionLimits, timeStep) = (task.actionLimits, task.layout.timeStep)
+  }
+
+  mutating func reset(to state: [Double]?, seed: UInt64) throws -> Measurement {
+    try checked { try plant.reset(seed: seed) }
+  }
+
+  mutating func step(_ action: [Double]) throws -> Measurement {
+    try checked { try plant.step(action) }
+  }
+
+  private func checked(_ answer: () throws -> [Double]) throws -> Measurement {
+    let measured: [Double]
+    do {
+      measured = try answer()
+    } catch {
+      throw PlantFailure(plant: name, "\(error)")
+    }
+    guard measured.count == states.count else {
+      throw PlantFailure(
+        plant: name, "returned \(measured.count) states, the task measures \(states.count)")
+    }
+    if let wrong = measured.indices.first(where: { !measured[$0].isFinite }) {
+      throw PlantFailure(plant: name, "the state '\(states[wrong].name)' is \(measured[wrong])")
+    }
+    return Measurement(measured)
+  }
+}
