@@ -11,7 +11,7 @@ import PackageDescription
 /// Everything below Bagel. The command, the library for C and the tests use it directly: what other packages see is what
 /// Bagel makes public (`Tests/ControlTests/PublicInterface.txt`), everything else is `package`.
 let belowBagel: [Target.Dependency] = [
-  "Draws", "Execution", "Formulas", "GaussianProcesses", "LinearAlgebra", "MachineLogs",
+  "Draws", "Execution", "Faults", "Formulas", "GaussianProcesses", "LinearAlgebra", "MachineLogs",
   "ModelChoice",
   "Plants",
   "Policies", "CodeExport", "PolicySearch", "Programs", "Rollouts", "SafeText", "Samplers",
@@ -44,36 +44,40 @@ let package = Package(
     .target(name: "CProcessGuard"),
     .target(name: "CKernelFiles"),
 
+    .target(name: "Faults"),
     .target(name: "Draws"),
-    .target(name: "LinearAlgebra", dependencies: ["COpenBLAS"]),
+    .target(name: "LinearAlgebra", dependencies: ["COpenBLAS", "Faults"]),
     .target(name: "SafeText"),
-    .target(name: "TensorFiles", dependencies: ["CZlib", "SafeText"]),
+    .target(name: "TensorFiles", dependencies: ["CZlib", "Faults", "SafeText"]),
     .target(name: "Programs"),
-    .target(name: "Formulas", dependencies: ["Programs", "SafeText"]),
+    .target(name: "Formulas", dependencies: ["Faults", "Programs", "SafeText"]),
     .target(
-      name: "Execution", dependencies: ["CKernelFiles", "CProcessGuard", "Draws", "Programs"]),
-    .target(name: "MachineLogs", dependencies: ["CProcessGuard", "CZlib", "SafeText"]),
+      name: "Execution",
+      dependencies: ["CKernelFiles", "CProcessGuard", "Draws", "Faults", "Programs"]),
+    .target(name: "MachineLogs", dependencies: ["CProcessGuard", "CZlib", "Faults", "SafeText"]),
     .target(
       name: "GaussianProcesses",
       dependencies: [
-        "CLBFGS", "CVectorMath", "Draws", "Execution", "Formulas", "LinearAlgebra", "MachineLogs",
-        "Programs", "SafeText", "TensorFiles",
+        "CLBFGS", "CVectorMath", "Draws", "Execution", "Faults", "Formulas", "LinearAlgebra",
+        "MachineLogs", "Programs", "SafeText", "TensorFiles",
       ]),
     .target(
       name: "Samplers",
-      dependencies: ["Draws", "Execution", "GaussianProcesses", "LinearAlgebra", "Programs"]),
+      dependencies: [
+        "Draws", "Execution", "Faults", "GaussianProcesses", "LinearAlgebra", "Programs",
+      ]),
     .target(
       name: "Policies",
-      dependencies: ["Draws", "Formulas", "Programs", "SafeText", "TensorFiles"]),
+      dependencies: ["Draws", "Faults", "Formulas", "Programs", "SafeText", "TensorFiles"]),
     .target(
       name: "Watching",
       dependencies: [
-        "GaussianProcesses", "LinearAlgebra", "MachineLogs", "SafeText", "TensorFiles",
+        "Faults", "GaussianProcesses", "LinearAlgebra", "MachineLogs", "SafeText", "TensorFiles",
       ]),
     .target(
       name: "CodeExport",
       dependencies: [
-        "CZlib", "Draws", "Execution", "Formulas", "GaussianProcesses", "LinearAlgebra",
+        "CZlib", "Draws", "Execution", "Faults", "Formulas", "GaussianProcesses", "LinearAlgebra",
         "MachineLogs", "Policies", "Programs", "SafeText", "Samplers", "TensorFiles", "Watching",
         .product(name: "SwiftProtobuf", package: "swift-protobuf"),
       ]),
@@ -90,24 +94,23 @@ let package = Package(
     .target(
       name: "MomentMatching",
       dependencies: [
-        "CVectorMath", "GaussianProcesses", "LinearAlgebra", "MachineLogs", "Policies", "Programs",
+        "CVectorMath", "Faults", "GaussianProcesses", "LinearAlgebra", "MachineLogs", "Policies",
+        "Programs",
       ]),
     .target(
       name: "PolicySearch",
       dependencies: [
-        "Draws", "Execution", "Formulas", "GaussianProcesses", "LinearAlgebra", "MachineLogs",
-        "Programs",
-        "Rollouts",
-        "TensorFiles",
+        "Draws", "Execution", "Faults", "Formulas", "GaussianProcesses", "LinearAlgebra",
+        "MachineLogs", "Programs", "Rollouts", "TensorFiles",
       ]),
     .target(
       name: "Plants",
-      dependencies: ["CProcessGuard", "Draws", "Formulas", "MachineLogs", "SafeText"]),
+      dependencies: ["CProcessGuard", "Draws", "Faults", "Formulas", "MachineLogs", "SafeText"]),
     .target(
       name: "Tasks",
       dependencies: [
-        "Formulas", "GaussianProcesses", "MachineLogs", "ModelChoice", "Plants", "Policies",
-        "PolicySearch", "Rollouts", "SafeText", "Samplers", "Watching",
+        "Faults", "Formulas", "GaussianProcesses", "MachineLogs", "ModelChoice", "Plants",
+        "Policies", "PolicySearch", "Rollouts", "SafeText", "Samplers", "Watching",
         .product(name: "Yams", package: "Yams"),
       ]),
     .target(

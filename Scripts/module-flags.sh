@@ -8,7 +8,7 @@ checkout=$(cd "$(dirname "$0")/.." && pwd)
 build=${1:-$checkout/.build/release}
 printf '%s\n' -I "$build/Modules"
 for module in COpenBLAS CLBFGS CZlib; do printf '%s\n' -I "$checkout/Sources/$module"; done
-for module in CVectorMath CProcessGuard CKernelFiles; do
+for module in CVectorMath CProcessGuard CKernelFiles CBagel; do
   printf '%s\n' -Xcc "-fmodule-map-file=$build/$module.build/module.modulemap"
 done
 printf '%s\n' -I "$checkout/.build/checkouts/Yams/Sources/CYaml/include"

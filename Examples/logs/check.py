@@ -10,10 +10,12 @@ import json
 import math
 import os
 import pathlib
+import runpy
 import subprocess
 import sys
 import tempfile
 import time
+import traceback
 
 HERE = pathlib.Path(__file__).resolve().parent
 EPOCH = 1_700_000_000_123_456_789  # ns; a float of such a stamp is wrong by 100 ns
@@ -21,8 +23,39 @@ compared = 0
 
 
 def start(program, *arguments, **options):
+    """Runs a converter: in a fork of this process, which has loaded the libraries; with options, as a process of its own."""
     command = [sys.executable, HERE / program, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, **options)
+    if options or not hasattr(os, "fork"):
+        return subprocess.run(command, capture_output=True, text=True, **options)
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+        sys.stdout.flush()  # or the fork would say it again
+        child = os.fork()
+        if child == 0:
+            os.dup2(output.fileno(), 1)
+            os.dup2(errors.fileno(), 2)
+            os._exit(converted(command[1:]))
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        output.seek(0)
+        errors.seek(0)
+        said = [io.TextIOWrapper(file).read() for file in (output, errors)]
+    return subprocess.CompletedProcess(command, code, *said)
+
+
+def converted(words):
+    """The exit code of a converter that this process becomes."""
+    sys.argv = [str(word) for word in words]
+    sys.path.insert(0, str(HERE))
+    code = 0
+    try:
+        runpy.run_path(sys.argv[0], run_name="__main__")
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    except BaseException:  # as Python itself ends
+        traceback.print_exc()
+        code = 1
+    sys.stdout.flush()
+    sys.stderr.flush()
+    return code
 
 
 def same(what, is_there, expected):

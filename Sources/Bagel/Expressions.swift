@@ -6,8 +6,12 @@ import Programs
 
 extension Value {
   @_disfavoredOverload public static func + (x: Value, y: Value) -> Value { binary(.add, x, y) }
-  @_disfavoredOverload public static func - (x: Value, y: Value) -> Value { binary(.subtract, x, y) }
-  @_disfavoredOverload public static func * (x: Value, y: Value) -> Value { binary(.multiply, x, y) }
+  @_disfavoredOverload public static func - (x: Value, y: Value) -> Value {
+    binary(.subtract, x, y)
+  }
+  @_disfavoredOverload public static func * (x: Value, y: Value) -> Value {
+    binary(.multiply, x, y)
+  }
   @_disfavoredOverload public static func / (x: Value, y: Value) -> Value { binary(.divide, x, y) }
   @_disfavoredOverload public static prefix func - (x: Value) -> Value { unary(.negate, x) }
   @_disfavoredOverload public static func + (x: Value, y: Double) -> Value { x + x.constant(y) }

@@ -26,7 +26,7 @@ package func replacing(_ path: String, _ write: (String) throws -> Void) throws 
     ? path + ".previous" : "\(path.dropLast(url.pathExtension.count))previous.\(url.pathExtension)"
   try writing(kept) { try former.write(to: URL(fileURLWithPath: kept), options: .atomic) }
   guard rename(new, path) == 0 else {
-    throw OutputError(description: "cannot write \(path): \(String(cString: strerror(errno)))")
+    throw OutputError("cannot write \(path): \(String(cString: strerror(errno)))")
   }
   return kept
 }

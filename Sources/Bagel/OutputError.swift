@@ -1,26 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
 // A file or folder that cannot be written, in one line with its path and the system's reason.
 
+import Faults
 import TensorFiles
 
 /// Something that cannot be written.
-package struct OutputError: Error, CustomStringConvertible {
-  package let description: String
+package struct OutputError: Fault {
+  package let statement: String
+  package let remedy: Remedy?
+  package var origin: FaultOrigin { .surroundings }
 
-  package init(description: String) { self.description = description }
+  package init(_ statement: String, remedy: Remedy? = nil) {
+    (self.statement, self.remedy) = (statement, remedy)
+  }
 
   /// - Parameters:
   ///   - path: of the file or folder.
   ///   - error: Foundation's, whose words name neither path nor reason in full.
   package init(path: String, _ error: any Error) {
-    description = "cannot write \(path): \(systemReason(error))"
+    self.init("cannot write \(path): \(systemReason(error))")
   }
 
   /// - Parameters:
   ///   - path: of the file or folder.
   ///   - errorNumber: the system's.
   package init(path: String, errorNumber: Int32) {
-    description = "cannot write \(path): \(systemReason(errorNumber))"
+    self.init("cannot write \(path): \(systemReason(errorNumber))")
   }
 }
 

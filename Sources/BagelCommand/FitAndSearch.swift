@@ -134,7 +134,7 @@ private final class SearchInterruption: Sendable {
           .write(to: path, description: task.policyDescription(on: model))
         words += "; best policy so far: \(path)"
       } catch {
-        words += "; \(error)"
+        words += "; \(BagelCommand.words(of: error))"
       }
     }
     if let checkpoint, FileManager.default.fileExists(atPath: checkpoint) {

@@ -43,7 +43,7 @@ struct CommonOptions: ParsableArguments {
     try OutputFolders.make(folder)
     guard FileManager.default.isWritableFile(atPath: folder) else {
       throw OutputError(
-        description: "cannot write to the folder \(folder); name another with --output")
+        "cannot write to the folder \(folder); name another with --output")
     }
     try OutputFolders.hold(folder)
     return folder

@@ -30,8 +30,7 @@ enum OutputFolders {
       try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     } catch {
       throw OutputError(
-        description:
-          "cannot make the folder \(folder) (\(systemReason(error))); name another with \(option)")
+        "cannot make the folder \(folder) (\(systemReason(error))); name another with \(option)")
     }
   }
 

@@ -143,9 +143,9 @@ extension ControlTask {
       promise.describe(self, console, prefix: prefix)
       return promise
     } catch let error as UnsuitableSampler {
-      return none("\(error)")
+      return none(words(of: error))
     } catch let error as FactorizationError {
-      return none("\(error)")
+      return none(words(of: error))
     }
   }
 }

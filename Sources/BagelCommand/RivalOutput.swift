@@ -43,9 +43,9 @@ extension ControlTask {
         return !InterruptSignal.wasRaised
       }
     } catch let error as SearchError {
-      return none("\(error)")
+      return none(words(of: error))
     } catch let error as UnsuitableSampler {
-      return none("\(error)")
+      return none(words(of: error))
     }
   }
 

@@ -6,6 +6,7 @@
 
 import ArgumentParser
 import Bagel
+import Faults
 import Foundation
 import LinearAlgebra
 import Reproduction
@@ -46,11 +47,9 @@ struct RootCommand: ParsableCommand {
       Console.error(printable("\(error)", keeping: "\n"))
       Foundation.exit(130)
     } catch {
-      guard let code = error is ReproductionError ? 1 : commandExitCode(of: error) else {
-        type(of: command).exit(withError: error)
-      }
-      Console.failure("error: \(error)")
-      Foundation.exit(code)
+      guard let fault = error as? any Fault else { type(of: command).exit(withError: error) }
+      Console.failure("error: \(words(of: fault))")
+      Foundation.exit(fault.origin.exitCode)
     }
   }
 }

@@ -31,7 +31,7 @@ struct RunSidecar {
       ).write(to: URL(fileURLWithPath: path), options: .withoutOverwriting)
     } catch CocoaError.fileWriteFileExists {
       throw OutputError(
-        description: "\(path) already exists, of another run; give another --log")
+        "\(path) already exists, of another run; give another --log")
     } catch {
       remove()
       throw OutputError(path: path, error)

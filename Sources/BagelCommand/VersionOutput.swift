@@ -80,7 +80,7 @@ extension Console {
     do {
       comparison = try task.compare(one.controller, other.controller, on: model)
     } catch let error as UnsuitableSampler {
-      say("the former policy could not be compared with this one: \(error)")
+      say("the former policy could not be compared with this one: \(words(of: error))")
       return (false, nil)
     }
     let words =

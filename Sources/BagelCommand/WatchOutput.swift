@@ -22,7 +22,7 @@ extension Console {
     do {
       calibration = try fit.watchCalibration(safeAction: task.safeAction)
     } catch let error as FactorizationError {
-      return say("no watch for `bagel run`: \(error)")
+      return say("no watch for `bagel run`: \(words(of: error))")
     }
     try calibration.write(to: path)
   }
@@ -48,7 +48,7 @@ extension Evaluation {
     do {
       widened = isUsual ? try task.widenedWatch(by: driven, of: description, in: folder) : nil
     } catch let error as FactorizationError {
-      return console.say("the watch has learnt nothing of these episodes: \(error)")
+      return console.say("the watch has learnt nothing of these episodes: \(words(of: error))")
     }
     guard let watch = widened else { return }
     let path = "\(folder)/\(WatchCalibration.fileName)"

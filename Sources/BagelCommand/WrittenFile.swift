@@ -16,11 +16,11 @@ struct WrittenFile {
   ///   - option: which named it, for messages.
   /// - Throws: `OutputError` for a folder.
   init(_ path: String, option: String) throws {
-    if path.isEmpty { throw OutputError(description: "\(option) '' names no file") }
+    if path.isEmpty { throw OutputError("\(option) '' names no file") }
     var status = stat()
     let kind = stat(path, &status) == 0 ? status.st_mode & S_IFMT : S_IFREG
     guard kind != S_IFDIR else {
-      throw OutputError(description: "cannot write \(path): it is a folder")
+      throw OutputError("cannot write \(path): it is a folder")
     }
     self.path = path
     isStream = kind != S_IFREG || Self.descriptor(path) != nil
@@ -52,14 +52,14 @@ struct WrittenFile {
       guard stat(input, &other) == 0, other.st_ino == own.st_ino, other.st_dev == own.st_dev else {
         continue
       }
-      throw OutputError(description: "cannot write \(path): this command or its task reads it")
+      throw OutputError("cannot write \(path): this command or its task reads it")
     }
   }
 
   /// The file that is replaced, behind links. Throws: `OutputError`, also for a device or pipe.
   func target() throws -> URL {
     guard !isStream else {
-      throw OutputError(description: "cannot write \(path): it is a device or a pipe")
+      throw OutputError("cannot write \(path): it is a device or a pipe")
     }
     return try behindLinks(URL(fileURLWithPath: path))
   }

@@ -5,16 +5,27 @@
 
 import Bagel
 import CBagel
+import Faults
 import SafeText
 
 /// A call that cannot be meant.
-struct BadCall: Error, CustomStringConvertible {
-  let description: String
+struct BadCall: Fault {
+  let statement: String
+  let remedy: Remedy?
+
+  init(_ statement: String, remedy: Remedy? = nil) {
+    (self.statement, self.remedy) = (statement, remedy)
+  }
 }
 
 /// Numbers that cannot be used.
-struct BadNumbers: Error, CustomStringConvertible {
-  let description: String
+struct BadNumbers: Fault {
+  let statement: String
+  let remedy: Remedy?
+
+  init(_ statement: String, remedy: Remedy? = nil) {
+    (self.statement, self.remedy) = (statement, remedy)
+  }
 }
 
 /// Runs a call, and says how it ended.
@@ -27,14 +38,14 @@ func answer(_ call: () throws -> Void) -> CInt {
     switch error {
     case is BadCall: return CInt(BAGEL_BAD_CALL)
     case is BadNumbers: return CInt(BAGEL_BAD_DATA)
-    default: return commandExitCode(of: error) ?? CInt(BAGEL_FAILED)
+    default: return (error as? any Fault)?.origin.exitCode ?? CInt(BAGEL_FAILED)
     }
   }
 }
 
 /// A C string. Throws: `BadCall` for none.
 func string(_ pointer: UnsafePointer<CChar>?, _ what: String) throws(BadCall) -> String {
-  guard let pointer else { throw BadCall(description: "\(what) is NULL") }
+  guard let pointer else { throw BadCall("\(what) is NULL") }
   return String(cString: pointer)
 }
 
@@ -55,7 +66,7 @@ func numbers(
   if let place = numbers.firstIndex(where: { !(abs($0) <= largest) }) {
     let value = numbers[place]
     throw BadNumbers(
-      description: "number \(place) of \(what) is \(value)"
+      "number \(place) of \(what) is \(value)"
         + (value.isFinite ? ", beyond \(largest)" : ""))
   }
   return numbers
@@ -74,9 +85,9 @@ private func check(
 ) throws(BadCall) {
   guard given == wanted else {
     // A size_t beyond Int is another count too.
-    throw BadCall(description: "\(what) has \(UInt(bitPattern: given)) numbers, not \(wanted)")
+    throw BadCall("\(what) has \(UInt(bitPattern: given)) numbers, not \(wanted)")
   }
-  guard isThere || wanted == 0 else { throw BadCall(description: "\(what) is NULL") }
+  guard isThere || wanted == 0 else { throw BadCall("\(what) is NULL") }
 }
 
 extension UnsafeMutableBufferPointer<Double> {

@@ -21,7 +21,7 @@ extension Handle {
 
   /// The object of a handle. Throws: `BadCall` of NULL.
   static func of(_ handle: OpaquePointer?) throws(BadCall) -> Self {
-    guard let found = at(handle) else { throw BadCall(description: "the \(kind) is NULL") }
+    guard let found = at(handle) else { throw BadCall("the \(kind) is NULL") }
     return found
   }
 

@@ -27,20 +27,19 @@ final class ModelHandle: Handle {
   /// Particles of a caller's list; nil for all. Throws: `BadCall`.
   func particles(_ pointer: UnsafePointer<Int>?, _ count: Int) throws(BadCall) -> [Int]? {
     guard let pointer else {
-      guard count == 0 else { throw BadCall(description: "'which' is NULL") }
+      guard count == 0 else { throw BadCall("'which' is NULL") }
       return nil
     }
     let all = 0..<simulator.particles
     // A particle may be named twice, but no list is that long.
     guard (0...all.count).contains(count) else {
       throw BadCall(
-        description: "'which' has \(UInt(bitPattern: count)) of \(all.count) particles")
+        "'which' has \(UInt(bitPattern: count)) of \(all.count) particles")
     }
     let which = Array(UnsafeBufferPointer(start: pointer, count: count))
     if let other = which.first(where: { !all.contains($0) }) {
       throw BadCall(
-        description:
-          "'which' names the particle \(UInt(bitPattern: other)); there are 0 to \(all.count - 1)")
+        "'which' names the particle \(UInt(bitPattern: other)); there are 0 to \(all.count - 1)")
     }
     return which
   }

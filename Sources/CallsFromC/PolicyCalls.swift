@@ -10,7 +10,7 @@ package func bagel_policy_load(
 ) -> CInt {
   policy?.pointee = nil
   return answer {
-    guard let policy else { throw BadCall(description: "'policy' is NULL") }
+    guard let policy else { throw BadCall("'policy' is NULL") }
     let model = model_path.map { String(cString: $0) }
     policy.pointee = try PolicyHandle(path: string(path, "'path'"), model: model).lent()
   }
@@ -71,7 +71,7 @@ package func bagel_policy_act(
 ) -> CInt {
   act(policy, action, action_count) { found in
     guard found.isMeasured else {
-      throw BadCall(description: "the policy was loaded without a model: it takes states alone")
+      throw BadCall("the policy was loaded without a model: it takes states alone")
     }
     let (row, wanted): ([Double], [Double])
     do {

@@ -66,7 +66,7 @@ final class PolicyHandle: Handle {
     pass(seconds: seconds)
     let states = next.next(measured, elapsed: rows > 0 ? elapsed : nil)
     guard states.allSatisfy(\.isFinite) else {
-      throw BadNumbers(description: "a rate derived from 'measured' is not finite")
+      throw BadNumbers("a rate derived from 'measured' is not finite")
     }
     signals = next
     (rows, elapsed) = (rows + 1, 0)
@@ -77,7 +77,7 @@ final class PolicyHandle: Handle {
   func action(states: [Double], goal: [Double]) throws -> [Double] {
     let action = run.action(observed: states, goal: goal)
     guard action.allSatisfy(\.isFinite) else {
-      throw BadNumbers(description: "the policy's action, or what it remembers, is not finite")
+      throw BadNumbers("the policy's action, or what it remembers, is not finite")
     }
     return action
   }

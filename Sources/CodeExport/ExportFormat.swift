@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The forms in which things leave, and why one cannot have a form.
 
+import Faults
 import Foundation
 import Programs
 
@@ -29,13 +30,15 @@ package protocol Exportable {
 }
 
 /// What an export cannot say.
-package struct CannotExport: Error, CustomStringConvertible {
-  package let description: String
+package struct CannotExport: Fault {
+  package let statement: String
+  package let remedy: Remedy?
 
-  package init(_ description: String) { self.description = description }
+  package init(_ statement: String, remedy: Remedy? = nil) {
+    (self.statement, self.remedy) = (statement, remedy)
+  }
 
   init(_ operation: Programs.Operation, _ format: String) {
-    description =
-      "the program uses '\(operation)', which \(format) has no words for"
+    self.init("the program uses '\(operation)', which \(format) has no words for")
   }
 }

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // What can go wrong between a kernel's text and its numbers. Failed calls of a GPU's driver are `CUDAFailure`.
 
+import Faults
 import Foundation
 
 /// A kernel that cannot be compiled, loaded or given memory, or a GPU whose libraries are not there.
-package enum ExecutionError: Error, CustomStringConvertible {
+package enum ExecutionError: Fault {
   case noCompiler(searched: [String])
   case compilation(log: String, source: String)
   /// A compiler that could not be started, or that somebody ended.
@@ -19,14 +20,33 @@ package enum ExecutionError: Error, CustomStringConvertible {
   case deviceCompilation(log: String, lines: String, compiler: String)
   case policyTooWide(width: Int, largest: Int)
 
-  package var description: String {
+  package var origin: FaultOrigin { .surroundings }
+
+  package var remedy: Remedy? {
+    switch self {
+    case .noCompiler: .either([.text(Self.clang), .device("interpreter")])
+    case .noDriver: .either([.text(Self.driver), .device("host")])
+    case .noRuntimeCompiler: .either([.text(Self.runtimeCompiler), .device("host")])
+    case .policyTooWide: .device("host")
+    case .cache(_, _, let remedy): .text(remedy)
+    case .outOfMemory: .text("use fewer particles or a shorter horizon")
+    case .compilation, .compilerFailed, .loading, .deviceCompilation: nil
+    }
+  }
+
+  private static let clang =
+    "install clang (Debian, Ubuntu: apt-get install clang; macOS: xcode-select --install), name one with "
+    + "BAGEL_CLANG=/path/to/clang"
+  private static let driver =
+    "install NVIDIA's driver, name its library with BAGEL_CUDA_DRIVER=/path/to/libcuda.so.1"
+  private static let runtimeCompiler =
+    "install one (pip install nvidia-cuda-nvrtc, in an active environment, or the CUDA toolkit), name it with "
+    + "BAGEL_NVRTC=/path/to/libnvrtc.so"
+
+  package var statement: String {
     switch self {
     case .noCompiler(let searched):
-      """
-      no clang found to compile the rollout kernel; looked for \(searched.joined(separator: ", ")).
-      Install clang (Debian, Ubuntu: apt-get install clang; macOS: xcode-select --install), name one \
-      with BAGEL_CLANG=/path/to/clang, or use the slow interpreter: --device interpreter
-      """
+      "no clang found to compile the rollout kernel; looked for \(searched.joined(separator: ", "))"
     case .compilation(let log, let source):
       """
       an emitted kernel does not compile; this is a bug in BAGEL. Please report it with the kernel's text, which is \
@@ -35,28 +55,19 @@ package enum ExecutionError: Error, CustomStringConvertible {
       """
     case .compilerFailed(let compiler, let reason):
       "the compiler \(compiler) did not finish a kernel: \(reason)"
-    case .cache(let path, let reason, let remedy):
-      "kernel cache, \(path): \(reason). What to do: \(remedy)"
+    case .cache(let path, let reason, _):
+      "kernel cache, \(path): \(reason)"
     case .loading(let path, let reason): "cannot load \(path): \(reason)"
     case .outOfMemory(let bytes):
-      "no memory for a buffer of \(bytes) bytes; use fewer particles or a shorter horizon"
+      "no memory for a buffer of \(bytes) bytes"
     case .noDriver(let searched):
-      """
-      no GPU driver found; looked for \(searched.joined(separator: ", ")).
-      Install NVIDIA's driver, name its library with BAGEL_CUDA_DRIVER=/path/to/libcuda.so.1, or use the \
-      CPU: --device host
-      """
+      "no GPU driver found; looked for \(searched.joined(separator: ", "))"
     case .noRuntimeCompiler(let searched):
-      """
-      no CUDA run-time compiler (NVRTC) found; looked for \(searched.joined(separator: ", ")).
-      Install one (pip install nvidia-cuda-nvrtc, in an active environment, or the CUDA toolkit), name it with \
-      BAGEL_NVRTC=/path/to/libnvrtc.so, or use the CPU: --device host
-      """
+      "no CUDA run-time compiler (NVRTC) found; looked for \(searched.joined(separator: ", "))"
     case .deviceCompilation(let log, let lines, let compiler):
       "the emitted CUDA kernel does not compile; this is a bug in BAGEL. \(compiler) says:\n\(log)\n\(lines)"
     case .policyTooWide(let width, let largest):
-      "a layer of \(width) neurons or inputs; on a GPU in this layout at most \(largest) fit into shared memory."
-        + " --device host takes it"
+      "a layer of \(width) neurons or inputs; on a GPU in this layout at most \(largest) fit into shared memory"
     }
   }
 }

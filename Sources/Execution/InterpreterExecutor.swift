@@ -20,7 +20,9 @@ package final class InterpreterExecutor: RolloutExecutor {
     terminalAdjoint = rollout.terminalAdjoint
   }
 
-  package func fingerprint(particles: Int) -> String { "interpreter\n\(KernelSource(rollout).text)" }
+  package func fingerprint(particles: Int) -> String {
+    "interpreter\n\(KernelSource(rollout).text)"
+  }
 
   package func rebind(_ name: String, _ values: [Double]) {
     precondition(

@@ -8,13 +8,19 @@
 //
 // There are no comparisons: a jump has no gradient.
 
+import Faults
 import Foundation
 import Programs
 import SafeText
 
 /// What is wrong with a formula, and where.
-package struct FormulaError: Error, CustomStringConvertible {
-  package let description: String
+package struct FormulaError: Fault {
+  package let statement: String
+  package let remedy: Remedy?
+
+  package init(_ statement: String, remedy: Remedy? = nil) {
+    (self.statement, self.remedy) = (statement, remedy)
+  }
 }
 
 /// An arithmetic formula over named scalars.
@@ -169,13 +175,13 @@ package struct Formula: Sendable {
     }
     guard value.isFinite else {
       throw FormulaError(
-        description:
-          "'\(shortened(text))' has a constant part that is not a finite number, but \(value)")
+
+        "'\(shortened(text))' has a constant part that is not a finite number, but \(value)")
     }
     guard Swift.abs(value) <= largestNumber else {
       throw FormulaError(
-        description:
-          "'\(shortened(text))' has a constant part of \(value), beyond \(largestNumber); "
+
+        "'\(shortened(text))' has a constant part of \(value), beyond \(largestNumber); "
           + "rollouts compute in single precision, so scale it")
     }
     return value

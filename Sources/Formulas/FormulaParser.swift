@@ -21,8 +21,8 @@ struct FormulaParser {
     guard text.utf8.count <= Formula.longestText else {
       characters = []
       throw FormulaError(
-        description:
-          "has \(text.utf8.count) characters, more than \(Formula.longestText); a sum may "
+
+        "has \(text.utf8.count) characters, more than \(Formula.longestText); a sum may "
           + "stand in several terms of the reward")
     }
     characters = Array(text)
@@ -47,7 +47,7 @@ struct FormulaParser {
     let from = max(0, position - 20)
     let excerpt = (from > 0 ? "\u{2026}" : "") + String(characters[from...])
     return FormulaError(
-      description: "'\(shortened(excerpt))', character \(position + 1): \(problem)")
+      "'\(shortened(excerpt))', character \(position + 1): \(problem)")
   }
 
   private mutating func skipSpace() {

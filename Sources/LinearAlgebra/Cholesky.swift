@@ -3,23 +3,32 @@
 // LAPACK is column-major: its upper factor of our row-major symmetric matrix is our L.
 
 import COpenBLAS
+import Faults
 import Foundation
 
 /// Why a matrix has no Cholesky factor.
-package enum FactorizationError: Error, CustomStringConvertible {
+package enum FactorizationError: Fault {
   case notFinite(what: String, row: Int, column: Int, value: Double)
   case notPositiveDefinite(
     what: String, pivot: Int, size: Int, diagonal: Double, jittersTried: [Double])
 
-  package var description: String {
+  package var statement: String {
     switch self {
     case .notFinite(let what, let row, let column, let value):
       "\(what): entry (\(row), \(column)) is \(value); the data or the hyperparameters are not finite"
     case .notPositiveDefinite(let what, let pivot, let size, let diagonal, let jitters):
       """
       \(what): not positive definite at pivot \(pivot) of \(size) (diagonal \(diagonal)); jitters \
-      tried: \(jitters). Repeated inputs with almost no noise do this: raise the noise floor
+      tried: \(jitters)
       """
+    }
+  }
+
+  package var remedy: Remedy? {
+    switch self {
+    case .notFinite: nil
+    case .notPositiveDefinite:
+      .text("repeated inputs with almost no noise do this: raise the noise floor")
     }
   }
 }

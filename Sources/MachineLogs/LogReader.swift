@@ -2,6 +2,7 @@
 // Log files -> episodes: checks of the values (ValueChecks), holes, the time step's grid (SampleGrid), derived channels
 // (CausalSignals).
 
+import Faults
 import Foundation
 
 extension LogLayout {
@@ -76,8 +77,8 @@ extension LogLayout {
       throw LogError(
         file: file.path,
         "rows are \(format(spacing)) s apart; a time step of "
-          + "\(format(timeStep)) s would invent what lies between them (are the stamps in seconds? If not, say --time-unit ms)"
-      )
+          + "\(format(timeStep)) s would invent what lies between them, if the stamps are in seconds",
+        remedy: .timeUnit)
     }
     let checks = ValueChecks(file: file, layout: self, longestGap: Self.longestGap * spacing)
     var notes = try file.notes + (checksValues ? checks.findings() : [])

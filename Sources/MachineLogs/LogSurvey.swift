@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A log of which nothing is known -> all of its columns: which hold numbers, with which units, how many values are missing.
 
+import Faults
 import Foundation
 import SafeText
 
@@ -97,8 +98,9 @@ package struct LogSurvey: Sendable {
     guard let time, head.names.contains(time) else {
       throw LogError(
         file: source.name, line: head.line,
-        "has no column that is called like a time; name it with --time-column. Its columns: "
-          + shortened(head.names.map { shortened($0) }.joined(separator: ", "), to: 150))
+        "has no column that is called like a time. Its columns: "
+          + shortened(head.names.map { shortened($0) }.joined(separator: ", "), to: 150),
+        remedy: .timeColumn(guess: nil))
     }
     var words: [Int: String] = [:]
     reader.forEachAhead(200) { reader in

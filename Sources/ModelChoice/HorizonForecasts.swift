@@ -45,7 +45,8 @@ package struct HorizonForecasts: Sendable {
   }
 
   /// Of a model that was learnt from episodes: calibrated on blocks of them. Throws: `FactorizationError`, `LogError`.
-  package init(of model: DynamicsModel, learntFrom episodes: [Episode], _ options: FitOptions) throws
+  package init(of model: DynamicsModel, learntFrom episodes: [Episode], _ options: FitOptions)
+    throws
   {
     self.init(
       try DynamicsMean(model), try LeftOutBlock.blocks(of: episodes).runs(of: model, options),

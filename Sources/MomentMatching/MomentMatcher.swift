@@ -15,13 +15,19 @@
 //
 // The double sum is 99 % of the work; everything that the gradient needs is summed with it.
 
+import Faults
 import Foundation
 import GaussianProcesses
 import LinearAlgebra
 
 /// What moment matching cannot do.
-package struct CannotMatchMoments: Error, CustomStringConvertible {
-  package let description: String
+package struct CannotMatchMoments: Fault {
+  package let statement: String
+  package let remedy: Remedy?
+
+  package init(_ statement: String, remedy: Remedy? = nil) {
+    (self.statement, self.remedy) = (statement, remedy)
+  }
 }
 
 /// Predicts from uncertain inputs.
@@ -53,12 +59,11 @@ package struct MomentMatcher: Sendable {
         covariance.profile == .squaredExponential
       else {
         throw CannotMatchMoments(
-          description: "moment matching is derived for squared exponentials only")
+          "moment matching is derived for squared exponentials only")
       }
       guard let exact = process.exact else {
         throw CannotMatchMoments(
-          description:
-            "moment matching takes n^2 exponentials a step: \(process.x.rows) points are too many (at most "
+          "moment matching takes n^2 exponentials a step: \(process.x.rows) points are too many (at most "
             + "\(GaussianProcess.largestExact))")
       }
       let line = process.priorMeanLine

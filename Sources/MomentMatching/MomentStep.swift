@@ -33,20 +33,19 @@ struct MomentStep {
       policy.memoryLength == 0
     else {
       throw CannotMatchMoments(
-        description:
-          "moment matching carries the present state only: no histories, delays, rate limits")
+        "moment matching carries the present state only: no histories, delays, rate limits")
     }
     guard model.layout.disturbances.isEmpty else {
       throw CannotMatchMoments(
-        description: "moment matching has no distribution of what disturbs: no disturbances")
+        "moment matching has no distribution of what disturbs: no disturbances")
     }
     guard model.linear == nil, !model.form.hasFeedthrough else {
       throw CannotMatchMoments(
-        description: "moment matching is derived for processes that learn all of the increments")
+        "moment matching is derived for processes that learn all of the increments")
     }
     guard model.form.outputs.allSatisfy({ $0.inputs.count == model.form.features.count }) else {
       throw CannotMatchMoments(
-        description: "moment matching is derived for outputs that read the same inputs")
+        "moment matching is derived for outputs that read the same inputs")
     }
     stateLength = model.layout.states.count
     featureLength = model.form.features.count

@@ -47,7 +47,8 @@ package struct CartPole: SimulatedPlant {
     return plant
   }
 
-  package static var parameters: [(name: String, path: WritableKeyPath<CartPole, Double> & Sendable)]
+  package static var parameters:
+    [(name: String, path: WritableKeyPath<CartPole, Double> & Sendable)]
   {
     [
       ("cartMass", \.cartMass), ("poleMass", \.poleMass), ("poleLength", \.poleLength),

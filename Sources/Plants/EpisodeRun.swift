@@ -5,6 +5,7 @@
 // A row is written before its action is sent, so that whatever happens next it is known what was sent; the row of the safe
 // action is written once the plant took it.
 
+import Faults
 import Formulas
 import MachineLogs
 
@@ -153,7 +154,7 @@ package struct EpisodeRun {
 }
 
 /// What ended an episode that should have gone on, and what became of the safe action.
-package struct EpisodeFailure: Error, CustomStringConvertible {
+package struct EpisodeFailure: Fault {
   package let cause: any Error
   /// In words.
   package let safety: String
@@ -165,24 +166,26 @@ package struct EpisodeFailure: Error, CustomStringConvertible {
     self.cause = failure ?? cause
   }
 
-  package var description: String { "\(cause); \(safety)" }
+  package var statement: String { "\(cause); \(safety)" }
+  package var origin: FaultOrigin { (cause as? any Fault)?.origin ?? .surroundings }
 }
 
 /// A measurement that is too old to act on: this process was stopped.
-package struct StaleMeasurement: Error, CustomStringConvertible {
+package struct StaleMeasurement: Fault {
   /// Seconds.
   let age: Double
   let step: Int
-  package var description: String {
+  package var origin: FaultOrigin { .surroundings }
+  package var statement: String {
     "step \(step): BAGEL was stopped for \((1_000 * age).rounded() / 1_000) s; what it measured before is too old to act on"
   }
 }
 
 /// A controller that commands what no actuator can do.
-package struct ControllerFailure: Error, CustomStringConvertible {
+package struct ControllerFailure: Fault {
   let action: [Double]
   let step: Int
-  package var description: String { "step \(step): the controller's action is \(action)" }
+  package var statement: String { "step \(step): the controller's action is \(action)" }
 }
 
 extension Plant {

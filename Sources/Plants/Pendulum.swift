@@ -37,7 +37,8 @@ package struct Pendulum: SimulatedPlant {
 
   package init() {}
 
-  package static var parameters: [(name: String, path: WritableKeyPath<Pendulum, Double> & Sendable)]
+  package static var parameters:
+    [(name: String, path: WritableKeyPath<Pendulum, Double> & Sendable)]
   {
     [("mass", \.mass), ("length", \.length), ("friction", \.friction), ("gravity", \.gravity)]
   }

@@ -4,6 +4,7 @@
 // and their units as properties and lists them by name, so that an evaluation can vary them.
 
 import Draws
+import Faults
 import MachineLogs
 import SafeText
 
@@ -135,7 +136,7 @@ package struct SafeEnd: Hashable, Sendable {
 }
 
 /// What is wrong with a plant, and what it said.
-package struct PlantFailure: Error, CustomStringConvertible {
+package struct PlantFailure: Fault {
   package let plant: String
   package let problem: String
   /// Steps of the episode before, if it was in one.
@@ -143,7 +144,7 @@ package struct PlantFailure: Error, CustomStringConvertible {
 
   package init(plant: String, _ problem: String) { (self.plant, self.problem) = (plant, problem) }
 
-  package var description: String {
+  package var statement: String {
     "plant '\(shortened(plant))'\(step.map { ", step \($0)" } ?? ""): \(problem)"
   }
 }

@@ -2,6 +2,7 @@
 // A policy with its numbers <-> a safetensors file: words (PolicyStructure) as JSON in the header, numbers as tensors,
 // and the table that writes and reads them.
 
+import Faults
 import SafeText
 import TensorFiles
 
@@ -42,7 +43,7 @@ extension PolicyController {
     path: String
   ) throws(TensorFileError) -> (controller: PolicyController, description: PolicyDescription) {
     let file = try TensorFile(path: path)
-    try file.checkFormat(fileFormat, path: path, advice: "search the policy again")
+    try file.checkFormat(fileFormat, path: path, remedy: .optimize)
     var stored = StoredPolicy(try PolicyStructure(file, path: path))
     try TensorTable.read(file, path: path) { table throws(TensorFileError) in
       try stored.rows(&table)

@@ -10,6 +10,7 @@
 
 import Draws
 import Execution
+import Faults
 import GaussianProcesses
 import LinearAlgebra
 import MachineLogs
@@ -17,10 +18,13 @@ import Programs
 import Rollouts
 
 /// A gradient that cannot be followed.
-package struct SearchError: Error, CustomStringConvertible {
-  package let description: String
+package struct SearchError: Fault {
+  package let statement: String
+  package let remedy: Remedy?
 
-  package init(description: String) { self.description = description }
+  package init(_ statement: String, remedy: Remedy? = nil) {
+    (self.statement, self.remedy) = (statement, remedy)
+  }
 }
 
 /// Runs Algorithm 1's inner loop.
@@ -259,8 +263,7 @@ package final class PolicyOptimizer {
     for record in records {
       guard record.hasMoved else {
         throw SearchError(
-          description:
-            "iteration \(state.iteration): the gradient's norm is \(record.gradientNorm) and the return "
+          "iteration \(state.iteration): the gradient's norm is \(record.gradientNorm) and the return "
             + "\(record.meanReturn); the reward leaves its domain (a root or logarithm of what can be negative or "
             + "zero, a division by zero), or the model diverges"
         )

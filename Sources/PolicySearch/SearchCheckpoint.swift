@@ -4,6 +4,7 @@
 // could not be resumed.
 
 import Execution
+import Faults
 import TensorFiles
 
 extension SearchState {
@@ -49,7 +50,7 @@ extension SearchState {
         try state.rows(&table, options)
       }
     } catch {
-      throw TensorFileError(path: path, error.problem + " (bagel optimize --restart begins afresh)")
+      throw TensorFileError(path: path, error.problem, remedy: .afresh)
     }
     self = state
   }

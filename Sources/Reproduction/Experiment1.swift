@@ -155,7 +155,8 @@ extension ControlTask {
       }
     return PolicyOptimizer(
       PolicyOptimizer.Executors(executor), rollout: rollout, model: model,
-      initialStates: task.objective.start.resolved(by: model), goals: task.objective.goal.resolved(by: model),
+      initialStates: task.objective.start.resolved(by: model),
+      goals: task.objective.goal.resolved(by: model),
       options: task.search, initialParameters: task.makePolicy().initialParameters)
   }
 }

@@ -38,7 +38,7 @@ package struct Page {
         return try plot.png()
       } catch {
         throw ReproductionError(
-          description: "no PNG files: \(error); its terminal pngcairo is needed")
+          "no PNG files: \(error); its terminal pngcairo is needed")
       }
     }
   }

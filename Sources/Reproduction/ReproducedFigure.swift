@@ -36,7 +36,8 @@ extension ReproducedFigure {
   ///   - isQuick: the page says that it is to be judged by nobody.
   /// - Throws: Foundation's file errors; `ReproductionError` where gnuplot draws no PNG.
   /// - Returns: the page's path; nil where nothing was measured.
-  package func write(to folder: String, png: Bool = false, isQuick: Bool = false) throws -> String? {
+  package func write(to folder: String, png: Bool = false, isQuick: Bool = false) throws -> String?
+  {
     guard let page else { return nil }
     try moveEarlierAway(in: folder)
     let path = "\(folder)/\(name).html"
@@ -44,7 +45,8 @@ extension ReproducedFigure {
     if !isComplete { notices.append("Interrupted: not everything was measured.") }
     if isQuick {
       notices.append(
-        "--quick: little data and short budgets. This is a smoke test; its figures mean nothing.")
+        "A quick run: little data and short budgets. This is a smoke test; its figures mean nothing."
+      )
     }
     try page.html(notices: notices).write(toFile: path, atomically: true, encoding: .utf8)
     try csv.write(toFile: "\(folder)/\(name).csv", atomically: true, encoding: .utf8)

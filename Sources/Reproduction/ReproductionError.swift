@@ -1,7 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // What ends a figure.
 
+import Faults
+
 /// A figure that cannot be measured or drawn.
-package struct ReproductionError: Error, CustomStringConvertible {
-  package let description: String
+package struct ReproductionError: Fault {
+  package let statement: String
+  package let remedy: Remedy?
+  package var origin: FaultOrigin { .surroundings }
+
+  package init(_ statement: String, remedy: Remedy? = nil) {
+    (self.statement, self.remedy) = (statement, remedy)
+  }
 }

@@ -5,6 +5,7 @@
 //   sum_j w_j phi_j(x),   phi_j(x) = sqrt(2 s2 / F) cos(omega_j^T x + b_j),   w ~ N(0, I)
 
 import Draws
+import Faults
 import Foundation
 import GaussianProcesses
 import LinearAlgebra
@@ -23,7 +24,7 @@ struct FourierFeatures: Sendable {
   init(_ process: GaussianProcess, count: Int, output: Int) throws {
     guard case .stationary(let covariance) = process.hyperparameters.covariance else {
       throw UnsuitableSampler(
-        description: "pathwise draws need a stationary covariance function; use --sampler exact")
+        "pathwise draws need a stationary covariance function", remedy: .samplers(["exact"]))
     }
     frequencies = covariance.spectralDraws(
       count, key: DrawKey(seed: UInt64(output), stream: .fourierFeatures))

@@ -5,6 +5,7 @@
 //   mean = h(x)^T beta + w(x)^T m,    m = K_UU W^T (W K_UU W^T + sn2 I)^-1 (y - H beta)
 //   variance = w(x)^T K_UU w(x) - ||R^T w(x)||^2,   R = K_UU W^T S
 
+import Faults
 import GaussianProcesses
 import LinearAlgebra
 import Programs
@@ -38,9 +39,8 @@ package struct KISSGPSampler: MarginalSampler {
     let points = pointsPerAxis.map { points in box.map { _ in points } } ?? wanted
     guard points.reduce(1, { $0 * ($1 + 2) }) <= RegularGrid.largestSize else {
       throw GridError(
-        description:
-          "\(points.map(String.init).joined(separator: " x ")) grid points are too many; "
-          + "use fewer (gridPoints, --grid)")
+        "\(points.map(String.init).joined(separator: " x ")) grid points are too many",
+        remedy: .gridPoints)
     }
     grid = RegularGrid(box: box, pointsPerAxis: points)
     let probes = Matrix(randomPoints(box, count: 64, seed: 3) + group.spreadInputs(64))

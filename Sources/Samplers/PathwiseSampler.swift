@@ -9,6 +9,7 @@
 // F + n multiply-adds a particle-step and output, F + n numbers a particle.
 
 import Draws
+import Faults
 import Foundation
 import GaussianProcesses
 import LinearAlgebra
@@ -47,10 +48,9 @@ package struct PathwiseSampler: GroupSampler {
       let fourier = try FourierFeatures(process, count: features, output: group.outputs[k])
       guard let exact = process.exact else {
         throw UnsuitableSampler(
-          description:
-            "\(process.x.rows) points are too many for pathwise draws (at most "
-            + "\(GaussianProcess.largestExact)); use --sampler sparse-pathwise, tabulated or sparse"
-        )
+          "\(process.x.rows) points are too many for pathwise draws (at most "
+            + "\(GaussianProcess.largestExact))",
+          remedy: .samplers(["sparse-pathwise", "tabulated", "sparse"]))
       }
       return Output(
         fourier: fourier, features: fourier.values(process.x), residuals: process.residuals,

@@ -6,6 +6,7 @@
 // itself (SamplerCertificate.swift).
 
 import Draws
+import Faults
 import GaussianProcesses
 import LinearAlgebra
 import Programs
@@ -73,8 +74,13 @@ extension MarginalSampler {
 }
 
 /// Why a sampler cannot serve a group of outputs.
-package struct UnsuitableSampler: Error, CustomStringConvertible {
-  package let description: String
+package struct UnsuitableSampler: Fault {
+  package let statement: String
+  package let remedy: Remedy?
+
+  package init(_ statement: String, remedy: Remedy? = nil) {
+    (self.statement, self.remedy) = (statement, remedy)
+  }
 }
 
 extension ProcessGroup {

@@ -174,7 +174,7 @@ private struct GroupCandidates {
     if tried.count > before { return true }
     guard !tried.isEmpty else {
       throw UnsuitableSampler(
-        description: "no sampler can serve this model: " + unsuitable.joined(separator: "; "))
+        "no sampler can serve this model: " + unsuitable.joined(separator: "; "))
     }
     return false
   }

@@ -4,6 +4,7 @@
 // is tabulated, not the variance: 2-5 times less error (NumPy, 2,200 boom points). Points per axis follow from
 // one-dimensional interpolation errors, axis by axis.
 
+import Faults
 import Foundation
 import GaussianProcesses
 import LinearAlgebra
@@ -36,9 +37,8 @@ package struct TabulatedSampler: MarginalSampler {
     let d = box.count
     guard d <= SamplerName.tabulated.mostInputs ?? .max else {
       throw UnsuitableSampler(
-        description:
-          "\(d) model inputs are too many to tabulate (at most 4); use --sampler love, sparse or "
-          + "exact, or fewer features or a shorter history")
+        "\(d) model inputs are too many to tabulate (at most 4)",
+        remedy: .fewerInputs)
     }
     self.group = group
     let posteriors = try inParallel(group.processes.count) {

@@ -31,7 +31,9 @@ package enum BuiltInTasks {
   /// The boom with the reward of the paper's Experiment 1: equation 8 alone.
   package static func experiment1() throws -> ControlTask {
     var task = try ControlTask("boom")
-    task.objective.rewards = [.saturating(weights: experiment1Weights, width: 1, units: .standardised)]
+    task.objective.rewards = [
+      .saturating(weights: experiment1Weights, width: 1, units: .standardised)
+    ]
     return task
   }
 

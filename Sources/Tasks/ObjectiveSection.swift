@@ -78,7 +78,8 @@ extension ControlTask {
     }
     let weights = try required(term.numbers("weights"), "weights", term)
     guard weights.count == names.count else {
-      let what = objective.goalQuantities == nil ? "states" : "goals (\(names.joined(separator: ", ")))"
+      let what =
+        objective.goalQuantities == nil ? "states" : "goals (\(names.joined(separator: ", ")))"
       throw term.error("weights", "has \(weights.count) numbers for \(names.count) \(what)")
     }
     return weights

@@ -2,6 +2,7 @@
 // YAML -> ControlTask: the file as a whole. Each section stands in a file of its own beside this one, with the checks
 // that need only the file itself.
 
+import Faults
 import Foundation
 import MachineLogs
 
@@ -36,8 +37,8 @@ extension ControlTask {
       let known = BuiltInTasks.names.joined(separator: ", ")
       throw LogError(
         file: nameOrPath,
-        "no such task file, and no built-in task (there are: \(known)); "
-          + "`bagel new NAME` writes a task file")
+        "no such task file, and no built-in task (there are: \(known))",
+        remedy: .newTask(fromLogs: false))
     }
     guard let text = String(validating: bytes, as: UTF8.self) else {
       throw LogError(

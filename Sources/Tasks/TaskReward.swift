@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The reward of a task on a model: its terms as programs, weights in the deviations that they are given in.
 
+import Faults
 import GaussianProcesses
 import MachineLogs
 import Rollouts
@@ -35,7 +36,7 @@ extension ControlTask {
         guard let learnt = model.rewardModel, learnt.column == column else {
           throw LogError(
             file: place, column: column,
-            "is the reward, but the model has not learnt it; run `bagel fit` on the task again")
+            "is the reward, but the model has not learnt it", remedy: .fit)
         }
         return try Reward.learned(learnt, weight: weight)
       case .own(let reward): return reward

@@ -3,6 +3,7 @@
 // key, an unknown key names the nearest known one. Yams (libYAML) does the parsing: it is the one YAML
 // library for Swift that is kept, and its nodes carry line marks.
 
+import Faults
 import Foundation
 import MachineLogs
 import SafeText
@@ -21,7 +22,7 @@ final class YAMLMapping {
     try YAMLLimits.check(text, file: file)
     do {
       guard let node = try Yams.compose(yaml: text) else {
-        throw LogError(file: file, "is empty; `bagel new NAME` writes an example")
+        throw LogError(file: file, "is empty", remedy: .newTask(fromLogs: false))
       }
       try YAMLLimits.check(node, file: file)
       return try YAMLMapping(node, file: file, path: "")

@@ -5,6 +5,7 @@
 // (SafetensorsReader). What numbers a file of BAGEL's own may hold is said by its table (TensorTable). Own code
 // (no Swift library exists); the format is that one paragraph.
 
+import Faults
 import Foundation
 import SafeText
 
@@ -25,18 +26,22 @@ package struct Tensor: Hashable, Sendable {
 }
 
 /// Why a file is not what was expected.
-package struct TensorFileError: Error, CustomStringConvertible {
+package struct TensorFileError: Fault {
   package let path: String
   package let problem: String
   /// Whether the file could not be written (rather than read).
   package let isWriting: Bool
-  package init(path: String, _ problem: String, isWriting: Bool = false) {
+  package let remedy: Remedy?
+  package var origin: FaultOrigin { isWriting ? .surroundings : .input }
+
+  package init(path: String, _ problem: String, isWriting: Bool = false, remedy: Remedy? = nil) {
     self.path = path
     self.problem = problem
     self.isWriting = isWriting
+    self.remedy = remedy
   }
   /// One line of at most `longestMessage` characters, whatever stands in the file.
-  package var description: String {
+  package var statement: String {
     shortenedInside("\(shortenedPath(path)): \(problem)", to: longestMessage)
   }
 }
@@ -94,10 +99,10 @@ package struct TensorFile: Sendable {
   /// - Parameters:
   ///   - wanted: the format's name and version, "bagel-model-5".
   ///   - path: of the file, for the message.
-  ///   - advice: what makes a new file.
+  ///   - remedy: what makes a new file.
   /// - Throws: `TensorFileError`.
   package func checkFormat(
-    _ wanted: String, path: String, advice: String
+    _ wanted: String, path: String, remedy: Remedy
   ) throws(TensorFileError) {
     guard let found = metadata["format"] else {
       throw TensorFileError(
@@ -113,8 +118,8 @@ package struct TensorFile: Sendable {
     }
     throw TensorFileError(
       path: path,
-      "has the format \(found.prefix(60)), this version of bagel reads \(wanted)"
-        + (kind(found) == nil ? "" : "; \(advice)"))
+      "has the format \(found.prefix(60)), this version of bagel reads \(wanted)",
+      remedy: kind(found) == nil ? nil : remedy)
   }
 }
 

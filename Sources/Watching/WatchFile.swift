@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A watch's limits <-> a safetensors file beside the model that they belong to.
 
+import Faults
 import MachineLogs
 import SafeText
 import TensorFiles
@@ -25,7 +26,7 @@ extension WatchCalibration {
   /// - Throws: `TensorFileError`, also where they are of other channels.
   package init(path: String, for layout: LogLayout) throws(TensorFileError) {
     let file = try TensorFile(path: path)
-    try file.checkFormat(Self.fileFormat, path: path, advice: "run `bagel fit` again")
+    try file.checkFormat(Self.fileFormat, path: path, remedy: .fit)
     var stored = StoredWatch(try WatchStructure(file, path: path))
     try TensorTable.read(file, path: path) { table throws(TensorFileError) in
       try stored.rows(&table)
@@ -38,8 +39,8 @@ extension WatchCalibration {
     else {
       throw TensorFileError(
         path: path,
-        "is of a machine with the states \(shortened(stored.structure.states.joined(separator: ", "))) and \(stored.structure.actions) actions; run `bagel fit` again"
-      )
+        "is of a machine with the states \(shortened(stored.structure.states.joined(separator: ", "))) and \(stored.structure.actions) actions",
+        remedy: .fit)
     }
   }
 }

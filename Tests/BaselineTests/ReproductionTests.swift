@@ -39,6 +39,7 @@ struct Figure2Tests {
     options.trials = 1
     // 5,600 rows: more than exact methods take.
     options.drivingSeconds = 280
+    (options.fastBudget, options.slowBudget) = (0.1, 0.1)
     var figure = try Figure2(options)
     try figure.run { _, _ in true }
     #expect(figure.isComplete)

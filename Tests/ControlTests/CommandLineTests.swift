@@ -236,7 +236,7 @@ struct CommandLineTests {
     reward: {saturating: {weights: {angle: 10}}}
     start: [-0.6, 0]
     goal: {angle: 0}
-    optimise: {particles: 2000, horizon: 300, iterations: 30, starts: 1}
+    optimise: {particles: 2000, horizon: 300, iterations: 16, starts: 1}
     """.write(toFile: folder + "/long.yaml", atomically: true, encoding: .utf8)
     #expect(try bagel(["fit", "long.yaml"], in: folder).status == 0)
     let state = folder + "/long-out/search-state.safetensors"

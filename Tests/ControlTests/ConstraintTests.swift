@@ -175,12 +175,12 @@ struct ConstraintTests {
   func resumed() throws {
     let model = try Self.fitted.get()
     var task = try Self.task()
-    task.search.iterations = 40
+    task.search.iterations = 14
     let path = Scratch.path("constrained.safetensors")
     var steps = 0
     let broken = try task.optimize(model, checkpoint: path) { _ in
       steps += 1
-      return steps < 17
+      return steps < 6
     }
     #expect(!broken.isFinished && broken.constraints.isEmpty)
     let resumed = try task.optimize(model, checkpoint: path)

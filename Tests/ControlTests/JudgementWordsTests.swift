@@ -41,7 +41,8 @@ struct JudgementWordsTests {
       task.criterion
         == "|x - goal| <= 0.05 m from 1 s on and an action change below 0.1 a step (largestActionChange)"
     )
-    let still = EpisodeJudge(task).judge(episode(x: { _ in 0.01 }, y: 0.3, u: { _ in 0.5 }), goals: goals)
+    let still = EpisodeJudge(task).judge(
+      episode(x: { _ in 0.01 }, y: 0.3, u: { _ in 0.5 }), goals: goals)
     let shaky = EpisodeJudge(task).judge(
       episode(x: { _ in 0.01 }, y: 0.5, u: { $0 % 2 == 0 ? -0.1 : 0.1 }), goals: goals)
     let far = EpisodeJudge(task).judge(

@@ -118,7 +118,7 @@ struct KernelCacheCommandTests {
     let environment = ["XDG_CACHE_HOME": home]
     let outcome = try bagel(compiling, in: home, environment: environment)
     #expect(outcome.status == 1)
-    #expect(outcome.errors.contains("What to do: chmod go-w \(home)/bagel"), "\(outcome.errors)")
+    #expect(outcome.errors.contains("; chmod go-w \(home)/bagel"), "\(outcome.errors)")
     let doctor = try bagel(["doctor", "--json"], in: home, environment: environment)
     #expect(doctor.status == 1 && doctor.json["cache"] is NSNull, "\(doctor.errors)")
     #expect("\(doctor.json["cacheNotes"] ?? "")".contains("chmod go-w"))

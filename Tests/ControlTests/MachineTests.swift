@@ -2,6 +2,7 @@
 // The real binary on machines that misbehave and under signals: Tests/Machines, in Python.
 
 import Foundation
+import TestSupport
 import Testing
 
 /// Runs a script of Tests/Machines on the built binary.
@@ -24,7 +25,7 @@ struct MachineTests {
 
   @Test("signals at random moments leave the safe action")
   func endings() throws {
-    let outcome = try machines("endings.py", ["40", "7"])
+    let outcome = try machines("endings.py", [isThorough ? "200" : "20", "7"])
     #expect(outcome.status == 0, "\(outcome.output)\(outcome.errors)")
   }
 }

@@ -118,8 +118,8 @@ struct ModelChoiceTests {
 
   @Test("a model to search on has processes of few inputs and reads no command of the next row")
   func searched() throws {
-    let machines: [(UInt64) -> Episode] = [oscillator, valve, late]
-    for machine in machines {
+    let machines: [(UInt64) -> Episode] = [valve, oscillator, late]
+    for machine in machines.thinned(to: 3) {
       let choice = try #require(
         try chooser((0..<4).map(machine), layout, .search).choose())
       let names = choice.candidates.map(\.name)
@@ -135,7 +135,7 @@ struct ModelChoiceTests {
 
   @Test("what a task says of its model stays; what it does not say is chosen")
   func fixedParts() throws {
-    let episodes = (0..<4).map { oscillator($0) }
+    let episodes = (0..<4).map { oscillator($0).rowsOnly(0..<130) }
     func fit(_ model: String) throws -> (task: ControlTask, fit: FittedModel) {
       let task = try ControlTask(
         yaml: """
@@ -194,6 +194,7 @@ struct ModelChoiceTests {
     }
     let own = try verdict((0..<4).map(wave), wave(9))
     #expect(own.hasPrefix("no: the commands tell the model nothing"), "\(own)")
+    guard isThorough else { return }
     let still = try verdict(
       (0..<4).map { seed in episode(seed) { _, _ in 0 } }, episode(9) { _, _ in 0 })
     #expect(still.hasPrefix("no"), "\(still)")
@@ -230,7 +231,8 @@ struct ModelChoiceTests {
       }
       return Episode(name: "moving", timeStep: 0.1, states: states, actions: actions)
     }
-    for (order, derived) in [([0, 1, 2], false), ([2, 1, 0], false), ([0, 1, 2], true)] {
+    let cases = [([2, 1, 0], false), ([0, 1, 2], true)] + (isThorough ? [([0, 1, 2], false)] : [])
+    for (order, derived) in cases {
       var layout = LogLayout(
         states: order.map { Channel(name: ["x", "v", "a"][$0]) }, actions: [Channel(name: "u")],
         timeStep: 0.1)

@@ -170,7 +170,9 @@ struct PIDTests {
     let yaml = SmallFiles.yaml.replacingOccurrences(
       of: "layers: [3], goal: error, actionHistory: 2", with: policy)
     var task = try ControlTask(yaml: yaml, file: "t.yaml", folder: ".")
-    task.objective.rewards = [.quadratic(weights: [1, 0.1], actionWeights: [], units: .standardised)]
+    task.objective.rewards = [
+      .quadratic(weights: [1, 0.1], actionWeights: [], units: .standardised)
+    ]
     let model = try DynamicsModel.fit(
       [SmallFiles.episode(rows: 40)], layout: task.layout, form: try task.modelForm(),
       options: task.model.fit

@@ -171,7 +171,8 @@ struct PolicySearchTests {
     let rollout = try task.makeRollout(model, try task.makeSampler(model).sampler)
     let judge = PolicyOptimizer(
       PolicyOptimizer.Executors(try HostExecutor(rollout.program, data: rollout.data)),
-      rollout: rollout, model: model, initialStates: task.objective.start, goals: task.objective.goal,
+      rollout: rollout, model: model, initialStates: task.objective.start,
+      goals: task.objective.goal,
       options: task.search,
       initialParameters: task.makePolicy().initialParameters)
     #expect(try judge.evaluationReturn(found.state.bestParameters) == found.state.bestReturn)

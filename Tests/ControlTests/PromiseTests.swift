@@ -117,7 +117,8 @@ struct PromiseTests {
     let text =
       task.source
       + "\nconstraints: [{quantity: abs(rate), below: 0.1}, {quantity: rate, below: 50}]"
-    task.objective.ownConstraints = try ControlTask(yaml: text, file: "t.yaml", folder: ".").objective.ownConstraints
+    task.objective.ownConstraints = try ControlTask(yaml: text, file: "t.yaml", folder: ".")
+      .objective.ownConstraints
     var parameters = task.makePolicy().initialParameters(0).map { _ in 0.0 }
     parameters[parameters.count - 1] = 0.6
     let promise = try #require(

@@ -71,7 +71,8 @@ struct QuantityTests {
       of: "goal: {x: [0.5, 1.2], z: [0, 1]}", with: "goal: {x: 1, z: 0.5, va: 0}"
     ).replacingOccurrences(of: ", schedule: {every: 5}", with: "")
     let mixed = try ControlTask(yaml: fixed, file: "t.yaml", folder: ".")
-    #expect(mixed.objective.goal == .fixed([1, 0.5, 0]) && mixed.goalForm.reached([0, 0, 3, 0])[2] == 3)
+    #expect(
+      mixed.objective.goal == .fixed([1, 0.5, 0]) && mixed.goalForm.reached([0, 0, 3, 0])[2] == 3)
     let formula = try self.task(
       "{saturating: {weights: {x: 1, z: 2}, width: 0.2, units: physical}}",
       "{formula: -(x - goal.x)^2 - 0.1 * ab^2 - 0.01 * asked}")

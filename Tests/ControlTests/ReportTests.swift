@@ -60,7 +60,8 @@ struct ReportTests {
   @Test("the head states version, date, seed, policy, plant, variation, sampler, episodes")
   func facts() throws {
     let task = try task()
-    let made = EpisodeJudge(task).judge(episode(from: -1, to: 0), goals: [Goal(time: 0, goal: [0, 0])])
+    let made = EpisodeJudge(task).judge(
+      episode(from: -1, to: 0), goals: [Goal(time: 0, goal: [0, 0])])
     let html = report(task, [made]).page.html(nil).text
     for words in [
       "1970-01-01 00:00:00 UTC, by BAGEL \(bagelVersion)", "<td>seed</td><td>41</td>",
@@ -81,7 +82,8 @@ struct ReportTests {
     let held = EpisodeJudge(task).judge(episode(from: -1, to: 0), goals: goals)
     let alike = EpisodeJudge(task).judge(episode(from: -1.005, to: 0), goals: goals)
     let missed = EpisodeJudge(task).judge(episode(from: 0.5, to: 0.2), goals: goals)
-    let other = EpisodeJudge(task).judge(episode(from: -1, to: 1), goals: [Goal(time: 0, goal: [1, 0])])
+    let other = EpisodeJudge(task).judge(
+      episode(from: -1, to: 1), goals: [Goal(time: 0, goal: [1, 0])])
     let page = report(task, [held, alike, missed, other]).page
     let shown = panels(page)
     // Three of x, and their commands.
@@ -141,7 +143,8 @@ struct ReportTests {
       episode(from: -1, to: 0, rows: 8), goals: goals, earlyEnd: "x left its limits")
     var shaking = episode(from: -1, to: 0)
     shaking.actions = shaking.actions.indices.map { [$0 % 2 == 0 ? 0.4 : -0.4] }
-    let reasons = Evaluation(episodes: [ended, EpisodeJudge(task).judge(shaking, goals: goals)]).reasons(task)
+    let reasons = Evaluation(episodes: [ended, EpisodeJudge(task).judge(shaking, goals: goals)])
+      .reasons(task)
     #expect(
       reasons == [
         "episode 1, x left its limits",
@@ -164,7 +167,9 @@ struct ReportTests {
     let goals = [Goal(time: 0, goal: [0, 0])]
     func evaluation(_ end: Double) -> Evaluation {
       Evaluation(
-        episodes: [-1.0, 1].map { EpisodeJudge(task).judge(episode(from: $0, to: end), goals: goals) })
+        episodes: [-1.0, 1].map {
+          EpisodeJudge(task).judge(episode(from: $0, to: end), goals: goals)
+        })
     }
     var report = report(task, evaluation(0.01).episodes)
     report.meanReturn = -3

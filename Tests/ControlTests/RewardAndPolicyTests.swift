@@ -108,7 +108,7 @@ struct RewardAndPolicyTests {
       _ = try task.makeReward(model)
       Issue.record("a reward appeared from nowhere")
     } catch let error as LogError {
-      #expect("\(error)".contains("score") && "\(error)".contains("bagel fit"))
+      #expect("\(error)".contains("score") && "\(error)".contains("learn the model again"))
     }
   }
 

@@ -116,7 +116,8 @@ struct TaskRuleTests {
       !["reward:", "start:", "goal:"].contains { line.hasPrefix($0) }
     }.joined(separator: "\n")
     let task = try ControlTask(yaml: bare, file: "t.yaml", folder: ".")
-    #expect(!task.objective.hasGoal && !task.hasStart && !task.isJudged && task.objective.rewards.isEmpty)
+    #expect(
+      !task.objective.hasGoal && !task.hasStart && !task.isJudged && task.objective.rewards.isEmpty)
     let error = #expect(throws: LogError.self) { try task.checkSearchable() }
     #expect(error?.problem.contains("has no `reward:`") == true)
     let regulated = try ControlTask(

@@ -76,7 +76,8 @@ private struct Tour {
     let policy = task.makePolicy()
     let optimizer = PolicyOptimizer(
       PolicyOptimizer.Executors(executor), rollout: rollout, model: model,
-      initialStates: task.objective.start.resolved(by: model), goals: task.objective.goal.resolved(by: model),
+      initialStates: task.objective.start.resolved(by: model),
+      goals: task.objective.goal.resolved(by: model),
       options: task.search, initialParameters: policy.initialParameters)
     func controller(_ parameters: [Double]) -> PolicyController {
       PolicyController(

@@ -74,7 +74,7 @@ struct KernelCacheSafetyTests {
       ("/link", "it is a link of user 65534"),
     ] {
       let text = message { try loadIdle(parent + path) }
-      #expect(text.contains(words) && text.contains("What to do"), "\(text)")
+      #expect(text.contains(words) && text.contains("; "), "\(text)")
     }
   }
 

@@ -139,7 +139,9 @@ struct LogCheckTests {
       var wrapped = spinning
       wrapped.x = spinning.x.map { $0 - turn * ($0 / turn).rounded(.down) }
       let text = try #require(try problem(wrapped))
-      #expect(text.contains("jumps by a full turn") && text.contains("--angles x"), "\(text)")
+      #expect(
+        text.contains("jumps by a full turn") && text.contains("say that 'x' is an angle"),
+        "\(text)")
       let angle = layout(turn: turn, units: units, rate: true)
       let (a, b) = (
         try angle.episodes(from: [try wrapped.file()])[0],

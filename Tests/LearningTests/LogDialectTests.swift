@@ -109,7 +109,7 @@ struct LogDialectTests {
         .contains("the first line is numbers"))
     #expect(try problem(table(header: "t x u", separator: "  ")).contains("are blanks between"))
     #expect(try problem(table(header: "T,X,U")).contains("no column 'x' (did you mean 'X'?)"))
-    #expect(try problem(table(header: "t_plc,x,u")).contains("--time-column 't_plc'"))
+    #expect(try problem(table(header: "t_plc,x,u")).contains("say that the time column is 't_plc'"))
     #expect(try problem(table(header: "t,x,u,a,b")).contains("has 3 fields, the header 5"))
     #expect(try problem(table(header: "t,x,x")).contains("no column 'u'"))
     #expect(

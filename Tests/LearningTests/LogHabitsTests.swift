@@ -412,7 +412,8 @@ struct LogHabitsTests {
       try refusal(table { $0 == 9 && $1 == 1 ? "2026-11-30" : values($0)[$1] })
         .contains("'2026-11-30' is a date or a time of day"))
     // Two seconds a row are too many for a time step of 0.1 s, two milliseconds oddly few.
-    #expect(try refusal(stamped { "\(Int(($0 * 20).rounded()))" }).contains("say --time-unit"))
+    #expect(
+      try refusal(stamped { "\(Int(($0 * 20).rounded()))" }).contains("say the unit of the stamps"))
     #expect(try refusal("0;1;2\n" + table("3;4;5", ";")).contains("the first line is numbers"))
   }
 

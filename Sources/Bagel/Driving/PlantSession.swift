@@ -3,6 +3,7 @@
 // controller or an exploration. Out: what each episode did (`EpisodeRun.Outcome`). One session drives one machine.
 
 import Draws
+import Faults
 import MachineLogs
 import Plants
 import Policies
@@ -116,8 +117,8 @@ extension ControlTask {
     if case .bounds = objective.goal, data.bounds == nil {
       throw LogError(
         file: place,
-        "draws goals from the training data's bounds, which this policy file lacks; run `bagel optimize` again"
-      )
+        "draws goals from the training data's bounds, which this policy file lacks",
+        remedy: .optimize)
     }
     return try goals(amongLogged: data.loggedGoals, bounds: data.bounds ?? [])
   }

@@ -2,6 +2,7 @@
 // A controller on a plant in real time: each action waits until it is due, the log is written as it goes, whatever ends the
 // run the safe action is the last, and a verdict says how it went. Memory does not grow with the run.
 
+import Faults
 import Foundation
 import MachineLogs
 import Plants
@@ -146,7 +147,9 @@ extension ControlTask {
 
   /// Whether a state is as near to a goal as the task wants at a step's end.
   private func isMet(_ goal: [Double], by states: [Double]) -> Bool {
-    guard evaluation.measures.isEmpty else { return EpisodeJudge(self).meetsMeasures([states], goal: goal) }
+    guard evaluation.measures.isEmpty else {
+      return EpisodeJudge(self).meetsMeasures([states], goal: goal)
+    }
     let errors = errors(of: states, goal)
     return evaluation.tracked.allSatisfy { errors[$0.goal] <= $0.tolerance }
   }
@@ -162,7 +165,7 @@ extension ControlTask {
     if let wanted { return GoalSchedule(wanted, of: self) }
     return try GoalSchedule(self) { _ in
       guard case .fixed(let goal) = objective.goal else {
-        throw LogError(file: place, "has no single goal; say where to go with --goal")
+        throw LogError(file: place, "has no single goal", remedy: .goal)
       }
       return goal
     }

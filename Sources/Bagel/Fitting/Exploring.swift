@@ -170,7 +170,8 @@ extension PlantSession {
     let part = pow(Self.keptAmplitude, Double(earlyEnds))
     options.amplitude *= part
     var explorer = Explorer(
-      options, limits: task.actionLimits, rest: task.safeAction, timeStep: task.layout.timeStep, seed: seed)
+      options, limits: task.actionLimits, rest: task.safeAction, timeStep: task.layout.timeStep,
+      seed: seed)
     var run = task.episodeRun(seconds: options.seconds)
     var explorationGuard = ExplorationGuard(
       run.limits, actions: task.actionLimits, rest: task.safeAction,

@@ -26,7 +26,8 @@ package struct EpisodeJudge: Sendable {
   ) -> EvaluatedEpisode {
     let judged = task.evaluation.isPath ? [goals.count - 1] : Array(goals.indices)
     let steps = judged.map { index -> StepFigures in
-      let start = task.evaluation.isPath ? 0 : Int((goals[index].time / task.layout.timeStep).rounded())
+      let start =
+        task.evaluation.isPath ? 0 : Int((goals[index].time / task.layout.timeStep).rounded())
       let isLast = index + 1 == goals.count
       let next =
         isLast
@@ -82,7 +83,8 @@ package struct EpisodeJudge: Sendable {
 
   /// The response of one of what goals are of, in rows of them [G] with the goals [G] of each row.
   private func response(
-    of tracked: ControlTask.EvaluationOptions.Tracked, in rows: [[Double]], to wanted: [[Double]], settled: Int
+    of tracked: ControlTask.EvaluationOptions.Tracked, in rows: [[Double]], to wanted: [[Double]],
+    settled: Int
   ) -> TrackedFigures {
     let response = rows.map { $0[tracked.goal] }
     let first = response.first ?? 0

@@ -2,6 +2,7 @@
 // One process at a time writes into an output folder: two would mix their models, policies, logs and reports, or drive one
 // machine together.
 
+import Faults
 import Foundation
 
 /// Holds a folder as long as it lives. The kernel lets go when the process ends, however it ends. Where the file system locks
@@ -24,7 +25,8 @@ package final class FolderLock {
     func failure(_ number: Int32) -> any Error {
       number == EWOULDBLOCK
         ? LoopError(
-          description: "another bagel is at work in \(path); wait for it, or give another --output")
+          "another bagel is at work in \(path)",
+          remedy: .either([.text("wait for it"), .otherFolder]))
         : OutputError(path: path, errorNumber: number)
     }
     folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)

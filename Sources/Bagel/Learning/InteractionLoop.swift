@@ -110,8 +110,7 @@ public struct InteractionLoop {
   private func begin() throws {
     guard try (files.record()?.episodes ?? []) == record.episodes else {
       throw LoopError(
-        description:
-          "another bagel has gone on in \(folder) meanwhile; the same command goes on from there")
+        "another bagel has gone on in \(folder) meanwhile; the same command goes on from there")
     }
     // First what was judged by the task before, then that it is this one now; a loop without an episode leaves neither.
     if !record.episodes.isEmpty {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A loop's first data (paper, Algorithm 1, lines 1 to 3): exploring episodes on the plant, where the task has no logs.
 
+import Faults
 import Foundation
 import MachineLogs
 import Plants
@@ -32,7 +33,7 @@ extension InteractionLoop {
     guard record.trials.isEmpty, task.logs.isEmpty,
       let obstacle = task.obstacleToLearning(exploredRows: exploredRows, ends: limitEnds)
     else { return }
-    throw LoopError(description: "\(task.place) \(obstacle); then begin afresh with --restart")
+    throw LoopError("\(task.place) \(obstacle)", remedy: .afresh)
   }
 
   /// Further attempts at an exploring episode that was too short.
@@ -75,10 +76,9 @@ extension InteractionLoop {
       try say(.exploringAgain(outcome))
     }
     throw LoopError(
-      description:
-        "exploring ended \(Self.attemptsAgain + 1) times within \(fewestRows - 1) rows, too early to learn from it: "
-        + "does the machine start inside the `limits:` of its states? The same command explores again; --restart begins "
-        + "afresh")
+      "exploring ended \(Self.attemptsAgain + 1) times within \(fewestRows - 1) rows, too early to learn from it: "
+        + "does the machine start inside the `limits:` of its states?",
+      remedy: .either([.text("explore again by the same command"), .afresh]))
   }
 
   /// What tells most, where the task explores so and there is an episode to begin with.

@@ -8,6 +8,7 @@
 //   FOLDER/watch-003.safetensors   what is usual on the machine, after the last trial
 //   FOLDER/loop.json            the finished episodes, rewritten after each (LoopRecord)
 
+import Faults
 import Foundation
 import MachineLogs
 import SafeText
@@ -42,9 +43,8 @@ struct LoopFolder {
       // The task is written with the first finished episode: to begin anew would drive over what there is.
       guard !FileManager.default.fileExists(atPath: taskPath) else {
         throw LoopError(
-          description:
-            "\(recordPath) is missing, or no file, but the folder has a loop; put it back, or --restart moves the "
-            + "folder away and begins afresh")
+          "\(recordPath) is missing, or no file, but the folder has a loop",
+          remedy: .either([.text("put it back"), .afresh]))
       }
       return nil
     }
@@ -53,8 +53,7 @@ struct LoopFolder {
       positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
     func damaged(_ problem: String) -> LoopError {
       LoopError(
-        description:
-          "\(recordPath) is damaged\(problem); --restart moves the folder away and begins afresh")
+        "\(recordPath) is damaged\(problem)", remedy: .afresh)
     }
     guard let saved = try? decoder.decode(LoopRecord.self, from: data) else { throw damaged("") }
     // It is written with the first finished episode.
@@ -92,19 +91,22 @@ struct LoopFolder {
   ) throws -> Bool {
     guard record.seed == seed, record.spread == spread else {
       throw LoopError(
-        description:
-          "the loop in \(path) has --seed \(record.seed) and --vary \(record.spread), not "
-          + "\(seed) and \(spread); give it those, or another --output, or --restart")
+        "the loop in \(path) has the seed \(record.seed) and the spread \(record.spread), not "
+          + "\(seed) and \(spread)",
+        remedy: .either([
+          .loopOptions(seed: record.seed, spread: record.spread), .otherFolder, .afresh,
+        ]))
     }
     guard let before = try? String(contentsOfFile: taskPath, encoding: .utf8) else { return true }
     let changes = changedLines(from: before, to: task.source)
     if changes.isEmpty { return true }
     guard mayDiffer else {
       throw LoopError(
-        description: "the task has changed since the loop in \(path) began ("
+        "the task has changed since the loop in \(path) began ("
           + changes.prefix(2).map { shortened($0, to: 40) }.joined(separator: "; ")
           + (changes.count > 2 ? "; \(counted(changes.count - 2, "more line"))" : "")
-          + "): --force goes on with the new task and the old episodes, --restart begins afresh")
+          + ")",
+        remedy: .either([.goOn, .afresh]))
     }
     if let old = try? ControlTask(yaml: before, file: taskPath, folder: path),
       old.layout.states != task.layout.states || old.layout.actions != task.layout.actions
@@ -112,9 +114,9 @@ struct LoopFolder {
         || old.layout.timeStep != task.layout.timeStep
     {
       throw LoopError(
-        description:
-          "the loop in \(path) has logs of other states, actions, disturbances or time step; they cannot be "
-          + "learnt from together, even with --force. --restart begins afresh")
+        "the loop in \(path) has logs of other states, actions, disturbances or time step, which cannot be "
+          + "learnt from together",
+        remedy: .afresh)
     }
     return false
   }

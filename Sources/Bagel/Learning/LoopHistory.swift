@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a trial begins with, read from the files of those before it: what is learnt from is what is on the disk.
 
+import Faults
 import Foundation
 import GaussianProcesses
 import MachineLogs
@@ -20,7 +21,7 @@ extension LoopFolder {
     if logs.isEmpty && task.logs.isEmpty { return [] }
     if let missing = logs.first(where: { !FileManager.default.fileExists(atPath: $0) }) {
       throw LoopError(
-        description: "\(missing) is gone; put it back, or begin afresh with --restart")
+        "\(missing) is gone", remedy: .either([.text("put it back"), .afresh]))
     }
     let brought = try task.layout.episodes(from: task.logs, needsExcitation: false)
     let own = try task.layout.episodes(from: logs, needsExcitation: false, checksValues: false)
@@ -55,9 +56,8 @@ extension LoopFolder {
     let path = path("policy", trial, ".safetensors")
     guard FileManager.default.fileExists(atPath: path) else {
       throw LoopError(
-        description:
-          "\(path) is missing, but its trial is still being judged; put it back, or begin afresh with --restart"
-      )
+        "\(path) is missing, but its trial is still being judged",
+        remedy: .either([.text("put it back"), .afresh]))
     }
     return try PolicyController.read(path: path)
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What an interaction loop remembers (loop.json), what it tells while it runs, and why it may refuse to go on.
 
+import Faults
 import Foundation
 import MachineLogs
 import Plants
@@ -143,8 +144,13 @@ extension LoopEvent {
 }
 
 /// A loop that cannot go on in its folder.
-package struct LoopError: Error, CustomStringConvertible {
-  package let description: String
+package struct LoopError: Fault {
+  package let statement: String
+  package let remedy: Remedy?
+
+  package init(_ statement: String, remedy: Remedy? = nil) {
+    (self.statement, self.remedy) = (statement, remedy)
+  }
 }
 
 /// Lines that differ, comments and blanks left out, as "- before" and "+ after".

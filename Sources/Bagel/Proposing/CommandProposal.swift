@@ -9,6 +9,7 @@
 
 import Draws
 import Execution
+import Faults
 import Foundation
 import GaussianProcesses
 import LinearAlgebra
@@ -34,8 +35,13 @@ package struct CommandProposal: Sendable {
 }
 
 /// Why nothing can be proposed.
-package struct CannotPropose: Error, CustomStringConvertible {
-  package let description: String
+package struct CannotPropose: Fault {
+  package let statement: String
+  package let remedy: Remedy?
+
+  package init(_ statement: String, remedy: Remedy? = nil) {
+    (self.statement, self.remedy) = (statement, remedy)
+  }
 }
 
 extension ControlTask {
@@ -72,8 +78,7 @@ extension ControlTask {
     let start = ContinuousClock.now
     guard layout.disturbances.isEmpty else {
       throw CannotPropose(
-        description:
-          "commands cannot be proposed for a machine with disturbances: what will act on it is not known before"
+        "commands cannot be proposed for a machine with disturbances: what will act on it is not known before"
       )
     }
     let sampler = try judgingSampler(of: model, device)

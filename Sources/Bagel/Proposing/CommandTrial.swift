@@ -61,7 +61,8 @@ struct CommandTrial {
     executor = try ExecutionDevice.makeExecutor(
       on: device, rollout.program, data: rollout.data, particles: Self.particles, horizon: rows)
     key = DrawKey(seed: seed, iteration: Self.firstIteration)
-    let drawn = task.objective.start.resolved(by: model).draw(Self.particles, key: key, for: .initialStates)
+    let drawn = task.objective.start.resolved(by: model).draw(
+      Self.particles, key: key, for: .initialStates)
     let (rollout, own) = (rollout, key)
     starts = drawn.enumerated().flatMap {
       rollout.start(state: model.stateStandardiser.standardise($1), particle: $0, key: own)

@@ -3,17 +3,20 @@
 // package. In: curves. Out: an SVG element or a PNG file, or why there is none.
 
 import Execution
+import Faults
 import Foundation
 import SafeText
 import Synchronization
 
 /// Why there is no picture.
-package enum PlotFailure: Error, Hashable, Sendable, CustomStringConvertible {
+package enum PlotFailure: Fault, Hashable {
   case notFound
   /// With what gnuplot said.
   case failed(String)
 
-  package var description: String {
+  package var origin: FaultOrigin { .surroundings }
+
+  package var statement: String {
     switch self {
     case .notFound: "gnuplot was not found (apt-get install gnuplot-nox)"
     case .failed(let words): "gnuplot failed (\(shortened(words, to: 120)))"

@@ -103,7 +103,8 @@ extension Report {
     let tracked = task.evaluation.tracked.enumerated().compactMap { t, tracked -> PanelSubject? in
       let name = task.goalChannels[tracked.goal].name
       guard
-        let quantity = task.objective.goalQuantities?.first(where: { $0.name == name }) ?? task.quantity(name)
+        let quantity = task.objective.goalQuantities?.first(where: { $0.name == name })
+          ?? task.quantity(name)
       else { return nil }
       return PanelSubject(name: quantity.name, unit: Unit(quantity.units), tracked: t) {
         $0.episode.states.map { quantity.value($0) }

@@ -72,7 +72,8 @@ extension ControlTask {
       model: model, sampler: sampler, policy: policy ?? makePolicy(),
       goals: goalStandardiser(model),
       reward: reward, constraints: makeConstraints(model),
-      measurementNoise: MeasurementNoise(deviations: states.map(\.noise)), commandErrors: commandErrors,
+      measurementNoise: MeasurementNoise(deviations: states.map(\.noise)),
+      commandErrors: commandErrors,
       horizon: search.horizon, dropout: dropout,
       adjointLimit: search.adjointLimit)
   }
@@ -205,7 +206,7 @@ extension ControlTask {
     do {
       try body()
     } catch let error as SearchError {
-      throw SearchError(description: "\(place): \(error)")
+      throw SearchError("\(place): \(error)")
     }
   }
 
@@ -240,7 +241,8 @@ extension ControlTask {
     }
     let parts =
       numbers + [
-        executor.fingerprint(particles: search.particles), "\(options)", "\(objective.start) \(objective.goal)",
+        executor.fingerprint(particles: search.particles), "\(options)",
+        "\(objective.start) \(objective.goal)",
         constraints.isEmpty ? "" : "\(model.sampler)",
         "\(learning.policy) \((earlier ?? []).withUnsafeBytes { sha256($0) })",
       ]

@@ -17,15 +17,13 @@ extension SearchState {
     guard options.evaluationInterval < .max else { return }
     guard bestReturn.isFinite else {
       throw SearchError(
-        description:
-          "no return of \(iteration) iterations is a number; the reward leaves its domain (a root or logarithm of "
+        "no return of \(iteration) iterations is a number; the reward leaves its domain (a root or logarithm of "
           + "what can be negative or zero, a division by zero), or the model diverges"
       )
     }
     guard predicted.movesSomeParticle else {
       throw SearchError(
-        description:
-          "the model's first prediction is no number, or beyond all bounds, from every start; fit the model again, "
+        "the model's first prediction is no number, or beyond all bounds, from every start; fit the model again, "
           + "from logs without values that no sensor measures")
     }
   }

@@ -5,6 +5,7 @@
 
 import Draws
 import Execution
+import Faults
 import Foundation
 import GaussianProcesses
 import MachineLogs
@@ -26,8 +27,13 @@ package enum SimulatedDoubt: String, CaseIterable, Sendable {
 }
 
 /// Why a model cannot be simulated.
-package struct CannotSimulate: Error, CustomStringConvertible {
-  package let description: String
+package struct CannotSimulate: Fault {
+  package let statement: String
+  package let remedy: Remedy?
+
+  package init(_ statement: String, remedy: Remedy? = nil) {
+    (self.statement, self.remedy) = (statement, remedy)
+  }
 }
 
 /// Particles on a model.
@@ -66,9 +72,8 @@ package final class ModelSimulator {
   ) throws {
     guard !model.form.hasFeedthrough else {
       throw CannotSimulate(
-        description:
-          "the model reads the command of the row that it predicts, which no plant knows yet; fit a task (`bagel new --from`) in place of --log: "
-          + "its models do not")
+        "the model reads the command of the row that it predicts, which no plant knows yet",
+        remedy: .newTask(fromLogs: true))
     }
     (self.model, self.particles) = (model, particles)
     // What was never sent is a guess, and so far beyond it nothing is meant.
@@ -86,8 +91,7 @@ package final class ModelSimulator {
     let memory = Double(ProcessInfo.processInfo.physicalMemory)
     guard bytes < 0.5 * memory else {
       throw CannotSimulate(
-        description:
-          "\(particles) particles need about \(Int(bytes / 1e6)) MB, more than half of this computer's \(Int(memory / 1e6)) MB; ask for fewer"
+        "\(particles) particles need about \(Int(bytes / 1e6)) MB, more than half of this computer's \(Int(memory / 1e6)) MB; ask for fewer"
       )
     }
     executor = try ExecutionDevice.makeExecutor(

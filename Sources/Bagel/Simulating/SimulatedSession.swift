@@ -2,6 +2,7 @@
 // The plant protocol from the plant's side: lines of commands -> lines of states, for one machine (`action`, `state`) or for many at once
 // (`actions`, `states`).
 
+import Faults
 import Foundation
 import MachineLogs
 import SafeText
@@ -9,8 +10,13 @@ import SafeText
 /// A client's conversation with a simulated machine.
 package struct SimulatedSession {
   /// A line that is no command of the protocol.
-  package struct Misunderstood: Error, CustomStringConvertible {
-    package let description: String
+  package struct Misunderstood: Fault {
+    package let statement: String
+    package let remedy: Remedy?
+
+    package init(_ statement: String, remedy: Remedy? = nil) {
+      (self.statement, self.remedy) = (statement, remedy)
+    }
   }
 
   private let simulator: ModelSimulator
@@ -34,8 +40,7 @@ package struct SimulatedSession {
       let message = object as? [String: Any], let command = message["command"] as? String
     else {
       throw Misunderstood(
-        description:
-          "'\(shortened(line))' is no command, such as {\"command\":\"step\",\"action\":[0]}")
+        "'\(shortened(line))' is no command, such as {\"command\":\"step\",\"action\":[0]}")
     }
     switch command {
     case "reset": return try reset(message)
@@ -43,14 +48,14 @@ package struct SimulatedSession {
     case "close": return nil
     default:
       throw Misunderstood(
-        description: "the command '\(shortened(command))' is not known; it is reset, step or close")
+        "the command '\(shortened(command))' is not known; it is reset, step or close")
     }
   }
 
   private mutating func reset(_ message: [String: Any]) throws -> String {
     if let number = message["seed"] {
       guard let exact = (number as? NSNumber)?.uint64Value else {
-        throw Misunderstood(description: "'seed' is a whole number")
+        throw Misunderstood("'seed' is a whole number")
       }
       seed = exact
     }
@@ -59,8 +64,8 @@ package struct SimulatedSession {
       which?.allSatisfy({ (0..<simulator.particles).contains($0) }) != false
     else {
       throw Misunderstood(
-        description:
-          "'of' is a list of numbers from 0 to \(simulator.particles - 1), with --particles")
+        "'of' is a list of numbers from 0 to \(simulator.particles - 1), where there are several particles",
+        remedy: isBatch ? nil : .particles)
     }
     let state = try message["state"].map {
       try numbers($0, simulator.model.layout.states.count, "state")
@@ -75,7 +80,7 @@ package struct SimulatedSession {
     if isBatch {
       guard let given = message[key] as? [Any], given.count == simulator.particles else {
         throw Misunderstood(
-          description: "'actions' is a list of \(simulator.particles) lists of \(length) numbers")
+          "'actions' is a list of \(simulator.particles) lists of \(length) numbers")
       }
       lists = given
     } else {
@@ -86,11 +91,11 @@ package struct SimulatedSession {
 
   private func numbers(_ value: Any, _ count: Int, _ key: String) throws -> [Double] {
     guard let list = value as? [NSNumber], list.count == count else {
-      throw Misunderstood(description: "'\(key)' is a list of \(counted(count, "number"))")
+      throw Misunderstood("'\(key)' is a list of \(counted(count, "number"))")
     }
     let numbers = list.map(Self.double)
     guard numbers.allSatisfy({ abs($0) <= ModelSimulator.largestNumber }) else {
-      throw Misunderstood(description: "'\(key)' has a number that is not finite, or beyond 1e9")
+      throw Misunderstood("'\(key)' has a number that is not finite, or beyond 1e9")
     }
     return numbers
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The version of a policy before another one.
 
+import Faults
 import Policies
 
 /// A policy that another one came after.
@@ -11,8 +12,13 @@ package struct FormerPolicy {
 }
 
 /// Why there is no former version, in words.
-package struct NoFormerPolicy: Error, CustomStringConvertible {
-  package let description: String
+package struct NoFormerPolicy: Fault {
+  package let statement: String
+  package let remedy: Remedy?
+
+  package init(_ statement: String, remedy: Remedy? = nil) {
+    (self.statement, self.remedy) = (statement, remedy)
+  }
 }
 
 extension VersionStore {
@@ -28,7 +34,7 @@ extension VersionStore {
   ) throws(NoFormerPolicy) -> FormerPolicy {
     let policies = versions.filter { $0.kind == .policy }
     guard let own = policies.lastIndex(where: { $0.policy == policy }) else {
-      throw NoFormerPolicy(description: "the policy is none of the versions in \(folder)")
+      throw NoFormerPolicy("the policy is none of the versions in \(folder)")
     }
     for version in policies[..<own].reversed()
     where version.policy != nil && version.policy != policy {
@@ -44,6 +50,6 @@ extension VersionStore {
       }
     }
     throw NoFormerPolicy(
-      description: "no other policy of this machine is kept before version \(policies[own].number)")
+      "no other policy of this machine is kept before version \(policies[own].number)")
   }
 }

@@ -85,7 +85,7 @@ package struct VersionStore {
     if rename(new, target) == 0 { return version }
     guard errno == ENOTEMPTY || errno == EEXIST else {
       throw OutputError(
-        description: "cannot write \(target): \(String(cString: strerror(errno)))")
+        "cannot write \(target): \(String(cString: strerror(errno)))")
     }
     // Another process has taken the number.
     return try add(version, write: write)
@@ -104,7 +104,9 @@ package struct VersionStore {
   }
 
   /// Writes down what became known of a version. Throws: `OutputError`.
-  package func note(_ version: Version) throws { try save(version, in: "\(root)/\(version.number)") }
+  package func note(_ version: Version) throws {
+    try save(version, in: "\(root)/\(version.number)")
+  }
 
   /// Writes down what a policy did on the plant, if it is one of the versions. Throws: `OutputError`.
   package func note(

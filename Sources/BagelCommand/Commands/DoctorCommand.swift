@@ -50,7 +50,7 @@ struct DoctorCommand: ParsableCommand {
       result["compiler"] = compiler.path
       result["compilerVersion"] = version
     } catch {
-      console.say("compiler:  none. \(error)")
+      console.say("compiler:  none. \(words(of: error))")
       result["compiler"] = NSNull()
     }
     let canCompile = describeCache(console, &result)
@@ -76,8 +76,8 @@ struct DoctorCommand: ParsableCommand {
       result.merge(["cache": folder, "cacheNotes": notes]) { $1 }
       return true
     } catch {
-      console.say("kernels:   cannot be compiled: \(error)")
-      result.merge(["cache": NSNull(), "cacheNotes": ["\(error)"]]) { $1 }
+      console.say("kernels:   cannot be compiled: \(words(of: error))")
+      result.merge(["cache": NSNull(), "cacheNotes": ["\(words(of: error))"]]) { $1 }
       return false
     }
   }
@@ -96,7 +96,7 @@ struct DoctorCommand: ParsableCommand {
       }
       result["gpus"] = devices.map(\.name)
     } catch {
-      console.say("GPUs:      none. \(error)")
+      console.say("GPUs:      none. \(words(of: error))")
       result["gpus"] = [String]()
     }
     do {
@@ -104,7 +104,7 @@ struct DoctorCommand: ParsableCommand {
       console.say("NVRTC:     \(compiler.version) (\(compiler.path))")
       result["nvrtc"] = compiler.version
     } catch {
-      console.say("NVRTC:     none. \(error)")
+      console.say("NVRTC:     none. \(words(of: error))")
       result["nvrtc"] = NSNull()
     }
     return result

@@ -203,7 +203,7 @@ struct EvaluateCommand: ParsableCommand {
     do {
       return (try drive(), nil)
     } catch {
-      console.say("\(what) was not evaluated: \(error)")
+      console.say("\(what) was not evaluated: \(words(of: error))")
       return (nil, task.isSimulated ? nil : error)
     }
   }

@@ -79,8 +79,8 @@ struct LearnCommand: ParsableCommand {
         outcomes.append(try learn(seed: seed, folder: "seed-\(seed)", console))
       } catch let error as SearchError {
         // The others go on; this seed is none that was solved.
-        console.say("seed \(seed) failed: \(error)")
-        failures.append("\(seed): \(error)")
+        console.say("seed \(seed) failed: \(words(of: error))")
+        failures.append("\(seed): \(words(of: error))")
       }
     }
     let solved = outcomes.filter(\.record.isSolved).count

@@ -44,7 +44,7 @@ struct NewCommand: ParsableCommand {
     let name = name.hasSuffix(".yaml") ? String(name.dropLast(5)) : name
     let path = (common.output.map { $0 + "/" } ?? "") + name + ".yaml"
     guard !FileManager.default.fileExists(atPath: path) else {
-      throw OutputError(description: "\(path) already exists and was not overwritten")
+      throw OutputError("\(path) already exists and was not overwritten")
     }
     let proposal = from.isEmpty ? nil : try proposal(name, beside: path)
     try OutputFolders.make(for: path, option: "--output")

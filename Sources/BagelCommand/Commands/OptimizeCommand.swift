@@ -75,7 +75,7 @@ struct OptimizeCommand: ParsableCommand {
         task, dynamics, checkpoint: checkpoint, policyPath: folder + "/policy.safetensors",
         device: deviceOptions.device, curves: try tensorBoard.curves())
     } catch let error as SearchError {
-      throw SearchError(description: "\(error) (the model: \(modelPath))")
+      throw SearchError("\(words(of: error)) (the model: \(modelPath))")
     }
     policy.describe(console)
     let gains = PIDGains(policy.best, timeStep: task.layout.timeStep)

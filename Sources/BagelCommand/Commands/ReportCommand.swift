@@ -4,6 +4,7 @@
 import ArgumentParser
 import Bagel
 import Execution
+import Faults
 import Foundation
 
 struct ReportCommand: ParsableCommand {
@@ -48,7 +49,10 @@ struct ReportCommand: ParsableCommand {
 /// The program that shows files to whoever sits at the screen.
 enum Viewer {
   /// Why nothing was opened.
-  struct Failure: Error, CustomStringConvertible { let description: String }
+  struct Failure: Fault {
+    let statement: String
+    var origin: FaultOrigin { .surroundings }
+  }
 
   /// Its name in the order of trying: `open` of macOS is another program elsewhere.
   #if os(macOS)
@@ -64,10 +68,10 @@ enum Viewer {
       let hasScreen = ["DISPLAY", "WAYLAND_DISPLAY", "WSL_DISTRO_NAME"].contains {
         !(environment[$0] ?? "").isEmpty
       }
-      guard hasScreen else { return .failure(Failure(description: "there is no display here")) }
+      guard hasScreen else { return .failure(Failure(statement: "there is no display here")) }
     #endif
     guard let program = ProgramSearch.find(names) else {
-      return .failure(Failure(description: "\(names.joined(separator: " or ")) was not found"))
+      return .failure(Failure(statement: "\(names.joined(separator: " or ")) was not found"))
     }
     let process = Process()
     process.executableURL = URL(fileURLWithPath: program)
@@ -78,14 +82,14 @@ enum Viewer {
     do {
       try process.run()
     } catch {
-      return .failure(Failure(description: "\(program) cannot be started"))
+      return .failure(Failure(statement: "\(program) cannot be started"))
     }
     // One that fails says so at once; one that is the browser itself stays.
     let end = Date().addingTimeInterval(3)
     while process.isRunning, Date() < end { usleep(20_000) }
     guard process.isRunning || process.terminationStatus == 0 else {
       return .failure(
-        Failure(description: "\(program) ended with exit code \(process.terminationStatus)"))
+        Failure(statement: "\(program) ended with exit code \(process.terminationStatus)"))
     }
     return .success(program)
   }

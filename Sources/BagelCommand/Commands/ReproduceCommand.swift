@@ -131,7 +131,7 @@ struct ReproduceCommand: ParsableCommand {
     let console = Console(common)
     if png && !Plot.drawsPNG {
       throw OutputError(
-        description: "--png needs gnuplot with its terminal pngcairo (apt-get install gnuplot-nox)")
+        "--png needs gnuplot with its terminal pngcairo (apt-get install gnuplot-nox)")
     }
     let folder = try common.folder(at: "reproduce-out")
     InterruptSignal.watch()
@@ -170,8 +170,7 @@ struct ReproduceCommand: ParsableCommand {
       }
     } catch let error as NSError where error.domain == NSCocoaErrorDomain {
       throw OutputError(
-        description:
-          "cannot write \(error.userInfo[NSFilePathErrorKey] ?? "\(folder)/\(figure.rawValue).*")")
+        "cannot write \(error.userInfo[NSFilePathErrorKey] ?? "\(folder)/\(figure.rawValue).*")")
     }
     guard result.isComplete else {
       throw Interruption(

@@ -65,10 +65,10 @@ struct RunCommand: ParsableCommand {
     let path =
       log
       ?? firstFreePath(companion: { RunSidecar(log: $0).path }) { "\(folder)/run-\($0).csv" }
-    if path.isEmpty { throw OutputError(description: "--log '' names no file") }
+    if path.isEmpty { throw OutputError("--log '' names no file") }
     guard !FileManager.default.fileExists(atPath: path) else {
       throw OutputError(
-        description: "\(path) already exists and was not overwritten; give another --log")
+        "\(path) already exists and was not overwritten; give another --log")
     }
     if let goal {
       try task.checkGoal(goal, for: description.inputs.goal, within: .init(description))

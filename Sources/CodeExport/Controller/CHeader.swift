@@ -9,7 +9,7 @@ extension ExportedController {
   var cComment: String {
     let actions = layout.actions.count
     return """
-      /* Controller '\(escapedForC(name))', written by `bagel export --format c`. C99 and C++, needs <math.h> only.
+      /* Controller '\(escapedForC(name))', written by `bagel export`. C99 and C++, needs <math.h> only.
        *
        * Call every \(layout.timeStep) s:
        *   measured[\(layout.measuredColumns.count)]: \(escapedForC(layout.measuredColumns.joined(separator: ", ")))\(seenDisturbances.isEmpty ? "" : ", of which the last \(seenDisturbances.count) disturb")

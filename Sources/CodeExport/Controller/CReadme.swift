@@ -33,7 +33,7 @@ extension ExportedController {
     return """
       # Controller \(cell(name))
 
-      Written by `bagel export --format c`. It is no safety component: what keeps people and the machine from harm stays outside of it
+      Written by `bagel export`. It is no safety component: what keeps people and the machine from harm stays outside of it
       and does not depend on it.
 
       | file | |

@@ -4,6 +4,7 @@
 // machines of the same kind load, with any compiler of C.
 
 import Execution
+import Faults
 import Foundation
 import SafeText
 
@@ -57,8 +58,9 @@ package struct FMUCompiler: Sendable {
   }
 
   /// A compiler's failure, with what it said.
-  struct Failure: Error, CustomStringConvertible {
-    let description: String
+  struct Failure: Fault {
+    let statement: String
+    var origin: FaultOrigin { .surroundings }
   }
 
   /// Compiles the files in a folder of their own, which goes again.
@@ -66,7 +68,7 @@ package struct FMUCompiler: Sendable {
   /// - Throws: `Failure`.
   func compile(_ files: [FMU.SourceFile]) throws(Failure) -> Data {
     let result: Result<Data, Failure> = Result { try compiled(files) }.mapError {
-      ($0 as? Failure) ?? Failure(description: "\(shortenedPath(path)): \($0.localizedDescription)")
+      ($0 as? Failure) ?? Failure(statement: "\(shortenedPath(path)): \($0.localizedDescription)")
     }
     return try result.get()
   }
@@ -97,7 +99,7 @@ package struct FMUCompiler: Sendable {
     process.waitUntilExit()
     guard process.terminationStatus == 0 else {
       throw Failure(
-        description: "\(shortenedPath(path)) ended with status \(process.terminationStatus): "
+        statement: "\(shortenedPath(path)) ended with status \(process.terminationStatus): "
           + shortened(words.split(separator: "\n").joined(separator: " "), to: longestMessage))
     }
     return try Data(contentsOf: folder.appendingPathComponent(library))

@@ -13,7 +13,7 @@ extension FMU {
   /// The text of sources/fmu.c.
   func source(_ version: FMIVersion) -> String {
     """
-    /* '\(escapedForC(Self.plain(name)))' as an FMU for co-simulation, FMI \(version.rawValue), written by `bagel export --format fmu`.
+    /* '\(escapedForC(Self.plain(name)))' as an FMU for co-simulation, FMI \(version.rawValue), written by `bagel export`.
      * C99 and C++, the standard library alone, no static variables.
      */
     #include <math.h>

@@ -7,6 +7,7 @@
 // filters, earlier disturbances. So F needs no memory besides. All in physical units. The mean is the exact posterior's; the deviation goes through
 // few inducing points, and its error is measured.
 
+import Faults
 import Foundation
 import GaussianProcesses
 import LinearAlgebra
@@ -52,8 +53,8 @@ package struct ExportedModel {
   ) throws {
     guard !model.form.hasFeedthrough else {
       throw CannotExport(
-        "the model reads the command of the row that it predicts, which is not known at a step; fit a task (`bagel new --from`) in place of --log: "
-          + "its models do not")
+        "the model reads the command of the row that it predicts, which is not known at a step",
+        remedy: .newTask(fromLogs: true))
     }
     (self.model, self.name, self.provenance) = (model, name, provenance)
     let window = ModelWindow(model)

@@ -23,7 +23,7 @@ extension ExportedModel {
   /// What a caller must know, above source and header.
   private var cComment: String {
     """
-    /* Learnt model '\(escapedForC(name))', written by `bagel export --model --format c`. C99 and C++, needs <math.h> only.
+    /* Learnt model '\(escapedForC(name))', written by `bagel export`. C99 and C++, needs <math.h> only.
      * One step is \(layout.timeStep) s:
      *   state[\(window.count)]: \(escapedForC(list(window.channels)))
      *   action[\(layout.actions.count)]: \(escapedForC(list(layout.actions)))

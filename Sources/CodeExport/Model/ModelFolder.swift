@@ -143,7 +143,7 @@ extension ExportedModel: Exportable {
     return """
       # Model \(cell(name))
 
-      Written by `bagel export --model --format c`: what was learnt of the machine, for planning, filtering and simulation without BAGEL.
+      Written by `bagel export`: what was learnt of the machine, for planning, filtering and simulation without BAGEL.
 
       | file | |
       |---|---|

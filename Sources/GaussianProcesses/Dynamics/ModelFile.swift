@@ -2,6 +2,7 @@
 // A dynamics model <-> a safetensors file (StoredModel has its table), and what tells models apart.
 
 import Execution
+import Faults
 import Foundation
 import TensorFiles
 
@@ -46,7 +47,7 @@ extension DynamicsModel {
 
   private static func stored(path: String) throws(TensorFileError) -> StoredModel {
     let file = try TensorFile(path: path)
-    try file.checkFormat(fileFormat, path: path, advice: "run `bagel fit` again")
+    try file.checkFormat(fileFormat, path: path, remedy: .fit)
     var stored = StoredModel(try ModelStructure(file, path: path))
     try TensorTable.read(file, path: path) { table throws(TensorFileError) in
       try stored.rows(&table)

@@ -4,12 +4,17 @@
 // product over the inputs, K_UU is a Kronecker product of Toeplitz matrices: a product with K costs
 // O(n 4^D + m sum n_a) for m grid points.
 
+import Faults
 import LinearAlgebra
 
 /// Why a grid cannot stand for a process.
-package struct GridError: Error, CustomStringConvertible {
-  package let description: String
-  package init(description: String) { self.description = description }
+package struct GridError: Fault {
+  package let statement: String
+  package let remedy: Remedy?
+
+  package init(_ statement: String, remedy: Remedy? = nil) {
+    (self.statement, self.remedy) = (statement, remedy)
+  }
 }
 
 /// S W K_UU W^T S + noise I with S = diag(scales): rows divided by sqrt(c_i) have the same noise. The signal variance is in the first factor of K_UU.
@@ -65,18 +70,16 @@ extension CovarianceFunction {
   package func gridStationary(inputs: Int) throws -> StationaryCovariance {
     guard inputs <= 4 else {
       throw GridError(
-        description:
-          "kiss-gp needs a grid point for every combination of inputs, which \(inputs) inputs are too many for "
-          + "(at most 4); use --sampler love, sparse or exact, or fewer features or a shorter history"
-      )
+        "kiss-gp needs a grid point for every combination of inputs, which \(inputs) inputs are too many for "
+          + "(at most 4)",
+        remedy: .fewerInputs)
     }
     guard case .stationary(let covariance) = self,
       covariance.profile.profile.isSeparable || inputs == 1
     else {
       throw GridError(
-        description:
-          "kiss-gp needs a covariance function that is a product over the inputs: squared-exponential; "
-          + "use --sampler love, sparse or exact for others")
+        "kiss-gp needs a covariance function that is a product over the inputs: squared-exponential",
+        remedy: .samplers(["love", "sparse", "exact"]))
     }
     return covariance
   }

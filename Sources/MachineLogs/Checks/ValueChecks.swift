@@ -8,6 +8,7 @@
 //   jump        a change from one row to the next `jumpRatio` times as large as all but a few
 //   wrap        a jump by a full turn, less what the angle moved meanwhile
 
+import Faults
 import Foundation
 import SafeText
 
@@ -157,8 +158,8 @@ struct ValueChecks {
     if channel?.turn == nil, let wrap = wrapsOfRange(values) {
       return [
         "\(file.path):\(file.lines[wrap.row]), column '\(shortened(name))': jumps by nearly its whole range "
-          + "(\(format(wrap.turn))) \(counted(wrap.count, "time")): an angle or a counter that wraps? Say --angles "
-          + "\(shortened(name)):UNIT (turns, gon, ...), or log it unwrapped"
+          + "(\(format(wrap.turn))) \(counted(wrap.count, "time")): an angle or a counter that wraps? Say that it is an "
+          + "angle, and of which units (turns, gon, ...), or log it unwrapped"
       ]
     }
     // An angle that turns may jump by turns, which are taken out.
@@ -230,18 +231,18 @@ struct ValueChecks {
     if let turn = channel?.turn, abs(turn - wrap.turn) < 1e-9 * turn { return [] }
     let units =
       wrap.turn == 360 ? "deg" : wrap.turn == 400 ? "gon" : wrap.turn > 400 ? "mrad" : "rad"
-    let option =
-      "--angles " + shortened(channel?.name ?? name) + (units == "rad" ? "" : ":" + units)
     let what =
       "jumps by a full turn (\(format(wrap.turn))) \(counted(wrap.count, "time"))"
     let state = shortened(channel?.name ?? name)
     throw LogError(
       file: file.path, line: Int(file.lines[wrap.row]), column: name,
       channel?.turn == nil
-        ? "\(what): it is an angle that wraps. Say \(option), or in a task model: {angles: [\(state)]} and "
-          + "units: \(units)"
-        : "\(what), but its units are '\(shortened(channel?.units ?? ""))'; say units: \(units) (\(option))"
-    )
+        ? "\(what): it is an angle that wraps"
+        : "\(what), but its units are '\(shortened(channel?.units ?? ""))'",
+      remedy: .either([
+        .text("in a task, say model: {angles: [\(state)]} and units: \(units)"),
+        .angle(name: state, units: units == "rad" ? nil : units),
+      ]))
   }
 }
 

@@ -2,6 +2,7 @@
 // Cells of a log -> numbers, with a decimal point or, where commas cannot separate fields, a decimal comma; and what a cell
 // that is no number probably is, in words.
 
+import Faults
 import Foundation
 import SafeText
 
@@ -30,15 +31,23 @@ enum Cell {
     "no data",
   ]
 
+  /// What helps where a value is missing.
+  static func remedy(_ text: String) -> Remedy? {
+    if text.isEmpty {
+      return .either([.text("remove the row"), .text("fill in the number"), .missing("drop")])
+    }
+    return marksMissing(text) ? .either([.text("remove the row"), .missing("drop")]) : nil
+  }
+
   /// What a cell that is no number probably is.
   static func problem(_ text: String) -> String {
     let shown = shortened(text)
     if text.isEmpty {
-      return "is empty; remove the row, fill in the number, or leave such rows out (--missing drop)"
+      return "is empty"
     }
     if marksMissing(text) {
       return
-        "'\(shown)' marks a missing value; remove the row, or leave such rows out (--missing drop)"
+        "'\(shown)' marks a missing value"
     }
     if text.wholeMatch(of: #/[+-]?[1-9][0-9]{0,2},[0-9]{3}/#) != nil {
       return

@@ -2,6 +2,7 @@
 // Columns as they were read -> rows of one clock, in seconds that go forward. Signals with clocks of their own are put onto
 // that of the fastest state, causally: what a controller could have known at a row's stamp.
 
+import Faults
 import Foundation
 import SafeText
 
@@ -120,8 +121,8 @@ extension LogFile {
     guard !left.isEmpty else {
       throw LogError(
         file: path,
-        "has no row without a missing value; where channels have clocks of their own, hold is meant (--missing hold)"
-      )
+        "has no row without a missing value, as where channels have clocks of their own",
+        remedy: .missing("hold"))
     }
     for name in columnNames {
       let values = column(name)

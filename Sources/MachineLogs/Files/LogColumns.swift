@@ -2,6 +2,7 @@
 // The names of a log's columns, and what a layout wants of them -> where each stands: time first. Names are compared letter by
 // letter, but for the time, whose usual names are known with a unit and in any case.
 
+import Faults
 import Foundation
 import SafeText
 
@@ -38,8 +39,8 @@ struct LogColumns {
     if let twice = all.first(where: { name in header.count { $0 == name } > 1 }) {
       throw LogError(
         file: file, line: line,
-        "two columns are called '\(shortened(twice))'; rename one of them, or give names with --header"
-      )
+        "two columns are called '\(shortened(twice))'",
+        remedy: .either([.text("rename one of them"), .header(example: nil)]))
     }
     names = all
     indices = all.compactMap { header.firstIndex(of: $0) }
@@ -50,7 +51,7 @@ struct LogColumns {
     }
     if layout.timeColumn == nil, !rivals.isEmpty {
       choice =
-        "'\(shortened(time))' is the time, not \(rivals.map { "'\(shortened($0))'" }.joined(separator: ", ")) (--time-column says another)"
+        "'\(shortened(time))' is the time, not \(rivals.map { "'\(shortened($0))'" }.joined(separator: ", ")) (timeColumn says another)"
     }
     date = header.firstIndex { name in
       !all.contains(name) && Self.dateNames.contains(TimeUnit.stem(ofName: name))
@@ -90,20 +91,20 @@ struct LogColumns {
     var problems = missing.map { name in
       "no column '\(shortened(name))'" + hint(near(name, header))
     }
+    var remedy: Remedy?
     if time.map(header.contains) != true {
       let guess = header.first(where: looksLikeTime)
       problems.append(
         layout.timeColumn.map { "no time column '\(shortened($0))'" + hint(guess) }
           ?? "no time column (\(LogLayout.usualTimeColumns.joined(separator: ", ")))"
-          + (guess.map {
-            ": is '\(shortened($0))' the time? Say --time-column '\(shortened($0))' (in a task: timeColumn)"
-          } ?? "; name it with --time-column (in a task: timeColumn)"))
+          + (guess.map { ": is '\(shortened($0))' the time?" } ?? ""))
+      if layout.timeColumn == nil { remedy = .timeColumn(guess: guess.map { shortened($0) }) }
     }
     let list = header.map { shortened($0) }.joined(separator: ", ")
     return LogError(
       file: file, line: line,
       "has " + problems.prefix(3).joined(separator: ", ") + ". Its columns: "
-        + shortened(list, to: 100))
+        + shortened(list, to: 100), remedy: remedy)
   }
 
   /// One letter is near to any other; it is meant only in another case.

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // What can be wrong with a log, in words that name the place and what was expected.
 
+import Faults
 import SafeText
 
-/// A problem with input data. The command line exits with 65 (EX_DATAERR) for it.
-package struct LogError: Error, CustomStringConvertible, Hashable, Sendable {
+/// A problem with input data.
+package struct LogError: Fault, Hashable {
   package let file: String
   /// 1-based line of the file; nil for the whole file.
   package let line: Int?
@@ -13,19 +14,22 @@ package struct LogError: Error, CustomStringConvertible, Hashable, Sendable {
   /// Of a table.
   package let column: String?
   package let problem: String
+  package let remedy: Remedy?
 
   package init(
-    file: String, line: Int? = nil, character: Int? = nil, column: String? = nil, _ problem: String
+    file: String, line: Int? = nil, character: Int? = nil, column: String? = nil, _ problem: String,
+    remedy: Remedy? = nil
   ) {
     self.file = file
     self.line = line
     self.character = character
     self.column = column
     self.problem = problem
+    self.remedy = remedy
   }
 
   /// One line of at most `longestMessage` characters, whatever stands in the input.
-  package var description: String {
+  package var statement: String {
     var place = shortenedPath(file)
     if let line { place += ":\(line)" + (character.map { ":\($0)" } ?? "") }
     if let column { place += ", column '\(shortened(column))'" }

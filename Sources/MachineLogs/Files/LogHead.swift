@@ -2,6 +2,7 @@
 // The first records of a CSV text -> how it is written: what stands between its fields, which line has the names of its
 // columns, whether a row of units follows, where the rows begin. What cannot be told apart is refused in words.
 
+import Faults
 import Foundation
 import SafeText
 
@@ -216,8 +217,8 @@ struct LogHead {
       }
       throw LogError(
         file: file, line: line,
-        "the first line is numbers; a line of column names is wanted above it, such as t,angle,valve, or --header t,angle,valve"
-      )
+        "the first line is numbers; a line of column names is wanted above it, such as t,angle,valve",
+        remedy: .header(example: "t,angle,valve"))
     }
     // A mark alone is a column's name where rows have a field for it: "#,t,x" above "1,0.0,0.5".
     let namesColumn =

@@ -2,6 +2,7 @@
 // The records below a log's head -> one array of numbers a wanted column, and the line of each row. A row that does not fit the
 // header, and a cell that is no number, are refused with their place.
 
+import Faults
 import Foundation
 import SafeText
 
@@ -92,9 +93,12 @@ struct LogRows {
     lines.reserveCapacity(estimate)
   }
 
-  private func error(_ problem: String, column index: Int? = nil) -> LogError {
+  private func error(
+    _ problem: String, column index: Int? = nil, remedy: Remedy? = nil
+  ) -> LogError {
     LogError(
-      file: reader.name, line: reader.line, column: index.map { head.names[$0] }, problem)
+      file: reader.name, line: reader.line, column: index.map { head.names[$0] }, problem,
+      remedy: remedy)
   }
 
   /// A row has the fields of the header, and after them only empty ones.
@@ -155,7 +159,10 @@ struct LogRows {
       return value
     }
     if missing != .refuse, Cell.marksMissing(reader.text(index)) { return .nan }
-    throw error(problem(reader.text(index)), column: index)
+    let text = reader.text(index)
+    throw error(
+      problem(text), column: index,
+      remedy: Cell.remedy(text.trimmingCharacters(in: .whitespaces)))
   }
 
   private func tooLarge(_ index: Int) -> LogError {

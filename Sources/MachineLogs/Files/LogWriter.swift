@@ -4,17 +4,19 @@
 // [A + W], perhaps a reward. A row that
 // the disk took in part only is cut off again: a number cut in the middle would be another number.
 
+import Faults
 import Foundation
 import SafeText
 
 /// A log that cannot be written: the disk, not the input, is at fault.
-package struct LogWritingError: Error, CustomStringConvertible, Hashable, Sendable {
+package struct LogWritingError: Fault, Hashable {
   package let path: String
   package let reason: String
 
   package init(path: String, reason: String) { (self.path, self.reason) = (path, reason) }
 
-  package var description: String { "cannot write the log '\(path)': \(reason)" }
+  package var origin: FaultOrigin { .surroundings }
+  package var statement: String { "cannot write the log '\(path)': \(reason)" }
 }
 
 /// Writes a CSV log line by line.

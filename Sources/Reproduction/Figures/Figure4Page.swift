@@ -50,7 +50,7 @@ struct Figure4Page {
     if rests || task.model.restPseudoData > 0 { return "" }
     return
       "<p><b>The command is never near zero in these logs: what the machine does then is a guess. If it stands still, "
-      + "say so by --rest-pseudo-data 100.</b></p>"
+      + "say so by pseudo-data of rest, 100 of them.</b></p>"
   }
 
   private var stepTable: String {

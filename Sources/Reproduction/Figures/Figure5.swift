@@ -75,8 +75,7 @@ package struct Figure5: ReproducedFigure {
   package init(_ options: Figure5Options, program: String) throws {
     if let other = options.peers.first(where: { $0.points != options.points }) {
       throw ReproductionError(
-        description:
-          "the peer was measured on n = \(other.points), this figure is of n = \(options.points)")
+        "the peer was measured on n = \(other.points), this figure is of n = \(options.points)")
     }
     (self.options, self.program) = (options, program)
     costs = options.peers.map { peer in
@@ -128,7 +127,7 @@ package struct Figure5: ReproducedFigure {
       let error = said["samplerError"] as? [String: Double], let mean = error["mean"],
       let deviation = error["sd"]
     else {
-      throw ReproductionError(description: "`bagel benchmark` printed no usable JSON: \(said)")
+      throw ReproductionError("`bagel benchmark` printed no usable JSON: \(said)")
     }
     sampler =
       "\(name), \(summary) (error of its mean \(number(100 * mean)) % of the signal, of its deviation "
@@ -158,7 +157,7 @@ package struct Figure5: ReproducedFigure {
       let said = try? JSONSerialization.jsonObject(with: Data(last.utf8)) as? [String: Any]
     else {
       throw ReproductionError(
-        description: "ended with exit code \(process.terminationStatus): "
+        "ended with exit code \(process.terminationStatus): "
           + (complaint.split(separator: "\n").last.map(String.init) ?? "no error message"))
     }
     return said

@@ -67,7 +67,7 @@ final class MomentMatchingSearch: ComparedSearch {
   func step() throws -> Int {
     let found = try rollout.gradient(ascent.parameters, from: start, to: goal, horizon: horizon)
     guard ascent.follow(found.gradient, meanReturn: found.expectedReturn).hasMoved else {
-      throw SearchError(description: "the expected return is \(found.expectedReturn)")
+      throw SearchError("the expected return is \(found.expectedReturn)")
     }
     return 1
   }
@@ -92,7 +92,7 @@ final class EvolutionSearch: ComparedSearch {
 
   func step() throws -> Int {
     guard !evolution.hasConverged else {
-      throw SearchError(description: "candidates do not differ any more")
+      throw SearchError("candidates do not differ any more")
     }
     let generation = UInt32(truncatingIfNeeded: evolution.generation)
     let candidates = evolution.ask()

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // A failed call of the driver, in words: what was asked for, what the code means, what to try.
 
+import Faults
+
 /// A failed call of the driver.
-package struct CUDAFailure: Error, CustomStringConvertible {
+package struct CUDAFailure: Fault {
   /// The driver's function.
   package let call: String
   /// CUresult
@@ -15,30 +17,39 @@ package struct CUDAFailure: Error, CustomStringConvertible {
 
   static let outOfMemory: Int32 = 2
 
-  package var description: String {
-    "\(device): \(call) failed with \(name) (\(code))\(request.isEmpty ? "" : ", asked for \(request)")\(advice)"
+  package var origin: FaultOrigin { .surroundings }
+
+  package var statement: String {
+    "\(device): \(call) failed with \(name) (\(code))\(request.isEmpty ? "" : ", asked for \(request)")"
   }
 
-  private var advice: String {
+  package var remedy: Remedy? {
     // CUresult of cuda.h: 3 NOT_INITIALIZED, 35 INSUFFICIENT_DRIVER, 803 SYSTEM_DRIVER_MISMATCH, 804 COMPAT_NOT_SUPPORTED;
     // 100 NO_DEVICE, 101 INVALID_DEVICE; 200 INVALID_IMAGE, 209 NO_BINARY_FOR_GPU, 218 INVALID_PTX, 222
     // UNSUPPORTED_PTX_VERSION; 700 ILLEGAL_ADDRESS, 716 MISALIGNED_ADDRESS, 718 INVALID_PC, 719 LAUNCH_FAILED; 701
     // LAUNCH_OUT_OF_RESOURCES; 702 LAUNCH_TIMEOUT.
     switch code {
     case Self.outOfMemory:
-      "; use fewer particles, or leave the GPU to this process (nvidia-smi shows who else is on it)"
+      .text(
+        "use fewer particles, or leave the GPU to this process (nvidia-smi shows who else is on it)"
+      )
     case 3, 35, 803, 804:
-      "; the driver does not fit its library: restart the machine after a driver update, or update the driver"
-    case 100, 101: "; the driver sees no such GPU (nvidia-smi, CUDA_VISIBLE_DEVICES)"
+      .text(
+        "the driver does not fit its library: restart the machine after a driver update, or update the driver"
+      )
+    case 100, 101: .text("the driver sees no such GPU (nvidia-smi, CUDA_VISIBLE_DEVICES)")
     case 200, 209, 218, 222:
-      "; the driver is too old for the kernels that the run-time compiler makes: update the driver, or name an "
-        + "older compiler with BAGEL_NVRTC=/path/to/libnvrtc.so"
+      .text(
+        "the driver is too old for the kernels that the run-time compiler makes: update the driver, or name an "
+          + "older compiler with BAGEL_NVRTC=/path/to/libnvrtc.so")
     case 700, 716, 718, 719:
-      "; the kernel broke, which is a bug in BAGEL; --device host goes on without it"
+      .either([.text("report the bug in BAGEL that broke the kernel"), .device("host")])
     case 701:
-      "; the kernel wants more registers or shared memory than the GPU has: a smaller policy fits"
-    case 702: "; the system's watchdog stopped the kernel: fewer particles or a shorter horizon"
-    default: ""
+      .text(
+        "the kernel wants more registers or shared memory than the GPU has: a smaller policy fits")
+    case 702:
+      .text("the system's watchdog stopped the kernel: use fewer particles or a shorter horizon")
+    default: nil
     }
   }
 }
