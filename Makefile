@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # make demo    install what is missing, build, run the tour
 # make test    install what is missing, build the program and the documentation, run all tests
+# make test-all   the same with all shapes and seeds, before a change lands
 # make build   the release binary only: .build/release/bagel
 # make install   the command and its completions -> PREFIX (default: /usr/local); the Swift toolchain must stay where it is
 # make docs    the library's reference and the articles as a DocC archive, without a warning
@@ -8,9 +9,13 @@
 # make gpu-check   on a machine with an NVIDIA GPU (Swift not needed there once the bundle is built): checks and
 #                  benchmarks -> GPU_RECORD
 
-.PHONY: setup build demo test install docs c-library format lint references gpu-bundle gpu-check
+.PHONY: setup build demo test test-all install docs c-library format lint references gpu-bundle gpu-check
 SWIFT ?= swift
 BUILD_FLAGS := -c release --explicit-target-dependency-import-check error
+
+# Tests run side by side: with one thread each, products of matrices have the same bits whatever runs beside them.
+TEST = OPENBLAS_NUM_THREADS=1 BAGEL_NVRTC="$$(Scripts/setup-nvrtc.sh)" BAGEL_PYTHON="$$(Scripts/setup-python.sh)" \
+  $(SWIFT) test $(BUILD_FLAGS)
 
 setup:
 	@Scripts/setup.sh
@@ -23,8 +28,11 @@ demo: build
 
 test: build
 	Scripts/documentation.sh --if-possible
-	BAGEL_NVRTC="$$(Scripts/setup-nvrtc.sh)" BAGEL_PYTHON="$$(Scripts/setup-python.sh)" \
-	  $(SWIFT) test $(BUILD_FLAGS) --no-parallel
+	$(TEST)
+
+test-all: build
+	Scripts/documentation.sh
+	BAGEL_TEST_ALL=1 $(TEST)
 
 PREFIX ?= /usr/local
 

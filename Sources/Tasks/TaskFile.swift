@@ -48,11 +48,20 @@ extension ControlTask {
     self = try ControlTask(yaml: text, file: nameOrPath, folder: folder)
   }
 
-  /// A task from YAML text; relative log paths start at `folder`. Throws: `LogError`.
-  package init(yaml text: String, file: String, folder: String) throws {
+  /// A task from YAML text.
+  ///
+  /// - Parameters:
+  ///   - text: of the file.
+  ///   - file: as messages name it.
+  ///   - folder: where relative paths start.
+  ///   - record: hears which keys are asked for.
+  /// - Throws: `LogError`.
+  package init(
+    yaml text: String, file: String, folder: String, record: TaskKeyRecord? = nil
+  ) throws {
     self.init()
     (source, self.file) = (text, file)
-    let yaml = try YAMLMapping.document(text, file: file)
+    let yaml = try YAMLMapping.document(text, file: file, record: record)
     try readMachine(yaml, folder)
     try readQuantities(yaml)
     try readPlant(yaml, folder)

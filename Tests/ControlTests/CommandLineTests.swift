@@ -236,7 +236,8 @@ struct CommandLineTests {
     reward: {saturating: {weights: {angle: 10}}}
     start: [-0.6, 0]
     goal: {angle: 0}
-    optimise: {particles: 2000, horizon: 300, iterations: 16, starts: 1}
+    model: {covariance: squared-exponential, mean: linear, stateHistory: 0, sampler: tabulated}
+    optimise: {particles: 2000, horizon: 300, iterations: 30, starts: 1}
     """.write(toFile: folder + "/long.yaml", atomically: true, encoding: .utf8)
     #expect(try bagel(["fit", "long.yaml"], in: folder).status == 0)
     let state = folder + "/long-out/search-state.safetensors"

@@ -25,7 +25,7 @@ struct ConstraintTests {
     quantities: {slope: {formula: angle / 2, limits: [-3, 3]}, push: abs(valve)}
     plant: boom
     explore: {kind: manual, seconds: 30, turningPoints: [-0.5, 0.5]}
-    model: {covariance: squared-exponential, mean: linear, integrate: {angle: rate}}
+    model: {covariance: squared-exponential, mean: linear, integrate: {angle: rate}, restPseudoData: 20, sampler: tabulated}
     policy: {layers: [6]}
     reward: [{saturating: {weights: [10, 0.1]}}, {actionChange: 1}]
     start: [-0.4, 0]

@@ -36,7 +36,7 @@ struct DoorsTests {
       _ name: String, _ head: String, seed: UInt64,
       _ row: (Double, Double, Double, Double) -> String
     ) throws {
-      try (head + "\n" + rows(500, seed: seed, row))
+      try (head + "\n" + rows(300, seed: seed, row))
         .write(toFile: "\(folder)/\(name)", atomically: true, encoding: .utf8)
     }
     // An angle in degrees that wraps, its rate, words, a counter, a constant; the command has a telling name.

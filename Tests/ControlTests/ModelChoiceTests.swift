@@ -231,7 +231,8 @@ struct ModelChoiceTests {
       }
       return Episode(name: "moving", timeStep: 0.1, states: states, actions: actions)
     }
-    let cases = [([2, 1, 0], false), ([0, 1, 2], true)] + (isThorough ? [([0, 1, 2], false)] : [])
+    let cases =
+      [([2, 1, 0], false), ([0, 1, 2], true)] + (isThorough ? [([0, 1, 2], false)] : [])
     for (order, derived) in cases {
       var layout = LogLayout(
         states: order.map { Channel(name: ["x", "v", "a"][$0]) }, actions: [Channel(name: "u")],

@@ -67,7 +67,7 @@ struct PublicInterfaceTests {
     }
     let text = found.sorted().joined(separator: "\n") + "\n"
     let kept = Self.checkout + "/Tests/ControlTests/PublicInterface.txt"
-    let written = Scratch.path("PublicInterface.txt")
+    let written = try Scratch.kept("PublicInterface.txt")
     try text.write(toFile: written, atomically: true, encoding: .utf8)
     #expect(
       text == (try? String(contentsOfFile: kept, encoding: .utf8)),

@@ -12,7 +12,8 @@ struct ReproduceCommandTests {
     "reproduce figure2 --quick: every method learns on the same model and has its row on the page")
   func figure2() throws {
     let folder = try Scratch.folder()
-    let outcome = try bagel(["reproduce", "figure2", "--quick", "--trials", "1", "--json"], in: folder)
+    let outcome = try bagel(
+      ["reproduce", "figure2", "--quick", "--trials", "1", "--json"], in: folder)
     #expect(outcome.status == 0, "\(outcome.errors)")
     let methods = try #require(outcome.json["methods"] as? [[String: Any]])
     #expect(methods.count == 9)

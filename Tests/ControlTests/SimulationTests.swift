@@ -94,7 +94,7 @@ struct SimulationTests {
       ("{\"command\":\"step\"}", "'action' is a list of 1 number"),
       ("{\"command\":\"step\",\"action\":[1,2]}", "'action' is a list of 1 number"),
       ("{\"command\":\"step\",\"action\":[1e300]}", "beyond 1e9"),
-      ("{\"command\":\"reset\",\"of\":[0]}", "with --particles"),
+      ("{\"command\":\"reset\",\"of\":[0]}", "simulate several particles"),
       ("{\"command\":\"reset\",\"state\":[1]}", "'state' is a list of 2 numbers"),
     ] {
       let error = #expect(throws: SimulatedSession.Misunderstood.self) { try one.answer(line) }

@@ -94,7 +94,7 @@ struct CUDATests {
       .deletingLastPathComponent()
     let path = tests.appendingPathComponent("References/steps_tabulated.txt")
     let found = KernelSource(RolloutFixture.tabulated.program).sharedText
-    let written = Scratch.path("steps_tabulated.txt")
+    let written = try Scratch.kept("steps_tabulated.txt")
     try found.write(toFile: written, atomically: true, encoding: .utf8)
     let expected = (try? String(contentsOf: path, encoding: .utf8)) ?? ""
     #expect(found == expected, "if the change is meant: cp \(written) \(path.path)")

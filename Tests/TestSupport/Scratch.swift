@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where tests write: one folder a run, removed when the run ends.
+// Where tests write: one folder a run, removed when the run ends, and one that stays.
 
 import Foundation
 
@@ -19,6 +19,13 @@ package enum Scratch {
     let folder = root.appendingPathComponent(UUID().uuidString)
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     return folder.path
+  }
+
+  /// A path that stays when the run has ended: for what somebody is to look at, or to copy.
+  package static func kept(_ name: String) throws -> String {
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("bagel-tests-kept")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    return folder.appendingPathComponent(name).path
   }
 
   /// A path at which there is nothing yet.
