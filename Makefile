@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # make demo    install what is missing, build, run the tour
-# make test    install what is missing, build the program and the documentation, run all tests
+# make test    install what is missing, build the program and the documentation, run every kind of test
 # make test-all   the same with all shapes and seeds, before a change lands
 # make build   the release binary only: .build/release/bagel
 # make install   the command and its completions -> PREFIX (default: /usr/local); the Swift toolchain must stay where it is

@@ -27,7 +27,9 @@ fi
 
 rm -rf "$output"
 mkdir -p "$output/symbols" "$output/Bagel.docc"
-set -- $(Scripts/module-flags.sh) \
+flags=$(Scripts/module-flags.sh)
+IFS="$(printf '\nx')" && IFS=${IFS%x}  # one argument a line
+set -- $flags \
   -target "$(swiftc -print-target-info | sed -n 's/.*"unversionedTriple": "\(.*\)",/\1/p')"
 for module in $modules; do
   "$extract" -module-name "$module" -minimum-access-level public -skip-synthesized-members \

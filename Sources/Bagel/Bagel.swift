@@ -31,12 +31,19 @@ extension ControlTask {
 
   /// Learns the dynamics.
   ///
-  /// - Parameter episodes: from anywhere, on the task's time step, channels in its order; nil for the task's logs, or where it has
-  ///   none for exploring its plant.
+  /// - Parameters:
+  ///   - episodes: from anywhere, on the task's time step, channels in its order; nil for the task's logs, or where it has none for
+  ///     exploring its plant.
+  ///   - logFolder: where what the plant does is written, row by row; a machine's rows are read back with their stamps.
+  ///   - goesOn: asked at every step on the plant; false ends the episode with the safe action, and the exploration.
   /// - Throws: what is wrong with the logs or the plant.
   @_disfavoredOverload
-  public func fit(_ episodes: [Episode]? = nil) throws -> FittedModel {
-    try fit(episodes ?? trainingEpisodes(), progress: { _ in })
+  public func fit(
+    _ episodes: [Episode]? = nil, logFolder: String? = nil,
+    while goesOn: @escaping () -> Bool = { true }
+  ) throws -> FittedModel {
+    try fit(
+      episodes ?? trainingEpisodes(logFolder: logFolder, goesOn: goesOn), progress: { _ in })
   }
 
   /// Searches a policy on a learnt model (paper, Algorithm 1, lines 7 to 18).
@@ -56,15 +63,28 @@ extension ControlTask {
 
   /// Drives the task's plant with a policy, as many episodes as `evaluate:` says.
   ///
-  /// - Parameter controller: the policy with its numbers.
+  /// - Parameters:
+  ///   - controller: the policy with its numbers.
+  ///   - model: on which it was found; needed where start or goals are drawn from its data.
+  ///   - logFolder: where what a machine does is written, row by row.
+  ///   - goesOn: asked at every step; false ends the episode with the safe action, and the evaluation.
   /// - Throws: what is wrong with the plant.
   @_disfavoredOverload
-  public func evaluate(_ controller: PolicyController) throws -> Evaluation {
-    try evaluate(controller, seed: 0)
+  public func evaluate(
+    _ controller: PolicyController, foundOn model: DynamicsModel? = nil, logFolder: String? = nil,
+    while goesOn: @escaping () -> Bool = { true }
+  ) throws -> Evaluation {
+    try evaluate(
+      controller, seed: 0,
+      within: model.map { SearchedData(policyDescription(on: $0)) } ?? SearchedData(),
+      logFolder: logFolder, goesOn: goesOn)
   }
 
   /// Sets a reward of your own in place of `reward:`.
-  public mutating func setReward(_ reward: Reward) { objective.rewards = [.own(reward)] }
+  public mutating func setReward(_ reward: Reward) {
+    objective.rewards = [.own(reward)]
+    rewardColumn = nil
+  }
 }
 
 extension InteractionLoop {

@@ -6,7 +6,8 @@ import MachineLogs
 import Plants
 import Tasks
 
-/// A machine or a simulation in Swift. States and actions have the task's channels, in its order, in physical units.
+/// A machine or a simulation in Swift. It measures the task's states (those without `rateOf`) and takes its actions, in the task's
+/// order, in the units of its logs; it has no disturbances and no reward.
 public protocol UserPlant {
   /// Begins an episode.
   ///
@@ -36,10 +37,11 @@ struct InProcessPlant: Plant {
   let name: String
   let states: [Channel]
   let actions: [Channel]
-  /// A user's plant measures its states only.
   let actionLimits: [ClosedRange<Double>]
   let timeStep: Double
   private var plant: any UserPlant
+  /// Whether it was reset and not let go.
+  private var isOpen = false
 
   init(_ plant: any UserPlant, name: String, task: ControlTask) {
     (self.plant, self.name) = (plant, name)
@@ -48,11 +50,22 @@ struct InProcessPlant: Plant {
   }
 
   mutating func reset(to state: [Double]?, seed: UInt64) throws -> Measurement {
-    try checked { try plant.reset(seed: seed) }
+    isOpen = true
+    return try checked { try plant.reset(seed: seed) }
   }
 
   mutating func step(_ action: [Double]) throws -> Measurement {
     try checked { try plant.step(action) }
+  }
+
+  mutating func close(safeAction: [Double]) -> SafeEnd {
+    guard isOpen else { return SafeEnd(.notStarted) }
+    isOpen = false
+    do {
+      return SafeEnd(.confirmed, after: try step(safeAction))
+    } catch {
+      return SafeEnd(.failed("\(error)"))
+    }
   }
 
   private func checked(_ answer: () throws -> [Double]) throws -> Measurement {

@@ -23,10 +23,11 @@ extension Remedy {
     case .optimize: "run `bagel optimize` again"
     case .newTask(let fromLogs):
       fromLogs
-        ? "fit a task (`bagel new NAME --from LOG`) in place of --log"
+        ? "write a task file from the logs (`bagel new NAME --from LOG`), and fit that"
         : "`bagel new NAME` writes a task file"
-    case .afresh: "--restart moves the folder away and begins afresh"
-    case .goOn: "--force goes on with the new task and the old episodes"
+    case .afresh: "begin afresh with --restart, which moves the folder away"
+    case .searchAfresh: "begin the search afresh with --restart"
+    case .goOn: "go on with the new task and the old episodes by --force"
     case .otherFolder: "give another --output"
     case .loopOptions(let seed, let spread): "give it --seed \(seed) and --vary \(spread)"
     case .particles: "say --particles"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which executor runs a rollout: one that a user names, or one chosen by the work.
 
+import Faults
 import Programs
 
 /// Where rollouts run.
@@ -50,7 +51,7 @@ package enum ExecutionDevice: String, Sendable, CaseIterable, Codable {
       let width = KernelSource(rollout).widestLayer
       if width > schedule.widestLayer {
         let error = ExecutionError.policyTooWide(width: width, largest: schedule.widestLayer)
-        return (.host, "\(error)")
+        return (.host, "\((error as? any Fault)?.statement ?? "\(error)")")
       }
       return (
         .cuda,
@@ -60,7 +61,7 @@ package enum ExecutionDevice: String, Sendable, CaseIterable, Codable {
     } catch ExecutionError.noDriver {
       return (.host, nil)
     } catch {
-      return (.host, "the GPU cannot be used: \(error)")
+      return (.host, "the GPU cannot be used: \((error as? any Fault)?.statement ?? "\(error)")")
     }
   }
 

@@ -36,6 +36,8 @@ package indirect enum Remedy: Hashable, Sendable {
   case newTask(fromLogs: Bool)
   /// Begins afresh; what there is is moved away.
   case afresh
+  /// Begins a search afresh: its file is left aside.
+  case searchAfresh
   /// Goes on with the changed task and the old data.
   case goOn
   /// Another output folder.
@@ -70,8 +72,9 @@ package indirect enum Remedy: Hashable, Sendable {
     case .fit: "learn the model again"
     case .optimize: "search the policy again"
     case .newTask(let fromLogs):
-      fromLogs ? "make a task of the logs in place of channels alone" : "write a task file"
+      fromLogs ? "write a task file from the logs, and fit that" : "write a task file"
     case .afresh: "begin afresh, which moves the folder away"
+    case .searchAfresh: "delete the file, and the search begins afresh"
     case .goOn: "go on with the new task and the old episodes"
     case .otherFolder: "use another output folder"
     case .loopOptions(let seed, let spread): "use the seed \(seed) and the spread \(spread)"

@@ -97,7 +97,7 @@ package final class ExternalPlant: Plant {
   ///
   /// Throws: `PlantFailure`.
   package func reset(to state: [Double]?, seed: UInt64) throws -> Measurement {
-    let message = "{\"command\":\"reset\",\"seed\":\(seed)}\n"
+    let message = PlantCommand.reset(seed: seed)
     if child != nil && hasFinishedEpisode {
       hasFinishedEpisode = false
       do {
@@ -119,7 +119,7 @@ package final class ExternalPlant: Plant {
   /// Throws: `PlantFailure`.
   package func step(_ action: [Double]) throws -> Measurement {
     do {
-      let answer = try exchange(Self.stepLine(action), "step", action, timeout: timeout)
+      let answer = try exchange(PlantCommand.step(action), "step", action, timeout: timeout)
       hasFinishedEpisode = true
       return answer
     } catch let error as Ended {
@@ -135,7 +135,7 @@ package final class ExternalPlant: Plant {
     // A program that ended on the safe action itself has read it.
     let hadIt = lastSent == safeAction && child.lines.unreadBytes == 0
     let written = child.lines.write(
-      Self.stepLine(safeAction) + Self.closeLine, timeout: min(timeout, 0.5))
+      PlantCommand.step(safeAction) + PlantCommand.close, timeout: min(timeout, 0.5))
     var end = SafeEnd(.confirmed)
     switch written {
     case .all: end = listen(to: child)
@@ -160,7 +160,7 @@ package final class ExternalPlant: Plant {
       + .seconds(min(timeout, 2 * timeStep) + 1)
     var result = SafeEnd(.confirmed)
     // All but `close`, which some programs do not read before they have answered.
-    var hasRead: Bool { (child.lines.unreadBytes ?? 0) <= Self.closeLine.utf8.count }
+    var hasRead: Bool { (child.lines.unreadBytes ?? 0) <= PlantCommand.close.utf8.count }
     func unconfirmed(_ reason: String) -> SafeEnd {
       if child.lines.unreadBytes == nil {
         result.delivery = .sent("\(reason); whether it was read is not known on this system")
@@ -194,21 +194,15 @@ package final class ExternalPlant: Plant {
     }
   }
 
-  private static let closeLine = "{\"command\":\"close\"}\n"
-
-  private static func stepLine(_ action: [Double]) -> String {
-    "{\"action\":[\(action.map(shortest).joined(separator: ","))],\"command\":\"step\"}\n"
-  }
-
   private func start() throws {
     do {
       let child = try ChildProcess(command, in: folder)
       self.child = child
       (isAwaiting, isDone, lastSent) = (false, false, nil)
-      let farewell = Self.stepLine(safeAction) + Self.closeLine
+      let farewell = PlantCommand.step(safeAction) + PlantCommand.close
       _ = farewell.utf8CString.withUnsafeBufferPointer {
         guard_arm(
-          child.lines.input, $0.baseAddress, farewell.utf8.count, Self.closeLine.utf8.count,
+          child.lines.input, $0.baseAddress, farewell.utf8.count, PlantCommand.close.utf8.count,
           child.identifier)
       }
     } catch let error as ChildProcess.CannotStart {

@@ -10,29 +10,18 @@
 
 import Draws
 import Execution
-import Faults
 import GaussianProcesses
 import LinearAlgebra
 import MachineLogs
 import Programs
 import Rollouts
 
-/// A gradient that cannot be followed.
-package struct SearchError: Fault {
-  package let statement: String
-  package let remedy: Remedy?
-
-  package init(_ statement: String, remedy: Remedy? = nil) {
-    (self.statement, self.remedy) = (statement, remedy)
-  }
-}
-
 /// Runs Algorithm 1's inner loop.
 package final class PolicyOptimizer {
   package let options: SearchOptions
-  package private(set) var state: SearchState
-  private let executors: Executors
-  private let rollout: Rollout
+  package internal(set) var state: SearchState
+  let executors: Executors
+  let rollout: Rollout
   private let widened: RewardWidening?
   private let standardise: @Sendable ([Double]) -> [Double]
   private let standardiseGoal: @Sendable ([Double]) -> [Double]
@@ -64,15 +53,15 @@ package final class PolicyOptimizer {
   }
 
   /// The evaluation batch has its own draws, the same for every policy.
-  private static let evaluationIteration = UInt32.max
+  static let evaluationIteration = UInt32.max
   /// So have the batches in which violations are counted.
-  private static let firstCounted = UInt32(1) << 31
-  private static let firstConfirmed = UInt32(3) << 30
+  static let firstCounted = UInt32(1) << 31
+  static let firstConfirmed = UInt32(3) << 30
   /// Violations that are expected in a confirmation of a policy at the allowed probability.
-  private static let confirmedViolations = 20.0
-  private static let confirmedConfidence = 0.999
+  static let confirmedViolations = 20.0
+  static let confirmedConfidence = 0.999
   /// Policies are confirmed at one evaluation in so many.
-  private static let evaluationsBetween = 4
+  static let evaluationsBetween = 4
 
   /// - Parameters:
   ///   - executors: of the rollout.
@@ -165,7 +154,7 @@ package final class PolicyOptimizer {
   }
 
   /// The executors of the reward as it is widened now.
-  private func present() throws -> Executors {
+  func present() throws -> Executors {
     guard let widened, state.widening > 1 else { return executors }
     return try widened.executors(state.widening)
   }
@@ -193,7 +182,7 @@ package final class PolicyOptimizer {
   ///   - confirms: whether a policy that keeps its constraints there may be confirmed now, which takes as long as many iterations; it is
   ///     no best policy before.
   /// - Returns: whether each constraint is left more than is allowed; nil where that is not known.
-  @discardableResult private func note(
+  @discardableResult func note(
     _ parameters: [Double], _ returns: BatchReturns, confirms: Bool = true
   ) throws -> [Bool?] {
     var judgement = options.judgement(returns)
@@ -304,123 +293,5 @@ package final class PolicyOptimizer {
     }
     guard let narrowest else { return }
     state.narrow(to: narrowest, options: options)
-  }
-
-  /// Mean return of parameters on the fixed evaluation batch.
-  ///
-  /// - Parameters:
-  ///   - parameters: theta [P].
-  ///   - horizon: steps; nil for the longest.
-  package func evaluationReturn(_ parameters: [Double], horizon: Int? = nil) throws -> Double {
-    try meanReturn(parameters, iteration: Self.evaluationIteration, horizon: horizon)
-  }
-
-  /// Totals of parameters on the fixed evaluation batch.
-  private func evaluationBatch(_ parameters: [Double], horizon: Int? = nil) throws -> BatchReturns {
-    try present().judge.returns(
-      batch(parameters: parameters, iteration: Self.evaluationIteration, horizon: horizon))
-  }
-
-  /// How many of at least `rollouts` rollouts of a policy leave each constraint, with draws that no search has seen; nil where
-  /// `goesOn` ended the count.
-  ///
-  /// - Parameters:
-  ///   - parameters: theta [P].
-  ///   - rollouts: rounded up to whole batches.
-  ///   - goesOn: asked before every batch.
-  /// - Throws: `ExecutionError`.
-  package func countViolations(
-    _ parameters: [Double], rollouts: Int, goesOn: () -> Bool = { true }
-  ) throws -> ViolationCount? {
-    var isWhole = true
-    let counter = try counter()
-    // Enough to show what a search has confirmed.
-    let rollouts = max(rollouts, confirmedRollouts(counter))
-    let counted = try count(parameters, counter, rollouts, first: Self.firstCounted) { _ in
-      isWhole = goesOn()
-      return isWhole
-    }
-    return isWhole ? counted : nil
-  }
-
-  /// Rollouts that can confirm that all constraints are kept.
-  private func confirmedRollouts(_ counter: ViolationCounter) -> Int {
-    counter.rollouts(
-      confirming: options.allowedViolations.min() ?? 1, violations: Self.confirmedViolations,
-      confidence: Self.confirmedConfidence)
-  }
-
-  private func counter() throws -> ViolationCounter {
-    try executors.counter
-      ?? ViolationCounter(
-        rollout, present().judge, functions: .ofParticles, particles: options.particles)
-  }
-
-  private func count(
-    _ parameters: [Double], _ counter: ViolationCounter, _ rollouts: Int, first: UInt32,
-    goesOn: (ViolationCount) -> Bool
-  ) throws -> ViolationCount {
-    try counter.count(
-      rollouts, constraints: options.allowedViolations.count, first: first, seed: options.seed,
-      batch: {
-        batch(parameters: parameters, iteration: $0, particles: $1, of: counter.rollout)
-      }, goesOn: goesOn)
-  }
-
-  /// Mean return of parameters on the batch of an iteration.
-  package func meanReturn(
-    _ parameters: [Double], iteration: UInt32, horizon: Int? = nil
-  ) throws -> Double {
-    try present().judge.returns(
-      batch(parameters: parameters, iteration: iteration, horizon: horizon)
-    ).mean
-  }
-
-  /// Trajectories of parameters on the fixed evaluation batch.
-  package func trajectories(_ parameters: [Double]) throws -> BatchTrajectories {
-    try present().judge.trajectories(
-      batch(parameters: parameters, iteration: Self.evaluationIteration))
-  }
-
-  /// Judges the present parameters; true if the present start has converged at its horizon.
-  private func evaluate() throws -> Bool {
-    let whole = try evaluationBatch(state.parameters)
-    let horizon = options.horizons[state.stage]
-    let judgement = options.judgement(
-      horizon == options.horizon
-        ? whole : try evaluationBatch(state.parameters, horizon: horizon))
-    let needed = options.improvement * max(abs(state.startBestReturn), 1e-9)
-    let hasProgressed =
-      !state.startBestReturn.isFinite || judgement.isBetter(than: state.startBest, gain: needed)
-    if judgement.isBetter(than: state.startBest) {
-      state.startBest = judgement
-      state.startBestParameters = state.parameters
-    }
-    let iteration = state.iteration - state.firstIteration
-    let isLast = iteration >= options.iterations
-    let left = try note(
-      state.parameters, whole,
-      confirms: isLast || iteration / options.evaluationInterval % Self.evaluationsBetween == 0)
-    let evaluated = batch(
-      parameters: state.parameters, iteration: Self.evaluationIteration, horizon: horizon)
-    state.multipliers = try state.adaptedMultipliers(where: left) { weights in
-      var weighted = evaluated
-      weighted.totalWeights = weights
-      let gradient = try present().iterations.gradient(weighted).gradient
-      return gradient.reduce(0) { $0 + $1 * $1 }.squareRoot()
-    }
-    if hasProgressed {
-      state.evaluationsWithoutProgress = 0
-      return false
-    }
-    state.evaluationsWithoutProgress += 1
-    guard state.evaluationsWithoutProgress >= options.patience else { return false }
-    state.evaluationsWithoutProgress = 0
-    state.halvings += 1
-    if state.halvings >= options.halvings { return true }
-    state.rate *= 0.5
-    state.parameters = state.startBestParameters
-    state.adam = Adam(count: state.parameters.count)
-    return false
   }
 }

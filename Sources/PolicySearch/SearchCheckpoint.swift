@@ -50,7 +50,7 @@ extension SearchState {
         try state.rows(&table, options)
       }
     } catch {
-      throw TensorFileError(path: path, error.problem, remedy: .afresh)
+      throw TensorFileError(path: path, error.problem, remedy: .searchAfresh)
     }
     self = state
   }

@@ -2,6 +2,7 @@
 // The samplers that may serve a model, built and measured as they are asked for, the cheapest first. Each group of outputs has
 // candidates of its own: it stays with the one whose moments are within the tolerance, else it goes on to the next.
 
+import Faults
 import GaussianProcesses
 import LinearAlgebra
 
@@ -164,11 +165,12 @@ private struct GroupCandidates {
       } catch  where isNamed {
         throw error
       } catch let error as UnsuitableSampler {
-        unsuitable.append("\(error)")
+        unsuitable.append((error as? any Fault)?.statement ?? "\(error)")
       } catch let error as GridError {
-        unsuitable.append("\(error)")
+        unsuitable.append((error as? any Fault)?.statement ?? "\(error)")
       } catch let error as FactorizationError {
-        unsuitable.append("\(name.rawValue): \(error)")
+        unsuitable.append(
+          "\(name.rawValue): \((error as? any Fault)?.statement ?? "\(error)")")
       }
     }
     if tried.count > before { return true }

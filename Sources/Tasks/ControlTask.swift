@@ -4,15 +4,9 @@
 // search, evaluation, exploration and learning (SearchSection), watch and fallback (WatchSection). Out: a `ControlTask`. Units are those of the log,
 // except where a key says standardised.
 
-import Formulas
-import GaussianProcesses
 import MachineLogs
 import Plants
-import Policies
 import PolicySearch
-import Rollouts
-import SafeText
-import Samplers
 import Watching
 
 /// What a user wants of a machine: its channels and limits, logs or a plant, model, policy, reward, start, goal and search. The

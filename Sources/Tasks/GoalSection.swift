@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Goals of quantities in a task file, and which of them logged poses reach.
 
+import Faults
 import GaussianProcesses
 import MachineLogs
 import Policies
@@ -90,8 +91,8 @@ extension ControlTask {
       if case .fixed = objective.goal { return objective.goal }
       throw LogError(
         file: place,
-        "draws goals among those that the data reach, which are not known here; search the policy again, or pass what "
-          + "its file says (within:)")
+        "draws goals among those that the data reach, which are not known here",
+        remedy: .optimize)
     }
     if objective.goalQuantities != nil, case .fixed(let goal) = objective.goal {
       try checkReached(goal, logged)

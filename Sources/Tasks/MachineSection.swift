@@ -5,7 +5,6 @@ import Formulas
 import Foundation
 import MachineLogs
 import Plants
-import Rollouts
 import SafeText
 
 extension ControlTask {

@@ -6,7 +6,7 @@ extension TaskKey {
     .init("reward[]", "", "summands of the reward, which is maximised", "required to search"),
     .init("reward[].saturating", "", "exp(-(x - goal)' diag(weights) (x - goal) / (2 width^2))"),
     .init("reward[].saturating.weights", "", "one a goal, or by name", "required"),
-    .init("reward[].saturating.width", "", "of the bell") { _ in "1" },
+    .init("reward[].saturating.width", "", "width of the bell") { _ in "1" },
     .init(
       "reward[].saturating.units", "",
       "of the distance: deviations of the logs, or the channels' own", "standardised"),
@@ -25,8 +25,8 @@ extension TaskKey {
     .init(
       "constraints[].quantity", "", "a formula of states, commands and `previous.ACTION`",
       "required"),
-    .init("constraints[].below", "of the formula", "upper bound", "none"),
-    .init("constraints[].above", "of the formula", "lower bound", "none"),
+    .init("constraints[].below", "of the formula", "upper bound", "required, or above"),
+    .init("constraints[].above", "of the formula", "lower bound", "required, or below"),
     .init("constraints[].probability", "", "that a whole rollout keeps it") { _ in
       "\(ControlTask.Constraint.defaultProbability)"
     },
@@ -58,7 +58,9 @@ extension TaskKey {
     .init("optimise.horizon", "steps", "of a rollout; a list grows during the search") {
       "\($0.search.horizon)"
     },
-    .init("optimise.iterations", "", "of each start, at most") { "\($0.search.iterations)" },
+    .init("optimise.iterations", "", "of each start and horizon, at most") {
+      "\($0.search.iterations)"
+    },
     .init("optimise.starts", "", "independent searches; the best counts") { "\($0.search.starts)" },
     .init("optimise.learningRate", "", "of Adam") { "\($0.search.learningRate)" },
     .init("optimise.gradientNorm", "", "longer gradients are shortened to it") {
@@ -66,22 +68,26 @@ extension TaskKey {
     },
     .init(
       "optimise.adjointLimit", "",
-      "longer adjoints are shortened to it; helps where motion is chaotic"
+      "elements of an adjoint beyond it count as zero; helps where motion is chaotic"
     ) { "\($0.search.adjointLimit)" },
     .init("optimise.draws", "", "whether every iteration draws anew") { $0.search.draws.rawValue },
     .init("optimise.evaluationInterval", "iterations", "between judgements of the policy") {
       "\($0.search.evaluationInterval)"
     },
-    .init("optimise.patience", "judgements", "without progress until the rate is halved") {
+    .init("optimise.patience", "judgements", "judgements without progress until the rate is halved")
+    {
       "\($0.search.patience)"
     },
     .init("optimise.keepLimits", "", "whether limits are constraints of the search") {
       "\($0.objective.keepsLimits)"
     },
     .init("evaluate", "", "how `evaluate` and `learn` judge", "as below"),
-    .init("evaluate.episodes", "", "on the plant") { "\($0.evaluation.episodes)" },
+    .init("evaluate.episodes", "", "episodes on the plant") { "\($0.evaluation.episodes)" },
     .init("evaluate.seconds", "s", "of an episode", "the horizon"),
-    .init("evaluate.startSpread", "channel", "uniform spread of tracked states about `start`") {
+    .init(
+      "evaluate.startSpread", "channel",
+      "half width of the uniform spread of tracked states about `start`"
+    ) {
       "\($0.evaluation.startSpread)"
     },
     .init("evaluate.tolerance", "of state 1", "which it must keep from `settle` on"),
@@ -89,7 +95,7 @@ extension TaskKey {
     .init("evaluate.track.NAME", "channel", "its tolerance", "required"),
     .init(
       "evaluate.settle", "s", "from when on it is judged",
-      "4, or half of the shortest step to a goal"),
+      "4, or half of the shortest stretch to a goal; with success what lastSteps leaves"),
     .init(
       "evaluate.largestActionChange", "channel per step",
       "mean change of commands that a success keeps"

@@ -34,7 +34,7 @@ package struct TaskKey: Sendable {
     .init("states[].units", "", "for people, and for angles (rad, deg, ...)", "none"),
     .init("states[].column", "", "its column in logs", "its name"),
     .init("states[].from", "", "the unit in which logs hold it, which is converted", "units"),
-    .init("states[].missing", "", "what is done with rows where it has no value", "refused"),
+    .init("states[].missing", "", "what is done with rows where it has no value", "refuse"),
     .init(
       "states[].rateOf", "", "the state of which it is the backward difference over the time step",
       "measured"),
@@ -49,7 +49,7 @@ package struct TaskKey: Sendable {
     .init("actions[].units", "", "for people", "none"),
     .init("actions[].column", "", "its column in logs", "its name"),
     .init("actions[].from", "", "the unit in which logs hold it", "units"),
-    .init("actions[].missing", "", "what is done with rows where it has no value", "refused"),
+    .init("actions[].missing", "", "what is done with rows where it has no value", "refuse"),
     .init("actions[].limits", "channel", "which every command keeps", "required"),
     .init("actions[].rateLimit", "channel per s", "largest change of a command", "none"),
     .init(
@@ -61,7 +61,7 @@ package struct TaskKey: Sendable {
     .init("disturbances.NAME.column", "", "its column in logs", "its name"),
     .init("disturbances.NAME.from", "", "the unit in which logs hold it", "units"),
     .init(
-      "disturbances.NAME.missing", "", "what is done with rows where it has no value", "refused"),
+      "disturbances.NAME.missing", "", "what is done with rows where it has no value", "refuse"),
     .init("disturbances.NAME.constant", "", "whether it is the same over an episode", "false"),
     .init(
       "quantities", "", "named formulas of states, and for the model of commands and disturbances",
@@ -76,11 +76,13 @@ package struct TaskKey: Sendable {
     .init(
       "plant", "",
       "what `learn`, `evaluate` and `run` drive: a simulated machine by name, or a program", "none"),
-    .init("plant.name", "", "a simulated machine", "required"),
+    .init("plant.name", "", "a simulated machine", "required, or process"),
     .init(
-      "plant.parameters", "of the parameter", "those that are not the machine's own", "its own"),
+      "plant.parameters", "of the parameter", "parameters that are not the machine's own", "its own"
+    ),
     .init(
-      "plant.process", "", "program and arguments, started in the folder of the task", "required"),
+      "plant.process", "", "program and arguments, started in the folder of the task",
+      "required, or name"),
     .init("plant.timeout", "s", "for the answer to a step", "2"),
     .init("plant.resetTimeout", "s", "for the answer to a reset", "60"),
     .init(
@@ -102,14 +104,15 @@ package struct TaskKey: Sendable {
     .init("heldOut[].header", "", "names of its columns", "its first line"),
     .init("timeColumn", "", "the column with the stamps", "the first of the usual names"),
     .init("timeUnit", "", "what the stamps count", "told by the log"),
-    .init("missing", "", "what is done with rows where any channel has no value", "refused"),
+    .init("missing", "", "what is done with rows where any channel has no value", "refuse"),
     .init("explore", "", "how the plant is driven before anything is known", "smooth"),
     .init("explore.kind", "", "how commands move") { $0.exploration.kind.rawValue },
     .init("explore.episodes", "", "how many") { "\($0.exploration.episodes)" },
     .init("explore.seconds", "s", "how long each", "as `evaluate.seconds`"),
     .init(
-      "explore.holdSeconds", "s", "how long a random command lasts, or the shortest half period",
-      "a time step; 5 of the other kinds"),
+      "explore.holdSeconds", "s",
+      "how long a random command lasts, the time constant of smooth, the shortest half period",
+      "one time step of random, five of the others"),
     .init("explore.amplitude", "", "part of the commands' range that is used") {
       "\($0.exploration.amplitude)"
     },
@@ -182,11 +185,13 @@ package struct TaskKey: Sendable {
     .init("policy.goal", "", "how it sees its goal") { $0.policy.goalInput.rawValue },
     .init(
       "policy.integral", "", "whether the integral of the error is added", "false; true of pid"),
-    .init("policy.errors", "", "goals whose errors are integrated", "those that are tracked"),
+    .init(
+      "policy.errors", "", "goals whose errors are integrated, or read by a PID controller",
+      "those that are tracked"),
     .init("policy.dropout", "", "probability that a unit is dropped at a step of the search") {
       "\($0.policy.dropout)"
     },
-    .init("policy.actionHistory", "rows", "of its own last commands that it sees") {
+    .init("policy.actionHistory", "rows", "its own last commands that it sees") {
       "\($0.policy.actionHistory)"
     },
     .init("policy.disturbances", "", "whether it sees the disturbances") {

@@ -8,7 +8,6 @@ import ModelChoice
 import Plants
 import PolicySearch
 import Policies
-import Rollouts
 import SafeText
 import Samplers
 

@@ -216,7 +216,7 @@ struct FileTableTests {
       try SearchState(path: path, fingerprint: "f", options: short, parameterCount: 7)
     }
     #expect(error?.problem.contains("stage is 1.0; whole numbers from 0 to 0 are wanted") == true)
-    #expect(error?.remedy == .afresh)
+    #expect(error?.remedy == .searchAfresh)
   }
 
   @Test(

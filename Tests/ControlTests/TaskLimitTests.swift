@@ -132,8 +132,8 @@ struct TaskLimitTests {
     let policy = #expect(throws: TensorFileError.self) { try PolicyController.read(path: path) }
     #expect(
       policy?.problem
-        == "has the format bagel-policy-2, this version of bagel reads bagel-policy-4; search the policy again"
-    )
+        == "has the format bagel-policy-2, this version of bagel reads bagel-policy-4")
+    #expect(policy?.remedy == .optimize)
     let model = #expect(throws: TensorFileError.self) { try DynamicsModel(path: path) }
     #expect(
       model?.problem == "is a policy (bagel-policy-2); a model is wanted")

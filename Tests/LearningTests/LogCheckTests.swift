@@ -153,7 +153,7 @@ struct LogCheckTests {
       // Of another unit than the column's.
       let other = try #require(
         try problem(wrapped, layout(turn: turn == 360 ? 2 * .pi : 360, units: "other")))
-      #expect(other.contains("say units: \(units)"), "\(other)")
+      #expect(other.contains("and units: \(units)"), "\(other)")
     }
     #expect(fullTurn(units: "deg") == 360 && fullTurn(units: "m") == nil)
     #expect(abs(shorterWay(350, turn: 360) + 10) < 1e-12 && shorterWay(350, turn: nil) == 350)

@@ -339,7 +339,7 @@ struct LogHabitsTests {
       try refusal(
         table { row, column in column == 1 + row % 2 ? "" : values(row)[column] }, dropping
       )
-      .contains("hold is meant"))
+      .contains("hold the last value"))
     for mark in ["#NV", "NaT", "<NA>", "\\N", "-nan(ind)", "No Data"] {
       let text = table { $0 == 5 && $1 == 1 ? mark : values($0)[$1] }
       #expect(try refusal(text).contains("'\(mark)' marks a missing value"))

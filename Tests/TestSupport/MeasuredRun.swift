@@ -10,7 +10,7 @@ package struct MeasuredRun: Sendable {
   package var output: String
   package var errors: String
   package var seconds: Double
-  /// Largest resident memory, bytes.
+  /// Largest resident memory, bytes. On Linux its own, read every millisecond: what `wait4` says counts the process that forked it.
   package var peakBytes: Int
 
   /// - Parameters:
@@ -41,11 +41,15 @@ package struct MeasuredRun: Sendable {
     guard failure == 0 else { throw POSIXError(POSIXErrorCode(rawValue: failure) ?? .EINVAL) }
     var (end, usage) = (Int32(0), rusage())
     var isKilled = false
+    var peak = 0
     while wait4(identifier, &end, WNOHANG, &usage) == 0 {
       if !isKilled && start.duration(to: .now) > .seconds(limit) {
         kill(identifier, SIGKILL)
         isKilled = true
       }
+      #if os(Linux)
+        peak = max(peak, Self.peak(of: identifier))
+      #endif
       usleep(1_000)
     }
     let elapsed = start.duration(to: .now)
@@ -53,7 +57,7 @@ package struct MeasuredRun: Sendable {
     signal = end & 0x7f == 0 ? nil : end & 0x7f
     status = end & 0x7f == 0 ? end >> 8 & 0xff : nil
     #if os(Linux)
-      peakBytes = usage.ru_maxrss * 1_024
+      peakBytes = peak
     #else
       peakBytes = usage.ru_maxrss
     #endif
@@ -61,5 +65,19 @@ package struct MeasuredRun: Sendable {
       String(decoding: FileManager.default.contents(atPath: stem + end) ?? Data(), as: UTF8.self)
     }
     (output, errors) = (text(".out"), text(".err"))
+  }
+
+  /// "Name: ..." of this process.
+  private static let ownName =
+    (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8))?
+    .split(separator: "\n").first.map(String.init) ?? "-"
+
+  /// Largest resident memory so far of a process that runs, bytes.
+  private static func peak(of identifier: pid_t) -> Int {
+    let status = try? String(contentsOfFile: "/proc/\(identifier)/status", encoding: .utf8)
+    // Before it has become another program its memory is this one's.
+    guard let status, !status.hasPrefix(ownName) else { return 0 }
+    let line = status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
+    return 1_024 * (line?.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0)
   }
 }

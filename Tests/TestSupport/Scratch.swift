@@ -23,7 +23,8 @@ package enum Scratch {
 
   /// A path that stays when the run has ended: for what somebody is to look at, or to copy.
   package static func kept(_ name: String) throws -> String {
-    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("bagel-tests-kept")
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent(
+      "bagel-tests-kept-\(getuid())")
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     return folder.appendingPathComponent(name).path
   }

@@ -59,7 +59,7 @@ package final class PlantSession {
   ///   - seed: of the plant's noise.
   ///   - name: of the episode.
   ///   - action: [A] for a step's number and what was observed [S + W].
-  /// - Throws: `LogError`, `PlantFailure`.
+  /// - Throws: `PlantFailure` where its channels are not the task's.
   package func run(
     _ run: EpisodeRun, from state: [Double]? = nil, seed: UInt64, name: String,
     action: (_ step: Int, _ observed: [Double]) -> [Double]
@@ -81,7 +81,7 @@ package final class PlantSession {
   ///   - log: where rows are written as they come.
   ///   - isLearntFrom: the plant must say a reward if the task learns one.
   ///   - goesOn: asked at every step; false ends the episode with the safe action.
-  /// - Throws: `LogError`.
+  /// - Throws: `LogError`, `PlantFailure`.
   package func drive(
     _ controller: PolicyController, index: Int, seed: UInt64,
     within data: ControlTask.SearchedData = .init(), name: String, log: LogWriter? = nil,

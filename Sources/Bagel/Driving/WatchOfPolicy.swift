@@ -6,7 +6,6 @@ import Foundation
 import GaussianProcesses
 import MachineLogs
 import Policies
-import SafeText
 import Tasks
 import TensorFiles
 import Watching

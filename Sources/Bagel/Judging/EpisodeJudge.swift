@@ -27,11 +27,11 @@ package struct EpisodeJudge: Sendable {
     let judged = task.evaluation.isPath ? [goals.count - 1] : Array(goals.indices)
     let steps = judged.map { index -> StepFigures in
       let start =
-        task.evaluation.isPath ? 0 : Int((goals[index].time / task.layout.timeStep).rounded())
+        task.evaluation.isPath ? 0 : Int((goals[index].time / task.timeStep).rounded())
       let isLast = index + 1 == goals.count
       let next =
         isLast
-        ? episode.count : Int((goals[index + 1].time / task.layout.timeStep).rounded())
+        ? episode.count : Int((goals[index + 1].time / task.timeStep).rounded())
       var figures = judge(
         episode, goals, index, rows: min(start, episode.count - 1)..<min(next, episode.count))
       // What the episode did not reach is no success.
@@ -54,17 +54,17 @@ package struct EpisodeJudge: Sendable {
     let scheduled = goals[index]
     // A stretch shorter than the settling time is judged by its end; a ramp's begins as it ends.
     let settling = task.evaluation.settle + (task.evaluation.isPath ? 0 : scheduled.ramp)
-    let settled = min(Int((settling / task.layout.timeStep).rounded()), max(rows.count - 1, 0))
+    let settled = min(Int((settling / task.timeStep).rounded()), max(rows.count - 1, 0))
     // Of a goal that was never begun, as it would have been.
     let begin = task.evaluation.isPath ? 0 : scheduled.time
-    let wanted = rows.map { goals.goal(at: max(Double($0) * task.layout.timeStep, begin)) }
+    let wanted = rows.map { goals.goal(at: max(Double($0) * task.timeStep, begin)) }
     let reached = episode.states[rows].map(task.goalForm.reached)
     let tracked = task.evaluation.tracked.map {
       response(of: $0, in: reached, to: wanted, settled: settled)
     }
     let from = rows.lowerBound + settled
     let until = min(rows.upperBound, episode.count - 1)
-    let changes = task.layout.actions.indices.map { j in
+    let changes = task.actions.indices.map { j in
       let actions = from < until ? episode.actions[from..<until].map { $0[j] } : []
       let differences = zip(actions.dropFirst(), actions).map { abs($0 - $1) }
       return differences.reduce(0, +) / Double(max(differences.count, 1))
@@ -98,7 +98,7 @@ package struct EpisodeJudge: Sendable {
     let ninetieth = way.firstIndex { $0 >= 0.9 }
     return TrackedFigures(
       goal: tracked.goal, tolerance: tracked.tolerance,
-      riseTime: tenth.flatMap { a in ninetieth.map { Double($0 - a) * task.layout.timeStep } },
+      riseTime: tenth.flatMap { a in ninetieth.map { Double($0 - a) * task.timeStep } },
       overshoot: max(0, ((way.max() ?? 1) - 1) * abs(target - first)),
       steadyStateError: errors.reduce(0, +) / Double(max(errors.count, 1)),
       largestError: errors.max() ?? .infinity)
@@ -117,13 +117,15 @@ package struct EpisodeJudge: Sendable {
   private func worstMeasures(_ states: ArraySlice<[Double]>, goals: [[Double]]) -> [Double] {
     var worst = task.evaluation.measures.map { _ in -Double.infinity }
     if worst.isEmpty { return [] }
-    let form = task.goalForm
+    let (form, names, goalNames) = (
+      task.goalForm, task.states.map(\.channel.name), task.goalChannels.map(\.name)
+    )
     for (state, goal) in zip(states, goals).suffix(task.evaluation.lastSteps) {
       var values: [String: Double] = [:]
-      for (i, channel) in task.layout.states.enumerated() { values[channel.name] = state[i] }
-      for (k, (channel, reached)) in zip(task.goalChannels, form.reached(state)).enumerated() {
-        values[channel.name] = reached
-        values["goal.\(channel.name)"] = goal[k]
+      for (name, value) in zip(names, state) { values[name] = value }
+      for (k, (name, reached)) in zip(goalNames, form.reached(state)).enumerated() {
+        values[name] = reached
+        values["goal.\(name)"] = goal[k]
       }
       for (m, measure) in task.evaluation.measures.enumerated() {
         let value = measure.formula.value(values)

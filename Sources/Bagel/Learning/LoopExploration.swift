@@ -33,7 +33,7 @@ extension InteractionLoop {
     guard record.trials.isEmpty, task.logs.isEmpty,
       let obstacle = task.obstacleToLearning(exploredRows: exploredRows, ends: limitEnds)
     else { return }
-    throw LoopError("\(task.place) \(obstacle)", remedy: .afresh)
+    throw LoopError("\(task.place) \(obstacle), then begin afresh", remedy: .afresh)
   }
 
   /// Further attempts at an exploring episode that was too short.
@@ -76,8 +76,8 @@ extension InteractionLoop {
       try say(.exploringAgain(outcome))
     }
     throw LoopError(
-      "exploring ended \(Self.attemptsAgain + 1) times within \(fewestRows - 1) rows, too early to learn from it: "
-        + "does the machine start inside the `limits:` of its states?",
+      "exploring ended \(Self.attemptsAgain + 1) times within \(fewestRows - 1) rows, too early to learn from it; "
+        + "the machine must start inside the `limits:` of its states",
       remedy: .either([.text("explore again by the same command"), .afresh]))
   }
 

@@ -70,7 +70,7 @@ struct SimulateCommand: ParsableCommand {
         guard let answer = try session.answer(text) else { return }
         try FileHandle.standardOutput.write(contentsOf: Data((answer + "\n").utf8))
       } catch let error as SimulatedSession.Misunderstood {
-        throw LogError(file: "standard input", line: line, error.description)
+        throw LogError(file: "standard input", line: line, error.statement, remedy: error.remedy)
       }
     }
   }

@@ -6,7 +6,6 @@ import Foundation
 import LinearAlgebra
 import MachineLogs
 import SafeText
-import Synchronization
 
 /// Gaussian-process dynamics of a machine.
 public struct DynamicsModel: Sendable {
@@ -287,24 +286,6 @@ public struct DynamicsModel: Sendable {
       }
     }
     return (mean, latent, observed)
-  }
-}
-
-/// The mean of several tasks' progress, from any thread.
-private final class ProgressShares: Sendable {
-  private let done: Mutex<[Double]>
-  private nonisolated(unsafe) let progress: (Double) -> Void
-
-  init(_ count: Int, _ progress: @escaping (Double) -> Void) {
-    done = Mutex(Array(repeating: 0, count: count))
-    self.progress = progress
-  }
-
-  func report(_ fraction: Double, from task: Int) {
-    done.withLock { all in
-      all[task] = fraction
-      progress(all.reduce(0, +) / Double(all.count))
-    }
   }
 }
 

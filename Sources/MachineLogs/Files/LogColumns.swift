@@ -97,8 +97,10 @@ struct LogColumns {
       problems.append(
         layout.timeColumn.map { "no time column '\(shortened($0))'" + hint(guess) }
           ?? "no time column (\(LogLayout.usualTimeColumns.joined(separator: ", ")))"
-          + (guess.map { ": is '\(shortened($0))' the time?" } ?? ""))
-      if layout.timeColumn == nil { remedy = .timeColumn(guess: guess.map { shortened($0) }) }
+      )
+      if layout.timeColumn == nil, problems.count <= 3 {
+        remedy = .timeColumn(guess: guess.map { shortened($0) })
+      }
     }
     let list = header.map { shortened($0) }.joined(separator: ", ")
     return LogError(

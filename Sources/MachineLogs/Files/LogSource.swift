@@ -51,7 +51,8 @@ package struct LogSource: Hashable, Sendable, ExpressibleByStringLiteral {
       if words.isEmpty || error.column != nil { throw error }
       throw LogError(
         file: error.file, line: error.line, character: error.character,
-        "\(error.problem); the converter's last words: \(shortened(words, to: 160))")
+        "\(error.problem); the converter's last words: \(shortened(words, to: 160))",
+        remedy: error.remedy)
     }
   }
 }

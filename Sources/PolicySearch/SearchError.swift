@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+// Why a search has no policy.
+
+import Faults
+
+/// A gradient that cannot be followed.
+package struct SearchError: Fault {
+  package let statement: String
+  package let remedy: Remedy?
+
+  package init(_ statement: String, remedy: Remedy? = nil) {
+    (self.statement, self.remedy) = (statement, remedy)
+  }
+}
