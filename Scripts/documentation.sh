@@ -28,9 +28,13 @@ fi
 rm -rf "$output"
 mkdir -p "$output/symbols" "$output/Bagel.docc"
 flags=$(Scripts/module-flags.sh)
-IFS="$(printf '\nx')" && IFS=${IFS%x}  # one argument a line
+# One argument a line: paths may have blanks.
+usual=$IFS
+IFS="$(printf '\nx')"
+IFS=${IFS%x}
 set -- $flags \
   -target "$(swiftc -print-target-info | sed -n 's/.*"unversionedTriple": "\(.*\)",/\1/p')"
+IFS=$usual
 for module in $modules; do
   "$extract" -module-name "$module" -minimum-access-level public -skip-synthesized-members \
     -output-dir "$output/symbols" "$@"

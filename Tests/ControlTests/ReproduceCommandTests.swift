@@ -13,7 +13,7 @@ struct ReproduceCommandTests {
   func figure2() throws {
     let folder = try Scratch.folder()
     let outcome = try bagel(
-      ["reproduce", "figure2", "--quick", "--trials", "1", "--json"], in: folder)
+      ["reproduce", "figure2", "--quick", "--trials", "1", "--budget", "5", "--json"], in: folder)
     #expect(outcome.status == 0, "\(outcome.errors)")
     let methods = try #require(outcome.json["methods"] as? [[String: Any]])
     #expect(methods.count == 9)
