@@ -7,12 +7,9 @@ import TensorFiles
 /// Something that cannot be written.
 package struct OutputError: Fault {
   package let statement: String
-  package let remedy: Remedy?
   package var origin: FaultOrigin { .surroundings }
 
-  package init(_ statement: String, remedy: Remedy? = nil) {
-    (self.statement, self.remedy) = (statement, remedy)
-  }
+  package init(_ statement: String) { self.statement = statement }
 
   /// - Parameters:
   ///   - path: of the file or folder.

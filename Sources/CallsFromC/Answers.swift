@@ -11,21 +11,15 @@ import SafeText
 /// A call that cannot be meant.
 struct BadCall: Fault {
   let statement: String
-  let remedy: Remedy?
 
-  init(_ statement: String, remedy: Remedy? = nil) {
-    (self.statement, self.remedy) = (statement, remedy)
-  }
+  init(_ statement: String) { self.statement = statement }
 }
 
 /// Numbers that cannot be used.
 struct BadNumbers: Fault {
   let statement: String
-  let remedy: Remedy?
 
-  init(_ statement: String, remedy: Remedy? = nil) {
-    (self.statement, self.remedy) = (statement, remedy)
-  }
+  init(_ statement: String) { self.statement = statement }
 }
 
 /// Runs a call, and says how it ended.

@@ -16,11 +16,8 @@ import SafeText
 /// What is wrong with a formula, and where.
 package struct FormulaError: Fault {
   package let statement: String
-  package let remedy: Remedy?
 
-  package init(_ statement: String, remedy: Remedy? = nil) {
-    (self.statement, self.remedy) = (statement, remedy)
-  }
+  package init(_ statement: String) { self.statement = statement }
 }
 
 /// An arithmetic formula over named scalars.

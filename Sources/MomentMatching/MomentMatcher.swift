@@ -23,11 +23,8 @@ import LinearAlgebra
 /// What moment matching cannot do.
 package struct CannotMatchMoments: Fault {
   package let statement: String
-  package let remedy: Remedy?
 
-  package init(_ statement: String, remedy: Remedy? = nil) {
-    (self.statement, self.remedy) = (statement, remedy)
-  }
+  package init(_ statement: String) { self.statement = statement }
 }
 
 /// Predicts from uncertain inputs.

@@ -6,9 +6,6 @@ import Faults
 /// A gradient that cannot be followed.
 package struct SearchError: Fault {
   package let statement: String
-  package let remedy: Remedy?
 
-  package init(_ statement: String, remedy: Remedy? = nil) {
-    (self.statement, self.remedy) = (statement, remedy)
-  }
+  package init(_ statement: String) { self.statement = statement }
 }

@@ -6,10 +6,7 @@ import Faults
 /// A figure that cannot be measured or drawn.
 package struct ReproductionError: Fault {
   package let statement: String
-  package let remedy: Remedy?
   package var origin: FaultOrigin { .surroundings }
 
-  package init(_ statement: String, remedy: Remedy? = nil) {
-    (self.statement, self.remedy) = (statement, remedy)
-  }
+  package init(_ statement: String) { self.statement = statement }
 }

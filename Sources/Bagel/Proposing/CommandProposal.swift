@@ -37,11 +37,8 @@ package struct CommandProposal: Sendable {
 /// Why nothing can be proposed.
 package struct CannotPropose: Fault {
   package let statement: String
-  package let remedy: Remedy?
 
-  package init(_ statement: String, remedy: Remedy? = nil) {
-    (self.statement, self.remedy) = (statement, remedy)
-  }
+  package init(_ statement: String) { self.statement = statement }
 }
 
 extension ControlTask {

@@ -14,11 +14,8 @@ package struct FormerPolicy {
 /// Why there is no former version, in words.
 package struct NoFormerPolicy: Fault {
   package let statement: String
-  package let remedy: Remedy?
 
-  package init(_ statement: String, remedy: Remedy? = nil) {
-    (self.statement, self.remedy) = (statement, remedy)
-  }
+  package init(_ statement: String) { self.statement = statement }
 }
 
 extension VersionStore {
