@@ -10,7 +10,7 @@ import PackageDescription
 
 /// Everything below Bagel. The command, the library for C and the tests use it directly: what other packages see is what
 /// Bagel makes public (`Tests/ControlTests/PublicInterface.txt`), everything else is `package`.
-let belowBagel: [Target.Dependency] = [
+let belowBagelNames = [
   "Draws", "Execution", "Faults", "Formulas", "GaussianProcesses", "LinearAlgebra", "MachineLogs",
   "ModelChoice",
   "Plants",
@@ -18,13 +18,18 @@ let belowBagel: [Target.Dependency] = [
   "Tasks",
   "TensorBoard", "TensorFiles", "Watching",
 ]
+let belowBagel = belowBagelNames.map { Target.Dependency(stringLiteral: $0) }
 
 let package = Package(
   name: "bagel",
   platforms: [.macOS(.v15)],
   products: [
     .library(name: "Bagel", targets: ["Bagel"]),
-    .executable(name: "bagel", targets: ["BagelCommand"]),
+    .executable(name: "bagel", targets: ["BagelMain"]),
+    // For Experiments, the other package of this checkout; what they hold is `package`.
+    .library(
+      name: "BagelParts", targets: ["Bagel", "BagelCommand", "CVectorMath"] + belowBagelNames),
+    .library(name: "TestSupport", targets: ["TestSupport"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
@@ -90,13 +95,6 @@ let package = Package(
     .target(
       name: "ModelChoice",
       dependencies: ["GaussianProcesses", "LinearAlgebra", "MachineLogs"]),
-    // Beside the way: long-term predictions in closed form, a baseline of the paper.
-    .target(
-      name: "MomentMatching",
-      dependencies: [
-        "CVectorMath", "Faults", "GaussianProcesses", "LinearAlgebra", "MachineLogs", "Policies",
-        "Programs",
-      ]),
     .target(
       name: "PolicySearch",
       dependencies: [
@@ -117,19 +115,16 @@ let package = Package(
       name: "TensorBoard",
       dependencies: [.product(name: "SwiftProtobuf", package: "swift-protobuf")]),
     .target(name: "Bagel", dependencies: belowBagel),
-    // The paper's experiments again, with its baselines.
-    .target(
-      name: "Reproduction",
-      dependencies: ["Bagel", "MomentMatching"] + belowBagel),
     // Beside the way: whether a device computes what the interpreter defines.
     .target(
       name: "ExecutorChecks", dependencies: ["Draws", "Execution", "Policies", "Programs"]),
-    .executableTarget(
+    .target(
       name: "BagelCommand",
       dependencies: [
-        "Bagel", "CProcessGuard", "ExecutorChecks", "MomentMatching", "Reproduction",
+        "Bagel", "CProcessGuard", "ExecutorChecks",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ] + belowBagel),
+    .executableTarget(name: "BagelMain", dependencies: ["BagelCommand"]),
 
     .target(name: "TestSupport", path: "Tests/TestSupport"),
     .testTarget(name: "DrawsTests", dependencies: ["Draws"]),
@@ -138,9 +133,6 @@ let package = Package(
       name: "ExecutionTests",
       dependencies: ["Draws", "Execution", "ExecutorChecks", "Programs", "TestSupport"]),
     .testTarget(name: "LearningTests", dependencies: ["Bagel", "TestSupport"] + belowBagel),
-    .testTarget(
-      name: "BaselineTests",
-      dependencies: ["Bagel", "MomentMatching", "Reproduction", "TestSupport"] + belowBagel),
     .testTarget(
       name: "ControlTests",
       dependencies: ["Bagel", "BagelCommand", "TestSupport"] + belowBagel),

@@ -6,17 +6,17 @@ import Foundation
 import SafeText
 
 /// Writes for people to standard output (standard error under --json), JSON to standard output.
-struct Console {
+package struct Console {
   let json: Bool
   private let isQuiet: Bool
 
-  init(_ options: CommonOptions) {
+  package init(_ options: CommonOptions) {
     (json, isQuiet) = (options.json, options.quiet)
     if isQuiet { ProgressBar.silence() }
   }
 
   /// One line for people; with --quiet only what warns.
-  func say(_ line: String) {
+  package func say(_ line: String) {
     let line = printable(line, keeping: "\n\t")
     if isQuiet {
       if Self.warnings.contains(where: line.contains) { Console.error(line) }
@@ -29,7 +29,7 @@ struct Console {
   private static let warnings = ["warning:", "NOT"]
 
   /// One line to standard error.
-  static func error(_ line: String) { write(line + "\n", to: .standardError) }
+  package static func error(_ line: String) { write(line + "\n", to: .standardError) }
 
   /// Lines of an error, at most; a compiler says more.
   private static let mostLines = 40
@@ -45,7 +45,7 @@ struct Console {
   }
 
   /// The last line of standard output under --json. Numbers that are not finite become null.
-  func finish(_ result: [String: Any]) throws {
+  package func finish(_ result: [String: Any]) throws {
     guard json else { return }
     let data = try JSONSerialization.data(
       withJSONObject: Console.finite(result), options: [.sortedKeys, .withoutEscapingSlashes])
@@ -71,7 +71,7 @@ struct Console {
 }
 
 /// Largest resident memory of this process so far, bytes.
-func peakMemoryBytes() -> Int {
+package func peakMemoryBytes() -> Int {
   var usage = rusage()
   #if os(Linux)
     getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
@@ -83,6 +83,6 @@ func peakMemoryBytes() -> Int {
 }
 
 /// Keys of a result together, with the process's peak memory.
-func resultJSON(_ parts: [String: Any]...) -> [String: Any] {
+package func resultJSON(_ parts: [String: Any]...) -> [String: Any] {
   parts.reduce(["peakMemoryBytes": peakMemoryBytes()]) { $0.merging($1) { $1 } }
 }

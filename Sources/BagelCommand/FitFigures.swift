@@ -10,7 +10,7 @@ import MachineLogs
 import ModelChoice
 
 extension FittedModel {
-  var json: [String: Any] {
+  package var json: [String: Any] {
     var result: [String: Any] = [
       "fitSeconds": seconds, "transitions": model.features.rows,
       "outputs": model.outputNames, "modelFingerprint": model.fingerprint,
@@ -130,7 +130,7 @@ extension FittedModel {
     return words
   }
 
-  func describe(_ console: Console) {
+  package func describe(_ console: Console) {
     console.say(
       "learnt \(model.outputNames.count) output\(model.outputNames.count == 1 ? "" : "s") from "
         + "\(model.features.rows) transitions in \(number(seconds)) s")

@@ -6,8 +6,8 @@
 import CProcessGuard
 import Foundation
 
-enum InterruptSignal {
-  static var wasRaised: Bool { guard_signal() != 0 }
+package enum InterruptSignal {
+  package static var wasRaised: Bool { guard_signal() != 0 }
 
   /// First in main: a closed pipe is an error of write from now on.
   static func prepare() { guard_prepare() }
@@ -15,7 +15,7 @@ enum InterruptSignal {
   /// From now on signals set the flag instead of ending the process.
   ///
   /// - Parameter isDriving: a machine is moved; neither a key nor a crash ends the process before the safe action is sent.
-  static func watch(isDriving: Bool = false) {
+  package static func watch(isDriving: Bool = false) {
     guard_watch(isDriving ? 1 : 0)
     if isDriving { guard_sharpen_sleeps() }
   }

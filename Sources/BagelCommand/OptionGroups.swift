@@ -12,20 +12,22 @@ import Tasks
 import TensorFiles
 
 /// --json, --quiet, --seed, --output.
-struct CommonOptions: ParsableArguments {
+package struct CommonOptions: ParsableArguments {
   @Flag(help: "Print one JSON object as the last line of standard output.")
-  var json = false
+  package var json = false
 
   @Flag(name: .shortAndLong, help: "Say warnings and errors only.")
-  var quiet = false
+  package var quiet = false
 
   @Option(help: "Seed of data, policies, draws and noise.")
-  var seed: UInt64 = 0
+  package var seed: UInt64 = 0
 
   @Option(help: "Folder for models, policies and reports (default: the task's name and '-out').")
-  var output: String?
+  package var output: String?
 
-  func validate() throws {
+  package init() {}
+
+  package func validate() throws {
     if output == "" { throw ValidationError("--output '' names no folder") }
   }
 
@@ -35,10 +37,10 @@ struct CommonOptions: ParsableArguments {
   /// The output folder of a task, made if it is not there and held until the command ends.
   ///
   /// Throws: `OutputError`; `LoopError` where another command holds it.
-  func folder(for task: ControlTask) throws -> String { try folder(at: path(for: task)) }
+  package func folder(for task: ControlTask) throws -> String { try folder(at: path(for: task)) }
 
   /// The output folder, at this path unless --output gives another; likewise.
-  func folder(at usual: String) throws -> String {
+  package func folder(at usual: String) throws -> String {
     let folder = output ?? usual
     try OutputFolders.make(folder)
     guard FileManager.default.isWritableFile(atPath: folder) else {
@@ -145,19 +147,21 @@ struct PolicyFileOptions: ParsableArguments {
 }
 
 /// How particles are laid over a GPU, for those who measure; by size unless --lanes is given.
-struct LayoutOptions: ParsableArguments {
+package struct LayoutOptions: ParsableArguments {
   @Option(help: "Lanes a particle on a GPU: 1, 2, 4, 8, 16 or 32 (default: by size).")
-  var lanes: Int?
+  package var lanes: Int?
   @Option(help: "Particles a lane on a GPU: 1, 2, 4 or 8; more than one with --lanes 32.")
-  var particlesPerLane = 1
+  package var particlesPerLane = 1
   @Option(help: "Warps that share particles on a GPU: 1, 2, 4 or 8; more than one with --lanes 32.")
-  var warps = 1
+  package var warps = 1
 
-  var schedule: CUDASchedule? {
+  package init() {}
+
+  package var schedule: CUDASchedule? {
     lanes.map { CUDASchedule(lanes: $0, particlesPerLane: particlesPerLane, warps: warps) }
   }
 
-  func validate() throws {
+  package func validate() throws {
     guard let lanes else {
       if particlesPerLane != 1 || warps != 1 {
         throw ValidationError("--particles-per-lane and --warps want --lanes 32")
@@ -175,12 +179,14 @@ struct LayoutOptions: ParsableArguments {
 }
 
 /// The two that also name a task.
-struct TaskArgument: ParsableArguments {
+package struct TaskArgument: ParsableArguments {
   @Argument(help: "A task file, or a built-in task: \(BuiltInTasks.names.joined(separator: ", ")).")
-  var task: String
+  package var task: String
+
+  package init() {}
 
   /// The task with the seed of the command line.
-  func load(seed: UInt64) throws -> ControlTask {
+  package func load(seed: UInt64) throws -> ControlTask {
     var task = try ControlTask(task)
     task.search.seed = seed
     return task
@@ -188,34 +194,34 @@ struct TaskArgument: ParsableArguments {
 }
 
 /// Column names of a list such as "angle, rate".
-func columnNames(_ list: String) -> [String] {
+package func columnNames(_ list: String) -> [String] {
   list.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
 }
 
 /// Whether the text is a list of layer widths such as 64,64.
-func isListOfWidths(_ text: String) -> Bool {
+package func isListOfWidths(_ text: String) -> Bool {
   text.split(separator: ",", omittingEmptySubsequences: false)
     .allSatisfy { (1...100_000).contains(Int($0) ?? 0) }
 }
 
 /// A name among those that there are, or `automatic`.
-struct Choice<Named>: ExpressibleByArgument, Sendable
+package struct Choice<Named>: ExpressibleByArgument, Sendable
 where Named: RawRepresentable & CaseIterable & Sendable, Named.RawValue == String {
   /// nil for `automatic`.
-  let option: Named?
+  package let option: Named?
   private static var word: String { "automatic" }
 
-  static var automatic: Choice { Choice(option: nil) }
+  package static var automatic: Choice { Choice(option: nil) }
 
-  init(option: Named?) { self.option = option }
+  package init(option: Named?) { self.option = option }
 
-  init?(argument: String) {
+  package init?(argument: String) {
     option = Named(rawValue: argument)
     if option == nil && argument != Self.word { return nil }
   }
 
-  static var allValueStrings: [String] { [word] + Named.allCases.map(\.rawValue) }
-  var defaultValueDescription: String { option?.rawValue ?? Self.word }
+  package static var allValueStrings: [String] { [word] + Named.allCases.map(\.rawValue) }
+  package var defaultValueDescription: String { option?.rawValue ?? Self.word }
 }
 
 extension ExecutionDevice: ExpressibleByArgument {}

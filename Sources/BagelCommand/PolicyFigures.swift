@@ -102,7 +102,7 @@ extension MeasuredSampler {
       ? certificate.outcome?.isGood != true : false
   }
 
-  var json: [String: Any] {
+  package var json: [String: Any] {
     [
       "sampler": sampler.name.rawValue, "samplerSummary": sampler.summary,
       "samplerError": certificate.errorJSON,
@@ -117,7 +117,7 @@ extension MeasuredSampler {
     ]
   }
 
-  func describe(_ console: Console) {
+  package func describe(_ console: Console) {
     for certificate in rejected {
       console.say(
         "  \(certificate.sampler.rawValue) (\(certificate.summary)), output "

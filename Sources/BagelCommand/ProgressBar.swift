@@ -7,7 +7,7 @@ import Foundation
 import Synchronization
 
 /// Progress of one computation. For any thread.
-final class ProgressBar: Sendable {
+package final class ProgressBar: Sendable {
   private struct State {
     var fraction = 0.0
     var detail: String
@@ -31,7 +31,7 @@ final class ProgressBar: Sendable {
   private static let lines = 5.0
 
   /// - Parameter detail: what is being done until the first update.
-  init(_ title: String, _ detail: String = "") {
+  package init(_ title: String, _ detail: String = "") {
     self.title = title
     state = Mutex(State(detail: detail, isFinished: Self.isSilent.withLock(\.self)))
     if isTerminal { return }
@@ -43,7 +43,7 @@ final class ProgressBar: Sendable {
   }
 
   /// `fraction` 0 ... 1, and a word about the present value.
-  func update(_ fraction: Double, _ detail: String = "") {
+  package func update(_ fraction: Double, _ detail: String = "") {
     state.withLock { state in
       (state.fraction, state.detail) = (fraction, detail)
       guard isTerminal, !state.isFinished, elapsed > Self.firstBar else { return }
@@ -58,7 +58,7 @@ final class ProgressBar: Sendable {
   }
 
   /// Wipes the bar; nothing is written any more.
-  func finish() {
+  package func finish() {
     state.withLock { state in
       if isTerminal && state.written != nil { write("\r\u{1B}[K") }
       state.isFinished = true

@@ -32,7 +32,7 @@ extension Promise {
     )
   }
 
-  func json(_ task: ControlTask, _ score: PromiseScore?) -> [String: Any] {
+  package func json(_ task: ControlTask, _ score: PromiseScore?) -> [String: Any] {
     let names = task.evaluation.tracked.map { task.goalChannels[$0.goal].name }
     let tracked = zip(names, errors.indices).map { name, t -> (String, Any) in
       var entry: [String: Any] = ["atMost90": errors[t]]

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The command `bagel`: one file a subcommand. Results go to standard output, progress and logs to standard
+// The command `bagel`: one file per subcommand. Results go to standard output, progress and logs to standard
 // error. Exit codes: 0 success, 2 done but not solved, 64 usage, 65 bad input data or a plant that fails, 130 interrupted,
 // 1 anything else.
 // swift-argument-parser reads the arguments: Apple's own, it writes help and completions too.
@@ -9,12 +9,10 @@ import Bagel
 import Faults
 import Foundation
 import LinearAlgebra
-import Reproduction
 import SafeText
 
-@main
-struct RootCommand: ParsableCommand {
-  static let configuration = CommandConfiguration(
+package struct RootCommand: ParsableCommand {
+  package static let configuration = CommandConfiguration(
     commandName: "bagel",
     abstract: "Learns a machine's dynamics from its log and finds a controller for it.",
     discussion: """
@@ -31,32 +29,39 @@ struct RootCommand: ParsableCommand {
       CompareCommand.self, UseCommand.self, ReportCommand.self, JudgeCommand.self,
       ProposeCommand.self,
       SimulateCommand.self, ExportCommand.self,
-      ReproduceCommand.self, BenchmarkCommand.self, EmitCommand.self,
+      ReproduceElsewhere.self, BenchmarkElsewhere.self, EmitCommand.self,
       DoctorCommand.self, CompletionsCommand.self,
     ])
 
-  static func main() {
-    BLASConfiguration.restartWhereCPUIsUnknown()
-    InterruptSignal.prepare()
-    keepFreedMemory()
-    var command: any ParsableCommand = RootCommand()
-    do {
-      command = try parseAsRoot()
-      try command.run()
-    } catch let error as Interruption {
-      Console.error(printable("\(error)", keeping: "\n"))
-      Foundation.exit(130)
-    } catch {
-      guard let fault = error as? any Fault else { type(of: command).exit(withError: error) }
-      Console.failure("error: \(words(of: fault))")
-      Foundation.exit(fault.origin.exitCode)
-    }
+  package init() {}
+}
+
+/// The program's main: reads the arguments, runs the command and ends the process with its exit code.
+package func runCommand(_ root: any ParsableCommand.Type) {
+  BLASConfiguration.restartWhereCPUIsUnknown()
+  InterruptSignal.prepare()
+  keepFreedMemory()
+  var type: any ParsableCommand.Type = root
+  do {
+    if root == RootCommand.self { try ExperimentsProgram.takeOver() }
+    var command = try root.parseAsRoot()
+    type = Swift.type(of: command)
+    try command.run()
+  } catch let error as Interruption {
+    Console.error(printable("\(error)", keeping: "\n"))
+    Foundation.exit(130)
+  } catch {
+    guard let fault = error as? any Fault else { type.exit(withError: error) }
+    Console.failure("error: \(words(of: fault))")
+    Foundation.exit(fault.origin.exitCode)
   }
 }
 
 /// Ctrl-C during a search whose state was saved.
-struct Interruption: Error, CustomStringConvertible {
-  let description: String
+package struct Interruption: Error, CustomStringConvertible {
+  package let description: String
+
+  package init(description: String) { self.description = description }
 }
 
 /// Done, and not solved: exit code 2.

@@ -5,7 +5,7 @@
 import Bagel
 import Foundation
 
-struct WrittenFile {
+package struct WrittenFile {
   /// As the user named it.
   let path: String
   /// Whether it is a device, a pipe or an open file of this process, beside which no other file belongs.
@@ -15,7 +15,7 @@ struct WrittenFile {
   ///   - path: as the user named it.
   ///   - option: which named it, for messages.
   /// - Throws: `OutputError` for a folder.
-  init(_ path: String, option: String) throws {
+  package init(_ path: String, option: String) throws {
     if path.isEmpty { throw OutputError("\(option) '' names no file") }
     var status = stat()
     let kind = stat(path, &status) == 0 ? status.st_mode & S_IFMT : S_IFREG
@@ -30,7 +30,7 @@ struct WrittenFile {
   ///
   /// - Returns: where a former file with other bytes is kept; nil where there was none.
   /// - Throws: `OutputError`.
-  @discardableResult func write(_ data: Data) throws -> String? {
+  @discardableResult package func write(_ data: Data) throws -> String? {
     guard isStream else {
       return try replacing(try target().path) { path in
         try writing(path) { try data.write(to: URL(fileURLWithPath: path), options: .atomic) }
@@ -57,7 +57,7 @@ struct WrittenFile {
   }
 
   /// The file that is replaced, behind links. Throws: `OutputError`, also for a device or pipe.
-  func target() throws -> URL {
+  package func target() throws -> URL {
     guard !isStream else {
       throw OutputError("cannot write \(path): it is a device or a pipe")
     }

@@ -87,6 +87,7 @@ struct FaultTests {
     "BadCall", "BadNumbers",  // the library for C
     "Failure",  // of an FMU's compiler (FMUs), of the program that shows a report (bagel report)
     "CannotMatchMoments", "ReproductionError",  // moment matching, figure 2
+    "NoExperimentsProgram",  // command line
   ]
 
   @Test("their words and exit codes")
@@ -109,7 +110,7 @@ struct FaultTests {
 
   @Test("every type of error is here, and no library names a flag of the command")
   func complete() throws {
-    let sources = try texts("Sources")
+    let sources = try texts("Sources") + texts("Experiments/Sources")
     #expect(sources.count > 300)
     let types = sources.flatMap { _, text in
       text.matches(of: #/(?:struct|enum|class) (\w+): (?:[^{]*\b)?Fault\b/#)
@@ -118,14 +119,14 @@ struct FaultTests {
     let known = Set(Self.samples.map { "\(type(of: $0.fault))" }).union(Self.elsewhere)
     #expect(Set(types) == known)
     // Figure 5 calls the command.
-    for (path, text) in sources
-    where !path.hasPrefix("BagelCommand/") && !path.hasSuffix("/Figure5.swift") {
+    let commands = ["BagelCommand/", "ExperimentsCommand/", "Reproduction/Figures/Figure5.swift"]
+    for (path, text) in sources where !commands.contains(where: path.hasPrefix) {
       for line in text.split(separator: "\n") {
         let code = line.trimmingCharacters(in: .whitespaces)
         guard !code.hasPrefix("//"), code.contains("\"") else { continue }
         let flags = code.matches(of: #/(?:^|[ (`"'])(--[a-z][a-z-]+)/#).map { String($0.output.1) }
         for flag in flags where !Self.ofOthers.contains(flag) && !code.contains("var(\(flag)") {
-          Issue.record("Sources/\(path) names \(flag): \(code)")
+          Issue.record("\(path) names \(flag): \(code)")
         }
       }
     }

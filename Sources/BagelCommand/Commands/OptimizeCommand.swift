@@ -115,7 +115,7 @@ struct OptimizeCommand: ParsableCommand {
 }
 
 /// A model file, checked against the task. Throws: `TensorFileError`.
-func readModel(_ path: String, for task: ControlTask) throws -> DynamicsModel {
+package func readModel(_ path: String, for task: ControlTask) throws -> DynamicsModel {
   guard FileManager.default.fileExists(atPath: path) else {
     throw TensorFileError(path: path, "no model yet; run `bagel fit` on the task first")
   }

@@ -3,12 +3,12 @@
 
 import Bagel
 import Draws
+import EvolutionStrategies
 import Foundation
 import LinearAlgebra
-import Reproduction
 import Testing
 
-/// Written by Tests/References/make_cmaes_references.py.
+/// Written by Experiments/Tests/References/make_cmaes_references.py.
 private struct References: Decodable {
   struct Function: Decodable {
     let solved: Int

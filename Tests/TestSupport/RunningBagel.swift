@@ -2,23 +2,21 @@
 // Runs the real binary and reads what it says.
 
 import Foundation
-import TestSupport
-import Testing
 
-struct Outcome {
-  var status: Int32
-  var output: String
-  var errors: String
+package struct Outcome {
+  package var status: Int32
+  package var output: String
+  package var errors: String
 
   /// The JSON object on the last line of standard output.
-  var json: [String: Any] {
+  package var json: [String: Any] {
     let last = output.split(separator: "\n").last.map(String.init) ?? ""
     return (try? JSONSerialization.jsonObject(with: Data(last.utf8))) as? [String: Any] ?? [:]
   }
 }
 
 /// The folder of the built products, beside the test bundle.
-let bagelBinary: String = {
+package let bagelBinary: String = {
   let bundle = CommandLine.arguments[0]
   var folder = URL(fileURLWithPath: bundle)
   while folder.path != "/" {
@@ -37,7 +35,7 @@ let bagelBinary: String = {
 }()
 
 /// Runs bagel in `folder`; `interruptWhenExists` sends the signal once that file exists.
-func bagel(
+package func bagel(
   _ arguments: [String], in folder: String, interruptWhenExists file: String? = nil,
   signal: Int32 = SIGINT,
   environment: [String: String] = [:]
@@ -48,20 +46,27 @@ func bagel(
 }
 
 /// The Python with the packages that tests compare with; nil where there is none.
-let testPython = ProcessInfo.processInfo.environment["BAGEL_PYTHON"].flatMap {
+package let testPython = ProcessInfo.processInfo.environment["BAGEL_PYTHON"].flatMap {
   $0.isEmpty ? nil : $0
 }
 
-/// What a program says that ends with 0, in a folder of its own; the test fails where it does not.
-func output(_ command: [String]) throws -> String {
+/// A program that did not end with 0.
+package struct ProgramFailed: Error, CustomStringConvertible {
+  package let description: String
+}
+
+/// What a program says that ends with 0, in a folder of its own. Throws: `ProgramFailed`.
+package func output(_ command: [String]) throws -> String {
   let ended = try run("/usr/bin/env", command)
-  try #require(
-    ended.status == 0, "\(command.prefix(3)): \(ended.status), \(ended.errors.suffix(2_000))")
+  guard ended.status == 0 else {
+    throw ProgramFailed(
+      description: "\(command.prefix(3)): \(ended.status), \(ended.errors.suffix(2_000))")
+  }
   return ended.output
 }
 
 /// Runs a program in `folder`, a new one by default.
-func run(
+package func run(
   _ program: String, _ arguments: [String], in folder: String? = nil,
   interruptWhenExists file: String? = nil, signal: Int32 = SIGINT,
   environment: [String: String] = [:]

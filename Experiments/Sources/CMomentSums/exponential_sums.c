@@ -2,6 +2,7 @@
 // One row of a double sum of weighted exponentials, in blocks that stay in the first-level cache: exponents, their
 // exponentials, then all sums that read them.
 
+#include "CMomentSums.h"
 #include "CVectorMath.h"
 #include "widest.h"
 

@@ -3,14 +3,14 @@
 
 import ArgumentParser
 import Bagel
+import BagelCommand
 import Foundation
 import Reproduction
 
 struct ReproduceCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "reproduce",
-    abstract:
-      "Repeat the paper's experiments with their baselines; writes a page, pictures, numbers.",
+    abstract: ExperimentsProgram.reproduceAbstract,
     discussion: """
       figure2    return against time, every method            75 min on two cores
       figure3    what policies imagine in training             2 min

@@ -14,7 +14,7 @@ import Policies
 import Tasks
 import Testing
 
-/// Written by Tests/References/make_moment_references.py.
+/// Written by Experiments/Tests/References/make_moment_references.py.
 private struct References: Decodable {
   struct Case: Decodable {
     let mean: [Double]

@@ -3,6 +3,7 @@
 
 import ArgumentParser
 import Bagel
+import BagelCommand
 import Foundation
 import LinearAlgebra
 import MachineLogs

@@ -2,7 +2,7 @@
 // The double sum of moment matching for a pair of outputs (formulas in MomentMatcher.swift), its rows dealt to all
 // cores. Each of its n^2 exponentials is computed once; for an output with itself only half of them.
 
-import CVectorMath
+import CMomentSums
 import Foundation
 import LinearAlgebra
 

@@ -3,6 +3,7 @@
 
 import ArgumentParser
 import Bagel
+import BagelCommand
 import Execution
 import Foundation
 import GaussianProcesses

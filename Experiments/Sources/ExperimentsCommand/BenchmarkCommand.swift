@@ -3,13 +3,13 @@
 
 import ArgumentParser
 import Bagel
+import BagelCommand
 import Foundation
 
 struct BenchmarkCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "benchmark",
-    abstract:
-      "Measure an iteration or a fit on the simulated boom, a watch, promises, or the GPU itself.",
+    abstract: ExperimentsProgram.benchmarkAbstract,
     subcommands: [
       IterationBenchmark.self, FitBenchmark.self, WatchBenchmark.self, PromiseBenchmark.self,
       DeviceBenchmark.self,

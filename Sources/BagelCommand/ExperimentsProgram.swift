@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// `bagel reproduce` and `bagel benchmark` are commands of another program (the package Experiments), which stands beside this
+// one: here are their lines of the overview, and the way there.
+
+import ArgumentParser
+import Faults
+import Foundation
+
+/// The program with all commands, those of experiments among them.
+package enum ExperimentsProgram {
+  static let name = "bagel-experiments"
+
+  /// This process becomes that program if its arguments want one of its commands; else nothing happens.
+  ///
+  /// Throws: `NoExperimentsProgram`.
+  static func takeOver() throws(NoExperimentsProgram) {
+    let arguments = Array(ProcessInfo.processInfo.arguments.dropFirst())
+    let verb = arguments.first == "help" ? arguments.dropFirst().first : arguments.first
+    guard verb == ReproduceElsewhere.name || verb == BenchmarkElsewhere.name else { return }
+    let own = Bundle.main.executablePath ?? ProcessInfo.processInfo.arguments[0]
+    let path = URL(fileURLWithPath: own).deletingLastPathComponent().path + "/" + name
+    var words = ([path] + arguments).map { strdup($0) } + [nil]
+    execv(path, &words)
+    throw NoExperimentsProgram(verb: verb ?? "", path: path, errorNumber: errno)
+  }
+}
+
+/// The program with the experiments is not beside this one, or does not start.
+struct NoExperimentsProgram: Fault {
+  let statement: String
+  var origin: FaultOrigin { .surroundings }
+  let remedy: Remedy?
+
+  init(verb: String, path: String, errorNumber: Int32) {
+    statement =
+      "\(verb) is a command of the program \(path), which does not start: \(String(cString: strerror(errorNumber)))"
+    remedy = .text("build it by `make build` in a checkout")
+  }
+}
+
+/// `bagel reproduce` in the overview.
+struct ReproduceElsewhere: ParsableCommand {
+  static let name = "reproduce"
+  static let configuration = CommandConfiguration(
+    commandName: name, abstract: ExperimentsProgram.reproduceAbstract)
+}
+
+/// `bagel benchmark` in the overview.
+struct BenchmarkElsewhere: ParsableCommand {
+  static let name = "benchmark"
+  static let configuration = CommandConfiguration(
+    commandName: name, abstract: ExperimentsProgram.benchmarkAbstract)
+}
+
+extension ExperimentsProgram {
+  package static let reproduceAbstract =
+    "Repeat the paper's experiments with their baselines; writes a page, pictures, numbers."
+  package static let benchmarkAbstract =
+    "Measure an iteration or a fit on the simulated boom, a watch, promises, or the GPU itself."
+
+  /// All commands of `bagel`, with those of experiments in place of their lines here.
+  package static func subcommands(
+    reproduce: any ParsableCommand.Type, benchmark: any ParsableCommand.Type
+  ) -> [any ParsableCommand.Type] {
+    RootCommand.configuration.subcommands.map { command in
+      if command == ReproduceElsewhere.self { return reproduce }
+      return command == BenchmarkElsewhere.self ? benchmark : command
+    }
+  }
+}
