@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// bagel benchmark: seconds of the things that take time.
+// bagel benchmark: how long iterations and fits take, and how reliable watches and promises are.
 
 import ArgumentParser
 import Bagel
@@ -9,7 +9,7 @@ struct BenchmarkCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "benchmark",
     abstract:
-      "Measure an iteration or a fit on the simulated boom, a watch, promises, or the GPU itself.",
+      "Measure the time of an iteration or a fit, the alarms of a watch, kept promises, or the GPU's peak.",
     subcommands: [
       IterationBenchmark.self, FitBenchmark.self, WatchBenchmark.self, PromiseBenchmark.self,
       DeviceBenchmark.self,
