@@ -1,8 +1,9 @@
 // swift-tools-version: 6.0
 // SPDX-License-Identifier: Apache-2.0
 // Targets stand in the order of the data. First what the rest computes with: matrices, programs and the
-// kernels they become. Then a log line becomes a transition, a Gaussian process, a sampler, with a policy a
-// rollout, a controller. Arrows point up this list only, and a target names every module that it imports
+// kernels they become. Then a log line becomes a transition (GaussianProcesses), a Gaussian process, a sampler, with a
+// policy a rollout, a controller. On the machine Plants measures, derives, asks the controller, clamps and sends; Bagel decides
+// who drives. Arrows point up this list only, and a target names every module that it imports
 // (`make test` builds with --explicit-target-dependency-import-check error).
 // The end of this file has what only Swift 6.3 and later build: the library for C.
 
@@ -67,6 +68,9 @@ let package = Package(
         "MachineLogs", "Programs", "SafeText", "TensorFiles",
       ]),
     .target(
+      name: "ModelChoice",
+      dependencies: ["GaussianProcesses", "LinearAlgebra", "MachineLogs"]),
+    .target(
       name: "Samplers",
       dependencies: [
         "Draws", "Execution", "Faults", "GaussianProcesses", "LinearAlgebra", "Programs",
@@ -75,26 +79,11 @@ let package = Package(
       name: "Policies",
       dependencies: ["Draws", "Faults", "Formulas", "Programs", "SafeText", "TensorFiles"]),
     .target(
-      name: "Watching",
-      dependencies: [
-        "Faults", "GaussianProcesses", "LinearAlgebra", "MachineLogs", "SafeText", "TensorFiles",
-      ]),
-    .target(
-      name: "CodeExport",
-      dependencies: [
-        "CZlib", "Draws", "Execution", "Faults", "Formulas", "GaussianProcesses", "LinearAlgebra",
-        "MachineLogs", "Policies", "Programs", "SafeText", "Samplers", "TensorFiles", "Watching",
-        .product(name: "SwiftProtobuf", package: "swift-protobuf"),
-      ]),
-    .target(
       name: "Rollouts",
       dependencies: [
         "Draws", "Formulas", "GaussianProcesses", "LinearAlgebra", "MachineLogs", "Policies",
         "Programs", "Samplers",
       ]),
-    .target(
-      name: "ModelChoice",
-      dependencies: ["GaussianProcesses", "LinearAlgebra", "MachineLogs"]),
     .target(
       name: "PolicySearch",
       dependencies: [
@@ -105,12 +94,26 @@ let package = Package(
       name: "Plants",
       dependencies: ["CProcessGuard", "Draws", "Faults", "Formulas", "MachineLogs", "SafeText"]),
     .target(
+      name: "Watching",
+      dependencies: [
+        "Faults", "GaussianProcesses", "LinearAlgebra", "MachineLogs", "SafeText", "TensorFiles",
+      ]),
+    // Another end of the way: the controller without BAGEL, with guards from Watching.
+    .target(
+      name: "CodeExport",
+      dependencies: [
+        "CZlib", "Draws", "Execution", "Faults", "Formulas", "GaussianProcesses", "LinearAlgebra",
+        "MachineLogs", "Policies", "Programs", "SafeText", "Samplers", "TensorFiles", "Watching",
+        .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+      ]),
+    .target(
       name: "Tasks",
       dependencies: [
         "Faults", "Formulas", "GaussianProcesses", "MachineLogs", "ModelChoice", "Plants",
         "Policies", "PolicySearch", "Rollouts", "SafeText", "Samplers", "Watching",
         .product(name: "Yams", package: "Yams"),
       ]),
+    // Beside the way: curves of a search.
     .target(
       name: "TensorBoard",
       dependencies: [.product(name: "SwiftProtobuf", package: "swift-protobuf")]),

@@ -4,7 +4,7 @@
 # usage: Scripts/commands-reference.sh [BAGEL]   (default: .build/release/bagel) -> standard output
 set -eu
 bagel=${1:-"$(dirname "$0")/../.build/release/bagel"}
-printf '# Commands\n\nEvery command with its options, as `bagel help COMMAND` says them.\n\n## Overview\n\n```\n'
+printf '# Commands\n\nEvery command with its options, as `bagel help COMMAND` prints them.\n\n## Overview\n\n```\n'
 "$bagel" --help
 printf '```\n'
 commands=$("$bagel" --help | sed -n '/^SUBCOMMANDS:/,$p' | sed -n 's/^  \([a-z]*\) .*/\1/p' | grep -v '^See$')

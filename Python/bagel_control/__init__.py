@@ -9,7 +9,7 @@
     found.policy([0.1, 0.0])
 
 `bagel_control.env` has environments of Gymnasium on a learnt model, `bagel_control.stable_baselines` the same for
-Stable-Baselines3; they are imported by their names, because they need these packages. `casadi_function` and
+Stable-Baselines3; import them by name, because they need these packages. `casadi_function` and
 `ExportedModel` read what `bagel export --format onnx` wrote, and need `casadi` and `onnx` when they are called.
 """
 

@@ -21,7 +21,7 @@ from .errors import BagelError, Interrupted, error_of
 from .progress import Reporter
 
 NOT_SOLVED = 2
-"""Exit code of a command that was done, but did not solve its task."""
+"""Exit code of a command that finished, but did not solve its task."""
 
 _AFTERWARDS = 1.0
 """Seconds in which lines are still read after the child's end: something that it started may hold its
@@ -59,7 +59,7 @@ def find() -> str:
         if place and os.access(place, os.X_OK) and os.path.isfile(place):
             return place
     raise BagelError(
-        "the command `bagel` is not there: neither in the package (a wheel of Scripts/wheel.sh has it), nor on "
+        "the command `bagel` was not found: neither in the package (a wheel of Scripts/wheel.sh has it), nor on "
         "PATH, nor built beside it. Build it with `make build`, and set the environment variable BAGEL to its path "
         "(.build/release/bagel)"
     )
@@ -76,7 +76,7 @@ def run(
 
     Args:
         arguments: the subcommand and its arguments.
-        reporter: hears every line of standard error.
+        reporter: gets every line of standard error.
         inputs: files among the arguments, for messages.
         written: files that this package wrote: path -> what the caller called it.
 
@@ -91,7 +91,7 @@ def run(
     result = child.result()
     if child.interrupts > 0 and child.code in (0, NOT_SOLVED):
         raise Interrupted(
-            "interrupted; the command was done all the same", json=result, exit_code=child.code,
+            "interrupted, but the command had finished", json=result, exit_code=child.code,
             words=child.words)
     if child.code not in (0, NOT_SOLVED):
         error = error_of(child.code, child.words, inputs, written)
@@ -108,9 +108,9 @@ def run(
 class _Child:
     """A process, what it wrote, and how often it was interrupted.
 
-    It stays in this process's group, so that whoever ends a notebook ends it too. (Rejected: a group of its own.
-    It would drive on when a kernel is restarted.) A Ctrl-C of a terminal then reaches it twice, which it takes as
-    one: it ends at once only at a third signal, two seconds after the first.
+    It stays in this process's group, so that ending a notebook also ends it. (Rejected: its own group.
+    It would continue to drive when a kernel is restarted.) A Ctrl-C of a terminal then reaches it twice, which
+    counts as one: it ends at once only at a third signal, two seconds after the first.
     """
 
     def __init__(self, command: List[str]) -> None:

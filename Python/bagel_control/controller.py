@@ -21,7 +21,7 @@ class Controller:
         self.reset()
 
     def reset(self) -> None:
-        """Forgets everything: before the first step, and after every standstill."""
+        """Clears the memory: call it before the first step, and after every standstill."""
         self._count: Optional[int] = None
         self._past = np.zeros((0, 0, 0))
         self._memory = np.zeros((0, 0))
@@ -32,11 +32,11 @@ class Controller:
 
         Args:
             state: measured now, in the units of the log.
-            goal: [G], [N, G] or {name: value}; needed where the policy sees its goal.
+            goal: [G], [N, G] or {name: value}; needed if the policy reads its goal.
 
         Returns:
-            NaN where a number of the row, of the action or of what is to be remembered is not finite; that row is then
-            not remembered. Send `policy.rest`, and tell `sent` so.
+            NaN if a number of the row, of the action or of the new memory is not finite; the memory does not change
+            then. Send `policy.rest`, and pass it to `sent`.
 
         Raises:
             DataError: a shape does not fit the policy or the run.
@@ -46,7 +46,7 @@ class Controller:
         if self._count is None:
             self._begin(len(rows))
         if len(rows) != self._count:
-            raise DataError(f"{len(rows)} states for {self._count} runs; reset() begins others")
+            raise DataError(f"{len(rows)} states for {self._count} runs; call reset() to begin others")
         goals = policy.goal_rows(goal, len(rows))
         action, memory = policy.step_rows(rows, goals, self._past, self._memory)
         # A law may make a number of an infinite state.
@@ -59,8 +59,8 @@ class Controller:
         return action[0] if is_single else action
 
     def sent(self, action: Any) -> None:
-        """Remembers what was really sent [A] or [N, A] in place of the last action: an operator's command, a
-        safe action. The next actions go on from there.
+        """Stores the action that was really sent [A] or [N, A] instead of the last one: an operator's command, a
+        safe action. The next actions continue from there.
 
         Raises:
             DataError: a shape does not fit the policy or the run.

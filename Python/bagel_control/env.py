@@ -2,7 +2,7 @@
 # A learnt model as an environment of Gymnasium, for reinforcement learning. In: a model, a reward of states and
 # actions, limits of the actions. Out: `ModelVectorEnv`, N machines that are stepped together, and `ModelEnv`, one.
 # A machine is what a search of `optimize` believes: the model's mean, its doubt, its noise.
-"""Environments on a learnt model; `pip install "bagel-control[gym]"` brings Gymnasium.
+"""Environments on a learnt model; `pip install "bagel-control[gym]"` installs Gymnasium.
 
     from bagel_control.env import ModelVectorEnv
     machines = ModelVectorEnv(

@@ -33,14 +33,14 @@ class BagelError(Exception):
 
 
 class UsageError(BagelError):
-    """A call or command line that cannot be meant (exit code 64)."""
+    """A call or command line that is not valid (exit code 64)."""
 
 
 class DataError(BagelError):
     """Input that cannot be used, or a plant that fails (exit code 65).
 
     Attributes:
-        file: the file, or which argument it was ("logs[0]", "task"); None where the message names none.
+        file: the file, or which argument it was ("logs[0]", "task"); None if the message has none.
         line: of the file, counted from 1; None where it is not known.
         column: of a table; None where it is not known.
         row: of a DataFrame or of arrays, counted from 0; None for files.
@@ -69,7 +69,7 @@ class Interrupted(BagelError):
     130).
 
     Attributes:
-        policy_path: where the best policy so far stands; None where there is none.
+        policy_path: file of the best policy so far; None if there is none.
         json: the command's result, if it was whole.
     """
 

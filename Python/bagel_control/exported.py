@@ -34,7 +34,7 @@ class ExportedGraph:
 
     path: str
     facts: Mapping[str, str]
-    """What the file says of itself."""
+    """The metadata of the file."""
     inputs: Mapping[str, int]
     """Lengths by name, in the order of the function's arguments."""
     outputs: Mapping[str, int]
@@ -65,7 +65,7 @@ class ExportedGraph:
         kind, format = ("model", _MODEL) if "next_state" in outputs else ("controller", _CONTROLLER)
         if facts.get("format") != format:
             found = facts.get("format", "none")
-            raise _damaged(path, f"is a {kind} of the format {found}; this version reads {format}: export it anew")
+            raise _damaged(path, f"is a {kind} of the format {found}; this version reads {format}: export it again")
         if kind == "controller":
             return ExportedGraph(**parts)
         try:
@@ -82,7 +82,7 @@ class ExportedGraph:
         try:
             return float(self.facts["time_step_seconds"])
         except (KeyError, ValueError) as error:
-            raise _damaged(self.path, "does not say its time step") from error
+            raise _damaged(self.path, "has no time step") from error
 
     def function(self, name: Optional[str] = None, outputs: Optional[Sequence[str]] = None) -> Any:
         """A `casadi.Function` (MX) of column vectors in physical units, with names of inputs and outputs.
@@ -102,7 +102,7 @@ class ExportedGraph:
 
             from .onnx_matrices import matrices
         except ImportError as error:
-            raise BagelError(f"CasADi is not there: pip install casadi onnx ({error})") from error
+            raise BagelError(f"CasADi is not installed: pip install casadi onnx ({error})") from error
         names = list(self.outputs if outputs is None else outputs)
         unknown = [one for one in names if one not in self.outputs]
         if unknown or not names:
@@ -153,8 +153,8 @@ class ExportedModel(ExportedGraph):
         return found
 
     def start(self, state: Union[Sequence[float], np.ndarray, Mapping[str, float]]) -> np.ndarray:
-        """The state [K] of a machine that is at these present states [S]. What the model looks back on is where it
-        stood still: commands at rest, positions as their rates brought them.
+        """The state [K] of a machine that is at these present states [S]. For earlier rows the machine
+        stood still: commands at rest, positions as their rates moved them.
 
         Raises: UsageError.
         """
@@ -202,13 +202,13 @@ def _read(path: str) -> Any:
     try:
         import onnx
     except ImportError as error:
-        raise BagelError(f"the package onnx is not there: pip install casadi onnx ({error})") from error
+        raise BagelError(f"the package onnx is not installed: pip install casadi onnx ({error})") from error
     try:
         return onnx.load(path)
     except OSError as error:
         raise _damaged(path, error.strerror or "cannot be read") from error
     except Exception as error:  # protobuf's DecodeError is in another package by version
-        raise _damaged(path, f"is no ONNX file: {error}") from error
+        raise _damaged(path, f"is not an ONNX file: {error}") from error
 
 
 def _lengths(values: Any) -> Dict[str, int]:

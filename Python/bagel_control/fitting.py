@@ -62,20 +62,20 @@ def fit(
     Args:
         logs: one or several of: path of a CSV file, or of one that `converter` reads; DataFrame with a time
             column (t, time, ...) or an index of seconds or dates; dict of arrays [rows] with a time array. Or
-            a task (`Task`, path, built-in name, dict), which says the rest itself.
+            a task (`Task`, path, built-in name, dict), which contains the other arguments.
         states: columns that are measured.
         actions: columns of commands.
-        time_step: seconds between control decisions; logs with other stamps are resampled.
-        held_out: logs that the model is judged by and does not learn from; the same forms.
+        time_step: seconds between control decisions; logs with other time stamps are resampled.
+        held_out: logs that judge the model, which does not learn from them; the same forms.
         rates: "auto" derives the rate of every state whose rate is not measured, "none" none; or names of
             states.
-        angles: states that turn round; {name: units} (rad, deg, ...), or names for radians.
-        disturbances: columns that act on the machine and that nobody commands.
-        time_column: with the time, where it has another name.
-        time_unit: what stamps that are numbers count, where they do not tell: s, ms, us or ns.
-        missing: what is done where a channel has no value: "refuse" the log; "drop" the row; "hold", for
-            channels with a clock of their own: the last value stands.
-        header: names of all columns of files, in place of the line of names.
+        angles: states that are angles of full turns; {name: units} (rad, deg, ...), or names for radians.
+        disturbances: columns of inputs that are measured but not commanded.
+        time_column: with the time, if it has another name.
+        time_unit: unit of numeric time stamps, if the log does not give it: s, ms, us or ns.
+        missing: what to do if a channel has no value: "refuse" the log; "drop" the row; "hold" the last value,
+            for channels with their own clock.
+        header: names of all columns of files, instead of their header line.
         converter: a program and its first arguments, as a list of words, that turns each file into CSV on its
             standard output; the file's path is added as the last argument. One text with blanks is a line for
             the shell.
@@ -83,11 +83,11 @@ def fit(
         output: folder for model and report; by default the command's: "log-out", or the task's name and
             "-out".
         device: automatic, host, cuda or interpreter.
-        progress: None shows the command's words, False nothing; a callable gets each line.
+        progress: None shows the command's output, False nothing; a callable gets each line.
 
     Raises:
         DataError: a log cannot be used; file, line and column (of frames and arrays the row) say where.
-        UsageError: arguments that cannot be meant.
+        UsageError: arguments that are not valid.
         Interrupted: Ctrl-C.
     """
     common = options(seed=seed, output=folder_text(output), device=device)
@@ -135,7 +135,7 @@ def fit_task(
     if held_out is not None:
         files = LogFiles(held_out, "held_out", (), LogFormat())
         if files.labels:
-            raise UsageError("held_out= beside a task is a path or several")
+            raise UsageError("held_out= with a task must be a path or several")
         arguments = ["--held-out", *files.paths]
     with task.argument() as (path, written):
         outcome = command.run(
@@ -167,7 +167,7 @@ def folder_text(output: Any) -> Optional[str]:
 def _task(task: Any) -> Task:
     if isinstance(task, Mapping) and not ("timeStep" in task and "states" in task):
         raise UsageError(
-            "arrays need states=, actions= and time_step=; a task as a dict has timeStep, states and actions")
+            "arrays need states=, actions= and time_step=; a task as a dict needs timeStep, states and actions")
     if not isinstance(task, (Task, Mapping, str, os.PathLike)):
         raise UsageError("a log needs states=, actions= and time_step=")
     if str(task).lower().endswith(".csv"):
@@ -179,7 +179,7 @@ def _names(argument: str, names: Names) -> Tuple[str, ...]:
     found = (names,) if isinstance(names, str) else tuple(names or ())
     for name in found:
         if not isinstance(name, str):
-            raise UsageError(f"{argument} has {name!r}; names of columns are wanted")
+            raise UsageError(f"{argument} has {name!r}; names of columns are needed")
         if "," in name or name != name.strip():
             raise UsageError(
                 f"{argument} has {name!r}: a name has no comma and no blank at its ends. Pass a list of names; "

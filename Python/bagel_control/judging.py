@@ -35,29 +35,29 @@ def evaluate(
         task: `Task`, path, built-in name, dict; or what `optimize` returned, with its policy.
         policy: a file, `Policy` or `Optimization`; by default the optimisation's own, or the folder's current
             policy.
-        plant: in place of the task's: the name of a simulated plant, or a mapping as in a task's file
+        plant: instead of the task's: the name of a simulated plant, or a mapping as in a task's file
             ({"process": ["python3", "my_plant.py"]}), which only tasks that are dicts take.
-        episodes: in place of the task's.
-        vary: varies every parameter of a simulated plant by up to this fraction.
-        rival: drives the same episodes with a PID controller; by default on simulated plants.
+        episodes: their number, instead of the task's.
+        vary: vary every parameter of a simulated plant by up to this fraction.
+        rival: also drive the same episodes with a PID controller; by default on simulated plants.
         seed: of starts, goals and noise.
         output: folder; by default the optimisation's, or the task's name and "-out".
-        progress: None shows the command's words, False nothing; a callable gets each line.
+        progress: None shows the command's output, False nothing; a callable gets each line.
 
     Returns:
-        Figures; `solved` is False where no episode succeeded, which is no exception.
+        Figures; `solved` is False if no episode succeeded, which does not raise an exception.
 
     Raises:
         DataError: a policy of another machine, a task without plant or success, a plant that fails.
-        UsageError: arguments that cannot be meant.
-        Interrupted: Ctrl-C; the safe action was the last one that was sent, or the message says that it was
+        UsageError: arguments that are not valid.
+        Interrupted: Ctrl-C; the safe action was sent last, or the message reports that it was
             not.
     """
     folder = folder_text(output)
     if isinstance(task, Optimization):
         policy, folder, whole = policy or task, folder or str(task.folder), task.task
     elif isinstance(task, Fit):
-        raise UsageError("a fit has no controller yet: optimize comes first")
+        raise UsageError("a fit has no controller yet: call optimize first")
     else:
         whole = Task.of(task)
     if isinstance(plant, Mapping):

@@ -39,7 +39,7 @@ _DECLARED: Dict[str, Tuple[Any, List[Any]]] = {
 
 
 class _Loaded:
-    """A library that was opened. Once a process: its threads cannot be ended."""
+    """An opened library. Once per process: its threads cannot be ended."""
 
     def __init__(self, path: str) -> None:
         self.path, self.owner = path, os.getpid()
@@ -79,7 +79,7 @@ def find() -> Optional[Any]:
 
 
 def _open(path: str) -> Optional[str]:
-    """Why it cannot be used."""
+    """The reason why it cannot be used."""
     from . import __version__
 
     try:
@@ -87,7 +87,7 @@ def _open(path: str) -> Optional[str]:
     except OSError as error:
         return f"which cannot be opened: {error}"
     except AttributeError as error:
-        return f"which is no library of bagel: {error}"
+        return f"which is not a library of bagel: {error}"
     version = loaded.calls.bagel_version().decode()
     if version != __version__:
         return f"which is of version {version}; this package is of {__version__}"
@@ -124,7 +124,7 @@ class LibrarySimulation:
     """N machines on a model, stepped together in this process.
 
     Attributes:
-        words: what the library would have said.
+        words: the library's messages.
     """
 
     def __init__(
@@ -151,7 +151,7 @@ class LibrarySimulation:
         self._end = weakref.finalize(self, _end, calls, self._handle, self._owner)
         taken = _DOUBTS[calls.bagel_model_doubt(self._handle)]
         self.words: Tuple[str, ...] = () if taken == doubt else (
-            "the model has no functions to draw: draws are made anew at each step",)
+            "no function can be drawn from this model: a new draw is made at each time step",)
         self.reset()
 
     @property
@@ -214,7 +214,7 @@ class LibrarySimulation:
                 code = getattr(self._calls, name)(self._handle, *arguments) if is_open else 0
         except BaseException:
             # Ctrl-C is heard when the call is over; nobody has its answer.
-            self._stop("the simulation was interrupted and has ended; reset() begins again")
+            self._stop("the simulation was interrupted and has ended; call reset() to begin again")
             raise
         if not is_open:
             raise BagelError(self._why)

@@ -24,7 +24,7 @@ Goal = Union[None, Sequence[float], np.ndarray, Mapping[str, float]]
 class Policy:
     """A controller: states -> actions within their limits.
 
-    Shapes: S states (derived rates and the disturbances that it sees among them), G goals, A actions, M
+    Shapes: S states (including derived rates and the disturbances that it reads), G goals, A actions, M
     numbers of memory, N rows of a batch. Everything is in the units of the log.
     """
 
@@ -32,12 +32,12 @@ class Policy:
     """The file."""
     task: str
     states: Tuple[str, ...]
-    """Names of what `state` holds [S]; disturbances come last."""
+    """Names of the elements of `state` [S]; disturbances come last."""
     units: Tuple[str, ...]
     """Of the states; "" where they are not known."""
     actions: Tuple[str, ...]
     goals: Tuple[str, ...]
-    """Names of what `goal` holds [G]; empty for policies that see no goal."""
+    """Names of the elements of `goal` [G]; empty for policies that do not read a goal."""
     form: str
     """network, radial-basis or pid."""
     layers: Tuple[int, ...]
@@ -70,7 +70,7 @@ class Policy:
 
     @property
     def memory_start(self) -> np.ndarray:
-        """What it remembers before its first action [M]; empty for most."""
+        """The memory before the first action [M]; empty for most policies."""
         own = np.zeros(laws.law_memory(self.form, self.inputs))
         if not self._integrates:
             return own
@@ -100,9 +100,9 @@ class Policy:
 
         Args:
             state: [S] or [N, S]; a derived rate (`angle_rate`) is a state like others.
-            goal: [G], [N, G], or {name: value}; needed where the policy sees its goal.
+            goal: [G], [N, G], or {name: value}; needed if the policy reads its goal.
             past: the last actions, newest first, [rows, A] or [N, rows, A]; missing ones count as rest.
-            memory: [M] or [N, M], as `step` returned it; `memory_start` where it is not given.
+            memory: [M] or [N, M], as `step` returned it; by default `memory_start`.
 
         Raises:
             DataError: a shape does not fit, or the goal is missing.
@@ -112,7 +112,7 @@ class Policy:
     def step(
         self, state: Any, goal: Goal = None, past: Any = None, memory: Any = None
     ) -> Tuple[np.ndarray, np.ndarray]:
-        """The action, and what is to be remembered for the next one ([M] or [N, M]); see `__call__`."""
+        """The action, and the memory for the next one ([M] or [N, M]); see `__call__`."""
         rows, is_single = self.batch(state, len(self.states), "state")
         count = len(rows)
         goals = self.goal_rows(goal, count)
@@ -152,7 +152,7 @@ class Policy:
             [memory[:, :own], laws.following(memory[:, own:], self.unit(sent))], axis=1)
 
     def controller(self) -> "Any":
-        """The policy during a run: it remembers its actions and what its law keeps. See `Controller`."""
+        """The policy during a run, with the memory of its actions and its law. See `Controller`."""
         from .controller import Controller
 
         return Controller(self)
@@ -172,7 +172,7 @@ class Policy:
             return np.zeros((count, 0))
         names = ", ".join(self.goals)
         if goal is None:
-            raise DataError(f"the policy sees its goal: pass goal=, one number for each of {names}")
+            raise DataError(f"the policy reads its goal: pass goal=, one number for each of {names}")
         if isinstance(goal, Mapping):
             missing = [name for name in self.goals if name not in goal]
             unknown = [name for name in goal if name not in self.goals]

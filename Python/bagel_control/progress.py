@@ -13,7 +13,7 @@ Progress = Union[None, bool, Callable[[str], None]]
 
 
 class Reporter:
-    """Says nothing; what others build on."""
+    """Shows nothing; the base of the other classes."""
 
     def line(self, text: str) -> None:
         """A line of the command."""

@@ -139,7 +139,7 @@ class Fit(Result):
     """Names [S], derived rates among them."""
     actions: Tuple[str, ...]
     read: Tuple[str, ...]
-    """What was understood of the logs where it does not go without saying: separators, units, clocks."""
+    """How the logs were read, if it is not obvious: separators, units, clocks."""
     time_step: float
     """Seconds."""
     transitions: int
@@ -171,7 +171,7 @@ class Fit(Result):
 
     @property
     def advice(self) -> Tuple[str, ...]:
-        """What may make the model better."""
+        """How the model could be improved."""
         return tuple(self.json.get("advice", ()))
 
     def _lines(self) -> List[str]:

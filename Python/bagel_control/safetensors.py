@@ -26,7 +26,7 @@ _CHECKSUM = re.compile(rb'"crc32":"([0-9a-f]{8})"')
 
 @dataclass(frozen=True)
 class TensorFile:
-    """A file's arrays (float64, read only) and what its header says in words."""
+    """A file's arrays (float64, read only) and the metadata of its header."""
 
     path: str
     tensors: Mapping[str, np.ndarray]
@@ -43,14 +43,14 @@ class TensorFile:
         """
         found = self.metadata.get("format")
         if found != wanted:
-            problem = f"has the format {found}, this package reads {wanted}"
+            problem = f"has the format {found}, but this package reads {wanted}"
             raise _damaged(self.path, problem if found else f"names no format; {wanted} is wanted")
         try:
             structure = json.loads(self.metadata["structure"])
         except (KeyError, ValueError):
             structure = None
         if not isinstance(structure, dict):
-            raise _damaged(self.path, "is damaged: its header says nothing of its structure")
+            raise _damaged(self.path, "is damaged: its header does not describe its structure")
         return structure
 
 
@@ -92,7 +92,7 @@ def _read(path: str, names: Optional[Sequence[str]]) -> TensorFile:
         header = json.loads(text.decode("utf-8"))
         metadata = header.pop("__metadata__", {})
         if metadata.pop("crc32", None) is not None and (stated is None or stated.group(1).decode() != f"{total:08x}"):
-            raise _damaged(path, "was changed after it was written, or is damaged: its checksum is another one")
+            raise _damaged(path, "was changed after it was written, or is damaged: its checksum does not match")
         tensors = {
             name: _tensor(header[name], memoryview(data)) for name in (header if names is None else names)}
     except (ValueError, TypeError, KeyError, AttributeError) as error:

@@ -28,8 +28,8 @@ class Optimization(Result):
     version: int
     """Its number there."""
     is_current: bool
-    """Whether it is the folder's policy now; False where the former one earns more on this model
-    (`replace=True` takes it)."""
+    """Whether it is the folder's policy now; False if the former one earns more on this model
+    (use `replace=True` to replace it)."""
     best_return: float
     """On the model, the mean over particles."""
     returns: np.ndarray
@@ -41,12 +41,12 @@ class Optimization(Result):
     seconds: float
     seconds_per_iteration: float
     sampler: str
-    """Which form of the posterior the rollouts read."""
+    """The form of the posterior in the rollouts."""
     device: str
     diverged: int
     """Particles that were frozen, over all iterations."""
     outside_fraction: float
-    """Of the predicted steps those outside the logged data, where the model guesses."""
+    """Fraction of the predicted steps outside the logged data, where the model extrapolates."""
     constraints: Tuple[Mapping[str, Any], ...]
     """Name, violations, rollouts and upperBound95 of each."""
     fit: Optional[Fit]
@@ -80,12 +80,12 @@ class Optimization(Result):
             f"{self.seconds:.1f} s ({self.device})"]
         for constraint in self.constraints:
             lines.append(
-                f"{constraint['name']}: left in {constraint['violations']} of {constraint['rollouts']} "
+                f"{constraint['name']}: violated in {constraint['violations']} of {constraint['rollouts']} "
                 f"rollouts, at most {number(100 * constraint['upperBound95'])} % with 95 % confidence")
         if self.outside_fraction > 0.05:
             lines.append(
                 f"{number(100 * self.outside_fraction)} % of the predicted steps lie outside the logged data: "
-                "the model guesses there")
+                "the model extrapolates there")
         if not self.is_current:
             lines.append("the folder's former policy stays its current one: it earns more on this model")
         return lines
@@ -100,8 +100,8 @@ class Optimization(Result):
 
 @dataclass(frozen=True)
 class Tracked:
-    """How one goal was followed, in its units; the worst of all steps of the reference unless it says
-    otherwise."""
+    """How one goal was followed, in its units; the worst of all steps of the reference, unless
+    stated otherwise."""
 
     steady_state_error: float
     """Mean over the steps."""
@@ -123,7 +123,7 @@ class Evaluation(Result):
     successes: int
     episodes: int
     criterion: str
-    """What a success is."""
+    """The criterion of success."""
     steps: int
     """Of the reference, over all episodes."""
     step_successes: int
@@ -158,7 +158,7 @@ class Evaluation(Result):
             lines.append(f"{self.step_successes} of {self.steps} steps of the reference")
         for constraint in self.constraints:
             lines.append(
-                f"{constraint['name']}: left in {constraint['violations']} of {constraint['episodes']} "
+                f"{constraint['name']}: violated in {constraint['violations']} of {constraint['episodes']} "
                 "episodes")
         return lines
 

@@ -47,38 +47,38 @@ def optimize(
 ) -> Optimization:
     """Finds a controller on the learnt dynamics.
 
-    A task (`Task`, path, built-in name, dict, or the fit of one) says everything itself; `fit` comes first. A
-    fit of logs alone is completed here: say where to go and the limits. It is then learnt again, with a model
-    chosen for searches, which need Gaussian processes; a second call with another goal takes the same model.
+    A task (`Task`, path, built-in name, dict, or the fit of one) contains all settings; call `fit` first. A
+    fit of logs alone is completed here: give the goal and the limits. It is then learnt again, with a model
+    chosen for searches, which need Gaussian processes; a second call with another goal uses the same model.
 
     Args:
         task: see above.
         goal: of a fit of logs: {state: value}, {state: [lower, upper]} for any goal of a range, or a list,
-            one number a state.
+            one number per state.
         reward: of a fit of logs: a formula of states, actions and goal.STATE as text, or terms as in a task's
             file. By default, for goals by name, {"saturating": {"weights": {state: 10}}} for each and
             {"actionChange": 0.1}.
         start: of a fit of logs, as in a task's file: where episodes start. By default "logged", the logged
             states.
-        limits: of a fit of logs: {action: [lower, upper]} of every action, and of states that are to stay
-            within some; a dict in place of the pair is an entry of a task's file ({"limits": [-1, 1],
+        limits: of a fit of logs: {action: [lower, upper]} of every action, and of states that must stay
+            within limits; a dict instead of the pair is an entry of a task's file ({"limits": [-1, 1],
             "rateLimit": 5, "safe": 0}).
-        model: a `Fit` or a model's file, in place of the folder's.
-        sampler: in place of the task's: automatic, tabulated, sparse, love, exact, ...
-        iterations: most iterations of each start, in place of the task's.
-        restart: starts afresh even where an interrupted search could go on.
-        replace: takes the new policy also where the folder's earns more on this model.
+        model: a `Fit` or a model's file, instead of the folder's.
+        sampler: instead of the task's: automatic, tabulated, sparse, love, exact, ...
+        iterations: maximum iterations per start, instead of the task's.
+        restart: start a new search even if an interrupted one could continue.
+        replace: use the new policy even if the folder's earns more on this model.
         seed: of policies and draws.
         output: folder; by default the fit's, or the task's name and "-out".
         device: automatic, host, cuda or interpreter.
-        progress: None shows the command's words, False nothing; a callable gets each line.
+        progress: None shows the command's output, False nothing; a callable gets each line.
         sections: of a fit of logs: further keys of a task's file (policy, optimise, evaluate, plant,
             constraints, ...).
 
     Raises:
-        UsageError: something is missing or cannot be meant.
+        UsageError: something is missing or is not valid.
         DataError: no model yet, one of another task, or no policy can be found on it.
-        Interrupted: Ctrl-C; the search's state is saved, the same call goes on.
+        Interrupted: Ctrl-C; the search's state is saved, and the same call continues.
     """
     wishes = {"goal": goal, "reward": reward, "start": start, "limits": limits, **sections}
     source = task.source if isinstance(task, Fit) else None
@@ -90,7 +90,7 @@ def optimize(
     else:
         given = [name for name, value in wishes.items() if value is not None]
         if given:
-            raise UsageError(f"{', '.join(given)}: the task says it itself; see Task.updated")
+            raise UsageError(f"{', '.join(given)}: the task contains it; see Task.updated")
         whole = source if source is not None else Task.of(task)
         folder = folder_text(output) or (str(task.folder) if source is not None else None)
         learnt = model or (task if source is not None else None)
@@ -114,13 +114,13 @@ def completed(
     UsageError."""
     if goal is None and reward is None:
         raise UsageError(
-            f"what is wanted? goal={{'{source.states[0]}': 0.5}}, or reward= with a formula of "
+            f"give the aim: goal={{'{source.states[0]}': 0.5}}, or reward= with a formula of "
             f"{', '.join(fitted.states)}")
     if reward is None:
         if not _is_by_name(goal):
             raise UsageError(
                 "reward= is missing: only goals by name have a default; for example "
-                f"{{'saturating': {{'weights': {[10] * len(fitted.states)}}}}}, one weight a state")
+                f"{{'saturating': {{'weights': {[10] * len(fitted.states)}}}}}, one weight per state")
         weights = {name: 10 for name in goal}
         reward = [{"saturating": {"weights": weights}}, {"actionChange": 0.1}]
     channels = _channels(source, fitted, limits)
@@ -149,7 +149,7 @@ def _channels(
     missing = [name for name in source.actions if name not in limits]
     if missing:
         raise UsageError(
-            f"limits= lacks {', '.join(missing)}: between which values may it be commanded? "
+            f"limits= lacks {', '.join(missing)}: give the limits of its commands: "
             f"limits={{'{missing[0]}': [-1, 1]}}")
     unknown = [name for name in limits if name not in (*source.actions, *fitted.states)]
     if unknown:

@@ -39,7 +39,7 @@ class Simulation:
 
         Raises:
             DataError: the model cannot be driven.
-            BagelError: the command is not there, or ends.
+            BagelError: the command was not found, or ends.
         """
         self._model, self._count = model, count
         self._path = str(model.path)
@@ -124,7 +124,7 @@ class Simulation:
             raise
         except BaseException:
             # What was asked is not answered yet: the next answer would be that one.
-            self._why = "the simulation was interrupted and has ended; reset() begins again"
+            self._why = "the simulation was interrupted and has ended; call reset() to begin again"
             self._end()
             raise
         try:
@@ -163,7 +163,7 @@ class Simulation:
         if code > 0:
             return error_of(code, words, [self._path])
         how = f"was ended by signal {-code}" if code < 0 else "ended"
-        last = f"; its last words: {words[-1]}" if words else "; it said nothing"
+        last = f"; its last words: {words[-1]}" if words else "; it wrote no message"
         return BagelError(f"the simulation {how}{last}", exit_code=code, words=words)
 
 
@@ -177,7 +177,7 @@ def simulate(
 
     Raises:
         DataError: the model cannot be driven.
-        BagelError: neither library nor command is there, or the child ends.
+        BagelError: neither library nor command was found, or the child ends.
     """
     calls = library.find()
     if calls is None:

@@ -39,10 +39,10 @@ def action_space(model: ModelFile, limits: Any) -> Box:
         lower, upper = _pairs(model, limits).T
         for name, low, high, farthest in zip(model.actions, lower, upper, reach):
             if not (np.isfinite([low, high]).all() and low < high):
-                raise UsageError(f"action_limits of {name} are [{low:g}, {high:g}]; lower < upper is wanted")
+                raise UsageError(f"action_limits of {name} are [{low:g}, {high:g}]; lower < upper is needed")
             if max(-low, high) > farthest:
                 raise UsageError(
-                    f"action_limits of {name} are [{low:g}, {high:g}]; ten times what the logs had is the most, "
+                    f"action_limits of {name} are [{low:g}, {high:g}]; the limit is ten times the range of the logs, "
                     f"{farthest:g}")
     return Box(lower.astype(np.float32), upper.astype(np.float32))
 

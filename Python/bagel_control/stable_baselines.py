@@ -35,7 +35,7 @@ class ModelVecEnv(VecEnv):
             num_envs, self.machines.single_observation_space, self.machines.single_action_space)
 
     def reset(self) -> np.ndarray:
-        """Begins all episodes, with what `seed` and `set_options` said last."""
+        """Begins all episodes, with the last values of `seed` and `set_options`."""
         observations, _ = self.machines.reset(
             seed=self._seeds[0], options=self._options[0] or None)
         self._reset_seeds()

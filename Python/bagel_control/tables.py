@@ -20,7 +20,7 @@ from .errors import DataError, UsageError
 from .log_format import LogFormat
 
 TIME_NAMES = ("t", "time", "timestamp", "seconds", "time_s")
-"""Columns that hold the time where nobody names one; the first of them counts."""
+"""Usual names of the time column, if none is given; the first of them is used."""
 
 _ROWS_AT_A_TIME = 65_536
 
@@ -54,7 +54,7 @@ class LogFiles:
                 self.paths.append(str(Path(log).expanduser().absolute()))
                 continue
             if format.is_of_files:
-                raise UsageError(f"{label} is a table; header= and converter= are of files alone")
+                raise UsageError(f"{label} is a table; header= and converter= are only for files")
             path = os.path.join(self._temporary(), f"{argument}-{index + 1}.csv")
             _write(path, label, log, columns, format)
             self.labels[path] = label
@@ -131,7 +131,7 @@ def _names(table: Any) -> List[str]:
 def _column(label: str, table: Any, name: str) -> np.ndarray:
     known = _names(table)
     if known.count(name) != 1:
-        problem = f"no column '{name}'" if name not in known else f"'{name}' stands more than once"
+        problem = f"no column '{name}'" if name not in known else f"'{name}' occurs more than once"
         letters = {other.lower(): other for other in known}
         near = difflib.get_close_matches(name.lower(), letters, 1, 0.5)
         if name not in known and near:
@@ -141,7 +141,7 @@ def _column(label: str, table: Any, name: str) -> np.ndarray:
     array = table[key]
     array = array if _is_time(getattr(array, "dtype", None)) else np.asarray(array)
     if array.ndim != 1:
-        problem = f"has {array.ndim} dimensions, a column has one"
+        problem = f"has {array.ndim} dimensions, but a column has one"
         raise DataError(f"{label}, column '{name}': {problem}", file=label, column=name, problem=problem)
     return array
 
@@ -159,8 +159,8 @@ def _time(label: str, table: Any, format: LogFormat) -> Tuple[str, np.ndarray]:
         name = index_name if index_name in (*TIME_NAMES, wanted) else "t"
         return name, _stamps(label, "index", index, _unit(name, format))
     problem = (
-        f"no time column ({', '.join(TIME_NAMES)}) and no index of seconds or dates: name one with "
-        "time_column=, or table.set_index(...)")
+        f"no time column ({', '.join(TIME_NAMES)}) and no index of seconds or dates: give one with "
+        "time_column=, or use table.set_index(...)")
     raise DataError(f"{label}: {problem}", file=label, problem=problem)
 
 

@@ -21,7 +21,7 @@ from .errors import BagelError, UsageError
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """A task of the command; `bagel new NAME` writes a file with every key there is.
+    """A task of the command; `bagel new NAME` writes a file with every key.
 
     Attributes:
         source: a path, a built-in name ("boom", "pendulum", "cart-pole", ...), or a dict with the YAML's
@@ -41,7 +41,7 @@ class Task:
             raise UsageError(
                 f"a task is a path, a built-in name or a dict, not {type(self.source).__name__}")
         if self.folder is not None:
-            raise UsageError("folder= is of tasks that are dicts; a file's paths begin at the file")
+            raise UsageError("folder= is only for tasks that are dicts; a file's paths begin at the file")
         source = os.fspath(self.source)
         # A name of a built-in task stays as it is.
         if not isinstance(self.source, str) or os.sep in source or Path(source).suffix:
@@ -64,7 +64,7 @@ class Task:
             UsageError: the task is a file or built in.
         """
         if not isinstance(self.source, Mapping):
-            raise UsageError(f"{self.source} is no dict: change the file, or build the task as a dict")
+            raise UsageError(f"{self.source} is not a dict: change the file, or build the task as a dict")
         merged = {**self.source, **sections}
         return Task({key: value for key, value in merged.items() if value is not None}, self.folder)
 
@@ -83,7 +83,7 @@ class Task:
             UsageError: the task is a file or built in.
         """
         if not self.is_dict:
-            raise UsageError(f"{self.source} is no dict; a file is there already")
+            raise UsageError(f"{self.source} is not a dict; there is a file already")
         Path(path).write_text(self.text(), encoding="utf-8")
 
     @contextmanager
@@ -120,4 +120,4 @@ def plain(value: Any) -> Any:
         return value.item()
     if isinstance(value, os.PathLike):
         return os.fspath(value)
-    raise TypeError(f"a {type(value).__name__} is no value of a task")
+    raise TypeError(f"a {type(value).__name__} is not a value of a task")

@@ -29,13 +29,13 @@ DOUBTS = ("function", "steps", "none")
 class ModelVectorEnv(VectorEnv):
     """N machines on a learnt model, stepped together.
 
-    An episode that leaves the observation space is truncated: the logs had nothing there, and the model guesses.
-    `infos["diverged"]` says of which machines.
+    An episode that leaves the observation space is truncated: there are no logs there, and the model extrapolates.
+    `infos["diverged"]` marks these machines.
 
     Attributes:
         model: names, units and bounds of the channels (`ModelFile`).
         states: of all machines, float64 [N, S], with every state in the layout's order.
-        doubt: what moves the machines; "steps" where "function" was asked of a model without functions.
+        doubt: how the model's uncertainty enters; "steps" if the model has no functions for "function".
     """
 
     def __init__(
@@ -61,30 +61,30 @@ class ModelVectorEnv(VectorEnv):
             model: a `Fit`, an `Optimization` (its model), a path of model.safetensors, or an output folder.
             num_envs: N
             reward: of a batch: states [N, S], actions [N, A] as they were sent, next states [N, S] -> [N]. States
-                are those that the machine's sensors tell, with every state, whatever is observed.
+                are those of the machine's sensors, with every state, independent of `observe`.
             horizon: steps after which an episode is truncated.
             action_limits: {action: [lower, upper]} or one pair for each, [A, 2]; actions beyond are clipped. By
-                default what the logs had: nothing beyond was ever tried.
+                default the range of the logs: nothing beyond was tried.
             start: where episodes begin: [S] or {state: value} (a derived rate is 0 unless it is named), or a
                 function of a random generator that returns one of them, called for each machine. None for logged
                 states, drawn.
             terminated: of a batch: next states [N, S] -> bool [N]. None for never.
-            doubt: what moves a machine beside the model's mean: "function", one of the machines that the logs
-                allow, drawn for an episode; "steps", draws anew at each step; "none".
-            sensor_noise: whether what is measured has the sensors' noise.
+            doubt: how the model's uncertainty enters: "function", one function that agrees with the logs, drawn
+                per episode; "steps", a new draw at each time step; "none".
+            sensor_noise: whether measurements have the sensors' noise.
             observe: "states", derived rates among them, computed as on the machine; or "measured", without them.
             seed: of the first reset; None for another one each time.
-            autoreset_mode: what happens after an episode's end: NEXT_STEP, SAME_STEP or DISABLED.
+            autoreset_mode: the reset after an episode's end: NEXT_STEP, SAME_STEP or DISABLED.
             device: where kernels run: automatic, host, cuda or interpreter.
 
         Raises:
-            UsageError: arguments that cannot be meant.
+            UsageError: arguments that are not valid.
             DataError: no model of this version, or one that cannot be driven.
-            BagelError: the command is not there, or ends.
+            BagelError: the command was not found, or ends.
         """
         self._is_started = False
         if num_envs < 1 or horizon < 1:
-            raise UsageError(f"num_envs= and horizon= are at least 1, not {num_envs} and {horizon}")
+            raise UsageError(f"num_envs= and horizon= must be at least 1, not {num_envs} and {horizon}")
         for name, value, known in (("doubt", doubt, DOUBTS), ("observe", observe, ("states", "measured"))):
             if value not in known:
                 raise UsageError(f"{name}= is '{value}'; it is one of {', '.join(known)}")
@@ -120,12 +120,12 @@ class ModelVectorEnv(VectorEnv):
         """Begins episodes of all machines.
 
         Args:
-            seed: of everything that is drawn from now on; None goes on with other episodes.
+            seed: for all draws from now on; None continues with other episodes.
             options: "state": where these episodes begin, as `start`; "reset_mask": bool [N], which machines; the
-                others go on.
+                others continue.
 
         Raises:
-            UsageError: arguments that cannot be meant.
+            UsageError: arguments that are not valid.
             BagelError: the simulation has ended.
         """
         options = options or {}
@@ -137,10 +137,10 @@ class ModelVectorEnv(VectorEnv):
             self._simulation, self._is_started = self._simulate(), False
         if not self._is_started:
             if len(which) < self.num_envs:
-                raise UsageError("the first reset is of all machines")
+                raise UsageError("the first reset must be of all machines")
             seed, self._seed = self._seed if seed is None else seed, None
         if seed is not None and not 0 <= seed < 1 << 63:
-            raise UsageError(f"a seed is a whole number from 0 to 2^63 - 1, not {seed}")
+            raise UsageError(f"a seed must be a whole number from 0 to 2^63 - 1, not {seed}")
         super().reset(seed=seed)
         if seed is None and not self._is_started:
             seed = int(self.np_random.integers(1 << 63))
@@ -160,10 +160,10 @@ class ModelVectorEnv(VectorEnv):
             BagelError: the simulation has ended.
         """
         if not self._is_started and not self.closed:
-            raise UsageError("reset() comes before step()")
+            raise UsageError("call reset() before step()")
         over = self._is_over
         if self._mode is AutoresetMode.DISABLED and over.any():
-            raise UsageError("an episode is over: reset() begins the next one")
+            raise UsageError("an episode is over: call reset() to begin the next one")
         sent = self._sent(actions)
         before = self._signals.states
         self._signals.next(self._simulation.step(sent))

@@ -78,7 +78,7 @@ def machines_of(mask: Any, count: int) -> np.ndarray:
     if not isinstance(mask, np.ndarray) or mask.shape != (count,) or mask.dtype != bool:
         raise UsageError(f"reset_mask is a bool array [{count}]")
     if not mask.any():
-        raise UsageError("reset_mask names no machine")
+        raise UsageError("reset_mask selects no machine")
     return np.flatnonzero(mask)
 
 

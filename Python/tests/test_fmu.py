@@ -190,7 +190,7 @@ class PlantTest(unittest.TestCase):
             ("no variable positio .did you mean position", ["--states", "positio", "--actions", "force"]),
             ("force is of the causality input", ["--states", "force", "--actions", "force"]),
             ("speed is of the causality local", ["--states", "position", "--actions", "speed"]),
-            ("stands twice", ["--states", "position", "position", "--actions", "force"]),
+            ("occurs twice", ["--states", "position", "position", "--actions", "force"]),
             ("no variable weight", ["--start", "weight=1"]),
             ("is not NAME=VALUE", ["--start", "mass"]),
             ("is not NAME=LOWER:UPPER", ["--draw", "mass=1"]),

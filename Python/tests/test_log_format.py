@@ -95,7 +95,7 @@ class LogFormatTest(CommandTest):
 
     def test_what_cannot_be_meant(self) -> None:
         for more in ({"header": ["t", "position", "force"]}, {"converter": ["cat"]}):
-            with self.assertRaisesRegex(bagel.UsageError, "of files alone"):
+            with self.assertRaisesRegex(bagel.UsageError, "only for files"):
                 self.fitted(self.log, **more)
         with self.assertRaisesRegex(bagel.UsageError, "without commas"):
             self.fitted(self.path, header=["t", "a,b"])

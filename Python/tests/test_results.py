@@ -117,7 +117,7 @@ class ResultsTest(CommandTest):
         fit = bagel.fit(
             spring_log(1, 60), states=["position"], actions=["force"], time_step=0.05, progress=False)
         for wishes, words in [
-            ({}, "what is wanted?"), ({"goal": {"position": 1}}, "limits= lacks force"),
+            ({}, "give the aim: "), ({"goal": {"position": 1}}, "limits= lacks force"),
             ({"goal": {"position": 1}, "limits": {"force": [0, 1], "valve": [0, 1]}}, "limits= has valve"),
             ({"goal": [1, 0], "limits": {"force": [0, 1]}}, "reward= is missing"),
         ]:
@@ -139,7 +139,7 @@ class ResultsTest(CommandTest):
         self.assertNotEqual(found.policy([0, 0])[0], 0)
         self.assertEqual(found.policy_path.parent, found.folder / "versions" / str(found.version))
         self.assertEqual(list(found.warnings)[: len(found.json["warnings"])], found.json["warnings"])
-        self.assertTrue(any("the model guesses beyond" in warning for warning in found.warnings))
+        self.assertTrue(any("the model extrapolates beyond" in warning for warning in found.warnings))
         # A plant of another machine is refused by the command, with its words.
         with self.assertRaises(bagel.BagelError):
             bagel.evaluate(found, progress=False)

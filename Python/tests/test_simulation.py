@@ -30,7 +30,7 @@ class ChildTest(EnvTest):
     def test_a_child_that_dies(self) -> None:
         for code, kind, words in [
             (lambda env: os.kill(env._simulation._process.pid, signal.SIGKILL), bagel.BagelError, "signal 9"),
-            (lambda env: env._simulation._write(b"nonsense\n"), bagel.DataError, "'nonsense' is no command"),
+            (lambda env: env._simulation._write(b"nonsense\n"), bagel.DataError, "'nonsense' is not a command"),
         ]:
             env = self.machines()
             first, _ = env.reset(seed=7)

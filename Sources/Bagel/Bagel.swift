@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Bagel: the whole way in four calls, for programs and for the command line.
+// Bagel: the whole workflow in four calls, for programs and for the command line.
 //   ControlTask("boom") -> fit() -> optimize(model) -> evaluate(controller)
 // In: a task (logs or a plant, model, policy, reward). Out: a model, a policy, episodes on a plant, a page with pictures.
-// This file is the way in for other packages; InteractionLoop, UserPlant, Expressions and SavedFiles have the rest of it.
-// `Tests/ControlTests/PublicInterface.txt` lists all that is public.
+// This file is the interface for other packages, together with InteractionLoop, UserPlant, Expressions and SavedFiles.
+// `Tests/ControlTests/PublicInterface.txt` lists every public declaration.
 
 import GaussianProcesses
 import MachineLogs
@@ -24,7 +24,7 @@ extension ControlTask {
   /// Reads a task from the text of a YAML file.
   ///
   /// - Parameter text: as `bagel new NAME` writes it; paths in it start at the current folder.
-  /// - Throws: what is wrong with it: line, key, value, what to write.
+  /// - Throws: an error with the line, the key, the value and what to write instead.
   public init(yaml text: String) throws {
     try self.init(yaml: text, file: "the task's text", folder: ".")
   }
@@ -32,11 +32,11 @@ extension ControlTask {
   /// Learns the dynamics.
   ///
   /// - Parameters:
-  ///   - episodes: from anywhere, on the task's time step, channels in its order; nil for the task's logs, or where it has none for
-  ///     exploring its plant.
-  ///   - logFolder: where what the plant does is written, row by row; a machine's rows are read back with their stamps.
-  ///   - goesOn: asked at every step on the plant; false ends the episode with the safe action, and the exploration.
-  /// - Throws: what is wrong with the logs or the plant.
+  ///   - episodes: with the task's time step and its order of channels; nil for the task's logs, or, if it has none, for exploring
+  ///     its plant.
+  ///   - logFolder: folder for the rows of the plant, written one by one; a machine's rows are read back with their time stamps.
+  ///   - goesOn: called at every step on the plant; false ends the episode with the safe action, and the exploration.
+  /// - Throws: an error that describes what is wrong with the logs or the plant.
   @_disfavoredOverload
   public func fit(
     _ episodes: [Episode]? = nil, logFolder: String? = nil,
@@ -50,9 +50,9 @@ extension ControlTask {
   ///
   /// - Parameters:
   ///   - model: of this task's machine.
-  ///   - progress: hears the iteration and the best return so far after every iteration; false ends the search, whose best
+  ///   - progress: called after every iteration with its number and the best return so far; false ends the search, and the best
   ///     policy so far is returned.
-  /// - Throws: why there is no policy: a reward, a start or a device is missing, or the search diverged.
+  /// - Throws: an error if a reward, a start or a device is missing, or if the search diverged.
   @_disfavoredOverload
   public func optimize(
     _ model: DynamicsModel,
@@ -61,14 +61,14 @@ extension ControlTask {
     try optimize(model, from: nil) { progress($0.iteration, $0.bestReturn) }
   }
 
-  /// Drives the task's plant with a policy, as many episodes as `evaluate:` says.
+  /// Drives the task's plant with a policy, for as many episodes as `evaluate:` gives.
   ///
   /// - Parameters:
-  ///   - controller: the policy with its numbers.
-  ///   - model: on which it was found; needed where start or goals are drawn from its data.
-  ///   - logFolder: where what a machine does is written, row by row.
-  ///   - goesOn: asked at every step; false ends the episode with the safe action, and the evaluation.
-  /// - Throws: what is wrong with the plant.
+  ///   - controller: the policy with its parameters.
+  ///   - model: on which it was found; needed if start or goals are drawn from its data.
+  ///   - logFolder: folder for a machine's rows, written one by one.
+  ///   - goesOn: called at every step; false ends the episode with the safe action, and the evaluation.
+  /// - Throws: an error that describes what is wrong with the plant.
   @_disfavoredOverload
   public func evaluate(
     _ controller: PolicyController, foundOn model: DynamicsModel? = nil, logFolder: String? = nil,
@@ -80,7 +80,7 @@ extension ControlTask {
       logFolder: logFolder, goesOn: goesOn)
   }
 
-  /// Sets a reward of your own in place of `reward:`.
+  /// Sets your own reward instead of `reward:`.
   public mutating func setReward(_ reward: Reward) {
     objective.rewards = [.own(reward)]
     rewardColumn = nil
@@ -88,24 +88,24 @@ extension ControlTask {
 }
 
 extension InteractionLoop {
-  /// Opens a loop, or goes on with the one in its folder (paper, Algorithm 1).
+  /// Opens a loop, or continues the one in its folder (paper, Algorithm 1).
   ///
   /// - Parameters:
-  ///   - task: with a plant, and logs or a way to explore.
-  ///   - folder: where logs, models, policies and the record are.
+  ///   - task: with a plant, and with logs or `explore:`.
+  ///   - folder: for logs, models, policies and the record.
   ///   - seed: of exploration, searches and noise.
-  /// - Throws: where the folder's loop had another task or seed, or the plant cannot be made.
+  /// - Throws: an error if the folder's loop had another task or seed, or if the plant cannot be made.
   @_disfavoredOverload
   public init(task: ControlTask, folder: String, seed: UInt64) throws {
     try self.init(task: task, folder: folder, seed: seed, device: nil)
   }
 
-  /// Explores, then fits, searches and tries, until success or the budget's end.
+  /// Explores, then repeats trials (fit, search, drive) until success or the last trial.
   ///
   /// - Parameters:
-  ///   - goesOn: asked at every step on the plant; false ends the episode with the safe action, and the loop.
-  ///   - tell: hears of every stage, in words.
-  /// - Returns: whether the loop is finished; one that is not goes on where it ended.
+  ///   - goesOn: called at every step on the plant; false ends the episode with the safe action, and the loop.
+  ///   - tell: called with a description of every stage.
+  /// - Returns: whether the loop is finished; an unfinished loop continues where it ended.
   public mutating func run(
     while goesOn: @escaping () -> Bool = { true }, telling tell: @escaping (String) -> Void
   ) throws -> Bool {

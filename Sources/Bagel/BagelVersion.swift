@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The number by which releases are told apart: of the library, the command, the library for C and the Python package.
+// The version number of a release: of the library, the command, the library for C and the Python package.
 
 /// Semantic: major.minor.patch.
 package let bagelVersion = "0.1.0"

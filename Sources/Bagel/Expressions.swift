@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Arithmetic and functions of program values, for rewards of one's own: elementwise, but `dot`. Their gradients and kernels come
-// with them. They are those of Programs again, since users import Bagel alone; disfavoured, where a file imports both.
+// with them. They repeat those of Programs, because users import only Bagel; they are disfavoured if a file imports both.
 
 import Programs
 

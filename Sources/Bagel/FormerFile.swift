@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A model or policy that replaces another one: the former stays beside it, model.previous.safetensors, for it may have been
-// better. Whoever ends the process in between, there is a whole file at the path at any time.
+// better. If the process is ended in between, there still is a whole file at the path.
 
 import Foundation
 

@@ -55,7 +55,7 @@ extension ControlTask {
     guard made.actions.count == layout.actions.count else {
       throw LogError(
         file: place,
-        "has \(layout.actions.count) actions, the plant '\(plant)' \(made.actions.count)")
+        "has \(layout.actions.count) actions, but the plant '\(plant)' has \(made.actions.count)")
     }
     let columns: [Int]
     do {
@@ -69,14 +69,14 @@ extension ControlTask {
       guard own.units.isEmpty || own.units == other.units else {
         throw LogError(
           file: place,
-          "has the state '\(own.name)' in \(own.units) where the plant '\(plant)' has "
-            + "'\(other.name)' in \(other.units); states stand in the plant's order")
+          "has the state '\(own.name)' in \(own.units), but the plant '\(plant)' has "
+            + "'\(other.name)' in \(other.units); list the states in the plant's order")
       }
     }
     guard abs(made.timeStep - layout.timeStep) < 1e-9 else {
       throw LogError(
         file: place,
-        "has a time step of \(layout.timeStep) s, the plant '\(plant)' of \(made.timeStep) s")
+        "has a time step of \(layout.timeStep) s, but the plant '\(plant)' has \(made.timeStep) s")
     }
   }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a policy's file says of where the policy comes from, and what tells policies apart: plant, return on the model,
+// The origin of a policy as its file records it, and what distinguishes policies: plant, return on the model,
 // fingerprint.
 
 import Execution
@@ -47,11 +47,11 @@ extension PolicyDescription {
       there = try DynamicsModel.fingerprint(path: path)
     } catch {
       return
-        "\(error); the policy's own model is looked for among the versions (`bagel history`, `bagel use`)"
+        "\(error); the policy's own model is searched among the versions (`bagel history`, `bagel use`)"
     }
     guard own != there else { return nil }
     return
-      "the policy was found on another model (\(own)) than \(path) (\(there)); `bagel optimize` finds one on that"
+      "the policy was found on another model (\(own)) than \(path) (\(there)); `bagel optimize` finds a policy on that model"
   }
 }
 

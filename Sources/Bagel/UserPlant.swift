@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A plant of a user's own in this process, and how a task drives it. (A program of its own is safer: BAGEL can stop waiting for
-// it, and it survives a crash of this process. `ExternalPlant`.)
+// A user's own plant in this process, and how a task drives it. (A separate program is safer: BAGEL can stop waiting for
+// it, and it survives a crash of this process. See `ExternalPlant`.)
 
 import MachineLogs
 import Plants
@@ -11,19 +11,19 @@ import Tasks
 public protocol UserPlant {
   /// Begins an episode.
   ///
-  /// - Parameter seed: of a simulation's own noise and start; a machine ignores it.
+  /// - Parameter seed: for the noise and the start of a simulation; a machine ignores it.
   /// - Returns: measured states [S].
   mutating func reset(seed: UInt64) throws -> [Double]
-  /// Applies an action [A] for one time step, also the safe one at the end; returns the states [S] measured at its end.
+  /// Applies an action [A] for one time step, and the safe action at the end; returns the states [S] measured at the end of the step.
   mutating func step(_ action: [Double]) throws -> [Double]
 }
 
 extension ControlTask {
-  /// Sets a plant of your own in place of `plant:`.
+  /// Sets your own plant instead of `plant:`.
   ///
   /// - Parameters:
   ///   - name: for messages and reports.
-  ///   - make: a plant; asked once a fit, evaluation or loop.
+  ///   - make: makes a plant; called once per fit, evaluation or loop.
   public mutating func setPlant(
     _ name: String = "own plant", _ make: @escaping @Sendable () -> any UserPlant
   ) {
@@ -77,7 +77,7 @@ struct InProcessPlant: Plant {
     }
     guard measured.count == states.count else {
       throw PlantFailure(
-        plant: name, "returned \(measured.count) states, the task measures \(states.count)")
+        plant: name, "returned \(measured.count) states, but the task measures \(states.count)")
     }
     if let wrong = measured.indices.first(where: { !measured[$0].isFinite }) {
       throw PlantFailure(plant: name, "the state '\(states[wrong].name)' is \(measured[wrong])")

@@ -20,7 +20,7 @@ extension OptimizedPolicy {
     for figures in constraints { console.say(prefix + figures.sentence) }
     guard !constraints.isEmpty, state.freestReturn > state.bestReturn else { return }
     console.say(
-      "\(prefix)the best return of a policy that kept less was \(number(state.freestReturn)): constraints cost "
+      "\(prefix)the best return of a policy that violated them more was \(number(state.freestReturn)): constraints cost "
         + "\(number(100 * (state.freestReturn - state.bestReturn) / max(abs(state.freestReturn), 1e-9))) %"
     )
   }

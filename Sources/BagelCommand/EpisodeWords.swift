@@ -40,8 +40,8 @@ final class EpisodeWords {
     else { return }
     hasSaidSimulation = true
     console.say(
-      "the plant answers in \(milliseconds(timing.answer.quantile(0.5))) ms, sooner than its timeStep of "
-        + "\(milliseconds(timing.timeStep)) ms: taken as a simulation, whose every step is one timeStep (of a machine, say "
+      "the plant answers in \(milliseconds(timing.answer.quantile(0.5))) ms, faster than its timeStep of "
+        + "\(milliseconds(timing.timeStep)) ms: it is treated as a simulation, in which every step is one timeStep (for a machine, set "
         + "`clock: machine` beside `process:`)")
   }
 
@@ -76,7 +76,7 @@ final class EpisodeWords {
       2 * timing.late > timing.steps
     else { return }
     console.say(
-      "  (of a simulation that computes longer than a time step, say `clock: simulation` beside `process:`)"
+      "  (for a simulation that computes longer than a time step, set `clock: simulation` beside `process:`)"
     )
   }
 }

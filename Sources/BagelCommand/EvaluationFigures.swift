@@ -51,7 +51,7 @@ extension Evaluation {
       if !failed.isEmpty {
         let worst = failed.flatMap(\.steps).map(\.actionChange).max() ?? 0
         console.say(
-          "  \(counted(failed.count, "episode")) failed only by the action change, \(number(worst)) a step at most "
+          "  \(counted(failed.count, "episode")) failed only by the action change, at most \(number(worst)) per step "
             + "(largestActionChange: \(number(task.evaluation.largestActionChange)))")
       }
       for state in unjudged(task) {

@@ -56,7 +56,7 @@ extension ExperimentsProgram {
   package static let reproduceAbstract =
     "Repeat the paper's experiments with their baselines; writes a page, pictures, numbers."
   package static let benchmarkAbstract =
-    "Measure an iteration or a fit on the simulated boom, a watch, promises, or the GPU itself."
+    "Measure the time of an iteration or a fit, the alarms of a watch, kept promises, or the GPU's peak."
 
   /// All commands of `bagel`, with those of experiments in place of their lines here.
   package static func subcommands(

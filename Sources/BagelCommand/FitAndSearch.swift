@@ -138,7 +138,7 @@ private final class SearchInterruption: Sendable {
       }
     }
     if let checkpoint, FileManager.default.fileExists(atPath: checkpoint) {
-      words += "; state saved to \(checkpoint), the same command goes on from there"
+      words += "; state saved to \(checkpoint); the same command continues from there"
     }
     return Interruption(description: words)
   }
@@ -153,7 +153,7 @@ final class RestInterruption: Sendable {
     InterruptSignal.afterwards(while: { [weak self] in self != nil }) { [weak self] in
       self?.isResting.withLock { isResting in
         guard isResting else { return }
-        Console.error("interrupted while the machine was at rest; the same command goes on")
+        Console.error("interrupted while the machine was at rest; the same command continues")
         guard_finish(130)
       }
     }

@@ -96,9 +96,9 @@ extension FittedModel {
     {
       console.say(
         better.inputs > chosen.inputs && chosen.inputs > 0
-          ? "  its processes read \(chosen.inputs) inputs, not \(better.inputs): tables make a search hundreds of times faster "
-            + "(sampler: sparse takes the other)"
-          : "  the simpler one is taken within 2 %")
+          ? "  its processes read \(chosen.inputs) inputs, not \(better.inputs), so that tables make a search hundreds of times faster "
+            + "(sampler: sparse selects the other)"
+          : "  the simpler of models within 2 % was chosen")
     }
     for line in choice.relevance?.sentences(model) ?? [] { console.say("  " + line) }
     for line in choice.noise?.sentences(outputs: model.outputNames) ?? [] {
@@ -142,8 +142,8 @@ extension FittedModel {
     for line in advice { console.say("  note: \(line)") }
     if let reward = model.rewardModel {
       console.say(
-        "  reward '\(reward.column)': learnt from \(reward.process.x.rows) rows, left unexplained "
-          + "\(number(100 * reward.process.hyperparameters.noiseVariance.squareRoot())) % of its deviation"
+        "  reward '\(reward.column)': learnt from \(reward.process.x.rows) rows, unexplained: "
+          + "\(number(100 * reward.process.hyperparameters.noiseVariance.squareRoot())) % of its standard deviation"
       )
     }
     let unconverged = results.reduce(0) { $0 + $1.unconvergedSolves }
@@ -162,7 +162,7 @@ extension FittedModel {
       !model.form.hasFeedthrough && model.processes.allSatisfy { !$0.isNoise }
     if horizons?.verdict.hasPrefix("no") == false, !isSearchable {
       console.say(
-        "  a search takes another model: put the log into a task (`bagel new`), whose fit chooses among Gaussian processes"
+        "  this model cannot be used in a search: put the log into a task (`bagel new`); its fit chooses among Gaussian processes"
           + (model.form.hasFeedthrough ? " that do not read the next command" : ""))
     }
     for figures in residuals { console.say("  " + figures.sentence) }

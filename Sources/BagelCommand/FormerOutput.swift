@@ -19,13 +19,13 @@ extension ControlTask {
   ///   - folder: of the output: where versions, and the rows of a machine, are kept.
   ///   - seed: of the episodes.
   ///   - spread: of the plant's parameters.
-  ///   - console: hears of it.
+  ///   - console: prints messages.
   /// - Returns: nil where it was interrupted. Throws: `NoFormerPolicy`; as `evaluate`.
   func evaluateFormer(
     than policy: String, in folder: String, seed: UInt64, spread: Double, _ console: Console
   ) throws -> FormerEvaluation? {
     let former = try VersionStore(folder: folder).former(than: policy, for: policyDescription) {
-      console.say("version \($0.number) is passed over: \($1)")
+      console.say("version \($0.number) is skipped: \($1)")
     }
     console.say("the same episodes with the former policy, version \(former.version.number):")
     return try evaluateSameEpisodes(

@@ -16,10 +16,10 @@ extension InputRelevance {
       let others = output.others.prefix(Self.mostNamed).map {
         "\($0.feature.words(model.layout)) \(number(100 * max($0.gain, 0))) %"
       }
-      return "\(name) reads of \(output.read.count + output.others.count) inputs: \(read)"
+      return "\(name) reads, of \(output.read.count + output.others.count) inputs: \(read)"
         + (others.isEmpty
           ? ""
-          : "; one more would take off its left-out error: \(others.joined(separator: ", "))")
+          : "; one more input would reduce its left-out error by: \(others.joined(separator: ", "))")
     }
   }
 

@@ -16,24 +16,24 @@ struct LogOptions: ParsableArguments {
   var timeColumn: String?
 
   @Option(
-    help: "Unit of the time column, where the log does not say it: s, ms, us, ns, min, h or d.")
+    help: "Unit of the time column, if the log does not give it: s, ms, us, ns, min, h or d.")
   var timeUnit: TimeUnit?
 
   @Option(
     help: """
-      What is done where a channel has no value: refuse the log; drop the row; hold, for channels with a clock of their own: the \
-      last value stands, for three of its own spacings at most.
+      What to do if a channel has no value: refuse the log; drop the row; hold the last value, for at most three of the channel's \
+      own sampling intervals (for channels with their own clock).
       """)
   var missing: MissingValues?
 
   @Option(
-    help: "Names of all columns, separated by commas, in place of the file's line of names.")
+    help: "Names of all columns, separated by commas, to use instead of the file's header line.")
   var header: String?
 
   @Option(
     parsing: .upToNextOption,
     help: ArgumentHelp(
-      "A program that turns each log into CSV on its standard output; the log's path is added as its last argument. In quotes if it has options of its own.",
+      "A program that turns each log into CSV on its standard output; the log's path is added as its last argument. Put it in quotes if it has options.",
       valueName: "word"))
   var converter: [String] = []
 
@@ -43,15 +43,15 @@ struct LogOptions: ParsableArguments {
     }
     if converter.count == 1, let mark = converter[0].first(where: { "|;&<>".contains($0) }) {
       throw ValidationError(
-        "--converter has '\(mark)': the log's path would go to the wrong program; put what the shell is to do into a script"
+        "--converter has '\(mark)': the log's path would go to the wrong program; put the shell command into a script"
       )
     }
     if let header {
       if let twice = firstTwice(columnNames(header)) {
-        throw ValidationError("--header names '\(shortened(twice))' twice")
+        throw ValidationError("--header contains '\(shortened(twice))' twice")
       }
       if columnNames(header).count < 2 {
-        throw ValidationError("--header names all columns, the time too")
+        throw ValidationError("--header must name all columns, including the time column")
       }
     }
   }

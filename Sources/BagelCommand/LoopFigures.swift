@@ -26,7 +26,7 @@ final class LoopFigures {
   private var judged: [EvaluatedEpisode] = []
 
   /// - Parameters:
-  ///   - console: hears of it.
+  ///   - console: prints messages.
   ///   - task: of the loop.
   ///   - folder: of the loop.
   ///   - store: of the output folder; nil where the loop leaves no versions.
@@ -54,11 +54,11 @@ final class LoopFigures {
           + (record.last.earlyEnd.map { " (\($0))" } ?? ""))
     case .failed(let record):
       console.say(
-        "the plant failed; its \(record.last.rows) rows are kept in \(folder)/\(record.last.log). Mend it: the same "
-          + "command goes on")
+        "the plant failed; its \(record.last.rows) rows are kept in \(folder)/\(record.last.log). Repair it; the same "
+          + "command continues")
     case .proposing:
       rest.begin()
-      bar = ProgressBar("looking for what to explore")
+      bar = ProgressBar("planning the exploration")
     case .proposed:
       finish()
       rest.end()

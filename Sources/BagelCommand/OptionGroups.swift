@@ -16,7 +16,7 @@ package struct CommonOptions: ParsableArguments {
   @Flag(help: "Print one JSON object as the last line of standard output.")
   package var json = false
 
-  @Flag(name: .shortAndLong, help: "Say warnings and errors only.")
+  @Flag(name: .shortAndLong, help: "Print only warnings and errors.")
   package var quiet = false
 
   @Option(help: "Seed of data, policies, draws and noise.")
@@ -28,7 +28,7 @@ package struct CommonOptions: ParsableArguments {
   package init() {}
 
   package func validate() throws {
-    if output == "" { throw ValidationError("--output '' names no folder") }
+    if output == "" { throw ValidationError("--output '' is not a folder name") }
   }
 
   /// Where the output folder of a task is, there or not.
@@ -45,7 +45,7 @@ package struct CommonOptions: ParsableArguments {
     try OutputFolders.make(folder)
     guard FileManager.default.isWritableFile(atPath: folder) else {
       throw OutputError(
-        "cannot write to the folder \(folder); name another with --output")
+        "cannot write to the folder \(folder); give another with --output")
     }
     try OutputFolders.hold(folder)
     return folder
@@ -67,7 +67,7 @@ struct DeviceOptions: ParsableArguments {
   @Option(
     name: .customLong("device"),
     help:
-      "Where kernels run: host (emitted C on all cores), cuda (an NVIDIA GPU), interpreter (slow, no compiler), automatic (a GPU where there is one and it is worth it)."
+      "Where kernels run: host (emitted C on all cores), cuda (an NVIDIA GPU), interpreter (slow, no compiler), automatic (a GPU if there is one and the task is large enough)."
   )
   var named = Choice<ExecutionDevice>.automatic
 
@@ -81,7 +81,8 @@ struct DeviceOptions: ParsableArguments {
 /// --tensorboard, of commands that fit or search.
 struct TensorBoardOptions: ParsableArguments {
   @Option(
-    help: "Folder for TensorBoard: return and gradient norm by iteration, fits and trials by trial."
+    help:
+      "Folder for TensorBoard: return and gradient norm per iteration, fits and results per trial."
   )
   var tensorboard: String?
 
@@ -139,7 +140,7 @@ struct PolicyFileOptions: ParsableArguments {
       || found.description.inputs.integrated.isEmpty != wanted.inputs.integrated.isEmpty
     {
       console.say(
-        "the policy is of another form than the task's: \(found.description.formWords), the task's \(wanted.formWords)"
+        "the policy has another form than the task's: it has \(found.description.formWords), the task \(wanted.formWords)"
       )
     }
     return found
@@ -148,11 +149,12 @@ struct PolicyFileOptions: ParsableArguments {
 
 /// How particles are laid over a GPU, for those who measure; by size unless --lanes is given.
 package struct LayoutOptions: ParsableArguments {
-  @Option(help: "Lanes a particle on a GPU: 1, 2, 4, 8, 16 or 32 (default: by size).")
+  @Option(help: "Lanes per particle on a GPU: 1, 2, 4, 8, 16 or 32 (default: by size).")
   package var lanes: Int?
-  @Option(help: "Particles a lane on a GPU: 1, 2, 4 or 8; more than one with --lanes 32.")
+  @Option(help: "Particles per lane on a GPU: 1, 2, 4 or 8; more than one needs --lanes 32.")
   package var particlesPerLane = 1
-  @Option(help: "Warps that share particles on a GPU: 1, 2, 4 or 8; more than one with --lanes 32.")
+  @Option(
+    help: "Warps that share particles on a GPU: 1, 2, 4 or 8; more than one needs --lanes 32.")
   package var warps = 1
 
   package init() {}
@@ -164,7 +166,7 @@ package struct LayoutOptions: ParsableArguments {
   package func validate() throws {
     guard let lanes else {
       if particlesPerLane != 1 || warps != 1 {
-        throw ValidationError("--particles-per-lane and --warps want --lanes 32")
+        throw ValidationError("--particles-per-lane and --warps need --lanes 32")
       }
       return
     }
@@ -172,8 +174,8 @@ package struct LayoutOptions: ParsableArguments {
       [1, 2, 4, 8].contains(warps), lanes == 32 || particlesPerLane == 1 && warps == 1
     else {
       throw ValidationError(
-        "--lanes \(lanes) --particles-per-lane \(particlesPerLane) --warps \(warps) is no layout: lanes are 1, 2, "
-          + "4, 8, 16 or 32; the others 1, 2, 4 or 8, and 1 unless lanes are 32")
+        "--lanes \(lanes) --particles-per-lane \(particlesPerLane) --warps \(warps) is not a layout: lanes are 1, 2, "
+          + "4, 8, 16 or 32; the others are 1, 2, 4 or 8, and 1 unless lanes are 32")
     }
   }
 }

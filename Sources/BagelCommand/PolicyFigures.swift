@@ -12,18 +12,18 @@ extension OptimizedPolicy {
     // Adam's epsilon: shorter gradients do not move the parameters.
     guard state.gradientNorms.allSatisfy({ $0 < 1e-8 }) else { return }
     console.say(
-      "  warning: the reward is flat wherever the particles went (gradients below 1e-8): nothing was learnt. Widen the "
-        + "reward, or begin nearer to the goal")
+      "  warning: the reward is flat at all states of the particles (gradients below 1e-8): nothing was learnt. Widen the "
+        + "reward, or start nearer to the goal")
   }
 
   /// Says how much a flat reward was widened.
   func sayWidening(_ console: Console) {
     guard state.firstWidening > 1 else { return }
     console.say(
-      "  the reward was flat where the search began: widened \(number(state.firstWidening)) times, "
+      "  the reward was flat at the start of the search: it was widened by a factor of \(number(state.firstWidening)), "
         + (state.widening == 1
-          ? "then as it is"
-          : "then \(number(state.widening)) times to the end: the policy does not come near enough to the goal; the return is "
+          ? "later not at all"
+          : "at the end by \(number(state.widening)): the policy does not come near enough to the goal; the return is "
             + "that of the widened reward"))
   }
 
@@ -60,7 +60,8 @@ extension OptimizedPolicy {
     case .resumed(let iteration): console.say("resumed the saved search at iteration \(iteration)")
     case .setAside(let path):
       console.say(
-        "a saved search of another model, task or sampler is now \(path); this one starts afresh")
+        "a saved search of another model, task or sampler was moved to \(path); this search starts from the beginning"
+      )
     }
     console.say(
       "found a policy in \(number(seconds)) s: \(state.iteration) iterations in \(state.startsDone) starts at "
@@ -90,7 +91,7 @@ extension OptimizedPolicy {
       let states = outsideStates.prefix(3).map { "\($0.name) in \(number(100 * $0.fraction)) %" }
       console.say(
         "\(prefix)\(number(100 * outsideFraction)) % of the predicted steps lie outside the logged data "
-          + "(\(states.joined(separator: ", "))): the model guesses there")
+          + "(\(states.joined(separator: ", "))): the model extrapolates there")
     }
   }
 }
@@ -131,14 +132,14 @@ extension MeasuredSampler {
     if let outcome = certificate.outcome { console.say("    \(outcome.sentence)") }
     if let outcome = certificate.outcome, !outcome.isGood {
       console.say(
-        "    warning: through the posterior itself the policy does otherwise; --sampler exact shows what a search finds there"
+        "    warning: with the exact posterior the policy behaves differently; --sampler exact searches with it"
       )
     } else if !isWithinTolerance, certificate.outcome == nil {
       let accepted = "\(number(tolerance.mean)), \(number(100 * tolerance.deviation)) %"
       console.say(
         wasChosen
-          ? "    above the tolerance (\(accepted)), and so is every sampler that can serve this model"
-          : "    above the tolerance (\(accepted)); --sampler automatic takes the cheapest that serves as well as the exact "
+          ? "    above the tolerance (\(accepted)), as is every sampler that can be used with this model"
+          : "    above the tolerance (\(accepted)); --sampler automatic selects the cheapest that is as good as the exact "
             + "posterior")
     }
   }

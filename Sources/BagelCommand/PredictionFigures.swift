@@ -20,19 +20,19 @@ extension ResidualFigures {
   var sentence: String {
     var words: [String] = []
     if fit.isFinite {
-      words.append("the run over whole held-out episodes fits to \(number(fit)) %")
+      words.append("the simulation of whole held-out episodes fits to \(number(fit)) %")
     }
     let found = [
       abs(own.value) > bound
-        ? "with those \(counted(own.rows, "row")) before (\(number(own.value)))" : nil,
+        ? "with the errors \(counted(own.rows, "row")) before (\(number(own.value)))" : nil,
       abs(command.value) > bound
         ? "with '\(command.command)' \(counted(command.rows, "row")) before (\(number(command.value)))"
         : nil,
     ].compactMap { $0 }
     words.append(
       found.isEmpty
-        ? "errors one step ahead are white and go with no command"
-        : "errors one step ahead go " + found.joined(separator: " and "))
+        ? "errors one step ahead are white and not correlated with a command"
+        : "errors one step ahead correlate " + found.joined(separator: " and "))
     return "\(state): " + words.joined(separator: "; ")
   }
 }
@@ -51,7 +51,7 @@ extension HorizonFigures {
   func describe(_ console: Console, hasWarnings: Bool) {
     console.say(
       "may a controller be searched on this model? \(verdict)"
-        + (hasWarnings ? " (mind the warnings above)" : ""))
+        + (hasWarnings ? " (see the warnings above)" : ""))
     guard !rows.isEmpty else { return }
     func row(_ head: String, _ cells: [String]) -> String {
       "  " + head.padding(toLength: 30, withPad: " ", startingAt: 0)

@@ -16,10 +16,10 @@ extension Promise {
     for (most, tracked) in zip(errors, task.evaluation.tracked) {
       let channel = task.goalChannels[tracked.goal]
       console.say(
-        "\(prefix)promised with 90 %: \(channel.name) at most \(Unit(channel.units).shown(most)) from its goal, on average from "
+        "\(prefix)promised with 90 % confidence: \(channel.name) at most \(Unit(channel.units).shown(most)) from its goal, on average from "
           + "\(number(task.evaluation.settle)) s on"
           + (seenResponses > 0
-            ? ", by models and \(counted(seenResponses, "response")) on the plant" : ""))
+            ? ", from models and \(counted(seenResponses, "response")) on the plant" : ""))
     }
     for figures in constraints { console.say("\(prefix)promised: \(figures.promise)") }
     let part = 100 * exploited / max(abs(searchedReturn), 1e-9)
@@ -27,8 +27,8 @@ extension Promise {
       "\(distinct($0)), "
     }
     console.say(
-      "\(prefix)return \(range ?? "")\(number(meanReturn)) on average, by models of half of the rows each; \(number(searchedReturn)) on "
-        + "the model of the search, of which \(number(max(part, 0))) % may be what the search exploited"
+      "\(prefix)return \(range ?? "")\(number(meanReturn)) on average, from models of half of the rows each; \(number(searchedReturn)) on "
+        + "the model of the search, of which \(number(max(part, 0))) % may come from model errors that the search exploited"
     )
   }
 
@@ -87,7 +87,7 @@ extension PromiseScore {
     for (own, constraint) in zip(constraints, task.constraints) {
       console.say(
         "\(prefix)the promise for \(constraint.words) was \(own.isKept ? "kept" : "BROKEN"): \(own.violations) of "
-          + "\(counted(own.trials, what)) left it")
+          + "\(counted(own.trials, what)) violated it")
     }
     if returns > 0 {
       console.say(
@@ -104,7 +104,7 @@ extension ControlTask {
   ///   - description: of its file.
   ///   - folder: of its file.
   ///   - seen: errors of its responses on the plant so far [responses][tracked].
-  ///   - console: hears of it.
+  ///   - console: prints messages.
   /// - Returns: it and the model. Throws: `FactorizationError`, `ExecutionError`, `LogError`.
   func promise(
     of controller: PolicyController, _ description: PolicyDescription, in folder: String,
@@ -124,7 +124,7 @@ extension ControlTask {
   ///   - controller: the policy.
   ///   - model: on which it was found.
   ///   - seen: errors of its responses on the plant so far [responses][tracked].
-  ///   - console: hears of it.
+  ///   - console: prints messages.
   ///   - prefix: of what is said.
   /// - Throws: `ExecutionError`, `LogError`.
   func promise(
@@ -138,7 +138,7 @@ extension ControlTask {
     if let obstacle = obstacleToPromise(model) { return none(obstacle) }
     do {
       guard let promise = try promise(of: controller, on: model, seen: seen) else {
-        return none("most returns of its rollouts are no numbers")
+        return none("most returns of its rollouts are not finite")
       }
       promise.describe(self, console, prefix: prefix)
       return promise

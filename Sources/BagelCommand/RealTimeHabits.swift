@@ -12,7 +12,7 @@ import TensorFiles
 struct RealTimeOptions: ParsableArguments {
   @Flag(
     help:
-      "Lock memory and ask for real-time priority (SCHED_FIFO), for the plant's program too; says so where the system refuses."
+      "Lock memory and request real-time priority (SCHED_FIFO), also for the plant's program. A refusal by the system is reported."
   )
   var realtime = false
 

@@ -22,7 +22,7 @@ extension ControlTask {
   ///   - description: of the policy.
   ///   - modelFolder: with that policy's model.
   ///   - folder: of the output, where the controller is kept.
-  ///   - console: hears of it.
+  ///   - console: prints messages.
   /// - Returns: nil where there is none, or it was interrupted. Throws: as `pidRival`.
   private func pidController(
     of description: PolicyDescription, modelIn modelFolder: String, in folder: String,
@@ -34,7 +34,7 @@ extension ControlTask {
     }
     if let obstacleToPID { return none(obstacleToPID) }
     guard let model = try modelOfPolicy(description, in: modelFolder)
-    else { return none("the model that the policy was found on is not in \(modelFolder)") }
+    else { return none("the model on which the policy was found is not in \(modelFolder)") }
     let bar = ProgressBar("finding a PID controller")
     defer { bar.finish() }
     do {
@@ -57,7 +57,7 @@ extension ControlTask {
   ///   - folder: of the output: where the controller, and the rows of a machine, are kept.
   ///   - seed: of the episodes.
   ///   - spread: of the plant's parameters.
-  ///   - console: hears of it, also why there is none.
+  ///   - console: prints messages, also the reason if there is none.
   /// - Returns: nil where there is none, or it was interrupted.
   /// - Throws: as `pidRival` and `evaluate`.
   func evaluateRival(
@@ -82,7 +82,7 @@ extension ControlTask {
   ///   - description: of the policy.
   ///   - modelFolder: with that policy's model.
   ///   - folder: of the output.
-  ///   - console: hears of it.
+  ///   - console: prints messages.
   /// - Throws: `TensorFileError`; as `pidRival`.
   func findFallback(
     for description: PolicyDescription, modelIn modelFolder: String, in folder: String,
@@ -95,7 +95,7 @@ extension ControlTask {
       let found = try pidController(
         of: description, modelIn: modelFolder, in: folder, console)
       guard let found else {
-        throw LogError(file: place, "has `fallback: pid`, and there is no PID controller")
+        throw LogError(file: place, "has `fallback: pid`, but there is no PID controller")
       }
       console.say("fallback: a PID controller, \(folder)/\(Self.pidFileName)")
       found.found?.describeDoubts(console)

@@ -17,7 +17,7 @@ extension ControlTask {
   ///   - folder: of the output, where these are kept.
   ///   - seed: of the episodes.
   ///   - spread: of the plant's parameters.
-  ///   - console: hears of it.
+  ///   - console: prints messages.
   /// - Returns: nil where it was interrupted. Throws: as `evaluate`.
   func evaluateSameEpisodes(
     _ controller: PolicyController, _ description: PolicyDescription, logName: String,

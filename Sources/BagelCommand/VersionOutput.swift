@@ -67,7 +67,7 @@ extension Console {
     if new.isSolved == false, former.isProven {
       say(
         "version \(former.number) stays the current policy: it succeeded on the plant, and the new one did not. The new one is version "
-          + "\(new.number); --replace or `bagel use` takes it")
+          + "\(new.number); to use it, give --replace or run `bagel use`")
       return (true, nil)
     }
     let expected = task.policyDescription
@@ -90,8 +90,8 @@ extension Console {
     comparison.describe("version \(former.number)", "the new one", self)
     say(
       "version \(former.number) stays the current policy: on this model it earns \(number(comparison.returns.first)), the new one "
-        + "\(number(comparison.returns.second)) (\(comparison.words)). The new one is version \(new.number); --replace or "
-        + "`bagel use` takes it")
+        + "\(number(comparison.returns.second)) (\(comparison.words)). The new one is version \(new.number); to use it, give "
+        + "--replace or run `bagel use`")
     return (true, words)
   }
 }
@@ -116,7 +116,7 @@ extension PolicyComparison {
       )
     }
     for (name, count) in [(first, diverged.first), (second, diverged.second)] where count > 0 {
-      console.say("\(name): \(counted(count, "rollout")) diverged and stood still from then on")
+      console.say("\(name): \(counted(count, "rollout")) diverged and were frozen")
     }
   }
 

@@ -38,7 +38,7 @@ extension Evaluation {
   ///   - task: that was evaluated.
   ///   - description: of the policy's file.
   ///   - folder: of the policy's file.
-  ///   - console: hears of it.
+  ///   - console: prints messages.
   /// - Throws: `TensorFileError`.
   func teachWatch(
     _ task: ControlTask, _ description: PolicyDescription, in folder: String, _ console: Console
@@ -48,13 +48,13 @@ extension Evaluation {
     do {
       widened = isUsual ? try task.widenedWatch(by: driven, of: description, in: folder) : nil
     } catch let error as FactorizationError {
-      return console.say("the watch has learnt nothing of these episodes: \(words(of: error))")
+      return console.say("the watch learnt nothing from these episodes: \(words(of: error))")
     }
     guard let watch = widened else { return }
     let path = "\(folder)/\(WatchCalibration.fileName)"
     try watch.write(to: path)
     try VersionStore(folder: folder).copyBack(WatchCalibration.fileName)
-    console.say("the watch in \(path) knows these episodes as usual")
+    console.say("the watch in \(path) now treats these episodes as usual")
   }
 }
 
@@ -78,7 +78,7 @@ extension RealTimeRun {
     if let fallbackStep {
       let seconds = number(Double(fallbackStep) * outcome.timing.timeStep)
       let driver = holds ? ControlTask.Fallback.hold : fallback
-      console.say("from \(seconds) s on \(driver.words) drove, not the policy")
+      console.say("from \(seconds) s on, \(driver.words) drove instead of the policy")
     }
     let part = 100 * judgedRows / max(outcome.rows, 1)
     console.say(

@@ -19,10 +19,10 @@ package func bagel_model_load(
     let path = try string(path, "'path'")
     guard ModelSimulator.possibleParticles.contains(particles) else {
       throw BadCall(
-        "'particles' is \(UInt(bitPattern: particles)); it is 1 to 1,000,000")
+        "'particles' is \(UInt(bitPattern: particles)); it must be 1 to 1,000,000")
     }
     guard let doubt = SimulatedDoubt(doubt) else {
-      throw BadCall("'doubt' is none of bagel_doubt")
+      throw BadCall("'doubt' is not a value of bagel_doubt")
     }
     let chosen = try device.map { try executionDevice(String(cString: $0)) }
     try chosen?.checkAvailable()
@@ -36,7 +36,7 @@ package func bagel_model_load(
 private func executionDevice(_ name: String) throws(BadCall) -> ExecutionDevice {
   guard let device = ExecutionDevice(rawValue: name) else {
     let known = ExecutionDevice.allCases.map(\.rawValue).joined(separator: ", ")
-    throw BadCall("'device' is '\(shortened(name))'; it is \(known), or NULL")
+    throw BadCall("'device' is '\(shortened(name))'; it must be \(known), or NULL")
   }
   return device
 }

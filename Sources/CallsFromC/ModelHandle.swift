@@ -39,7 +39,8 @@ final class ModelHandle: Handle {
     let which = Array(UnsafeBufferPointer(start: pointer, count: count))
     if let other = which.first(where: { !all.contains($0) }) {
       throw BadCall(
-        "'which' names the particle \(UInt(bitPattern: other)); there are 0 to \(all.count - 1)")
+        "'which' contains the particle \(UInt(bitPattern: other)); the particles are 0 to \(all.count - 1)"
+      )
     }
     return which
   }

@@ -71,7 +71,7 @@ package func bagel_policy_act(
 ) -> CInt {
   act(policy, action, action_count) { found in
     guard found.isMeasured else {
-      throw BadCall("the policy was loaded without a model: it takes states alone")
+      throw BadCall("the policy was loaded without a model: it accepts only states")
     }
     let (row, wanted): ([Double], [Double])
     do {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A policy in the hands of a C program: measured columns or states, and a goal -> an action; it remembers what a controller on a machine
-// remembers. Where the columns of its states come from, the model of its file says.
+// A policy in the hands of a C program: measured columns or states, and a goal -> an action; it has the memory of a controller on a
+// machine. The model of its file tells from which columns its states come.
 
 import Bagel
 import CBagel
@@ -77,7 +77,7 @@ final class PolicyHandle: Handle {
   func action(states: [Double], goal: [Double]) throws -> [Double] {
     let action = run.action(observed: states, goal: goal)
     guard action.allSatisfy(\.isFinite) else {
-      throw BadNumbers("the policy's action, or what it remembers, is not finite")
+      throw BadNumbers("the policy's action or its memory is not finite")
     }
     return action
   }

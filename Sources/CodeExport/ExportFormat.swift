@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The forms in which things leave, and why one cannot have a form.
+// The export formats, and why something cannot be exported.
 
 import Faults
 import Foundation
@@ -39,6 +39,6 @@ package struct CannotExport: Fault {
   }
 
   init(_ operation: Programs.Operation, _ format: String) {
-    self.init("the program uses '\(operation)', which \(format) has no words for")
+    self.init("the program uses '\(operation)', which \(format) cannot express")
   }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Gradient ascent on the mean return (Algorithm 1, lines 9-18): what is carried from one iteration to the next, what is
-// told of each, and how an executor does it that has no faster way of its own.
+// Gradient ascent on the mean return (Algorithm 1, lines 9-18): its state between iterations, the
+// record of each iteration, and the default implementation for an executor without a faster one.
 
 /// Parameters on their way up.
 package struct Ascent: Sendable {

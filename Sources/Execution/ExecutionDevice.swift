@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which executor runs a rollout: one that a user names, or one chosen by the work.
+// Which executor runs a rollout: the user's choice, or one chosen by the size of the work.
 
 import Faults
 import Programs
@@ -51,12 +51,12 @@ package enum ExecutionDevice: String, Sendable, CaseIterable, Codable {
       let width = KernelSource(rollout).widestLayer
       if width > schedule.widestLayer {
         let error = ExecutionError.policyTooWide(width: width, largest: schedule.widestLayer)
-        return (.host, "\((error as? any Fault)?.statement ?? "\(error)")")
+        return (.host, error.statement)
       }
       return (
         .cuda,
         hasCompiler
-          ? "\(work) gains by \(gpu.device.name)" : "no C compiler, but \(gpu.device.name)"
+          ? "\(work) is faster on \(gpu.device.name)" : "no C compiler, but \(gpu.device.name)"
       )
     } catch ExecutionError.noDriver {
       return (.host, nil)

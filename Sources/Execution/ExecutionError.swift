@@ -35,12 +35,12 @@ package enum ExecutionError: Fault {
   }
 
   private static let clang =
-    "install clang (Debian, Ubuntu: apt-get install clang; macOS: xcode-select --install), name one with "
+    "install clang (Debian, Ubuntu: apt-get install clang; macOS: xcode-select --install), set its path with "
     + "BAGEL_CLANG=/path/to/clang"
   private static let driver =
-    "install NVIDIA's driver, name its library with BAGEL_CUDA_DRIVER=/path/to/libcuda.so.1"
+    "install NVIDIA's driver, set its library with BAGEL_CUDA_DRIVER=/path/to/libcuda.so.1"
   private static let runtimeCompiler =
-    "install one (pip install nvidia-cuda-nvrtc, in an active environment, or the CUDA toolkit), name it with "
+    "install one (pip install nvidia-cuda-nvrtc, in an active environment, or the CUDA toolkit), set its path with "
     + "BAGEL_NVRTC=/path/to/libnvrtc.so"
 
   package var statement: String {
@@ -50,7 +50,7 @@ package enum ExecutionError: Fault {
     case .compilation(let log, let source):
       """
       an emitted kernel does not compile; this is a bug in BAGEL. Please report it with the kernel's text, which is \
-      kept in \(source). The compiler says:
+      kept in \(source). The compiler's message:
       \(log)
       """
     case .compilerFailed(let compiler, let reason):
@@ -65,7 +65,7 @@ package enum ExecutionError: Fault {
     case .noRuntimeCompiler(let searched):
       "no CUDA run-time compiler (NVRTC) found; looked for \(searched.joined(separator: ", "))"
     case .deviceCompilation(let log, let lines, let compiler):
-      "the emitted CUDA kernel does not compile; this is a bug in BAGEL. \(compiler) says:\n\(log)\n\(lines)"
+      "the emitted CUDA kernel does not compile; this is a bug in BAGEL. Message of \(compiler):\n\(log)\n\(lines)"
     case .policyTooWide(let width, let largest):
       "a layer of \(width) neurons or inputs; on a GPU in this layout at most \(largest) fit into shared memory"
     }

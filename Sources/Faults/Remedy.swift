@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What may help, as a value: a library says it in words of the field, a command in those of its flags.
+// What may help, as a value: a library words it in terms of the field, a command in terms of its flags.
 
 /// What a user may do about a fault.
 package indirect enum Remedy: Hashable, Sendable {
@@ -56,26 +56,26 @@ package indirect enum Remedy: Hashable, Sendable {
   package var words: String {
     switch self {
     case .timeColumn(let guess):
-      guess.map { "say that the time column is '\($0)'" } ?? "say which is the time column"
-    case .timeUnit: "say the unit of the stamps, such as ms"
+      guess.map { "set the time column to '\($0)'" } ?? "give the name of the time column"
+    case .timeUnit: "give the unit of the time stamps, such as ms"
     case .header(let example):
       "give the columns' names as a header" + (example.map { ", such as \($0)" } ?? "")
     case .missing(let what): "\(Self.ofMissing(what)) (missing: \(what))"
     case .angle(let name, let units):
-      "say that '\(name)' is an angle" + (units.map { " in \($0)" } ?? "")
+      "declare '\(name)' as an angle" + (units.map { " in \($0)" } ?? "")
     case .samplers(let names): "use the sampler \(Self.list(names))"
     case .fewerInputs:
       Self.samplers(Self.ofManyInputs).words + ", or fewer features or a shorter history"
     case .gridPoints: "use fewer grid points"
     case .device(let name): "use the device \(name)"
-    case .goal: "say where to go"
+    case .goal: "give the goal"
     case .fit: "learn the model again"
     case .optimize: "search the policy again"
     case .newTask(let fromLogs):
-      fromLogs ? "write a task file from the logs, and fit that" : "write a task file"
-    case .afresh: "begin afresh, which moves the folder away"
-    case .searchAfresh: "delete the file, and the search begins afresh"
-    case .goOn: "go on with the new task and the old episodes"
+      fromLogs ? "write a task file from the logs, then fit it" : "write a task file"
+    case .afresh: "start from the beginning, which moves the folder away"
+    case .searchAfresh: "delete the file to start a new search"
+    case .goOn: "continue with the new task and the old episodes"
     case .otherFolder: "use another output folder"
     case .loopOptions(let seed, let spread): "use the seed \(seed) and the spread \(spread)"
     case .particles: "simulate several particles"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Text -> the tree of a formula, by recursive descent; one function a line of the grammar in Formula.swift. Length, depth
+// Text -> the tree of a formula, by recursive descent; one function per line of the grammar in Formula.swift. Length, depth
 // and the number of operations are limited, so that no text overflows the stack or a compiler.
 
 import Programs
@@ -22,15 +22,15 @@ struct FormulaParser {
       characters = []
       throw FormulaError(
 
-        "has \(text.utf8.count) characters, more than \(Formula.longestText); a sum may "
-          + "stand in several terms of the reward")
+        "has \(text.utf8.count) characters, more than \(Formula.longestText); split a sum "
+          + "into several terms of the reward")
     }
     characters = Array(text)
     if let comparison = characters.firstIndex(where: { "<>=!&|?".contains($0) }) {
       position = comparison
       throw error(
-        "'\(characters[comparison])': comparisons are not in formulas, because a jump has no gradient; "
-          + "a smooth one is, for example, exp(-(x - goal.x)^2 / (2 * 0.05^2))")
+        "'\(characters[comparison])': comparisons are not allowed in formulas, because a jump has no gradient; "
+          + "a smooth alternative is, for example, exp(-(x - goal.x)^2 / (2 * 0.05^2))")
     }
   }
 
@@ -122,7 +122,7 @@ struct FormulaParser {
   /// As many operations as it has products.
   private mutating func power(_ base: Formula.Node, _ exponent: Double) throws -> Formula.Node {
     try count(Formula.Node.operations(ofPower: exponent))
-    guard abs(exponent) <= 1_000 else { throw error("an exponent is from -1000 to 1000") }
+    guard abs(exponent) <= 1_000 else { throw error("an exponent must be from -1000 to 1000") }
     return .power(base, exponent: exponent)
   }
 
@@ -140,7 +140,7 @@ struct FormulaParser {
     guard take("(") else { return try name(word, at: start) }
     guard Formula.words.contains(word) else {
       throw error(
-        "there is no function '\(shortened(word))'; there are "
+        "unknown function '\(shortened(word))'; the functions are "
           + Formula.words.joined(separator: ", "))
     }
     var arguments = [try sum()]
@@ -191,7 +191,7 @@ struct FormulaParser {
   /// What to do where a name of the task cannot stand in a formula.
   private var renaming: String {
     guard let odd = names.first(where: { !Formula.canHold($0) }) else { return "" }
-    return "; '\(shortened(odd))' cannot stand in a formula, give it a short name: "
+    return "; '\(shortened(odd))' cannot be used in a formula; give it a short name: "
       + "{name: short, column: '\(shortened(odd))'}"
   }
 

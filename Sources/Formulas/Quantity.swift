@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Quantities: what an operator of a machine thinks of, where that is not one of its states. The tip of a crane's tool is a formula
-// of three angles; goals, rewards, limits and reports may be about it.
+// Quantities: values that matter to an operator but are not states. The tip of a crane's tool is a formula
+// of three angles; goals, rewards, limits and reports may use it.
 
 import Programs
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which kernels OpenBLAS runs. It chooses them when it is loaded, before main, by the CPU or by OPENBLAS_CORETYPE. A CPU that is newer
 // than the library gets the oldest kernels there are: on an Intel of model 207 OpenBLAS 0.3.21 runs Prescott's (SSE3), and a search of four
-// inputs took 102 s in place of 45 s. So a program begins again with the variable set where the kernels are older than the CPU. A
+// inputs took 102 s instead of 45 s. So a program restarts with the variable set where the kernels are older than the CPU. A
 // variable left over from elsewhere costs a factor of two: on an AVX-512 machine Cooperlake kernels do 420-450 GFLOP/s (single
 // precision, 2 cores), but 225-240 under OPENBLAS_CORETYPE=Haswell; who sets it wants those bits. Rejected: replacing the choice from
 // inside the process (possible through OpenBLAS's private gotoblas_dynamic_init).
@@ -24,8 +24,8 @@ package struct BLASConfiguration: Sendable {
     let forced = ProcessInfo.processInfo.environment[variable]
     let advice = newerCoreType(than: coreType).map { newer in
       forced == nil
-        ? "this CPU can do more than OpenBLAS saw; set \(variable)=\(newer)"
-        : "\(variable)=\(coreType) is set, but this CPU can do more; unset it (\(newer) is up to 2 x faster)"
+        ? "OpenBLAS uses kernels of an older CPU than this one; set \(variable)=\(newer)"
+        : "\(variable)=\(coreType) is set, but this CPU supports faster kernels; unset it (\(newer) is up to 2 x faster)"
     }
     return BLASConfiguration(
       library: String(cString: openblas_get_config()), coreType: coreType,

@@ -28,7 +28,7 @@ package enum FactorizationError: Fault {
     switch self {
     case .notFinite: nil
     case .notPositiveDefinite:
-      .text("repeated inputs with almost no noise do this: raise the noise floor")
+      .text("repeated inputs with almost no noise cause this: raise the noise floor")
     }
   }
 }

@@ -28,7 +28,7 @@ package struct SecondMoments: Sendable {
     return rest
   }
 
-  /// Coefficients of least squares of least norm, one list a target: a constant, then one an input.
+  /// Coefficients of least squares of least norm, one list per target: a constant, then one per input.
   ///
   /// - Parameters:
   ///   - targets: columns.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // MachineLogs: a machine's log -> episodes on a fixed time step.
-// In: CSV files, one row a sample: a time column (s), columns of states, actions and disturbances in their own units.
+// In: CSV files, one row per sample: a time column (s), columns of states, actions and disturbances in their own units.
 // Out: `Episode`s with states [T, S], actions [T, A] and disturbances [T, W]; row k + 1 follows row k by the time step,
 // action k and disturbance k hold from row k to row k + 1. A `Standardiser` maps channels to mean 0 and deviation 1.
 // Broken input throws `LogError` with file, line and column.
@@ -45,7 +45,7 @@ public struct Episode: Hashable, Sendable {
   ///   - timeStep: seconds between rows.
   ///   - states: [T][S], physical units.
   ///   - actions: [T][A], physical units; action k acts from row k to row k + 1.
-  ///   - rewards: [T], NaN where it is not known; empty for none.
+  ///   - rewards: [T], NaN if not known; empty for none.
   public init(
     name: String, timeStep: Double, states: [[Double]], actions: [[Double]], rewards: [Double] = []
   ) {

@@ -77,7 +77,7 @@ extension LogLayout {
       throw LogError(
         file: file.path,
         "rows are \(format(spacing)) s apart; a time step of "
-          + "\(format(timeStep)) s would invent what lies between them, if the stamps are in seconds",
+          + "\(format(timeStep)) s would invent rows between them, if the time stamps are in seconds",
         remedy: .timeUnit)
     }
     let checks = ValueChecks(file: file, layout: self, longestGap: Self.longestGap * spacing)
@@ -97,7 +97,7 @@ extension LogLayout {
     let short = parts.count - episodes.count
     if short > 0 {
       notes.append(
-        "\(file.path): \(counted(short, "stretch")) between holes of the stamps \(short == 1 ? "is" : "are") too short and left out"
+        "\(file.path): \(counted(short, "stretch")) between holes of the time stamps \(short == 1 ? "is" : "are") too short and left out"
       )
     }
     episodes[0].notes = notes
@@ -107,7 +107,7 @@ extension LogLayout {
   private func tooManyRows(_ path: String) -> LogError {
     LogError(
       file: path,
-      "more than \(Self.mostRows) rows at a time step of \(format(timeStep)) s; take fewer logs or a longer time step"
+      "more than \(Self.mostRows) rows at a time step of \(format(timeStep)) s; use fewer logs or a longer time step"
     )
   }
 
@@ -175,15 +175,15 @@ extension LogLayout {
     if let rewardColumn, isConstant(episodes.flatMap(\.rewards).filter(\.isFinite)) {
       throw LogError(
         file: place, column: rewardColumn,
-        "is the reward and is constant or empty, so there is nothing to maximise; log episodes that differ in it"
+        "is the reward but is constant or empty, so there is nothing to maximise; log episodes with different rewards"
       )
     }
     for (index, channel) in states.enumerated()
     where isConstant(episodes.flatMap { $0.states.map { $0[index] } }) {
       throw LogError(
         file: place, column: channel.name,
-        "is constant (\(format(episodes[0].states[0][index])), but for rounding), so nothing can be learnt about it; "
-          + "remove it from the states or log it moving"
+        "is constant (\(format(episodes[0].states[0][index])), except for rounding), so nothing can be learnt about it; "
+          + "remove it from the states, or log the machine while it changes"
       )
     }
     for (index, channel) in actions.enumerated()

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A log of which nothing is known -> all of its columns: which hold numbers, with which units, how many values are missing.
+// A log without a description -> all of its columns: which hold numbers, with which units, how many values are missing.
 
 import Faults
 import Foundation
@@ -47,7 +47,7 @@ package struct LogSurvey: Sendable {
   /// - Throws: `LogError`.
   package init(of source: LogSource, hints: LogLayout) throws {
     guard source.path != "-" else {
-      throw LogError(file: "standard input", "is read more than once here; name a file")
+      throw LogError(file: "standard input", "is read more than once here; give a file")
     }
     var layout = hints
     (layout.actions, layout.rewardColumn) = ([], nil)
@@ -55,7 +55,7 @@ package struct LogSurvey: Sendable {
     var (names, others) = try Self.candidates(source, layout)
     while true {
       guard !names.isEmpty else {
-        throw LogError(file: source.name, "has no column of numbers beside its time")
+        throw LogError(file: source.name, "has no column of numbers besides its time")
       }
       layout.states = names.map { name in
         var channel = Channel(name: name)
@@ -98,7 +98,7 @@ package struct LogSurvey: Sendable {
     guard let time, head.names.contains(time) else {
       throw LogError(
         file: source.name, line: head.line,
-        "has no column that is called like a time. Its columns: "
+        "has no column with the name of a time. Its columns: "
           + shortened(head.names.map { shortened($0) }.joined(separator: ", "), to: 150),
         remedy: .timeColumn(guess: nil))
     }
@@ -122,7 +122,7 @@ package struct LogSurvey: Sendable {
           others.append((name, "is the name of \(counts[name] ?? 0) columns"))
         }
       } else if let word = words[index] {
-        others.append((name, "holds words: '\(shortened(word))'"))
+        others.append((name, "contains words: '\(shortened(word))'"))
       } else if result.count == mostColumns {
         others.append((name, "comes after \(mostColumns) others; write it into the task by hand"))
       } else {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Angles that turn: a sensor that wraps (359 degrees, 0 degrees) -> a signal without jumps, and the shorter way between two
+// Angles of full turns: a sensor that wraps (359 degrees, 0 degrees) -> a signal without jumps, and the shorter way between two
 // angles. A full turn is 2 pi rad or what the channel's units say.
 
 import Foundation

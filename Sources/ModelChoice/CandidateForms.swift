@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The form and options that a candidate's parts become. Derived rates follow from their positions; positions may follow from
-// measured rates; what is left has an output of its own. What a task fixes is as its plain model has it.
+// measured rates; the other states have their own outputs. What a task fixes is as in its plain model.
 
 import GaussianProcesses
 import MachineLogs

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a candidate is made of, and its name.
+// The parts of a candidate, and its name.
 
 import GaussianProcesses
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is tried of a log, and in which order: lines, the plain model of a search, Gaussian processes, each stage a variation of what
-// those before it found best.
+// The candidates for a log, in order: lines, the plain model of a search, Gaussian processes. Each stage varies the best of
+// the earlier stages.
 
 import GaussianProcesses
 import MachineLogs

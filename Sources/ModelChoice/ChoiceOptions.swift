@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a choice of a model is for, and what it must leave as it is.
+// The purpose of a choice of a model, and the parts that it must not change.
 
 import GaussianProcesses
 

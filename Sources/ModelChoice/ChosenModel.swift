@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a choice of a model says: the model, all that was tried, and what the chosen one is worth.
+// The result of a choice of a model: the model, all candidates, and the figures of the chosen one.
 
 import GaussianProcesses
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What has been tried in a choice of a model, what it may still cost, and who wins.
+// The candidates tried in a choice of a model, the time left, and the winner.
 
 import Foundation
 import GaussianProcesses
@@ -107,7 +107,7 @@ struct Contest {
   /// - Parameters:
   ///   - effort: what may be spent.
   ///   - choice: what the model is for.
-  ///   - progress: hears the fraction done.
+  ///   - progress: gets the fraction done.
   init(effort: Effort, choice: ChoiceOptions, progress: @escaping (Double) -> Void) {
     (self.effort, self.choice, self.progress) = (effort, choice, progress)
   }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How a model does on episodes it has not seen, beside two baselines, state by state and in physical
+// Errors of a model on episodes that it has not seen, compared with two baselines, by state and in physical
 // units: persistence ("the last change again") and linear least squares on all of the model's features.
 
 import Foundation
@@ -70,7 +70,7 @@ extension DynamicsModel {
     guard sums[0].count > 0 else {
       throw LogError(
         file: episodes.map(\.name).joined(separator: ", "),
-        "no held-out episode is long enough: the model looks back \(form.longestLag) rows")
+        "no held-out episode is long enough: the model reads \(form.longestLag) earlier rows")
     }
     return zip(layout.states, sums).map { channel, sum in
       let n = Double(sum.count)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How well held-out measurements are predicted some steps ahead, beside the references, and what that says about searching on
-// the model.
+// How well held-out measurements are predicted some steps ahead, compared with the references, and whether a search on the model
+// is possible.
 
 import Foundation
 import GaussianProcesses
@@ -148,7 +148,8 @@ extension HorizonFigures {
       return "not known: the logs are too short to judge predictions over a horizon"
     }
     if rows.allSatisfy({ $0.withoutCommands.allSatisfy { $0 < Self.matters } }) {
-      return "no: the commands tell the model nothing, so a controller has nothing to act by"
+      return
+        "no: the commands do not improve the model's predictions, so a controller has no known effect"
     }
     let doubts = states.indices.compactMap { s in doubt(s).map { (state: s, $0.words, $0.isLost) } }
     if doubts.count(where: \.2) == states.count {
@@ -174,7 +175,7 @@ extension HorizonFigures {
     }
     let worse = rows.filter { $0.crps[s] > Self.worse * $0.referenceCRPS[s] }
     if worse.count == rows.count {
-      return ("\(name) is predicted worse than by a linear model, however far ahead", true)
+      return ("\(name) is predicted worse than by a linear model at every horizon", true)
     }
     if let index = from({ $0.left[s] > Self.knows }) {
       return (
@@ -190,7 +191,7 @@ extension HorizonFigures {
     }
     if let narrow = rows.first(where: { $0.coverage95[s] < Self.honest }) {
       return (
-        "the 95 % band of \(name) holds only \(percent(narrow.coverage95[s])) \(words(narrow)) ahead",
+        "the 95 % band of \(name) contains only \(percent(narrow.coverage95[s])) \(words(narrow)) ahead",
         false
       )
     }

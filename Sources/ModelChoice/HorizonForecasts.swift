@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a model says of measured values some steps ahead, as distributions: its runs along the logged actions, through the
-// calibrations that left-out blocks taught.
+// A model's predictions of measured values some steps ahead, as distributions: its runs along the logged actions, with the
+// calibrations from left-out blocks.
 
 import Foundation
 import GaussianProcesses

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a model must beat: for each state and horizon the better, on left-out blocks, of staying where one is and of least squares
+// The references of a model: for each state and horizon the better, on left-out blocks, of no change and of least squares
 // on 1, 2, 3, 5 or 8 rows of states and commands, each with the distribution that its own errors there make.
 
 import Foundation

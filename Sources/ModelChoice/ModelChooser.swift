@@ -112,7 +112,7 @@ package struct ModelChooser {
     guard let least, let most = choice.mostInputs, least > most else { return }
     throw LogError(
       file: episodes.map(\.name).joined(separator: ", "),
-      "a model reads \(least) inputs at least, and the task's sampler takes \(most); take sampler: sparse, love or "
+      "a model reads at least \(least) inputs, but the task's sampler allows \(most); set sampler: sparse, love or "
         + "automatic")
   }
 }

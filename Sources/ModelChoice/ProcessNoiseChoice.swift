@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How much noise moves the particles of rollouts, and how long it lasts: one share and one correlation an output (ProcessNoise.swift),
+// How much noise moves the particles of rollouts, and how long it lasts: one share and one correlation per output (ProcessNoise.swift),
 // such that ensembles of particles over left-out blocks have the best CRPS 1 to 50 steps ahead. What the residual has beyond the share
 // is the sensors': it moves no particle, but the measurements by which particles are judged.
 //
@@ -14,7 +14,7 @@ import MachineLogs
 
 /// What was learnt of a model's process noise.
 package struct ProcessNoiseFigures: Sendable {
-  /// One an output.
+  /// One per output.
   package let noise: [ProcessNoise]
   /// CRPS over that of independent draws of the function, whose measurements have all of the residual as the sensors' noise: the
   /// geometric mean over states and horizons.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a system identifier looks at (Ljung 1999, chapter 16): how much of a held-out log the run over the whole of it explains, and
+// Residual analysis of system identification (Ljung 1999, chapter 16): how much of a held-out log the run over the whole of it explains, and
 // whether errors one step ahead still hold something: correlated with themselves (dynamics that are missing) or with commands
 // (inputs that are). And how late each command acts, by the data alone.
 

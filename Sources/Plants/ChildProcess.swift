@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Another program with pipes to its standard input and output, in a process group of its own: Ctrl-C at the terminal must
-// reach us alone, so that we can still send the safe action. It ends with everything that it started in its group.
+// reach only us, so that we can still send the safe action. It ends with everything that it started in its group.
 // (Foundation's Process offers neither the group nor the folder of a program found on PATH with an exact reason.)
 
 import CProcessGuard
@@ -57,7 +57,8 @@ final class ChildProcess {
     case ENOENT: return "there is no program '\(program)'"
     case EACCES: return "'\(program)' is not executable (chmod +x, or name its interpreter first)"
     case ENOEXEC:
-      return "'\(program)' is no program; a script begins with a line like #!/usr/bin/env python3"
+      return
+        "'\(program)' is not a program; a script must begin with a line such as #!/usr/bin/env python3"
     default: return String(cString: strerror(failure))
     }
   }
@@ -104,7 +105,7 @@ final class ChildProcess {
   /// How the program ended, in words; waits a moment for it.
   var ending: String {
     guard let information = ended(within: Self.moment) else {
-      return "its output is closed, it still runs"
+      return "its output is closed, but it still runs"
     }
     let status = Self.status(information)
     guard information.si_code == CLD_EXITED else { return "signal \(status)" }

@@ -196,7 +196,7 @@ struct EpisodeDrive {
       guard let reward = measured.reward ?? (step > 0 && run.needsReward ? nil : .nan) else {
         throw PlantFailure(
           plant: plantName,
-          "it answers no \"reward\", and the task learns its reward from '\(column)'")
+          "its answer has no \"reward\", but the task learns its reward from '\(column)'")
       }
       rewards = [reward]
     }
@@ -254,6 +254,6 @@ struct EpisodeDrive {
     if isEarly || meaning == .success { outcome.doneAs = meaning }
     guard isEarly else { return nil }
     let ending = meaning == .success ? ", with success" : ""
-    return "the plant was done at step \(step)\(ending)"
+    return "the plant ended the episode at step \(step)\(ending)"
   }
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// One episode of a controller on a plant: measures, derives the states that the task wants, limits the actions at the
-// last moment, logs as it goes, ends early where a limit is passed or the plant says so, and leaves the safe action.
+// One episode of a controller on a plant: measures, derives the states of the task, limits the actions just
+// before they are sent, logs row by row, ends early at a limit or when the plant ends it, and sends the safe action last.
 //
-// A row is written before its action is sent, so that whatever happens next it is known what was sent; the row of the safe
-// action is written once the plant took it.
+// A row is written before its action is sent, so that the log has every action that was sent; the row of the safe
+// action is written once the plant has accepted it.
 
 import Faults
 import Formulas
@@ -137,7 +137,7 @@ package struct EpisodeRun {
       }
     }
     if failure == nil, !drive.outcome.isInterrupted, case .failed = drive.outcome.safeEnd.delivery {
-      failure = PlantFailure(plant: plant.name, "did not take the safe action")
+      failure = PlantFailure(plant: plant.name, "did not accept the safe action")
     }
     var outcome = drive.outcome
     outcome.log = log?.path
@@ -177,7 +177,7 @@ package struct StaleMeasurement: Fault {
   let step: Int
   package var origin: FaultOrigin { .surroundings }
   package var statement: String {
-    "step \(step): BAGEL was stopped for \((1_000 * age).rounded() / 1_000) s; what it measured before is too old to act on"
+    "step \(step): BAGEL was stopped for \((1_000 * age).rounded() / 1_000) s; its last measurement is too old for an action"
   }
 }
 
@@ -199,7 +199,7 @@ extension Plant {
     guard wanted.count == states.count else {
       throw PlantFailure(
         plant: name,
-        "it measures \(states.map(\.name).joined(separator: ", ")); the task wants "
+        "it measures \(states.map(\.name).joined(separator: ", ")); the task needs "
           + wanted.joined(separator: ", "))
     }
     return Array(states.indices)
@@ -216,7 +216,7 @@ extension Plant {
           disturbances.isEmpty ? "none" : disturbances.map(\.name).joined(separator: ", ")
         throw PlantFailure(
           plant: name,
-          "it does not measure the disturbance '\(column)' that the task has; of disturbances it measures \(known)"
+          "it does not measure the disturbance '\(column)' of the task; the disturbances that it measures: \(known)"
         )
       }
       return index

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Actions for a first log, where no policy is known yet (Algorithm 1, line 2). In: step and measured states. Out:
-// actions within their limits. Depends on the seed alone, and manual driving on what is measured.
+// Actions for a first log, before there is a policy (Algorithm 1, line 2). In: step and measured states. Out:
+// actions within their limits. They depend only on the seed; manual driving also depends on the measurements.
 
 import Draws
 import Foundation

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// A plant that is another program: a simulator, or what talks to a real machine. One JSON object a line.
+// A plant that is another program: a simulator, or an interface to a real machine. One JSON object per line.
 //
 //   to it:    {"command":"reset","seed":7}   {"command":"step","action":[..]}   {"command":"close"}
 //   from it:  {"state":[..]}, with "disturbance":[..] where the task has some, perhaps with "time" (s), "done" (true ends the
-//             episode), "success", "reward", "override":[..] (what the operator commands in the controller's place)
+//             episode), "success", "reward", "override":[..] (the operator's commands instead of the controller's)
 //
-// Every reset and step has one answer; what the program prints on standard error is passed on. An answer that is late,
-// no JSON, of a wrong length or not finite is a `PlantFailure`, and so is a program that does not read. From its start to its
+// Every reset and step has one answer; the program's standard error is passed on. An answer that is late,
+// not JSON, of a wrong length or not finite is a `PlantFailure`, and so is a program that does not read. From its start to its
 // end the safe action lies ready (`guard_arm`): what ends this process abnormally still sends it (to one plant of a process).
 
 import CProcessGuard
@@ -47,7 +47,7 @@ package final class ExternalPlant: Plant {
   ///   - states: what it measures, in the order in which it answers.
   ///   - actions: what it is sent, in that order.
   ///   - disturbances: what else it measures, in the order in which it answers.
-  ///   - actionLimits: physical, one an action.
+  ///   - actionLimits: physical, one per action.
   ///   - safeAction: sent if this process ends abnormally [A]; nil for zero, or what of the limits is nearest.
   ///   - timeStep: seconds.
   ///   - clock: what a step lasts.
@@ -178,10 +178,10 @@ package final class ExternalPlant: Plant {
           (result.awaited, isAwaiting) = (answer, false)
         } else if hasRead {
           result.after = answer
-          return answer == nil ? unconfirmed("its answer is no measurement") : result
+          return answer == nil ? unconfirmed("its answer is not a measurement") : result
         }
         // What it writes without having read the safe action is no answer to it.
-        if left <= 0 { return unconfirmed("it writes without reading") }
+        if left <= 0 { return unconfirmed("it writes without reading commands") }
       case .late, .interrupted:
         let seconds = now.duration(to: end) / .seconds(1)
         return unconfirmed(
@@ -230,13 +230,13 @@ package final class ExternalPlant: Plant {
       }
       throw PlantFailure(
         plant: name,
-        "wrote '\(PlantAnswer.shown(early))' before it was sent a \(what): every command has one line as its answer, and what "
-          + "is meant for people belongs on standard error")
+        "wrote '\(PlantAnswer.shown(early))' before it was sent a \(what): every command has one line as its answer; write "
+          + "messages for people to standard error")
     }
     if let unread = child.lines.unreadBytes, unread > Self.unreadCommands * line.utf8.count {
       throw PlantFailure(
         plant: name,
-        "answers without reading: \(unread) bytes of commands lie unread in its standard input")
+        "answers without reading: \(unread) bytes of commands are unread in its standard input")
     }
     let sent = ContinuousClock.now
     switch child.lines.write(line, timeout: timeout, while: goesOn) {
@@ -247,7 +247,7 @@ package final class ExternalPlant: Plant {
       throw PlantFailure(
         plant: name,
         "did not read a \(what) within \(shortest(timeout)) s: its standard input is full")
-    case .closed: throw Ended(problem: "has ended (\(child.ending)); it was sent a \(what)")
+    case .closed: throw Ended(problem: "had ended (\(child.ending)) when a \(what) was sent")
     case .interrupted: throw PlantInterruption()
     }
     let answer = child.lines.readLine(
@@ -270,7 +270,7 @@ package final class ExternalPlant: Plant {
         "did not answer a \(what) within \(shortest(timeout)) s"
           + (part.isEmpty ? "" : "; it wrote '\(PlantAnswer.shown(part))' without an end of line")
           + " (every command needs one line {\"state\": [..]}, flushed; "
-          + "`\(what == "reset" ? "resetTimeout" : "timeout"):` beside `process:` in the task allows more)"
+          + "`\(what == "reset" ? "resetTimeout" : "timeout"):` beside `process:` in the task allows more time)"
       )
     case .closed(let part):
       throw Ended(
@@ -280,7 +280,7 @@ package final class ExternalPlant: Plant {
       isAwaiting = false
       throw PlantFailure(
         plant: name,
-        "answered a \(what) with a line of more than \(LinePipe.longestLine) bytes; the longest answer that is read"
+        "answered a \(what) with a line of more than \(LinePipe.longestLine) bytes, which is the limit"
       )
     case .interrupted: throw PlantInterruption()
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A simulated plant on which something breaks at a set step: what a watch is measured by.
+// A simulated plant with a fault at a given step, for measuring a watch.
 
 import MachineLogs
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// A crane of three joints in a plane, as the arm of a mini excavator: boom, stick and tool, a valve each.
+// A crane of three joints in a plane, as the arm of a mini excavator: boom, stick and tool, one valve each.
 //
 //   command u_i --transport delay--> --spool lag--> spool s_i --deadband--> opening a_i in [-1, 1]
-//   pump    p = min(1, largest flow / sum_i F_i |a_i|): what is asked for beyond it scales all joints down
+//   pump    p = min(1, largest flow / sum_i F_i |a_i|): a larger demand slows all joints
 //   load    l_i = sqrt(1 - sign(a_i) c G_i / Gmax_i), G_i the torque of gravity about joint i, Gmax_i that of
 //           the arm stretched out level: raising is slower than lowering
 //   rate    r_i' = (a_i R_i p l_i - r_i) / oil lag, R_i the full rate in the direction of a_i
 //
-// Joints know of each other through the pump and through gravity. Angles: the boom's above the horizontal, the others'
+// Joints affect each other through the pump and through gravity. Angles: the boom's above the horizontal, the others'
 // relative to the link before.
 
 import Draws

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Lines to a program and from it, with time limits both ways: neither a program that does not read nor one that does not
-// answer can hold us. In: lines of text. Out: lines without their end, or why there is none.
+// Lines to a program and from it, with time limits both ways: a program that does not read or does not
+// answer cannot block this process. In: lines of text. Out: lines without their end, or why there is none.
 
 import Foundation
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Plants: what a policy drives. In: actions [A] in physical units, one a time step. Out: measured states
+// Plants: machines that a policy drives. In: actions [A] in physical units, one per time step. Out: measured states
 // [S] in physical units, with noise. Simulated machines are structs here; each documents its parameters
 // and their units as properties and lists them by name, so that an evaluation can vary them.
 
@@ -126,16 +126,16 @@ package struct SafeEnd: Hashable, Sendable {
     switch delivery {
     case .confirmed: return "safe action sent"
     case .sent(let why): return "safe action sent, not confirmed (\(why))"
-    case .finished: return "the plant was done and has ended"
+    case .finished: return "the plant's program had finished"
     case .notStarted: return "the plant was not running"
     case .failed(let why):
-      let held = (held ?? last)?.map(shortest).joined(separator: ", ") ?? "what it had before"
+      let held = (held ?? last)?.map(shortest).joined(separator: ", ") ?? "its last action"
       return "safe action NOT delivered: the machine may hold \(held) (\(why))"
     }
   }
 }
 
-/// What is wrong with a plant, and what it said.
+/// What is wrong with a plant, with its own words.
 package struct PlantFailure: Fault {
   package let plant: String
   package let problem: String

@@ -4,7 +4,7 @@
 //   {"state":[..]}, perhaps with "disturbance":[..], "time" (s), "done" (true ends the episode), "success" (of what it ends), "reward",
 //   "override":[..] (the operator's commands, which go to the machine in place of the controller's)
 //
-// A parser of its own: Foundation's takes the last of two equal keys in silence, cannot say which number is too large, and
+// Own parser: Foundation's silently takes the last of two equal keys, does not tell which number is too large, and
 // allocates more than the step of a 500 Hz machine should.
 
 import Foundation
@@ -92,17 +92,17 @@ struct PlantAnswer {
       throw Unfit(
         reason: (disturbance.map { "answered \($0.count) disturbances" }
           ?? "answered no \"disturbance\"")
-          + ", the task has \(names): {\"state\": [..], \"disturbance\": [..]}")
+          + ", but the task has \(names): {\"state\": [..], \"disturbance\": [..]}")
     }
     guard state.count == states.count else {
       throw Unfit(
-        reason: "answered \(state.count) states, the task measures \(states.count) "
+        reason: "answered \(state.count) states, but the task measures \(states.count) "
           + "(\(states.map(\.name).joined(separator: ", ")))")
     }
     if let override, override.count != actions.count {
       throw Unfit(
         reason:
-          "answered \(override.count) commands as \"override\", the task has \(actions.count) "
+          "answered \(override.count) commands as \"override\", but the task has \(actions.count) "
           + "(\(actions.map(\.name).joined(separator: ", ")))")
     }
     let numbers =
@@ -117,7 +117,7 @@ struct PlantAnswer {
       )
     }
     if let time, !(abs(time) <= Self.latest) {
-      throw Unfit(reason: "\"time\" is no number of seconds in its answer")
+      throw Unfit(reason: "\"time\" is not a number of seconds in its answer")
     }
     var measurement = Measurement(state, isDone: isDone, reward: reward, time: time)
     (measurement.isSuccess, measurement.override) = (isSuccess, override)
@@ -138,7 +138,7 @@ struct PlantAnswer {
   }
 
   private static let noObject =
-    "which is not one JSON object (what is meant for people belongs on standard error)"
+    "which is not one JSON object (write messages for people to standard error)"
 }
 
 /// Reads JSON (RFC 8259) in one pass. Numbers too large for a Double become infinite.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a plant's program is told: one line of JSON each.
+// The commands to a plant's program: one line of JSON each.
 
 enum PlantCommand {
   static func reset(seed: UInt64) -> String { "{\"command\":\"reset\",\"seed\":\(seed)}\n" }

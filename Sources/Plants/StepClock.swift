@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The time of an episode's steps: a clock, the waiting until a step is due, and the stamp of each row. All times in seconds.
+// The time of an episode's steps: a clock, the waiting until a step is due, and the time stamp of each row. All times in seconds.
 
 import Foundation
 
@@ -126,7 +126,7 @@ struct EpisodeTime {
       }
       stamp = Self.rounded(own - firstOwn, to: 1e9)
       guard stamp > last else {
-        throw Backwards(problem: "its \"time\" does not go forward: \(own) s")
+        throw Backwards(problem: "its \"time\" does not increase: \(own) s")
       }
     }
     if firstOwn == nil, own != nil {

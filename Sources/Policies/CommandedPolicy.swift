@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A policy that obeys: its goal is the command. A rollout of one step with it is a model's step, driven from outside.
+// A policy whose goal is the command. A rollout of one step with it is a model's step, driven from outside.
 
 import Formulas
 import Programs

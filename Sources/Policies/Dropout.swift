@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Dropout (Srivastava et al. 2014) in the rollouts of a search: units before a policy's last layer are dropped at random, anew
-// for every particle and step, so that no action hangs on one unit alone and searches leave poor optima (policies of
-// MC-PILCO, Amadio et al. 2022, section IV-C). The machine, and what judges policies for it, sees the whole policy.
+// for every particle and step, so that no action depends on a single unit and searches leave poor optima (policies of
+// MC-PILCO, Amadio et al. 2022, section IV-C). On the machine, and in evaluations for it, the policy is complete.
 
 import Foundation
 import Programs

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the goals of a task are of: all its states, or quantities of them. Goals are vectors [G] in that order, G = S for states;
-// policies and rewards see them standardised, as what they are of.
+// The values that a task's goals refer to: all its states, or quantities of them. Goals are vectors [G] in that order, G = S for states;
+// policies and rewards read them standardised, as the values they refer to.
 
 import Formulas
 import Programs

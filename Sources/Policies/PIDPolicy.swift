@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // PID controllers, whose gains a search finds as it finds a network's weights: what most machines have today, so the rival of every
-// other policy, and one that its reader can check by hand. Each command reads the error of every goal that is tracked:
+// other policy, and one that can be checked by hand. Each command reads the error of every goal that is tracked:
 //
 //   command = b + K (e - T_d d) + s        e [E] standardised errors; s' = s + K / T_i e + ..., the integral (IntegralAction)
 //   d' = d + alpha (y' - y - d)            of what goals are of, not of the error: a goal that jumps is no kick; y' - y up to 4

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Commands that are played back: a policy that looks at nothing but its clock. Its parameters are the commands at evenly spread rows, with
+// Commands that are played back: a policy that reads only its clock. Its parameters are the commands at evenly spread rows, with
 // straight lines between them; rollouts try command sequences with it, and differentiate by them.
 //
 //   command = sum_k max(0, 1 - |t - k|) theta_k        t: rows so far, by the rows of a knot

@@ -92,7 +92,7 @@ public struct PolicyController: Sendable {
     return (outputs["action"] ?? [], outputs["next_memory"] ?? [])
   }
 
-  /// A run of the controller that remembers its actions, and what its policy wants remembered.
+  /// A run of the controller, with the memory of its actions and of its policy.
   public func begin() -> ControllerRun { ControllerRun(controller: self) }
 }
 
@@ -110,12 +110,12 @@ public struct ControllerRun {
     memory = controller.policy.memoryStart
   }
 
-  /// The action [A] for what was observed, of which it takes what it sees, and a goal [G], physical units.
+  /// The action [A] for an observation, of which the policy reads its inputs, and a goal [G], physical units.
   ///
   /// - Parameters:
   ///   - observed: states [S], then disturbances [W].
   ///   - goal: [G]
-  /// - Returns: NaN where it, or what is to be remembered, is not finite; then nothing is remembered.
+  /// - Returns: the action; NaN if it or the new memory is not finite, and then the memory does not change.
   public mutating func action(observed: [Double], goal: [Double]) -> [Double] {
     let seen = Array(observed.prefix(controller.policy.stateLength))
     let (action, kept) = controller.step(state: seen, goal: goal, past: past, memory: memory)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a policy's file says of it: for which machine it is (channels, units, limits, time step), what it sees, and
-// where it comes from. A policy is refused for another machine.
+// The description in a policy's file: its machine (channels, units, limits, time step), its inputs, and
+// its origin. A policy is refused for another machine.
 
 import Formulas
 

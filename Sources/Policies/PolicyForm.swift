@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The forms that a policy can have: what a task asks for, what a file says, what is built.
+// The forms that a policy can have, in a task, in a file and in a program.
 
 /// The form of a policy, which with its inputs determines its parameters.
 package enum PolicyForm: Hashable, Sendable {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a policy sees: standardised states (angles as sine and cosine) and, if it wants them, disturbances, the goal if it wants it, and its own last
-// actions, which tell where a machine with transport delay is going.
+// What a policy reads: standardised states (angles as sine and cosine) and, as options, disturbances, the goal, and its own last
+// actions, which show where a machine with transport delay is moving.
 //
 //   z = [states | disturbances | goal, or goal - what it is of | actions 1 ... actionHistory rows ago, limits mapped to -1 ... 1]
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A quantity as a file has it: its formula as text, which is read against the file's own states.
+// A quantity in a file: its formula as text, with the names of the file's own states.
 
 import Formulas
 import SafeText

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// A search that keeps constraints: it climbs the return less each constraint's penalty times a multiplier (Lagrangian relaxation).
+// A search that keeps constraints: it maximises the return minus each constraint's penalty times a multiplier (Lagrangian relaxation).
 // At every evaluation the multiplier grows where too many particles leave their bound and shrinks where they do not (dual ascent, in
 // the logarithm: returns and penalties have no common scale). A policy that keeps all constraints is better than one that does not,
-// whatever they earn.
+// whatever their returns.
 
 import Execution
 import Rollouts

@@ -3,10 +3,10 @@
 // distributions of initial states and goals, options. Out: the best and the last parameters and how the
 // return went. All state is a value that can be saved and resumed with the same bits.
 //
-// A constant rate wanders off once the return is near its maximum. So policies are judged on a fixed
+// With a constant rate the policy drifts once the return is near its maximum. So policies are judged on a fixed
 // evaluation batch; when that has not improved for `patience` evaluations the rate is halved and the
-// search goes on from the best policy; at the `halvings`-th time it has converged. Several starts, the best
-// counts. Where rollouts have constraints, ConstraintMultipliers.swift says what is climbed and which policy is better.
+// search continues from the best policy; at the `halvings`-th time it has converged. Of several starts the best
+// is used. If rollouts have constraints, ConstraintMultipliers.swift has the objective and the order of policies.
 
 import Draws
 import Execution
@@ -253,7 +253,7 @@ package final class PolicyOptimizer {
       guard record.hasMoved else {
         throw SearchError(
           "iteration \(state.iteration): the gradient's norm is \(record.gradientNorm) and the return "
-            + "\(record.meanReturn); the reward leaves its domain (a root or logarithm of what can be negative or "
+            + "\(record.meanReturn); the reward is undefined there (a root or logarithm of a value that can be negative or "
             + "zero, a division by zero), or the model diverges"
         )
       }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A reward with a peak at the goal says nothing to a policy that stays far from it: exp(-1,000) has no gradient in single
+// A reward with a peak at the goal gives no direction to a policy that stays far from it: exp(-1,000) has no gradient in single
 // precision. There the reward is widened: it sees states n times nearer to the goal (`Reward.widened`), which leaves the peak
-// where it is. The search then goes on from what it found with the narrowest reward that is no longer flat.
+// where it is. The search then continues from that result with the narrowest reward that is no longer flat.
 
 import Execution
 import Rollouts

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How a search is done (its options) and where it stands (its state): values that are saved and resumed.
+// The options of a search and its state: values that are saved and resumed.
 
 import Execution
 

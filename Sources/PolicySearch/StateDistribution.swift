@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where rollouts start and where they should go (Algorithm 1, line 9). In: a draw key. Out: states [B, S]
+// The starts and goals of rollouts (Algorithm 1, line 9). In: a draw key. Out: states [B, S]
 // in physical units.
 
 import Draws

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Functions on a regular grid, read through the 4^d points around x. In: x [d], d <= 4, and shared arrays.
 //
-//   interpolation:  y = sum_p w_p(x) table_p                         one column an output
+//   interpolation:  y = sum_p w_p(x) table_p                         one column per output
 //   grid variance:  v = prod_a w_a^T T_a w_a - ||R^T w(x)||^2         of a process whose points are the grid's
 //
 // w(x) is the product of one cubic weight an axis: Keys' convolution or the B-spline.
@@ -68,7 +68,7 @@ package struct Interpolation: Hashable, Sendable {
   /// Outputs are stored four side by side; this many groups of four.
   package var groups: Int { (outputs + 3) / 4 }
 
-  /// The table of columns [size], one an output: [ceil(columns / 4), size, 4].
+  /// The table of columns [size], one per output: [ceil(columns / 4), size, 4].
   package static func sideBySide(_ columns: [[Double]]) -> [Double] {
     let size = columns.first?.count ?? 0
     var table = [Double](repeating: 0, count: (columns.count + 3) / 4 * size * 4)

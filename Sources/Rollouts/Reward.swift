@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Rewards: (state, goal, action, previous action) -> a number to be maximised, as a program. A user's own
-// is a closure over program values; the standard ones are below and can be added.
+// reward is a closure over program values; the standard rewards are below and can be added.
 
 import Formulas
 import Policies
 import Programs
 
-/// What a reward may look at, for one particle and step.
+/// What a reward may read, for one particle and one time step.
 public struct RewardInputs {
   /// Standardised [S].
   package let state: Value
@@ -76,10 +76,10 @@ public struct Reward: Sendable {
   /// Values of the shared arrays that it reads.
   package let data: [String: [Double]]
 
-  /// A reward of a user's own.
+  /// A user's own reward.
   ///
   /// - Parameters:
-  ///   - usesPreviousAction: whether it reads `previousAction`, which rollouts then carry along.
+  ///   - usesPreviousAction: whether it reads `previousAction`, which rollouts then keep.
   ///   - body: the reward of one particle at one step, a value of length 1.
   public init(
     usesPreviousAction: Bool = false, _ body: @escaping @Sendable (RewardInputs) -> Value

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Rollouts: dynamics model + sampler + policy + reward -> one rollout program and its data (Algorithm 1,
-// lines 9-16). The only place that knows both sides. Particles carry the standardised state, and what model, sensors,
-// policy and reward remember (`StepSlots`).
+// lines 9-16). The only place that uses both sides. Particles carry the standardised state, and the memory of model, sensors,
+// policy and reward (`StepSlots`).
 
 import Draws
 import GaussianProcesses

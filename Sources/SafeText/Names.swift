@@ -8,7 +8,7 @@ package let longestName = 200
 /// Why a text cannot be a name, as the end of a sentence that begins with its key; nil if it can.
 package func problem(ofName text: String) -> String? {
   if let hidden = text.unicodeScalars.first(where: { isInvisible($0) && !isJoiner($0) }) {
-    return "has \(codePoint(hidden)), which cannot be seen; write the name without it"
+    return "has \(codePoint(hidden)), an invisible character; write the name without it"
   }
   return problem(ofColumn: text)
 }
@@ -27,7 +27,7 @@ package func problem(ofColumn text: String) -> String? {
     return "'\(shortened(text))' begins or ends with a blank; write the name without it"
   }
   guard text.unicodeScalars.count <= longestName else {
-    return "has \(text.unicodeScalars.count) characters; at most \(longestName) are possible"
+    return "has \(text.unicodeScalars.count) characters; at most \(longestName) are allowed"
   }
   return nil
 }

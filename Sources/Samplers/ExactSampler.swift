@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The exact posterior (paper, equations 2-3), n + n^2 multiply-adds a particle-step and output:
+// The exact posterior (paper, equations 2-3), n + n^2 multiply-adds per particle-step and output:
 //
 //   mean = h(x)^T beta + k(x, X) alpha,   variance = k(x, x) - ||L^-1 k(X, x)||^2
 //

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Draws from the prior of a stationary Gaussian process by random Fourier features (Rahimi & Recht 2008), for the samplers that keep
-// one function a particle:
+// one function per particle:
 //
 //   sum_j w_j phi_j(x),   phi_j(x) = sqrt(2 s2 / F) cos(omega_j^T x + b_j),   w ~ N(0, I)
 

@@ -19,7 +19,7 @@ struct GridChoice {
 
   /// Counts tried, about a factor 1.3 apart.
   static let candidates = [6, 8, 10, 13, 17, 22, 28, 36, 47, 61, 79, 100]
-  /// Random lines an axis, half through the box and half through the data.
+  /// Random lines per axis, half through the box and half through the data.
   static let lines = 64
 
   /// Points along each axis, within the budget.

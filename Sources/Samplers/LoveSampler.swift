@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // LOVE on the exact covariance (Pleiss, Gardner, Weinberger, Wilson 2018): the exact mean, and the variance
-// through a Lanczos root S of (K + sn2 I)^-1; n + n r multiply-adds a particle-step and output.
+// through a Lanczos root S of (K + sn2 I)^-1; n + n r multiply-adds per particle-step and output.
 
 import GaussianProcesses
 import LinearAlgebra

@@ -6,7 +6,7 @@
 //   f(x) = h(x)^T beta + sum_j w_j phi_j(x) + k(x, X) v
 //   v = (K + sn2 C)^-1 (y - H beta - Phi w - e),       e ~ N(0, sn2 C)
 //
-// F + n multiply-adds a particle-step and output, F + n numbers a particle.
+// F + n multiply-adds per particle-step and output, F + n numbers per particle.
 
 import Draws
 import Faults
@@ -15,7 +15,7 @@ import GaussianProcesses
 import LinearAlgebra
 import Programs
 
-/// One consistent function draw a particle.
+/// One consistent function draw per particle.
 package struct PathwiseSampler: GroupSampler {
   package let name = SamplerName.pathwise
   package let group: ProcessGroup
@@ -83,7 +83,7 @@ package struct PathwiseSampler: GroupSampler {
       let output = outputs[k]
       let (n, f) = (output.features.rows, output.features.columns)
       let w = normals.selecting(columns: 0..<f)
-      // y - H beta - Phi w - e, a column a particle.
+      // y - H beta - Phi w - e, a column per particle.
       var targets = withOneBLASThread { output.features.times(w, transposingSecond: true) }
       targets.values.withUnsafeMutableBufferPointer { targets in
         for i in 0..<n {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where samplers must be good: the box of standardised features that rollouts may visit, and points in it.
+// The region in which samplers must be accurate: the box of standardised features that rollouts may visit, and points in it.
 
 import Draws
 import Foundation

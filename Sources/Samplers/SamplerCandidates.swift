@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The samplers that may serve a model, built and measured as they are asked for, the cheapest first. Each group of outputs has
-// candidates of its own: it stays with the one whose moments are within the tolerance, else it goes on to the next.
+// The samplers that can be used for a model, built and measured on demand, the cheapest first. Each group of outputs has
+// its own candidates: it uses the first one whose moments are within the tolerance.
 
 import Faults
 import GaussianProcesses
@@ -165,18 +165,18 @@ private struct GroupCandidates {
       } catch  where isNamed {
         throw error
       } catch let error as UnsuitableSampler {
-        unsuitable.append((error as? any Fault)?.statement ?? "\(error)")
+        unsuitable.append(error.statement)
       } catch let error as GridError {
-        unsuitable.append((error as? any Fault)?.statement ?? "\(error)")
+        unsuitable.append(error.statement)
       } catch let error as FactorizationError {
         unsuitable.append(
-          "\(name.rawValue): \((error as? any Fault)?.statement ?? "\(error)")")
+          "\(name.rawValue): \(error.statement)")
       }
     }
     if tried.count > before { return true }
     guard !tried.isEmpty else {
       throw UnsuitableSampler(
-        "no sampler can serve this model: " + unsuitable.joined(separator: "; "))
+        "no sampler can be used for this model: " + unsuitable.joined(separator: "; "))
     }
     return false
   }

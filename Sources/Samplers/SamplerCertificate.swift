@@ -37,7 +37,7 @@ package struct SamplerCertificate: Hashable, Sendable {
   package var reference: String
   /// Which of the model's outputs are measured.
   package var outputs: [Int]
-  /// One an output: the worse of box and data in each figure.
+  /// One per output: the worse of box and data in each figure.
   package var errors: [SamplerError]
   /// What searches through it come to, where that was asked.
   package var outcome: SamplerOutcome?

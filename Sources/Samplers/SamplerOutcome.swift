@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a sampler does to the outcome: its errors of moments at random points are a means, the policy and the trajectories that come
-// of them are the end. A table of a small log is 10 % wrong in the deviation beside isolated data, where nobody ever drives.
+// The effect of a sampler on the result: errors of moments at random points are only an indication; the policy and its trajectories
+// matter. A table of a small log is 10 % wrong in the deviation beside isolated data, where nobody ever drives.
 
 import LinearAlgebra
 

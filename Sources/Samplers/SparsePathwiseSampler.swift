@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Pathwise conditioning through inducing points (Wilson et al. 2021, section 4.2): as PathwiseSampler, one function a particle for its
+// Pathwise conditioning through inducing points (Wilson et al. 2021, section 4.2): as PathwiseSampler, one function per particle for its
 // whole rollout, but Matheron's rule moves the prior's draw over m inducing points P in place of n data:
 //
 //   f(x) = h(x)^T beta + sum_j w_j phi_j(x) + k(x, P) v
@@ -7,7 +7,7 @@
 //     = c + s (T z - K_P^-1 Phi_P w),   z ~ N(0, I), c and T its weights' mean and root; w is s times standard normal, with the spread
 //                                       s = 1 of the posterior, or more where the posterior is known to be too sure
 //
-// F + m multiply-adds a particle-step and output, whatever n is, where `sparse` has m + m^2: what outputs that read many inputs of
+// F + m multiply-adds per particle-step and output, independent of n, where `sparse` has m + m^2: what outputs that read many inputs of
 // long logs need.
 
 import Draws
@@ -16,7 +16,7 @@ import GaussianProcesses
 import LinearAlgebra
 import Programs
 
-/// One consistent function draw a particle, through inducing points.
+/// One consistent function draw per particle, through inducing points.
 package struct SparsePathwiseSampler: GroupSampler {
   package let name = SamplerName.sparsePathwise
   package let group: ProcessGroup

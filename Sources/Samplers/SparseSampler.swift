@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A sparse Gaussian process (SGPR: Titsias 2009) with m inducing points, the pivots of the covariance
 // (LowRankPosterior.swift). The deviation has a basis of its own (as in Cheng and Boots 2017): the first of the pivots, as few as
-// serve. So a particle-step and output takes m + r + r^2 multiply-adds (half of r^2 is skipped), whatever n is.
+// serve. So it needs m + r + r^2 multiply-adds per particle-step and output (half of r^2 is skipped), whatever n is.
 
 import GaussianProcesses
 import LinearAlgebra

@@ -4,7 +4,7 @@
 //
 //   mean = h(x)^T beta + c^T k(Z, x),   variance = k(x, x) - ||S^T k(Z, x)||^2
 //
-// m + m r multiply-adds a particle-step and output for S [m, r]. The variance may have rows of its own, fewer than the mean's. Variances
+// m + m r multiply-adds per particle-step and output for S [m, r]. The variance may have rows of its own, fewer than the mean's. Variances
 // below 1e-8 of the signal's are raised to that.
 
 import GaussianProcesses
@@ -28,7 +28,7 @@ struct WeightedSumPosterior: Sendable {
   let group: ProcessGroup
   let data: [String: [Double]]
   private let noise: ObservationNoise
-  /// One an output: rows of the mean and, if they are others, of the variance; r; whether S is upper triangular.
+  /// One per output: rows of the mean and, if they are others, of the variance; r; whether S is upper triangular.
   private let shapes: [(rows: Int, ownRows: Int?, rank: Int, isUpperTriangular: Bool)]
 
   init(_ group: ProcessGroup, _ sums: [PosteriorSums], noise: DrawnNoise) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tasks and plants that serve by name in place of a file.
+// Tasks and plants that are selected by name instead of a file.
 
 import Plants
 
@@ -227,17 +227,17 @@ package enum BuiltInTasks {
     reward:
       # 1 - cost, with the squared distance of the pole's tip (length 0.5 m) from its goal ...
       - formula: exp(-(position^2 + position * sin(angle) + 0.5 + 0.5 * cos(angle)) / (2 * 0.25^2))
-      # ... and a wide hill around it: the cost alone is flat where the pole hangs, and pays for whirling through the top.
+      # ... and a wide hill around it: the cost alone is flat where the pole hangs, and rewards spinning through the top.
       - formula: exp(-((abs(angle) - pi) / 3)^2 - position^2)
     start: {mean: [0, 0, 0, 0], deviation: [0.1, 0.1, 0.1, 0.1]}
     goal: [0, 0, 3.1415927, 0]
     optimise:
       particles: 200
-      # First 1 s, which is a swing up, then longer: over 4 s at once searches end in poles that whirl.
+      # First 1 s, which is a swing up, then longer: with 4 s from the start, searches end in poles that spin.
       horizon: [10, 15, 20, 25, 30, 40]
       learningRate: 0.02
       adjointLimit: 1
-      # One from the last policy, two afresh. With one afresh, seed 5 of 0 to 9 took 13 trials.
+      # One from the last policy, two new. With one new, seed 5 of 0 to 9 took 13 trials.
       starts: 3
       iterations: 200
       patience: 15

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The section `constraints` of a task file, and what limits make of themselves: bounds that a search keeps with a probability.
+// The section `constraints` of a task file, and the constraints from limits: bounds that a search keeps with a probability.
 
 import Formulas
 import GaussianProcesses
@@ -58,7 +58,7 @@ extension ControlTask {
         throw entry.error("quantity", "has no bound: below, above, or both")
       }
       if let upper, let lower, lower >= upper {
-        throw entry.error("above", "is \(lower), and below \(upper): nothing lies between")
+        throw entry.error("above", "is \(lower), but below is \(upper): no value lies between")
       }
       // What is rarer cannot be seen in the rollouts that are counted.
       let probability = try entry.number("probability", 0.5...0.999)
@@ -83,7 +83,7 @@ extension ControlTask {
     } catch let error as FormulaError {
       let isDisturbed = disturbedNames.contains { "\(error)".contains(": '\($0)' is unknown") }
       throw entry.error(
-        "quantity", isDisturbed ? "reads a disturbance: no policy can keep that" : "\(error)")
+        "quantity", isDisturbed ? "reads a disturbance, so a policy cannot keep it" : "\(error)")
     }
   }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tasks: what a user wants, in one YAML file -> values for all the other targets. In: text, whose keys are read by
+// Tasks: the description of a machine and its aim, in one YAML file -> values for all other targets. In: text, whose keys are read by
 // section: the machine (MachineSection), the model (ModelSection), policy, reward, start and goal (ObjectiveSection),
 // search, evaluation, exploration and learning (SearchSection), watch and fallback (WatchSection). Out: a `ControlTask`. Units are those of the log,
 // except where a key says standardised.
@@ -9,8 +9,8 @@ import Plants
 import PolicySearch
 import Watching
 
-/// What a user wants of a machine: its channels and limits, logs or a plant, model, policy, reward, start, goal and search. The
-/// YAML file says it; an own reward and an own plant come from Swift.
+/// The description of a machine and its aim: channels and limits, logs or a plant, model, policy, reward, start, goal and search.
+/// It comes from a YAML file; your own reward and plant are set in Swift.
 public struct ControlTask: Sendable {
   package var name = ""
   package var states: [StateChannel] = []
@@ -69,11 +69,11 @@ public struct ControlTask: Sendable {
   package func checkSearchable() throws {
     for (key, isThere, example) in [
       ("reward", !objective.rewards.isEmpty, "reward: {saturating: {weights: [10, 0.1]}}"),
-      ("start", hasStart, "start: [0, 0], one number a state"),
+      ("start", hasStart, "start: [0, 0], one number per state"),
     ] where !isThere {
       throw LogError(
         file: place,
-        "has no `\(key):`, without which no controller can be searched; for example \(example)")
+        "has no `\(key):`, which the search of a controller needs; for example \(example)")
     }
   }
 

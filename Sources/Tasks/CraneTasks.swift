@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The built-in tasks on the hydraulic crane: its tool's tip, or the tool's whole pose, goes where it is told; with slower valves and
-// angles alone measured; and from a minute of driving, with what is known of hydraulics.
+// The built-in tasks on the hydraulic crane: its tool's tip, or the tool's whole pose, goes to goals; with slower valves and
+// only angles measured; and from a minute of driving, with known physics of hydraulics.
 
 extension BuiltInTasks {
   private static let measuredRates = """

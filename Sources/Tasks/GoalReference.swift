@@ -58,20 +58,21 @@ extension ControlTask {
   mutating func readSchedule(_ entry: YAMLMapping, _ folder: String) throws {
     guard let schedule = try entry.mapping("schedule") else { return }
     guard objective.hasGoal else {
-      throw entry.error("schedule", "is of goals, and the task has no `goal:` (a range of goals)")
+      throw entry.error("schedule", "needs goals, but the task has no `goal:` (a range of goals)")
     }
     let forms = ["at", "every", "file"].filter(schedule.has)
     if forms.count > 1 {
       throw schedule.error(
         forms[1],
-        "and \(forms[0]) exclude each other: goals at times, one drawn so often, or a path")
+        "and \(forms[0]) exclude each other: give goals at times, or an interval, or a path")
     }
     if let preview = try schedule.number("preview", 0...1e5) {
       guard policy.goalInput != .none else {
-        throw schedule.error("preview", "has no effect: the policy does not see its goal")
+        throw schedule.error("preview", "has no effect: the policy does not read its goal")
       }
       guard preview < evaluation.seconds else {
-        throw schedule.error("preview", "is no shorter than the episode's \(evaluation.seconds) s")
+        throw schedule.error(
+          "preview", "must be shorter than the episode's \(evaluation.seconds) s")
       }
       evaluation.preview = preview
     }
@@ -89,7 +90,7 @@ extension ControlTask {
       }
       if case .fixed = objective.goal {
         throw schedule.error(
-          "every", "draws goals, and the task's `goal:` is one place; give a range")
+          "every", "draws goals, but the task's `goal:` is a single one; give a range")
       }
       evaluation.goalInterval = interval
     } else {
@@ -97,7 +98,7 @@ extension ControlTask {
     }
     let times = evaluation.goalTimes + [evaluation.seconds]
     guard zip(times.dropFirst(), times).allSatisfy({ $0 - $1 > ramp }) else {
-      throw schedule.error("ramp", "is \(ramp) s, and a goal lasts no longer than that")
+      throw schedule.error("ramp", "is \(ramp) s, but must be shorter than every goal")
     }
   }
 
@@ -129,7 +130,7 @@ extension ControlTask {
     of path: String, _ schedule: YAMLMapping
   ) throws -> [EvaluationOptions.ScheduledGoal] {
     let table = try NumberTable(path: path, columns: ["time"] + goalChannels.map(\.name))
-    guard table.rows.count > 1 else { throw LogError(file: path, "has no two rows") }
+    guard table.rows.count > 1 else { throw LogError(file: path, "needs at least two rows") }
     guard table.rows[0][0] == 0 else {
       throw LogError(
         file: path, line: table.lines[0], column: "time",
@@ -138,7 +139,7 @@ extension ControlTask {
     if let last = table.rows.last?[0], last > evaluation.seconds {
       throw LogError(
         file: path, line: table.lines.last, column: "time",
-        "goes on until \(last) s; the episode has \(evaluation.seconds) s (evaluate: {seconds: ...})"
+        "continues until \(last) s, but the episode has \(evaluation.seconds) s (evaluate: {seconds: ...})"
       )
     }
     evaluation.isPath = true
@@ -150,7 +151,7 @@ extension ControlTask {
       guard time > before else {
         throw LogError(
           file: path, line: table.lines[k], column: "time",
-          "goes from \(before) to \(time) s; times of a path must rise")
+          "goes from \(before) to \(time) s; times of a path must increase")
       }
       return .init(time: before, goal: goal, ramp: time - before)
     }

@@ -24,7 +24,7 @@ extension ControlTask {
   mutating func readNamedGoal(_ yaml: YAMLMapping) throws -> StateDistribution? {
     let names = yaml.keys(of: "goal")
     if names.isEmpty, yaml.isMapping("goal") {
-      throw yaml.error("goal", "names nothing; for example {NAME: [lower, upper]}")
+      throw yaml.error("goal", "is empty; for example {NAME: [lower, upper]}")
     }
     guard !names.isEmpty, !names.contains(where: Self.distributionKeys.contains),
       let entry = try yaml.mapping("goal")
@@ -36,14 +36,14 @@ extension ControlTask {
         let known = layout.states.map(\.name) + quantities.map(\.name)
         let why =
           namedFormulas.contains { $0.name == name }
-          ? "reads a command or disturbance; a goal is of states"
+          ? "reads a command or disturbance; goals are for states"
           : "is neither a state nor a quantity"
         let hint = nearest(to: name, among: known).map { "; did you mean '\($0)'?" } ?? ""
         throw entry.error(name, why + hint)
       }
       if let state = quantity.state, layout.states[state].turn != nil {
         throw entry.error(
-          name, "is an angle that turns round; its goals are given with those of all states")
+          name, "is an angle of full turns; give its goals with those of all states")
       }
       let range = entry.isList(name) ? try limits(entry, name) : nil
       let single = range == nil ? try entry.number(name) : nil
@@ -91,7 +91,7 @@ extension ControlTask {
       if case .fixed = objective.goal { return objective.goal }
       throw LogError(
         file: place,
-        "draws goals among those that the data reach, which are not known here",
+        "draws goals among those that the data reach, but the data are not known here",
         remedy: .optimize)
     }
     if objective.goalQuantities != nil, case .fixed(let goal) = objective.goal {
@@ -148,7 +148,7 @@ extension ControlTask {
       throw LogError(
         file: place,
         "has the goal \(goalWords) = \(wanted.map(format).joined(separator: ", ")), which no logged pose reaches: "
-          + "each was there, but not together")
+          + "each value was reached, but not together")
     }
   }
 }

@@ -60,13 +60,13 @@ extension ControlTask {
     let filterTime = try entry.number("filterTime", 0...1e7)
     let base = try entry.string("rateOf")
     guard filterTime == nil || base != nil else {
-      throw entry.error("filterTime", "is the time constant (s) of a derived rate, see rateOf")
+      throw entry.error("filterTime", "is the time constant (s) of a derived rate; set rateOf too")
     }
     let source = base.map { Channel.Source.rate(of: $0, filterTime: filterTime ?? 0) } ?? .column
     let column = try entry.column("column")
     guard column == nil || base == nil else {
       throw entry.error(
-        "column", "is a measured state's; a derived rate is read from that of its base")
+        "column", "is for measured states; a derived rate is read from the column of its base")
     }
     var channel = Channel(
       name: name, units: try entry.units(), source: source,
@@ -75,7 +75,7 @@ extension ControlTask {
     let noise = try entry.number("noise", 0...1e9) ?? 0
     guard noise == 0 || source == .column else {
       throw entry.error(
-        "noise", "is the standard deviation of a measured state; a derived rate has its base's")
+        "noise", "is for measured states; a derived rate has the noise of its base")
     }
     states.append(StateChannel(channel, limits: try limits(entry, "limits"), noise: noise))
   }
@@ -85,10 +85,10 @@ extension ControlTask {
     channel.missing = try entry.choice("missing", MissingValues.self)
     guard let from = try entry.string("from") else { return }
     guard channel.source == .column else {
-      throw entry.error("from", "is the unit of a measured column; a derived rate follows its base")
+      throw entry.error("from", "is for measured columns; a derived rate follows its base")
     }
     guard !channel.units.isEmpty else {
-      throw entry.error("from", "is the unit in logs; say the task's unit too, such as units: rad")
+      throw entry.error("from", "is the unit in logs; give the task's unit too, such as units: rad")
     }
     channel.loggedUnits = from
     guard channel.conversion == nil else { return }
@@ -96,8 +96,8 @@ extension ControlTask {
     throw entry.error(
       "from",
       unknown.isEmpty
-        ? "is '\(shortened(from))', which is no unit of the kind of '\(shortened(channel.units))'"
-        : "wants units that are known here, such as deg, rad, mm, bar, mm/s; '\(shortened(unknown[0]))' is not"
+        ? "is '\(shortened(from))', which cannot be converted to '\(shortened(channel.units))'"
+        : "needs known units, such as deg, rad, mm, bar, mm/s, not '\(shortened(unknown[0]))'"
     )
   }
 
@@ -112,10 +112,10 @@ extension ControlTask {
     let given = try entry.number("safe")
     guard let safe = given ?? (limits.contains(0) ? 0 : nil) else {
       throw entry.error(
-        "safe", "is missing: 0 is outside the limits; which action leaves the machine safe?")
+        "safe", "is missing: 0 is outside the limits; give the action that leaves the machine safe")
     }
     guard limits.contains(safe) else {
-      throw entry.error("safe", "must lie within the limits, not at \(safe)")
+      throw entry.error("safe", "must lie within the limits, but is \(safe)")
     }
     actions.append(ActionChannel(channel, limits: limits, rateLimit: rateLimit, safe: safe))
   }
@@ -153,7 +153,7 @@ extension ControlTask {
   private mutating func noteIfAmbiguous(_ name: String, _ error: (String) -> LogError) {
     guard Formula.isAmbiguous(name), unfitForFormulas == nil else { return }
     unfitForFormulas = error(
-      "'\(shortened(name))' is something else in a formula (a number, a function, pi, goal., previous.); give it "
+      "'\(shortened(name))' has another meaning in a formula (a number, a function, pi, goal., previous.); give it "
         + "another name and `column: '\(shortened(name))'`, or use no formula")
   }
 
@@ -166,7 +166,7 @@ extension ControlTask {
       } else if let state = layout.states.first(where: { $0.columnName == base }) {
         throw yaml.error(
           "states",
-          "'\(shortened(channel.name))' has rateOf: '\(shortened(base))', a column; name its state: "
+          "'\(shortened(channel.name))' has rateOf: '\(shortened(base))', a column; give its state: "
             + "rateOf: \(shortened(state.name))")
       }
     }
@@ -190,7 +190,7 @@ extension ControlTask {
     ) {
       throw yaml.error(
         "states",
-        "and actions\(layout.disturbances.isEmpty ? "" : " and disturbances"): two are called '\(shortened(twice.key))'"
+        "and actions\(layout.disturbances.isEmpty ? "" : " and disturbances"): two have the name '\(shortened(twice.key))'"
       )
     }
     for channel in layout.states {
@@ -212,7 +212,7 @@ extension ControlTask {
     guard let twice = counts.first(where: { $0.value.count > 1 })?.key else { return }
     throw yaml.error(
       "states",
-      "'\(shortened(twice))' would stand twice in a log: time column, states, actions, disturbances and learnt reward "
+      "'\(shortened(twice))' would occur twice in a log: time column, states, actions, disturbances and learnt reward "
         + "(`timeColumn:` gives the time another name)")
   }
 

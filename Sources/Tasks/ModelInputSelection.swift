@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The inputs that a task names for each output of its model -> a model form. A state is read now and so many rows ago as the
-// task's histories say, a command at the lags of commands, a disturbance now, a quantity with the commands of each such lag.
+// The inputs that a task names for each output of its model -> a model form. A state is read now and in the earlier rows of the
+// task's histories, a command at the lags of commands, a disturbance now, a quantity with the commands of each such lag.
 
 import GaussianProcesses
 import MachineLogs
@@ -24,12 +24,12 @@ extension ControlTask {
       throw InputFault(
         output: other,
         problem: (isState
-          ? "is integrated or derived, not predicted" : "is no output of the model")
+          ? "is integrated or derived, not predicted" : "is not an output of the model")
           + "; the outputs are \(outputs.joined(separator: ", "))")
     }
     let lists = try outputs.map { output -> [InputFeature] in
       guard let names = model.inputs[output] else { return form.features }
-      if names.isEmpty { throw InputFault(output: output, problem: "reads nothing") }
+      if names.isEmpty { throw InputFault(output: output, problem: "has no inputs") }
       return try names.flatMap { try features($0, of: output) }
     }
     // States, commands, formulas: as models without such lists have them.
@@ -59,7 +59,8 @@ extension ControlTask {
       throw InputFault(
         output: output,
         problem:
-          "reads '\(shortened(name))', which is no state, action, disturbance or quantity\(hint)")
+          "reads '\(shortened(name))', which is not a state, action, disturbance or quantity\(hint)"
+      )
     }
     let formula = InputFormula(
       name: name, formula: named.formula, states: layout.states.map(\.name),
@@ -78,8 +79,8 @@ extension ControlTask {
     return form.outputsWithoutCommand.filter { output in
       !driven.contains { $0.state == layout.states[output.state].name }
     }.map {
-      "'\(layout.states[$0.state].name)' reads no command (model: {inputs: ...}); a controller moves it by way of other "
-        + "states alone"
+      "'\(layout.states[$0.state].name)' reads no command (model: {inputs: ...}); a controller moves it only through other "
+        + "states"
     }
   }
 }

@@ -39,7 +39,7 @@ extension ControlTask {
     model.integrals = try entry.words("integrate") ?? [:]
     try readInputs(entry)
     guard hasPhysics || !entry.has("constants") else {
-      throw entry.error("constants", "stand in formulas of known physics, mean: {STATE: formula}")
+      throw entry.error("constants", "are for formulas of known physics, mean: {STATE: formula}")
     }
     if hasPhysics { model.fit.physics = try knownPhysics(entry) }
     model.restPseudoData = try entry.integer("restPseudoData", 0...100_000) ?? 0
@@ -109,7 +109,7 @@ extension ControlTask {
     guard let turn = fullTurn(units: channel.units) else {
       throw entry.error(
         "angles",
-        "'\(name)' has the units '\(shortened(channel.units))'; an angle's are rad, deg, mrad, turns or gon"
+        "'\(name)' has the units '\(shortened(channel.units))'; an angle needs rad, deg, mrad, turns or gon"
       )
     }
     states[index].channel.turn = turn

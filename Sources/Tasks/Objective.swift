@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is wanted of the machine: a reward, where episodes start, where they should go, and what is to be kept on the way.
+// The aim: a reward, the start and goal of episodes, and the constraints on the way.
 
 import Formulas
 import PolicySearch

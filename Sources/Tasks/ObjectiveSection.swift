@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a task file wants: policy, reward, where episodes start and should go.
+// The aim in a task file: policy, reward, start and goal of episodes.
 
 import Formulas
 import MachineLogs
@@ -13,7 +13,7 @@ extension ControlTask {
     objective.rewards = try (yaml.mappings("reward") ?? []).map { try rewardTerm($0) }
     for case .learned(let column, _) in objective.rewards {
       guard rewardColumn ?? column == column else {
-        throw yaml.error("reward", "learns from two columns; one is possible")
+        throw yaml.error("reward", "learns from two columns; use only one `learned`")
       }
       rewardColumn = column
     }
@@ -23,12 +23,13 @@ extension ControlTask {
     func weights(_ term: YAMLMapping) throws -> ([Double], RewardUnits) {
       guard objective.hasGoal else {
         throw term.error(
-          "weights", "measures the distance to the goal, and the task has no `goal:`")
+          "weights", "measures the distance to the goal, but the task has no `goal:`")
       }
       let weights = try weightsByGoal(term)
       guard weights.allSatisfy({ $0 >= 0 }), weights.contains(where: { $0 > 0 }) else {
         throw term.error(
-          "weights", "must not be negative, and one at least above 0: rewards grow towards the goal"
+          "weights",
+          "must not be negative, and at least one must be above 0: rewards grow towards the goal"
         )
       }
       let units = try term.choice("units", RewardUnits.self, among: ["standardised", "physical"])
@@ -60,7 +61,7 @@ extension ControlTask {
     }
     try entry.finish()
     throw entry.error(
-      "saturating", "or quadratic, formula, actionChange or learned is expected in a reward")
+      "saturating", "or quadratic, formula, actionChange or learned is needed in a reward")
   }
 
   /// weights: [one a goal], or {NAME: weight, ...} where the others are 0.
@@ -73,7 +74,7 @@ extension ControlTask {
           "'\(shortened(unknown))' has no goal; there are goals of \(names.joined(separator: ", "))"
         )
       }
-      if named.isEmpty { throw term.error("weights", "names no goal") }
+      if named.isEmpty { throw term.error("weights", "contains no goal") }
       return names.map { named[$0] ?? 0 }
     }
     let weights = try required(term.numbers("weights"), "weights", term)
@@ -112,7 +113,8 @@ extension ControlTask {
       if let name = disturbedNames.first(where: { "\(error)".contains(": '\($0)' is unknown") }) {
         throw entry.error(
           key,
-          "'\(name)' is a disturbance or reads one; rewards, measures of success and limits do not")
+          "'\(name)' is a disturbance or reads one; rewards, measures of success and limits must not"
+        )
       }
       let hint = objective.hasGoal || !text.contains("goal.") ? "" : "; the task has no `goal:`"
       throw entry.error(key, "\(error)\(hint)")
@@ -134,18 +136,18 @@ extension ControlTask {
       }
       return formula.value(values)
     }
-    let place = objective.hasGoal ? "at the goal" : "everywhere that was tried"
+    let place = objective.hasGoal ? "at the goal" : "at all tested states"
     guard let value = values.first(where: \.isFinite) else {
       throw entry.error(
         "formula",
-        "'\(shortened(formula.text))' is \(values[0]) \(place): a pole or no number; for example "
+        "'\(shortened(formula.text))' is \(values[0]) \(place): a pole or not a number; for example "
           + "log(abs(x - goal.x) + 0.01) has none")
     }
     guard abs(value) <= Formula.largestNumber else {
       throw entry.error(
         "formula",
         "'\(shortened(formula.text))' is \(value) \(place), beyond \(Formula.largestNumber); rollouts compute in "
-          + "single precision, so scale it")
+          + "single precision, so scale the formula")
     }
   }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a task knows of the machine's motion beforehand: model: {mean: {RATE: formula}, constants: {NAME: number, or free}}.
+// Known physics of the machine's motion in a task: model: {mean: {RATE: formula}, constants: {NAME: number, or free}}.
 
 import Formulas
 import GaussianProcesses
@@ -24,7 +24,7 @@ extension ControlTask {
         let isState = layout.states.contains { $0.name == name }
         throw section.error(
           name,
-          (isState ? "is integrated or derived, not predicted" : "is no output of the model")
+          (isState ? "is integrated or derived, not predicted" : "is not an output of the model")
             + "; the outputs are \(outputs.joined(separator: ", "))")
       }
       let text = try required(section.string(name), name, section)
@@ -37,10 +37,10 @@ extension ControlTask {
         throw section.error(name, "\(fault)")
       }
     }
-    guard !rates.isEmpty else { throw entry.error("mean", "names no state") }
+    guard !rates.isEmpty else { throw entry.error("mean", "contains no state") }
     let used = rates.reduce(into: Set<String>()) { $0.formUnion($1.formula.names) }
     if let idle = constants.first(where: { !used.contains($0.name) }) {
-      throw entry.error("constants", "has '\(shortened(idle.name))', which stands in no formula")
+      throw entry.error("constants", "has '\(shortened(idle.name))', which is in no formula")
     }
     return KnownPhysics(rates: rates, constants: constants, delay: model.actionDelay)
   }
@@ -53,7 +53,7 @@ extension ControlTask {
     return try names.map { name in
       guard Formula.canHold(name), !Formula.isAmbiguous(name) else {
         throw section.error(
-          name, "cannot name a constant; a name has letters, digits and _, and is no function")
+          name, "cannot name a constant; a name has letters, digits and _, and is not a function")
       }
       guard !taken.contains(name) else {
         throw section.error(

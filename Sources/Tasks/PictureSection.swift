@@ -40,7 +40,7 @@ extension ControlTask {
         if let number = Double(word), number.isFinite { return .fixed(number) }
         guard let quantity = quantity(word) else {
           throw yaml.error(
-            "picture", "has '\(shortened(word))', which is no number, state or quantity")
+            "picture", "has '\(shortened(word))', which is not a number, state or quantity")
         }
         return .quantity(quantity)
       }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The policy that a task file wants: its form, and what it sees.
+// The policy of a task file: its form, and what it reads.
 
 import Policies
 import SafeText
@@ -17,7 +17,7 @@ extension ControlTask {
     let isPID = policy.form == .pid
     if isPID {
       for key in ["dropout", "goal", "actionHistory", "disturbances"] where entry.has(key) {
-        throw entry.error(key, "has no effect: a PID controller sees the errors to its goals alone")
+        throw entry.error(key, "has no effect: a PID controller reads only the errors to its goals")
       }
     }
     if let dropout = try entry.number("dropout", 0...0.999) {
@@ -28,14 +28,14 @@ extension ControlTask {
     }
     if let goal = try entry.choice("goal", GoalInput.self) {
       guard objective.hasGoal || goal == .none else {
-        throw entry.error("goal", "is \(goal.rawValue), and the task has no `goal:`")
+        throw entry.error("goal", "is \(goal.rawValue), but the task has no `goal:`")
       }
       policy.goalInput = goal
     }
     policy.actionHistory = try entry.integer("actionHistory", 0...100) ?? 0
     policy.seesDisturbances = try entry.bool("disturbances") ?? false
     guard !policy.seesDisturbances || !layout.disturbances.isEmpty else {
-      throw entry.error("disturbances", "is true, and the task has no `disturbances:`")
+      throw entry.error("disturbances", "is true, but the task has no `disturbances:`")
     }
     policy.integrates = try entry.bool("integral") ?? isPID
     try isPID ? checkPID(entry) : checkIntegral(entry)
@@ -47,7 +47,8 @@ extension ControlTask {
     if policy.form == .pid { return "the policy is a PID controller itself" }
     if !objective.hasGoal { return "the task has no `goal:`, whose error it could read" }
     return evaluation.measures.isEmpty || policy.errors != nil
-      ? nil : "success is judged by measures, and nothing says which goals' errors it is to read"
+      ? nil
+      : "success is judged by measures, and policy: {errors: ...} does not give the goals whose errors it reads"
   }
 
   /// Refuses integral action of what nobody named: it is of what is tracked, and measures track nothing. Throws: `LogError`.
@@ -57,7 +58,7 @@ extension ControlTask {
     else { return }
     throw entry.error(
       entry.has("kind") ? "kind" : "integral",
-      "reads errors of goals, and success is judged by measures: say which goals, errors: [\(goalChannels[0].name)]"
+      "reads errors of goals, but success is judged by measures: give the goals, errors: [\(goalChannels[0].name)]"
     )
   }
 
@@ -77,7 +78,7 @@ extension ControlTask {
       return index
     }
     guard !indices.isEmpty, Set(indices).count == indices.count else {
-      throw entry.error("errors", "must name goals, each once")
+      throw entry.error("errors", "must contain goals, each once")
     }
     return indices
   }
@@ -108,10 +109,10 @@ extension ControlTask {
 
   private mutating func checkPID(_ entry: YAMLMapping) throws {
     guard objective.hasGoal else {
-      throw entry.error("kind", "is pid, and the task has no `goal:` whose error it could read")
+      throw entry.error("kind", "is pid, but the task has no `goal:` whose error it could read")
     }
     guard policy.integrates else {
-      throw entry.error("integral", "is false: a PID controller integrates")
+      throw entry.error("integral", "is false, but a PID controller always integrates")
     }
     policy.goalInput = .error
   }
@@ -120,7 +121,7 @@ extension ControlTask {
     guard policy.integrates, policy.goalInput == .none else { return }
     throw entry.error(
       "integral",
-      "integrates the error to a goal, which the policy does not see; add goal: error (or concatenated)"
+      "integrates the error to a goal, but the policy does not read the goal; add goal: error (or concatenated)"
     )
   }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The section `quantities` of a task file: named formulas of states (and of commands and disturbances, for the model alone), which
-// goals, what is tracked, limits, pictures and the model's inputs name.
+// The section `quantities` of a task file: named formulas of states (for the model also of commands and disturbances), which
+// goals, tracked values, limits, pictures and the model's inputs may name.
 
 import Formulas
 import MachineLogs
@@ -25,14 +25,14 @@ extension ControlTask {
     for name in names {
       guard Formula.canHold(name), !Formula.isAmbiguous(name) else {
         throw section.error(
-          name, "cannot name a quantity; a name has letters, digits and _, and is no function")
+          name, "cannot name a quantity; a name has letters, digits and _, and is not a function")
       }
       guard !channels.contains(name) else {
         throw section.error(
           name, "is a state, action or disturbance; give the quantity another name")
       }
       guard !["t", "time", "goal", "previous", layout.timeColumn].contains(name) else {
-        throw section.error(name, "is something else in a log or a formula; give it another name")
+        throw section.error(name, "has another meaning in a log or a formula; give it another name")
       }
     }
     let entries = try names.map { try section.isMapping($0) ? section.mapping($0) : nil }
@@ -47,11 +47,13 @@ extension ControlTask {
       guard let formula = resolved[name] else { preconditionFailure("'\(name)' is resolved") }
       // Files hold its whole text.
       guard (try? Formula(formula.wholeText, names: channels)) != nil else {
-        throw section.error(name, "is too long once the quantities that it names are put in")
+        throw section.error(
+          name, "is too long after the quantities in it are replaced by their formulas")
       }
       let limits = try entry.flatMap { try self.limits($0, "limits") }
       if limits != nil, !isOfStates(formula) {
-        throw section.error(name, "reads a command or disturbance; limits are of states' formulas")
+        throw section.error(
+          name, "reads a command or disturbance; limits are for formulas of states")
       }
       return NamedFormula(
         name: name, units: try entry?.units() ?? "", formula: formula, limits: limits)

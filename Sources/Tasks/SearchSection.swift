@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How a task file wants policies to be searched and judged, and data to be collected.
+// The keys of a task file for the search and evaluation of policies, and for collecting data.
 
 import MachineLogs
 import Plants
@@ -12,7 +12,7 @@ extension ControlTask {
     if let value = try entry.integer("particles", 1...10_000_000) { search.particles = value }
     if let values = try entry.integers("horizon", 1...1_000_000) {
       guard !values.isEmpty, zip(values, values.dropFirst()).allSatisfy({ $0 < $1 }) else {
-        throw entry.error("horizon", "must be a number of steps, or a list of them that grows")
+        throw entry.error("horizon", "must be a number of steps, or an increasing list of them")
       }
       search.horizons = values
     }
@@ -41,7 +41,7 @@ extension ControlTask {
     try checkSteps(evaluation.seconds, "seconds", entry)
     if let value = try entry.number("startSpread", 0...1e9) {
       guard value == 0 || objective.goalQuantities == nil else {
-        throw entry.error("startSpread", "is of tracked states; say it in `start:`")
+        throw entry.error("startSpread", "is for tracked states; give it in `start:`")
       }
       evaluation.startSpread = value
     }
@@ -72,7 +72,9 @@ extension ControlTask {
     }
     if let value = try entry.number("settle", 0...1e7) {
       guard value < shortest else {
-        throw entry.error("settle", "must lie within every step's \(shortest) s, not at \(value) s")
+        throw entry.error(
+          "settle", "must be below the \(shortest) s of the shortest step to a goal, not \(value) s"
+        )
       }
       evaluation.settle = value
     } else if evaluation.measures.isEmpty {
@@ -94,24 +96,24 @@ extension ControlTask {
     }
     guard evaluation.measures.isEmpty || !entry.has("track") else {
       throw entry.error(
-        "track", "and success exclude each other: one of them says what a success is")
+        "track", "and success exclude each other: give only one of them")
     }
     if let tolerance = try entry.positive("tolerance") {
       guard objective.hasGoal else {
         throw entry.error(
           "tolerance",
-          "is a distance to the goal, and the task has no `goal:`; use success: [{measure: ...}]")
+          "is a distance to the goal, but the task has no `goal:`; use success: [{measure: ...}]")
       }
       guard objective.goalQuantities == nil else {
         let names = goalChannels.map(\.name)
         throw entry.error(
           "tolerance",
-          "is of the first state; say one for each: track: {\(names.map { "\($0): \(tolerance)" }.joined(separator: ", "))}"
+          "is for the first state only; give one for each goal: track: {\(names.map { "\($0): \(tolerance)" }.joined(separator: ", "))}"
         )
       }
       guard !entry.has("track") else {
         throw entry.error(
-          "tolerance", "and track exclude each other: track says what each may miss")
+          "tolerance", "and track exclude each other: track has the tolerance of each goal")
       }
       evaluation.tracked = [.init(goal: 0, tolerance: tolerance)]
     }
@@ -123,7 +125,7 @@ extension ControlTask {
     guard entry.has("track") else { return }
     let names = goalChannels.map(\.name)
     guard objective.hasGoal else {
-      throw entry.error("track", "is of distances to the goal, and the task has no `goal:`")
+      throw entry.error("track", "is for distances to the goal, but the task has no `goal:`")
     }
     guard entry.isMapping("track"), let tracked = try entry.mapping("track") else {
       throw entry.error(
@@ -131,7 +133,7 @@ extension ControlTask {
         "needs a tolerance for each: {\(names.map { "\($0): 0.05" }.joined(separator: ", "))}")
     }
     let wanted = tracked.keys
-    guard !wanted.isEmpty else { throw entry.error("track", "names nothing") }
+    guard !wanted.isEmpty else { throw entry.error("track", "is empty") }
     evaluation.tracked = try wanted.map { name in
       guard let goal = names.firstIndex(of: name) else {
         let known = (layout.states.map(\.name) + namedFormulas.map(\.name)).contains(name)
@@ -204,7 +206,7 @@ extension ControlTask {
 
   /// turningPoints: [lower, upper] of the first state, or a list of them: of state j, moved by action j.
   private mutating func readTurningPoints(_ entry: YAMLMapping) throws {
-    let wanted = "[lower, upper] of the first state, or a list of them, one an action"
+    let wanted = "[lower, upper] of the first state, or a list of them, one per action"
     guard entry.has("turningPoints") else {
       guard exploration.kind != .manual else {
         throw entry.error("turningPoints", "is missing: \(wanted)")

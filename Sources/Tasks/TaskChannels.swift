@@ -45,7 +45,7 @@ extension ControlTask {
   ///
   /// - Parameters:
   ///   - layout: channels and time step.
-  ///   - actionLimits: one an action; nil for none.
+  ///   - actionLimits: one per action; nil for none.
   package init(_ layout: LogLayout, actionLimits: [ClosedRange<Double>]? = nil) {
     self.init()
     setChannels(of: layout, actionLimits: actionLimits)
@@ -92,7 +92,7 @@ extension ControlTask {
     return layout
   }
 
-  /// One an action, physical units.
+  /// One per action, physical units.
   package var actionLimits: [ClosedRange<Double>] { actions.map(\.limits) }
   /// What actuators are sent before an episode and at its end [A].
   package var safeAction: [Double] { actions.map(\.safe) }

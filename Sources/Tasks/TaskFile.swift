@@ -10,7 +10,7 @@ extension ControlTask {
   /// A built-in task by name, or a YAML file by path.
   ///
   /// - Parameter nameOrPath: `boom`, or `my-boom.yaml`.
-  /// - Throws: what is wrong with the file: line, key, value, what to write.
+  /// - Throws: an error with the line, the key, the value and what to write instead.
   public init(_ nameOrPath: String) throws {
     if let text = BuiltInTasks.text(nameOrPath) {
       self = try ControlTask(yaml: text, file: "built-in task \(nameOrPath)", folder: ".")
@@ -22,7 +22,7 @@ extension ControlTask {
         throw LogError(
           file: nameOrPath,
           isFolder.boolValue
-            ? "is a folder; a task is wanted: its YAML file, or a built-in one (\(BuiltInTasks.names.joined(separator: ", ")))"
+            ? "is a folder, not a task; give a YAML file or a built-in task (\(BuiltInTasks.names.joined(separator: ", ")))"
             : "cannot be read: permission denied"
         )
       }
@@ -31,13 +31,14 @@ extension ControlTask {
     guard size ?? 0 <= YAMLLimits.largestFile else {
       throw LogError(
         file: nameOrPath,
-        "has \(size ?? 0) bytes, a task file at most \(YAMLLimits.largestFile); is it a log?")
+        "has \(size ?? 0) bytes, but a task file may have at most \(YAMLLimits.largestFile); is it a log?"
+      )
     }
     guard let bytes = FileManager.default.contents(atPath: nameOrPath) else {
       let known = BuiltInTasks.names.joined(separator: ", ")
       throw LogError(
         file: nameOrPath,
-        "no such task file, and no built-in task (there are: \(known))",
+        "no such task file, and no built-in task of this name (built-in tasks: \(known))",
         remedy: .newTask(fromLogs: false))
     }
     guard let text = String(validating: bytes, as: UTF8.self) else {
@@ -54,7 +55,7 @@ extension ControlTask {
   ///   - text: of the file.
   ///   - file: as messages name it.
   ///   - folder: where relative paths start.
-  ///   - record: hears which keys are asked for.
+  ///   - record: gets the keys that are read.
   /// - Throws: `LogError`.
   package init(
     yaml text: String, file: String, folder: String, record: TaskKeyRecord? = nil
@@ -90,7 +91,7 @@ extension ControlTask {
     guard (2...1e6).contains(seconds / layout.timeStep) else {
       throw yaml.error(
         key,
-        "is \(seconds) s, \(seconds / layout.timeStep) time steps; from 2 to 1,000,000 are possible"
+        "is \(seconds) s, \(seconds / layout.timeStep) time steps; it must be from 2 to 1,000,000 time steps"
       )
     }
   }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which keys the sections of a task ask for while they read one, and what each must be: what the reference of task files is made of.
+// The keys that the sections read from a task, and what each must be: the source of the reference of task files.
 
 import Foundation
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The model of a task: the form that its options describe, and whether a model that was fitted is still one of it.
+// The model of a task: the form that its options describe, and whether a fitted model still has this form.
 
 import GaussianProcesses
 import MachineLogs
@@ -50,19 +50,19 @@ extension ControlTask {
     }
     let found = model.layout
     guard names(found) == names(layout), found.states.map(\.source) == layout.states.map(\.source)
-    else { return "is a model of \(names(found)); the task has \(names(layout))" }
+    else { return "is a model of \(names(found)), but the task has \(names(layout))" }
     func columns(_ layout: LogLayout) -> [String] {
       (layout.states + layout.exogenous).map(\.column)
     }
     guard columns(found) == columns(layout) else {
-      return "was fitted to the columns \(columns(found)); the task has \(columns(layout))"
+      return "was fitted to the columns \(columns(found)), but the task has \(columns(layout))"
     }
     if let changed = zip(found.disturbances, layout.disturbances).first(where: {
       $0.isConstant != $1.isConstant
     }) {
       return
         "was fitted with '\(changed.0.channel.name)' \(changed.0.isConstant ? "constant over" : "varying within") an episode, "
-        + "which the task now says otherwise"
+        + "but the task has changed this"
     }
     let choice = self.model.choice
     let form = try modelForm()
@@ -85,13 +85,13 @@ extension ControlTask {
         "was fitted with other model options (inputs, histories, angles, integrals) than the task has"
     }
     guard model.processNoise == nil || !choice.fixed.contains(.noise) else {
-      return "has draws that were learnt with it; the task says another noise"
+      return "has draws that were learnt with it, but the task has another `noise:`"
     }
     guard !model.form.hasFeedthrough else {
-      return "reads the command of the row that it predicts, which no controller knows yet"
+      return "reads the command of the row that it predicts, which a controller does not have yet"
     }
     guard model.processes.allSatisfy({ !$0.isNoise }) else {
-      return "has outputs without a Gaussian process, whose doubt a search needs"
+      return "has outputs without a Gaussian process, whose variance a search needs"
     }
     let isAsAsked = model.processes.allSatisfy { process in
       guard case .stationary(let covariance) = process.hyperparameters.covariance else {

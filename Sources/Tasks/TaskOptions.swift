@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the sections of a task say: plant, model, policy, reward, evaluation, learning.
+// The options in the sections of a task: plant, model, policy, reward, evaluation, learning.
 
 import Formulas
 import GaussianProcesses

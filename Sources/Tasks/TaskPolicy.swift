@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The policy of a task: what it sees, what its file says, with which numbers it runs, which goals it may be given.
+// The policy of a task: its inputs, the description in its file, its numbers for a run, and the goals that it may get.
 
 import GaussianProcesses
 import MachineLogs

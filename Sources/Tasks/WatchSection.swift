@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The sections `watch` and `fallback` of a task file: what a run looks for, what follows, and what drives then.
+// The sections `watch` and `fallback` of a task file: what a run checks, its response, and what drives then.
 
 import SafeText
 import Watching

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is no task file is refused before it costs time or memory: too long, too deep, or aliases of aliases that stand for
-// billions of values. libYAML's problems in plain words.
+// Texts that cannot be task files are refused before they cost time or memory: too long, too deep, or aliases of aliases that
+// expand to billions of values. libYAML's problems in plain words.
 
 import MachineLogs
 import SafeText
@@ -23,7 +23,8 @@ enum YAMLLimits {
   static func check(_ text: String, file: String) throws {
     guard text.utf8.count <= largestFile else {
       throw LogError(
-        file: file, "has \(text.utf8.count) bytes, a task file at most \(largestFile); is it a log?"
+        file: file,
+        "has \(text.utf8.count) bytes, but a task file may have at most \(largestFile); is it a log?"
       )
     }
     var (line, depth, anchors, aliases) = (1, 0, 0, 0)
@@ -42,7 +43,7 @@ enum YAMLLimits {
         if isIndentation && column > furthestColumn {
           throw LogError(
             file: file, line: line,
-            "begins at character \(column + 1); at most \(furthestColumn) of indentation are possible"
+            "begins at character \(column + 1); at most \(furthestColumn) of indentation are allowed"
           )
         }
         isIndentation = false
@@ -73,7 +74,7 @@ enum YAMLLimits {
       values += 1
       guard values <= mostValues else {
         throw LogError(
-          file: file, "stands for more than \(mostValues) values; write a shorter task")
+          file: file, "expands to more than \(mostValues) values; write a shorter task")
       }
       for element in node.sequence ?? [] { try visit(element) }
       for (key, value) in node.mapping ?? [:] {
@@ -95,13 +96,13 @@ extension YamlError {
     case .duplicatedKeysInMapping(let names, let context):
       return LogError(
         file: file, line: context.mark.line,
-        "'\(names.map { shortened($0) }.joined(separator: "', '"))' stands twice in the mapping that begins here"
+        "'\(names.map { shortened($0) }.joined(separator: "', '"))' occurs twice in the mapping that begins here"
       )
     case .scanner(let context, let found, let mark, _),
       .parser(let context, let found, let mark, _),
       .composer(let context, let found, let mark, _):
       if Self.isAtTab(text, mark) {
-        return problem("a tab stands here; YAML indents with blanks, not tabs", mark)
+        return problem("a tab is used here; YAML indents with blanks, not tabs", mark)
       }
       let begin =
         context.map { $0.mark.line == mark.line ? "" : " (see line \($0.mark.line))" } ?? ""
@@ -131,7 +132,7 @@ extension YamlError {
     "found character that cannot start any token":
       "a value cannot begin with this character; put it in quotes",
     "mapping values are not allowed in this context":
-      "a ':' cannot stand here; put the text in quotes, or begin a new line",
+      "a ':' is not allowed here; put the text in quotes, or begin a new line",
     "could not find expected ':'": "a ':' is missing after a key",
     "did not find expected ',' or ']'": "a ',' or ']' is missing in a list",
     "did not find expected ',' or '}'": "a ',' or '}' is missing in a mapping",
@@ -141,7 +142,7 @@ extension YamlError {
     "found unexpected end of stream": "the file ends within quotes",
     "found undefined alias": "an alias (*) without its anchor (&); put the text in quotes",
     "block sequence entries are not allowed in this context":
-      "a '-' cannot stand here; begin a new line",
+      "a '-' is not allowed here; begin a new line",
     "did not find expected <document start>": "one document is expected; is a line indented less?",
     "but found another document": "one document is expected, not two (---)",
   ]

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Typed reading of a YAML mapping that knows where everything stands: a wrong value names file, line and
-// key, an unknown key names the nearest known one. Yams (libYAML) does the parsing: it is the one YAML
+// Typed reading of a YAML mapping that keeps positions: the error of a wrong value has file, line and
+// key, that of an unknown key has the nearest known one. Yams (libYAML) does the parsing: it is the one YAML
 // library for Swift that is kept, and its nodes carry line marks.
 
 import Faults
@@ -153,7 +153,7 @@ final class YAMLMapping {
       throw LogError(
         file: file, line: key.mark?.line ?? value.mark?.line,
         "unknown key '\(shortened(full(name)))'; "
-          + (hint ?? "known here: \(asked.sorted().joined(separator: ", "))"))
+          + (hint ?? "known keys here: \(asked.sorted().joined(separator: ", "))"))
     }
     for child in children { try child.finish() }
   }

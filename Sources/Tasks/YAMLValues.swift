@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Values of a task file's keys: words, numbers within their range, lists, one of some names. A wrong one names file, line, key and what
-// was wanted.
+// Values of a task file's keys: words, numbers within their range, lists, one of some names. The error of a wrong one has file, line, key and what
+// is needed.
 
 import Foundation
 import MachineLogs
@@ -14,7 +14,8 @@ extension YAMLMapping {
     guard value.null == nil else {
       throw error(
         key,
-        "is empty\(text.isEmpty ? "" : " ('\(text)' is YAML's nothing; in quotes it is the word)")")
+        "is empty\(text.isEmpty ? "" : " ('\(text)' means an empty value in YAML; put it in quotes for the word)")"
+      )
     }
     try checkForNUL(text, key)
     return text
@@ -42,7 +43,7 @@ extension YAMLMapping {
 
   /// The system would take a path or an argument to end there.
   func checkForNUL(_ text: String, _ key: String) throws {
-    if text.utf8.contains(0) { throw error(key, "has U+0000, a control character, in it") }
+    if text.utf8.contains(0) { throw error(key, "contains the control character U+0000") }
   }
 
   /// Of any number in a task; most keys have a narrower range.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A checksum of a whole file in its own header, so that a number that was changed on the disk or on the way is not taken for one that was
-// learnt: CRC-32 (zlib) of header and data, while the eight digits of the checksum are zeros.
+// A checksum of a whole file in its own header, so that a number that changed on the disk or in transfer is detected:
+// CRC-32 (zlib) of header and data, while the eight digits of the checksum are zeros.
 
 import CZlib
 import Foundation

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a file of BAGEL's says in words: names, kinds, which numbers there are. It stands as JSON in the header; the
+// The structure of a file of BAGEL: names, kinds, and which numbers it has. It is JSON in the header; the
 // numbers themselves are tensors. Read back, it is checked before anything is made of it.
 
 import Foundation
@@ -44,7 +44,7 @@ extension FileStructure {
   /// - Throws: `TensorFileError` where it is missing, no JSON, incomplete, or has a `problem`.
   package init(_ file: TensorFile, path: String) throws(TensorFileError) {
     guard let text = file.metadata[structureKey] else {
-      throw TensorFileError(path: path, "is damaged: its header says nothing of its structure")
+      throw TensorFileError(path: path, "is damaged: its header does not describe its structure")
     }
     if let problem = jsonProblem(Array(text.utf8)) {
       throw TensorFileError(path: path, "is damaged: its structure \(problem)")
@@ -69,7 +69,7 @@ package let mostChannels = 1_000
 package func namesProblem(_ states: [String], _ actions: [String]) -> String? {
   for (names, what) in [(states, "states"), (actions, "actions")] {
     guard (1...mostChannels).contains(names.count) else {
-      return "it has \(names.count) \(what); 1 to \(mostChannels) are possible"
+      return "it has \(names.count) \(what); 1 to \(mostChannels) are allowed"
     }
   }
   let names = states + actions

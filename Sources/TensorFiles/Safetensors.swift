@@ -106,7 +106,7 @@ package struct TensorFile: Sendable {
   ) throws(TensorFileError) {
     guard let found = metadata["format"] else {
       throw TensorFileError(
-        path: path, "is not a file of bagel: it names no format, \(wanted) is wanted")
+        path: path, "is not a file of bagel: its header has no format; \(wanted) is expected")
     }
     if found == wanted { return }
     // "bagel-model-5" is a model.
@@ -114,11 +114,11 @@ package struct TensorFile: Sendable {
       format.wholeMatch(of: #/bagel-([a-z]+)-[0-9]+/#).map { String($0.output.1) }
     }
     if let other = kind(found), let own = kind(wanted), other != own {
-      throw TensorFileError(path: path, "is a \(other) (\(found)); a \(own) is wanted")
+      throw TensorFileError(path: path, "is a \(other) (\(found)); a \(own) is expected")
     }
     throw TensorFileError(
       path: path,
-      "has the format \(found.prefix(60)), this version of bagel reads \(wanted)",
+      "has the format \(found.prefix(60)), but this version of bagel reads \(wanted)",
       remedy: kind(found) == nil ? nil : remedy)
   }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads a .safetensors file and believes nothing: it may be damaged, or written to do harm. The header is checked
+// Reads a .safetensors file and trusts nothing: it may be damaged or malicious. The header is checked
 // against the file's size before any data are read, so that no file takes more memory than three times its bytes.
 // The rules are the format's own: the header is one JSON object, no name stands twice, the tensors follow one
 // another from the first byte of the data to the last. The header's limit is lower than the reference
@@ -64,7 +64,7 @@ extension TensorFile {
     }
     guard Checksum.digits(of: sum) == stated else {
       throw TensorFileError(
-        path: path, "was changed after it was written, or is damaged: its checksum is another one")
+        path: path, "was changed after it was written, or is damaged: its checksum does not match")
     }
   }
 
@@ -164,13 +164,13 @@ private struct Header: Decodable {
     for (name, entry) in inOrder {
       guard entry.offsets[0] == end else {
         return "tensor '\(shortened(name))' begins at byte \(entry.offsets[0]) of the data, "
-          + "the one before ends at \(end)"
+          + "but the one before ends at \(end)"
       }
       end = entry.offsets[1]
     }
     if end == dataCount { return nil }
     return end > dataCount
-      ? "it is cut off: \(dataCount) bytes of data, \(end) by its header"
+      ? "it is cut off: \(dataCount) bytes of data, but \(end) in its header"
       : "\(dataCount - end) bytes follow its last tensor"
   }
 }

@@ -13,7 +13,7 @@ private let mostLevels = 64
 ///
 /// - Parameter bytes: UTF-8.
 package func jsonProblem(_ bytes: [UInt8]) -> String? {
-  guard bytes.first == UInt8(ascii: "{") else { return "is no JSON object" }
+  guard bytes.first == UInt8(ascii: "{") else { return "is not a JSON object" }
   // Foundation guesses UTF-16 and UTF-32 from zeros.
   if bytes.contains(0) { return "is not UTF-8" }
   /// Names of each open object so far; nil for a list.
@@ -27,14 +27,14 @@ package func jsonProblem(_ bytes: [UInt8]) -> String? {
       open.append(isName ? [] : nil)
       if open.count > mostLevels { return "is nested in more than \(mostLevels) levels" }
     case UInt8(ascii: "}"), UInt8(ascii: "]"):
-      if open.isEmpty { return "is no JSON object" }
+      if open.isEmpty { return "is not a JSON object" }
       open.removeLast()
       isName = false
     case UInt8(ascii: ","): isName = open.last.map { $0 != nil } ?? false
     case UInt8(ascii: "\""):
       guard let end = endOfString(bytes, from: index) else { return "is cut off within a string" }
       if isName {
-        guard let name = text(bytes[index...end]) else { return "has a name that is no text" }
+        guard let name = text(bytes[index...end]) else { return "has a name that is not text" }
         guard open[open.count - 1]?.insert(name).inserted == true else {
           return "has the name '\(shortened(name))' twice"
         }
@@ -74,7 +74,7 @@ func jsonReason(_ error: any Error) -> String {
   }
   switch error as? DecodingError {
   case .keyNotFound(let key, let context): return "lacks an entry\(place(context, key))"
-  case .typeMismatch(_, let context): return "has another type than is wanted\(place(context))"
+  case .typeMismatch(_, let context): return "has the wrong type\(place(context))"
   case .valueNotFound(_, let context): return "has no value\(place(context))"
   case .dataCorrupted(let context) where !context.codingPath.isEmpty:
     return "has an impossible value\(place(context))"

@@ -169,7 +169,7 @@ package struct TensorTable {
         return false
       }
     guard isRight else {
-      throw problem("\(name) has the shape \(found); \(words(shape)) is wanted")
+      throw problem("\(name) has the shape \(found); \(words(shape)) is expected")
     }
     for case (.free(let free, _), let count) in zip(shape, found) { sizes[free] = count }
   }
@@ -184,7 +184,7 @@ package struct TensorTable {
         rest /= size
       }
       let at = shape == [1] ? "" : "\(place)"
-      throw problem("\(name)\(at) is \(value); \(allowed.words) are wanted")
+      throw problem("\(name)\(at) is \(value); \(allowed.words) are expected")
     }
   }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The box of the data behind a policy: least and greatest of what it sees. Well beyond it neither model nor policy says anything.
+// The box of the data behind a policy: the least and greatest values of its inputs. Well beyond it, model and policy are untested.
 
 import MachineLogs
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Ways in which a machine or its sensors may have changed, and how strongly whitened innovations w speak for each.
+// Ways in which a machine or its sensors may have changed, and the evidence of whitened innovations w for each.
 //
 // In the usual state w is normal with mean 0 and deviation 1. Where a departure moves its mean to m, the log likelihood ratio of one row is
 // m w - m^2 / 2; Page's test (1954) adds it up from the best moment on, S' = max(0, S + m w - m^2 / 2 - |m| b), and alarms above a limit.
@@ -48,16 +48,18 @@ struct DepartureAlarm {
     let name = "'\(layout.states[state].name)'"
     let since = "for \(format(seconds)) s"
     return switch departure {
-    case .jump: "\(name) jumped: \(format(abs(size))) deviations from what the model says"
-    case .glitch: "\(name) jumped for one row, against what the model says"
-    case .scatter: "\(name) has scattered about what the model says more than its noise explains"
+    case .jump:
+      "\(name) jumped: \(format(abs(size))) standard deviations from the model's prediction"
+    case .glitch: "\(name) jumped for one row, against the model's prediction"
+    case .scatter:
+      "\(name) has scattered about the model's prediction by more than its noise explains"
     case .offset:
-      "\(name) is off from where the model says by a constant: its sensor may have shifted"
-    case .higher: "\(name) has moved higher than the model says \(since)"
-    case .lower: "\(name) has moved lower than the model says \(since)"
-    case .weaker: "\(name) has answered commands less than the model says \(since)"
-    case .stronger: "\(name) has answered commands more than the model says \(since)"
-    case .later: "\(name) has answered commands later than the model says \(since)"
+      "\(name) differs from the model's prediction by a constant: its sensor may have shifted"
+    case .higher: "\(name) has moved higher than the model predicts \(since)"
+    case .lower: "\(name) has moved lower than the model predicts \(since)"
+    case .weaker: "\(name) has answered commands less than the model predicts \(since)"
+    case .stronger: "\(name) has answered commands more than the model predicts \(since)"
+    case .later: "\(name) has answered commands later than the model predicts \(since)"
     }
   }
 }

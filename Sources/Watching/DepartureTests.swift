@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The tests of one state. In: whitened innovations, row by row. Out: a statistic a departure, in units of log likelihood.
+// The tests of one state. In: whitened innovations, row by row. Out: one statistic per departure, in units of log likelihood.
 
 /// Tests of one state's innovations.
 struct DepartureTests: Sendable {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The more the commands change, the less right a model is: it lacks lags, dead bands and delays. So innovations scatter more
-// after changes; a log tells by how much (a variance that follows from the past, as Engle's of 1982):
+// The more the commands change, the less accurate a model is: it lacks lags, dead bands and delays. So innovations scatter more
+// after changes; a log shows by how much (a variance that follows from the past, as Engle's of 1982):
 //
 //   v_t = e^(-1 / tau) v_(t-1) + |change of the commands in their deviations|^2,   deviation^2 = 1 + c v_t
 //

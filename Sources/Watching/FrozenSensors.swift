@@ -3,7 +3,7 @@
 //
 // A sensor with noise hardly ever gives the same number twice. From the rows of a log, p is the part that repeats the row before; then a
 // run of r more repeats than the longest that the log has comes with the probability p^r a row, and the limit is where this is
-// `falseAlarms`. A sensor that repeats itself often (coarse steps, a machine at rest) says nothing by it: it has no limit, and freezing
+// `falseAlarms`. A sensor that repeats itself often (coarse steps, a machine at rest) gives no evidence: it has no limit, and freezing
 // shows in its innovations once it should move.
 
 import Foundation

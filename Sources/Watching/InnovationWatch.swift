@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The innovations of a run: from its measured rows, one after another, to whitened ones and to alarms. A replayed log takes the same way
-// from `WhitenedInnovations` on. The tests of a state begin anew after an alarm.
+// The innovations of a run: from its measured rows, one after another, to whitened ones and to alarms. A replayed log is processed in the same way
+// from `WhitenedInnovations` on. The tests of a state restart after an alarm.
 
 import MachineLogs
 
@@ -10,7 +10,7 @@ struct InnovationLimits: Hashable, Sendable {
   var deviations: [Double]
   var changeDeviations: [Double]
   var whitening: Whitening
-  /// How much more they scatter after changes of commands, one a state [S].
+  /// How much more they scatter after changes of commands, one per state [S].
   var excitation: [Excitation]
   /// Of whitened innovations [S]; and how far their mean is off for a second and more.
   var whitenedDeviations: [Double]

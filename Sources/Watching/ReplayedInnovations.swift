@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Innovations of whole episodes, and the limits that such rows would pass as rarely as is wanted. In: episodes. Out: deviations, slacks and
+// Innovations of whole episodes, and the limits that such rows exceed only with the wanted rate. In: episodes. Out: deviations, slacks and
 // limits of each state's tests, none of them below those that were known before.
 
 import LinearAlgebra

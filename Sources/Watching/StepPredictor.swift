@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Innovations: what is measured less what a model says of it from the row before; and two directions in which they would move if the
-// machine were another one: what its commands do to a prediction, and what one more row of delay would do to it. In: rows of an episode.
+// Innovations: a measurement minus the model's prediction from the row before; and two directions in which they would move if the
+// machine changed: the effect of its commands on a prediction, and the effect of one more row of delay. In: rows of an episode.
 // Out: [S] each, physical units.
 
 import GaussianProcesses

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is usual, learnt from a log: how often sensors repeat themselves, and how large the innovations of a model are over its rows.
+// The usual behaviour, learnt from a log: how often sensors repeat their values, and how large the innovations of a model are over its rows.
 // In: episodes, a model. Out: limits that such rows would pass once in `quietHours` of driving, all tests together.
 
 import Foundation

@@ -39,7 +39,7 @@ extension WatchCalibration {
     else {
       throw TensorFileError(
         path: path,
-        "is of a machine with the states \(shortened(stored.structure.states.joined(separator: ", "))) and \(stored.structure.actions) actions",
+        "belongs to a machine with the states \(shortened(stored.structure.states.joined(separator: ", "))) and \(stored.structure.actions) actions",
         remedy: .fit)
     }
   }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a run does about what its watch finds.
+// The responses of a run to the findings of its watch.
 
 /// What follows a finding.
 package enum WatchResponse: String, Hashable, Sendable, CaseIterable {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Innovations of a model of few rows follow from one another: a sensor's error enters two of them, and a lag that the model does not
-// have makes many after each change of a command. What of them the last p rows tell is taken away, by least squares:
+// have makes many after each change of a command. The part that the last p rows predict is subtracted, by least squares:
 //
 //   w_t = e_t - sum over k = 1 ... p of (A_k e_(t-k) + B_k (u_(t-k) - u_(t-k-1)))
 //

@@ -94,7 +94,7 @@ struct CommandLineTests {
     let both = try bagel(
       ["fit", "--log", "a.csv", "b.csv", "--held-out", "b.csv", "--states", "position"]
         + ["--actions", "lever", "--time-step", "0.1"], in: folder)
-    #expect(both.status == 65 && both.errors.contains("b.csv: is learnt from and held out"))
+    #expect(both.status == 65 && both.errors.contains("b.csv: is both learnt from and held out"))
   }
 
   @Test("columns under their own names, and a task with nothing but what a fit needs")
@@ -139,7 +139,7 @@ struct CommandLineTests {
     let folder = try Scratch.folder()
     let long = String(repeating: "z", count: 20_000)
     for (text, words) in [
-      ("name: a\n\ttimeStep: 1", "t.yaml:2:1: is not YAML: a tab stands here"),
+      ("name: a\n\ttimeStep: 1", "t.yaml:2:1: is not YAML: a tab is used here"),
       ("name: a\ntimeStep: 0,05", "write 0.05: YAML decimals are points"),
       ("name: a\ntimeStep: \"1\\n\\e[31m\(long)\"", "'1\\u{A}\\u{1B}[31mz"),
       ("name: " + String(repeating: "[", count: 50_000), "more than 100 lists and mappings"),
@@ -283,7 +283,7 @@ struct CommandLineTests {
       """
     try task.write(toFile: folder + "/machine.yaml", atomically: true, encoding: .utf8)
     let outcome = try bagel(["emit", "machine.yaml"], in: folder)
-    #expect(outcome.status == 65 && outcome.errors.contains("a machine is not moved for this"))
+    #expect(outcome.status == 65 && outcome.errors.contains("`bagel emit` does not move a machine"))
     #expect(!FileManager.default.fileExists(atPath: folder + "/moved"))
   }
 
@@ -296,7 +296,7 @@ struct CommandLineTests {
     #expect(try bagel(["emit", "boom-disturbed"], in: folder).status == 0)
     let cuda = try bagel(["emit", "--device", "cuda", "--particles", "10000"], in: folder)
     #expect(cuda.output.contains("__global__") && cuda.output.contains("bagel_gradient"))
-    #expect(cuda.errors.contains("10000 particles, 300 steps: 2 lanes a particle"))
+    #expect(cuda.errors.contains("10000 particles, 300 steps: 2 lanes per particle"))
     let doctor = try bagel(["doctor", "--json"], in: folder)
     #expect(
       doctor.status == 0 && doctor.json["blasCore"] != nil && doctor.json["vectorLanes"] != nil)
@@ -402,7 +402,7 @@ struct CommandLineTests {
     #expect(outside.status == 64)
     let ignored = try bagel(
       ["run", "quick.yaml", "--policy", "policy.safetensors", "--goal", "1,0"], in: folder)
-    #expect(ignored.status == 65 && ignored.errors.contains("does not see its goal"))
+    #expect(ignored.status == 65 && ignored.errors.contains("does not read its goal"))
     let overwriting = try bagel(
       ["run", "quick.yaml", "--policy", "policy.safetensors", "--log", "plant.sh"], in: folder)
     #expect(overwriting.status == 1 && overwriting.errors.contains("already exists"))

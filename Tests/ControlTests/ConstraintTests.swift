@@ -66,7 +66,7 @@ struct ConstraintTests {
     "what cannot be kept is refused with its line",
     arguments: [
       ("abs(rate)", "abs(rat)", "'rat' is unknown"), (", below: 0.3", "", "has no bound"),
-      ("below: 0.3", "below: 0.3, above: 0.4", "nothing lies between"),
+      ("below: 0.3", "below: 0.3, above: 0.4", "no value lies between"),
       ("probability: 0.9", "probability: 1", "probability"),
       ("probability: 0.9", "probability: 0.2", "probability"),
       ("push + 0 * previous.valve, below: 0.6", "abs(rate), below: 0.3", "twice"),

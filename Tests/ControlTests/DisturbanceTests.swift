@@ -83,9 +83,9 @@ struct DisturbanceTests {
       problem("wind: varying", "wind: variyng")
         == "t.yaml:6: 'disturbances.wind' must be one of varying, constant, not 'variyng'; did you mean 'varying'?"
     )
-    #expect(problem("  wind: varying", "  x: varying").contains("two are called 'x'"))
+    #expect(problem("  wind: varying", "  x: varying").contains("two have the name 'x'"))
     #expect(
-      problem("column: payload", "column: wind").contains("'wind' would stand twice in a log"))
+      problem("column: payload", "column: wind").contains("'wind' would occur twice in a log"))
     #expect(problem("constant: true", "constantly: true").contains("did you mean 'constant'?"))
     #expect(
       problem("reward:", "quantities: {wind: x^2}\nreward:").contains(
@@ -159,12 +159,12 @@ struct DisturbanceTests {
     #expect(try warnings { e, _ in Double(e) }.isEmpty)
     #expect(
       try warnings { _, _ in 2 } == [
-        "'load' is 2 in all logs: nothing is learnt of what another does"
+        "'load' is 2 in all logs: the effect of other values is not learnt"
       ])
     let moving = try warnings { e, row in Double(e) + 0.01 * Double(row) }
     #expect(moving.count == 1)
     #expect(
-      moving.first?.hasPrefix("'load' is called constant and goes from 2 to 2.59 in 2") == true)
+      moving.first?.hasPrefix("'load' is declared constant but goes from 2 to 2.59 in 2") == true)
     // A controller that fed the wind forward.
     let fed = episodes().map { episode in
       var fed = episode
@@ -360,8 +360,11 @@ struct DisturbanceTests {
     #expect(good.failure == nil && good.episode.disturbances == [[2, 3], [2, 3], [2, 3]])
     #expect(abs(good.episode.actions[0][0] - 0.3) < 1e-12)
     for (answer, words) in [
-      (#"{"state":[1]}"#, "answered no \"disturbance\", the task has 'wind', 'load'"),
-      (#"{"state":[1],"disturbance":[2]}"#, "answered 1 disturbances, the task has 'wind', 'load'"),
+      (#"{"state":[1]}"#, "answered no \"disturbance\", but the task has 'wind', 'load'"),
+      (
+        #"{"state":[1],"disturbance":[2]}"#,
+        "answered 1 disturbances, but the task has 'wind', 'load'"
+      ),
       (#"{"state":[1],"disturbance":[2,1e300]}"#, "'load' is not a finite number"),
       (#"{"state":[1],"disturbance":3}"#, "whose \"disturbance\" is not a list of numbers"),
     ] {

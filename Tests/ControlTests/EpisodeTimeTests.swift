@@ -130,7 +130,7 @@ struct EpisodeTimeTests {
     #expect(try drive(plant, steps: 3).times == [0, 0.25, 0.5, 0.75])
     plant.ownTime = { 7 - Double($0) }
     let (outcome, _, _) = try drive(plant, steps: 3)
-    #expect("\(outcome.failure as Any)".contains("\"time\" does not go forward"))
+    #expect("\(outcome.failure as Any)".contains("\"time\" does not increase"))
     #expect(outcome.episode.count == 1)
   }
 

@@ -81,7 +81,7 @@ struct ExternalPlantTests {
       ("kill -9 $$", "ended (signal 9)"),
       ("echo hello", "answered a step with 'hello', which is not one JSON object"),
       ("echo '{\"position\":[1]}'", "which has no list \"state\""),
-      ("echo '{\"state\":[1,2]}'", "answered 2 states, the task measures 1 (x)"),
+      ("echo '{\"state\":[1,2]}'", "answered 2 states, but the task measures 1 (x)"),
       ("echo '{\"state\":[NaN]}'", "which is not finite (and NaN is no JSON)"),
       ("echo '{\"state\":[null]}'", "whose \"state\" is not a list of numbers"),
       ("echo '{\"state\":[true]}'", "whose \"state\" is not a list of numbers"),
@@ -173,7 +173,7 @@ struct ExternalPlantTests {
   func earlyEnds() throws {
     var done = plant(step: "echo '{\"state\":[1],\"done\":true}'")
     let outcome = try run(&done)
-    #expect(outcome.earlyEnd == "the plant was done at step 1")
+    #expect(outcome.earlyEnd == "the plant ended the episode at step 1")
     #expect(outcome.episode.actions == [[0.5], [0.25]])
     var far = plant(step: good)
     let limited = EpisodeRun(

@@ -125,8 +125,8 @@ private let manyCalls = """
       return found
   state, time = get(), one.time
   expected, kept = goes_on(one), write(state)
-  one.fails(lambda: read(kept[:-1]), "no state of this FMU")
-  one.fails(lambda: read(b"x" * len(kept)), "no state of this FMU")
+  one.fails(lambda: read(kept[:-1]), "not a state of this FMU")
+  one.fails(lambda: read(b"x" * len(kept)), "not a state of this FMU")
   damaged = bytearray(kept)
   damaged[-20] ^= 1
   one.fails(lambda: read(bytes(damaged)), "damaged")
@@ -150,7 +150,7 @@ private let manyCalls = """
   for reference in (len(one.references) + 5, 2 ** 32 - 1): one.fails(lambda: get_reals([reference]), "value reference %d" % reference)
   others = one.fmu.getBoolean if one.is_two else one.fmu.getInt64
   one.fails(lambda: others([1]), "no variables of this type")
-  for length in (0.0, -T, math.nan, math.inf): one.fails(lambda: one.step(length), "a positive length")
+  for length in (0.0, -T, math.nan, math.inf): one.fails(lambda: one.step(length), "the length positive")
   one.time = time + 5 * T
   one.fails(lambda: one.step(1e9), "too many time steps")
   one.fails(lambda: one.fmu.doStep(currentCommunicationPoint=0.0, communicationStepSize=T), "the step begins at 0 s")

@@ -42,13 +42,13 @@ struct FaultTests {
       FactorizationError.notPositiveDefinite(
         what: "output 2", pivot: 3, size: 10, diagonal: 0.5, jittersTried: [1e-9]),
       "output 2: not positive definite at pivot 3 of 10 (diagonal 0.5); jitters tried: [1e-09]; "
-        + "repeated inputs with almost no noise do this: raise the noise floor", 65
+        + "repeated inputs with almost no noise cause this: raise the noise floor", 65
     ),
     (FormulaError("sin wants one argument"), "sin wants one argument", 65),
     (
       ExecutionError.noCompiler(searched: ["/usr/bin/clang"]),
       "no clang found to compile the rollout kernel; looked for /usr/bin/clang; install clang (Debian, Ubuntu: "
-        + "apt-get install clang; macOS: xcode-select --install), name one with BAGEL_CLANG=/path/to/clang or use "
+        + "apt-get install clang; macOS: xcode-select --install), set its path with BAGEL_CLANG=/path/to/clang or use "
         + "the device interpreter", 1
     ),
     (
@@ -70,12 +70,12 @@ struct FaultTests {
     (
       LoopError(
         "the loop has another seed", remedy: .either([.loopOptions(seed: 3, spread: 0), .afresh])),
-      "the loop has another seed; use the seed 3 and the spread 0.0 or begin afresh, which moves the folder away",
+      "the loop has another seed; use the seed 3 and the spread 0.0 or start from the beginning, which moves the folder away",
       65
     ),
     (
       CannotSimulate("the model reads ahead", remedy: .newTask(fromLogs: true)),
-      "the model reads ahead; write a task file from the logs, and fit that", 65
+      "the model reads ahead; write a task file from the logs, then fit it", 65
     ),
     (SimulatedSession.Misunderstood("'seed' is a number"), "'seed' is a number", 65),
   ]

@@ -206,7 +206,7 @@ struct FileTableTests {
       #expect(try read("f") == state)
       #expect(try read("g") == nil)
       let error = #expect(throws: TensorFileError.self) { try read("f", 8) }
-      #expect(error?.problem.contains("parameters has the shape [7]; [8] is wanted") == true)
+      #expect(error?.problem.contains("parameters has the shape [7]; [8] is expected") == true)
     }
     // A horizon that the options do not have would be read beyond the end of their list.
     try state.write(to: path, fingerprint: "f", options: options)
@@ -215,7 +215,7 @@ struct FileTableTests {
     let error = #expect(throws: TensorFileError.self) {
       try SearchState(path: path, fingerprint: "f", options: short, parameterCount: 7)
     }
-    #expect(error?.problem.contains("stage is 1.0; whole numbers from 0 to 0 are wanted") == true)
+    #expect(error?.problem.contains("stage is 1.0; whole numbers from 0 to 0 are expected") == true)
     #expect(error?.remedy == .searchAfresh)
   }
 
@@ -236,12 +236,13 @@ struct FileTableTests {
     parameters[4] = .nan
     let broken = PolicyController(
       policy: controller.policy, parameters: parameters, stateMean: [0, 0], stateScale: [1, 1])
-    try refuse("cannot be written: parameters[4] is nan; numbers from -1e+06 to 1e+06 are wanted") {
+    try refuse("cannot be written: parameters[4] is nan; numbers from -1e+06 to 1e+06 are expected")
+    {
       try broken.write(to: path, description: description)
     }
     var other = description
     other.upper[0] = -2
-    try refuse("action_upper[0] is -2.0; numbers above the lower limits are wanted") {
+    try refuse("action_upper[0] is -2.0; numbers above the lower limits are expected") {
       try controller.write(to: path, description: other)
     }
     other = description
@@ -258,7 +259,7 @@ struct FileTableTests {
     let search = try SmallFiles.search()
     var state = search.state
     state.startBestReturn = .nan
-    try refuse("start_best_return is nan; finite numbers or -inf are wanted") {
+    try refuse("start_best_return is nan; finite numbers or -inf are expected") {
       try state.write(to: path, fingerprint: "f", options: search.options)
     }
     state.startBestReturn = 0

@@ -120,9 +120,9 @@ struct InteractionLoopTests {
       return true
     }
     #expect(isFinished && loop.record.judgedTrials.count == 3)
-    #expect(meanwhile.contains("another bagel is at work in"))
-    #expect(moving.contains("another bagel is at work in"))
-    #expect(message { _ = try stale.run { _ in true } }.contains("has gone on in"))
+    #expect(meanwhile.contains("another bagel process is using"))
+    #expect(moving.contains("another bagel process is using"))
+    #expect(message { _ = try stale.run { _ in true } }.contains("has continued in"))
     #expect(message { _ = try open(task, spread: 0.1) }.contains("the spread 0.0, not 3 and 0.1"))
     let stricter = try QuickPendulum.task {
       $0.replacingOccurrences(of: "below: 0.2", with: "below: 0.1")
@@ -135,7 +135,7 @@ struct InteractionLoopTests {
     }
     #expect(
       message { _ = try open(slower, mayDiffer: true) }.contains(
-        "learnt from together; begin afresh"))
+        "used together; start from the beginning"))
   }
 
   @Test("a plant that dies in a trial leaves its rows, and the loop goes on with them")
@@ -281,7 +281,7 @@ struct InteractionLoopTests {
       }
     }
     let failure = #expect(throws: LoopError.self) { try explore() }
-    #expect(failure.map { "\($0)" }?.contains("begin afresh") == true)
+    #expect(failure.map { "\($0)" }?.contains("start from the beginning") == true)
     #expect(again.count == 4 && again[0].contains("'rate' left its limits at step 2"))
     let logs = try (1...4).map {
       try String(contentsOfFile: folder + "/loop/episode-000-short-\($0).csv", encoding: .utf8)

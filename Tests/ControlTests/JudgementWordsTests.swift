@@ -39,7 +39,7 @@ struct JudgementWordsTests {
     let task = try ControlTask(yaml: yaml, file: "shaky.yaml", folder: ".")
     #expect(
       task.criterion
-        == "|x - goal| <= 0.05 m from 1 s on and an action change below 0.1 a step (largestActionChange)"
+        == "|x - goal| <= 0.05 m from 1 s on and an action change below 0.1 per step (largestActionChange)"
     )
     let still = EpisodeJudge(task).judge(
       episode(x: { _ in 0.01 }, y: 0.3, u: { _ in 0.5 }), goals: goals)
@@ -49,7 +49,7 @@ struct JudgementWordsTests {
       episode(x: { _ in 0.06 }, y: 0.9, u: { $0 % 2 == 0 ? -0.1 : 0.1 }), goals: goals)
     let ended = EpisodeJudge(task).judge(
       episode(x: { _ in 0.01 }, y: 9, u: { $0 % 2 == 0 ? -0.1 : 0.1 }), goals: goals,
-      earlyEnd: "the plant was done")
+      earlyEnd: "the plant ended the episode")
     let evaluation = Evaluation(episodes: [still, shaky, far, ended])
     #expect(evaluation.episodes.map(\.isSuccess) == [true, false, false, false])
     #expect(evaluation.episodes.map(\.failsByActionChange) == [false, true, false, false])
@@ -105,7 +105,7 @@ struct JudgementWordsTests {
     #expect(said.status == 2, "\(said.errors)")
     for line in [
       "the policy was found for the plant 'pendulum (length: 2.0)'; it is judged on 'sh plant.sh' here",
-      "  success: |x - goal| <= 0.05 m from 1 s on and an action change below 0.1 a step (largestActionChange)",
+      "  success: |x - goal| <= 0.05 m from 1 s on and an action change below 0.1 per step (largestActionChange)",
       "  4 episodes failed only by the action change, ",
       "  not judged: y, which ends 0.4 m from its goal (mean)",
     ] {

@@ -132,7 +132,7 @@ struct KnownPhysicsTests {
     let findings = try task.fit(seed: 3).findings
     #expect(
       findings.contains {
-        $0.contains("do not tell the constant 'c'") && $0.contains("any value serves")
+        $0.contains("do not determine the constant 'c'") && $0.contains("any value fits")
       }, "\(findings)")
     // Two of which the data see the product alone.
     let product = yaml.replacingOccurrences(of: "m * 9.82 * l", with: "m * 9.82 * d * e")
@@ -148,9 +148,9 @@ struct KnownPhysicsTests {
       SmallTask.problem(yaml.replacingOccurrences(of: from, with: to))
     }
     #expect(problem("    rate: (", "    angle: (").contains("'model.mean.angle' is integrated"))
-    #expect(problem("    rate: (", "    speed: (").contains("is no output of the model"))
+    #expect(problem("    rate: (", "    speed: (").contains("is not an output of the model"))
     #expect(problem("m: free, ", "").contains("'m' is unknown"))
-    #expect(problem("b: 0.01", "b: 0.01, q: 3").contains("'q', which stands in no formula"))
+    #expect(problem("b: 0.01", "b: 0.01, q: 3").contains("'q', which is in no formula"))
     #expect(problem("b: 0.01", "sin: 0.01").contains("cannot name a constant"))
     #expect(problem("start: 0.8", "start: 8").contains("must lie within lower and upper"))
     #expect(problem("m: free", "m: loose").contains("must be a number"))

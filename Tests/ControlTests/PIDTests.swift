@@ -262,10 +262,10 @@ struct PIDTests {
     for (words, problem) in [
       ("kind: bang", "network, pid"), ("kind: pid, layers: [4]", "'policy.layers' has no effect"),
       ("kind: pid, goal: error", "'policy.goal' has no effect"),
-      ("kind: pid, integral: false", "a PID controller integrates"),
+      ("kind: pid, integral: false", "a PID controller always integrates"),
       ("kind: pid, actionHistory: 2", "'policy.actionHistory' has no effect"),
       ("kind: pid, errors: [z]", "'z' has no goal; there are goals of x, v"),
-      ("kind: pid, errors: [x, x]", "each once"), ("kind: pid, errors: []", "must name goals"),
+      ("kind: pid, errors: [x, x]", "each once"), ("kind: pid, errors: []", "must contain goals"),
       ("layers: [4], errors: [x]", "has no effect: nothing is integrated"),
       ("layers: [4], integral: true", "add goal: error"),
       ("kind: pid, dropout: 0.1", "'policy.dropout' has no effect"),

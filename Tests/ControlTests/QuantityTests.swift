@@ -157,7 +157,7 @@ struct QuantityTests {
     #expect(message(.reached(lower: [3, 0], upper: [4, 1])).contains("column 'x'"))
     #expect(
       message(.reached(lower: [3, 0], upper: [4, 1])).contains("which no logged pose reaches"))
-    #expect(message(.fixed([0.9, 0.9])).contains("each was there, but not together"))
+    #expect(message(.fixed([0.9, 0.9])).contains("each value was reached, but not together"))
     _ = try task.goals(amongLogged: logged, bounds: [])
     #expect(throws: LogError.self) {
       try task.checkGoal([0, 0], for: .error, within: .init(loggedGoals: logged))
@@ -246,7 +246,7 @@ struct QuantityTests {
     #expect(
       problem("1,1,0\n2,1,0\n").contains("path.csv:2, column 'time': begins at 1.0 s, not at 0"))
     #expect(
-      self.problem("every: 5", "every: 5, ramp: 6").contains("a goal lasts no longer than that"))
+      self.problem("every: 5", "every: 5, ramp: 6").contains("must be shorter than every goal"))
   }
 
   @Test("a plant's end is a success, a failure or neither, by the task or the plant's word")
@@ -312,7 +312,7 @@ struct QuantityTests {
     #expect(
       problem("schedule: {every: 5}", "schedule: {at: [], goals: []}").contains("one time per goal")
     )
-    #expect(problem("goal: {x: [0.5, 1.2], z: [0, 1]}", "goal: {}").contains("names nothing"))
+    #expect(problem("goal: {x: [0.5, 1.2], z: [0, 1]}", "goal: {}").contains("is empty"))
     #expect(problem("ab: a + b", "sin: a + b").contains("cannot name a quantity"))
     #expect(problem("ab: a + b", "va: a + b").contains("is a state, action or disturbance"))
     #expect(
@@ -327,11 +327,12 @@ struct QuantityTests {
       problem("track: {z: 0.05, x: 0.02}", "track: {a: 0.1}").contains(
         "'evaluate.track.a' has no goal"))
     #expect(
-      problem("track: {z: 0.05, x: 0.02}", "tolerance: 0.1").contains("say one for each: track:"))
+      problem("track: {z: 0.05, x: 0.02}", "tolerance: 0.1").contains(
+        "give one for each goal: track:"))
     #expect(problem("weights: {x: 1, z: 2}", "weights: {a: 1}").contains("'a' has no goal"))
     #expect(
       problem("inputs: {va: ", "inputs: {a: ").contains("is integrated or derived, not predicted"))
-    #expect(problem("inputs: {va: ", "inputs: {vc: ").contains("is no output of the model"))
+    #expect(problem("inputs: {va: ", "inputs: {vc: ").contains("is not an output of the model"))
     #expect(problem("[va, u, asked]", "[va, u, askd]").contains("did you mean 'asked'?"))
     #expect(problem("every: 5", "every: 50").contains("'evaluate.schedule.every' must be"))
   }

@@ -65,7 +65,7 @@ struct ReportCommandTests {
     for words in [
       "BAGEL \(bagelVersion)", "<td>seed</td><td>8</td>", "version 3, the current one",
       "network, 1 hidden layer of 4 units", "boom, simulated by BAGEL",
-      "each parameter within 10 % of its own", "<td>episodes</td><td>3</td>", "tabulated, ",
+      "each parameter within 10 % of its value", "<td>episodes</td><td>3</td>", "tabulated, ",
       "former policy, version 2", "<h2>Versions of the policy</h2>", "<h2>Policy</h2>",
       "<h2>Model</h2>", "Each start and goal apart", "Beside the former policy:",
       "Why episodes failed:",
@@ -100,7 +100,7 @@ struct ReportCommandTests {
     #expect(broken.status == 0 && broken.output.contains("made from policy.safetensors"))
     #expect(
       broken.errors.contains("warning: left out: ") && broken.errors.contains("report-fit.json")
-        && broken.errors.contains("`bagel fit` makes it anew"), "\(broken.errors)")
+        && broken.errors.contains("`bagel fit` writes it again"), "\(broken.errors)")
   }
 
   @Test("--open hands the page to the system's program, and says in words where there is none")

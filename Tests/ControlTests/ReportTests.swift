@@ -66,7 +66,7 @@ struct ReportTests {
     for words in [
       "1970-01-01 00:00:00 UTC, by BAGEL \(bagelVersion)", "<td>seed</td><td>41</td>",
       "cart-out/policy.safetensors; network, 2 hidden layers of 6 and 4 units",
-      "boom, simulated by BAGEL", "each parameter within 25 % of its own",
+      "boom, simulated by BAGEL", "each parameter within 25 % of its value",
       "tabulated, 7 x 7 points",
       "<td>episodes</td><td>1</td>", "model 0123456789abcdef; policy fedcba9876543210",
       "cart.yaml",
@@ -148,7 +148,7 @@ struct ReportTests {
     #expect(
       reasons == [
         "episode 1, x left its limits",
-        "episode 2, goal from 0 s: commands change by 0.8 a step on average, not below 0.1",
+        "episode 2, goal from 0 s: commands change by 0.8 per step on average, not below 0.1",
       ])
     let measured = try self.task {
       $0.replacingOccurrences(

@@ -56,7 +56,7 @@ struct SharedFolderTests {
         let isRefused =
           run.status == 65
           && run.errors.hasSuffix(
-            "another bagel is at work in quick-out; wait for it or give another --output\n")
+            "another bagel process is using quick-out; wait for it or give another --output\n")
         if isRefused { refused += 1 }
         #expect(isRefused || [0, 2].contains(run.status), "\(first) \(second): \(run.errors)")
       }

@@ -90,12 +90,12 @@ struct SimulationTests {
     #expect(try one.answer("{\"command\":\"step\",\"action\":[0.5]}")?.contains(",") == false)
     #expect(try one.answer("{\"command\":\"close\"}") == nil)
     for (line, words) in [
-      ("hello", "is no command"), ("{\"command\":\"fly\"}", "'fly' is not known"),
-      ("{\"command\":\"step\"}", "'action' is a list of 1 number"),
-      ("{\"command\":\"step\",\"action\":[1,2]}", "'action' is a list of 1 number"),
+      ("hello", "is not a command"), ("{\"command\":\"fly\"}", "unknown command 'fly'"),
+      ("{\"command\":\"step\"}", "'action' must be a list of 1 number"),
+      ("{\"command\":\"step\",\"action\":[1,2]}", "'action' must be a list of 1 number"),
       ("{\"command\":\"step\",\"action\":[1e300]}", "beyond 1e9"),
       ("{\"command\":\"reset\",\"of\":[0]}", "simulate several particles"),
-      ("{\"command\":\"reset\",\"state\":[1]}", "'state' is a list of 2 numbers"),
+      ("{\"command\":\"reset\",\"state\":[1]}", "'state' must be a list of 2 numbers"),
     ] {
       let error = #expect(throws: SimulatedSession.Misunderstood.self) { try one.answer(line) }
       #expect(error?.description.contains(words) == true, "\(line)")

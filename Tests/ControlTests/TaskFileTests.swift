@@ -139,7 +139,7 @@ struct TaskFileTests {
         "t.yaml:2: 'timeStep' must be a number, not 'fast'"))
     #expect(
       message("goal:", "optimise: {horizon: [10, 10]}\ngoal:").contains(
-        "must be a number of steps, or a list of them that grows"))
+        "must be a number of steps, or an increasing list of them"))
     #expect(
       message("goal:", "optimise: {horizon: 0}\ngoal:").contains(
         "must be a whole number from 1 to 1000000, not '0'"))
@@ -148,12 +148,12 @@ struct TaskFileTests {
     #expect(
       message("units: m}", "units: m, limits: [-1, 0.5]}").contains(
         "'goal' reaches 1.0, outside the limits of 'x', -1.0 to 0.5"))
-    #expect(message("name: u", "name: t").contains("'t' would stand twice in a log"))
+    #expect(message("name: u", "name: t").contains("'t' would occur twice in a log"))
     let schedule =
       "{tolerance: 0.1, seconds: 9, settle: 4, schedule: {at: [0, 6], goals: [[0, 0], [1, 0]]}}"
     #expect(
       message("goal:", "evaluate: \(schedule)\ngoal:").contains(
-        "'evaluate.settle' must lie within every step's 3.0 s, not at 4.0 s"))
+        "'evaluate.settle' must be below the 3.0 s of the shortest step to a goal, not 4.0 s"))
   }
 
   @Test("a policy file for another machine is refused with the difference")

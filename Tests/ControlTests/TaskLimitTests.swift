@@ -24,11 +24,11 @@ struct TaskLimitTests {
     func problem(_ text: String) -> String { SmallTask.problem(text) }
     #expect(
       problem("name: a\nstates:\n\t- {name: x}")
-        == "t.yaml:3:1: is not YAML: a tab stands here; YAML indents with blanks, not tabs")
+        == "t.yaml:3:1: is not YAML: a tab is used here; YAML indents with blanks, not tabs")
     #expect(
       problem("a: 1\nname: [1, 2\nb: 2")
         == "t.yaml:3:2: is not YAML: a ',' or ']' is missing in a list (see line 2)")
-    #expect(problem("name: a: b").contains("t.yaml:1:8: is not YAML: a ':' cannot stand here"))
+    #expect(problem("name: a: b").contains("t.yaml:1:8: is not YAML: a ':' is not allowed here"))
     #expect(
       message("timeStep: 0.1", "timeStep: 0,05")
         == "t.yaml:2: 'timeStep' must be a number, not '0,05'; write 0.05: YAML decimals are points"
@@ -78,14 +78,14 @@ struct TaskLimitTests {
     }
     for (text, words) in [
       (laughs(10), "90 aliases (*), more than 10 and 50"),
-      (laughs(5), "stands for more than 100000 values"),
+      (laughs(5), "expands to more than 100000 values"),
       ("name: " + String(repeating: "[", count: 100_000), "more than 100 lists and mappings"),
       ("a:\n" + String(repeating: "- ", count: 100_000) + "x", "at most 500 of indentation"),
       (
         (0..<1_000).map { String(repeating: " ", count: $0) + "a:" }.joined(separator: "\n"),
         "t.yaml:502"
       ),
-      ("# " + String(repeating: "x", count: 1 << 20), "a task file at most 1048576"),
+      ("# " + String(repeating: "x", count: 1 << 20), "a task file may have at most 1048576"),
     ] {
       let start = ContinuousClock.now
       let error = #expect(throws: LogError.self) {
@@ -132,10 +132,10 @@ struct TaskLimitTests {
     let policy = #expect(throws: TensorFileError.self) { try PolicyController.read(path: path) }
     #expect(
       policy?.problem
-        == "has the format bagel-policy-2, this version of bagel reads bagel-policy-4")
+        == "has the format bagel-policy-2, but this version of bagel reads bagel-policy-4")
     #expect(policy?.remedy == .optimize)
     let model = #expect(throws: TensorFileError.self) { try DynamicsModel(path: path) }
     #expect(
-      model?.problem == "is a policy (bagel-policy-2); a model is wanted")
+      model?.problem == "is a policy (bagel-policy-2); a model is expected")
   }
 }

@@ -115,13 +115,13 @@ struct TaskReferenceTests {
     let text = """
       # The task file
 
-      Every key, what it must be, its unit, what stands without it, and what it means. `bagel new NAME` writes a file with all of them and examples.
+      Every key with its type, unit, default and meaning. `bagel new NAME` writes a file with all keys and examples.
 
       ## Overview
 
-      A value that is not what it must be is refused with file, line and key: `my-boom.yaml:7: 'timeStep' must be from 1e-06 to 100000.0, not '0'`. A key that is not known is refused with the nearest one that is. `[]` stands for the elements of a list, `NAME` for a name of yours. A list of one element may be written without brackets. "channel" is the unit of the state or command.
+      A wrong value is refused with file, line and key: `my-boom.yaml:7: 'timeStep' must be from 1e-06 to 100000.0, not '0'`. An unknown key is refused with the nearest known one. `[]` stands for the elements of a list, `NAME` for your own name. A list of one element may be written without brackets. "channel" is the unit of the state or command.
 
-      | key | must be | unit | without it | meaning |
+      | key | must be | unit | default | meaning |
       |---|---|---|---|---|
       \(rows.joined(separator: "\n"))
 

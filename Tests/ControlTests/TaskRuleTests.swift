@@ -34,12 +34,12 @@ struct TaskRuleTests {
     #expect(other.layout.measuredColumns == ["elsewhere", "boom angle [deg]"])
     #expect(
       message("rateOf: x}", "rateOf: x, column: w}").contains(
-        "t.yaml:5: 'states[1].column' is a measured state's"))
+        "t.yaml:5: 'states[1].column' is for measured states"))
     #expect(
       message(
         "name: x, units: m}\n  - {name: v, units: m/s, rateOf: x",
         "name: x, column: c, units: m}\n  - {name: v, units: m/s, rateOf: c"
-      ).contains("name its state: rateOf: x"))
+      ).contains("give its state: rateOf: x"))
   }
 
   @Test(
@@ -136,7 +136,7 @@ struct TaskRuleTests {
         && problem("reward: {formula: -(x - goal.x)^2}").contains("the task has no `goal:`"))
     #expect(problem("evaluate: {tolerance: 0.1}").contains("'evaluate.tolerance' is a distance"))
     #expect(
-      problem("policy: {goal: error}").contains("'policy.goal' is error, and the task has no"))
+      problem("policy: {goal: error}").contains("'policy.goal' is error, but the task has no"))
     #expect(problem("evaluate: {seconds: 5}") == "no error")
   }
 

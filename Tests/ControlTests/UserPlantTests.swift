@@ -66,7 +66,7 @@ struct UserPlantTests {
   func faults() throws {
     let answers: [(@Sendable (Int, Double) throws -> [Double], String)] = [
       ({ if $0 == 7 { throw Lag.Broken() } else { [$1] } }, "the cable is off"),
-      ({ $0 == 7 ? [$1, $1] : [$1] }, "returned 2 states, the task measures 1"),
+      ({ $0 == 7 ? [$1, $1] : [$1] }, "returned 2 states, but the task measures 1"),
       ({ $0 == 7 ? [.nan] : [$1] }, "the state 'x' is nan"),
     ]
     for (answer, words) in answers {

@@ -158,7 +158,7 @@ struct VerdictTests {
     try FileManager.default.removeItem(atPath: slow)
     let last = try bagel(command + ["killed"], in: told.folder)
     #expect(last.status == 0, "\(last.errors)")
-    #expect(last.output.contains("going on with judging trial 3 over 8 episodes in killed/learn: "))
+    #expect(last.output.contains("continuing to judge trial 3 over 8 episodes in killed/learn: "))
     #expect(last.output.contains("solved at trial 3: 7 of 8 episodes succeed"))
     let (one, other) = (try told.files("whole/learn"), try told.files("killed/learn"))
     #expect(one.count == 14 + 3 + 3 + 1 && Set(one.keys) == Set(other.keys))

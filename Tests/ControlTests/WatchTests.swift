@@ -158,11 +158,11 @@ struct WatchTests {
     func names(_ words: String, _ found: [String]) -> Bool { found.contains { $0.contains(words) } }
     let weak = try found(Machine(gain: 0.7))
     #expect(weak.steps < 100, "\(weak)")
-    #expect(names("commands less than the model says", weak.words), "\(weak)")
-    #expect(!names("commands more than the model says", weak.words), "\(weak)")
+    #expect(names("commands less than the model predicts", weak.words), "\(weak)")
+    #expect(!names("commands more than the model predicts", weak.words), "\(weak)")
     let late = try found(Machine(delay: 2))
     #expect(late.steps < 100, "\(late)")
-    #expect(names("commands later than the model says", late.words), "\(late)")
+    #expect(names("commands later than the model predicts", late.words), "\(late)")
   }
 
   @Test(
@@ -366,7 +366,8 @@ struct WatchedRunTests {
   func fallsBack() throws {
     let folder = try Self.folder("watch: {frozen: fallback, innovation: off}", freeze: 30)
     let done = try bagel(["run", "watched.yaml", "--seconds", "2", "--json"], in: folder)
-    #expect(done.status == 2 && done.errors.contains("drove, not the policy"), "\(done.errors)")
+    #expect(
+      done.status == 2 && done.errors.contains("drove instead of the policy"), "\(done.errors)")
     #expect(done.errors.contains("from here on the safe action drives"), "\(done.errors)")
     let rows = try log(folder)
     #expect(rows.u.count == 101 && rows.u.suffix(20).allSatisfy { $0 == -0.5 })
@@ -386,7 +387,7 @@ struct WatchedRunTests {
       freeze: 30)
     let done = try bagel(["run", "watched.yaml", "--seconds", "2", "--json"], in: folder)
     #expect(done.errors.contains("from here on the safe action drives"), "\(done.errors)")
-    #expect(done.errors.contains("the safe action drove, not the policy"), "\(done.errors)")
+    #expect(done.errors.contains("the safe action drove instead of the policy"), "\(done.errors)")
     let rows = try log(folder)
     #expect(rows.u.suffix(20).allSatisfy { $0 == -0.5 })
   }

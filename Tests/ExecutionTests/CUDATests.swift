@@ -177,7 +177,7 @@ struct CUDAFailureTests {
 
   @Test("a driver without a GPU, and a driver that does not fit")
   func noDevice() throws {
-    for (code, words) in [(Int32(100), "sees no such GPU"), (803, "restart the machine")] {
+    for (code, words) in [(Int32(100), "reports no such GPU"), (803, "restart the machine")] {
       let library = try EmulatedGPU.ownLibrary()
       try fail(library, "cuInit", code)
       let text = message { _ = try CUDADevice(libraries: [library]) }

@@ -17,11 +17,11 @@ private func executors(
   var found: [(name: String, executor: any RolloutExecutor)] = [
     ("host", try HostExecutor(program, data: data)),
     (
-      "a thread a particle",
+      "a thread per particle",
       try EmulatedGPU.executor(program, data: data, schedule: CUDASchedule(lanes: 1))
     ),
     (
-      "8 lanes a particle, few steps kept",
+      "8 lanes per particle, few steps kept",
       try EmulatedGPU.executor(
         program, data: data, schedule: CUDASchedule(lanes: 8), tapeBudget: 1)
     ),

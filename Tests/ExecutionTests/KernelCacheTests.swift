@@ -98,7 +98,8 @@ struct KernelCacheTests {
       atPath: folder + "/" + entry, withIntermediateDirectories: false)
     let text = message { try loadIdle(folder) }
     #expect(
-      text.contains("a folder stands") && text.contains("rm -r \(folder)/\(entry)"), "\(text)")
+      text.contains("a folder has the name") && text.contains("rm -r \(folder)/\(entry)"), "\(text)"
+    )
     #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == [entry])
   }
 

@@ -78,14 +78,14 @@ struct ContainerTests {
 
   @Test("lengths and the header's text")
   func headers() throws {
-    #expect(problem(try file("", length: 0)).contains("is no JSON object"))
+    #expect(problem(try file("", length: 0)).contains("is not a JSON object"))
     #expect(problem(try file("{}", length: 3)).contains("cut off"))
     #expect(problem(try file("{}", length: .max)).contains("cut off"))
-    #expect(problem(try file("[1]")).contains("is no JSON object"))
-    #expect(problem(try file(" {}")).contains("is no JSON object"))
+    #expect(problem(try file("[1]")).contains("is not a JSON object"))
+    #expect(problem(try file(" {}")).contains("is not a JSON object"))
     #expect(problem(try file("{\"a\":")).contains("is not JSON"))
     #expect(problem(try file("{\"a")).contains("cut off within a string"))
-    #expect(problem(try file("{\"a\":1}")).contains("another type than is wanted at 'a'"))
+    #expect(problem(try file("{\"a\":1}")).contains("has the wrong type at 'a'"))
     #expect(problem(try file("{\"a\":{}}")).contains("lacks an entry at 'a.dtype'"))
     #expect(problem(try file("{\"__metadata__\":{\"a\":1}}")).contains("__metadata__.a"))
     #expect(problem(try file("{}\0\0")).contains("is not UTF-8"))

@@ -140,7 +140,7 @@ struct LogCheckTests {
       wrapped.x = spinning.x.map { $0 - turn * ($0 / turn).rounded(.down) }
       let text = try #require(try problem(wrapped))
       #expect(
-        text.contains("jumps by a full turn") && text.contains("say that 'x' is an angle"),
+        text.contains("jumps by a full turn") && text.contains("declare 'x' as an angle"),
         "\(text)")
       let angle = layout(turn: turn, units: units, rate: true)
       let (a, b) = (
@@ -214,7 +214,7 @@ struct LogCheckTests {
     let other = try layout.episodes(from: [try Motion(seed: 9).file("o.csv")])
     #expect(layout.copies(among: first + other).isEmpty)
     let said = layout.copies(among: first + other + copy)
-    #expect(said.count == 1 && said[0].contains("has the rows of \(first[0].name)"), "\(said)")
+    #expect(said.count == 1 && said[0].contains("has the same rows as \(first[0].name)"), "\(said)")
     #expect(copy[0].original(among: first) != nil && other[0].original(among: first) == nil)
   }
 

@@ -327,12 +327,12 @@ struct LogHabitsTests {
   func words() throws {
     #expect(
       try refusal(table { $1 == 0 ? "#\($0)" : values($0)[$1] })
-        .contains("each begins with a mark of comments"))
+        .contains("each begins with a comment mark"))
     #expect(
-      try refusal(stamped { "2026-6-25T9h\($0)" }).contains("is a time in a form that is not read"))
+      try refusal(stamped { "2026-6-25T9h\($0)" }).contains("is a time in an unknown format"))
     #expect(
       try refusal(table { $0 == 5 && $1 == 0 ? "NaN" : values($0)[$1] })
-        .contains(":7, column 't': a row without a time is of no use"))
+        .contains(":7, column 't': a row needs a time"))
     var dropping = layout
     (dropping.states[0].missing, dropping.actions[0].missing) = (.drop, .drop)
     #expect(
@@ -371,49 +371,50 @@ struct LogHabitsTests {
   func ambiguous() throws {
     #expect(
       try refusal(table { $0 == 7 && $1 == 1 ? "\u{2212}0.5" : values($0)[$1] })
-        .contains("has a minus sign of typography (U+2212)"))
+        .contains("has a typographic minus sign (U+2212)"))
     #expect(
       try refusal(
         table { row, column in
           row == 20 && column == 0 ? "t,x,u\n" + values(row)[0] : values(row)[column]
         }
-      ).contains(":22: the columns' names stand here again"))
+      ).contains(":22: the column names are repeated here"))
     #expect(
       try refusal(table("t;x;u", ";") { row, column in column == 1 ? "\(row + 1),250" : "\(row)" })
-        .contains("is the comma a decimal mark, or does it stand between thousands?"))
+        .contains("is the comma a decimal mark or a separator of thousands?"))
     #expect(
       try refusal(
         table("t;x;u", ";") { row, column in
           column == 1 ? row % 2 == 0 ? "2.\(300 + 10 * row)" : "992" : "\(row)"
         }
       ).contains(
-        ":2, column 'x': '2.300': is the point a decimal mark, or does it stand between thousands?")
+        ":2, column 'x': '2.300': is the point a decimal mark or a separator of thousands?")
     )
     #expect(
       try refusal(
         table("t;x;u", ";") { row, column in
           row == 7 && column == 1 ? "1.5" : commas(values(row)[column])
         }
-      ).contains(":9, column 'x': '1.5' has a decimal point, and others have commas"))
+      ).contains(":9, column 'x': '1.5' has a decimal point, but others have commas"))
     #expect(
       try refusal(
         table("t;x;u", ";") { row, column in
           row == 7 && column == 1 ? "1,5" : values(row)[column]
         }
-      ).contains(":9, column 'x': '1,5' has a decimal comma, and others have points"))
+      ).contains(":9, column 'x': '1,5' has a decimal comma, but others have points"))
     #expect(
       try refusal(
         stamped {
           $0 < 2 ? "04/05/2026 23:59:5" + "\(Int($0 * 5) % 10).0" : "05/05/2026 00:00:00.0"
         }
       )
-      .contains("may be two dates: which is the month?"))
+      .contains("may be two dates, because the month is not clear"))
     #expect(
       try refusal(table { $0 == 9 && $1 == 1 ? "2026-11-30" : values($0)[$1] })
         .contains("'2026-11-30' is a date or a time of day"))
     // Two seconds a row are too many for a time step of 0.1 s, two milliseconds oddly few.
     #expect(
-      try refusal(stamped { "\(Int(($0 * 20).rounded()))" }).contains("say the unit of the stamps"))
+      try refusal(stamped { "\(Int(($0 * 20).rounded()))" }).contains(
+        "give the unit of the time stamps"))
     #expect(try refusal("0;1;2\n" + table("3;4;5", ";")).contains("the first line is numbers"))
   }
 
@@ -435,7 +436,8 @@ struct LogHabitsTests {
     angles.states[0] = Channel(name: "angle", units: "rad", columnName: "angle [deg]")
     let text = table("t,angle [deg],u")
     // The file's own word against the task's is told.
-    #expect(try read(text, angles).notes.contains { $0.contains("is in deg by the file, in rad") })
+    #expect(
+      try read(text, angles).notes.contains { $0.contains("is in deg in the file, but in rad") })
     angles.states[0].loggedUnits = "deg"
     let episode = try read(text, angles)
     let plain = try read(table())
@@ -576,7 +578,7 @@ struct ConverterTests {
     let text = table()
     #expect(
       try refusal("cat <<'END'\n\(text)END\nexec >&- 2>&-; exec sleep 100")
-        .contains("does not end; it was ended"))
+        .contains("did not end; BAGEL ended it"))
     #expect(start.duration(to: .now) < .seconds(30))
   }
 
@@ -586,7 +588,7 @@ struct ConverterTests {
     #expect(
       try refusal("cat <<'END'\n\(text)END\necho 'no topic /cmd' >&2; exit 3")
         .contains("the program ended with exit code 3: no topic /cmd"))
-    #expect(try refusal("exit 1").contains("ended with exit code 1 and said nothing"))
+    #expect(try refusal("exit 1").contains("ended with exit code 1 without a message"))
     #expect(try refusal("kill -9 $$").contains("was ended by signal 9"))
     #expect(try refusal("true").contains("is empty"))
     #expect(
@@ -594,13 +596,13 @@ struct ConverterTests {
         ":42: the program's last line has no end"))
     #expect(
       try refusal("cat <<'END'\n\(text)END\necho 'card was pulled' >&2; printf '4.0,1.0'").contains(
-        "has no end; was it cut?; the converter's last words: card was pulled"))
+        "has no end of line; was the output cut off?; the converter's last words: card was pulled"))
     let back = text + "2.0,0.5,\n"
     #expect(
       try refusal("cat <<'END'\n\(back)END\n")
-        .contains(":42, column 't': time of 'x' does not go forward"))
+        .contains(":42, column 't': time of 'x' goes backward"))
     let two = text.replacingOccurrences(of: "\n1.0,", with: "\n0.9,")
-    #expect(try refusal("cat <<'END'\n\(two)END\n").contains("two rows have the stamp 0.9"))
+    #expect(try refusal("cat <<'END'\n\(two)END\n").contains("two rows have the time stamp 0.9"))
     var missing = LogSource("/nowhere/run.mcap")
     missing.converter = ["true"]
     #expect(throws: LogError.self) { try layout.episodes(from: [missing]) }

@@ -88,7 +88,7 @@ struct MachineLogTests {
         "is empty; remove the row"))
     #expect(
       try message(good.replacingOccurrences(of: "\n0.5,", with: "\n0.35,")).contains(
-        "time does not go forward: 0.35 after 0.4"))
+        "time goes backward: 0.35 after 0.4"))
     #expect(
       try message(good.replacingOccurrences(of: "x", with: "angle")).contains(
         "has no column 'x'"))
@@ -96,7 +96,7 @@ struct MachineLogTests {
     #expect(try message("").contains("is empty"))
     #expect(
       try message("t,x,u\n0,1,2\n0.1,2\n0.2,3,1\n").contains(
-        ":3: the row has 2 fields, the header 3"))
+        ":3: the row has 2 fields, but the header has 3"))
     let still = rows.map { $0.split(separator: ",")[0] + ",5," + $0.split(separator: ",")[2] }
     #expect(
       try message("t,x,u\n" + still.joined(separator: "\n")).contains("column 'x': is constant"))

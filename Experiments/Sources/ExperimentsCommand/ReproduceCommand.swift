@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// bagel reproduce FIGURE: the paper's experiments again, with its baselines.
+// bagel reproduce FIGURE: repeats the paper's experiments with its baselines.
 
 import ArgumentParser
 import Bagel
@@ -19,7 +19,7 @@ struct ReproduceCommand: ParsableCommand {
       cart-pole  the loop of MC-PILCO beside BAGEL's          15 min
       all        these, one after another
 
-      Ctrl-C ends after the step that is running, and the page says what is missing. Numbers go into a CSV beside the page.
+      Ctrl-C stops after the running part; the page shows what is missing. The numbers are in a CSV file beside the page.
       """)
 
   enum Figure: String, CaseIterable, ExpressibleByArgument {
@@ -34,50 +34,52 @@ struct ReproduceCommand: ParsableCommand {
   @Argument(help: "Figure to reproduce (see the list below).")
   var figure: Figure
 
-  @Flag(help: "A smoke test of half a minute: its figures mean nothing.")
+  @Flag(help: "A smoke test of half a minute; its figures are not meaningful.")
   var quick = false
 
-  @Option(help: "Trials a method, of figure2 (default: 16) and cart-pole (default: 5).")
+  @Option(help: "Trials per method, for figure2 (default: 16) and cart-pole (default: 5).")
   var trials: Int?
 
-  @Option(help: "Seconds of searching a trial for the slow methods of figure2 (default: 60).")
+  @Option(help: "Search time per trial for the slow methods of figure2, in seconds (default: 60).")
   var budget: Double?
 
   @Option(
     parsing: .upToNextOption,
     help:
-      "CSV logs of a machine of yours, of one joint, in place of the simulated boom (figures 2 to 4)."
+      "CSV logs of your own machine with one joint, instead of the simulated boom (figures 2 to 4)."
   )
   var log: [String] = []
 
   @Option(
     help:
-      "Of --log: the joint's column, or those of position and rate, separated by a comma (default: angle,rate)."
+      "With --log: the joint's column, or the columns of its position and rate, separated by a comma (default: angle,rate)."
   )
   var states: String?
 
   @Option(
     help:
-      "Of --log: the unit of the joint's position, such as rad, for axes and tables (rad is shown in degrees)."
+      "With --log: the unit of the joint's position, such as rad, for axes and tables (rad is shown in degrees)."
   )
   var units: String?
 
-  @Option(help: "Of --log: the column of the command in [-1, 1] (default: valve).")
+  @Option(help: "With --log: the column of the command in [-1, 1] (default: valve).")
   var actions: String?
 
   @Option(
-    help: "Of --log: seconds between rows; other stamps are resampled (the simulated boom: 0.05).")
+    help:
+      "With --log: seconds between rows; logs with other time stamps are resampled (the simulated boom: 0.05)."
+  )
   var timeStep: Double?
 
   @Option(
     help: """
-      Of --log, in figure4: how many pseudo-measurements say that a command of zero holds the joint, for logs that never \
-      rest (default: 0).
+      With --log, in figure4: number of pseudo-measurements in which a command of zero holds the joint, for logs in which \
+      it never rests (default: 0).
       """)
   var restPseudoData: Int?
 
   @Option(
-    help: "Lines that Benchmarks/gpytorch_iteration.py printed, to stand beside ours in figure5.")
+    help: "File with the output of Benchmarks/gpytorch_iteration.py, to compare with in figure5.")
   var peers: String?
 
   @Flag(help: "Write each picture as a PNG file too.")
@@ -87,24 +89,24 @@ struct ReproduceCommand: ParsableCommand {
 
   func validate() throws {
     if let trials, !(1...1_000).contains(trials) {
-      throw ValidationError("--trials is from 1 to 1000")
+      throw ValidationError("--trials must be from 1 to 1000")
     }
     if let budget, !(budget > 0 && budget <= 1e6) {
-      throw ValidationError("--budget is in seconds, positive and at most 1,000,000")
+      throw ValidationError("--budget must be positive and at most 1,000,000 (seconds)")
     }
     guard (1...2).contains(stateNames.count), actionNames.count == 1 else {
-      throw ValidationError("--states is one column or two, --actions one")
+      throw ValidationError("--states needs one column or two, --actions one")
     }
     if let timeStep, !(timeStep > 0 && timeStep.isFinite) {
       throw ValidationError("--time-step must be a positive number of seconds")
     }
-    if Set(log).count < log.count { throw ValidationError("a file stands twice in --log") }
+    if Set(log).count < log.count { throw ValidationError("a file occurs twice in --log") }
     if stateNames.contains(actionNames[0]) {
       throw ValidationError("--states and --actions name the same column")
     }
     if !log.isEmpty && timeStep == nil { throw ValidationError("--log needs --time-step too") }
     if let restPseudoData, !(0...10_000).contains(restPseudoData) {
-      throw ValidationError("--rest-pseudo-data is from 0 to 10000")
+      throw ValidationError("--rest-pseudo-data must be from 0 to 10000")
     }
     let describesLogs =
       states != nil || units != nil || actions != nil || timeStep != nil || restPseudoData != nil
@@ -124,7 +126,7 @@ struct ReproduceCommand: ParsableCommand {
   private func check(_ option: String, isGiven: Bool, isFor figures: [Figure]) throws {
     guard isGiven, figure != .all, !figures.contains(figure) else { return }
     let names = figures.map(\.rawValue).joined(separator: ", ")
-    throw ValidationError("\(figure.rawValue) has no use for \(option); it is for \(names)")
+    throw ValidationError("\(option) does not apply to \(figure.rawValue), only to \(names)")
   }
 
   func run() throws {
@@ -165,7 +167,7 @@ struct ReproduceCommand: ParsableCommand {
       // Figure 4 is never small.
       path = try result.write(to: folder, png: png, isQuick: quick && figure != .figure4)
       if let failure {
-        if let path { console.say("\(path) has what was measured before this:") }
+        if let path { console.say("\(path) contains the measurements made before this error:") }
         throw failure
       }
     } catch let error as NSError where error.domain == NSCocoaErrorDomain {
@@ -175,7 +177,7 @@ struct ReproduceCommand: ParsableCommand {
     guard result.isComplete else {
       throw Interruption(
         description: "interrupted; "
-          + (path.map { "\($0) has what there is" } ?? "there is no page yet"))
+          + (path.map { "\($0) contains the results so far" } ?? "there is no page yet"))
     }
     if let path { console.say("page: \(path)") }
     return result.json

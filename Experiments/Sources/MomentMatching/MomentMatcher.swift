@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Gaussian processes at an uncertain input z ~ N(m, S): mean and covariance of the outputs f_a(z), and their gain on
 // the input, S^-1 Cov[z, f_a] (Deisenroth, Efficient Reinforcement Learning using Gaussian Processes, 2010, section
-// 2.3.2; squared exponentials with a lengthscale an input). The prior mean is b_a + beta_a^T z.
+// 2.3.2; squared exponentials with a lengthscale per input). The prior mean is b_a + beta_a^T z.
 //
 // With nu_i = x_i - m, B_a = (S + Lambda_a)^-1, w_i = alpha_i sigma_a^2 |S Lambda_a^-1 + I|^-1/2 exp(-nu_i^T B_a nu_i / 2):
 //
@@ -47,7 +47,7 @@ package struct MomentMatcher: Sendable {
   let x: Matrix
   let outputs: [Output]
 
-  /// - Parameter processes: one an output, on the same inputs.
+  /// - Parameter processes: one per output, on the same inputs.
   /// - Throws: `CannotMatchMoments` for other covariances and for inducing points.
   package init(_ processes: [GaussianProcess]) throws {
     x = processes[0].x
@@ -60,7 +60,7 @@ package struct MomentMatcher: Sendable {
       }
       guard let exact = process.exact else {
         throw CannotMatchMoments(
-          "moment matching takes n^2 exponentials a step: \(process.x.rows) points are too many (at most "
+          "moment matching computes n^2 exponentials per step: \(process.x.rows) points are too many (at most "
             + "\(GaussianProcess.largestExact))")
       }
       let line = process.priorMeanLine

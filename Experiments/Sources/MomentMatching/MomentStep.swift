@@ -37,7 +37,7 @@ struct MomentStep {
     }
     guard model.layout.disturbances.isEmpty else {
       throw CannotMatchMoments(
-        "moment matching has no distribution of what disturbs: no disturbances")
+        "moment matching has no distribution of disturbances")
     }
     guard model.linear == nil, !model.form.hasFeedthrough else {
       throw CannotMatchMoments(

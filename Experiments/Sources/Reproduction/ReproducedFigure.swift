@@ -10,7 +10,7 @@ package protocol ReproducedFigure {
   var name: String { get }
   /// Measures.
   ///
-  /// - Parameter tell: hears the fraction done and what is being done, between two steps (up to some ten seconds apart); false ends then.
+  /// - Parameter tell: gets the fraction done and the current work, between two steps (up to some ten seconds apart); false ends then.
   /// - Throws: what learning, searching and driving throw where nothing can go on.
   mutating func run(_ tell: @escaping Progress) throws
   /// Whether everything was measured, or says why not.
@@ -45,7 +45,7 @@ extension ReproducedFigure {
     if !isComplete { notices.append("Interrupted: not everything was measured.") }
     if isQuick {
       notices.append(
-        "A quick run: little data and short budgets. This is a smoke test; its figures mean nothing."
+        "A quick run: little data and short budgets. This is a smoke test; its figures are not meaningful."
       )
     }
     try page.html(notices: notices).write(toFile: path, atomically: true, encoding: .utf8)

@@ -50,7 +50,7 @@ struct ReproduceCommandTests {
       ["figure3", "--log", "a.csv", "--time-step", "0.1", "--rest-pseudo-data", "9"],
     ] {
       let outcome = try bagel(["reproduce"] + arguments, in: folder)
-      #expect(outcome.status == 64 && outcome.errors.contains("has no use for"), "\(arguments)")
+      #expect(outcome.status == 64 && outcome.errors.contains("does not apply to"), "\(arguments)")
     }
     let outcome = try bagel(["reproduce", "figure2", "--units", "rad"], in: folder)
     #expect(outcome.status == 64 && outcome.errors.contains("give --log too"))

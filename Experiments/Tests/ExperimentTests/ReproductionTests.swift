@@ -234,7 +234,8 @@ struct FigureFilesTests {
     var figure = Figure4(Figure4Options())
     try figure.run { _, _ in true }
     let page = try #require(try figure.write(to: folder, isQuick: true))
-    #expect(try String(contentsOfFile: page, encoding: .utf8).contains("its figures mean nothing"))
+    #expect(
+      try String(contentsOfFile: page, encoding: .utf8).contains("its figures are not meaningful"))
     let files = try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
     #expect(files == ["figure4.csv", "figure4.html", "figure4.old-1", "notes.txt"])
     let moved = try FileManager.default.contentsOfDirectory(atPath: folder + "/figure4.old-1")

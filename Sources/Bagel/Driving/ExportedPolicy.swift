@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A policy of a task as it is exported: with the limits of the task, and with what its run would watch.
+// A policy of a task as it is exported: with the limits of the task, and with the checks of its watch.
 
 import Foundation
 import MachineLogs

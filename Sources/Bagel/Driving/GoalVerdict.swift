@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How a run came to each of its goals, row by row: memory does not grow with the run.
+// How a run approached each of its goals, evaluated row by row: memory does not grow with the run.
 
 import MachineLogs
 /// How a run came to one of its goals (physical units, seconds).

@@ -3,10 +3,10 @@
 //
 //   0.3,-0.1    one number for each action: from the next row on they go to the machine in the controller's place
 //   stop        the safe action goes to the machine
-//   release     the controller drives on, from the last command that was sent
+//   release     the controller drives again, from the last command that was sent
 //
-// Lines are taken between two rows, without waiting for any. Where the input ends or fails while the operator drives, nobody knows what the
-// operator wants, and the policy no longer drives: the safe action does.
+// Lines are read between two rows, without waiting. If the input ends or fails while the operator drives, the operator's intention is
+// unknown: the safe action is sent, and the policy does not drive again.
 
 import Foundation
 import MachineLogs
@@ -42,7 +42,7 @@ package final class OperatorInput {
   /// - Parameters:
   ///   - descriptor: a file that is open for reading.
   ///   - safeAction: for where the operator is gone [A].
-  ///   - tell: hears what each line did.
+  ///   - tell: called with the effect of each line.
   package init(descriptor: Int32, safeAction: [Double], tell: @escaping (Event) -> Void) {
     (self.descriptor, self.safeAction, self.tell) = (descriptor, safeAction, tell)
   }

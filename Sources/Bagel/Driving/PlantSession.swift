@@ -117,7 +117,7 @@ extension ControlTask {
     if case .bounds = objective.goal, data.bounds == nil {
       throw LogError(
         file: place,
-        "draws goals from the training data's bounds, which this policy file lacks",
+        "draws goals from the bounds of the training data, but this policy file has no bounds; run `bagel optimize` again",
         remedy: .optimize)
     }
     return try goals(amongLogged: data.loggedGoals, bounds: data.bounds ?? [])

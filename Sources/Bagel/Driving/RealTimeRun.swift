@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A controller on a plant in real time: each action waits until it is due, the log is written as it goes, whatever ends the
-// run the safe action is the last, and a verdict says how it went. Memory does not grow with the run.
+// A controller on a plant in real time: each action waits until it is due, and the log is written row by row. However the
+// run ends, the safe action is the last one. A verdict describes the run. Memory does not grow with the run.
 
 import Faults
 import Foundation
@@ -43,7 +43,7 @@ extension ControlTask {
   ///   - fallback: drives after a finding that asks for it; nil for the safe action.
   ///   - input: of an operator, whose commands go to the machine in the controller's place; nil for nobody but the plant's own.
   ///   - clock: real, but in tests.
-  ///   - tell: hears what the watch finds as it finds it, and what follows.
+  ///   - tell: called for each finding of the watch, with the response.
   ///   - goesOn: false ends the run with the safe action.
   /// - Throws: `LogError`, `LogWritingError`, `PlantFailure` before anything moves. A failure afterwards is in the outcome.
   package func runInRealTime(

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What stands between a run and its controller: the watch over its rows, the fallback that may drive in the controller's place, and
-// what of both the log says. In: rows, and actions as they are sent. Out: whether to go on, and who drives.
+// Between a run and its controller: the watch over the rows, the fallback that may drive instead of the controller, and what the log
+// records of both. In: rows, and actions as they are sent. Out: whether to go on, and who drives.
 
 import MachineLogs
 import Policies
@@ -37,7 +37,7 @@ final class RunSupervisor {
   ///   - options: what follows findings.
   ///   - fallback: a policy; nil for the safe action.
   ///   - safeAction: [A]
-  ///   - tell: hears every finding.
+  ///   - tell: called for every finding.
   init(
     watch: RunWatch?, options: WatchOptions, fallback: PolicyController?, safeAction: [Double],
     tell: @escaping (WatchFinding, WatchResponse) -> Void

@@ -52,13 +52,13 @@ extension ControlTask {
     }
     let calibration = try WatchCalibration(path: path, for: layout)
     if let own = description.model, own != calibration.model {
-      return none("\(path) is of another model than the policy")
+      return none("\(path) belongs to another model than the policy")
     }
     guard calibration.judgesInnovations else {
       return (
         WatchFiles(calibration: calibration),
-        "innovations are not watched: the log had fewer than \(WatchCalibration.fewestRows) rows to judge them by, or its model "
-          + "follows commands at once"
+        "innovations are not watched: the log had fewer than \(WatchCalibration.fewestRows) rows to calibrate by, or its model "
+          + "responds to commands without delay"
       )
     }
     guard FileManager.default.fileExists(atPath: modelPath) else {
@@ -66,7 +66,7 @@ extension ControlTask {
     }
     let model = try DynamicsModel(path: modelPath)
     guard model.fingerprint == calibration.model else {
-      return none("\(modelPath) is another model than that of \(path)")
+      return none("\(modelPath) is not the model of \(path)")
     }
     return (WatchFiles(calibration: calibration, model: model), nil)
   }
@@ -84,7 +84,7 @@ extension ControlTask {
     let (files, gap) = try watchFiles(of: description, in: folder)
     let unbounded =
       description.dataBounds == nil
-      ? "the policy's file does not know the bounds of its data: nothing is found beyond them" : nil
+      ? "the policy's file has no bounds of its data: states beyond the data are not detected" : nil
     let predictor = try files?.model.flatMap { try StepPredictor($0, safeAction: safeAction) }
     return (
       RunWatch(

@@ -10,7 +10,7 @@
 //
 // If q, run on so for the look-ahead with u held, comes nearer to a limit than a margin, u moves in tenths towards rest, and then
 // towards the command that drives q inward: the end of an action's range where the sign of b is known. In the first rows, when nothing
-// is known, small square waves take the place of commands.
+// is known, small square waves replace the commands.
 
 import LinearAlgebra
 import MachineLogs

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is learnt from where there are no logs: episodes that explore the task's plant.
+// Episodes that explore the task's plant, to learn from if there are no logs.
 
 import Draws
 import Execution
@@ -15,7 +15,7 @@ extension ControlTask {
   ///   - seed: of the exploration and the plant's noise.
   ///   - logFolder: where what the plant did is written, line by line.
   ///   - goesOn: asked at every step on the plant; false ends the episode with the safe action, and begins no other.
-  ///   - tell: hears of every episode on the plant as it ends.
+  ///   - tell: called for every episode on the plant as it ends.
   /// - Throws: `LogError`, `LogWritingError`, `EpisodeFailure`.
   package func trainingEpisodes(
     seed: UInt64 = 0, logFolder: String? = nil, goesOn: @escaping () -> Bool = { true },
@@ -23,7 +23,7 @@ extension ControlTask {
   ) throws -> [Episode] {
     if !logs.isEmpty { return try layout.episodes(from: logs) }
     guard plant != nil else {
-      throw LogError(file: place, "has no logs and no plant to learn from")
+      throw LogError(file: place, "has no logs and no plant to learn from; add `logs:` or `plant:`")
     }
     let session = try PlantSession(self)
     defer { session.close() }
@@ -197,7 +197,7 @@ extension PlantSession {
     }
     if explorationGuard.correctedRows > 0 {
       outcome.remarks.append(
-        "exploring commands were moved back in \(explorationGuard.correctedRows) of \(counted(outcome.rows, "row")), to stay inside the "
+        "exploring commands were corrected in \(explorationGuard.correctedRows) of \(counted(outcome.rows, "row")), to stay inside the "
           + "limits of \(explorationGuard.names.map { "'\($0)'" }.joined(separator: ", "))")
     }
     return outcome

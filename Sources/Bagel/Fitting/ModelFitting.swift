@@ -11,17 +11,17 @@ import Plants
 import SafeText
 import Tasks
 
-/// A learnt model and how it was learnt.
+/// A learnt model, and how it was learnt.
 public struct FittedModel: Sendable {
   public var model: DynamicsModel
-  /// One an output.
+  /// One per output.
   package var results: [FitResult]
   /// Seconds of learning, without reading the logs.
   package var seconds: Double
   package var training: [Episode]
-  /// How the model was chosen; nil where the task says which, or the data are too few to choose by.
+  /// How the model was chosen; nil if the task fixes the model, or if there are too few data for a choice.
   package var choice: ChosenModel?
-  /// Episodes that judge it, and one row of figures a state; empty without them.
+  /// Episodes that judge the model, and one row of figures per state; empty without such episodes.
   package var heldOutEpisodes: [Episode]
   public var heldOut: [HeldOutFigures]
   /// What it predicts of measured values over the horizon, as distributions; nil where nothing asked for it.
@@ -72,7 +72,7 @@ extension ControlTask {
   /// - Parameters:
   ///   - training: episodes to learn from.
   ///   - earlier: an earlier model whose hyperparameters are one more start, where nothing is chosen.
-  ///   - progress: hears the fraction done, from any thread.
+  ///   - progress: gets the fraction done, from any thread.
   /// - Throws: `LogError`, `FactorizationError`.
   package func fit(
     _ training: [Episode], from earlier: DynamicsModel? = nil,
@@ -85,7 +85,7 @@ extension ControlTask {
     if let both = heldOutLogs.first(where: { learntFrom.contains(place($0)) }) {
       throw LogError(
         file: both.path,
-        "is learnt from and held out; a log can judge only what has not seen it, so take it out of one"
+        "is both learnt from and held out; only a log that is not learnt from can judge a model, so remove it from one of them"
       )
     }
     let held = try layout.episodes(from: heldOutLogs, needsExcitation: false)
@@ -93,7 +93,7 @@ extension ControlTask {
       guard let original = episode.original(among: training) else { continue }
       throw LogError(
         file: episode.name,
-        "has the rows of \(original.name), which is learnt from; a log can judge only what has not seen it"
+        "has the same rows as \(original.name), which is learnt from; only a log that is not learnt from can judge a model"
       )
     }
     try checkQuantities(on: training + held)
@@ -151,7 +151,7 @@ extension ControlTask {
           throw LogError(
             file: place,
             "the quantity '\(named.name)', which the model reads, is \(value) at \(format(Double(row) * episode.timeStep)) s of "
-              + "\(episode.name): a root or logarithm of what is negative or zero, or a division by zero"
+              + "\(episode.name): a root or logarithm of a negative number or zero, or a division by zero"
           )
         }
       }
@@ -161,13 +161,13 @@ extension ControlTask {
       guard isSomewhere else {
         throw LogError(
           file: place, column: quantity.name,
-          "has goals, and is no number at any logged state: \(shortened(quantity.statement))")
+          "has goals, but is not a number at any logged state: \(shortened(quantity.statement))")
       }
     }
   }
 
   private static let tooFewRows =
-    "the data are too few to choose a model by what it predicts over the horizon: this is the plain one"
+    "there are too few data to choose a model by its predictions over the horizon: the plain model is used"
 
   /// Forecasts over the horizon and their figures, where there are held-out episodes.
   private func judge(
@@ -185,9 +185,9 @@ extension ControlTask {
   /// Commands that the data have at few levels only.
   package func levelSentences(of model: DynamicsModel) -> [String] {
     model.commandLevels.map { action, levels in
-      "'\(layout.actions[action].name)' is only ever "
+      "'\(layout.actions[action].name)' has only the values "
         + levels.map(format).joined(separator: ", ")
-        + " in the logs: between these levels the model guesses, and so does a policy"
+        + " in the logs: between them the model has no data, and a policy is not tested"
     }
   }
 
@@ -197,7 +197,7 @@ extension ControlTask {
     if case .fixed = objective.goal { return warnings }
     if objective.hasGoal && policy.goalInput == .none {
       warnings.append(
-        "goals are drawn, and the policy does not see them (policy: {goal: error}): it cannot know where to go"
+        "goals are drawn, but the policy does not read them, so it cannot reach them; set policy: {goal: error}"
       )
     }
     return warnings
@@ -217,7 +217,7 @@ extension ControlTask {
       let unit = channel.units.isEmpty ? "" : " " + channel.units
       return
         "the goal of '\(channel.name)', \(low == high ? format(low) : "\(format(low)) to \(format(high))")\(unit), is outside "
-        + "the data (\(format(data.lowerBound)) to \(format(data.upperBound))): the model guesses there; log the machine nearer to it"
+        + "the data (\(format(data.lowerBound)) to \(format(data.upperBound))): the model extrapolates there; log the machine nearer to the goal"
     }
   }
 }

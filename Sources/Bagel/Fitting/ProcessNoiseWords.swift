@@ -9,7 +9,9 @@ extension ProcessNoiseJudgement {
     switch self {
     case .judged(let figures): figures.sentences(outputs: outputs)
     case .unknown(let reason):
-      ["rollouts draw the function alone, anew at each step: no noise could be judged (\(reason))"]
+      [
+        "rollouts draw only the function, anew at each step: process noise could not be judged (\(reason))"
+      ]
     }
   }
 }
@@ -29,14 +31,14 @@ extension ProcessNoiseFigures {
       }
     } else {
       lines = [
-        "rollouts draw the function alone, anew at each step: adding noise is not surely better on left-out blocks (at best "
+        "rollouts draw only the function, anew at each step: adding noise is not clearly better on left-out blocks (at best "
           + "\(number(relativeCRPS)) times the CRPS)"
       ]
     }
     let factors = bandFactors.flatMap(\.factors).filter(\.isFinite)
     if isSure, let least = factors.min(), let most = factors.max() {
       lines.append(
-        "the particles' 95 % bands hold 95 % of the left-out measurements if they are \(number(least)) to \(number(most)) times "
+        "the particles' 95 % bands contain 95 % of the left-out measurements if they are \(number(least)) to \(number(most)) times "
           + "as wide"
           + (Self.right.contains(least) && Self.right.contains(most)
             ? "" : ": the draws are not right at every horizon"))

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where a plant went that the data behind its policy do not know, in words: neither model nor policy says anything about it there.
+// Where a plant left the range of the data behind its policy, in words: there neither model nor policy is tested.
 
 import LinearAlgebra
 import MachineLogs
@@ -35,7 +35,7 @@ extension ControlTask {
       }
       return
         "'\(channel.name)' was outside the data behind the policy (\(box.words(of: index))) in "
-        + "\(number(100 * part)) % of the rows, from \(format(least)) to \(format(most)): the policy is untried there"
+        + "\(number(100 * part)) % of the rows, from \(format(least)) to \(format(most)): the policy is untested there"
     }
   }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What became of constraints: counted in rollouts of the model, and in episodes of the plant.
+// Violations of constraints: counted in rollouts of the model, and in episodes of the plant.
 
 import LinearAlgebra
 import MachineLogs
@@ -33,18 +33,18 @@ package struct ConstraintFigures: Sendable {
   package var isKept: Bool { upperBound95 <= allowed }
 
   private var boundWords: String {
-    "at most \(number(100 * upperBound95)) % (95 % sure); asked for: \(number(100 * allowed)) %"
+    "at most \(number(100 * upperBound95)) % (95 % confidence); allowed: \(number(100 * allowed)) %"
   }
 
   /// What was counted on the model.
   package var sentence: String {
     "\(isKept ? "keeps" : "DOES NOT KEEP") \(constraint.words), if the model is right: "
-      + "\(violations) of \(trials) rollouts leave it, \(boundWords)"
+      + "\(violations) of \(trials) rollouts violate it, \(boundWords)"
   }
 
   /// What is promised: counted on models of half of the rows each.
   package var promise: String {
-    "\(constraint.words): \(violations) of \(trials) rollouts leave it by models of half of the rows each, at most "
+    "\(constraint.words): \(violations) of \(trials) rollouts violate it on models of half of the rows each, at most "
       + "\(number(100 * upperBound95)) % (95 % sure)"
   }
 
@@ -58,7 +58,7 @@ package struct ConstraintFigures: Sendable {
 
   /// What was counted on the plant.
   package var plantSentence: String {
-    "\(constraint.words): left in \(violations) of \(trials) episodes on the plant, \(boundWords)"
+    "\(constraint.words): violated in \(violations) of \(trials) episodes on the plant, \(boundWords)"
   }
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // An episode -> its figures, and whether it is a success: by the tolerance and the action change, or by measures. A function of the
-// episode and of what the task says; no plant is needed.
+// episode and the task; no plant is needed.
 
 import MachineLogs
 import Plants

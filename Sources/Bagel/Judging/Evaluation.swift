@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is known of episodes that were judged, as a control engineer wants it: rise time, overshoot, steady-state error, chatter,
+// Figures of judged episodes, in the terms of a control engineer: rise time, overshoot, steady-state error, chatter,
 // success. (`EpisodeJudge` makes it of an episode.)
 
 import MachineLogs
@@ -40,7 +40,7 @@ package struct StepFigures: Sendable {
   package var isSuccess: Bool
 }
 
-/// One episode of a policy on a plant; one step, or as many as its schedule has goals.
+/// One episode of a policy on a plant, with one response, or as many as its schedule has goals.
 public struct EvaluatedEpisode: Sendable {
   public var episode: Episode
   /// Its goals one after another.

@@ -17,7 +17,7 @@ extension ControlTask {
   ///   - logFolder: where what a machine did is written, line by line; nothing is written of simulations.
   ///   - logName: how the names of those files begin.
   ///   - goesOn: asked at every step; false ends the evaluation with the safe action.
-  ///   - tell: hears of every episode as it ends.
+  ///   - tell: called for every episode as it ends.
   /// - Throws: `LogError` where the task has no plant or a goal of its schedule is out of bounds, `EpisodeFailure`.
   package func evaluate(
     _ controller: PolicyController, seed: UInt64 = 0, spread: Double = 0,

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a policy will do on the plant, said before it drives, and scored afterwards. In: a policy, and the model that it was found on.
-// Out: with 90 %, the most that each tracked error will be, and an interval of the return.
+// What a policy will do on the plant, predicted before it drives and scored afterwards. In: a policy, and the model that it was found on.
+// Out: with 90 % confidence, an upper bound of each tracked error, and an interval of the return.
 //
 // The policy drives rollouts of two models that have half of the rows each (`DynamicsModel.halves`), with functions of the posterior,
 // process noise, other starts and goals, sensors with noise, and a mean and answers to commands that are off by as much as halves are on
-// rows that they have not seen (`UnseenErrors`); every rollout is judged as an episode on the plant is. The intervals hold 90 % of them; a
+// rows that they have not seen (`UnseenErrors`); every rollout is judged as an episode on the plant is. The intervals contain 90 % of them; a
 // bound of errors is no smaller than what the plant has shown of the policy before. How much less the policy earns there than on its own model is what the search exploited.
 
 import Draws
@@ -54,7 +54,7 @@ extension ControlTask {
   /// Why nothing can be promised of policies on a model, in words; nil where it can.
   package func obstacleToPromise(_ model: DynamicsModel) -> String? {
     model.features.rows < Self.fewestRows
-      ? "the model knows \(model.features.rows) transitions, too few to promise anything by halves of them"
+      ? "the model was learnt from \(model.features.rows) transitions, too few to promise anything from halves of them"
       : nil
   }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rollouts as episodes: judged, and read for features, as what a plant did is.
+// Rollouts as episodes, which are judged and read for features like episodes on a plant.
 
 import Draws
 import Execution

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Goals of an evaluation's episodes. A few independent draws often fall into one part of the box, and the verdict says nothing
-// of the rest; these lie apart. The additive recurrence of M. Roberts (The unreasonable effectiveness of quasirandom
+// Goals of an evaluation's episodes. A few independent draws often fall into one part of the box, and the verdict does not
+// cover the rest; these are spread out. The additive recurrence of M. Roberts (The unreasonable effectiveness of quasirandom
 // sequences, 2018): with g the root of g^(d+1) = g + 1 (the golden ratio for d = 1),
 //
 //   u_j(episode) = fraction(shift_j + episode / g^(j+1)),   j = 0 ..< d
 //
-// Any run of consecutive episodes is spread over the box, however many there are. Rejected: strata, which must know that
+// Any run of consecutive episodes is spread over the box, however many there are. Rejected: strata, which need that
 // number. The search's goals stay independent draws: its gradient is an average over particles.
 
 import Draws

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What an evaluation judges by, in words and numbers: the criterion, what failed by the action change alone, the measures'
-// worst values, and states whose goal nobody judged.
+// The criterion of an evaluation in words and numbers, what failed only by the action change, the measures'
+// worst values, and states whose goal was not judged.
 
 import MachineLogs
 import Tasks
@@ -23,7 +23,7 @@ extension ControlTask {
     }
     return near.joined(separator: " and ") + " from \(number(evaluation.settle)) s "
       + (evaluation.goalTimes == [0] ? "on" : "after each switch of the goal on")
-      + " and an action change below \(number(evaluation.largestActionChange)) a step "
+      + " and an action change below \(number(evaluation.largestActionChange)) per step "
       + "(largestActionChange)"
   }
 }
@@ -35,7 +35,7 @@ extension StepFigures {
     let left = zip(task.evaluation.measures, measures).filter { !($1 < $0.below) }
     if !left.isEmpty {
       return left.map { measure, worst in
-        "\(measure.formula.text) is \(worst.isFinite ? "up to \(number(worst))" : "no number"), not below \(number(measure.below))"
+        "\(measure.formula.text) is \(worst.isFinite ? "up to \(number(worst))" : "not a number"), not below \(number(measure.below))"
       }.joined(separator: ", ")
     }
     if !task.evaluation.measures.isEmpty { return nil }
@@ -49,7 +49,7 @@ extension StepFigures {
     let allowed = task.evaluation.largestActionChange
     return actionChange < allowed
       ? nil
-      : "commands change by \(number(actionChange)) a step on average, not below \(number(allowed))"
+      : "commands change by \(number(actionChange)) per step on average, not below \(number(allowed))"
   }
 }
 

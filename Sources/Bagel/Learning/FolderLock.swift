@@ -25,7 +25,7 @@ package final class FolderLock {
     func failure(_ number: Int32) -> any Error {
       number == EWOULDBLOCK
         ? LoopError(
-          "another bagel is at work in \(path)",
+          "another bagel process is using \(path)",
           remedy: .either([.text("wait for it"), .otherFolder]))
         : OutputError(path: path, errorNumber: number)
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Algorithm 1 whole (paper, lines 1 to 21): explore, then again and again fit, search, run on the plant, add the data. A trial that
+// The whole of Algorithm 1 (paper, lines 1 to 21): explore, then repeat: fit, search, run on the plant, add the data. A trial that
 // succeeds is judged over further episodes (`TrialVerdict`). Every stage leaves a file, and every stage is a function of the
-// files before it and the seed: a loop that was killed goes on with the same bits. (LoopExploration and LoopTrial have the stages,
+// files before it and the seed: a loop that was killed continues with the same bits. (LoopExploration and LoopTrial have the stages,
 // LoopFolder names the files, LoopHistory reads them.)
 
 import Execution
@@ -73,7 +73,7 @@ public struct InteractionLoop {
   /// - Parameters:
   ///   - goesOn: asked at every step on the plant; false ends the episode with the safe action. An episode that is ended
   ///     so is not part of the loop: its log is set aside when the loop goes on.
-  ///   - tell: hears of every stage; false interrupts.
+  ///   - tell: called for every stage; false interrupts.
   /// - Returns: whether it is finished. Throws: what fit, search and plant throw; the record stays.
   package mutating func run(
     goesOn: @escaping () -> Bool = { true }, _ tell: @escaping (LoopEvent) -> Bool
@@ -110,7 +110,8 @@ public struct InteractionLoop {
   private func begin() throws {
     guard try (files.record()?.episodes ?? []) == record.episodes else {
       throw LoopError(
-        "another bagel has gone on in \(folder) meanwhile; the same command goes on from there")
+        "another bagel process has continued in \(folder) meanwhile; run the same command again, it continues from there"
+      )
     }
     // First what was judged by the task before, then that it is this one now; a loop without an episode leaves neither.
     if !record.episodes.isEmpty {

@@ -33,7 +33,7 @@ extension InteractionLoop {
     guard record.trials.isEmpty, task.logs.isEmpty,
       let obstacle = task.obstacleToLearning(exploredRows: exploredRows, ends: limitEnds)
     else { return }
-    throw LoopError("\(task.place) \(obstacle), then begin afresh", remedy: .afresh)
+    throw LoopError("\(task.place) \(obstacle), then start from the beginning", remedy: .afresh)
   }
 
   /// Further attempts at an exploring episode that was too short.
@@ -78,7 +78,7 @@ extension InteractionLoop {
     throw LoopError(
       "exploring ended \(Self.attemptsAgain + 1) times within \(fewestRows - 1) rows, too early to learn from it; "
         + "the machine must start inside the `limits:` of its states",
-      remedy: .either([.text("explore again by the same command"), .afresh]))
+      remedy: .either([.text("explore again with the same command"), .afresh]))
   }
 
   /// What tells most, where the task explores so and there is an episode to begin with.

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The folder of an interaction loop: names of its files, its record and task, and whether a command may go on in it.
+// The folder of an interaction loop: names of its files, its record and task, and whether a command may continue in it.
 //
 //   FOLDER/task.yaml            the task as it was, from the first finished episode on
 //   FOLDER/episode-000.csv ...  what the plant did, written line by line (exploration first)
-//   FOLDER/episode-000-interrupted-1.csv, -short-1.csv   what is no part of the loop
+//   FOLDER/episode-000-interrupted-1.csv, -short-1.csv   files outside the loop
 //   FOLDER/model-001.safetensors, policy-001.safetensors, ...   of each trial
 //   FOLDER/watch-003.safetensors   what is usual on the machine, after the last trial
 //   FOLDER/loop.json            the finished episodes, rewritten after each (LoopRecord)
@@ -43,7 +43,7 @@ struct LoopFolder {
       // The task is written with the first finished episode: to begin anew would drive over what there is.
       guard !FileManager.default.fileExists(atPath: taskPath) else {
         throw LoopError(
-          "\(recordPath) is missing, or no file, but the folder has a loop",
+          "\(recordPath) is missing or not a file, but the folder contains a loop",
           remedy: .either([.text("put it back"), .afresh]))
       }
       return nil
@@ -115,7 +115,7 @@ struct LoopFolder {
     {
       throw LoopError(
         "the loop in \(path) has logs of other states, actions, disturbances or time step, which cannot be "
-          + "learnt from together",
+          + "used together",
         remedy: .afresh)
     }
     return false

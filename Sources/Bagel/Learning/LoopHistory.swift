@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a trial begins with, read from the files of those before it: what is learnt from is what is on the disk.
+// The data with which a trial begins, read from the files of earlier trials: the loop learns only from files on the disk.
 
 import Faults
 import Foundation
@@ -21,7 +21,7 @@ extension LoopFolder {
     if logs.isEmpty && task.logs.isEmpty { return [] }
     if let missing = logs.first(where: { !FileManager.default.fileExists(atPath: $0) }) {
       throw LoopError(
-        "\(missing) is gone", remedy: .either([.text("put it back"), .afresh]))
+        "\(missing) is missing", remedy: .either([.text("put it back"), .afresh]))
     }
     let brought = try task.layout.episodes(from: task.logs, needsExcitation: false)
     let own = try task.layout.episodes(from: logs, needsExcitation: false, checksValues: false)

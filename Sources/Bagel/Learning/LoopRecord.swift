@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What an interaction loop remembers (loop.json), what it tells while it runs, and why it may refuse to go on.
+// The record of an interaction loop (loop.json), its messages while it runs, and why it may refuse to continue.
 
 import Faults
 import Foundation
@@ -126,7 +126,7 @@ extension LoopEvent {
   package var words: String? {
     switch self {
     case .drove(let outcome): "drove \(counted(outcome.rows, "row"))"
-    case .proposing: "looking for what to explore next"
+    case .proposing: "planning the next exploration"
     case .proposed: nil
     case .exploringAgain(let outcome): "exploring again: only \(counted(outcome.rows, "row"))"
     case .explored(let record, _): "explored episode \(record.episodes.count)"

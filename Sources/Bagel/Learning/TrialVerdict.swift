@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // When a trial of the loop is solved: one success may be luck, so as many episodes are driven as the task evaluates over
 // (`evaluate: {episodes: ...}`), with other starts, goals and noise, and nine in ten must succeed. In: the record. Out: what
-// is known so far. A function of the record alone: a judging that was interrupted goes on where it stood.
+// is known so far. A function of the record alone: an interrupted judging continues where it stopped.
 
 /// What is known of a trial.
 package struct TrialVerdict: Hashable, Sendable {

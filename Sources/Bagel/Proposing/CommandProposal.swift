@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What to drive next: the commands that tell most of what the policy needs to know. In: a model, and a policy on it. Out: commands, and
-// what they are expected to tell. Rows that a rollout would have beyond its limits tell nothing, and leaving them costs.
+// What to drive next: the commands that reduce the model's variance most where the policy drives. In: a model, and a policy on it. Out:
+// commands, and the variance that they are expected to remove. Rows beyond the limits count for nothing, and leaving the limits costs.
 //
 // The policy's rollouts say where the model matters: states and commands on its way to its goals. A sequence of commands is worth as much
 // as rows along its rollouts would take of the model's variance there (`ModelGain`), which is known before it is driven. Sequences grow
@@ -75,7 +75,7 @@ extension ControlTask {
     let start = ContinuousClock.now
     guard layout.disturbances.isEmpty else {
       throw CannotPropose(
-        "commands cannot be proposed for a machine with disturbances: what will act on it is not known before"
+        "commands cannot be proposed for a machine with disturbances: future disturbances are not known"
       )
     }
     let sampler = try judgingSampler(of: model, device)

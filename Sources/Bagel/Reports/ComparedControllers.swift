@@ -76,7 +76,7 @@ extension Report {
           + (isReturned ? ", returns are means." : ".")),
       .table(
         head: ["controller", "return", "episodes that succeed"]
-          + (hasSteps ? ["goals held"] : []) + heads + ["action change a step"],
+          + (hasSteps ? ["goals held"] : []) + heads + ["action change per step"],
         rows: [row("this policy", evaluation, meanReturn)]
           + others.map { row($0.name, $0.evaluation, $0.meanReturn) }),
     ] + failures

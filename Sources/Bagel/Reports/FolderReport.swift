@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The report of an output folder: the newest part of each kind that the folder's commands left (ReportPage.swift). In: a folder. Out: one
-// page of the machine as it is known now. What has no part there is made from the files that there are: the loop's record, the policy.
+// page of the machine as it is known now. Missing parts are made from other files: the loop's record, the policy.
 
 import Foundation
 import MachineLogs
@@ -38,7 +38,7 @@ package struct FolderReport {
       do {
         found = try ReportPage.read("\(folder)/\(name)")
       } catch let error as LogError {
-        damaged.append("\(error); `bagel \(command)` makes it anew")
+        damaged.append("\(error); `bagel \(command)` writes it again")
         continue
       }
       guard let page = found else { continue }
@@ -79,7 +79,7 @@ package struct FolderReport {
       throw LogError(
         file: folder,
         damaged.isEmpty
-          ? "has nothing to report yet: no model, policy or episode was made there"
+          ? "has nothing to report yet: it contains no model, policy or episode"
           : "has nothing that can be reported: " + damaged.joined(separator: "; "))
     }
     let (kinds, names) = (ReportPage.Section.Kind.allCases, Self.parts.map(\.0))

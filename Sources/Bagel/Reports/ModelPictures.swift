@@ -74,7 +74,7 @@ struct ModelPictures {
     return plot
   }
 
-  /// A line a state over the horizons, and one that stays.
+  /// A line per state over the horizons, and one that stays.
   private func overHorizon(
     _ horizons: HorizonFigures, title: String, yLabel: String, line: Double, _ lineName: String,
     _ value: (HorizonFigures.Row, Int) -> Double
@@ -163,8 +163,8 @@ extension Report {
       blocks.append(
         .table(
           head: [
-            "held out", "fit of the whole run", "error with itself (rows)",
-            "error with a command (rows)", "99 % of white noise", "delay (rows)",
+            "held out", "fit of the whole run", "autocorrelation of the error (rows)",
+            "correlation with a command (rows)", "99 % of white noise", "delay (rows)",
           ], rows: rows))
     }
     guard let choice = fit.choice else { return blocks }
@@ -180,11 +180,11 @@ extension Report {
     }
     return blocks + [
       .words(
-        "Candidates, fitted to the logs and judged on blocks of them that were left out, by what they predict 1 to 100 steps "
-          + "ahead (CRPS over that of the references: the better of staying and of a straight line). At worst: two standard errors "
-          + "over the blocks more. The chosen one is bold: the least at worst among those "
-          + "that may be chosen, or one with fewer inputs or less to compute that costs little. A search takes no line, no model that reads the next command, "
-          + "and inputs for which it has tables:"),
+        "Candidates, fitted to the logs and judged on left-out blocks of them, by their predictions 1 to 100 steps "
+          + "ahead (CRPS, divided by that of the references: the better of staying and of a straight line). At worst: plus two standard errors "
+          + "over the blocks. The chosen one is bold: it has the least score at worst of those "
+          + "that may be chosen, or little more with fewer inputs or less to compute. A search cannot use a line or a model that reads the next command, "
+          + "and needs inputs for which it has tables:"),
       .table(head: ["candidate", "score", "at worst", "seconds"], rows: rows),
     ]
   }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A fitted model in words: who reads what at which scale, noise, likelihood, and what known physics is worth.
+// A fitted model in words: inputs and lengthscales of each output, noise, likelihood, and how much known physics explains.
 
 import Foundation
 import GaussianProcesses
@@ -7,7 +7,7 @@ import MachineLogs
 import SafeText
 
 extension DynamicsModel {
-  /// One line an output, then what was known beforehand.
+  /// One line per output, then what was known beforehand.
   package var summaryLines: [String] { outputNames.indices.map(summary) + physicsLines }
 
   /// Inputs that are named in a line; of more only the scales are said.
@@ -60,10 +60,10 @@ extension KnownPhysics {
       let interval =
         constant.error.map {
           "its 95 % interval is \(number(constant.value - 1.96 * $0)) to \(number(constant.value + 1.96 * $0))"
-        } ?? "any value serves, or another constant takes its place"
+        } ?? "any value fits, or another constant replaces it"
       return
-        "the data do not tell the constant '\(constant.name)': \(interval); give it (constants: {\(constant.name): ...}), or "
-        + "log a motion that it matters for"
+        "the data do not determine the constant '\(constant.name)': \(interval); give it (constants: {\(constant.name): ...}), or "
+        + "log a motion that depends on it"
     }
   }
 }

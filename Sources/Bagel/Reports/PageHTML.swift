@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The HTML that every page has: head, style, figures. In: texts and pictures. Out: one self-contained page. It loads nothing, and no
-// script but its own runs in it, whatever else stands there: the policy in its head names that script by its hash.
+// The HTML that every page has: head, style, figures. In: texts and pictures. Out: one self-contained page. It loads nothing, and only
+// its own script runs in it, whatever the page contains: the policy in its head gives the hash of that script.
 
 import Execution
 import Foundation

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A machine in its plane: where its poses have been, the paths of what goals are of, the goals, and the links of the machine at
-// times. Of tasks that say where the joints are (`picture:`).
+// A machine in its plane: the poses in the logs, the paths of the quantities with goals, the goals, and the links of the machine at
+// some times. For tasks that give the positions of the joints (`picture:`).
 
 import Formulas
 import Foundation

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a report states beside its numbers: versions, date, seed, policy, model, plant. In: a page, and the versions of its folder.
-// Out: a table for its head, remarks where parts are not of the same making, and the versions of the policy beside each other.
+// The origin of a report's numbers: versions, date, seed, policy, model, plant. In: a page, and the versions of its folder.
+// Out: a table for its head, remarks on parts that do not belong together, and a table of the policy's versions.
 
 import Foundation
 import MachineLogs
@@ -73,7 +73,7 @@ extension PolicyDescription {
       }
     let memory = inputs.actionHistory
     return name + (form != .pid && !inputs.integrated.isEmpty ? ", with integral action" : "")
-      + (memory > 0 ? ", sees its last \(counted(memory, "command"))" : "")
+      + (memory > 0 ? ", reads its last \(counted(memory, "command"))" : "")
   }
 }
 
@@ -112,7 +112,7 @@ struct ReportFacts {
         (
           "variation of the plant",
           origin.spread > 0
-            ? "each parameter within \(number(100 * origin.spread)) % of its own, drawn anew for every episode"
+            ? "each parameter within \(number(100 * origin.spread)) % of its value, drawn anew for every episode"
             : "none: the same parameters in every episode"
         ))
     }
@@ -166,15 +166,15 @@ struct ReportFacts {
     var words: [String] = []
     let own = section.origin
     if let task = own.task, let other = origin.task, Self.name(task) != Self.name(other) {
-      words.append("this part is of another task than the page (\(task))")
+      words.append("this part belongs to another task than the page (\(task))")
     }
     if let policy = own.policy, let other = origin.policy, policy != other {
       let name = version(.policy, policy) ?? "another one"
-      words.append("this part is of another policy than the page (\(name))")
+      words.append("this part belongs to another policy than the page (\(name))")
     }
     if let model = own.model, let other = origin.model, model != other {
       let name = version(.model, model) ?? "another one"
-      words.append("this part is of another model than the page (\(name))")
+      words.append("this part belongs to another model than the page (\(name))")
     }
     let isOther = !words.isEmpty
     if own.date != origin.date || own.seed != origin.seed {
@@ -215,7 +215,7 @@ struct ReportFacts {
     return [
       .heading("Versions of the policy", level: 2),
       .words(
-        "What is known of each; that of this page is bold. Errors are of its last episodes on the plant."
+        "The version of this page is bold. Errors are those of its last episodes on the plant."
       ),
       .table(
         head: [

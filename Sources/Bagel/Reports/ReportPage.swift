@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A report as data: sections of sentences, tables and pictures, each with whose numbers they are. In: what `Report` gathers. Out: the
-// file report.json beside report.html, from which `bagel report` draws the page again, and HTML (ReportHTML.swift). Texts are as they
-// are: nothing is escaped before HTML is made of it.
+// file report.json beside report.html, from which `bagel report` draws the page again, and HTML (ReportHTML.swift). Texts are stored unchanged:
+// they are escaped only when HTML is made of them.
 
 import Foundation
 import MachineLogs
@@ -101,7 +101,7 @@ extension ReportPage {
       jsonProblem(Array(data)) == nil, let page = try? decoder.decode(Self.self, from: data),
       page.format == format
     else {
-      throw LogError(file: path, "is no report of BAGEL, or damaged")
+      throw LogError(file: path, "is not a report of BAGEL, or is damaged")
     }
     if let problem = page.problem { throw LogError(file: path, "is damaged: \(problem)") }
     return page

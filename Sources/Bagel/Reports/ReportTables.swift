@@ -102,7 +102,7 @@ extension Report {
         head: [
           "episode", "start (s)", "goal\(unit.suffix)", "rise time (s)", "overshoot\(unit.suffix)",
           "steady-state error\(unit.suffix)", "largest error\(unit.suffix)",
-          "action change a step", "success",
+          "action change per step", "success",
         ], rows: rows),
     ]
   }
@@ -112,10 +112,10 @@ extension Report {
       .heading("Policy", level: 2),
       .words(
         "Best return \(number(policy.state.bestReturn)) at iteration \(policy.state.bestIteration) of "
-          + "\(policy.state.iteration); \(number(1e3 * policy.secondsPerIteration)) ms an iteration on "
+          + "\(policy.state.iteration); \(number(1e3 * policy.secondsPerIteration)) ms per iteration on "
           + "\(policy.device); \(policy.state.diverged) diverged particles; "
           + "\(number(100 * policy.outsideFraction)) % of the particle-steps of the best "
-          + "policy more than a tenth of the data's range outside the data."),
+          + "policy are more than a tenth of the data's range outside the data."),
     ]
     blocks += policy.constraints.map {
       .words("\($0.sentence).", mood: $0.isKept ? .good : .bad)
@@ -132,7 +132,7 @@ extension Report {
     blocks.append(
       .words(
         "Errors against \(certificates[0].reference) at \(certificates[0].points) random points of the box and at as many "
-          + "data"
+          + "data points"
           + (certificates.count > 1
             ? "; the sampler used first, then those beyond the tolerance" : "") + ":"))
     let rows = certificates.flatMap { certificate in

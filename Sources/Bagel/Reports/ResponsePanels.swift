@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Each start and goal drawn apart: small pictures beside each other, on the same axes, one for the responses that begin alike and want the
-// same. In: an evaluation, and the same episodes with other controllers. Out: panels, each with how it ended and why it failed.
+// Each start and goal in a picture of its own: small pictures side by side, on the same axes, one per group of responses with the same
+// start and goal. In: an evaluation, and the same episodes with other controllers. Out: panels, each with how it ended and why it failed.
 
 import Formulas
 import Foundation

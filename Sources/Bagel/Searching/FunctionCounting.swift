@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What counts violations of constraints: rollouts through functions of the posterior, spread as far as the mean is really off on rows
+// Counting of constraint violations: rollouts through functions of the posterior, spread as far as the mean is really off on rows
 // that a model has not seen, whose answers to commands are off as they are there (`UnseenErrors`). Through tables where the model reads few
-// inputs, else a function a particle.
+// inputs, else one function per particle.
 
 import Execution
 import GaussianProcesses

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whether a sampler may stand for the model's own posterior in a task's searches: a short search through it, then the trajectories of the
-// policy that it found through both, from the same starts with the same draws.
+// Whether a sampler may replace the model's exact posterior in a task's searches: a short search with it, then the trajectories of the
+// policy that it found with both, from the same starts with the same draws.
 
 import Execution
 import Foundation
@@ -103,7 +103,7 @@ struct SamplerJudge {
       return sum + 2 * rows * rows
     }
     return steps * products <= mostOperations
-      ? nil : "judged by moments alone: rollouts through the posterior itself would take too long"
+      ? nil : "judged only by moments: rollouts with the exact posterior would take too long"
   }
 
   /// Throws: `UnsuitableSampler`, `ExecutionError`, `LogError`.

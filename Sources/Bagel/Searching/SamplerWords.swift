@@ -24,7 +24,7 @@ extension SamplerOutcome {
     (secondsPerIteration.map {
       "after a short search, \(number(1e3 * $0)) ms per iteration:"
     } ?? "this policy:")
-      + " return \(number(returnThroughSampler)), through the posterior itself \(number(returnThroughExact)) (standard error "
+      + " return \(number(returnThroughSampler)), with the exact posterior \(number(returnThroughExact)) (standard error "
       + "\(number(standardError))); predicted distributions "
       + (relativeCRPS > 1.0005 ? "\(number(100 * (relativeCRPS - 1))) % worse (CRPS)" : "the same")
       + (isGood ? "" : ": NOT as good")

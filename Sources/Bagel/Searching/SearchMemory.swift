@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whether a search has room in this machine's memory, found out before it begins: a process that asks for more is
-// ended by the system without a word. In: a task, perhaps with its rollout. Out: bytes, words, or `LogError`.
+// Whether a search fits into this computer's memory, checked before it begins: the system ends a process that needs more
+// without a message. In: a task, perhaps with its rollout. Out: bytes, words, or `LogError`.
 
 import Execution
 import Foundation
@@ -57,7 +57,7 @@ extension ControlTask {
       }
     throw LogError(
       file: place,
-      "a search takes \(gigabytes(plan.bytes)) of memory (\(plan.bytes) bytes), this machine has "
+      "a search takes \(gigabytes(plan.bytes)) of memory (\(plan.bytes) bytes), but this computer has "
         + "\(gigabytes(memory)); lower \(keys)")
   }
 

@@ -17,14 +17,14 @@ extension SearchState {
     guard options.evaluationInterval < .max else { return }
     guard bestReturn.isFinite else {
       throw SearchError(
-        "no return of \(iteration) iterations is a number; the reward leaves its domain (a root or logarithm of "
-          + "what can be negative or zero, a division by zero), or the model diverges"
+        "no return of \(iteration) iterations is a number; the reward is undefined there (a root or logarithm of "
+          + "a value that can be negative or zero, a division by zero), or the model diverges"
       )
     }
     guard predicted.movesSomeParticle else {
       throw SearchError(
-        "the model's first prediction is no number, or beyond all bounds, from every start; fit the model again, "
-          + "from logs without values that no sensor measures")
+        "the model's first prediction is not a number, or beyond all bounds, from every start; fit the model again, "
+          + "from logs without values that a sensor cannot measure")
     }
   }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A learnt model as a machine: particles that are driven from outside, step by step, all at once. In: actions [B, A], physical units.
-// Out: states [B, S], physical units. A step is a rollout of one step with a policy that obeys, so it is what searches believe:
+// Out: states [B, S], physical units. A step is a rollout of one step with the given actions, so it has all that searches use:
 // histories, filters, process noise, functions of the posterior that a particle keeps for its episode.
 
 import Draws
@@ -72,7 +72,7 @@ package final class ModelSimulator {
   ) throws {
     guard !model.form.hasFeedthrough else {
       throw CannotSimulate(
-        "the model reads the command of the row that it predicts, which no plant knows yet",
+        "the model reads the command of the row that it predicts, which a plant does not have yet",
         remedy: .newTask(fromLogs: true))
     }
     (self.model, self.particles) = (model, particles)
@@ -91,7 +91,7 @@ package final class ModelSimulator {
     let memory = Double(ProcessInfo.processInfo.physicalMemory)
     guard bytes < 0.5 * memory else {
       throw CannotSimulate(
-        "\(particles) particles need about \(Int(bytes / 1e6)) MB, more than half of this computer's \(Int(memory / 1e6)) MB; ask for fewer"
+        "\(particles) particles need about \(Int(bytes / 1e6)) MB, more than half of this computer's \(Int(memory / 1e6)) MB; use fewer particles"
       )
     }
     executor = try ExecutionDevice.makeExecutor(

@@ -40,7 +40,7 @@ package struct SimulatedSession {
       let message = object as? [String: Any], let command = message["command"] as? String
     else {
       throw Misunderstood(
-        "'\(shortened(line))' is no command, such as {\"command\":\"step\",\"action\":[0]}")
+        "'\(shortened(line))' is not a command such as {\"command\":\"step\",\"action\":[0]}")
     }
     switch command {
     case "reset": return try reset(message)
@@ -48,14 +48,14 @@ package struct SimulatedSession {
     case "close": return nil
     default:
       throw Misunderstood(
-        "the command '\(shortened(command))' is not known; it is reset, step or close")
+        "unknown command '\(shortened(command))'; the commands are reset, step and close")
     }
   }
 
   private mutating func reset(_ message: [String: Any]) throws -> String {
     if let number = message["seed"] {
       guard let exact = (number as? NSNumber)?.uint64Value else {
-        throw Misunderstood("'seed' is a whole number")
+        throw Misunderstood("'seed' must be a whole number")
       }
       seed = exact
     }
@@ -64,7 +64,7 @@ package struct SimulatedSession {
       which?.allSatisfy({ (0..<simulator.particles).contains($0) }) != false
     else {
       throw Misunderstood(
-        "'of' is a list of numbers from 0 to \(simulator.particles - 1), where there are several particles",
+        "'of' must be a list of numbers from 0 to \(simulator.particles - 1), and needs several particles",
         remedy: isBatch ? nil : .particles)
     }
     let state = try message["state"].map {
@@ -80,7 +80,7 @@ package struct SimulatedSession {
     if isBatch {
       guard let given = message[key] as? [Any], given.count == simulator.particles else {
         throw Misunderstood(
-          "'actions' is a list of \(simulator.particles) lists of \(length) numbers")
+          "'actions' must be a list of \(simulator.particles) lists of \(length) numbers")
       }
       lists = given
     } else {
@@ -91,11 +91,11 @@ package struct SimulatedSession {
 
   private func numbers(_ value: Any, _ count: Int, _ key: String) throws -> [Double] {
     guard let list = value as? [NSNumber], list.count == count else {
-      throw Misunderstood("'\(key)' is a list of \(counted(count, "number"))")
+      throw Misunderstood("'\(key)' must be a list of \(counted(count, "number"))")
     }
     let numbers = list.map(Self.double)
     guard numbers.allSatisfy({ abs($0) <= ModelSimulator.largestNumber }) else {
-      throw Misunderstood("'\(key)' has a number that is not finite, or beyond 1e9")
+      throw Misunderstood("'\(key)' contains a number that is not finite, or beyond 1e9")
     }
     return numbers
   }

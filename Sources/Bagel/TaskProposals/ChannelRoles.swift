@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The columns of a log of which nothing is said -> states, actions, and what is neither. Names decide where they say it
-// ("valve", "boom_cmd", "tau2"); where none does, the column that follows least from the others is what was commanded: a command
+// The columns of a log without a description -> states, actions, and what is neither. Names decide if they show it
+// ("valve", "boom_cmd", "tau2"); if none does, the column that depends least on the others is taken for the command: a command
 // moves states, and is not moved by them (Granger 1969). It is a proposal, for its user to correct.
 
 import Foundation
@@ -47,8 +47,8 @@ struct ChannelRoles {
       actions = [candidates[least]]
       reason =
         shares.isEmpty
-        ? "CHECK: no name says it, and no rows have all columns to compare"
-        : "it follows least from the other columns; no name says it"
+        ? "CHECK: no name shows it, and no row has all columns to compare"
+        : "it depends least on the other columns; no name shows it"
     }
     states = candidates.filter { !actions.contains($0) }
   }
@@ -58,7 +58,7 @@ struct ChannelRoles {
     let values = parts.flatMap(\.values).filter(\.isFinite)
     guard let low = values.min(), let high = values.max() else { return "has no value" }
     if high - low <= LogLayout.constantSpread * max(abs(low), abs(high)) {
-      return "does not move"
+      return "does not change"
     }
     let isClock = zip(parts, surveys).allSatisfy { part, survey in
       let rows = part.values.indices.filter { part.values[$0].isFinite }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A proposed task as text: YAML with the reasons beside it, and nothing of a log in it that YAML would take for its own.
+// A proposed task as text: YAML with the reasons beside it, with all names from the log quoted for YAML.
 
 import Foundation
 import LinearAlgebra
@@ -24,9 +24,9 @@ extension TaskProposal {
   package var text: String {
     let (training, heldOut) = split()
     var yaml = """
-      # A BAGEL task, proposed from \(counted(sources.count, "log")). What is a guess says CHECK.
+      # A BAGEL task, proposed from \(counted(sources.count, "log")). Guesses are marked CHECK.
       #   bagel fit \(name).yaml        learns the dynamics from the logs
-      #   bagel new NAME              writes a task with every key there is
+      #   bagel new NAME              writes a task with every key
       name: \(Self.quoted(name))
 
       # Seconds between control decisions; the logs' rows are \(format(spacing)) s apart. CHECK: how often will your controller act?\(doubtOfUnit)
@@ -36,7 +36,7 @@ extension TaskProposal {
       states:
       \(stateLines().joined(separator: "\n"))
 
-      # What a controller commands, \(roles.reason). CHECK: limits are what the logs have; `safe` is sent at every end.
+      # What a controller commands, \(roles.reason). CHECK: limits are those of the logs; `safe` is sent at every end.
       actions:
       \(actionLines().joined(separator: "\n"))
 
@@ -47,13 +47,13 @@ extension TaskProposal {
     yaml += "\nlogs:\n" + training.map(line).joined(separator: "\n") + "\n"
     yaml +=
       heldOut.isEmpty
-      ? "# heldOut: [another_log.csv]   # what the model is judged by; it does not learn from it\n"
-      : "# What the model is judged by; it does not learn from it.\nheldOut:\n"
+      ? "# heldOut: [another_log.csv]   # logs that judge the model; it does not learn from them\n"
+      : "# Logs that judge the model; it does not learn from them.\nheldOut:\n"
         + heldOut.map(line).joined(separator: "\n") + "\n"
     if !turns.isEmpty {
       let names = layout.states.filter { turns[$0.name] != nil }.map { Self.quoted($0.name) }
       yaml +=
-        "\n# Their values jump by a full turn: angles that turn round.\nmodel:\n  angles: [\(names.joined(separator: ", "))]\n"
+        "\n# Their values jump by a full turn: they are angles.\nmodel:\n  angles: [\(names.joined(separator: ", "))]\n"
     }
     return yaml + "\n" + goalLines()
   }
@@ -66,7 +66,7 @@ extension TaskProposal {
       !surveys[0].habits.contains(where: { $0.hasPrefix("time (") })
     else { return "" }
     return
-      "\n# CHECK: are the stamps seconds? Else timeUnit: ms (us, ns, min, h, d), and another timeStep."
+      "\n# CHECK: are the time stamps seconds? If not, set timeUnit: ms (us, ns, min, h, d), and another timeStep."
   }
 
   /// Logs that are called a test are held out; where none is, of several logs the last fifth, and one at least.
@@ -105,12 +105,12 @@ extension TaskProposal {
       var line = entry(state) + "}   # \(format(range.lowerBound)) to \(format(range.upperBound))"
       if let rate = measuredRates[state.name] { line += "; its rate is '\(Self.comment(rate))'" }
       if state.missing == .drop { line += "; rows without it are left out" }
-      if state.missing == .hold { line += "; it has a clock of its own" }
+      if state.missing == .hold { line += "; it has its own clock" }
       guard let rate = derivedRate(of: state) else { return [line] }
       let units = state.units.isEmpty ? "" : ", units: \(Self.quoted(state.units + "/s"))"
       return [
         line,
-        "  - {name: \(Self.quoted(rate))\(units), rateOf: \(Self.quoted(state.name))}   # derived: no column is its rate",
+        "  - {name: \(Self.quoted(rate))\(units), rateOf: \(Self.quoted(state.name))}   # derived: no column contains the rate",
       ]
     }
   }
@@ -191,7 +191,7 @@ extension TaskProposal {
     let zeros = states.map { _ in "0" }.joined(separator: ", ")
     let weights = states.indices.map { $0 == 0 ? "10" : "0.1" }.joined(separator: ", ")
     return """
-      # For a controller, say what is wanted and remove the marks. In the order of the states: \(states.map(Self.comment).joined(separator: ", ")).
+      # For a controller, describe the aim and remove the comment marks. Lists are in the order of the states: \(states.map(Self.comment).joined(separator: ", ")).
       # reward:
       #   - saturating: {weights: [\(weights)], width: 1}
       #   - actionChange: 0.1

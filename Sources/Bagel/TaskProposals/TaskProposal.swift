@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Logs of which nothing is said -> the text of a commented task that `bagel fit` takes at once: columns, units, time step, holes,
-// roles, rates, angles. What is only a guess says so.
+// Logs without a description -> the text of a commented task that `bagel fit` can read at once: columns, units, time step, holes,
+// roles, rates, angles. Guesses are marked.
 
 import Formulas
 import Foundation
@@ -41,7 +41,7 @@ package struct TaskProposal {
       let columns = surveys[0].columns.map { shortened($0.name) }.joined(separator: ", ")
       throw LogError(
         file: sources[0].name,
-        "a state and an action are needed, two columns of numbers that move; it has "
+        "a state and an action are needed, that is two columns of numbers that change; it has "
           + (columns.isEmpty ? "none" : shortened(columns, to: 100))
           + (roles.others.first.map { "; '\(shortened($0.name))' \(shortened($0.reason))" } ?? ""))
     }
@@ -53,7 +53,7 @@ package struct TaskProposal {
     spacing = LogFile.spacing(
       of: zip(survey.times, column?.values ?? []).filter { $0.1.isFinite }.map(\.0))
     guard spacing > 0 else {
-      throw LogError(file: sources[0].name, "has no two rows of different times")
+      throw LogError(file: sources[0].name, "has no two rows with different time stamps")
     }
     for column in roles.states { layout.states.append(channel(column)) }
     for column in roles.actions { layout.actions.append(channel(column)) }

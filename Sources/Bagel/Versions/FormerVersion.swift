@@ -24,14 +24,14 @@ extension VersionStore {
   /// - Parameters:
   ///   - policy: a fingerprint.
   ///   - expected: what the task wants of a policy.
-  ///   - skipped: hears of versions that cannot be it, and why.
+  ///   - skipped: called for each skipped version, with the reason.
   /// - Throws: `NoFormerPolicy`.
   package func former(
     than policy: String, for expected: PolicyDescription, skipped: (Version, String) -> Void
   ) throws(NoFormerPolicy) -> FormerPolicy {
     let policies = versions.filter { $0.kind == .policy }
     guard let own = policies.lastIndex(where: { $0.policy == policy }) else {
-      throw NoFormerPolicy("the policy is none of the versions in \(folder)")
+      throw NoFormerPolicy("the policy is not among the versions in \(folder)")
     }
     for version in policies[..<own].reversed()
     where version.policy != nil && version.policy != policy {
@@ -41,12 +41,12 @@ extension VersionStore {
         if controller.fingerprint == version.policy {
           return FormerPolicy(version: version, controller: controller, description: description)
         }
-        skipped(version, "its file is not the one that was kept")
+        skipped(version, "its file has changed since it was stored")
       } catch {
         skipped(version, "\(error)")
       }
     }
     throw NoFormerPolicy(
-      "no other policy of this machine is kept before version \(policies[own].number)")
+      "no other policy of this machine is stored before version \(policies[own].number)")
   }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Two policies on one model: the difference of their returns over rollouts from the same starts, to the same goals, with the same draws.
-// What both have in common drops out of the difference, so that few rollouts tell much.
+// What both have in common cancels in the difference, so that few rollouts suffice.
 
 import Execution
 import GaussianProcesses
@@ -71,7 +71,7 @@ extension ControlTask {
     let pairs = zip(loops[0].returns, loops[1].returns).filter { $0.isFinite && $1.isFinite }
     guard !pairs.isEmpty else {
       throw LogError(
-        file: place, "has a reward that is no number in the rollouts of these policies")
+        file: place, "has a reward that is not a number in the rollouts of these policies")
     }
     func mean(_ values: [Double]) -> Double { values.reduce(0, +) / Double(values.count) }
     let differences = pairs.map { $1 - $0 }

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every model and every policy of an output folder, none of them lost:
+// Every model and every policy of an output folder; none is overwritten:
 //
 //   OUTPUT/versions/3/version.json       what it is: date, seed, task, fingerprints, figures
 //   OUTPUT/versions/3/policy.safetensors      or model.safetensors and watch.safetensors
-//   OUTPUT/policy.safetensors            the current one: the same bytes. (Rejected: a second name of the version's file. Whoever copies
-//                                        another file over it writes into the version.)
+//   OUTPUT/policy.safetensors            the current one: the same bytes. (Rejected: a second name of the version's file. Copying
+//                                        another file over it would change the version.)
 //
-// A version is written beside the others and renamed into its place whole; so is the current one. Whoever ends the process in between
-// leaves whole files.
+// A version is written beside the others and renamed into its place whole; so is the current one. If the process is ended in between,
+// the files are still whole.
 
 import Execution
 import Foundation
@@ -245,7 +245,7 @@ package struct VersionStore {
     guard found == recorded else {
       throw TensorFileError(
         path: path,
-        "is not version \(version.number) any more: its fingerprint is \(found ?? "none"), the record says \(recorded ?? "none")"
+        "has changed since version \(version.number) was stored: its fingerprint is \(found ?? "none"), the record has \(recorded ?? "none")"
       )
     }
   }

@@ -12,13 +12,13 @@ struct CompareCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "compare", abstract: "Compare two policies on the current model.",
     discussion: """
-      Both drive the same 1,000 rollouts: the same starts, goals and draws. Their difference is what the model says, which the
-      policies may have exploited; `bagel evaluate --policy FILE` asks the plant.
+      Both drive the same 1,000 rollouts: the same starts, goals and draws. The difference is a prediction of the
+      model, whose errors the policies may exploit; `bagel evaluate --policy FILE` measures on the plant.
       """)
 
   @OptionGroup var taskArgument: TaskArgument
-  @Argument(help: "A policy: its number in `bagel history`, or its file.") var first: String
-  @Argument(help: "Another one.") var second: String
+  @Argument(help: "The first policy: its number in `bagel history`, or its file.") var first: String
+  @Argument(help: "The second policy: its number or its file.") var second: String
   @OptionGroup var deviceOptions: DeviceOptions
   @OptionGroup var common: CommonOptions
 
@@ -49,7 +49,7 @@ struct CompareCommand: ParsableCommand {
       : comparison.secondIsWorse
         ? "\(first) is better"
         : comparison.interval.contains(0)
-          ? "neither is better, as far as these tell"
+          ? "neither is measurably better"
           : "the difference is too small to matter: less than a thousandth of the return"
     console.say("\(verdict), if the model is right")
     try console.finish(resultJSON(comparison.json))
@@ -61,7 +61,7 @@ extension VersionStore {
   fileprivate func policyPath(_ number: Int) throws -> String {
     let version = try version(number)
     guard version.kind == .policy else {
-      throw LogError(file: folder, "has a \(version.kind.rawValue) as version \(number), no policy")
+      throw LogError(file: folder, "version \(number) is a \(version.kind.rawValue), not a policy")
     }
     return path(version)
   }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// bagel doctor: what was found on this machine, and what to do about what was not.
+// bagel doctor: the tools and devices found on this machine, and how to install those that are missing.
 
 import ArgumentParser
 import Bagel
@@ -15,13 +15,13 @@ struct DoctorCommand: ParsableCommand {
 
   @Option(
     help:
-      "Also compare this device's kernels with the interpreter, in every way they can be laid out.")
+      "Also compare this device's kernels with the interpreter, in every supported layout.")
   var check: ExecutionDevice?
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
     if let check, check != .host && check != .cuda {
-      throw ValidationError("--check takes host or cuda")
+      throw ValidationError("--check must be host or cuda")
     }
   }
 
@@ -87,7 +87,7 @@ struct DoctorCommand: ParsableCommand {
     var result: [String: Any] = [:]
     do {
       let devices = try CUDADevice.all()
-      console.say("GPUs:      \(devices.isEmpty ? "none (the driver sees none)" : "")")
+      console.say("GPUs:      \(devices.isEmpty ? "none (the driver reports none)" : "")")
       for device in devices {
         console.say(
           "           \(device.name), compute capability \(device.architecture / 10).\(device.architecture % 10), "

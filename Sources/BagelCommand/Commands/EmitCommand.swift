@@ -18,16 +18,16 @@ struct EmitCommand: ParsableCommand {
   @Argument(help: "A task file or built-in task.")
   var task = "boom"
 
-  @Option(help: "Sampler in place of the task's.")
+  @Option(help: "Sampler to use instead of the task's.")
   var sampler: Choice<SamplerName>?
 
-  @Option(help: "Hidden layers in place of the task's, such as 64,64.")
+  @Option(help: "Hidden layers to use instead of the task's, such as 64,64.")
   var layers: String?
 
-  @Option(help: "Device that the kernel is for: host or cuda.")
+  @Option(help: "Device for which the kernel is emitted: host or cuda.")
   var device = ExecutionDevice.host
 
-  @Option(help: "Particles that a CUDA kernel is laid out for (default: the task's).")
+  @Option(help: "Number of particles for which a CUDA kernel is laid out (default: the task's).")
   var particles: Int?
 
   @Option(
@@ -48,13 +48,14 @@ struct EmitCommand: ParsableCommand {
       throw ValidationError("kernels are emitted for host or cuda")
     }
     if device == .host && (layout.lanes != nil || particles != nil || horizon != nil) {
-      throw ValidationError("--particles, --horizon and --lanes are for --device cuda")
+      throw ValidationError("--particles, --horizon and --lanes need --device cuda")
     }
     guard (1...100_000_000).contains(particles ?? 1), (1...10_000_000).contains(horizon ?? 1) else {
-      throw ValidationError("--particles is 1 to 100,000,000, --horizon 1 to 10,000,000")
+      throw ValidationError(
+        "--particles must be from 1 to 100,000,000, --horizon from 1 to 10,000,000")
     }
     if let layers, !isListOfWidths(layers) {
-      throw ValidationError("--layers is a list of widths such as 64,64")
+      throw ValidationError("--layers must be a list of widths, such as 64,64")
     }
   }
 
@@ -110,7 +111,8 @@ struct EmitCommand: ParsableCommand {
     if task.logs.isEmpty, case .process = task.plant {
       throw LogError(
         file: task.place,
-        "has no model and no logs yet, and a machine is not moved for this: `bagel fit` moves it")
+        "has no model and no logs yet, and `bagel emit` does not move a machine; run `bagel fit` first"
+      )
     }
     var options = task.model.fit
     options.subset = 100

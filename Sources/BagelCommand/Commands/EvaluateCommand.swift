@@ -18,27 +18,30 @@ struct EvaluateCommand: ParsableCommand {
 
   @OptionGroup var policyOptions: PolicyFileOptions
 
-  @Option(help: "Plant in place of the task's: \(BuiltInPlants.names.joined(separator: ", ")).")
+  @Option(
+    help: "Plant to use instead of the task's: \(BuiltInPlants.names.joined(separator: ", ")).")
   var plant: String?
 
-  @Option(help: "Episodes, in place of the task's.")
+  @Option(help: "Number of episodes (overrides the task).")
   var episodes: Int?
 
   @Option(
-    help: "Vary every parameter of a simulated plant by up to this fraction, episode by episode.")
+    help: "Vary every parameter of a simulated plant by up to this fraction, anew for each episode."
+  )
   var vary: Double?
 
   @Flag(
     inversion: .prefixedNo,
     help:
-      "Drive the same episodes with a PID controller found on the same model (default: on simulated plants)."
+      "Also drive the same episodes with a PID controller found on the same model (default: on simulated plants)."
   )
   var rival: Bool?
 
   @Flag(
     inversion: .prefixedNo,
     help:
-      "Drive the same episodes with the policy's former version (default: on simulated plants).")
+      "Also drive the same episodes with the policy's former version (default: on simulated plants)."
+  )
   var former: Bool?
 
   @OptionGroup var realTime: RealTimeOptions
@@ -46,7 +49,7 @@ struct EvaluateCommand: ParsableCommand {
 
   func validate() throws {
     if let vary, !(0..<1).contains(vary) {
-      throw ValidationError("--vary is a fraction from 0 to below 1")
+      throw ValidationError("--vary must be a fraction from 0 to below 1")
     }
     if let episodes, !(1...100_000).contains(episodes) {
       throw ValidationError("--episodes must be from 1 to 100000")
@@ -66,7 +69,7 @@ struct EvaluateCommand: ParsableCommand {
     guard task.isJudged else {
       throw LogError(
         file: task.place,
-        "does not say what success is: evaluate: with a tolerance, track or success, or done: success"
+        "does not define success; add `evaluate:` with a tolerance, track or success, or `done: success`"
       )
     }
     let folder = try common.folder(for: task)
@@ -153,7 +156,8 @@ struct EvaluateCommand: ParsableCommand {
         ]))
     if InterruptSignal.wasRaised {
       throw Interruption(
-        description: "interrupted with another controller; the policy's evaluation is whole")
+        description:
+          "interrupted while another controller was driving; the policy's evaluation is complete")
     }
     if let trouble = rivalTrouble ?? formerTrouble { throw trouble }
     if evaluation.successes == 0 { throw notSolved }

@@ -18,12 +18,12 @@ struct ExportCommand: ParsableCommand {
       onnx         a graph in double precision
       fmu          an FMU for co-simulation (FMI), with its sources and a
                    binary for this platform
-      safetensors  of a controller: one tensor a layer
+      safetensors  of controllers only: one tensor per layer
 
       A controller in C or an FMU takes measurements: derived rates, limits, rate limits and the watch are inside. The graph takes states.
 
-      With --model the learnt model leaves in place of the controller: a function of state, action and disturbance. It gives the mean of \
-      the next state, its standard deviation and its Jacobian. What the model looks back on is part of the state.
+      With --model the learnt model is exported instead of the controller: a function of state, action and disturbance. It gives the mean of \
+      the next state, its standard deviation and its Jacobian. Earlier rows that the model reads are part of the state.
       """)
 
   @OptionGroup var taskArgument: TaskArgument
@@ -31,11 +31,12 @@ struct ExportCommand: ParsableCommand {
   @Option(help: "c, onnx, fmu or safetensors.")
   var format: ExportFormat
 
-  @Option(help: "Version of FMI, 2 or 3, of an FMU.")
+  @Option(help: "FMI version of the FMU, 2 or 3.")
   var fmi: FMIVersion?
 
   @Flag(
-    help: "The learnt model (model.safetensors in the output folder) in place of the controller.")
+    help:
+      "Export the learnt model (model.safetensors in the output folder) instead of the controller.")
   var model = false
 
   @OptionGroup var policyOptions: PolicyFileOptions
@@ -52,11 +53,12 @@ struct ExportCommand: ParsableCommand {
     if fmi != nil, format != .fmu { throw ValidationError("--fmi needs --format fmu") }
     if model, policyOptions.policy != nil {
       throw ValidationError(
-        "--policy names a controller, and --model exports the model: leave one out")
+        "--policy and --model exclude each other: give --policy to export a controller, --model to export the model"
+      )
     }
     if model, format == .safetensors {
       throw ValidationError(
-        "--format safetensors is for controllers alone: model.safetensors in the output folder is the model's own file"
+        "--format safetensors exports controllers only; the model is already in model.safetensors in the output folder"
       )
     }
   }
@@ -127,9 +129,10 @@ struct ExportCommand: ParsableCommand {
     let megabytes = 8 * export.constantCount / 1_000_000
     if megabytes >= Self.largeMegabytes, format == .c || format == .fmu {
       Console.error(
-        "warning: the model has \(megabytes) MB of constants, which compilers of C may not take"
-          + (export.deviationError == 0 ? ": no few points give its deviation" : "")
-          + ". A model of shorter logs is smaller")
+        "warning: the model has \(megabytes) MB of constants, which some C compilers may not accept"
+          + (export.deviationError == 0
+            ? ": no small set of points gives its standard deviation" : "")
+          + ". A model learnt from shorter logs is smaller")
     }
     return (
       export, "\(export.accuracy)\n",
@@ -159,7 +162,9 @@ struct ExportCommand: ParsableCommand {
       let version = fmi ?? .two
       let archive = try export.fmu().archive(version)
       data = archive.data
-      if let reason = archive.withoutBinary { sentence += "the FMU has sources alone: \(reason)\n" }
+      if let reason = archive.withoutBinary {
+        sentence += "the FMU contains only sources: \(reason)\n"
+      }
       facts["fmi"] = version.rawValue
       facts["binary"] = archive.binary ?? NSNull()
     } else {

@@ -14,11 +14,13 @@ struct FitCommand: ParsableCommand {
     commandName: "fit",
     abstract: "Learn the dynamics from logs and judge them on held-out logs.",
     discussion: """
-      A task without logs is explored first: its plant moves, as the task's `explore:` says.
+      If the task has no logs, its plant is explored first: it moves as the task's `explore:` specifies.
       """)
 
   @Argument(
-    help: "A task file or built-in task; or none, and --log, --states, --actions, --time-step.")
+    help:
+      "A task file or a built-in task. Without one, give --log, --states, --actions and --time-step."
+  )
   var task: String?
 
   @Option(parsing: .upToNextOption, help: "Logs to learn from.")
@@ -34,39 +36,40 @@ struct FitCommand: ParsableCommand {
   var actions: String?
 
   @Option(
-    help: "Columns of disturbances, separated by commas: measured inputs that nobody commands.")
+    help:
+      "Columns of disturbances, separated by commas: inputs that are measured but not commanded.")
   var disturbances: String?
 
-  @Option(help: "Seconds between rows; other stamps are resampled.")
+  @Option(help: "Seconds between rows; logs with other time stamps are resampled.")
   var timeStep: Double?
 
   @Option(
     help: """
       States whose rate is derived and becomes a state too: names separated by commas, none, or auto \
-      (every state whose rate is not measured, and that is no rate itself).
+      (every state whose rate is not measured and that is not itself a rate).
       """)
   var rates = "auto"
 
   @Option(
     help:
-      "States that are angles and turn round, separated by commas: NAME for radians, NAME:deg for degrees."
+      "States that are angles and wrap after a full turn, separated by commas: NAME for radians, NAME:deg for degrees."
   )
   var angles: String?
 
   @Option(
     help: """
-      Write what the model predicts of the held-out logs, 1 to 100 steps ahead from every row, as a CSV file \
+      CSV file to write, with the model's predictions of the held-out logs, 1 to 100 steps ahead of every row \
       (file,start,steps,state,mean,q0.025...).
       """)
   var predictions: String?
 
   @Option(
     help:
-      "Write the model's run over each whole held-out episode as a CSV file (file,time,state,mean,q0.025,q0.975)."
+      "CSV file to write, with the model's simulation of each whole held-out episode (file,time,state,mean,q0.025,q0.975)."
   )
   var simulation: String?
 
-  @Option(help: "Rows of an episode that --simulation begins with.")
+  @Option(help: "Number of measured rows from which --simulation starts in each episode.")
   var knownRows = 10
 
   @OptionGroup(title: "How logs are written") var logOptions: LogOptions
@@ -76,13 +79,13 @@ struct FitCommand: ParsableCommand {
 
   func validate() throws {
     guard (1...1_000_000).contains(knownRows) else {
-      throw ValidationError("--known-rows is a number from 1 to 1,000,000")
+      throw ValidationError("--known-rows must be from 1 to 1,000,000")
     }
     if let predictions, predictions == simulation {
-      throw ValidationError("--predictions and --simulation name the same file")
+      throw ValidationError("--predictions and --simulation name the same file; give two files")
     }
     if task == nil {
-      if log.isEmpty { throw ValidationError("name a task, or logs with --log") }
+      if log.isEmpty { throw ValidationError("give a task, or logs with --log") }
       guard states != nil, actions != nil, timeStep != nil else {
         throw ValidationError("--log needs --states, --actions and --time-step too")
       }
@@ -96,7 +99,7 @@ struct FitCommand: ParsableCommand {
         }
       }
       if Set(listed).count < listed.count {
-        throw ValidationError("a name stands twice in --states, --actions and --disturbances")
+        throw ValidationError("a name occurs twice in --states, --actions and --disturbances")
       }
       try validateRates()
       if heldOut.isEmpty { try needsHeldOut() }
@@ -107,7 +110,7 @@ struct FitCommand: ParsableCommand {
       || rates != "auto" || logOptions.isGiven || angles != nil || disturbances != nil
     {
       throw ValidationError(
-        "give either a task (which says how its logs are written) or --log, --states, --actions, --disturbances, --time-step, --rates, --angles, \(LogOptions.names)"
+        "give either a task (which describes how its logs are written) or --log, --states, --actions, --disturbances, --time-step, --rates, --angles, \(LogOptions.names)"
       )
     }
   }
@@ -116,7 +119,7 @@ struct FitCommand: ParsableCommand {
   private func needsHeldOut() throws {
     if predictions != nil || simulation != nil {
       throw ValidationError(
-        "--predictions and --simulation are of held-out logs: name some with --held-out")
+        "--predictions and --simulation need held-out logs; give them with --held-out")
     }
   }
 
@@ -129,10 +132,10 @@ struct FitCommand: ParsableCommand {
         "--rates names '\(shortened(name))', which is not among --states (auto, none, or names of states)"
       )
     }
-    if Set(names).count < names.count { throw ValidationError("a name stands twice in --rates") }
+    if Set(names).count < names.count { throw ValidationError("a name occurs twice in --rates") }
     if let name = names.first(where: { known.contains($0 + "_rate") }) {
       throw ValidationError(
-        "--rates would derive '\(shortened(name))_rate', which is a state already")
+        "--rates would derive '\(shortened(name))_rate', which already is a state")
     }
   }
 
@@ -221,7 +224,8 @@ struct FitCommand: ParsableCommand {
     let begun = forecasts.rowsBegunWith(knownRows)
     if simulation != nil, begun > knownRows {
       console.say(
-        "the simulation begins after \(begun) rows, not \(knownRows): the model looks back so far")
+        "the simulation begins after \(begun) rows, not \(knownRows): the model reads that many earlier rows"
+      )
     }
     let files = PredictionFiles(forecasts, fit.model.layout, of: fit.heldOutEpisodes)
     for (path, option, text) in [
@@ -238,7 +242,7 @@ struct FitCommand: ParsableCommand {
       console.say(
         "\(option.dropFirst(2)): \(path)"
           + (isEmpty
-            ? " (no row: no held-out episode is long enough, or the training logs are too short)"
+            ? " (no rows: no held-out episode is long enough, or the training logs are too short)"
             : ""))
     }
   }

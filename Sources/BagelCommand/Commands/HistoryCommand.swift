@@ -9,8 +9,8 @@ struct HistoryCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "history", abstract: "List every model and policy of the output folder.",
     discussion: """
-      Each fit and each search leaves a version in OUTPUT/versions. A star marks the current ones, which the other commands
-      read. `bagel use` takes another one, `bagel compare` tries two policies on one model.
+      Each fit and each search stores a version in OUTPUT/versions. A star marks the current ones, which the other commands
+      read. `bagel use` selects another one, `bagel compare` compares two policies on one model.
       """)
 
   @OptionGroup var taskArgument: TaskArgument
@@ -24,7 +24,7 @@ struct HistoryCommand: ParsableCommand {
     let versions = store.versions
     let current = [Version.Kind.model, .policy].compactMap { store.current($0)?.number }
     if versions.isEmpty {
-      console.say("no version yet in \(store.folder); `bagel fit` and `bagel optimize` leave some")
+      console.say("no version yet in \(store.folder); `bagel fit` and `bagel optimize` store them")
     }
     let width = String(versions.last?.number ?? 0).count
     for version in versions {
@@ -34,7 +34,7 @@ struct HistoryCommand: ParsableCommand {
         "\(current.contains(version.number) ? "*" : " ") \(padding)\(number)  \(version.line)")
     }
     for number in store.unreadable {
-      console.say("versions/\(number) has no version.json that can be read")
+      console.say("versions/\(number) has no readable version.json")
     }
     try console.finish(
       resultJSON(["versions": versions.map(\.json), "current": current]))

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// bagel judge: new logs against the model that there is. Has the machine changed?
+// bagel judge: compares new logs with the current model. Has the machine changed?
 
 import ArgumentParser
 import Bagel
@@ -11,8 +11,8 @@ struct JudgeCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "judge", abstract: "Replay new logs through the watch: has the machine changed?",
     discussion: """
-      Every row of the logs is judged as `bagel run` would have: states beyond the data, frozen sensors, and what the current
-      model does not explain. Nothing is learnt. Exit code 2 if anything was found.
+      Every row of the logs is judged as in `bagel run`: states beyond the data, frozen sensors, and behaviour that the
+      current model does not explain. Nothing is learnt. Exit code 2 if anything was found.
       """)
 
   @OptionGroup var taskArgument: TaskArgument
@@ -24,7 +24,7 @@ struct JudgeCommand: ParsableCommand {
   private static let mostLines = 10
 
   func validate() throws {
-    if log.isEmpty { throw ValidationError("--log names the logs to judge") }
+    if log.isEmpty { throw ValidationError("give the logs to judge with --log") }
   }
 
   func run() throws {
@@ -74,13 +74,13 @@ struct JudgeCommand: ParsableCommand {
     let hasChanged = all.contains { $0.matter == .innovation }
     console.say(
       hasChanged
-        ? "a sensor or the machine is not as it was, or it was where the training logs never were: look at all three. If the machine is as it should be from now on, `bagel fit` with these logs among "
-          + "the task's `logs:` learns it anew"
+        ? "a sensor or the machine has changed, or the machine was outside the range of the training logs: check all three. If the new behaviour is correct, add these logs to "
+          + "the task's `logs:` and run `bagel fit`"
         : judgedRows == 0
-          ? "whether the machine has changed is not known: no row was judged by the model"
+          ? "it is not known whether the machine has changed: the model judged no row"
           : all.isEmpty
-            ? "the model explains these logs as it explained its own"
-            : "what the model judged is as it was; see what was found")
+            ? "the model explains these logs as well as its training logs"
+            : "the rows that the model judged show no change; see the findings")
     try console.finish(
       resultJSON([
         "logs": logs, "changed": hasChanged || judgedRows > 0 ? hasChanged : NSNull(),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// bagel learn: Algorithm 1 whole, on a plant, once or over seeds.
+// bagel learn: the whole of Algorithm 1 on a plant, once or for several seeds.
 
 import ArgumentParser
 import Bagel
@@ -15,17 +15,17 @@ import Watching
 struct LearnCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "learn",
-    abstract: "Learn on a plant: explore, then fit, optimise, drive, again and again.",
+    abstract: "Learn on a plant: explore once; then fit, optimise and drive in every trial.",
     discussion: """
-      Every episode is a CSV file in the output folder, written line by line. Interrupted or killed, the same command
-      goes on from the last finished episode with the same numbers. A trial that succeeds is judged over as many episodes
-      as the task's `evaluate:` has, other starts, goals and noise; it is solved if nine in ten succeed. Exit code 2 if it
-      is not solved at the last trial (--runs: if no seed is).
+      Every episode is a CSV file in the output folder, written line by line. After an interruption, the same command
+      continues from the last finished episode, with the same numbers. A trial that succeeds is judged over as many
+      episodes as the task's `evaluate:` gives, with other starts, goals and noise. It is solved if nine in ten succeed.
+      Exit code 2 if the last trial is not solved (with --runs: if no seed is solved).
       """)
 
   @OptionGroup var taskArgument: TaskArgument
 
-  @Option(help: "Most trials after exploring, in place of the task's.")
+  @Option(help: "Maximum number of trials after exploring (overrides the task).")
   var trials: Int?
 
   @Option(
@@ -34,29 +34,34 @@ struct LearnCommand: ParsableCommand {
   )
   var runs: Int?
 
-  @Option(help: "Vary the plant's parameters at trials by up to this fraction of those explored.")
+  @Option(
+    help:
+      "In trials, vary the plant's parameters by up to this fraction of their values while exploring."
+  )
   var vary = 0.0
 
   @OptionGroup var deviceOptions: DeviceOptions
   @OptionGroup var tensorBoard: TensorBoardOptions
 
-  @Flag(help: "Begin afresh: the folder's earlier loop is moved away.")
+  @Flag(help: "Start from the beginning; the earlier loop of the folder is moved away.")
   var restart = false
 
-  @Flag(help: "Go on with earlier episodes although the task has changed.")
+  @Flag(help: "Continue with the earlier episodes although the task has changed.")
   var force = false
 
   @Flag(
-    help: "Take the last policy also where it is not solved and the current one would earn more.")
+    help: "Use the last policy even if it is not solved and the current one would earn more.")
   var replace = false
 
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
     if let trials, trials < 1 { throw ValidationError("--trials must be at least 1") }
-    if let runs, !(1...10_000).contains(runs) { throw ValidationError("--runs is from 1 to 10000") }
+    if let runs, !(1...10_000).contains(runs) {
+      throw ValidationError("--runs must be from 1 to 10000")
+    }
     guard (0..<1).contains(vary) else {
-      throw ValidationError("--vary is a fraction from 0 to below 1")
+      throw ValidationError("--vary must be a fraction from 0 to below 1")
     }
   }
 
@@ -109,7 +114,7 @@ struct LearnCommand: ParsableCommand {
     guard task.isJudged else {
       throw LogError(
         file: task.place,
-        "does not say what success is: evaluate: with a tolerance, track or success, or done: success"
+        "does not define success; add `evaluate:` with a tolerance, track or success, or `done: success`"
       )
     }
     if let words = try task.checkSearch(device: deviceOptions.device) { console.say(words) }
@@ -131,11 +136,11 @@ struct LearnCommand: ParsableCommand {
       store: name == nil ? VersionStore(folder: folder) : nil)
     if let verdict = loop.openVerdict {
       console.say(
-        "going on with judging trial \(done) over \(verdict.wanted) episodes in \(root): \(verdict.words) so far"
+        "continuing to judge trial \(done) over \(verdict.wanted) episodes in \(root): \(verdict.words) so far"
       )
       figures.beginJudging(verdict)
     } else if done > 0 {
-      console.say("going on after trial \(done) in \(root)")
+      console.say("continuing after trial \(done) in \(root)")
     }
     let curves = try tensorBoard.curves(
       name, iterations: loop.record.trials.reduce(0) { $0 + $1.iterations })
@@ -157,7 +162,7 @@ struct LearnCommand: ParsableCommand {
     guard isFinished else {
       throw Interruption(
         description:
-          "interrupted after \(counted(loop.record.trials.count, "trial")); the same command goes on "
+          "interrupted after \(counted(loop.record.trials.count, "trial")); the same command continues "
           + "(the log of an unfinished episode stays in \(root)); "
           + (figures.episodes.safety ?? "nothing was moved"))
     }
@@ -185,7 +190,7 @@ struct LearnCommand: ParsableCommand {
     try keep(record, folder, VersionStore(folder: outputs), console)
     let report = folder + "/report.html"
     guard FileManager.default.fileExists(atPath: outputs + "/policy.safetensors") else {
-      return console.say("no policy: \(folder) has none of trial \(count)")
+      return console.say("no policy: \(folder) contains no policy of trial \(count)")
     }
     console.say(
       "policy: \(outputs)/policy.safetensors"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// bagel new NAME: a commented task file to edit; with --from, one for the logs that there are.
+// bagel new NAME: a commented task file to edit; with --from, one for existing logs.
 
 import ArgumentParser
 import Bagel
@@ -11,17 +11,17 @@ struct NewCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "new", abstract: "Write a commented task file for your own machine.",
     discussion: """
-      With --from LOG... the file is for these logs: columns, units, time step, states, actions, rates and angles are proposed, and \
-      `bagel fit` takes it at once. Logs that are called a test are held out, or else, of several, the last ones.
+      With --from LOG... the file describes these logs: it proposes columns, units, time step, states, actions, rates and angles, and \
+      `bagel fit` can read it at once. Logs with test, held, valid or eval in their names are held out; otherwise, of several logs, the last ones.
       """)
 
   @Argument(help: "Name of the task; the file is NAME.yaml.")
   var name: String
 
-  @Option(parsing: .upToNextOption, help: "Logs to propose the task from.")
+  @Option(parsing: .upToNextOption, help: "Logs from which the task is proposed.")
   var from: [String] = []
 
-  @Option(help: "Seconds between control decisions (default: by the logs).")
+  @Option(help: "Seconds between control decisions (default: estimated from the logs).")
   var timeStep: Double?
 
   @OptionGroup(title: "How logs are written") var logOptions: LogOptions
@@ -58,8 +58,8 @@ struct NewCommand: ParsableCommand {
     for finding in proposal?.findings ?? [] { console.say("  " + finding) }
     console.say(
       proposal == nil
-        ? "wrote \(path): name your log files, channels and limits in it, then bagel fit \(path)"
-        : "wrote \(path): look for CHECK in it, then bagel fit \(path)")
+        ? "wrote \(path): enter your log files, channels and limits in it, then run: bagel fit \(path)"
+        : "wrote \(path): check the lines marked CHECK in it, then run: bagel fit \(path)")
     try console.finish(["path": path, "findings": proposal?.findings ?? []])
   }
 

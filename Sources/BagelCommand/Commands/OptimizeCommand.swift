@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// bagel optimize: model.safetensors -> policy.safetensors. Ctrl-C saves the state; the same command goes on.
+// bagel optimize: model.safetensors -> policy.safetensors. Ctrl-C saves the state; the same command continues.
 
 import ArgumentParser
 import Bagel
@@ -20,7 +20,7 @@ struct OptimizeCommand: ParsableCommand {
   @Option(help: "Model file (default: model.safetensors in the output folder).")
   var model: String?
 
-  @Option(help: "Sampler in place of the task's.")
+  @Option(help: "Sampler to use instead of the task's.")
   var sampler: Choice<SamplerName>?
 
   @Option(help: "Maximum iterations per start (overrides the task).")
@@ -29,10 +29,10 @@ struct OptimizeCommand: ParsableCommand {
   @OptionGroup var deviceOptions: DeviceOptions
   @OptionGroup var tensorBoard: TensorBoardOptions
 
-  @Flag(help: "Start afresh even where an interrupted search could go on.")
+  @Flag(help: "Start a new search even if an interrupted one could continue.")
   var restart = false
 
-  @Flag(help: "Take the new policy also where the current one would earn more on this model.")
+  @Flag(help: "Use the new policy even if the current one would earn more on this model.")
   var replace = false
 
   @OptionGroup var common: CommonOptions
@@ -62,8 +62,8 @@ struct OptimizeCommand: ParsableCommand {
       let limits = task.actionLimits[action]
       warnings.append(
         "'\(task.layout.actions[action].name)' may be \(number(limits.lowerBound)) to "
-          + "\(number(limits.upperBound)), but the logs only have \(number(logged.lowerBound)) to "
-          + "\(number(logged.upperBound)); the model guesses beyond")
+          + "\(number(limits.upperBound)), but the logs contain only \(number(logged.lowerBound)) to "
+          + "\(number(logged.upperBound)); the model extrapolates beyond that")
     }
     warnings += task.goalWarnings(dynamics) + task.levelSentences(of: dynamics)
     for warning in warnings { console.say("warning: \(warning)") }

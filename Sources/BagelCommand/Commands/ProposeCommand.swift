@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// bagel propose: what to drive next, as a CSV file of commands.
+// bagel propose: the next commands to drive, as a CSV file.
 
 import ArgumentParser
 import Bagel
@@ -11,13 +11,14 @@ import Tasks
 struct ProposeCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "propose",
-    abstract: "Propose the commands whose log would tell most of what the policy needs to know.",
+    abstract:
+      "Propose commands whose log reduces the model's uncertainty most where the policy drives.",
     discussion: """
       Writes a CSV file with a time column and the commands, within the limits of
-      the actions. Drive them from where episodes start, log as usual, and add the
-      log to the task's. Rollouts of the model that leave the `limits:` of states
-      and quantities count against them. `explore: {kind: informative}` explores so
-      in `fit` and `learn`.
+      the actions. Start where episodes start, drive and log the commands, and
+      add the log to the task's `logs:`. Commands whose rollouts on the model leave
+      the `limits:` of states and quantities are penalised. With `explore: {kind:
+      informative}`, `fit` and `learn` explore in this way.
       """)
 
   @OptionGroup var taskArgument: TaskArgument
@@ -91,11 +92,13 @@ extension CommandProposal {
   func describe(_ task: ControlTask, _ console: Console, prefix: String = "") {
     console.say(
       "\(prefix)proposed \(number(Double(commands.count) * task.layout.timeStep)) s of commands: \(number(100 * (1 - remainingVariance))) % less of the "
-        + "model's variance on the policy's way, if the model is right (\(tried) sequences tried, \(number(seconds)) s)"
+        + "model's variance along the policy's path, if the model is right (\(tried) sequences tried, \(number(seconds)) s)"
     )
     for line in promiseLines(task) { console.say("\(prefix)  \(line)") }
     if leaving > 0 {
-      console.say("\(prefix)  \(number(100 * leaving)) % of rollouts leave their limits with them")
+      console.say(
+        "\(prefix)  \(number(100 * leaving)) % of the rollouts leave their limits with these commands"
+      )
     }
   }
 
@@ -105,7 +108,7 @@ extension CommandProposal {
       let channel = task.goalChannels[$1.goal]
       let unit = Unit(channel.units)
       return
-        "\(channel.name): promised now at most \(unit.shown($0.0)) from its goal, with them an expected \(unit.shown($0.1))"
+        "\(channel.name): now promised at most \(unit.shown($0.0)) from its goal, expected with these commands \(unit.shown($0.1))"
     }
   }
 

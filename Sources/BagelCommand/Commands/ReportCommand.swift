@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// bagel report: what lies in the output folder -> report.html, anew, and into the browser.
+// bagel report: results in the output folder -> report.html, shown in the browser on request.
 
 import ArgumentParser
 import Bagel
@@ -9,11 +9,11 @@ import Foundation
 
 struct ReportCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "report", abstract: "Make the report of the output folder anew, and open it.",
+    commandName: "report", abstract: "Rebuild the report of the output folder; --open shows it.",
     discussion: """
       One page: the last loop, the last episodes on the plant, the policy, the model. Nothing is computed and nothing is driven: \
-      each part is as the command left it that made it (fit, optimize, evaluate, learn, demo). The page says where parts do not \
-      belong together, and which policy is the current one.
+      each part is shown as its command saved it (fit, optimize, evaluate, learn, demo). The page marks parts that do not \
+      belong together, and shows which policy is the current one.
       """)
 
   @OptionGroup var taskArgument: TaskArgument

@@ -13,10 +13,11 @@ struct RunCommand: ParsableCommand {
     commandName: "run",
     abstract: "Drive the plant with a controller in real time, logging as it goes.",
     discussion: """
-      Limits are enforced at the last moment; Ctrl-C, a state outside its limits and any failure end with the safe
-      action. A watch looks at every row: states beyond the data, frozen sensors, a machine that no longer does what its
-      model says (`watch:` in the task says what follows). The log is a CSV file that `bagel fit --log` reads. Exit code 0
-      also after Ctrl-C, 2 if a state left its limits, or the watch stopped it or gave it to the fallback, 65 if the plant failed or did not take the safe action.
+      Limits are enforced just before an action is sent. Ctrl-C, a state outside its limits and any failure end with the
+      safe action. A watch checks every row: states beyond the data, frozen sensors, a machine that no longer behaves as
+      its model predicts (`watch:` in the task sets the response). The log is a CSV file that `bagel fit --log` reads.
+      Exit code 0 also after Ctrl-C; 2 if a state left its limits, or if the watch stopped the run or started the fallback;
+      65 if the plant failed or did not accept the safe action.
       """)
 
   @OptionGroup var taskArgument: TaskArgument
@@ -28,7 +29,8 @@ struct RunCommand: ParsableCommand {
 
   @Option(
     parsing: .unconditional,
-    help: "Where to go, one number for each goal of the task: --goal -0.3,0 (default: the task's).")
+    help:
+      "Goal of the run, one number for each goal of the task: --goal -0.3,0 (default: the task's).")
   var goal: String?
 
   @Option(help: "Log to write (default: run-1.csv, run-2.csv, ... in the output folder).")
@@ -37,8 +39,8 @@ struct RunCommand: ParsableCommand {
   @Flag(
     inversion: .prefixedNo,
     help: """
-      Take the operator's commands from standard input: one number for each action (0.3,-0.1) drives in the policy's place, \
-      'stop' commands the safe action, 'release' hands back (default: where standard input is a terminal).
+      Read the operator's commands from standard input: one number per action (0.3,-0.1) replaces the policy's action, \
+      'stop' commands the safe action, 'release' returns control to the policy (default: if standard input is a terminal).
       """)
   var `operator`: Bool?
 
@@ -65,7 +67,7 @@ struct RunCommand: ParsableCommand {
     let path =
       log
       ?? firstFreePath(companion: { RunSidecar(log: $0).path }) { "\(folder)/run-\($0).csv" }
-    if path.isEmpty { throw OutputError("--log '' names no file") }
+    if path.isEmpty { throw OutputError("--log '' is not a file name") }
     guard !FileManager.default.fileExists(atPath: path) else {
       throw OutputError(
         "\(path) already exists and was not overwritten; give another --log")
@@ -107,7 +109,7 @@ struct RunCommand: ParsableCommand {
     hasRows = outcome.rows > 0
     console.say(
       outcome.rows == 0
-        ? "it ended before the first row; no log was kept"
+        ? "the run ended before the first row; no log was kept"
         : "\(counted(outcome.rows, "row")) in \(path); its policy, \(controller.fingerprint), in \(sidecar.path)"
     )
     if let end = outcome.earlyEnd { console.say("ended early: \(end)") }
@@ -144,18 +146,18 @@ struct RunCommand: ParsableCommand {
     // What was typed before the machine moves commands nothing.
     if isatty(STDIN_FILENO) == 1 { tcflush(STDIN_FILENO, TCIFLUSH) }
     console.say(
-      "type \(names) and Enter to drive yourself, '\(OperatorInput.stop)' for the safe action, '\(OperatorInput.release)' to hand back"
+      "type \(names) and Enter to drive yourself, '\(OperatorInput.stop)' for the safe action, '\(OperatorInput.release)' to return control to the policy"
     )
     return OperatorInput(descriptor: STDIN_FILENO, safeAction: task.safeAction) { event in
       switch event {
       case .takes(let command):
         console.say(
-          "  the operator drives, and wants \(command.map(number).joined(separator: ", "))")
-      case .releases: console.say("  the operator hands back")
+          "  the operator drives; command: \(command.map(number).joined(separator: ", "))")
+      case .releases: console.say("  the operator returns control to the policy")
       case .isGone: console.say("  the operator's input ended: the safe action drives")
       case .notUnderstood(let line):
         console.say(
-          "  '\(line)' is no command: wanted is \(names), one number each, '\(OperatorInput.stop)' or '\(OperatorInput.release)'"
+          "  '\(line)' is not a command; type one number for each of \(names), '\(OperatorInput.stop)' or '\(OperatorInput.release)'"
         )
       }
     }
@@ -172,12 +174,13 @@ struct RunCommand: ParsableCommand {
       goal.allSatisfy(\.isFinite)
     else {
       throw ValidationError(
-        "--goal \(text): one number is wanted for each of \(names.joined(separator: ", "))")
+        "--goal \(text): give one number for each of \(names.joined(separator: ", "))")
     }
     guard description.inputs.goal != .none else {
       throw LogError(
         file: task.place,
-        "has a policy that does not see its goal (policy: {goal: error}); --goal has no effect")
+        "has a policy that does not read its goal, so --goal has no effect; set policy: {goal: error}, then run `bagel optimize`"
+      )
     }
     return goal
   }

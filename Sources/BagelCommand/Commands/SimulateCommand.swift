@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// bagel simulate MODEL: a learnt model speaks the plant protocol, one machine or many at once.
+// bagel simulate MODEL: a learnt model answers the plant protocol, for one machine or many at once.
 
 import ArgumentParser
 import Bagel
@@ -12,12 +12,12 @@ import Tasks
 struct SimulateCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "simulate",
-    abstract: "Be the machine: a learnt model behind the plant protocol.",
+    abstract: "Simulate the machine: a learnt model that answers the plant protocol.",
     discussion: """
-      Reads commands from standard input and answers on standard output, one JSON object a line, as a plant of a task does:
+      Reads commands from standard input and answers on standard output, one JSON object per line, like a task's plant:
         plant: {process: [bagel, simulate, my-boom-out/model.safetensors]}
-      With --particles N many machines are driven at once: `states` and `actions` are lists of lists then, and a reset may name some of \
-      them, {"command":"reset","of":[3,7]}. A reset may say where episodes begin, "state": [..], with derived rates; answers have what is measured.
+      With --particles N it simulates N machines at once: `states` and `actions` are then lists of lists, and a reset may be for some of \
+      them, {"command":"reset","of":[3,7]}. A reset may give the initial state, "state": [..], with derived rates. Answers contain the measured channels.
       """)
 
   @Argument(help: "A model file, such as my-boom-out/model.safetensors.")
@@ -25,24 +25,25 @@ struct SimulateCommand: ParsableCommand {
 
   @Option(
     help: """
-      What moves the machine beside the model's mean: function (one of those that the logs allow, drawn for an episode), steps (draws anew \
-      at each step), none.
+      How the model's uncertainty enters: function (one function that agrees with the logs, drawn per episode), steps (a new draw at each \
+      time step), none (the mean alone).
       """)
   var doubt = SimulatedDoubt.function
 
-  @Option(help: "Machines at once.")
+  @Option(help: "Number of machines to simulate at once.")
   var particles: Int?
 
-  @Flag(inversion: .prefixedNo, help: "Whether measurements have the sensors' noise.")
+  @Flag(inversion: .prefixedNo, help: "Add the sensors' noise to measurements.")
   var sensorNoise = true
 
   @OptionGroup var deviceOptions: DeviceOptions
-  @Option(help: "Seed of starts, functions and noise, until a reset names one.") var seed: UInt64 =
-    0
+  @Option(help: "Seed of starts, functions and noise, until a reset gives another.") var seed:
+    UInt64 =
+      0
 
   func validate() throws {
     guard particles.map(ModelSimulator.possibleParticles.contains) != false else {
-      throw ValidationError("--particles is a number from 1 to 1,000,000")
+      throw ValidationError("--particles must be from 1 to 1,000,000")
     }
   }
 
@@ -52,14 +53,15 @@ struct SimulateCommand: ParsableCommand {
     else {
       throw LogError(
         file: model,
-        "is no model file; name one, such as my-boom-out/model.safetensors, which `bagel fit` writes"
+        "is not a model file; give one that `bagel fit` wrote, such as my-boom-out/model.safetensors"
       )
     }
     let simulator = try ModelSimulator(
       DynamicsModel(path: model), doubt: doubt, particles: particles ?? 1,
       hasSensorNoise: sensorNoise, device: deviceOptions.device)
     if simulator.doubt != doubt {
-      Console.error("the model has no functions to draw: draws are made anew at each step")
+      Console.error(
+        "no function can be drawn from this model: a new draw is made at each time step")
     }
     var session = SimulatedSession(simulator, isBatch: particles != nil, seed: seed)
     var line = 0

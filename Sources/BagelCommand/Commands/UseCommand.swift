@@ -11,7 +11,7 @@ struct UseCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "use", abstract: "Make an earlier model or policy the current one.",
     discussion:
-      "Nothing is lost: what was the current one stays a version. With a policy, its model becomes the current one too, if a version has it."
+      "Nothing is lost: the present one remains a version. The model of a policy becomes the current one too, if it is among the versions."
   )
 
   @OptionGroup var taskArgument: TaskArgument

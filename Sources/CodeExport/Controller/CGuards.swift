@@ -42,17 +42,17 @@ extension ExportedController {
       gaps.append((response, "\(matter.rawValue) (\(response.rawValue)): \(words)"))
     }
     let unjudged = layout.measuredColumns.filter { guards.longestRepeats[$0, default: 0] == 0 }
-    add(.innovation, true, "it needs the model; `bagel run` has it")
-    add(.beyondData, !watchesBounds, "the policy's file does not know the bounds of its data")
+    add(.innovation, true, "it needs the model, which only `bagel run` has")
+    add(.beyondData, !watchesBounds, "the policy's file has no bounds of its data")
     add(
       .frozen, !unjudged.isEmpty,
-      "of \(unjudged.joined(separator: ", ")): no log of this policy's model says how often they repeat themselves, or it says that they often do"
+      "of \(unjudged.joined(separator: ", ")): no log of this policy's model shows how often their values repeat, or it shows that they repeat often"
     )
     if let fallback = guards.fallback {
       gaps.append(
         (
           .fallback,
-          "\(fallback): where the task says `fallback`, this code goes to the resting action"
+          "\(fallback): where the task has `fallback`, this code goes to the resting action"
         ))
     }
     return gaps

@@ -12,7 +12,7 @@ extension ExportedController {
       /* Controller '\(escapedForC(name))', written by `bagel export`. C99 and C++, needs <math.h> only.
        *
        * Call every \(layout.timeStep) s:
-       *   measured[\(layout.measuredColumns.count)]: \(escapedForC(layout.measuredColumns.joined(separator: ", ")))\(seenDisturbances.isEmpty ? "" : ", of which the last \(seenDisturbances.count) disturb")
+       *   measured[\(layout.measuredColumns.count)]: \(escapedForC(layout.measuredColumns.joined(separator: ", ")))\(seenDisturbances.isEmpty ? "" : ", of which the last \(seenDisturbances.count) are disturbances")
        *   goal[\(goals.count)]: \(escapedForC(list(goals)))\(policy.inputs.goal == .none ? " (not used by this policy)" : "")
        *   action[\(actions)]: \(escapedForC(list(layout.actions))), within \(zip(policy.lower, policy.upper).map { "\($0) ... \($1)" }.joined(separator: ", "))
        */
@@ -73,7 +73,7 @@ extension ExportedController {
 
     \(cStruct)
 
-    /* Before the first step, and after every standstill. */
+    /* Call it before the first step, and after every standstill. */
     void \(cName)_reset(\(cName) *self);
 
     /* Returns 0, or the bits of what was found in the row. */
@@ -81,8 +81,8 @@ extension ExportedController {
         \(cName) *self, const double measured[\(cMacro)_MEASURED], const double goal[\(cMacro)_GOALS],
         double action[\(cMacro)_ACTIONS]);
 
-    /* The same where other than a time step has passed since the last call: after a lost sample, or with a clock. Seconds that are not
-       positive or not finite count as a time step. */
+    /* The same if the time since the last call is not one time step: after a lost sample, or with a clock. Seconds that are not
+       positive or not finite count as one time step. */
     unsigned int \(cName)_step_after(
         \(cName) *self, double seconds, const double measured[\(cMacro)_MEASURED],
         const double goal[\(cMacro)_GOALS], double action[\(cMacro)_ACTIONS]);

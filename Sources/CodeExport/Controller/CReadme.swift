@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// README.md of a folder of exported C code: what its integrator must know.
+// README.md of a folder of exported C code: information for its integrator.
 
 import Foundation
 import MachineLogs
@@ -33,19 +33,19 @@ extension ExportedController {
     return """
       # Controller \(cell(name))
 
-      Written by `bagel export`. It is no safety component: what keeps people and the machine from harm stays outside of it
-      and does not depend on it.
+      Written by `bagel export`. It is not a safety component: protect people and the machine by other means,
+      which must not depend on it.
 
       | file | |
       |---|---|
-      | controller.c | the controller: C99 or C++, `<math.h>` alone, no allocation, no static state |
+      | controller.c | the controller: C99 or C++, only `<math.h>`, no allocation, no static state |
       | controller.h | its header |
-      | controller_test.c | \(Self.testRows) rows and the answers of the original: run it on the target |
+      | controller_test.c | \(Self.testRows) rows with the original's results: run it on the target |
 
           cc -std=c99 -o controller_test controller.c controller_test.c -lm && ./controller_test
 
       Call `\(cName)_reset` before the first step and after every standstill, then `\(cName)_step` every \(layout.timeStep) s;
-      `\(cName)_step_after` with the seconds that have passed where a sample was lost or calls have a clock.
+      `\(cName)_step_after` with the elapsed seconds if a sample was lost, or if calls have a clock.
 
       | | what | unit |
       |---|---|---|
@@ -55,11 +55,11 @@ extension ExportedController {
           \(cName)_reset(&c);
           for (;;) {                                    /* every \(layout.timeStep) s */
             unsigned int status = \(cName)_step(&c, measured, goal, action);
-            if (status != 0u) { /* log it; tell the operator */ }
+            if (status != 0u) { /* log it; inform the operator */ }
             /* send action */
           }
 
-      Integrals and rate limits go on from the actions that it gave: after an operator or another controller has driven, reset it.
+      Integrals and rate limits continue from its own last actions: reset it after an operator or another controller has driven.
       Rates of a PID controller and its integral count calls, not seconds.
 
       ## Status
@@ -70,25 +70,25 @@ extension ExportedController {
       |---|---|---|---|
       \(bits.joined(separator: "\n"))
 
-      Actions are within their limits whatever is measured. \(policy.largestChange.isEmpty ? "The task has no rate limits." : "They keep their rate limits, with two exceptions, which go to the resting action at once: a number that is not finite, and a stop.")
+      Actions are always within their limits. \(policy.largestChange.isEmpty ? "The task has no rate limits." : "They keep their rate limits, with two exceptions, which go to the resting action at once: a number that is not finite, and a stop.")
 
       \(limits.isEmpty ? "The task has no limits of states." : "The controller stops where one of these leaves its limits:\n")
       \(limits.joined(separator: "\n"))
 
-      \(notWatched.isEmpty ? "" : "What the task looks for, and this code does not:\n\n")\(notWatched.map { "- " + cell($0.words) }.joined(separator: "\n"))
+      \(notWatched.isEmpty ? "" : "Checks of the task that this code does not have:\n\n")\(notWatched.map { "- " + cell($0.words) }.joined(separator: "\n"))
 
       ## Size
 
-      \(Int(program.operationCount)) floating-point operations in double precision a step beside derived rates and the watch, in the same
-      order whatever is measured; \(programConstants) constants (\(8 * programConstants) bytes); the struct has `sizeof(\(cName))` bytes.
+      \(Int(program.operationCount)) floating-point operations in double precision per step, besides derived rates and the watch, always in the
+      same order; \(programConstants) constants (\(8 * programConstants) bytes); the struct has `sizeof(\(cName))` bytes.
 
-      ## Where it comes from
+      ## Origin
 
       \(provenance.map { "- \(cell($0))" }.joined(separator: "\n"))
 
       ## MISRA C:2012
 
-      `cppcheck --addon=misra --enable=style controller.c` finds deviations from these rules alone:
+      `cppcheck --addon=misra --enable=style controller.c` finds deviations only from these rules:
 
       | rule | why |
       |---|---|
@@ -113,7 +113,7 @@ extension ExportedController {
       return switch matter.map({ guards.responses[$0] }) ?? .warn {
       case .stop: "it stops"
       case .fallback: "it holds"
-      case .warn, .off: "nothing: it is told"
+      case .warn, .off: "nothing: it is only reported"
       }
     }
   }

@@ -27,9 +27,9 @@ extension ExportedController {
         + "{\(text(row.action))}, \(row.status)u},"
     }
     return """
-      /* Test of the controller beside it: \(Self.testRows) rows and what the original answers to them.
+      /* Test of the controller in this folder: \(Self.testRows) rows and the original's results.
        *   cc -std=c99 -o controller_test controller.c controller_test.c -lm && ./controller_test
-       * Run it on the target: it finds another compiler's, library's or processor's numbers. */
+       * Run it on the target: it finds differences due to compiler, library or processor. */
       #include <math.h>
       #include <stdio.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// CodeExport: a controller, or a learnt model, for where there is no BAGEL. In: a controller and the layout of its signals, a model. Out:
+// CodeExport: a controller, or a learnt model, for use without BAGEL. In: a controller and the layout of its signals, a model. Out:
 // C99 source, an ONNX graph, an FMU, or a controller's safetensors by layer. C and ONNX are written instruction by instruction from
 // the same programs that are differentiated, so nothing is described twice.
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What an exported controller looks for beside computing its action: the part of a run's watch that needs no model, and the limits
-// that end episodes. In: rows. Out: a status, whose bits a caller logs and acts on.
+// The checks of an exported controller besides its action: the part of a run's watch that needs no model, and the limits
+// that end episodes. In: rows. Out: a status, whose bits a caller logs and responds to.
 
 import Formulas
 import MachineLogs
@@ -39,7 +39,7 @@ package enum ControllerFinding: String, Sendable, CaseIterable {
     case .notFinite:
       "a measurement, the goal or the action is not finite (NaN or infinite): the action is the resting one, the row is not remembered"
     case .beyondData: "a state is well outside the data behind the policy"
-    case .frozen: "a sensor repeats its value longer than its log ever did"
+    case .frozen: "a sensor repeats its value longer than in its log"
     case .late: "two time steps or more since the last measurement whose numbers were finite"
     case .leftLimits: "a state or quantity is outside its limits"
     case .stopped: "stopped: the action is the resting one until the next reset"

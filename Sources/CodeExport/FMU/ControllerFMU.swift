@@ -67,7 +67,7 @@ extension ExportedController {
       let change = policy.largestChange.isEmpty ? .infinity : policy.largestChange[j]
       return FMU.Real(
         name: channel.name,
-        words: "action" + (change.isFinite ? ", by \(change) at most from the one before" : ""),
+        words: "action" + (change.isFinite ? ", at most \(change) from the one before" : ""),
         units: channel.units, causality: .output, range: policy.lower[j]...policy.upper[j])
     }
   }

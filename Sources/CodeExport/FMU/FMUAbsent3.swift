@@ -232,7 +232,7 @@ extension FMU {
       (void)logging;
       fmu_log(
           logger, environment, name,
-          "fmi3InstantiateModelExchange: this FMU is for co-simulation alone");
+          "fmi3InstantiateModelExchange: this FMU is only for co-simulation");
       return NULL;
     }
 
@@ -251,7 +251,7 @@ extension FMU {
       (void)unlock;
       fmu_log(
           logger, environment, name,
-          "fmi3InstantiateScheduledExecution: this FMU is for co-simulation alone");
+          "fmi3InstantiateScheduledExecution: this FMU is only for co-simulation");
       return NULL;
     }
 

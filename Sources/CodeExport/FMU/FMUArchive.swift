@@ -38,7 +38,7 @@ extension FMU {
     guard let compiler else {
       return FMUArchive(
         data: archive.data, binary: nil,
-        withoutBinary: "no C compiler was found (cc, clang, gcc; BAGEL_CLANG names one)")
+        withoutBinary: "no C compiler was found (cc, clang, gcc; set BAGEL_CLANG to its path)")
     }
     let library: Data
     do {

@@ -91,7 +91,7 @@ extension FMU {
       FMU_API(fmi2Status, fmi2SetDebugLogging)(
           fmi2Component c, fmi2Boolean on, size_t count, const fmi2String categories[])
       {
-        (void)on; /* errors are said always, and there is nothing else to say */
+        (void)on; /* errors are always reported, and there is nothing else to report */
         return fmu_debug_logging(c, "fmi2SetDebugLogging", count, categories);
       }
 
@@ -106,7 +106,7 @@ extension FMU {
         if (type != fmi2CoSimulation) {
           fmu_log(
               functions->logger, functions->componentEnvironment, (name == NULL) ? "" : name,
-              "fmi2Instantiate: this FMU is for co-simulation alone");
+              "fmi2Instantiate: this FMU is only for co-simulation");
           return NULL;
         }
         return fmu_create(name, token, functions->logger, functions->componentEnvironment);

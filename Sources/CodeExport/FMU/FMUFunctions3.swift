@@ -68,7 +68,7 @@ extension FMU {
     FMU_API(fmi3Status, fmi3SetDebugLogging)(
         fmi3Instance instance, fmi3Boolean on, size_t count, const fmi3String categories[])
     {
-      (void)on; /* errors are said always, and there is nothing else to say */
+      (void)on; /* errors are always reported, and there is nothing else to report */
       return fmu_debug_logging(instance, "fmi3SetDebugLogging", count, categories);
     }
 

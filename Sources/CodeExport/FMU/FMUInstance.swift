@@ -13,7 +13,7 @@ extension FMU {
       char *name;
     } fmu_instance;
 
-    /* Says what is wrong. Texts have no signs that formats read. */
+    /* Reports an error. Texts have no format characters. */
     static fmu_status fmu_fail(const fmu_instance *self, const char *format, ...)
     {
       char text[320];
@@ -79,7 +79,7 @@ extension FMU {
     {
       if (instance == NULL) { return FMU_ERROR; }
       return fmu_fail(
-          (fmu_instance *)instance, "%s: this FMU does not have it", function);
+          (fmu_instance *)instance, "%s: this FMU does not support it", function);
     }
 
     /* A function of variables of a kind that there are none of. */

@@ -14,7 +14,7 @@ extension FMU {
   func source(_ version: FMIVersion) -> String {
     """
     /* '\(escapedForC(Self.plain(name)))' as an FMU for co-simulation, FMI \(version.rawValue), written by `bagel export`.
-     * C99 and C++, the standard library alone, no static variables.
+     * C99 and C++, only the standard library, no static variables.
      */
     #include <math.h>
     #include <stdarg.h>

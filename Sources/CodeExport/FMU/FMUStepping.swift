@@ -22,7 +22,7 @@ extension FMU {
         return fmu_fail(self, "%s: only after instantiation or a reset", function);
       }
       if (!isfinite(start) || ((stop_is_known != 0) && !(stop >= start))) {
-        return fmu_fail(self, "%s: a finite start time and no earlier stop time are wanted", function);
+        return fmu_fail(self, "%s: the start time must be finite, and the stop time not earlier", function);
       }
       self->memory.start_time = start;
       self->memory.stop_is_known = stop_is_known;
@@ -79,12 +79,12 @@ extension FMU {
       }
       if (!isfinite(from) || !isfinite(length) || !(length > 0.0)) {
         return fmu_fail(
-            self, "%s: a finite time and a positive length are wanted, not %g s and %g s", function,
+            self, "%s: the time must be finite and the length positive, not %g s and %g s", function,
             from, length);
       }
       if (fabs(from - memory->time) > tolerance) {
         return fmu_fail(
-            self, "%s: the step begins at %.15g s, the last one has ended at %.15g s", function, from,
+            self, "%s: the step begins at %.15g s, but the last one ended at %.15g s", function, from,
             memory->time);
       }
       end = from + length;
@@ -97,7 +97,7 @@ extension FMU {
       if ((((end - memory->start_time) / FMU_TIME_STEP) > 9007199254740992.0)
           || ((length / FMU_TIME_STEP) > FMU_MOST_TICKS)) {
         return fmu_fail(
-            self, "%s: a step of %g s up to %g s has too many time steps of %g s: take shorter ones", function,
+            self, "%s: a step of %g s up to %g s has too many time steps of %g s: use shorter steps", function,
             length, end, FMU_TIME_STEP);
       }
       before = *memory;
@@ -111,7 +111,7 @@ extension FMU {
           const double failed = fmu_sample_time(memory);
           *memory = before;
           return fmu_fail(
-              self, "%s: what follows from %.15g s on is not finite: the inputs are far outside the data",
+              self, "%s: the results from %.15g s on are not finite: the inputs are far outside the data",
               function, failed);
         }
         memory->ticks += 1.0;

@@ -166,7 +166,7 @@ extension FMU {
       if (self == NULL) { return FMU_ERROR; }
       if ((state == NULL) || (bytes == NULL)) { return fmu_fail(self, "%s: a null pointer", function); }
       if (size < ((size_t)FMU_STATE_SIZE + 4u)) {
-        return fmu_fail(self, "%s: there is no room for a state", function);
+        return fmu_fail(self, "%s: the buffer is too small for a state", function);
       }
       memcpy(bytes, fmu_token, sizeof fmu_token);
       memcpy((char *)bytes + sizeof fmu_token, state, sizeof self->memory);
@@ -182,7 +182,7 @@ extension FMU {
       if (self == NULL) { return FMU_ERROR; }
       if ((bytes == NULL) || (state == NULL)) { return fmu_fail(self, "%s: a null pointer", function); }
       if ((size != ((size_t)FMU_STATE_SIZE + 4u)) || (memcmp(bytes, fmu_token, sizeof fmu_token) != 0)) {
-        return fmu_fail(self, "%s: these bytes are no state of this FMU", function);
+        return fmu_fail(self, "%s: these bytes are not a state of this FMU", function);
       }
       fmu_checksum(bytes, checksum);
       if (memcmp((const char *)bytes + FMU_STATE_SIZE, checksum, sizeof checksum) != 0) {

@@ -14,7 +14,7 @@ extension ExportedModel {
       words:
         "Learnt model. Its time step is \(layout.timeStep) s, from the start time on. Outputs are the states at the last of these times; "
         + "they follow from the inputs at the time before. Commands were at rest before the start. "
-        + "Where the logs never were, the model guesses, and the deviations grow.",
+        + "Outside the range of the logs the model extrapolates, and the deviations grow.",
       timeStep: layout.timeStep, reals: inputs + starts + states(beginningAt: a + w) + deviations,
       integers: [],
       sources: [

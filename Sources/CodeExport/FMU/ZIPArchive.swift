@@ -27,7 +27,7 @@ struct ZIPArchive {
     let body = packed ?? contents
     let offset = files.count
     guard contents.count < Self.largest, offset + body.count + name.utf8.count < Self.largest else {
-      throw CannotExport("an FMU holds 4 GB at most; '\(name)' has \(contents.count) bytes")
+      throw CannotExport("an FMU can hold at most 4 GB, but '\(name)' has \(contents.count) bytes")
     }
     // Version 2.0 to unpack; no flags; deflate or as it stands; 1 January 1980, 0:00.
     var head = Data()

@@ -85,7 +85,7 @@ package struct ExportedModel {
     }
     let percent = (1_000 * deviationError).rounded() / 10
     return
-      "the mean is the model's own; the deviation goes through few points (\(summary)) and is off by \(percent) % of that of a prediction"
+      "the mean is the model's own; the deviation is computed from few points (\(summary)), with an error of \(percent) % of that of a prediction"
   }
 
   /// Numbers that C code, a graph or an FMU holds.

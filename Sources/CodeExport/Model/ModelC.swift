@@ -55,7 +55,7 @@ extension ExportedModel {
       #define \(cMacro)_H
 
       #define \(cMacro)_STATES \(layout.states.count)
-      #define \(cMacro)_WINDOW \(window.count) /* present states, and what the model looks back on */
+      #define \(cMacro)_WINDOW \(window.count) /* present states, and the earlier rows that the model reads */
       #define \(cMacro)_ACTIONS \(layout.actions.count)
       #define \(cMacro)_DISTURBANCES \(disturbances.count)
       #define \(cMacro)_TIME_STEP \(layout.timeStep) /* s */
@@ -67,7 +67,7 @@ extension ExportedModel {
       /* The state of a machine that begins here: commands at rest before, positions as their rates have moved them. */
       \(prototypes.start);
 
-      /* The mean of the next state, and how far off it may be. next_state may be state itself. */
+      /* The mean of the next state, and its standard deviation. next_state may be state itself. */
       \(prototypes.step);
 
       /* d next_state[i] / d (state, action, disturbance), row i of \(inputCount) numbers, of the first \(layout.states.count) states. */

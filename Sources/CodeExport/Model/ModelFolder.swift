@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The folder of a model as C: source, header, a test with the original's answers, and what its reader must know.
+// The folder of a model as C: source, header, a test with the original's results, and a README.
 
 import Draws
 import Foundation
@@ -74,7 +74,7 @@ extension ExportedModel: Exportable {
         "  {{\(numbers(point.state))}, {\(numbers(point.action))}, {\(disturbance)},\n   {\(numbers(found.next))}, {\(numbers(found.deviation))},\n   {\(numbers(found.jacobian))}},"
     }
     return """
-      /* Test of the model beside it: \(Self.testPoints) points and what the original answers there.
+      /* Test of the model in this folder: \(Self.testPoints) points and the original's results.
        *   cc -std=c99 -o model_test model.c model_test.c -lm && ./model_test */
       #include <math.h>
       #include <stdio.h>
@@ -143,19 +143,19 @@ extension ExportedModel: Exportable {
     return """
       # Model \(cell(name))
 
-      Written by `bagel export`: what was learnt of the machine, for planning, filtering and simulation without BAGEL.
+      Written by `bagel export`: the learnt dynamics of the machine, for planning, filtering and simulation without BAGEL.
 
       | file | |
       |---|---|
-      | model.c | the model: C99 or C++, `<math.h>` alone, no allocation, no memory between calls |
+      | model.c | the model: C99 or C++, only `<math.h>`, no allocation, no memory between calls |
       | model.h | its header |
-      | model_test.c | \(Self.testPoints) points and the answers of the original |
+      | model_test.c | \(Self.testPoints) points with the original's results |
 
           cc -std=c99 -O2 -o model_test model.c model_test.c -lm && ./model_test
 
       One step is \(layout.timeStep) s. `\(cName)_step` gives the mean of the next state, and the standard deviation of its first \(layout.states.count)
-      entries: how little the logs tell there, and what moves the machine that nobody measured. `\(cName)_jacobian` gives the derivatives of the
-      mean. What the model looks back on is part of `state`: pass `next_state` on, and nothing is remembered elsewhere.
+      entries: the uncertainty from few logs, and the effect of unmeasured influences. `\(cName)_jacobian` gives the derivatives of the
+      mean. Earlier rows that the model reads are part of `state`: pass `next_state` to the next call; there is no other memory.
       `\(cName)_start` makes a state from present measurements.
 
       | | what | unit |
@@ -164,10 +164,10 @@ extension ExportedModel: Exportable {
 
       \(accuracy.prefix(1).uppercased() + accuracy.dropFirst()). \(constantCount) constants (\(8 * constantCount) bytes).
 
-      Where the logs never were, the model guesses: it stays with what it knew last, and the deviation grows to what was usual. Keep a plan
-      near the data, or give the deviation a cost.
+      Outside the range of the logs the model extrapolates: it stays near its last known values, and the deviation grows to its usual
+      size in the logs. Keep a plan near the data, or add a cost of the deviation.
 
-      ## Where it comes from
+      ## Origin
 
       \(provenance.map { "- \(cell($0))" }.joined(separator: "\n"))
 

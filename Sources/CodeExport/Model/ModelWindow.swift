@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a model looks back on, as part of its state x [K]: present states; each state's earlier rows, newest first, as far as the
+// The earlier rows that a model reads, as part of its state x [K]: present states; each state's earlier rows, newest first, as far as the
 // model reads it; so each command's; commands through filters; each disturbance's. Physical units.
 
 import GaussianProcesses

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A program as an ONNX graph (operator set 13, double precision): one node an instruction. A value is [N, length] for a batch of N, or
+// A program as an ONNX graph (operator set 13, double precision): one node per instruction. A value is [N, length] for a batch of N, or
 // [1, length] where it depends on no input. Inside sums over data (ONNXSums.swift) a value has an axis for their rows before its
 // last one. Messages are swift-protobuf's, made from Protobuf/onnx.proto.
 

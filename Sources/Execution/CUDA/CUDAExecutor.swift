@@ -250,7 +250,7 @@ package final class CUDAExecutor: RolloutExecutor {
     return loaded
   }
 
-  /// Registers a thread of the gradient kernel and bytes that did not fit into them; nil before the first launch.
+  /// Registers per thread of the gradient kernel and bytes that did not fit into them; nil before the first launch.
   package var kernelResources: (registers: Int, localBytes: Int)? {
     guard let schedule = plan?.schedule, let kernel = kernels[schedule]?.gradient else {
       return nil

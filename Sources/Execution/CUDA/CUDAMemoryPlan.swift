@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // How many blocks a batch takes and what it keeps for its adjoint. A step keeps its state and its tape (KEPT
-// numbers a particle). Where H of them have no room, every K-th state is kept, and K steps are run again
+// numbers per particle). If H of them do not fit, every K-th state is kept, and K steps are run again
 // and kept at a time: B (H / K S + K KEPT) numbers, least for K = sqrt(H S / KEPT), for one more forward run.
 
 import Programs

@@ -18,11 +18,11 @@ package struct CUDASchedule: Hashable, Sendable, CustomStringConvertible {
   package var warps: Int
 
   package init(lanes: Int = 1, particlesPerLane: Int = 1, warps: Int = 1) {
-    precondition([1, 2, 4, 8, 16, 32].contains(lanes), "\(lanes) lanes a particle")
-    precondition([1, 2, 4, 8].contains(particlesPerLane), "\(particlesPerLane) particles a lane")
+    precondition([1, 2, 4, 8, 16, 32].contains(lanes), "\(lanes) lanes per particle")
+    precondition([1, 2, 4, 8].contains(particlesPerLane), "\(particlesPerLane) particles per lane")
     precondition(
       particlesPerLane == 1 || lanes == 32,
-      "\(particlesPerLane) particles a lane want 32 lanes, not \(lanes)")
+      "\(particlesPerLane) particles per lane need 32 lanes, not \(lanes)")
     precondition(
       warps == 1 || lanes == 32 && [2, 4, 8].contains(warps), "\(warps) warps of \(lanes) lanes")
     self.lanes = lanes
@@ -40,7 +40,7 @@ package struct CUDASchedule: Hashable, Sendable, CustomStringConvertible {
       self.init(
         lanes: 32, particlesPerLane: Self.powerOfTwo(2 * each - 1, limit: isWide ? 4 : 8), warps: 8)
     } else if isWide {
-      // Two warps a scheduler: more do not fit with 200 registers a thread.
+      // Two warps a scheduler: more do not fit with 200 registers per thread.
       self.init(
         lanes: 32, particlesPerLane: Self.powerOfTwo(particles / (8 * multiprocessors), limit: 4))
     } else {
@@ -92,7 +92,7 @@ package struct CUDASchedule: Hashable, Sendable, CustomStringConvertible {
       warps > 1
       ? "\(warps) warps" : lanes == 32 ? "a warp" : lanes == 1 ? "a thread" : "\(lanes) lanes"
     return particlesPerLane == 1
-      ? "\(team) a particle" : "\(team) for \(particlesPerLane) particles"
+      ? "\(team) per particle" : "\(team) for \(particlesPerLane) particles"
   }
 
   /// The schedule in the text; W particles side by side in a warp.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where kernels are kept, in the order of preference. A place that cannot be used is passed over, and that is said; one that is
-// unsafe is an error, for a user who believes in one folder is not to work in another.
+// Where kernels are kept, in the order of preference. A place that cannot be used is skipped with a note. An unsafe place is
+// an error: a user who expects one folder must not work in another.
 
 import Foundation
 
@@ -29,7 +29,7 @@ extension CachePlaces {
       return CachePlaces(folders: [last], notes: ["user \(geteuid()) has no home folder"])
     }
     guard isFolder(home) else {
-      return CachePlaces(folders: [last], notes: ["the home folder \(home) is not there"])
+      return CachePlaces(folders: [last], notes: ["the home folder \(home) does not exist"])
     }
     #if os(macOS)
       return CachePlaces(folders: [home + "/Library/Caches/bagel", last])

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Compiled kernels on disk, so that a kernel is compiled once a machine. Key: SHA-256 of text, options,
+// Compiled kernels on disk, so that a kernel is compiled once per machine. Key: SHA-256 of text, options,
 // compiler and CPU or GPU architecture. Code of other users is never loaded: the folder is this user's alone
 // (TrustedFolder), an entry is bound to its key (KernelEntry), what is loaded is the bytes that were checked
 // (DynamicLibrary). An entry that is missing, foreign or damaged is compiled anew.

@@ -119,7 +119,7 @@ final class TrustedFolder: Sendable {
     remove(name)
     guard failure == EISDIR || failure == ENOTEMPTY else { throw .unwritten(place, failure) }
     throw .cache(
-      path: place, reason: "a folder stands where a kernel is to be",
+      path: place, reason: "a folder has the name of a kernel's file",
       remedy: "rm -r \(shellQuoted(place))")
   }
 

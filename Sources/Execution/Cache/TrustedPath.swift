@@ -79,7 +79,7 @@ struct TrustedPath {
   ) throws(FolderRefusal) {
     guard owner == 0 || owner == geteuid() else {
       throw .unsafe(
-        path: path, reason: "it is a link of user \(owner), who may point it elsewhere",
+        path: path, reason: "it is a link of user \(owner), who could point it elsewhere",
         remedy: "remove it, or set XDG_CACHE_HOME=/other/folder")
     }
     links += 1

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The second part of the prelude of the host: functions on a grid, one particle after the other. In an interpolation one
 // 64-byte load is four grid points of the last axis times four outputs; in a grid variance it is 16 columns
-// of the root at one point. Value and all slopes share the loads (16 loads and 44 multiply-adds a particle
+// of the root at one point. Value and all slopes share the loads (16 loads and 44 multiply-adds per particle
 // for a table of 3 inputs and 4 outputs), and the reverse loop does not read the grid again.
 
 enum HostGridPrelude {

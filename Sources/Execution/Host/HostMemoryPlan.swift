@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a search keeps in memory on the host, before anything is allocated. Every thread has a workspace of its own: for a tile
+// The memory of a search on the host, computed before anything is allocated. Every thread has a workspace of its own: for a tile
 // of T W particles the H + 1 steps' states and tapes (KEPT numbers each) and a gradient. Everything else grows with the
 // number of particles or of parameters.
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A covariance function without its numbers, as a model's file says it in words; the numbers are a tensor.
+// A covariance function without its numbers, as a model's file describes it; the numbers are a tensor.
 
 /// How a covariance function is made of others.
 indirect enum CovarianceForm: Codable {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The shape of a stationary covariance function along the squared scaled distance r2: all that the project knows of it.
+// The shape of a stationary covariance function along the squared scaled distance r2: a complete definition for the project.
 // A new one is a file with its type, and a case and a line below.
 
 import Draws

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Commands that a model's data have at few levels only: between them a model guesses.
+// Commands with only few levels in a model's data: between them the model has no data.
 
 extension DynamicsModel {
   /// Commands that the data have at few levels only: (action, levels), and what that means for a policy is up to the caller.

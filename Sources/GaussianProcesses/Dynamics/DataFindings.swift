@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Episodes -> what a model of them cannot know, and what may help it, in words: channels that go together, commands that
+// Episodes -> what cannot be learnt from them, and remedies, in words: channels that move together, commands that
 // follow from the states, commands of few levels, commands that act late, rates drowned in noise. All by linear least
-// squares, in milliseconds, and only said: the model is not changed.
+// squares, in milliseconds, and only reported: the model is not changed.
 
 import Foundation
 import LinearAlgebra
@@ -70,9 +70,9 @@ package struct DataFindings {
         let correlation = dot(table.column(a), table.column(b)) / Double(table.rows)
         // A command that follows from one state is feedback, below.
         guard abs(correlation) > Self.together, isExogenous[a] == isExogenous[b] else { return nil }
-        return "'\(channels[a].0)' and '\(channels[b].0)' go together (correlation "
+        return "'\(channels[a].0)' and '\(channels[b].0)' move together (correlation "
           + String(format: "%.4f", correlation)
-          + "): their effects cannot be told apart; log them moving apart, or leave one out"
+          + "): their effects cannot be separated; log them moving separately, or leave one out"
       }
     }
   }
@@ -98,7 +98,7 @@ package struct DataFindings {
       let from = layout.disturbances.isEmpty ? "" : " and disturbances"
       return "'\(layout.actions[j].name)' follows from the states\(from) ("
         + String(format: "%.2f", 100 * explained)
-        + " % of it): a controller drove, or it is logged late; its effect cannot be told from theirs. Log other commands too"
+        + " % of it): a controller drove, or it is logged late; its effect cannot be separated from theirs. Log other commands too"
     }
   }
 
@@ -118,7 +118,7 @@ package struct DataFindings {
       let (low, high) = (ranges.map(\.low).min() ?? 0, ranges.map(\.high).max() ?? 0)
       let name = disturbance.channel.name
       if high - low <= 1e-9 * max(abs(low), abs(high)) {
-        return "'\(name)' is \(format(low)) in all logs: nothing is learnt of what another does"
+        return "'\(name)' is \(format(low)) in all logs: the effect of other values is not learnt"
       }
       guard
         let moved = ranges.indices.max(by: {
@@ -126,8 +126,8 @@ package struct DataFindings {
         }), ranges[moved].high - ranges[moved].low > Self.steady * (high - low)
       else { return nil }
       return
-        "'\(name)' is called constant and goes from \(format(ranges[moved].low)) to \(format(ranges[moved].high)) in "
-        + "\(shortened(episodes[moved].name)); rollouts keep what it is in one row (varying is the other word for it)"
+        "'\(name)' is declared constant but goes from \(format(ranges[moved].low)) to \(format(ranges[moved].high)) in "
+        + "\(shortened(episodes[moved].name)); rollouts keep its value of one row (declare it as varying instead)"
     }
   }
 
@@ -203,7 +203,7 @@ package struct DataFindings {
         most > least ? "actionHistory: \(most - least)" : nil,
       ].compactMap { $0 }
       sentences.append(
-        "commands act late: \(names.joined(separator: ", ")) (linear error one step ahead \(format(best / now)) times that with "
+        "commands act with a delay: \(names.joined(separator: ", ")) (linear error one step ahead \(format(best / now)) times that with "
           + "the present commands): in a task "
           + (hasChosenHistories ? "" : "model: {\(model.joined(separator: ", "))}, and ")
           + "policy: {actionHistory: \(most)}"
@@ -217,7 +217,7 @@ package struct DataFindings {
     let remembered = error(Array(0..<states) + window + earlier)
     if remembered < Self.better * best {
       sentences.append(
-        "two earlier rows tell more (linear error one step ahead \(format(remembered / best)) times that without them): "
+        "two earlier rows improve predictions (linear error one step ahead \(format(remembered / best)) times that without them): "
           + "in a task try model: {stateHistory: 2, actionHistory: 2}")
     }
     return sentences
@@ -241,7 +241,7 @@ package struct DataFindings {
       let unit = channel.units.isEmpty ? "" : " " + channel.units
       return
         "'\(channel.name)', derived from '\(base)', is noise to \(Int((100 * min(ofRate / deviation, 1)).rounded())) % "
-        + "(\(format(ofRate))\(unit) of \(format(deviation))): in a task filterTime: "
+        + "(\(format(ofRate))\(unit) of \(format(deviation))): in a task, set filterTime: "
         + "\(format(filter(ofRate / deviation))) beside rateOf, in s"
     }
   }

@@ -82,7 +82,7 @@ package struct DynamicsMean: Sendable {
     let data = TransitionSet(episodes, form: model.form)
     guard data.count > 1 else {
       throw LogError(
-        file: episodes.first?.name ?? "", "too few rows beside a block that is left out")
+        file: episodes.first?.name ?? "", "too few rows besides a left-out block")
     }
     let z = Matrix(data.features.map(model.featureStandardiser.standardise))
     spread = try DataSpread(z)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The machine's learnt dynamics: one Gaussian process an output, with the standardisers and the form
+// The machine's learnt dynamics: one Gaussian process per output, with the standardisers and the form
 // that tie them to states and actions in physical units (paper, section III-A).
 
 import Foundation
@@ -35,9 +35,9 @@ public struct DynamicsModel: Sendable {
   package var fittedForm: ModelForm {
     physics.map { form.dropping(unread: $0.rates.count) } ?? form
   }
-  /// One an output, on its own columns of `features` and standardised increments.
+  /// One per output, on its own columns of `features` and standardised increments.
   package var processes: [GaussianProcess]
-  /// One an output: how rollouts draw it; nil for independent draws with the noise that the sampler says.
+  /// One per output: how rollouts draw it; nil for independent draws with the noise that the sampler says.
   package var processNoise: [ProcessNoise]?
   /// Learnt from the log's reward channel, if there is one.
   package var rewardModel: RewardModel?
@@ -73,7 +73,7 @@ public struct DynamicsModel: Sendable {
     if data.count == 0, let longest = episodes.map(\.count).max() {
       throw LogError(
         file: shortened(episodes.map(\.name).joined(separator: ", ")),
-        "the longest episode has \(counted(longest, "row")), and the model looks back \(form.longestLag) and ahead one"
+        "the longest episode has \(counted(longest, "row")), but the model reads \(form.longestLag) earlier rows and one later row"
       )
     }
     guard data.count >= inputs + 2 else {
@@ -160,7 +160,7 @@ public struct DynamicsModel: Sendable {
     }
   }
 
-  /// One Gaussian process an output, side by side.
+  /// One Gaussian process per output, side by side.
   private static func fitProcesses(
     _ x: [Matrix], _ targets: Matrix, episodeOf: [Int], names: [String], options: FitOptions,
     hasLinearPart: Bool, starts: [Hyperparameters]?, _ progress: @escaping (Double) -> Void
@@ -194,7 +194,7 @@ public struct DynamicsModel: Sendable {
   /// This model with processes that are conditioned on other rows.
   ///
   /// - Parameters:
-  ///   - processes: one an output.
+  ///   - processes: one per output.
   ///   - features: of their rows, standardised [n, D].
   func with(_ processes: [GaussianProcess], of features: Matrix) -> DynamicsModel {
     var model = DynamicsModel(

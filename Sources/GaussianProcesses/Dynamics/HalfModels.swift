@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Two models of half of the data each. A search exploits whatever its model is wrong about; a model that saw other rows is wrong about
-// other things, so that what both halves say of a policy is freer of it. And each half is tried on the rows of the other: how far its
+// other things, so that predictions of both halves for a policy are less affected by it. And each half is tried on the rows of the other: how far its
 // mean stays off there for a second at a time, beyond what noise does, is what no posterior knows of itself.
 
 import LinearAlgebra

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A formula of states, commands and disturbances as an input of the Gaussian processes: what couples the parts of a machine, in one number. The
-// oil that three valves ask for is one input of each joint in place of two valves.
+// oil demand of three valves is one input of each joint instead of two valves.
 
 import Formulas
 import Programs

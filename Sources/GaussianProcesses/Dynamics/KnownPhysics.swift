@@ -5,7 +5,7 @@
 // The increment that a formula f says is T f at the middle of the step, as far as that is known: where a position follows from its
 // rate r it is x + T/2 r there, and a state with a formula of its own x + T/2 f(x) (the midpoint rule; Euler's would be wrong by
 // half of the change of f over a step). It becomes one more feature of the model, which no process reads, with its weight in the
-// linear part given: T. So rollouts, runs along logs and files have it without knowing of it.
+// linear part given: T. So rollouts, runs along logs and files need no special case for it.
 
 import Formulas
 import Foundation
@@ -149,7 +149,7 @@ package struct KnownPhysics: Hashable, Sendable, Codable {
       let rate = rates[wrong / rows.count]
       throw LogError(
         file: shortened(episodes.map(\.name).joined(separator: ", ")), column: rate.state,
-        "the formula '\(shortened(rate.formula.text))' is no number on the data at the constants' start"
+        "the formula '\(shortened(rate.formula.text))' is not a number on the data at the constants' start"
       )
     }
     if !free.isEmpty {

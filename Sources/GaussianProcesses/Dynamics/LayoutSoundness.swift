@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Whether the channels of a layout can be those of a machine: wanted of layouts that come from a model's file, which
-// may be damaged. (What a task says wrong, its reader says better, with the line.)
+// may be damaged. (For a wrong task, its reader has better messages, with the line.)
 
 import MachineLogs
 import SafeText

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The part of the increments that is linear in the features: by least squares of least norm, before the Gaussian processes,
-// which learn what it leaves; and the baseline that everybody has. It costs a dot product, so it may read rows that the
+// which learn the rest; it is also the usual baseline. It costs a dot product, so it may read rows that the
 // processes do not.
 
 import LinearAlgebra

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A dynamics model <-> a safetensors file (StoredModel has its table), and what tells models apart.
+// A dynamics model <-> a safetensors file (StoredModel has its table), and the fingerprint of a model.
 
 import Execution
 import Faults

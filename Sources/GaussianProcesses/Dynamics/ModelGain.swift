@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// What further rows of a log would tell of a model where it matters, and the model that it would be with them.
+// The variance that further rows of a log would remove from a model where it matters, and the model with these rows.
 
 import LinearAlgebra
 
 /// How much of a model's variance at some features would be left.
 package struct ModelGain: Sendable {
   private let model: DynamicsModel
-  /// One an output; nil where nothing but noise was looked for.
+  /// One per output; nil where nothing but noise was looked for.
   private let gains: [ObservationGain?]
 
   /// - Parameters:

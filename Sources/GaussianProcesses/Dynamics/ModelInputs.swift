@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the Gaussian processes see of states and actions, and what they predict of the next state.
+// The inputs of the Gaussian processes from states and actions, and their predictions of the next state.
 // In: a window of rows of an episode. Out: features [D] (before standardising) and increments [M].
 
 import Foundation

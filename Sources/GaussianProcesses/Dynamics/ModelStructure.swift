@@ -14,10 +14,10 @@ struct ModelStructure: FileStructure {
   var linear: Bool?
   /// What was known beforehand; left out where nothing was.
   var physics: KnownPhysics?
-  /// One an output.
+  /// One per output.
   var processes: [ProcessStructure]
   var reward: RewardStructure?
-  /// One an output; left out where draws are independent.
+  /// One per output; left out where draws are independent.
   var processNoise: [ProcessNoise]?
 
   var problem: String? {
@@ -105,7 +105,7 @@ extension ModelForm {
   /// What is wrong with it for so many states, actions and disturbances, in words, or nil.
   func problem(states: Int, actions: Int, disturbances: Int) -> String? {
     guard (1...Self.mostFeatures).contains(features.count) else {
-      return "it has \(features.count) features; 1 to \(Self.mostFeatures) are possible"
+      return "it has \(features.count) features; 1 to \(Self.mostFeatures) are allowed"
     }
     let odd = features.first {
       !$0.isSound(

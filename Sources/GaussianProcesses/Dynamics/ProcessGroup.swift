@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Outputs that read the same inputs: what a sampler serves. A model in which every output reads all features is one group.
+// Outputs that read the same inputs and share a sampler. A model in which every output reads all features is one group.
 
 import LinearAlgebra
 
@@ -9,9 +9,9 @@ package struct ProcessGroup: Sendable {
   package let outputs: [Int]
   /// Indices of the features that they read, ascending.
   package let inputs: [Int]
-  /// One an output.
+  /// One per output.
   package let processes: [GaussianProcess]
-  /// Of the residual's deviation, what draws with noise contain, one an output: 1 but where `ProcessNoise` was learnt.
+  /// Of the residual's deviation, what draws with noise contain, one per output: 1 but where `ProcessNoise` was learnt.
   package let noiseShares: [Double]
 
   /// Standardised training inputs [n, D].

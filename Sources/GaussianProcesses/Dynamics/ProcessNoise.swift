@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What moves an output beside its mean, as rollouts draw it. A one-step residual is part the sensor's, which moves nothing, and part the
-// machine's; and a function that is too high here is too high at the next step too, so that independent draws a step make
+// machine's; and a function that is too high here is too high at the next step too, so that independent draws per step make
 // trajectories too narrow (Hewing, Arcari, Froehlich, Zeilinger 2020). Both are one number an output:
 //
 //   deviation of a draw   sqrt(latent variance + share^2 noise variance)

@@ -6,7 +6,7 @@
 //
 //   minimise mean over horizons h of |e_h|^2 / |e_h|^2 of the first weights + |e_1|^2 / |e_1|^2 of the first weights, all rows
 //
-// A fit one step ahead listens to the noise of the last row; this one to what carries on. It begins with the one-step weights, which
+// A fit one step ahead follows the noise of the last row; this one follows what persists. It begins with the one-step weights, which
 // the last term holds: runs alone, whose errors know each other, would follow what was chance in them.
 
 import Foundation
@@ -27,7 +27,7 @@ struct RunFittedLinearPart {
   private let dimensions: Int
   /// Of the model's measured states, which are what runs are compared by.
   private let measured: [Int]
-  /// Half the second derivative of the last term: [z 1]^T [z 1] / (n |e_1|^2), one an output.
+  /// Half the second derivative of the last term: [z 1]^T [z 1] / (n |e_1|^2), one per output.
   private let anchors: [Matrix]
 
   /// Runs that are looked at, evenly spread.

@@ -105,7 +105,7 @@ package struct RunRefinement {
       var gradient = zip(halves[0], halves[1]).map { 0.5 * ($0 + $1) }
       let length = dot(gradient, gradient).squareRoot()
       guard length.isFinite else {
-        throw LogError(file: "", "runs of the refinement come to no number")
+        throw LogError(file: "", "runs of the refinement are not finite")
       }
       let factor = -min(1, Self.largestGradient / max(length, 1e-300))
       for p in gradient.indices { gradient[p] *= factor }

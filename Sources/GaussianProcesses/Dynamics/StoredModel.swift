@@ -147,7 +147,7 @@ struct StoredModel {
       rows: (0..<rows.rows).map(rows.row), stretchOf: disturbedStretches.map { Int($0) })
   }
 
-  /// Factorisations have n^2 numbers an output: a small file could ask for more memory than there is.
+  /// Factorisations have n^2 numbers per output: a small file could ask for more memory than there is.
   private func checkMemory(points: Int, path: String) throws(TensorFileError) {
     let size = min(points, GaussianProcess.largestExact)
     let bytes = Double(processes.count) * Double(size) * Double(size) * 8
@@ -155,7 +155,7 @@ struct StoredModel {
     guard bytes < memory else {
       throw TensorFileError(
         path: path,
-        "has \(processes.count) outputs of \(points) points, which take \(Int(bytes / 1e9)) GB of memory; this machine "
+        "has \(processes.count) outputs of \(points) points, which take \(Int(bytes / 1e9)) GB of memory; this computer "
           + "has \(Int(memory / 1e9))")
     }
   }

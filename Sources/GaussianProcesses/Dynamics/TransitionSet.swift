@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Episodes -> the rows that Gaussian processes learn from. In: episodes with states [T, S], actions
-// [T, A] and disturbances [T, W]. Out: features [n, D] and increments [n, M], in physical units, one row a transition.
+// [T, A] and disturbances [T, W]. Out: features [n, D] and increments [n, M], in physical units, one row per transition.
 
 import Foundation
 import LinearAlgebra

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How far a model is off on rows that it has not seen, beyond what its posterior knows: what rollouts must allow for that stand for what
-// the machine may do. From its two halves, each tried on the rows of the other (HalfModels.swift).
+// The errors of a model on rows that it has not seen, beyond its posterior's variance. Rollouts that predict the machine's
+// behaviour must allow for them. From its two halves, each tried on the rows of the other (HalfModels.swift).
 //
 //   spread       how many times more the mean is off for a second at a time than the posterior says
 //   of commands  the more commands change, the less right a model is, which lacks lags and dead bands. With d the change of a command
@@ -12,7 +12,7 @@ import LinearAlgebra
 
 /// What a posterior does not know of its own errors.
 package struct UnseenErrors: Sendable {
-  /// Of functions about the mean, one an output, 1 at least [M].
+  /// Of functions about the mean, one per output, 1 at least [M].
   package var spreads: [Double]
   /// c of each output and command: standardised increments per unit of the command's change over `rows` rows [M][A].
   package var ofCommands: [[Double]]

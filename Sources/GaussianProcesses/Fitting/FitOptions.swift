@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a fit of hyperparameters is asked for, and what it says.
+// The options of a fit of hyperparameters, and its result.
 
 import Execution
 

@@ -10,7 +10,7 @@
 //   penalty (0.1 / shape)^20                           a wall: below, a rational quadratic is a spike on a plateau, which
 //                                                      no table holds
 //
-// The wall is not swayed by much data, as a normal prior is: on a log of 2,200 points with hidden states
+// Much data do not override the wall, as they override a normal prior: on a log of 2,200 points with hidden states
 // (spool, hoses) maximum likelihood takes lengthscales of 0.05-0.2, memorising single movements.
 //
 // Linear variances and signal variances are free. log p is in nats; the gradient is with respect to the

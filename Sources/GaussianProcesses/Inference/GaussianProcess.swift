@@ -68,7 +68,7 @@ package struct GaussianProcess: Sendable {
   ///
   /// - Parameters:
   ///   - rows: of the training inputs.
-  ///   - weights: one a row.
+  ///   - weights: one per row.
   ///   - what: named in errors.
   /// - Throws: `FactorizationError`.
   func replacingMean(rows: [Int], weights: [Double], what: String) throws -> GaussianProcess {

@@ -70,7 +70,7 @@ extension CovarianceFunction {
   package func gridStationary(inputs: Int) throws -> StationaryCovariance {
     guard inputs <= 4 else {
       throw GridError(
-        "kiss-gp needs a grid point for every combination of inputs, which \(inputs) inputs are too many for "
+        "kiss-gp needs a grid point for every combination of inputs, and \(inputs) inputs are too many "
           + "(at most 4)",
         remedy: .fewerInputs)
     }

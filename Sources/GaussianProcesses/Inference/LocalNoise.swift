@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Noise that depends on where the machine is: rests are silent, fast motion is not. From the squared residuals z_i^2
+// Noise that depends on the machine's state: low at rest, high in fast motion. From the squared residuals z_i^2
 // of rows predicted without their block, in units of their predicted variance, smoothed under a scaled inverse
 // chi-square prior of 3 degrees of freedom and scale 1 (the posterior mean of a local variance):
 //

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What further observations would tell of a process: variances at some points once there are observations at others. They do not depend
-// on what is observed (hyperparameters given), so that the worth of driving somewhere is known before (D-optimal design and its
+// The gain of further observations of a process: variances at some points once there are observations at others. They do not depend
+// on the observed values (hyperparameters given), so that the value of a drive is known before (D-optimal design and its
 // relatives: MacKay 1992, Information-based objective functions for active data selection).
 //
 //   c(a, b) = k(a, b) - k(a, X) (K + sn2 I)^-1 k(X, b),    variance'(p) = c(p, p) - c(p, Z) (c(Z, Z) + sn2 I)^-1 c(Z, p)

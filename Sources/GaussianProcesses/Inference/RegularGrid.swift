@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A regular grid over a box, and the cubic interpolation weights of points in it: what tables and KISS-GP
 // share. In: a box [D] and points per axis. Out: grid points, geometry for programs (GridFunctions.swift),
-// sparse weights W [n, size] of 4^D entries a row.
+// sparse weights W [n, size] of 4^D entries per row.
 
 import Foundation
 import LinearAlgebra
@@ -79,7 +79,7 @@ package struct GridWeights: Sendable {
   package let rows: Int
   /// Index of the first point of each row's stencil [rows].
   private let first: [Int32]
-  /// Four weights an axis [rows, D, 4].
+  /// Four weights per axis [rows, D, 4].
   private let weights: [Double]
 
   /// O(rows D).

@@ -20,7 +20,7 @@ extension LogLayout {
   package func copies(among episodes: [Episode]) -> [String] {
     episodes.indices.compactMap { index in
       episodes[index].original(among: episodes[..<index]).map {
-        "\(episodes[index].name) has the rows of \($0.name): what they say counts twice; leave one out"
+        "\(episodes[index].name) has the same rows as \($0.name): they count twice; leave one log out"
       }
     }
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Logs beside each other -> where they differ as if one were in other units, and how much of a held-out log lies outside what
-// was learnt from. In words; nothing here is refused, since a machine may well have rested in one log and run in another.
+// Logs compared with each other -> differences that suggest other units, and the part of a held-out log outside the range of
+// the training logs. In words; nothing here is refused, since a machine may well have rested in one log and run in another.
 
 import SafeText
 
@@ -51,10 +51,10 @@ extension LogLayout {
         let isOther = size.isOther(than: knownSize, by: Self.unitFactor)
         guard part > Self.outsidePart || isOther else { return nil }
         return
-          "held out: '\(shortened(name))' goes from \(format(newLow)) to \(format(newHigh)), learnt from \(format(low)) "
+          "held out: '\(shortened(name))' goes from \(format(newLow)) to \(format(newHigh)), but the training logs from \(format(low)) "
           + "to \(format(high))"
           + (part > Self.outsidePart
-            ? "; \(Int((100 * part).rounded())) % of its rows lie outside, where the model guesses"
+            ? "; \(Int((100 * part).rounded())) % of its rows lie outside, where the model extrapolates"
             : "")
           + (isOther
             ? "; it spreads \(format(size.spread / knownSize.spread)) times as much: other units?"

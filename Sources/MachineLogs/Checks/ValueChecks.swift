@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The columns of one log -> what no machine can have measured: marks for missing values (-9999), faults of a sensor, angles
-// that wrap without being called angles. What cannot be true is an error; what can be is a finding, in words.
+// The columns of one log -> values that a machine cannot have measured: marks for missing values (-9999), faults of a sensor,
+// angles that wrap without being declared as angles. What cannot be true is an error; what may be true is a finding, in words.
 //
 // All rules compare a column with itself, so they need no limits of a machine:
 //   far value   it lies from all others by more than `farGap` times their whole range; an error if it is a usual mark, or by more
@@ -69,7 +69,7 @@ struct ValueChecks {
           "\(what): a mark for missing values, or a fault of the sensor; remove such rows")
       }
       return [
-        "\(file.path):\(file.lines[index]), column '\(shortened(name))': \(what): if the machine was not there, remove "
+        "\(file.path):\(file.lines[index]), column '\(shortened(name))': \(what): if the machine did not reach them, remove "
           + "such rows"
       ]
     }
@@ -158,8 +158,8 @@ struct ValueChecks {
     if channel?.turn == nil, let wrap = wrapsOfRange(values) {
       return [
         "\(file.path):\(file.lines[wrap.row]), column '\(shortened(name))': jumps by nearly its whole range "
-          + "(\(format(wrap.turn))) \(counted(wrap.count, "time")): an angle or a counter that wraps? Say that it is an "
-          + "angle, and of which units (turns, gon, ...), or log it unwrapped"
+          + "(\(format(wrap.turn))) \(counted(wrap.count, "time")): an angle or a counter that wraps? Declare it as an "
+          + "angle with its units (turns, gon, ...), or log it unwrapped"
       ]
     }
     // An angle that turns may jump by turns, which are taken out.
@@ -240,7 +240,7 @@ struct ValueChecks {
         ? "\(what): it is an angle that wraps"
         : "\(what), but its units are '\(shortened(channel?.units ?? ""))'",
       remedy: .either([
-        .text("in a task, say model: {angles: [\(state)]} and units: \(units)"),
+        .text("in a task, set model: {angles: [\(state)]} and units: \(units)"),
         .angle(name: state, units: units == "rad" ? nil : units),
       ]))
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Bytes of a CSV text (RFC 4180: quotes, doubled quotes, line breaks within quotes) -> its records, one after another,
-// whatever its size. In: a `TextStream`. Out: the fields of the present record, and the line, as an editor counts, on which it
+// for files of any size. In: a `TextStream`. Out: the fields of the present record, and the line, as an editor counts, on which it
 // begins.
 //
 // Own code, because SwiftCSV, the one Swift package for CSV, holds the whole file as strings (five times its size), counts
@@ -176,7 +176,7 @@ final class CSVReader {
       guard end - start < Self.longestRecord else {
         throw LogError(
           file: name, line: linesBefore + 1,
-          "the row that begins here is over \(Self.longestRecord) bytes long; is a quote not closed, or is this no text?"
+          "the row that begins here is over \(Self.longestRecord) bytes long; is a quote not closed, or is the file not text?"
         )
       }
       try fill()

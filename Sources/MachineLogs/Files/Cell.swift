@@ -51,24 +51,24 @@ enum Cell {
     }
     if text.wholeMatch(of: #/[+-]?[1-9][0-9]{0,2},[0-9]{3}/#) != nil {
       return
-        "'\(shown)' has a comma, which is a decimal mark or stands between thousands; write plain numbers with points"
+        "'\(shown)' has a comma, which may be a decimal mark or a separator of thousands; write plain numbers with points"
     }
     if text.contains("\u{2212}") {
-      return "'\(shown)' has a minus sign of typography (U+2212); write -"
+      return "'\(shown)' has a typographic minus sign (U+2212); write -"
     }
     if text.wholeMatch(of: #/[+-]?[0-9]*,[0-9]+([eE][+-]?[0-9]+)?/#) != nil {
       return
-        "'\(shown)' has a decimal comma, and others have points; write all decimals with points"
+        "'\(shown)' has a decimal comma, but others have points; write all decimals with points"
     }
     if text.wholeMatch(of: #/[+-]?[0-9]{1,3}([,.' \u{A0}\u{202F}’][0-9]{3})+([.,][0-9]*)?/#) != nil
     {
-      return "'\(shown)' has marks between thousands; write plain decimal numbers"
+      return "'\(shown)' has separators of thousands; write plain decimal numbers"
     }
     if StampReader.isStamp(text)
       || text.wholeMatch(of: #/[0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,4}([ T].*)?/#) != nil
       || text.wholeMatch(of: #/[0-9]{1,2}:[0-9]{2}(:[0-9.,]+)?.*/#) != nil
     {
-      return "'\(shown)' is a date or a time of day; a number is wanted"
+      return "'\(shown)' is a date or a time of day; a number is needed"
     }
     if text.lowercased().hasPrefix("0x") {
       return "'\(shown)' is hexadecimal; write decimal numbers"
@@ -186,8 +186,8 @@ struct DecimalMarks {
     guard let place = isComma ? ofCommas : ofPoints?.doubtful else { return }
     throw LogError(
       file: file, line: place.line, column: header[place.index],
-      "'\(place.text)': is the \(isComma ? "comma" : "point") a decimal mark, or does it stand between thousands? No cell of the file tells; write "
-        + (isComma ? "points" : "numbers without marks between thousands")
+      "'\(place.text)': is the \(isComma ? "comma" : "point") a decimal mark or a separator of thousands? No cell of the file shows it; write "
+        + (isComma ? "points" : "numbers without separators of thousands")
     )
   }
 }

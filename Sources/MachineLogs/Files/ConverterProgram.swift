@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A program that turns a file into CSV on its standard output, and what it says on standard error. It is in this process's group, so that
+// A program that turns a file into CSV on its standard output, and its messages on standard error. It is in this process's group, so that
 // Ctrl-C at the terminal reaches both.
 
 import CProcessGuard
@@ -65,7 +65,7 @@ final class ConverterProgram {
   func checkEnd() throws {
     guard hasEnded(within: Self.patience), let status else {
       throw LogError(
-        file: name, "the program has closed its output and does not end; it was ended")
+        file: name, "the program has closed its output but did not end; BAGEL ended it")
     }
     // As <sys/wait.h> has it, whose macros Swift does not see.
     let (signal, code) = (status & 0x7F, (status >> 8) & 0xFF)
@@ -75,7 +75,7 @@ final class ConverterProgram {
       file: name,
       "the program "
         + (signal != 0 ? "was ended by signal \(signal)" : "ended with exit code \(code)")
-        + (words.isEmpty ? " and said nothing" : ": \(shortened(words, to: 160))"))
+        + (words.isEmpty ? " without a message" : ": \(shortened(words, to: 160))"))
   }
 
   private func hasEnded(within seconds: Double) -> Bool {

@@ -98,7 +98,7 @@ extension LogFile {
     let left = kept.indices.filter { kept[$0] }
     if left.count < kept.count {
       habits.append(
-        "\(counted(kept.count - left.count, "row")) left out in which a signal has no value yet, or one older than three of its spacings"
+        "\(counted(kept.count - left.count, "row")) left out in which a signal has no value yet, or one older than three of its sampling intervals"
       )
     }
     guard !left.isEmpty else {
@@ -121,7 +121,7 @@ extension LogFile {
     guard !left.isEmpty else {
       throw LogError(
         file: path,
-        "has no row without a missing value, as where channels have clocks of their own",
+        "has no row without a missing value, as if channels had their own clocks",
         remedy: .missing("hold"))
     }
     for name in columnNames {
@@ -164,10 +164,10 @@ extension LogFile {
       let of = signal.map { "of '\(shortened($0))' " } ?? ""
       let problem =
         now == before
-        ? "two rows \(of)have the stamp \(now); remove one, or write stamps with more digits"
+        ? "two rows \(of)have the time stamp \(now); remove one, or write time stamps with more digits"
         : before - now > 100 * spacing
-          ? "time \(of)starts again: \(now) after \(before); two logs in one file? Cut it in two"
-          : "time \(of)does not go forward: \(now) after \(before)"
+          ? "time \(of)starts again: \(now) after \(before); two logs in one file? Split it"
+          : "time \(of)goes backward: \(now) after \(before)"
       throw LogError(file: path, line: Int(lines[row]), column: timeColumn, problem)
     }
   }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The names of a log's columns, and what a layout wants of them -> where each stands: time first. Names are compared letter by
+// The names of a log's columns, and the columns that a layout needs -> the position of each: time first. Names are compared letter by
 // letter, but for the time, whose usual names are known with a unit and in any case.
 
 import Faults
@@ -51,7 +51,7 @@ struct LogColumns {
     }
     if layout.timeColumn == nil, !rivals.isEmpty {
       choice =
-        "'\(shortened(time))' is the time, not \(rivals.map { "'\(shortened($0))'" }.joined(separator: ", ")) (timeColumn says another)"
+        "'\(shortened(time))' is the time, not \(rivals.map { "'\(shortened($0))'" }.joined(separator: ", ")) (timeColumn: selects another)"
     }
     date = header.firstIndex { name in
       !all.contains(name) && Self.dateNames.contains(TimeUnit.stem(ofName: name))
@@ -85,7 +85,7 @@ struct LogColumns {
     if header.count == 1, header[0].split(whereSeparator: \.isWhitespace).count > 1 {
       return LogError(
         file: file, line: line,
-        "has one column, '\(shortened(header[0]))'; are blanks between its fields? Commas, semicolons or tabs are wanted"
+        "has one column, '\(shortened(header[0]))'; are its fields separated by blanks? Use commas, semicolons or tabs"
       )
     }
     var problems = missing.map { name in

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A log -> the columns that a layout wants, as finite numbers in the task's units, and the line of each row for messages. In one
-// pass, so that only these columns are ever in memory. How the file is written is found out (LogHead, LogColumns, StampReader,
-// TimeUnit, DecimalMarks) and said; what is no number is refused with its place.
+// pass, so that only these columns are ever in memory. The format of the file is detected (LogHead, LogColumns, StampReader,
+// TimeUnit, DecimalMarks) and reported; a cell that is not a number is refused with its place.
 
 import Foundation
 import SafeText
@@ -38,7 +38,7 @@ package struct LogFile: Sendable {
   /// - Parameters:
   ///   - source: of the log.
   ///   - layout: names the columns; cells of its reward column may be empty (NaN).
-  ///   - progress: hears the part that was read, 0 to 1; not of a pipe.
+  ///   - progress: gets the part that was read, 0 to 1; not of a pipe.
   /// - Throws: `LogError` for a file that cannot be read, a missing column, a row that does not fit the header, anything that
   ///   is not a finite decimal number, stamps that do not go forward, and a converter that fails.
   package init(
@@ -124,7 +124,7 @@ package struct LogFile: Sendable {
         let conversion = UnitConversion(from: unit, to: channel.units), !conversion.isIdentity
       else { continue }
       notes.append(
-        "\(path), column '\(shortened(channel.column))': is in \(unit) by the file, in \(channel.units) by the task; say "
+        "\(path), column '\(shortened(channel.column))': is in \(unit) in the file, but in \(channel.units) in the task; set "
           + "`from: \(unit)` beside its units if the file is right")
     }
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The first records of a CSV text -> how it is written: what stands between its fields, which line has the names of its
-// columns, whether a row of units follows, where the rows begin. What cannot be told apart is refused in words.
+// The first records of a CSV text -> its format: what separates its fields, which line has the names of its
+// columns, whether a row of units follows, where the rows begin. An ambiguous format is refused with a message.
 
 import Faults
 import Foundation
@@ -42,7 +42,7 @@ struct LogHead {
       }
       throw LogError(
         file: reader.name, line: 1,
-        "the row that begins here is over \(CSVReader.longestRecord) bytes long; is a quote not closed, or is this no text?"
+        "the row that begins here is over \(CSVReader.longestRecord) bytes long; is a quote not closed, or is the file not text?"
       )
     }
     if let given {
@@ -213,11 +213,11 @@ struct LogHead {
       if records[0].isComment {
         throw LogError(
           file: file, line: line,
-          "is a comment, and no line of column names follows it; such as t,angle,valve")
+          "is a comment, and no line of column names follows it; add one, such as t,angle,valve")
       }
       throw LogError(
         file: file, line: line,
-        "the first line is numbers; a line of column names is wanted above it, such as t,angle,valve",
+        "the first line is numbers; add a line of column names above it, such as t,angle,valve",
         remedy: .header(example: "t,angle,valve"))
     }
     // A mark alone is a column's name where rows have a field for it: "#,t,x" above "1,0.0,0.5".

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The records below a log's head -> one array of numbers a wanted column, and the line of each row. A row that does not fit the
-// header, and a cell that is no number, are refused with their place.
+// The records below a log's head -> one array of numbers per needed column, and the line of each row. A row that does not fit the
+// header, and a cell that is not a number, are refused with their place.
 
 import Faults
 import Foundation
@@ -58,7 +58,9 @@ struct LogRows {
       }
       guard reader.isTerminated || lines.isEmpty else {
         // A number that was cut in the middle reads as another number.
-        guard !isConverted else { throw error("the program's last line has no end; was it cut?") }
+        guard !isConverted else {
+          throw error("the program's last line has no end of line; was the output cut off?")
+        }
         notes.append(
           "\(reader.name):\(reader.line): the last line has no end of line; it may be cut and is left out"
         )
@@ -74,7 +76,7 @@ struct LogRows {
     if lines.isEmpty, comments > 0 {
       throw LogError(
         file: reader.name,
-        "has \(counted(comments, "row")), and each begins with a mark of comments (#, %, //): none is left"
+        "has \(counted(comments, "row")), but each begins with a comment mark (#, %, //), so no row is left"
       )
     }
     try marks.check(file: reader.name, header: head.names)
@@ -107,7 +109,7 @@ struct LogRows {
     if count > names && (names..<count).allSatisfy(reader.isEmpty) { return }
     let isPaired = count == 2 * names || count == 2 * names - 1
     throw error(
-      "the row has \(counted(count, "field")), the header \(names)"
+      "the row has \(counted(count, "field")), but the header has \(names)"
         + (isPaired && reader.delimiter == UInt8(ascii: ",")
           ? "; are its decimals commas? Write them with points" : ""))
   }
@@ -134,7 +136,7 @@ struct LogRows {
     }
     let text = reader.text(index)
     if text == head.names[index], reader.texts == head.names {
-      throw error("the columns' names stand here again; two logs in one file? Cut it in two")
+      throw error("the column names are repeated here; two logs in one file? Split it")
     }
     guard stampsAreWords != false else { throw error(timeProblem(text), column: index) }
     do {
@@ -142,7 +144,7 @@ struct LogRows {
       guard let seconds = try stamps.seconds(text, date: date, isConverted: isConverted) else {
         throw error(
           stampsAreWords == true && Cell.isNumber(text)
-            ? "'\(shortened(text))' is a number, and the rows above have dates or times of day"
+            ? "'\(shortened(text))' is a number, but the rows above have dates or times of day"
             : timeProblem(text), column: index)
       }
       stampsAreWords = true
@@ -167,28 +169,29 @@ struct LogRows {
 
   private func tooLarge(_ index: Int) -> LogError {
     error(
-      "'\(shortened(reader.text(index)))' is too large; numbers up to \(LogFile.largestNumber) are possible",
+      "'\(shortened(reader.text(index)))' is too large; the limit is \(LogFile.largestNumber)",
       column: index)
   }
 
   /// What a cell of the time column probably is.
   private func timeProblem(_ text: String) -> String {
     if Cell.marksMissing(text) {
-      return "a row without a time is of no use; remove it"
+      return "a row needs a time; remove the row"
     }
     if stampsAreWords == false, StampReader.isStamp(text) {
-      return "'\(shortened(text))' is a date or a time of day, and the rows above have numbers"
+      return "'\(shortened(text))' is a date or a time of day, but the rows above have numbers"
     }
     return text.contains(where: \.isNumber) && text.contains(where: { ":-/.".contains($0) })
       && !Cell.isNumber(text)
-      ? "'\(shortened(text))' is a time in a form that is not read; write 2026-03-29 01:59:50.125, or seconds"
+      ? "'\(shortened(text))' is a time in an unknown format; write 2026-03-29 01:59:50.125, or seconds"
       : problem(text)
   }
 
   private func problem(_ text: String) -> String {
     let text = text.trimmingCharacters(in: .whitespaces)
     if marks.isComma, Cell.isNumber(text) {
-      return "'\(shortened(text))' has a decimal point, and others have commas; write all alike"
+      return
+        "'\(shortened(text))' has a decimal point, but others have commas; write all in one way"
     }
     return Cell.problem(text)
   }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// A log as it goes: one CSV line a time step, handed to the system at once, in the format that `LogFile` reads. Numbers are
+// A log of a running machine: one CSV line per time step, passed to the system at once, in the format that `LogFile` reads. Numbers are
 // written in full, so that reading gives the same bits (but for units that are converted). In: measured columns [C], exogenous inputs
 // [A + W], perhaps a reward. A row that
-// the disk took in part only is cut off again: a number cut in the middle would be another number.
+// was written only in part is removed again: a number cut in the middle would be another number.
 
 import Faults
 import Foundation
@@ -53,7 +53,7 @@ package final class LogWriter {
         path: path,
         reason: path.isEmpty
           ? "it has no name"
-          : errno == EEXIST ? "there is a file already" : String(cString: strerror(errno)))
+          : errno == EEXIST ? "the file already exists" : String(cString: strerror(errno)))
     }
     try write(header.map(escapedForCSV).joined(separator: ","))
   }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A small CSV file of numbers that is no log: a path that a machine is to follow. In: columns by name. Out: their numbers, row by
+// A small CSV file of numbers that is not a log: a path for a machine to follow. In: columns by name. Out: their numbers, row by
 // row, and the line of each for messages.
 
 /// Some columns of a CSV file.

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Cells of a time column -> seconds. Numbers are taken as they stand (their unit is found out from all of them: `TimeUnit`);
+// Cells of a time column -> seconds. Numbers are kept unchanged (their unit is derived from all of them: `TimeUnit`);
 // dates and times of day become seconds since the first row's whole second.
 //
 //   date    2026-03-29, 2026/03/29, 29.03.2026, 29-Mar-2026; 03/29/2026 where a day above 12 says which is the month
 //   time    01:59:50.125, 01:59:50,125, 1:59:50 PM; after a date 01:59 too
 //   zone    Z, +02:00, +0200, UTC; none: a local time, whose clock may be put forward or back by an hour
 //
-// Own code, because Foundation's formats want to know beforehand which it is, read no fractions after a comma, and take
-// two microseconds a cell: 40 s for the longest log.
+// Own code, because Foundation's parsers need the format beforehand, read no fractions after a comma, and take
+// two microseconds per cell: 40 s for the longest log.
 
 import Foundation
 
@@ -132,7 +132,7 @@ struct StampReader {
     guard let first = ambiguous, date == first else {
       throw Problem(
         words:
-          "'\(ambiguous ?? date)' above may be two dates: which is the month? Write 2026-03-29, year first"
+          "'\(ambiguous ?? date)' above may be two dates, because the month is not clear; write 2026-03-29, year first"
       )
     }
   }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The bytes of a text, whatever holds it: a file, a pipe, standard input, the output of a program. Compressed ones (gzip) are
+// The bytes of a text from any source: a file, a pipe, standard input, the output of a program. Compressed ones (gzip) are
 // unpacked, UTF-16 becomes UTF-8, a byte order mark is left out. In one pass and in bounded memory.
 //
 // zlib unpacks: it is on every system. The other encodings of a table of numbers differ from UTF-8 in its names only, which
@@ -109,7 +109,7 @@ final class TextStream {
     } else if text.prefix(4_096).contains(0) {
       throw LogError(
         file: name,
-        "is binary, not text; a CSV file is wanted (a converter program reads other formats: see Documentation/Logs.md)"
+        "is binary, not text; give a CSV file (a converter program reads other formats: see Documentation/Logs.md)"
       )
     }
     if unpacking == nil {
@@ -161,7 +161,7 @@ final class TextStream {
       try fill()
       if start == end {
         guard unpacking.isBetweenMembers else {
-          throw LogError(file: name, "ends in the middle of what gzip has packed; is it cut?")
+          throw LogError(file: name, "ends in the middle of the gzip data; was the file cut off?")
         }
         return 0
       }
@@ -169,7 +169,7 @@ final class TextStream {
         let (taken, given) = unpacking.next(
           from: packed + start, count: end - start, into: bytes, atMost: count)
       else {
-        throw LogError(file: name, "is damaged: gzip's data cannot be unpacked")
+        throw LogError(file: name, "is damaged: its gzip data cannot be unpacked")
       }
       start += taken
       if given > 0 { return given }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The unit of stamps that are numbers: s, ms, us, ns, days of a spreadsheet; minutes and hours where it is said. Said by the user, by the
-// name of the column ("t_ms", "Time [s]"), by the row of units, by the century that an epoch would lie in, or by the time step, which a
+// The unit of stamps that are numbers: s, ms, us, ns, days of a spreadsheet; minutes and hours only if given. The unit comes from the user, the
+// name of the column ("t_ms", "Time [s]"), the row of units, the century of an epoch, or the time step, which a
 // spacing must fit.
 
 import Foundation

@@ -143,14 +143,14 @@ struct EscapeTests {
     func message(_ from: String, _ to: String) -> String { SmallTask.message(from, to) }
     #expect(
       message("name: test", "name: \"a\\0b\"")
-        == "t.yaml:1: 'name' has U+0000, a control character, in it")
+        == "t.yaml:1: 'name' contains the control character U+0000")
     #expect(
       message("{name: x,", "{name: \" a \",")
         == "t.yaml:4: 'states[0].name' ' a ' begins or ends with a blank; write the name without it"
     )
     #expect(
       message("{name: u,", "{name: \"u\\u202E\",")
-        == "t.yaml:7: 'actions[0].name' has U+202E, which cannot be seen; write the name without it"
+        == "t.yaml:7: 'actions[0].name' has U+202E, an invisible character; write the name without it"
     )
     #expect(
       message("{name: x,", "{name: x, column: \"a\\nb\",")

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// bagel benchmark fit: seconds of learning hyperparameters, on the paper's Experiment 1.
+// bagel benchmark fit: time of learning the hyperparameters, on the paper's Experiment 1.
 
 import ArgumentParser
 import Bagel
@@ -16,14 +16,15 @@ struct FitBenchmark: ParsableCommand {
 
   @Option(help: "Training points n.") var points = 2_200
   @Option(help: "Outputs to learn, 1 or 2.") var outputs = 2
-  @Option(help: "What to learn for; heteroscedastic is what `bagel fit` does.")
+  @Option(help: "Criterion of the fit; `bagel fit` uses heteroscedastic.")
   var criterion = FitCriterion.marginalLikelihood
   @Option(help: "How the likelihood of all points is computed.")
   var likelihood = Choice<LikelihoodMethod>.automatic
   @Flag(help: "Maximum likelihood, without the priors.") var noPrior = false
-  @Option(help: "Where products of row-blocks run.")
+  @Option(help: "Device for the products of row blocks.")
   var device = Choice<ExecutionDevice>.automatic
-  @Option(help: "Also write the standardised inputs and targets here, as CSV for peers.")
+  @Option(
+    help: "Also write the standardised inputs and targets to this CSV file, for other libraries.")
   var data: String?
   @OptionGroup var common: CommonOptions
 

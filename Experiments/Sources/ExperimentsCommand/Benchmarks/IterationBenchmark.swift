@@ -21,27 +21,27 @@ struct IterationBenchmark: ParsableCommand {
     abstract: "Time one iteration (rollout and adjoint) after a warm-up.")
 
   @Option(help: "Sampler.") var sampler = Choice(option: SamplerName.tabulated)
-  @Option(help: "Rank of love and kiss-gp; 0 for their tolerance.") var rank = 100
-  @Option(help: "Grid points an input of kiss-gp; 0 for the lengthscales.") var grid = 30
-  @Option(help: "Inducing points of sparse, at most.") var inducing = 300
+  @Option(help: "Rank of love and kiss-gp; 0: chosen by their tolerance.") var rank = 100
+  @Option(help: "Grid points per input of kiss-gp; 0: chosen by the lengthscales.") var grid = 30
+  @Option(help: "Maximum number of inducing points of sparse.") var inducing = 300
   @Option(help: "Random Fourier features of pathwise.") var features = 256
   @Option(help: "Particles B.") var particles = 100
-  @Option(help: "Horizon H, steps.") var horizon = 300
+  @Option(help: "Horizon H, in time steps.") var horizon = 300
   @Option(help: "Hidden layers.") var layers = "8,8"
   @Option(help: "Training points n.") var points = 2_200
-  @Option(name: .customLong("device"), help: "Where it runs.")
+  @Option(name: .customLong("device"), help: "Device to run on.")
   var named = Choice(option: ExecutionDevice.host)
   private var device: ExecutionDevice? { named.option }
   @OptionGroup var layout: LayoutOptions
   @Option(
     help:
-      "Model file in place of learning one; where there is none yet, the learnt one is written there."
+      "Model file to read instead of learning a model; if it does not exist, the learnt model is written there."
   )
   var model: String?
   @Option(help: "GPU memory for stored steps, in MB; beyond it steps are recomputed.")
   var tapeMegabytes: Int?
-  @Option(help: "Threads (default: one a core).") var threads: Int?
-  @Option(help: "Seconds to measure for, after the warm-up.") var seconds = 1.0
+  @Option(help: "Threads (default: one per core).") var threads: Int?
+  @Option(help: "Seconds of measurement, after the warm-up.") var seconds = 1.0
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
@@ -53,21 +53,22 @@ struct IterationBenchmark: ParsableCommand {
           + "at least 4")
     }
     if device != .cuda && (layout.lanes != nil || tapeMegabytes != nil) {
-      throw ValidationError("--lanes and --tape-megabytes are for --device cuda")
+      throw ValidationError("--lanes and --tape-megabytes need --device cuda")
     }
-    if device != .host && threads != nil { throw ValidationError("--threads is for --device host") }
+    if device != .host && threads != nil { throw ValidationError("--threads needs --device host") }
     guard particles <= 100_000_000, horizon <= 10_000_000, seconds > 0, seconds.isFinite else {
       throw ValidationError(
-        "at most 100,000,000 particles and 10,000,000 steps; --seconds is positive")
+        "--particles must be at most 100,000,000, --horizon at most 10,000,000, and --seconds positive"
+      )
     }
     if tapeMegabytes ?? 0 > 1_000_000 {
-      throw ValidationError("--tape-megabytes is at most 1,000,000")
+      throw ValidationError("--tape-megabytes must be at most 1,000,000")
     }
     if let tapeMegabytes, tapeMegabytes < 0 {
       throw ValidationError("--tape-megabytes must not be negative")
     }
     guard isListOfWidths(layers) else {
-      throw ValidationError("--layers is a list of widths such as 8,8")
+      throw ValidationError("--layers must be a list of widths, such as 8,8")
     }
   }
 
@@ -160,7 +161,7 @@ struct IterationBenchmark: ParsableCommand {
       "  \(number(work / median * 1e-9)) of \(number(peak * 1e-9)) GFLOP/s that sgemm reaches here: "
         + "\(number(100 * work / median / peak)) %")
     if let advice = BLASConfiguration.current.advice {
-      console.say("  sgemm is held back: \(advice)")
+      console.say("  sgemm is slower than it could be: \(advice)")
     }
     result["productFlopPerSecond"] = work / median
     result["peakFlopPerSecond"] = peak
@@ -200,14 +201,14 @@ struct IterationBenchmark: ParsableCommand {
     }
   }
 
-  /// Operations a second, and what a GPU's kernel takes of it.
+  /// Operations per second, and what a GPU's kernel takes of it.
   private func describeWork(
     _ rollout: RolloutProgram, _ median: Double, _ executor: any RolloutExecutor,
     _ console: Console, _ result: inout [String: Any]
   ) {
     let work = rollout.operationsPerStep.gradient * Double(particles * horizon)
     console.say(
-      "  \(number(1e-9 * work)) billion operations an iteration, \(number(1e-9 * work / median)) GFLOP/s"
+      "  \(number(1e-9 * work)) billion operations per iteration, \(number(1e-9 * work / median)) GFLOP/s"
     )
     result["flopPerIteration"] = work
     result["flopPerSecond"] = work / median
@@ -220,7 +221,7 @@ struct IterationBenchmark: ParsableCommand {
     else { return }
     console.say(
       "  kernel: \(number(1e3 * gpu.loadSeconds)) ms to \(gpu.wasCached ? "load" : "emit and compile"), "
-        + "\(resources.registers) registers, \(resources.localBytes) bytes spilt a thread")
+        + "\(resources.registers) registers, \(resources.localBytes) bytes spilled per thread")
     result["schedule"] = plan.schedule.description
     result["rolloutBytes"] = plan.bytes
     result["keptSteps"] = plan.segment

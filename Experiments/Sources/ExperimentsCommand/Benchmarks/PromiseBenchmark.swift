@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// bagel benchmark promises: how often what was promised of a policy was kept, over tasks and seeds on simulated plants.
+// bagel benchmark promises: how often the promises of policies were kept, over tasks and seeds on simulated plants.
 
 import ArgumentParser
 import Bagel
@@ -16,19 +16,19 @@ struct PromiseBenchmark: ParsableCommand {
     abstract:
       "Count how often promises of errors, returns and constraints are kept, over tasks and seeds.",
     discussion: """
-      Every seed learns as `bagel learn` does, promises what its last policy will do, by models and by what it did in its trial, and then \
-      drives the task's evaluation. Bounds and intervals are of 90 %: nine in ten responses should be inside. A run is kept where the mean of \
-      its errors is, or of its returns where no error is promised, and no constraint's promise is broken. Minutes per task.
+      For every seed, the command learns as `bagel learn` does and computes the promise of the last policy, from models and from its trial. \
+      It then drives the task's evaluation. Bounds and intervals are for 90 %: nine in ten responses should be inside. A run counts as kept if \
+      its mean error is inside (or its mean return, if no error is promised), and no constraint's promise is broken. It takes minutes per task.
       """)
 
-  @Argument(help: "Tasks, built in or files, with simulated plants.")
+  @Argument(help: "Built-in tasks or task files, with simulated plants.")
   var tasks = ["boom", "boom-delayed", "pendulum", "cart-pole"]
-  @Option(help: "Seeds of each task, from --seed on.") var seeds = 20
+  @Option(help: "Number of seeds per task, from --seed on.") var seeds = 20
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
     guard (1...10_000).contains(seeds) else {
-      throw ValidationError("--seeds is from 1 to 10,000")
+      throw ValidationError("--seeds must be from 1 to 10,000")
     }
   }
 
@@ -41,7 +41,7 @@ struct PromiseBenchmark: ParsableCommand {
       let task = try ControlTask(name)
       guard task.isSimulated else {
         throw LogError(
-          file: task.place, "has no simulated plant; promises are counted on those alone")
+          file: task.place, "has no simulated plant; promises are counted only on simulated plants")
       }
       var runs: [PromisedRun] = []
       for seed in (0..<seeds).map({ common.seed &+ UInt64($0) }) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// bagel benchmark watch: alarms of a folder's watch in quiet hours, and how soon it notices faults, on the task's simulated plant.
+// bagel benchmark watch: alarms of a folder's watch in quiet hours, and how soon it detects faults, on the task's simulated plant.
 
 import ArgumentParser
 import Bagel
@@ -15,15 +15,17 @@ import Watching
 struct WatchBenchmark: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "watch",
-    abstract: "Count a watch's alarms in quiet hours, and time how it notices faults.",
+    abstract:
+      "Count a watch's alarms in hours without faults, and measure how soon it detects faults.",
     discussion: """
-      The output folder has the task's model, policy and watch (`bagel learn` writes all three). A quiet run is ten minutes of
-      the simulated plant with that policy; a faulty one has a minute before its fault. Goals change every eight seconds where the policy sees them.
+      The output folder must contain the task's model, policy and watch (`bagel learn` writes all three). A quiet run is ten
+      minutes of the simulated plant with that policy; a faulty run has one minute before its fault. Goals change every
+      eight seconds if the policy reads them.
       """)
 
   @OptionGroup var taskArgument: TaskArgument
-  @Option(help: "Quiet hours.") var hours = 1.0
-  @Option(help: "Runs with each fault.") var runs = 10
+  @Option(help: "Hours without a fault.") var hours = 1.0
+  @Option(help: "Number of runs with each fault.") var runs = 10
   @OptionGroup var common: CommonOptions
 
   /// Seconds of a run, between goals, and before a fault.
@@ -31,7 +33,7 @@ struct WatchBenchmark: ParsableCommand {
 
   func validate() throws {
     guard hours >= 0, hours < 1_000, (0...1_000).contains(runs) else {
-      throw ValidationError("--hours is from 0 to 1,000, --runs from 0 to 1,000")
+      throw ValidationError("--hours and --runs must be from 0 to 1,000")
     }
   }
 

@@ -8,7 +8,7 @@ import LinearAlgebra
 /// How much of figure 2 to run.
 package struct Figure2Options: Sendable {
   package var trials = 16
-  /// Seconds of searching a trial for methods that take milliseconds an iteration, and for those that take seconds;
+  /// Seconds of searching a trial for methods that take milliseconds per iteration, and for those that take seconds;
   /// pathwise conditioning, in between, has a third of the latter.
   package var fastBudget = 5.0
   package var slowBudget = 60.0

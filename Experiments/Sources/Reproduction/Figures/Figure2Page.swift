@@ -84,7 +84,7 @@ extension Figure2 {
         + "<td>\(number(outcome.lastReturn))</td><td>\(reached)</td></tr>"
     }
     return """
-      <table class="words"><tr><th>method</th><th>what it is here</th><th>seconds an iteration</th>\
+      <table class="words"><tr><th>method</th><th>what it is here</th><th>seconds per iteration</th>\
       <th>budget (s)</th><th>iterations in it</th><th>return at the end (mean)</th>\
       <th>seconds to 90 % of the best, \(number(target)) (trials that get there)</th></tr>
       \(rows.joined(separator: "\n"))

@@ -12,7 +12,7 @@ package struct PeerCost: Decodable, Sendable {
   let horizon: Int
   let layers: [Int]
   let device: String
-  /// Training points, and points an axis of its grid if it has one.
+  /// Training points, and points per axis of its grid if it has one.
   let points: Int
   let grid: Int?
   let seconds: Double

@@ -3,6 +3,7 @@
 
 import Bagel
 import Draws
+import EvolutionStrategies
 import Execution
 import LinearAlgebra
 import MomentMatching

@@ -92,7 +92,7 @@ package final class CUDADevice: @unchecked Sendable {
   struct Kernel: @unchecked Sendable {
     fileprivate let function: OpaquePointer?
     let name: String
-    /// Registers a thread, and bytes a thread that did not fit into them.
+    /// Registers per thread, and bytes per thread that did not fit into them.
     let registers: Int
     let localBytes: Int
   }

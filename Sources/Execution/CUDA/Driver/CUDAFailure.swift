@@ -31,22 +31,22 @@ package struct CUDAFailure: Fault {
     switch code {
     case Self.outOfMemory:
       .text(
-        "use fewer particles, or leave the GPU to this process (nvidia-smi shows who else is on it)"
+        "use fewer particles, or leave the GPU to this process (nvidia-smi shows other processes on it)"
       )
     case 3, 35, 803, 804:
       .text(
-        "the driver does not fit its library: restart the machine after a driver update, or update the driver"
+        "the driver does not match its library: restart the machine after a driver update, or update the driver"
       )
-    case 100, 101: .text("the driver sees no such GPU (nvidia-smi, CUDA_VISIBLE_DEVICES)")
+    case 100, 101: .text("the driver reports no such GPU (check nvidia-smi, CUDA_VISIBLE_DEVICES)")
     case 200, 209, 218, 222:
       .text(
-        "the driver is too old for the kernels that the run-time compiler makes: update the driver, or name an "
+        "the driver is too old for the kernels of the run-time compiler: update the driver, or give an "
           + "older compiler with BAGEL_NVRTC=/path/to/libnvrtc.so")
     case 700, 716, 718, 719:
       .either([.text("report the bug in BAGEL that broke the kernel"), .device("host")])
     case 701:
       .text(
-        "the kernel wants more registers or shared memory than the GPU has: a smaller policy fits")
+        "the kernel needs more registers or shared memory than the GPU has: use a smaller policy")
     case 702:
       .text("the system's watchdog stopped the kernel: use fewer particles or a shorter horizon")
     default: nil

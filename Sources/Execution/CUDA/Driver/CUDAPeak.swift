@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a GPU reaches at best, measured in the same run as the kernels that are compared with it: bytes a second of
-// a large copy (read and written), multiply-adds a second in single precision from registers.
+// The peak rates of a GPU, measured in the same run as the kernels that are compared with it: bytes per second of
+// a large copy (read and written), multiply-adds per second in single precision from registers.
 
 import Foundation
 
@@ -8,7 +8,7 @@ import Foundation
 package struct CUDAPeak: Sendable {
   /// Bytes read and written a second.
   package let bytesPerSecond: Double
-  /// Single-precision operations a second, a multiply-add counting two.
+  /// Single-precision operations per second, a multiply-add counting two.
   package let flopPerSecond: Double
 
   private static let chains = 8

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The first visible GPU and its compiler, opened once a process (CUDA_VISIBLE_DEVICES chooses among several).
+// The first visible GPU and its compiler, opened once per process (CUDA_VISIBLE_DEVICES chooses among several).
 
 import Synchronization
 
