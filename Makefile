@@ -2,7 +2,7 @@
 # make demo    install what is missing, build, run the tour
 # make test    install what is missing, build the program and the documentation, run every kind of test
 # make test-all   the same with all shapes and seeds, before a change lands
-# make build   the release binary only: .build/release/bagel
+# make build   the release binaries only: .build/release/bagel, and bagel-experiments for `bagel reproduce` and `bagel benchmark`
 # make install   the command and its completions -> PREFIX (default: /usr/local); the Swift toolchain must stay where it is
 # make docs    the library's reference and the articles as a DocC archive, without a warning
 # make c-library   the library for C and Python: .build/c-library
@@ -12,33 +12,40 @@
 .PHONY: setup build demo test test-all install docs c-library format lint references gpu-bundle gpu-check
 SWIFT ?= swift
 BUILD_FLAGS := -c release --explicit-target-dependency-import-check error
+# Experiments is a package of its own in the same build folder.
+EXPERIMENTS := --package-path Experiments --scratch-path .build
+# SwiftPM writes some flags in the order of a hash table: with a random one it compiles swift-protobuf, and all behind it, anew.
+export SWIFT_DETERMINISTIC_HASHING := 1
 
 # Tests run side by side: with one thread each, products of matrices have the same bits whatever runs beside them.
 TEST = OPENBLAS_NUM_THREADS=1 BAGEL_NVRTC="$$(Scripts/setup-nvrtc.sh)" BAGEL_PYTHON="$$(Scripts/setup-python.sh)" \
-  $(SWIFT) test $(BUILD_FLAGS)
+  $(SWIFT)
 
 setup:
 	@Scripts/setup.sh
 
 build: setup
 	$(SWIFT) build $(BUILD_FLAGS)
+	$(SWIFT) build $(BUILD_FLAGS) $(EXPERIMENTS) --product bagel-experiments
 
 demo: build
 	.build/release/bagel demo
 
 test: build
 	Scripts/documentation.sh --if-possible
-	$(TEST)
+	$(TEST) test $(BUILD_FLAGS) $(EXPERIMENTS)
+	$(TEST) test $(BUILD_FLAGS)
 
 test-all: build
 	Scripts/documentation.sh
-	BAGEL_TEST_ALL=1 $(TEST)
+	BAGEL_TEST_ALL=1 $(TEST) test $(BUILD_FLAGS) $(EXPERIMENTS)
+	BAGEL_TEST_ALL=1 $(TEST) test $(BUILD_FLAGS)
 
 PREFIX ?= /usr/local
 
 install: build
 	install -d $(DESTDIR)$(PREFIX)/bin
-	install -m 755 .build/release/bagel $(DESTDIR)$(PREFIX)/bin/bagel
+	install -m 755 .build/release/bagel .build/release/bagel-experiments $(DESTDIR)$(PREFIX)/bin
 	Scripts/install-completions.sh .build/release/bagel $(DESTDIR)$(PREFIX)/share
 
 docs: build
@@ -58,13 +65,13 @@ gpu-check:
 	python3 Benchmarks/gpu_check.py $(GPU_BUNDLE) $(GPU_RECORD)
 
 lint:
-	$(SWIFT) format lint --strict --recursive Sources Tests Package.swift
+	$(SWIFT) format lint --strict --recursive Sources Tests Experiments Package.swift
 
 format:
-	$(SWIFT) format --in-place --recursive Sources Tests Package.swift
+	$(SWIFT) format --in-place --recursive Sources Tests Experiments Package.swift
 
 # Reference values from other implementations (needs numpy, torch, gpytorch, cma).
 references:
 	python3 Tests/References/make_references.py
-	python3 Tests/References/make_moment_references.py
-	python3 Tests/References/make_cmaes_references.py
+	python3 Experiments/Tests/References/make_moment_references.py
+	python3 Experiments/Tests/References/make_cmaes_references.py

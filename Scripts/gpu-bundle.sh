@@ -6,14 +6,15 @@
 set -eu
 file=${1:?usage: Scripts/gpu-bundle.sh FILE.tar.gz}
 cd "$(dirname "$0")/.."
-swift build -c release --static-swift-stdlib --product bagel --scratch-path .build/portable
+# The program with the benchmarks has all other commands too.
+swift build -c release --static-swift-stdlib --package-path Experiments --product bagel-experiments --scratch-path .build/portable
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 mkdir "$folder/bagel"
-cp .build/portable/release/bagel "$folder/bagel/"
+cp .build/portable/release/bagel-experiments "$folder/bagel/bagel"
 strip "$folder/bagel/bagel"
 # glibc, libstdc++ and libgcc are everywhere; the rest of what it loads is not.
-ldd .build/portable/release/bagel | awk '/=> \// {print $3}' \
+ldd .build/portable/release/bagel-experiments | awk '/=> \// {print $3}' \
   | grep -E 'lib(openblas|lbfgs|gfortran|quadmath|z\.so)' | while read -r library; do
   cp -L "$library" "$folder/bagel/"
 done
