@@ -2,6 +2,7 @@
 # make demo    install what is missing, build, run the tour
 # make test    install what is missing, build the program and the documentation, run every kind of test
 # make test-all   the same with all shapes and seeds, before a change lands
+# make test-one SUITE=OperationTests   one suite; make test-experiments: those of the package Experiments
 # make build   the release binaries only: .build/release/bagel, and bagel-experiments for `bagel reproduce` and `bagel benchmark`
 # make install   the command and its completions -> PREFIX (default: /usr/local); the Swift toolchain must stay where it is
 # make docs    the library's reference and the articles as a DocC archive, without a warning
@@ -9,7 +10,7 @@
 # make gpu-check   on a machine with an NVIDIA GPU (Swift not needed there once the bundle is built): checks and
 #                  benchmarks -> GPU_RECORD
 
-.PHONY: setup build demo test test-all install docs c-library format lint references gpu-bundle gpu-check
+.PHONY: setup build demo test test-one test-experiments test-all install docs c-library format lint references gpu-bundle gpu-check
 SWIFT ?= swift
 BUILD_FLAGS := -c release --explicit-target-dependency-import-check error
 # Experiments is a package of its own in the same build folder.
@@ -35,6 +36,13 @@ test: build
 	Scripts/documentation.sh --if-possible
 	$(TEST) test $(BUILD_FLAGS) $(EXPERIMENTS)
 	$(TEST) test $(BUILD_FLAGS)
+
+# One suite of tests: make test-one SUITE=OperationTests
+test-one: build
+	$(TEST) test $(BUILD_FLAGS) --filter "$(SUITE)"
+
+test-experiments: build
+	$(TEST) test $(BUILD_FLAGS) $(EXPERIMENTS)
 
 test-all: build
 	Scripts/documentation.sh

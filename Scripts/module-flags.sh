@@ -7,7 +7,8 @@ set -eu
 checkout=$(cd "$(dirname "$0")/.." && pwd)
 build=${1:-$checkout/.build/release}
 printf '%s\n' -I "$build/Modules"
-for module in COpenBLAS CLBFGS CZlib; do printf '%s\n' -I "$checkout/Sources/$module"; done
+if [ "$(uname)" = Darwin ]; then blas=CBLAS/Accelerate; else blas=CBLAS/OpenBLAS; fi
+for module in $blas CLBFGS CZlib; do printf '%s\n' -I "$checkout/Sources/$module"; done
 for module in CVectorMath CProcessGuard CKernelFiles CBagel; do
   printf '%s\n' -Xcc "-fmodule-map-file=$build/$module.build/module.modulemap"
 done

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Installs what BAGEL needs and this machine lacks: OpenBLAS, libLBFGS and zlib (libraries), gnuplot (pictures
+# Installs what BAGEL needs and this machine lacks: OpenBLAS (not on Apple's systems, which have Accelerate), libLBFGS and zlib (libraries), gnuplot (pictures
 # in reports). Says aloud what it does; where it may not, says what to do.
 set -eu
 
@@ -11,7 +11,7 @@ fi
 
 if [ "$(uname)" = Darwin ]; then
   missing=""
-  for package in openblas liblbfgs gnuplot; do
+  for package in liblbfgs gnuplot; do
     brew list "$package" >/dev/null 2>&1 || missing="$missing $package"
   done
   [ -z "$missing" ] && exit 0

@@ -15,6 +15,11 @@ import numpy as np
 Value = Callable[[np.ndarray], np.ndarray]
 """States [N, S] -> numbers [N]."""
 
+
+class FormulaError(ValueError):
+    """A text that is no formula here."""
+
+
 _UNARY: Dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "abs": np.abs, "exp": np.exp, "log": np.log, "tanh": np.tanh,
     "sin": np.sin, "cos": np.cos, "sqrt": np.sqrt,
@@ -52,7 +57,7 @@ def parse(text: str, names: Sequence[str]) -> Value:
     parser = _Parser(text, {name: index for index, name in enumerate(names)})
     value = parser.sum()
     if parser.next() != "":
-        raise ValueError(f"unexpected '{parser.next()}' in '{text}'")
+        raise FormulaError(f"unexpected '{parser.next()}' in '{text}'")
     return value
 
 
@@ -72,7 +77,7 @@ class _Parser:
 
     def _expect(self, wanted: str) -> None:
         if self._take() != wanted:
-            raise ValueError(f"'{wanted}' is missing in '{self._text}'")
+            raise FormulaError(f"'{wanted}' is missing in '{self._text}'")
 
     def sum(self) -> Value:
         value = self._product()
@@ -89,7 +94,7 @@ class _Parser:
     def _factor(self) -> Value:
         self._depth += 1
         if self._depth > _DEEPEST:
-            raise ValueError(f"too many brackets within one another in '{self._text}'")
+            raise FormulaError(f"too many brackets within one another in '{self._text}'")
         try:
             if self.next() == "-":
                 self._take()
@@ -125,7 +130,7 @@ class _Parser:
         if token == "pi":
             return _constant(np.pi)
         if token not in self._places:
-            raise ValueError(f"'{token}' is unknown in '{self._text}'")
+            raise FormulaError(f"'{token}' is unknown in '{self._text}'")
         place = self._places[token]
         return lambda states: states[:, place]
 
@@ -137,7 +142,7 @@ class _Parser:
             arguments.append(self.sum())
         self._expect(")")
         if len(arguments) != (1 if name in _UNARY else 2):
-            raise ValueError(f"{name} has {len(arguments)} arguments in '{self._text}'")
+            raise FormulaError(f"{name} has {len(arguments)} arguments in '{self._text}'")
         if name in _UNARY:
             return _applied(_UNARY[name], arguments[0])
         return _combined(_BINARY[name], arguments[0], arguments[1])
@@ -162,7 +167,7 @@ def _tokens(text: str) -> List[str]:
             while end < len(text) and (text[end].isalnum() or text[end] in "_."):
                 end += 1
         elif character not in "+-*/^(),":
-            raise ValueError(f"unexpected '{character}' in '{text}'")
+            raise FormulaError(f"unexpected '{character}' in '{text}'")
         tokens.append(text[position:end])
         position = end
     return tokens

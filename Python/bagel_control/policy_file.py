@@ -11,7 +11,7 @@ import numpy as np
 
 from . import laws
 from .errors import DataError
-from .formula import Value, parse
+from .formula import FormulaError, Value, parse
 from .inputs import Inputs
 from .policies import Policy
 from .safetensors import TensorFile, read
@@ -27,6 +27,9 @@ def read_policy(path: Union[str, Path]) -> Policy:
         return _policy(file, words)
     except DataError:
         raise
+    except FormulaError as error:
+        problem = f"has a formula that this version of bagel_control cannot read: {error}"
+        raise DataError(f"{file.path}: {problem}", file=file.path, problem=problem) from error
     except (KeyError, ValueError, TypeError, IndexError) as error:
         problem = f"is damaged: {error}"
         raise DataError(f"{file.path}: {problem}", file=file.path, problem=problem) from error

@@ -47,11 +47,11 @@ extension PolicyDescription {
       there = try DynamicsModel.fingerprint(path: path)
     } catch {
       return
-        "\(error); the policy's own model is searched among the versions (`bagel history`, `bagel use`)"
+        "\(error); the policy's own model is looked for among the versions of the folder"
     }
     guard own != there else { return nil }
     return
-      "the policy was found on another model (\(own)) than \(path) (\(there)); `bagel optimize` finds a policy on that model"
+      "the policy was found on another model (\(own)) than \(path) (\(there)); a new search finds one on that model"
   }
 }
 

@@ -39,6 +39,6 @@ package struct CannotExport: Fault {
   }
 
   init(_ operation: Programs.Operation, _ format: String) {
-    self.init("the program uses '\(operation)', which \(format) cannot express")
+    self.init("the program uses '\(operation.word)', which \(format) cannot express")
   }
 }

@@ -151,7 +151,7 @@ package struct Formula: Sendable {
   /// The value of a part in which no name stands, or nil; collects names. Throws: `FormulaError`.
   private static func constant(
     _ node: Node, of text: String, names: inout Set<String>
-  ) throws -> Double? {
+  ) throws(FormulaError) -> Double? {
     let value: Double
     switch node {
     case .number(let number): value = number

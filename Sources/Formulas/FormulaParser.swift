@@ -16,7 +16,9 @@ struct FormulaParser {
   private var operations = 0
 
   /// Throws: `FormulaError` where the text is too long or compares.
-  init(text: String, names: [String], definitions: [String: Formula.Node] = [:]) throws {
+  init(text: String, names: [String], definitions: [String: Formula.Node] = [:])
+    throws(FormulaError)
+  {
     (self.names, self.definitions) = (names, definitions)
     guard text.utf8.count <= Formula.longestText else {
       characters = []

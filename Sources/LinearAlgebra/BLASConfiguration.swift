@@ -6,7 +6,7 @@
 // precision, 2 cores), but 225-240 under OPENBLAS_CORETYPE=Haswell; who sets it wants those bits. Rejected: replacing the choice from
 // inside the process (possible through OpenBLAS's private gotoblas_dynamic_init).
 
-import COpenBLAS
+import CBLAS
 import Foundation
 
 /// What OpenBLAS is doing.
@@ -20,17 +20,27 @@ package struct BLASConfiguration: Sendable {
   package let advice: String?
 
   package static var current: BLASConfiguration {
-    let coreType = String(cString: openblas_get_corename())
-    let forced = ProcessInfo.processInfo.environment[variable]
-    let advice = newerCoreType(than: coreType).map { newer in
-      forced == nil
-        ? "OpenBLAS uses kernels of an older CPU than this one; set \(variable)=\(newer)"
-        : "\(variable)=\(coreType) is set, but this CPU supports faster kernels; unset it (\(newer) is up to 2 x faster)"
-    }
-    return BLASConfiguration(
-      library: String(cString: openblas_get_config()), coreType: coreType,
-      threads: Int(openblas_get_num_threads()), advice: advice)
+    #if os(macOS)
+      BLASConfiguration(library: "Accelerate", coreType: "Apple's own", threads: 1, advice: nil)
+    #else
+      openBLAS
+    #endif
   }
+
+  #if !os(macOS)
+    private static var openBLAS: BLASConfiguration {
+      let coreType = String(cString: openblas_get_corename())
+      let forced = ProcessInfo.processInfo.environment[variable]
+      let advice = newerCoreType(than: coreType).map { newer in
+        forced == nil
+          ? "OpenBLAS uses kernels of an older CPU than this one; set \(variable)=\(newer)"
+          : "\(variable)=\(coreType) is set, but this CPU supports faster kernels; unset it (\(newer) is up to 2 x faster)"
+      }
+      return BLASConfiguration(
+        library: String(cString: openblas_get_config()), coreType: coreType,
+        threads: Int(openblas_get_num_threads()), advice: advice)
+    }
+  #endif
 
   private static let variable = "OPENBLAS_CORETYPE"
   /// Set while a process begins again.

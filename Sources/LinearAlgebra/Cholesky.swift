@@ -2,7 +2,7 @@
 // Cholesky factorisation K + jitter I = L L^T with a reported jitter and typed failures.
 // LAPACK is column-major: its upper factor of our row-major symmetric matrix is our L.
 
-import COpenBLAS
+import CBLAS
 import Faults
 import Foundation
 

@@ -3,7 +3,7 @@
 // its axes (Wilson & Nickisch 2015, section 3). Each K_a is Toeplitz where the grid is regular; on the few tens
 // of points an axis has here, a dense product by BLAS is faster than one by FFT.
 
-import COpenBLAS
+import CBLAS
 
 /// A Kronecker product of small symmetric matrices.
 package struct KroneckerProduct: SymmetricOperator {

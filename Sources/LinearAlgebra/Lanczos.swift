@@ -8,7 +8,7 @@
 // x^T A^-1 x. Every new vector is made orthogonal to all earlier ones, twice: without it Lanczos repeats
 // itself in rounding errors.
 
-import COpenBLAS
+import CBLAS
 
 /// A growing root S of A^-1.
 package struct LanczosRoot {

@@ -4,7 +4,7 @@
 // carries LAPACK; everything here could move to Accelerate by its CBLAS interface.
 // No units; shapes are stated at each function.
 
-import COpenBLAS
+import CBLAS
 
 /// A dense row-major matrix [rows, columns].
 package struct Matrix: Hashable, Sendable {

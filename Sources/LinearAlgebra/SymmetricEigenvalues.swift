@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Eigenvalues and eigenvectors of a symmetric matrix by LAPACK's dsyev.
 
-import COpenBLAS
+import CBLAS
 
 extension Matrix {
   /// A = V diag(values) V^T of a symmetric A, values ascending, eigenvectors as the columns of V.

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Symmetric matrices that are never formed: what conjugate gradients and Lanczos need of them.
 
-import COpenBLAS
-import Synchronization
+import CBLAS
 
 /// A symmetric matrix A [size, size] known by its products.
 package protocol SymmetricOperator: Sendable {
@@ -61,18 +60,5 @@ package struct SinglePrecisionOperator: SymmetricOperator {
       }
     }
     return Matrix(rows: v.rows, columns: v.columns, values: result.map(Double.init))
-  }
-}
-
-/// One caller at a time may change the number of OpenBLAS's threads.
-private let threadCount = Mutex<Void>(())
-
-/// Runs `body` with OpenBLAS on the calling threads only.
-package func withOneBLASThread<T>(_ body: () -> T) -> T {
-  threadCount.withLock { _ in
-    let threads = openblas_get_num_threads()
-    openblas_set_num_threads(1)
-    defer { openblas_set_num_threads(threads) }
-    return body()
   }
 }

@@ -165,7 +165,7 @@ extension LogLayout {
   package static let constantSpread = 1e-9
 
   /// Throws: `LogError` for a channel that does not move in any of the episodes.
-  package func checkExcitation(_ episodes: [Episode], _ paths: [String]) throws {
+  package func checkExcitation(_ episodes: [Episode], _ paths: [String]) throws(LogError) {
     let place = paths.count == 1 ? paths[0] : "\(paths[0]) and \(counted(paths.count - 1, "other"))"
     /// Whether the values do not move: their spread, if they do not.
     func isConstant(_ values: [Double]) -> Bool {

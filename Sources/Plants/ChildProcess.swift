@@ -16,7 +16,7 @@ final class ChildProcess {
 
   /// - Parameter folder: where it runs, and from where its path is looked for if it has a slash.
   /// - Throws: `CannotStart`.
-  init(_ command: [String], in folder: String) throws {
+  init(_ command: [String], in folder: String) throws(CannotStart) {
     // A closed pipe is to be an error of write, not the end of this process.
     signal(SIGPIPE, SIG_IGN)
     var (toChild, fromChild): ([Int32], [Int32]) = ([-1, -1], [-1, -1])

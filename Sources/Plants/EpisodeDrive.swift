@@ -182,7 +182,7 @@ struct EpisodeDrive {
     do {
       defer { outcome.timing.isReal = time.isReal }
       return try time.next(now: now, own: measured.time, steps: steps)
-    } catch let error as EpisodeTime.Backwards {
+    } catch {
       throw PlantFailure(plant: plantName, error.problem)
     }
   }

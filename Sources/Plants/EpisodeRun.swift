@@ -192,7 +192,7 @@ extension Plant {
   /// Which of its states are the layout's measured columns: by name, or in order where there are as many.
   ///
   /// Throws: `PlantFailure`.
-  package func columns(for layout: LogLayout) throws -> [Int] {
+  package func columns(for layout: LogLayout) throws(PlantFailure) -> [Int] {
     let wanted = layout.measuredColumns
     let found = wanted.map { name in states.firstIndex { $0.name == name } }
     if found.allSatisfy({ $0 != nil }) { return found.compactMap { $0 } }

@@ -205,7 +205,7 @@ package final class ExternalPlant: Plant {
           child.lines.input, $0.baseAddress, farewell.utf8.count, PlantCommand.close.utf8.count,
           child.identifier)
       }
-    } catch let error as ChildProcess.CannotStart {
+    } catch {
       throw PlantFailure(plant: name, "cannot be started: \(error.reason)")
     }
   }

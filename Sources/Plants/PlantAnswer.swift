@@ -86,7 +86,7 @@ struct PlantAnswer {
   /// The measurement of these states and disturbances, on a machine with these actions. Throws: `Unfit`.
   func measurement(
     of states: [Channel], _ disturbances: [Channel], actions: [Channel]
-  ) throws -> Measurement {
+  ) throws(Unfit) -> Measurement {
     let names = disturbances.map { "'\($0.name)'" }.joined(separator: ", ")
     if !disturbances.isEmpty, disturbance?.count != disturbances.count {
       throw Unfit(

@@ -99,7 +99,7 @@ struct EpisodeTime {
   ///   - own: the plant's time.
   ///   - steps: since the last row; more than one where an answer was lost.
   /// - Throws: `Backwards`.
-  mutating func next(now: Double, own: Double?, steps: Int = 1) throws -> Double {
+  mutating func next(now: Double, own: Double?, steps: Int = 1) throws(Backwards) -> Double {
     defer { rows += 1 }
     if rows == 0 {
       (firstOwn, lastReal) = (own, now)

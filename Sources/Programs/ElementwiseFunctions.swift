@@ -71,6 +71,8 @@ extension UnaryFunction {
     package let onnx: String?
     /// Whether computing y again costs about as little as loading it.
     var isCheap = false
+    /// A function of C99 that defines the word; nil where <math.h> has it.
+    package var cDefinition: String?
   }
 
   package var row: Row {

@@ -28,6 +28,9 @@ extension Program: CustomStringConvertible {
 }
 
 extension Operation {
+  /// Its name in the text: "tanh", "affine".
+  package var word: String { String(text.prefix { $0 != " " }) }
+
   /// The instruction's right-hand side.
   var text: String {
     func list(_ word: String) -> String {

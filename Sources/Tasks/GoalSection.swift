@@ -26,8 +26,14 @@ extension ControlTask {
     if names.isEmpty, yaml.isMapping("goal") {
       throw yaml.error("goal", "is empty; for example {NAME: [lower, upper]}")
     }
-    guard !names.isEmpty, !names.contains(where: Self.distributionKeys.contains),
-      let entry = try yaml.mapping("goal")
+    let ofDistribution = names.filter(Self.distributionKeys.contains)
+    if let name = ofDistribution.first(where: { quantity($0) != nil }),
+      let entry = try yaml.mapping("goal"), !entry.isList(name)
+    {
+      throw entry.error(
+        name, "is a key of goals, and also the name of a channel; rename the channel")
+    }
+    guard !names.isEmpty, ofDistribution.isEmpty, let entry = try yaml.mapping("goal")
     else { return nil }
     var lower: [Double] = []
     var upper: [Double] = []

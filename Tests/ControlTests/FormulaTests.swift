@@ -116,6 +116,19 @@ struct FormulaTests {
     #expect(tangent.outputs["tangent_r"] == [expected])
   }
 
+  @Test("Python reads the same functions")
+  func functionsOfPython() throws {
+    let checkout = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+      .deletingLastPathComponent().deletingLastPathComponent()
+    let python = try String(
+      contentsOf: checkout.appendingPathComponent("Python/bagel_control/formula.py"),
+      encoding: .utf8)
+    let names =
+      UnaryFunction.allCases.filter(\.row.word.isCall).map(\.rawValue)
+      + BinaryFunction.allCases.filter(\.row.word.isCall).map(\.rawValue)
+    for name in names { #expect(python.contains("\"\(name)\": "), "\(name)") }
+  }
+
   @Test("roots and broken powers of negative numbers are not a number")
   func negative() throws {
     for text in ["x^0.5", "x^0.3", "x^1.5", "sqrt(x)"] {

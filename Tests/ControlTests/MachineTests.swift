@@ -18,14 +18,16 @@ private func machines(_ script: String, _ arguments: [String]) throws -> Outcome
 @Suite("machines are left safe")
 struct MachineTests {
   @Test("every kind of plant ends as it should: code, words, row, processes, time")
-  func misbehaviour() throws {
-    let outcome = try machines("misbehaviour.py", [])
+  func misbehaviour() async throws {
+    let outcome = try await besideOtherTests { try machines("misbehaviour.py", []) }
     #expect(outcome.status == 0, "\(outcome.output)\(outcome.errors)")
   }
 
   @Test("signals at random moments leave the safe action")
-  func endings() throws {
-    let outcome = try machines("endings.py", [isThorough ? "200" : "20", "7"])
+  func endings() async throws {
+    let outcome = try await besideOtherTests {
+      try machines("endings.py", [isThorough ? "200" : "20", "7"])
+    }
     #expect(outcome.status == 0, "\(outcome.output)\(outcome.errors)")
   }
 }

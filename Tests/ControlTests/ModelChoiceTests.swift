@@ -135,7 +135,7 @@ struct ModelChoiceTests {
 
   @Test("what a task says of its model stays; what it does not say is chosen")
   func fixedParts() throws {
-    let episodes = (0..<4).map { oscillator($0).rowsOnly(0..<130) }
+    let episodes = (0..<4).map { oscillator($0).rowsOnly(0..<70) }
     func fit(_ model: String) throws -> (task: ControlTask, fit: FittedModel) {
       let task = try ControlTask(
         yaml: """
@@ -187,10 +187,10 @@ struct ModelChoiceTests {
       let choice = try choose(training)
       return HorizonFigures([held], layout: layout, choice.forecasts, choice.reference).verdict
     }
-    let noise = try choose((0..<4).map { seed in episode(seed) { _, _ in 0 } })
+    let noise = try choose((0..<4).map { seed in episode(seed, rows: 150) { _, _ in 0 } })
     #expect(noise.candidates[noise.chosen].score ?? 0 > 0.9)
     func wave(_ seed: UInt64) -> Episode {
-      episode(seed) { x, _ in sin(0.2 * Double(x.count) + Double(seed)) }
+      episode(seed, rows: 150) { x, _ in sin(0.2 * Double(x.count) + Double(seed)) }
     }
     let own = try verdict((0..<4).map(wave), wave(9))
     #expect(own.hasPrefix("no: the commands do not improve the model's predictions"), "\(own)")
@@ -216,11 +216,11 @@ struct ModelChoiceTests {
   @Test("position, velocity and acceleration in a log, in any order, with a derived rate or not")
   func chains() throws {
     func moving(_ seed: UInt64, _ order: [Int], derived: Bool) -> Episode {
-      let draws = DrawKey(seed: seed).normals(particle: 0, step: 0, count: 300)
+      let draws = DrawKey(seed: seed).normals(particle: 0, step: 0, count: 140)
       var (x, v) = (0.0, 0.0)
       var (states, actions): ([[Double]], [[Double]]) = ([], [])
       var last = 0.0
-      for k in 0..<300 {
+      for k in 0..<140 {
         let u = sin(0.1 * Double(k)) + 0.3 * draws[k]
         let a = u - 0.5 * v - x
         let row = [x, v, a]

@@ -9,6 +9,7 @@ import Formulas
 import Foundation
 import MachineLogs
 import Policies
+import Programs
 import TensorBoard
 import TestSupport
 import Testing
@@ -39,8 +40,32 @@ struct ExportCase: CustomStringConvertible, Sendable {
     Quantity(name: "climb", units: "m/s", definition: .state(2)),
   ]
 
+  /// Every function of formulas that ONNX has a word for.
+  private static let functions: ExportCase = {
+    let unary = UnaryFunction.allCases.filter { $0.row.word.isCall && $0.row.onnx != nil }
+      .map { "\($0.rawValue)(1.5 + 0.4 * sin(height))" }
+    let binary = BinaryFunction.allCases.filter { $0.row.word.isCall && $0.row.onnx != nil }
+      .map { "\($0.rawValue)(1.5 + 0.4 * sin(height), cos(turn))" }
+    let formula = (unary + binary).joined(separator: " - ")
+    return ExportCase(
+      description: "every function: \(formula)",
+      policy: .network(
+        hidden: [4],
+        inputs: PolicyInputs(
+          stateLength: 3, actionLength: 2, goal: .error,
+          goalQuantities: [
+            Quantity(
+              name: "all", units: "",
+              definition: .formula(
+                try! Formula(formula, names: ["height", "turn"]),
+                states: ["turn": 0, "height": 1])),
+            quantities[1],
+          ], angles: [0]),
+        lower: [-1, 10], upper: [1, 90]))
+  }()
+
   static let all: [ExportCase] =
-    ofStates + disturbed + integrating
+    ofStates + disturbed + integrating + [functions]
     + [GoalInput.error, .concatenated].map { goal in
       ExportCase(
         description: "network, goal \(goal) of quantities",
@@ -428,7 +453,8 @@ struct PolicyExportTests {
       layout: LogLayout(states: [Channel(name: "x")], actions: [Channel(name: "u")], timeStep: 1),
       name: "noisy")
     for format in [ExportFormat.c, .onnx] {
-      #expect(throws: CannotExport.self) { try exported.data(format) }
+      let refusal = #expect(throws: CannotExport.self) { try exported.data(format) }
+      #expect(refusal?.statement.contains("uses 'normal', which") == true)
     }
   }
 }

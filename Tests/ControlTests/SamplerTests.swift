@@ -14,6 +14,7 @@ import Programs
 import Rollouts
 import Samplers
 import Tasks
+import TestSupport
 import Testing
 
 /// What the outputs of the boom's model read of angle, rate and valve.
@@ -29,13 +30,14 @@ private struct Fixture {
   let task: ControlTask
 
   init(_ inputs: SamplerInputs = .same, _ change: (inout ControlTask) -> Void = { _ in }) throws {
-    var task = try ControlTask("boom")
-    task.exploration.seconds = 15
-    task.model.fit.fullIterations = 2
+    var task = try SmallBoom.task()
     change(&task)
     self.task = task
     switch inputs {
-    case .same: model = try task.fit().model
+    case .same:
+      model =
+        task.model == (try SmallBoom.task().model)
+        ? try SmallBoom.fitted().model : try task.fit().model
     case .theirOwn:
       let all = try task.modelForm()
       model = try DynamicsModel.fit(

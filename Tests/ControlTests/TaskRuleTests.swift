@@ -15,6 +15,18 @@ private func message(_ from: String, _ to: String) -> String {
 
 @Suite("rules of tasks")
 struct TaskRuleTests {
+  @Test("a state that has the name of a goal's key says so where its goal is given")
+  func goalOfStateCalledLower() {
+    let text = valid.replacingOccurrences(of: "name: x, ", with: "name: lower, ")
+      .replacingOccurrences(of: "rateOf: x", with: "rateOf: lower")
+    #expect(SmallTask.problem(text) == "no error")
+    let single = text.replacingOccurrences(
+      of: "goal: {lower: [0, 0], upper: [1, 0]}", with: "goal: {lower: 0.5}")
+    #expect(
+      SmallTask.problem(single).contains(
+        "'goal.lower' is a key of goals, and also the name of a channel"))
+  }
+
   @Test("a column may have a short name; a rate follows its state's column")
   func columns() throws {
     let text = valid.replacingOccurrences(

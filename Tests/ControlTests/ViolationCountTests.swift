@@ -13,20 +13,13 @@ import Programs
 import Rollouts
 import Samplers
 import Tasks
+import TestSupport
 import Testing
 
 @Suite("counts of violations")
 struct ViolationCountTests {
-  /// The boom after a quarter of a minute, and its samplers.
-  private static let fixture = Result {
-    var task = try ControlTask("boom")
-    task.exploration.seconds = 15
-    task.model.fit.fullIterations = 2
-    return (task, try task.fit().model)
-  }
-
   private func sampler(_ name: SamplerName, spreads: [Double] = []) throws -> any PosteriorSampler {
-    let (task, model) = try Self.fixture.get()
+    let (task, model) = try SmallBoom.fitted()
     var options = SamplerOptions()
     (options.name, options.noise, options.functionSpreads) = (name, .observed, spreads)
     return try model.sampler(options, actionLimits: task.actionLimits).sampler
@@ -36,7 +29,7 @@ struct ViolationCountTests {
     "functions in tables have the posterior's mean, its spread as often as was asked for, and the noise"
   )
   func tables() throws {
-    let (_, model) = try Self.fixture.get()
+    let (_, model) = try SmallBoom.fitted()
     let spreads = [1.0, 3]
     let table = try sampler(.tabulated)
     let tables = try #require(
@@ -83,7 +76,7 @@ struct ViolationCountTests {
 
   @Test("residuals that grow with changes of commands are found on rows that a half has not seen")
   func unseen() throws {
-    var model = try Self.fixture.get().1
+    var model = try SmallBoom.fitted().model
     let plain = UnseenErrors(try model.halves(), of: model)
     #expect(plain.spreads.allSatisfy { $0 >= 1 } && plain.ofCommands.count == 2)
     let column = try #require(model.form.features.firstIndex(of: .action(0, lag: 0)))
@@ -104,7 +97,7 @@ struct ViolationCountTests {
 
   @Test("particles answer commands by their own errors all along")
   func drivenErrors() throws {
-    let (task, model) = try Self.fixture.get()
+    let (task, model) = try SmallBoom.fitted()
     let sampler = try sampler(.exact)
     func paths(_ errors: [[Double]]) throws -> (BatchTrajectories, Rollout) {
       let rollout = Rollout(

@@ -243,17 +243,20 @@ struct InferenceTests {
   func exponentials() {
     let distances = [0, 1e-9, 0.5, 1, 3, 10, 36, 37.6, 38, 100]
     let x = Matrix(distances.map { [$0] })
-    for (profile, value) in [
-      (RadialProfileName.squaredExponential, { exp(-0.5 * $0 * $0) }),
-      (.matern32, { (1 + 3.0.squareRoot() * $0) * exp(-3.0.squareRoot() * $0) }),
-      (.rationalQuadratic, { pow(1 + 0.5 * $0 * $0, -1) }),
-      (.matern52, { (1 + 5.0.squareRoot() * $0 + 5 * $0 * $0 / 3) * exp(-5.0.squareRoot() * $0) }),
-    ] as [(RadialProfileName, (Double) -> Double)] {
+    func value(_ profile: RadialProfileName, _ r: Double) -> Double {
+      switch profile {
+      case .squaredExponential: exp(-0.5 * r * r)
+      case .matern32: (1 + 3.0.squareRoot() * r) * exp(-3.0.squareRoot() * r)
+      case .matern52: (1 + 5.0.squareRoot() * r + 5 * r * r / 3) * exp(-5.0.squareRoot() * r)
+      case .rationalQuadratic: pow(1 + 0.5 * r * r, -1)
+      }
+    }
+    for profile in RadialProfileName.allCases {
       let covariance = CovarianceFunction.stationary(
         StationaryCovariance(profile, lengthscales: [1], signalVariance: 1))
       let row = covariance.matrix(x, Matrix([[0]])).values
       for (found, distance) in zip(row, distances) {
-        let expected = value(distance)
+        let expected = value(profile, distance)
         // Below 1e-307 they are 0.
         #expect(abs(found - expected) <= 1e-13 * expected + 1e-307, "\(profile) at \(distance)")
       }

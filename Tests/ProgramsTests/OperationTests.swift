@@ -5,6 +5,7 @@
 import Draws
 import Foundation
 import Programs
+import TestSupport
 import Testing
 
 private typealias Build = @Sendable (ProgramBuilder, Value, Value) -> Value

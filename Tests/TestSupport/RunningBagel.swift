@@ -3,7 +3,7 @@
 
 import Foundation
 
-package struct Outcome {
+package struct Outcome: Sendable {
   package var status: Int32
   package var output: String
   package var errors: String
@@ -95,4 +95,14 @@ package func run(
     status: process.terminationStatus,
     output: String(decoding: try Data(contentsOf: URL(fileURLWithPath: outputPath)), as: UTF8.self),
     errors: String(decoding: try Data(contentsOf: URL(fileURLWithPath: errorPath)), as: UTF8.self))
+}
+
+/// Runs `body`, which waits for programs and computes little, on a thread of its own, so that other tests run meanwhile: they share as
+/// many threads as there are cores.
+package func besideOtherTests<T: Sendable>(
+  _ body: @escaping @Sendable () throws -> T
+) async throws -> T {
+  try await withCheckedThrowingContinuation { continuation in
+    Thread.detachNewThread { continuation.resume(with: Result { try body() }) }
+  }
 }

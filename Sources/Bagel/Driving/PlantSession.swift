@@ -117,7 +117,7 @@ extension ControlTask {
     if case .bounds = objective.goal, data.bounds == nil {
       throw LogError(
         file: place,
-        "draws goals from the bounds of the training data, but this policy file has no bounds; run `bagel optimize` again",
+        "draws goals from the bounds of the training data, but this policy file has no bounds",
         remedy: .optimize)
     }
     return try goals(amongLogged: data.loggedGoals, bounds: data.bounds ?? [])

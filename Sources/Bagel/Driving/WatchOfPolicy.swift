@@ -48,7 +48,7 @@ extension ControlTask {
       (nil, "sensors and innovations are not watched: \(why)")
     }
     guard FileManager.default.fileExists(atPath: path) else {
-      return none("there is no \(path); `bagel fit` writes one")
+      return none("there is no \(path); a fit writes one")
     }
     let calibration = try WatchCalibration(path: path, for: layout)
     if let own = description.model, own != calibration.model {

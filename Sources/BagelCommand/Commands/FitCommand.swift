@@ -110,7 +110,7 @@ struct FitCommand: ParsableCommand {
       || rates != "auto" || logOptions.isGiven || angles != nil || disturbances != nil
     {
       throw ValidationError(
-        "give either a task (which describes how its logs are written) or --log, --states, --actions, --disturbances, --time-step, --rates, --angles, \(LogOptions.names)"
+        "give either a task (which describes how its logs are written) or --log, --states, --actions, --disturbances, --time-step, --rates, --angles, \(LogOptions.names). Names in a list are separated by commas: --states a,b"
       )
     }
   }

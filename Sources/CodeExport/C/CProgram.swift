@@ -28,14 +28,16 @@ struct CProgram {
   static func definitions(
     for programs: [Program], and others: [BinaryFunction] = []
   ) -> String {
-    let called =
-      others
-      + programs.flatMap(\.instructions).compactMap { instruction -> BinaryFunction? in
-        if case .binary(let function, _, _) = instruction.operation { function } else { nil }
-      }
-    return BinaryFunction.allCases.filter(called.contains).compactMap(\.row.cDefinition).map {
-      "\n" + $0
-    }.joined()
+    var unary: Set<UnaryFunction> = []
+    var binary = Set(others)
+    for instruction in programs.flatMap(\.instructions) {
+      if case .unary(let function, _) = instruction.operation { unary.insert(function) }
+      if case .binary(let function, _, _) = instruction.operation { binary.insert(function) }
+    }
+    let definitions =
+      UnaryFunction.allCases.filter(unary.contains).compactMap(\.row.cDefinition)
+      + BinaryFunction.allCases.filter(binary.contains).compactMap(\.row.cDefinition)
+    return definitions.map { "\n" + $0 }.joined()
   }
 
   /// Declares `name` and gives it its value.

@@ -2,7 +2,7 @@
 // A covariance function without its numbers, as a model's file describes it; the numbers are a tensor.
 
 /// How a covariance function is made of others.
-indirect enum CovarianceForm: Codable {
+indirect enum CovarianceForm: Codable, Sendable {
   case stationary(RadialProfileName)
   case linear
   case sum(CovarianceForm, CovarianceForm)

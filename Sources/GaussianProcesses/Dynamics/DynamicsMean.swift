@@ -96,7 +96,7 @@ package struct DynamicsMean: Sendable {
     if let part { targets = targets - part.values(z) }
     let x = model.form.inputMatrices(z)
     func posteriors(_ rank: Int) throws -> [LowRankPosterior?] {
-      try inParallel(model.processes.count) { m in
+      try inParallel(model.processes.count) { [targets] m in
         model.processes[m].isNoise
           ? nil
           : try LowRankPosterior(

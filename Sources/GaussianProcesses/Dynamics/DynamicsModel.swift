@@ -168,7 +168,7 @@ public struct DynamicsModel: Sendable {
     let shares = ProgressShares(names.count, progress)
     var options = options
     if hasLinearPart { options.mean = .zero }
-    return try inParallel(names.count) { output in
+    return try inParallel(names.count) { [options] output in
       let what = "output '\(names[output])'"
       let (x, y) = (x[output], targets.column(output))
       if !options.hasProcess(output) {

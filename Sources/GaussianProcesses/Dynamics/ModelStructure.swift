@@ -52,7 +52,7 @@ struct ModelStructure: FileStructure {
 }
 
 /// A Gaussian process without its numbers.
-struct ProcessStructure: Codable {
+struct ProcessStructure: Codable, Sendable {
   var covariance: CovarianceForm
   var mean: MeanFunction
   var noiseProfile: NoiseForm

@@ -97,7 +97,7 @@ package struct RunRefinement {
         starts[min(Int($0 * Double(starts.count)), starts.count - 1)]
       }
       // Two halves, whatever the number of threads, so that it does not change the bits.
-      let halves = inParallel(2) { half in
+      let halves = inParallel(2) { [moves] half in
         let size = batch.count / 2
         return lossAndGradient(moves, Array(batch[half * size..<(half + 1) * size]), scales)
           .gradient

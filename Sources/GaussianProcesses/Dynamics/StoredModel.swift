@@ -113,7 +113,7 @@ struct StoredModel {
     // Side by side as they were fitted, so that the bits are the same.
     let (made, reward): ([GaussianProcess], RewardModel?)
     do {
-      made = try inParallel(processes.count) { m in
+      made = try inParallel(processes.count) { [processes] m in
         try processes[m].process(x[m], what: "output \(m)")
       }
       reward = try self.reward?.model(states: states)

@@ -14,7 +14,7 @@ extension AllowedNumbers {
 }
 
 /// A Gaussian process but its inputs.
-struct StoredProcess {
+struct StoredProcess: Sendable {
   let structure: ProcessStructure
   /// Logarithms, in the order of `CovarianceFunction.parameterKinds`.
   private var hyperparameters: [Double] = []
@@ -78,7 +78,7 @@ extension GaussianProcess {
 }
 
 /// A noise that depends on the inputs, or none.
-struct StoredNoise {
+struct StoredNoise: Sendable {
   let form: ProcessStructure.NoiseForm
   /// [k, D]
   private var inputs: [Double] = []

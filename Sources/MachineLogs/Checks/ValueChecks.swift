@@ -227,7 +227,8 @@ struct ValueChecks {
   }
 
   /// Nothing of an angle whose turn it is. Throws: `LogError` of one that has another turn or is not called an angle.
-  private func tell(_ wrap: Wrap, _ name: String, _ channel: Channel?) throws -> [String] {
+  private func tell(_ wrap: Wrap, _ name: String, _ channel: Channel?) throws(LogError) -> [String]
+  {
     if let turn = channel?.turn, abs(turn - wrap.turn) < 1e-9 * turn { return [] }
     let units =
       wrap.turn == 360 ? "deg" : wrap.turn == 400 ? "gon" : wrap.turn > 400 ? "mrad" : "rad"

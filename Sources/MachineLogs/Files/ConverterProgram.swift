@@ -21,7 +21,7 @@ final class ConverterProgram {
   private static let patience = 5.0
 
   /// Starts it. Throws: `LogError`.
-  init(_ source: LogSource) throws {
+  init(_ source: LogSource) throws(LogError) {
     name = source.name
     complaints =
       FileManager.default.temporaryDirectory
@@ -62,7 +62,7 @@ final class ConverterProgram {
   }
 
   /// Waits for its end. Throws: `LogError`, with its last words where it failed.
-  func checkEnd() throws {
+  func checkEnd() throws(LogError) {
     guard hasEnded(within: Self.patience), let status else {
       throw LogError(
         file: name, "the program has closed its output but did not end; BAGEL ended it")

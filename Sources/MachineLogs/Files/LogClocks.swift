@@ -109,7 +109,7 @@ extension LogFile {
   }
 
   /// Leaves out rows in which a channel that says so has no value. Throws: `LogError` where none is left.
-  mutating func dropIncompleteRows(_ layout: LogLayout) throws {
+  mutating func dropIncompleteRows(_ layout: LogLayout) throws(LogError) {
     let dropping = Set(
       (layout.states + layout.exogenous).filter { $0.missing == .drop && $0.source == .column }
         .map(\.column))

@@ -28,7 +28,7 @@ struct LogColumns {
   }
 
   /// Throws: `LogError` for columns that are missing or stand twice, all in one message.
-  init(of layout: LogLayout, in header: [String], line: Int, file: String) throws {
+  init(of layout: LogLayout, in header: [String], line: Int, file: String) throws(LogError) {
     let wanted = Self.wanted(by: layout)
     let missing = wanted.filter { !header.contains($0) }
     let time = layout.timeColumn ?? Self.timeColumn(of: header, besides: wanted)

@@ -53,7 +53,7 @@ struct StampReader {
   /// - Throws: `Problem` in words.
   mutating func seconds(
     _ text: String, date: String? = nil, isConverted: Bool = false
-  ) throws -> Double? {
+  ) throws(Problem) -> Double? {
     guard var stamp = Self.parse(text) else { return nil }
     var dated = text
     if stamp.days == nil, let date, let day = Self.parse(date), !day.hasTime {
@@ -125,7 +125,7 @@ struct StampReader {
   private static func isSunday(_ days: Int) -> Bool { ((days % 7) + 7) % 7 == 3 }
 
   /// Within one day it does not matter which is the month. Throws: `Problem`.
-  private mutating func rememberAmbiguous(_ stamp: Calendar, _ text: String) throws {
+  private mutating func rememberAmbiguous(_ stamp: Calendar, _ text: String) throws(Problem) {
     guard stamp.isAmbiguous || ambiguous != nil else { return }
     let date = String(text.prefix { $0 != " " && $0 != "T" })
     if ambiguous == nil { ambiguous = date }

@@ -41,7 +41,7 @@ final class TextStream {
   }
 
   /// What is known of a file. Throws: `LogError` where there is none.
-  @discardableResult static func checkFile(_ path: String) throws -> stat {
+  @discardableResult static func checkFile(_ path: String) throws(LogError) -> stat {
     var status = stat()
     guard stat(path, &status) == 0 else {
       throw LogError(

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// Checks a program's derivatives three ways in double precision, for every test that needs it:
-// tangent against adjoint, <w, J v> = <J^T w, v> to 1e-12, and central differences along a random
-// direction. In: a program and its arguments. Out: the relative disagreements.
+// The checks of gradients, for every test that needs one. Of a program in double precision: tangent against adjoint,
+// <w, J v> = <J^T w, v> to 1e-12, and central differences along a random direction. Of any other gradient: the central difference
+// along a random direction. Out: the relative disagreements.
 
 import Draws
 import Programs
 
-struct GradientCheck {
+package struct GradientCheck {
   /// |<w, J v> - <J^T w, v>| and |<w, J v> - central difference|, relative to the larger.
-  var adjointError = 0.0
-  var differenceError = 0.0
+  package var adjointError = 0.0
+  package var differenceError = 0.0
 
   /// - Parameters:
   ///   - differentiated: inputs and shared arrays to differentiate by.
   ///   - adjoint: the adjoint program to check; nil for the program's own.
-  init(
+  package init(
     _ program: Program, inputs: [String: [Double]], shared: [String: [Double]] = [:],
     differentiatedShared: Set<String> = [], seed: UInt64, adjoint: Program? = nil
   ) {
@@ -71,5 +71,33 @@ struct GradientCheck {
 
   private func inner(_ a: [Double], _ b: [Double]) -> Double {
     zip(a, b).reduce(0) { $0 + $1.0 * $1.1 }
+  }
+}
+
+/// A gradient along a random direction, beside the central difference of its function there.
+package struct DirectionalCheck {
+  /// <gradient, v>
+  package let slope: Double
+  /// (f(p + h v) - f(p - h v)) / 2h
+  package let difference: Double
+
+  /// - Parameters:
+  ///   - gradient: of f at the parameters [P].
+  ///   - parameters: p [P].
+  ///   - step: h; its error is h^2 times the third derivative, and rounding by 1/h.
+  ///   - value: f.
+  package init(
+    _ gradient: [Double], at parameters: [Double], step: Double = 1e-5,
+    value: ([Double]) throws -> Double
+  ) rethrows {
+    let direction = DrawKey(seed: 4).normals(particle: 0, step: 0, count: gradient.count)
+    func moved(_ by: Double) -> [Double] { zip(parameters, direction).map { $0 + by * $1 } }
+    slope = zip(gradient, direction).reduce(0) { $0 + $1.0 * $1.1 }
+    difference = (try value(moved(step)) - value(moved(-step))) / (2 * step)
+  }
+
+  /// |slope - difference|, relative to the slope or to `least`, whichever is larger.
+  package func error(least: Double = 1) -> Double {
+    abs(slope - difference) / max(least, abs(slope))
   }
 }
