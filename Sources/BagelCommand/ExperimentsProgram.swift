@@ -16,9 +16,16 @@ package enum ExperimentsProgram {
   static func takeOver() throws(NoExperimentsProgram) {
     let arguments = Array(ProcessInfo.processInfo.arguments.dropFirst())
     let verb = arguments.first == "help" ? arguments.dropFirst().first : arguments.first
-    guard verb == ReproduceElsewhere.name || verb == BenchmarkElsewhere.name else { return }
     let own = Bundle.main.executablePath ?? ProcessInfo.processInfo.arguments[0]
     let path = URL(fileURLWithPath: own).deletingLastPathComponent().path + "/" + name
+    switch verb {
+    case ReproduceElsewhere.name, BenchmarkElsewhere.name: break
+    // That program's script has the options of all commands.
+    case CompletionsCommand.configuration.commandName
+    where FileManager.default.isExecutableFile(atPath: path):
+      break
+    default: return
+    }
     var words = ([path] + arguments).map { strdup($0) } + [nil]
     execv(path, &words)
     throw NoExperimentsProgram(verb: verb ?? "", path: path, errorNumber: errno)
@@ -60,11 +67,13 @@ extension ExperimentsProgram {
 
   /// All commands of `bagel`, with those of experiments in place of their lines here.
   package static func subcommands(
-    reproduce: any ParsableCommand.Type, benchmark: any ParsableCommand.Type
+    reproduce: any ParsableCommand.Type, benchmark: any ParsableCommand.Type,
+    completions: any ParsableCommand.Type
   ) -> [any ParsableCommand.Type] {
     RootCommand.configuration.subcommands.map { command in
       if command == ReproduceElsewhere.self { return reproduce }
-      return command == BenchmarkElsewhere.self ? benchmark : command
+      if command == BenchmarkElsewhere.self { return benchmark }
+      return command == CompletionsCommand.self ? completions : command
     }
   }
 }

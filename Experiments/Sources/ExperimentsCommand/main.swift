@@ -13,7 +13,17 @@ struct ExperimentsRoot: ParsableCommand {
     discussion: RootCommand.configuration.discussion,
     version: RootCommand.configuration.version,
     subcommands: ExperimentsProgram.subcommands(
-      reproduce: ReproduceCommand.self, benchmark: BenchmarkCommand.self))
+      reproduce: ReproduceCommand.self, benchmark: BenchmarkCommand.self,
+      completions: AllCompletions.self))
+}
+
+/// `bagel completions`, of all commands.
+struct AllCompletions: ParsableCommand {
+  static let configuration = CompletionsCommand.configuration
+
+  @OptionGroup var argument: ShellArgument
+
+  func run() throws { try argument.writeCompletions(of: ExperimentsRoot.self) }
 }
 
 runCommand(ExperimentsRoot.self)

@@ -5,8 +5,8 @@ import ArgumentParser
 import Bagel
 import Foundation
 
-struct CompletionsCommand: ParsableCommand {
-  static let configuration = CommandConfiguration(
+package struct CompletionsCommand: ParsableCommand {
+  package static let configuration = CommandConfiguration(
     commandName: "completions", abstract: "Print the completion script of a shell.",
     discussion: """
       bash:  bagel completions bash > ~/.local/share/bash-completion/completions/bagel
@@ -14,11 +14,23 @@ struct CompletionsCommand: ParsableCommand {
       fish:  bagel completions fish > ~/.config/fish/completions/bagel.fish
       """)
 
+  @OptionGroup var argument: ShellArgument
+
+  package init() {}
+
+  package func run() throws { try argument.writeCompletions(of: RootCommand.self) }
+}
+
+/// SHELL of `bagel completions`.
+package struct ShellArgument: ParsableArguments {
   @Argument(help: "bash, zsh or fish.")
   var shell: ShellName
 
-  func run() throws {
-    let script = RootCommand.completionScript(for: shell.shell)
+  package init() {}
+
+  /// Prints the script for the commands of a program.
+  package func writeCompletions(of root: any ParsableCommand.Type) throws {
+    let script = root.completionScript(for: shell.shell)
     try FileHandle.standardOutput.write(contentsOf: Data((script + "\n").utf8))
   }
 }

@@ -5,7 +5,6 @@ import ArgumentParser
 import Bagel
 import CodeExport
 import Foundation
-import MachineLogs
 import Tasks
 
 struct ExportCommand: ParsableCommand {
