@@ -10,10 +10,10 @@
 # make gpu-check   on a machine with an NVIDIA GPU (Swift not needed there once the bundle is built): checks and
 #                  benchmarks -> GPU_RECORD
 
-.PHONY: setup build demo test test-one test-experiments test-all install docs c-library format lint references gpu-bundle gpu-check
+.PHONY: setup build experiments demo test test-one test-experiments test-all install docs c-library format lint references gpu-bundle gpu-check
 SWIFT ?= swift
-BUILD_FLAGS := -c release --explicit-target-dependency-import-check error
-# Experiments is a package of its own in the same build folder.
+# Two packages share a build folder, so SwiftPM may not take the plan that it finds there for its own.
+BUILD_FLAGS := -c release --disable-build-manifest-caching
 EXPERIMENTS := --package-path Experiments --scratch-path .build
 # SwiftPM writes some flags in the order of a hash table: with a random one it compiles swift-protobuf, and all behind it, anew.
 export SWIFT_DETERMINISTIC_HASHING := 1
@@ -25,9 +25,12 @@ TEST = OPENBLAS_NUM_THREADS=1 BAGEL_NVRTC="$$(Scripts/setup-nvrtc.sh)" BAGEL_PYT
 setup:
 	@Scripts/setup.sh
 
-build: setup
-	$(SWIFT) build $(BUILD_FLAGS)
+build: setup experiments
+
+# The plan of the package BAGEL is written last, for who builds by hand.
+experiments:
 	$(SWIFT) build $(BUILD_FLAGS) $(EXPERIMENTS) --product bagel-experiments
+	$(SWIFT) build $(BUILD_FLAGS)
 
 demo: build
 	.build/release/bagel demo

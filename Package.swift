@@ -4,7 +4,7 @@
 // kernels they become. Then a log line becomes a transition (GaussianProcesses), a Gaussian process, a sampler, with a
 // policy a rollout, a controller. On the machine Plants measures, derives, asks the controller, clamps and sends; Bagel decides
 // who drives. Arrows point up this list only, and a target names every module that it imports
-// (`make test` builds with --explicit-target-dependency-import-check error).
+// (a test compares).
 // The end of this file has what only Swift 6.3 and later build: the library for C.
 
 import PackageDescription
@@ -59,7 +59,9 @@ let package = Package(
 
     .target(name: "Faults"),
     .target(name: "Draws"),
-    .target(name: "LinearAlgebra", dependencies: ["CBLAS", "Faults"]),
+    .target(
+      name: "LinearAlgebra", dependencies: ["CBLAS", "Faults"],
+      cSettings: [.define("ACCELERATE_NEW_LAPACK", .when(platforms: [.macOS]))]),
     .target(name: "SafeText"),
     .target(name: "TensorFiles", dependencies: ["CZlib", "Faults", "SafeText"]),
     .target(name: "Programs"),
@@ -76,7 +78,7 @@ let package = Package(
       ]),
     .target(
       name: "ModelChoice",
-      dependencies: ["GaussianProcesses", "LinearAlgebra", "MachineLogs"]),
+      dependencies: ["Draws", "GaussianProcesses", "LinearAlgebra", "MachineLogs"]),
     .target(
       name: "Samplers",
       dependencies: [
@@ -94,8 +96,8 @@ let package = Package(
     .target(
       name: "PolicySearch",
       dependencies: [
-        "Draws", "Execution", "Faults", "Formulas", "GaussianProcesses", "LinearAlgebra",
-        "MachineLogs", "Programs", "Rollouts", "TensorFiles",
+        "Draws", "Execution", "Faults", "GaussianProcesses", "LinearAlgebra", "MachineLogs",
+        "Programs", "Rollouts", "TensorFiles",
       ]),
     .target(
       name: "Plants",
@@ -116,8 +118,8 @@ let package = Package(
     .target(
       name: "Tasks",
       dependencies: [
-        "Faults", "Formulas", "GaussianProcesses", "MachineLogs", "ModelChoice", "Plants",
-        "Policies", "PolicySearch", "Rollouts", "SafeText", "Samplers", "Watching",
+        "Faults", "Formulas", "GaussianProcesses", "LinearAlgebra", "MachineLogs", "ModelChoice",
+        "Plants", "Policies", "PolicySearch", "Rollouts", "SafeText", "Samplers", "Watching",
         .product(name: "Yams", package: "Yams"),
       ]),
     // Beside the way: curves of a search.

@@ -172,7 +172,7 @@ class FMU:
                 raise Refusal(f"{name} is an array; {what} are single numbers")
         twice = [name for name in names if names.count(name) > 1]
         if twice:
-            raise Refusal(f"{twice[0]} stands twice among {what}")
+            raise Refusal(f"{twice[0]} occurs twice among {what}")
         return [self.variables[name] for name in names]
 
     def changeable(self, names):

@@ -16,19 +16,33 @@ package enum ExperimentsProgram {
   static func takeOver() throws(NoExperimentsProgram) {
     let arguments = Array(ProcessInfo.processInfo.arguments.dropFirst())
     let verb = arguments.first == "help" ? arguments.dropFirst().first : arguments.first
-    let own = Bundle.main.executablePath ?? ProcessInfo.processInfo.arguments[0]
+    // Beside this program, wherever a link or PATH found it.
+    guard let own = Bundle.main.executablePath else { return }
     let path = URL(fileURLWithPath: own).deletingLastPathComponent().path + "/" + name
     switch verb {
-    case ReproduceElsewhere.name, BenchmarkElsewhere.name: break
+    case ReproduceElsewhere.name, BenchmarkElsewhere.name:
+      ExperimentsBuild.makeIfMissing(path, beside: own)
     // That program's script has the options of all commands.
     case CompletionsCommand.configuration.commandName
     where FileManager.default.isExecutableFile(atPath: path):
       break
     default: return
     }
+    warnOfOlder(path, than: own)
     var words = ([path] + arguments).map { strdup($0) } + [nil]
     execv(path, &words)
     throw NoExperimentsProgram(verb: verb ?? "", path: path, errorNumber: errno)
+  }
+}
+
+extension ExperimentsProgram {
+  /// A program that was built long before this one measures old kernels.
+  private static func warnOfOlder(_ path: String, than own: String) {
+    func built(_ path: String) -> Date? {
+      try? FileManager.default.attributesOfItem(atPath: path)[.modificationDate] as? Date
+    }
+    guard let other = built(path), let this = built(own), other < this - 3_600 else { return }
+    Console.error("warning: \(path) is older than \(own); build both with `make build`")
   }
 }
 
@@ -41,7 +55,7 @@ struct NoExperimentsProgram: Fault {
   init(verb: String, path: String, errorNumber: Int32) {
     statement =
       "\(verb) is a command of the program \(path), which does not start: \(String(cString: strerror(errorNumber)))"
-    remedy = .text("build it by `make build` in a checkout")
+    remedy = .text("run `make build` in a checkout of BAGEL (Python's wheels do not have it)")
   }
 }
 

@@ -25,7 +25,7 @@ package struct Ascent: Sendable {
   ///   - gradient: of the mean return [P].
   ///   - meanReturn: of the batch; with costs that have weights, what the gradient is of.
   ///   - diverged: particles that did, for the record.
-  ///   - truncated: particles whose adjoint was cut, for the record.
+  ///   - truncated: particles with elements of the adjoint set to zero, for the record.
   package mutating func follow(
     _ gradient: [Double], meanReturn: Double, diverged: Int = 0, truncated: Int = 0
   ) -> AscentRecord {
@@ -48,7 +48,7 @@ package struct AscentRecord: Hashable, Sendable {
   package let gradientNorm: Double
   /// Particles that left the state limit.
   package let diverged: Int
-  /// Particles whose adjoint was cut.
+  /// Particles with elements of the adjoint set to zero.
   package let truncated: Int
   /// False where return or gradient is not finite, and the parameters stayed.
   package let hasMoved: Bool

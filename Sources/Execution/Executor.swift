@@ -78,7 +78,7 @@ package struct BatchGradient: Sendable {
   package var returns: BatchReturns
   /// d objective / d theta [P]
   package var gradient: [Double]
-  /// Particles whose adjoint exceeded `RolloutProgram.adjointLimit` and was cut.
+  /// Particles with an element of the adjoint beyond `RolloutProgram.adjointLimit`, which was set to zero.
   package var truncated: Int
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// LinearAlgebra: thin, safe Swift over BLAS and LAPACK (OpenBLAS). In and out: row-major matrices in
-// double precision. OpenBLAS because it is the fastest free BLAS on the machines of our users and
-// carries LAPACK; everything here could move to Accelerate by its CBLAS interface.
+// LinearAlgebra: thin, safe Swift over BLAS and LAPACK. In and out: row-major matrices in double precision.
+// OpenBLAS, because it is the fastest free BLAS on the machines of our users and includes LAPACK; on Apple's systems
+// Accelerate (not tried).
 // No units; shapes are stated at each function.
 
 import CBLAS

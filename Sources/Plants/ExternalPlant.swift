@@ -142,7 +142,10 @@ package final class ExternalPlant: Plant {
     case .late, .interrupted: end.delivery = .failed("it does not read its standard input")
     case .closed:
       end.delivery =
-        isDone && child.hasSucceeded ? .finished : .failed("it has ended, \(child.ending)")
+        isDone && child.hasSucceeded
+        ? .finished
+        : .failed(
+          child.isRunning ? "it closed its standard input" : "it has ended, \(child.ending)")
     }
     if hadIt, case .failed(let why) = end.delivery { end.delivery = .sent(why) }
     end.held = lastSent
@@ -247,7 +250,11 @@ package final class ExternalPlant: Plant {
       throw PlantFailure(
         plant: name,
         "did not read a \(what) within \(shortest(timeout)) s: its standard input is full")
-    case .closed: throw Ended(problem: "had ended (\(child.ending)) when a \(what) was sent")
+    case .closed:
+      throw Ended(
+        problem: child.isRunning
+          ? "closed its standard input but still runs; a \(what) could not be sent"
+          : "had ended (\(child.ending)) when a \(what) was sent")
     case .interrupted: throw PlantInterruption()
     }
     let answer = child.lines.readLine(

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Dropout (Srivastava et al. 2014) in the rollouts of a search: units before a policy's last layer are dropped at random, anew
-// for every particle and step, so that no action depends on a single unit and searches leave poor optima (policies of
+// for every particle and step, so that no action depends on a single unit, and so that searches leave poor optima (policies of
 // MC-PILCO, Amadio et al. 2022, section IV-C). On the machine, and in evaluations for it, the policy is complete.
 
 import Foundation

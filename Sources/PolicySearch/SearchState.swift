@@ -20,7 +20,7 @@ package struct SearchOptions: Hashable, Sendable, Codable {
   package var learningRate = 1e-2
   /// Gradients longer than this are shortened to it.
   package var gradientNorm = 10.0
-  /// Elements of a state's adjoint beyond this are cut: in chaotic motion (a pole that whirls) a few particles' gradients
+  /// Elements of a state's adjoint beyond this are set to zero: in chaotic motion (a pole that whirls) a few particles' gradients
   /// drown all others'.
   package var adjointLimit = 1e6
   package var draws = DrawSchedule.fresh
@@ -84,7 +84,7 @@ package struct SearchState: Hashable, Sendable {
   package var gradientNorms: [Double] = []
   /// Particle-iterations that diverged.
   package var diverged = 0
-  /// Particle-iterations whose adjoint was cut because it exploded.
+  /// Particle-iterations with elements of the adjoint that were set to zero.
   package var truncated = 0
   /// Whether every start so far has converged rather than met the limit of iterations.
   package var hasConverged = true

@@ -98,7 +98,8 @@ extension ControlTask {
     }
     let times = evaluation.goalTimes + [evaluation.seconds]
     guard zip(times.dropFirst(), times).allSatisfy({ $0 - $1 > ramp }) else {
-      throw schedule.error("ramp", "is \(ramp) s, but must be shorter than every goal")
+      throw schedule.error(
+        "ramp", "is \(ramp) s, but must be shorter than the time between two goals")
     }
   }
 

@@ -27,11 +27,11 @@ extension ControlTask {
       throw yaml.error("goal", "is empty; for example {NAME: [lower, upper]}")
     }
     let ofDistribution = names.filter(Self.distributionKeys.contains)
-    if let name = ofDistribution.first(where: { quantity($0) != nil }),
-      let entry = try yaml.mapping("goal"), !entry.isList(name)
-    {
-      throw entry.error(
-        name, "is a key of goals, and also the name of a channel; rename the channel")
+    if let name = ofDistribution.first(where: {
+      quantity($0) != nil && !yaml.isList($0, of: "goal")
+    }) {
+      throw yaml.error(
+        "goal.\(name)", "is a key of goals, and also the name of a channel; rename the channel")
     }
     guard !names.isEmpty, ofDistribution.isEmpty, let entry = try yaml.mapping("goal")
     else { return nil }

@@ -81,6 +81,9 @@ final class YAMLMapping {
   /// Those of the mapping that a key has; none where it has none.
   func keys(of key: String) -> [String] { node[key].map(Self.keys) ?? [] }
 
+  /// Whether a key of the mapping that a key has is a list.
+  func isList(_ inner: String, of key: String) -> Bool { node[key]?[inner]?.sequence != nil }
+
   private static func keys(of node: Node) -> [String] {
     node.mapping?.map { $0.key.scalar?.string ?? "" } ?? []
   }

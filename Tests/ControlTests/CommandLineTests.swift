@@ -41,6 +41,21 @@ struct CommandLineTests {
     }
   }
 
+  @Test(
+    "reproduce and benchmark are of the program beside bagel; where it is missing, that is said")
+  func experimentsProgram() throws {
+    let folder = try Scratch.folder()
+    #expect(try bagel(["help", "reproduce"], in: folder).output.contains("figure5"))
+    let alone = folder + "/bagel"
+    try FileManager.default.copyItem(atPath: bagelBinary, toPath: alone)
+    let outcome = try run(alone, ["reproduce", "figure4"], in: folder)
+    #expect(outcome.status == 1, "\(outcome.errors)")
+    #expect(
+      outcome.errors.contains("/bagel-experiments, which does not start: No such file")
+        && outcome.errors.contains("make build"), "\(outcome.errors)")
+    #expect(try run(alone, ["completions", "fish"], in: folder).status == 0)
+  }
+
   @Test("bad data exits with 65 and one sentence, files with nothing lost")
   func badData() throws {
     let folder = try Scratch.folder()

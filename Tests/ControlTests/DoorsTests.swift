@@ -62,7 +62,7 @@ struct DoorsTests {
       "timeStep: 0.05\n", "timeColumn: \"Time [ms]\"",
       "{name: yaw, column: \"yaw [deg]\", units: deg}", "its rate is 'omega'",
       "{name: motor_cmd, column: \"motor cmd\", limits: [", "safe: 0.0",
-      "# left out: mode holds words", "# left out: count counts rows or time",
+      "# left out: mode contains words", "# left out: count counts rows or time",
       "# left out: supply does not change", "heldOut:\n  - test_3.csv", "angles: [yaw]",
     ] {
       #expect(text.contains(part), "\(part) in\n\(text)")
@@ -143,7 +143,7 @@ struct DoorsTests {
       let script = try bagel(["completions", shell], in: folder)
       #expect(
         script.status == 0 && script.output.contains("optimize")
-          && script.output.contains("held-out"))
+          && script.output.contains("held-out") && script.output.contains("figure2"))
     }
   }
 

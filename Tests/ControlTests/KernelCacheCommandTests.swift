@@ -58,8 +58,8 @@ struct KernelCacheCommandTests {
       (["XDG_CACHE_HOME=\(home)/xdg"], "\(home)/xdg/bagel", nil),
       (["XDG_CACHE_HOME=relative", "HOME=\(home)"], "\(home)/.cache/bagel", nil),
       (["HOME=\(home)"], "\(home)/.cache/bagel", nil),
-      (["HOME=/dev/null", "TMPDIR=\(home)"], "\(home)/\(last)", "/dev/null is not there"),
-      (["HOME=\(home)/none", "TMPDIR=\(home)"], "\(home)/\(last)", "none is not there"),
+      (["HOME=/dev/null", "TMPDIR=\(home)"], "\(home)/\(last)", "/dev/null does not exist"),
+      (["HOME=\(home)/none", "TMPDIR=\(home)"], "\(home)/\(last)", "none does not exist"),
     ]
     for (settings, folder, note) in cases {
       let outcome = try bagel(

@@ -246,7 +246,8 @@ struct QuantityTests {
     #expect(
       problem("1,1,0\n2,1,0\n").contains("path.csv:2, column 'time': begins at 1.0 s, not at 0"))
     #expect(
-      self.problem("every: 5", "every: 5, ramp: 6").contains("must be shorter than every goal"))
+      self.problem("every: 5", "every: 5, ramp: 6").contains(
+        "must be shorter than the time between two goals"))
   }
 
   @Test("a plant's end is a success, a failure or neither, by the task or the plant's word")

@@ -128,7 +128,7 @@ struct TaskFileTests {
         "'timeStep' is missing; did you mean 'timestep'?"))
     #expect(
       message("timeStep: 0.1", "timeStep: 0.1\ntimeStep: 0.2").contains(
-        "t.yaml:2: 'timeStep' stands twice"))
+        "t.yaml:2: 'timeStep' occurs twice"))
     #expect(
       message("logs:", "logz:").contains("t.yaml:8: unknown key 'logz'; did you mean 'logs'?"))
     #expect(message("[-1, 2]", "[2, -1]").contains("must be [lower, upper] with lower < upper"))

@@ -120,7 +120,7 @@ struct ContainerTests {
     }
     let (a, b) = (entry("a", "[0,8]"), entry("b", "[8,16]"))
     #expect(try problem([b, a], data: 16) == "read")
-    #expect(try problem([a, b], data: 15).contains("it is cut off: 15 bytes of data, 16"))
+    #expect(try problem([a, b], data: 15).contains("it is cut off: 15 bytes of data, but 16"))
     #expect(try problem([a, b], data: 20).contains("4 bytes follow its last tensor"))
     #expect(
       try problem([a, entry("b", "[4,12]")], data: 12).contains("tensor 'b' begins at byte 4"))

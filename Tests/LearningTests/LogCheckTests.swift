@@ -257,7 +257,7 @@ struct DataFindingTests {
 
   @Test("a command that acts late is named with its rows", arguments: [0, 1, 3, 7])
   func dead(rows: Int) {
-    let advice = findings(late(rows), states: 1, actions: 1).advice.filter { $0.contains("late") }
+    let advice = findings(late(rows), states: 1, actions: 1).advice.filter { $0.contains("delay") }
     #expect(
       rows == 0
         ? advice.isEmpty : advice.first?.contains("'u0' by about \(counted(rows, "row")) ") == true,
@@ -270,7 +270,7 @@ struct DataFindingTests {
     twice.actions = twice.actions.map { [$0[0], 2 * $0[0]] }
     #expect(
       findings(twice, states: 1, actions: 2).warnings.contains {
-        $0.contains("'u0' and 'u1' go together")
+        $0.contains("'u0' and 'u1' move together")
       })
     var loop = late(0)
     loop.actions = loop.states.map { [-0.8 * $0[0]] }

@@ -37,10 +37,10 @@ struct ReproduceCommand: ParsableCommand {
   @Flag(help: "A smoke test of half a minute; its figures are not meaningful.")
   var quick = false
 
-  @Option(help: "Trials per method, for figure2 (default: 16) and cart-pole (default: 5).")
+  @Option(help: "Searches per method for figure2 (default: 16), loops for cart-pole (default: 5).")
   var trials: Int?
 
-  @Option(help: "Search time per trial for the slow methods of figure2, in seconds (default: 60).")
+  @Option(help: "Time of each search of the slow methods of figure2, in seconds (default: 60).")
   var budget: Double?
 
   @Option(

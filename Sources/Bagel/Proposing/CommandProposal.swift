@@ -55,7 +55,7 @@ extension ControlTask {
   /// What a rollout that leaves its limits costs beside its rows: it takes as much as telling this part of the variance gives.
   private static let leavingCost = 0.25
 
-  /// The commands that tell most of what a policy needs to know.
+  /// The commands that reduce the uncertainty along a policy's path most.
   ///
   /// - Parameters:
   ///   - controller: the policy; found on the model.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// CBLAS and LAPACK from Apple's Accelerate, under the names that OpenBLAS gives them. Not tried: no Apple machine was at hand.
+// CBLAS and LAPACK from Apple's Accelerate, under the names that OpenBLAS gives them (with ACCELERATE_NEW_LAPACK, which Package.swift
+// defines). Not tried: no Apple machine was at hand.
 #ifndef BAGEL_ACCELERATE_SHIM_H
 #define BAGEL_ACCELERATE_SHIM_H
-#define ACCELERATE_NEW_LAPACK
 #include <Accelerate/Accelerate.h>
 
 typedef int blasint;

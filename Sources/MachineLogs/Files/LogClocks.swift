@@ -121,7 +121,7 @@ extension LogFile {
     guard !left.isEmpty else {
       throw LogError(
         file: path,
-        "has no row without a missing value, as if channels had their own clocks",
+        "has no row without a missing value; do its channels have their own clocks?",
         remedy: .missing("hold"))
     }
     for name in columnNames {

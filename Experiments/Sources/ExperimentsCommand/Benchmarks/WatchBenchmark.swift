@@ -69,7 +69,7 @@ struct WatchBenchmark: ParsableCommand {
     var faults: [[String: Any]] = []
     for fault in Fault.allCases where runs > 0 {
       let before = Int((Self.beforeFault / task.layout.timeStep).rounded())
-      let found = try inParallel(runs) { index in
+      let found = try inParallel(runs) { [task] index in
         try bench.run(
           Self.beforeFault + fault.seconds, index: 1_000 + index,
           fault: fault.made(
