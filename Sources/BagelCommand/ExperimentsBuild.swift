@@ -2,15 +2,20 @@
 // `swift build` in a checkout makes `bagel` alone. Whoever then wants an experiment gets its program built on first use, as `make build`
 // does it beforehand.
 
+import Faults
 import Foundation
 
 enum ExperimentsBuild {
   /// Builds the program at `path` if it is not there and `own`, this program, stands in the build folder of a checkout. While another
-  /// SwiftPM works there (tests that run `bagel` are one), nothing happens.
-  static func makeIfMissing(_ path: String, beside own: String) {
-    guard !FileManager.default.isExecutableFile(atPath: path),
-      let checkout = checkout(of: own), !isLocked(checkout + "/.build/.lock")
-    else { return }
+  /// SwiftPM works there (tests that run `bagel` are one), nothing is built.
+  ///
+  /// - Returns: what may help where the program is missing after this; nil if it is there, or none of these is the cause.
+  static func makeIfMissing(_ path: String, beside own: String) -> Remedy? {
+    guard !FileManager.default.isExecutableFile(atPath: path), let checkout = checkout(of: own)
+    else { return nil }
+    if isLocked(checkout + "/.build/.lock") {
+      return .text("another build is running in \(checkout): try again when it has ended")
+    }
     let arguments = ["make", "-C", checkout, "experiments"]
     Console.error("\(ExperimentsProgram.name) is not built yet; this takes some minutes:")
     Console.error("  \(arguments.joined(separator: " "))")
@@ -19,8 +24,9 @@ enum ExperimentsBuild {
     process.arguments = arguments
     process.standardInput = FileHandle.nullDevice
     process.standardOutput = FileHandle.standardError
-    guard (try? process.run()) != nil else { return }
+    guard (try? process.run()) != nil else { return nil }
     process.waitUntilExit()
+    return process.terminationStatus == 0 ? nil : .text("building it failed, as said above")
   }
 
   /// The checkout in whose release build a program stands.

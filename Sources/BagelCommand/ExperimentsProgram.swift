@@ -19,9 +19,10 @@ package enum ExperimentsProgram {
     // Beside this program, wherever a link or PATH found it.
     guard let own = Bundle.main.executablePath else { return }
     let path = URL(fileURLWithPath: own).deletingLastPathComponent().path + "/" + name
+    var remedy: Remedy?
     switch verb {
     case ReproduceElsewhere.name, BenchmarkElsewhere.name:
-      ExperimentsBuild.makeIfMissing(path, beside: own)
+      remedy = ExperimentsBuild.makeIfMissing(path, beside: own)
     // That program's script has the options of all commands.
     case CompletionsCommand.configuration.commandName
     where FileManager.default.isExecutableFile(atPath: path):
@@ -31,7 +32,7 @@ package enum ExperimentsProgram {
     warnOfOlder(path, than: own)
     var words = ([path] + arguments).map { strdup($0) } + [nil]
     execv(path, &words)
-    throw NoExperimentsProgram(verb: verb ?? "", path: path, errorNumber: errno)
+    throw NoExperimentsProgram(verb: verb ?? "", path: path, errorNumber: errno, remedy: remedy)
   }
 }
 
@@ -52,10 +53,13 @@ struct NoExperimentsProgram: Fault {
   var origin: FaultOrigin { .surroundings }
   let remedy: Remedy?
 
-  init(verb: String, path: String, errorNumber: Int32) {
-    statement =
-      "\(verb) is a command of the program \(path), which does not start: \(String(cString: strerror(errorNumber)))"
-    remedy = .text("run `make build` in a checkout of BAGEL (Python's wheels do not have it)")
+  init(verb: String, path: String, errorNumber: Int32, remedy: Remedy?) {
+    let problem =
+      errorNumber == ENOENT
+      ? "is missing" : "does not start: \(String(cString: strerror(errorNumber)))"
+    statement = "\(verb) is a command of the program \(path), which \(problem)"
+    self.remedy =
+      remedy ?? .text("run `make build`, or `make install` again, in a checkout of BAGEL")
   }
 }
 

@@ -51,7 +51,7 @@ struct CommandLineTests {
     let outcome = try run(alone, ["reproduce", "figure4"], in: folder)
     #expect(outcome.status == 1, "\(outcome.errors)")
     #expect(
-      outcome.errors.contains("/bagel-experiments, which does not start: No such file")
+      outcome.errors.contains("/bagel-experiments, which is missing")
         && outcome.errors.contains("make build"), "\(outcome.errors)")
     #expect(try run(alone, ["completions", "fish"], in: folder).status == 0)
   }

@@ -31,10 +31,13 @@ struct ReproduceCommand: ParsableCommand {
     case all
   }
 
-  @Argument(help: "Figure to reproduce (see the list below).")
+  @Argument(help: "Figure to reproduce: one of those listed above.")
   var figure: Figure
 
-  @Flag(help: "A smoke test of half a minute; its figures are not meaningful.")
+  @Flag(
+    help:
+      "A smoke test of half a minute; its figures are not meaningful (figure4 is the same with it)."
+  )
   var quick = false
 
   @Option(help: "Searches per method for figure2 (default: 16), loops for cart-pole (default: 5).")
