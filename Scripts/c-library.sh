@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 out=${1:-.build/c-library}
 archive=${BAGEL_ARCHIVE:-}
 if [ -z "$archive" ]; then
-  swift build -c release --product BagelForC >&2
+  swift build -c release --disable-build-manifest-caching --product BagelForC >&2
   archive=$(swift build -c release --show-bin-path)/libBagelForC.a
 fi
 

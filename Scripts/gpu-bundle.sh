@@ -7,7 +7,8 @@ set -eu
 file=${1:?usage: Scripts/gpu-bundle.sh FILE.tar.gz}
 cd "$(dirname "$0")/.."
 # The program with the benchmarks has all other commands too.
-swift build -c release --static-swift-stdlib --package-path Experiments --product bagel-experiments --scratch-path .build/portable
+# (No cached plan: the wheel builds the other package in this folder.)
+swift build -c release --disable-build-manifest-caching --static-swift-stdlib --package-path Experiments --product bagel-experiments --scratch-path .build/portable
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 mkdir "$folder/bagel"

@@ -17,9 +17,9 @@ python=${PYTHON:-python3}
 scratch=${BAGEL_SCRATCH:-.build/portable}
 binary=${BAGEL_BINARY:-}
 if [ -z "$binary" ]; then
-  swift build -c release --static-swift-stdlib --product bagel --scratch-path "$scratch" >&2
+  swift build -c release --disable-build-manifest-caching --static-swift-stdlib --product bagel --scratch-path "$scratch" >&2
   binary=$scratch/release/bagel
-  swift build -c release --static-swift-stdlib --product BagelForC --scratch-path "$scratch" >&2
+  swift build -c release --disable-build-manifest-caching --static-swift-stdlib --product BagelForC --scratch-path "$scratch" >&2
   BAGEL_ARCHIVE=$scratch/release/libBagelForC.a
 fi
 mkdir -p "$out"
